@@ -1,0 +1,45 @@
+# make demo   a conversation on the simulator, no phone needed
+# make test   lint, types and all tests
+# Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: install demo test lint bench clean
+
+install: .venv/installed
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up .venv (once) ..." >&2
+	@$(PYTHON) -m venv .venv 2>/dev/null || { rm -rf .venv \
+	  && $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .venv/bootstrap virtualenv \
+	  && PYTHONPATH=.venv/bootstrap $(PYTHON) -m virtualenv --quiet .venv; }
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	@$(PIP) --editable .
+	@$(BIN)/python -m compileall -q .venv/lib >/dev/null 2>&1 || true
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/whatsapp-mcp demo
+
+lint: .venv/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: lint
+	@$(BIN)/python -m pytest
+
+bench: .venv/installed-dev
+	@$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,70 @@
+"""Putting the server together: catalogue, session, store, operations, MCP face. Knows no transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from mcp.server import Server
+
+from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.operations.runner import OperationRunner, with_handler
+from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.session.lock import ensure_private_folder
+from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.reader import StoreReader
+
+__all__ = ["assemble", "offered"]
+
+
+def offered(settings: Settings) -> tuple[Operation, ...]:
+    """The operations that these settings make tools, in catalogue order.
+
+    Raises:
+        SetupError: tools.yaml is wrong, or the selection names something unknown.
+    """
+    try:
+        catalog = load_catalog(cache_dir=Path(platformdirs.user_cache_dir("whatsapp-mcp")))
+        return with_handler(tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations))
+    except SelectionError as error:
+        raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
+    except CatalogError as error:
+        raise SetupError(str(error)) from error
+
+
+def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
+    """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
+
+    Args:
+        settings: all settings; with ``simulated`` the endpoint is that of a simulator started for this server.
+        simulated: give the server a WhatsApp of its own, with contacts that answer.
+        autoscan: let the simulated phone scan a shown QR code by itself.
+    """
+    operations = offered(settings)
+    ensure_private_folder(settings.account_dir)
+    if simulated:
+        from whatsapp_mcp.simulated import SimulatedWhatsApp
+
+        world = SimulatedWhatsApp(settings.account_dir / "simulator", autoscan=autoscan)
+        settings = settings.model_copy(update={"endpoint": world.endpoint_path})
+        manager = SessionManager(settings, prepare=world.start)
+    else:
+        world = None
+        manager = SessionManager(settings)
+    services = Services(settings, manager, Store(StoreReader(settings.store_path)))
+
+    @asynccontextmanager
+    async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if world is not None:
+                await stack.enter_async_context(world.running(manager))
+            await stack.enter_async_context(manager.running())
+            yield
+
+    return build_server(operations, OperationRunner(services), settings, lifespan=lifespan)

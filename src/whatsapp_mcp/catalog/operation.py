@@ -1,0 +1,76 @@
+"""What a catalogue is made of, and how it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from whatsapp_mcp.errors import SetupError
+
+__all__ = ["CORE", "EFFECTS", "Catalog", "CatalogError", "Effect", "JsonObject", "Operation", "SelectionError"]
+
+JsonObject = dict[str, Any]
+"""A JSON object, mostly a JSON Schema."""
+
+Effect = Literal["read", "write", "destructive"]
+EFFECTS: Final[tuple[str, ...]] = get_args(Effect)
+
+CORE: Final = "core"
+"""The toolset listed when nothing else is asked for. The others are the tags of tools.yaml."""
+
+
+class CatalogError(SetupError):
+    """tools.yaml cannot be used; the message names the operation and the line."""
+
+    code = "catalog_error"
+    next_step = "Correct tools.yaml, or reinstall the package if you did not change it."
+
+
+class SelectionError(SetupError):
+    """The wanted toolsets or tools do not exist, or nothing is left of them."""
+
+    code = "toolset_error"
+    next_step = "Correct --toolsets (WHATSAPP_MCP_TOOLSETS), for example `core,group`, `core,+sendPoll` or `all`."
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of tools.yaml: one MCP tool."""
+
+    name: str
+    """The operationId; also the name of the tool."""
+    title: str
+    description: str
+    method: str
+    """Lower case: ``get`` or ``post``."""
+    path: str
+    tag: str
+    toolsets: tuple[str, ...]
+    effect: Effect
+    idempotent: bool
+    open_world: bool
+    """Reaches other people or the internet, or asks WhatsApp about strangers."""
+    needs_connection: bool
+    input_schema: JsonObject
+    """What arguments are checked against: flat, ``additionalProperties: false``, every limit."""
+    output_schema: JsonObject
+    """What ``structuredContent`` of a success satisfies; trimmed of everything that does not constrain."""
+    exactly_one: tuple[tuple[str, ...], ...] = ()
+    """Groups of parameters of which one, and only one, must be given."""
+
+    @property
+    def reads_only(self) -> bool:
+        return self.effect == "read"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Operations in the order of tools.yaml."""
+
+    operations: tuple[Operation, ...]
+    toolsets: tuple[str, ...]
+    """Every known toolset, ``core`` first."""
+    by_name: dict[str, Operation] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {operation.name: operation for operation in self.operations})

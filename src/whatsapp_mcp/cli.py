@@ -1,0 +1,148 @@
+"""The command line. Each command parses its options and calls one function; heavy imports happen inside."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whatsapp_mcp import __version__
+from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.settings import Settings
+
+__all__ = ["cli"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _server_options(command: F) -> F:
+    """Options that `stdio` and `serve` share."""
+    for option in (
+        click.option("--log-level", help="Level of the log on stderr."),
+        click.option("--read-only", is_flag=True, default=None, help="Offer only tools that change nothing."),
+        click.option("--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."),
+        click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for session, messages and media."),
+        click.option(
+            "--autoscan/--no-autoscan",
+            default=True,
+            help="With --simulated: the simulated phone scans a shown QR code by itself after two seconds.",
+        ),
+        click.option("--simulated", is_flag=True, help="Use a simulated WhatsApp with contacts that answer."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="whatsapp-mcp")
+def cli() -> None:
+    """A WhatsApp account as MCP tools."""
+
+
+@cli.command()
+@_server_options
+def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
+    """Serve one MCP host over stdin and stdout (Claude Desktop, Claude Code, Cursor …)."""
+    from whatsapp_mcp.descriptors import claim_stdio
+
+    descriptors = claim_stdio()
+    with _server_settings(simulated, options) as settings:
+        gc.disable()
+        import anyio
+
+        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.server.stdio import serve_stdio
+
+        server = assemble(settings, simulated=simulated, autoscan=autoscan)
+        gc.freeze()
+        gc.enable()
+        anyio.run(serve_stdio, server, descriptors)
+
+
+@cli.command()
+@_server_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
+@click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
+def serve(
+    simulated: bool, autoscan: bool, host: str, port: int, allowed_host: tuple[str, ...], **options: Any
+) -> None:
+    """Serve remote agents over streamable HTTP at /mcp; every request needs the bearer token."""
+    with _server_settings(simulated, options) as settings:
+        gc.disable()
+        from functools import partial
+
+        import anyio
+
+        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.server.auth import load_or_create_token
+        from whatsapp_mcp.server.http import serve_http
+        from whatsapp_mcp.session.lock import ensure_private_folder
+
+        ensure_private_folder(settings.data_dir)
+        token = load_or_create_token(settings.token_path)
+        server = assemble(settings, simulated=simulated, autoscan=autoscan)
+        gc.freeze()
+        gc.enable()
+        click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
+        anyio.run(partial(serve_http, server, token=token, host=host, port=port, allowed_hosts=allowed_host))
+
+
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder whose token to show.")
+def token(data_dir: Path | None) -> None:
+    """Show the bearer token of `serve`; makes one if there is none."""
+    from whatsapp_mcp.server.auth import load_or_create_token
+    from whatsapp_mcp.session.lock import ensure_private_folder
+
+    with _explained():
+        settings = _settings({"data_dir": data_dir})
+        ensure_private_folder(settings.data_dir)
+        click.echo(load_or_create_token(settings.token_path))
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    """Settings from the environment, overridden by the options that were given."""
+    from pydantic import ValidationError
+
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise SetupError(f"setting {name} (WHATSAPP_MCP_{name.upper()}): {problem['msg']}") from error
+    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+
+
+@contextlib.contextmanager
+def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
+    """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
+    with _explained(), contextlib.ExitStack() as stack:
+        settings = _settings(options)
+        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+        logging.getLogger("whatsapp_mcp").setLevel(settings.log_level.upper())
+        if simulated:
+            if settings.endpoint is not None:
+                raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
+            if options.get("data_dir") is None and "data_dir" not in settings.model_fields_set:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="whatsapp-mcp-"))
+                settings = settings.model_copy(update={"data_dir": Path(folder)})
+        yield settings
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """An error of ours ends the command with its message and next step, not with a traceback."""
+    try:
+        yield
+    except WhatsAppMcpError as error:
+        click.echo(f"whatsapp-mcp: {error.message}\n{error.next_step}", err=True)
+        sys.exit(1)

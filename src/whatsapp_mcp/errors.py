@@ -1,0 +1,244 @@
+"""Everything that can go wrong, as one hierarchy.
+
+WhatsAppMcpError                   code, message, next_step, retryable
+├── InvalidArgument                the caller passed something unusable; names the field
+├── NotFound                       the chat, message or person does not exist here
+├── AmbiguousRecipient             a name fits several people; carries the candidates
+├── NotAllowed                     a rule of this server forbids it
+├── SessionError                   the WhatsApp session cannot do it now
+│   ├── NotLoggedIn                no account is linked
+│   ├── NotConnected               linked, but not connected within the wait
+│   ├── AlreadyLoggedIn            an account is linked already
+│   ├── ClientOutdated             WhatsApp refuses this version of the client
+│   ├── AccountBanned              WhatsApp banned the account for a time
+│   ├── SessionReplaced            the same linked device connected elsewhere
+│   ├── SessionCrashed             the session process ended during the call
+│   ├── SessionTimeout             WhatsApp did not answer in time
+│   └── DataDirectoryInUse         another server owns the data directory
+├── WhatsAppRefused                WhatsApp answered with an error
+│   ├── ReachoutTimelock           463: the account may not start new chats for now
+│   └── RateLimited                429: too many requests
+├── StoreError                     the message store cannot be used
+└── SetupError                     configuration or installation is wrong; stops the start
+
+An error travels from the session process to the server process as ``to_wire()`` and comes back with ``from_wire()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+__all__ = [
+    "AccountBanned",
+    "AlreadyLoggedIn",
+    "AmbiguousRecipient",
+    "ClientOutdated",
+    "DataDirectoryInUse",
+    "InvalidArgument",
+    "NotAllowed",
+    "NotConnected",
+    "NotFound",
+    "NotLoggedIn",
+    "RateLimited",
+    "ReachoutTimelock",
+    "SessionCrashed",
+    "SessionError",
+    "SessionReplaced",
+    "SessionTimeout",
+    "SetupError",
+    "StoreError",
+    "WhatsAppMcpError",
+    "WhatsAppRefused",
+    "from_wire",
+]
+
+
+class WhatsAppMcpError(Exception):
+    """Base of all. ``message`` says what happened, ``next_step`` what the caller can do about it."""
+
+    code: ClassVar[str] = "internal_error"
+    next_step: str = "Try again; if it happens again, run `whatsapp-mcp doctor`."
+    retryable: bool = False
+
+    def __init__(self, message: str, *, next_step: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = details or {}
+        """Machine-readable extras: ``field``, ``candidates``, ``retry_after_seconds`` …"""
+        if next_step is not None:
+            self.next_step = next_step
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "next_step": self.next_step, "details": self.details}
+
+
+class InvalidArgument(WhatsAppMcpError):
+    """An argument is missing, malformed or out of range."""
+
+    code = "invalid_argument"
+    next_step = "Correct the named argument and call again."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        next_step: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            message, next_step=next_step, details={**({"field": field} if field else {}), **(details or {})}
+        )
+
+
+class NotFound(WhatsAppMcpError):
+    """What the caller named is unknown."""
+
+    code = "not_found"
+    next_step = "Look it up first (listChats, getChatMessages, userMyContacts) and pass what those return."
+
+
+class AmbiguousRecipient(WhatsAppMcpError):
+    """A name matches more than one chat or contact."""
+
+    code = "ambiguous_recipient"
+    next_step = "Call again with the number or JID of one of the candidates."
+
+    def __init__(
+        self, message: str, *, candidates: Sequence[dict[str, str]] = (), details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, details=details or {"candidates": list(candidates)})
+
+
+class NotAllowed(WhatsAppMcpError):
+    """Forbidden by the configuration of this server."""
+
+    code = "not_allowed"
+    next_step = "Ask the person who runs this server; the rule is named in the message."
+
+
+class SessionError(WhatsAppMcpError):
+    """The WhatsApp session is not in a state to do this."""
+
+    code = "session_error"
+
+
+class NotLoggedIn(SessionError):
+    """No WhatsApp account is linked."""
+
+    code = "not_logged_in"
+    next_step = "Call appLogin and scan the QR code with WhatsApp on the phone, or call appLoginWithCode."
+
+
+class NotConnected(SessionError):
+    """An account is linked, but the connection was not up within the wait."""
+
+    code = "not_connected"
+    next_step = "Wait some seconds and call again; if it stays so, call appReconnect."
+    retryable = True
+
+
+class AlreadyLoggedIn(SessionError):
+    """Pairing was asked for while an account is linked."""
+
+    code = "already_logged_in"
+    next_step = "Call appLogout first if another account is to be linked."
+
+
+class ClientOutdated(SessionError):
+    """WhatsApp answered 405: the announced client version is too old."""
+
+    code = "client_outdated"
+    next_step = "Upgrade the WhatsApp library and restart the server: pip install --upgrade neonize whatsapp-web-mcp"
+
+
+class AccountBanned(SessionError):
+    """WhatsApp banned the account temporarily."""
+
+    code = "account_banned"
+    next_step = "Wait until the ban ends; read the notice in WhatsApp on the phone."
+
+
+class SessionReplaced(SessionError):
+    """The same linked device logged in from somewhere else."""
+
+    code = "session_replaced"
+    next_step = "Stop the other program that uses this data directory's session, then call appReconnect."
+
+
+class SessionCrashed(SessionError):
+    """The session process ended while the call was under way; whether it took effect is unknown."""
+
+    code = "session_crashed"
+    next_step = (
+        "The session restarts by itself. Before repeating a send, look with getChatMessages whether it went out."
+    )
+    retryable = True
+
+
+class SessionTimeout(SessionError):
+    """WhatsApp did not answer in time; whether the request took effect is unknown."""
+
+    code = "session_timeout"
+    next_step = "Before repeating a send, look with getChatMessages whether it went out."
+    retryable = True
+
+
+class DataDirectoryInUse(SessionError):
+    """Another server process owns this data directory."""
+
+    code = "data_directory_in_use"
+    next_step = "Use that server, stop it, or start this one with another --data-dir."
+
+
+class WhatsAppRefused(WhatsAppMcpError):
+    """WhatsApp answered the request with an error."""
+
+    code = "whatsapp_refused"
+    next_step = "The message says what WhatsApp answered; change the request accordingly."
+
+
+class ReachoutTimelock(WhatsAppRefused):
+    """WhatsApp error 463: starting chats with new people is locked for this account for now."""
+
+    code = "reachout_timelock"
+    next_step = "Do not repeat it: answering people who wrote first still works, and the lock ends by itself."
+
+
+class RateLimited(WhatsAppRefused):
+    """WhatsApp error 429 or a limit of this server; ``details.retry_after_seconds`` says how long to wait."""
+
+    code = "rate_limited"
+    next_step = "Wait as long as retry_after_seconds says, then call again."
+    retryable = True
+
+
+class StoreError(WhatsAppMcpError):
+    """The message store is corrupt, read-only, full, or was written by a newer version."""
+
+    code = "store_error"
+    next_step = "Run `whatsapp-mcp doctor`: it names the file and what to do."
+
+
+class SetupError(WhatsAppMcpError):
+    """Wrong configuration or installation."""
+
+    code = "setup_error"
+    next_step = "Correct the named setting and start again."
+
+
+def _all_classes(cls: type[WhatsAppMcpError]) -> list[type[WhatsAppMcpError]]:
+    return [cls, *(c for sub in cls.__subclasses__() for c in _all_classes(sub))]
+
+
+_BY_CODE: dict[str, type[WhatsAppMcpError]] = {cls.code: cls for cls in reversed(_all_classes(WhatsAppMcpError))}
+
+
+def from_wire(data: dict[str, Any]) -> WhatsAppMcpError:
+    """The error that ``to_wire`` described; an unknown code becomes the base class."""
+    cls = _BY_CODE.get(str(data.get("code")), WhatsAppMcpError)
+    error = cls(str(data.get("message", "")), details=dict(data.get("details") or {}))
+    if data.get("next_step"):
+        error.next_step = str(data["next_step"])
+    return error

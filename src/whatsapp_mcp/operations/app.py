@@ -1,0 +1,101 @@
+"""Operations on the linked device itself: link, unlink, reconnect."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import segno
+
+from whatsapp_mcp.errors import AlreadyLoggedIn
+from whatsapp_mcp.models import SessionSnapshot
+from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.recipients import parse_number
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.protocol import GetDevice
+
+__all__: list[str] = []
+
+QR_SCALE: Final = 6
+"""Pixels per module: large enough to scan from a chat window."""
+QR_BORDER: Final = 4
+"""Modules of quiet zone that the QR standard (ISO/IEC 18004) asks for."""
+PAIRING_CODE_SECONDS: Final = 160
+
+
+@operation("appLogin")
+async def app_login(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+    try:
+        snapshot = await services.session.login()
+    except AlreadyLoggedIn:
+        return Outcome(
+            "A WhatsApp account is linked.",
+            {"state": services.session.snapshot.state.value},
+        )
+    text, seconds = snapshot.qr_text or "", _seconds_left(snapshot)
+    picture = _qr_png(text)
+    path = services.settings.account_dir / "login-qr.png"
+    await asyncio.to_thread(_write_private, path, picture)
+    asyncio.get_running_loop().call_later(seconds, lambda: path.unlink(missing_ok=True))
+    return Outcome(
+        f"Scan the QR code within {seconds} seconds: WhatsApp on the phone > Linked devices > Link a device.",
+        {"qr_duration": seconds, "qr_link": path.as_uri(), "qr_text": text, "state": snapshot.state.value},
+        images=(Image(picture),),
+    )
+
+
+@operation("appLoginWithCode")
+async def app_login_with_code(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    digits = parse_number(arguments["phone"], "phone")
+    code = await services.session.login_with_code(digits)
+    return Outcome(
+        f"Enter the code on the phone within {PAIRING_CODE_SECONDS} seconds: "
+        "WhatsApp > Linked devices > Link a device > Link with phone number instead.",
+        {"pair_code": code},
+    )
+
+
+@operation("appLogout")
+async def app_logout(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+    if await services.session.logout():
+        return Outcome("The device is unlinked; its session and its messages were deleted here.")
+    return Outcome(
+        "Session and messages were deleted here, but WhatsApp did not confirm it: "
+        "remove the device on the phone too (Linked devices)."
+    )
+
+
+@operation("appReconnect")
+async def app_reconnect(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+    await services.session.restart()
+    return Outcome("Connected to WhatsApp.")
+
+
+@operation("appDevices")
+async def app_devices(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+    device = await services.session.call(GetDevice())
+    name = device.push_name or device.business_name
+    return Outcome("The linked device.", [{"name": name, "device": str(device.jid)}])
+
+
+def _seconds_left(snapshot: SessionSnapshot) -> int:
+    expires = snapshot.qr_expires_at
+    return max(1, round((expires - datetime.now(UTC)).total_seconds())) if expires else 1
+
+
+def _qr_png(text: str) -> bytes:
+    buffer = io.BytesIO()
+    segno.make_qr(text).save(buffer, kind="png", scale=QR_SCALE, border=QR_BORDER)
+    return buffer.getvalue()
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

@@ -1,0 +1,92 @@
+"""Operations on one stored message."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Message, MessageKind
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.recipients import resolve
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.send import sent_outcome
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.protocol import ChatRef, EditMessage, MarkRead, React, Revoke
+
+__all__: list[str] = []
+
+EDIT_WINDOW: Final = timedelta(minutes=20)
+"""whatsmeow: send.go, EditWindow; phones ignore later edits."""
+MAX_EMOJI: Final = 32
+"""Characters; the longest emoji sequences (families, flags) stay well below."""
+
+
+async def _stored(services: Services, arguments: Arguments) -> tuple[Jid, Message]:
+    """The chat and message that the arguments name; ``phone`` may be left out where the seed allows it."""
+    message_id: str = arguments["message_id"].strip()
+    given = arguments.get("phone")
+    chat = await resolve(services, given) if given else None
+    message = await services.store.read(lambda store: store.message(message_id, chat))
+    if message is None:
+        where = "in this chat" if chat else "in the store"
+        raise NotFound(
+            f"message_id: there is no message with this id {where}",
+            next_step="Take message_id and chat from getChatMessages.",
+            details={"field": "message_id"},
+        )
+    return message.chat, message
+
+
+@operation("revokeMessage")
+async def revoke_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat, message = await _stored(services, arguments)
+    if not message.from_me and not chat.is_group:
+        raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
+    sent = await services.session.call(Revoke(target=ChatRef(chat=chat, message_id=message.id)))
+    return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone.")
+
+
+@operation("reactMessage")
+async def react_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    emoji = arguments["emoji"].strip()
+    if len(emoji) > MAX_EMOJI or any(c.isalpha() or c.isspace() for c in emoji):
+        raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
+    chat, message = await _stored(services, arguments)
+    target = ChatRef(chat=chat, message_id=message.id)
+    sent = await services.session.call(React(target=target, emoji=emoji))
+    status = "The reaction was sent." if emoji else "The reaction was taken back."
+    return sent_outcome(sent.model_copy(update={"message_id": message.id}), status)
+
+
+@operation("updateMessage")
+async def update_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    text: str = arguments["message"]
+    if not text.strip():
+        raise InvalidArgument("message is blank", field="message")
+    chat, message = await _stored(services, arguments)
+    if not message.from_me:
+        raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
+    if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
+        raise InvalidArgument("message_id: only a text message that is not deleted can be edited", field="message_id")
+    if datetime.now(UTC) - message.timestamp > EDIT_WINDOW:
+        raise InvalidArgument(
+            "message_id: a message can be edited for 20 minutes only",
+            field="message_id",
+            next_step="Send a new message instead.",
+        )
+    sent = await services.session.call(EditMessage(target=ChatRef(chat=chat, message_id=message.id), text=text))
+    return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was edited.")
+
+
+@operation("readMessage")
+async def read_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat, message = await _stored(services, arguments)
+    if message.from_me:
+        raise InvalidArgument(
+            "message_id: this is your own message, there is nothing to mark as read", field="message_id"
+        )
+    await services.session.call(MarkRead(target=ChatRef(chat=chat, message_id=message.id)))
+    status = "The message was marked as read."
+    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})

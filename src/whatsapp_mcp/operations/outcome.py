@@ -1,0 +1,57 @@
+"""What an operation hands back: the contract between the handlers and the MCP face.
+
+A handler returns an :class:`Outcome` or raises a :class:`~whatsapp_mcp.errors.WhatsAppMcpError`; it never builds MCP
+types. The face turns the outcome into ``structuredContent`` and text, within the byte budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["Arguments", "Image", "Outcome", "Progress", "Runner"]
+
+Arguments = dict[str, Any]
+"""Validated arguments of one call, by parameter name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture shown beside the text of a result."""
+
+    data: bytes
+    mime_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one successful call."""
+
+    message: str
+    """One sentence of ours; never contains text that other people wrote."""
+    results: Any = None
+    """The operation's ``results`` as tools.yaml describes them; JSON-ready, None values are dropped by the face."""
+    rows: str | None = None
+    """Name of the list inside ``results`` (``data``) that may be cut to fit the byte budget, if there is one."""
+    offset: int = 0
+    """Position of the first row, so that a cut can say where to go on."""
+    untrusted: bool = False
+    """True when results carry text that other people wrote."""
+    images: tuple[Image, ...] = field(default_factory=tuple)
+
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+"""``await progress(done, total, message)``: tells the host how far a long call is."""
+
+
+class Runner(Protocol):
+    """Runs operations; the only thing the MCP face knows of what lies below."""
+
+    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
+        """Run one operation with validated arguments.
+
+        Raises:
+            WhatsAppMcpError: with code, message and next step for the caller.
+        """
+        ...

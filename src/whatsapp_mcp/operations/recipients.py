@@ -1,0 +1,123 @@
+"""From what a caller writes as recipient to a JID: number, JID, LID, group id, or an exact unique name.
+
+Never a guess: a name that fits several chats is an error with the candidates.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound
+from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.operations.services import Services
+
+__all__ = ["parse_number", "person", "resolve"]
+
+MAX_INPUT: Final = 200
+_SEPARATORS: Final = re.compile(r"[\s().\u00a0\u2010-\u2015-]+")
+_OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
+_NUMBER: Final = re.compile(r"[1-9]\d{4,14}")
+_GROUP_ID: Final = re.compile(r"\d{16,24}")
+_SERVERS: Final = frozenset({USER, LID, GROUP, NEWSLETTER})
+
+
+def parse_number(text: str, field: str) -> str:
+    """Digits of an international phone number given with or without ``+``, spaces, dashes, or as a JID.
+
+    Raises:
+        InvalidArgument: names the field and what is wrong.
+    """
+    bare = text.strip()
+    for suffix in (f"@{USER}", "@c.us"):
+        bare = bare.removesuffix(suffix)
+    digits = _SEPARATORS.sub("", bare).removeprefix("+")
+    if _NUMBER.fullmatch(digits) and digits.isascii():
+        return digits
+    if digits.isascii() and digits.isdigit() and digits.startswith("0"):
+        raise InvalidArgument(
+            f"{field}: a number starts with its country code, not with 0",
+            field=field,
+            next_step="Write the number in international format, for example 4915112345678.",
+        )
+    raise InvalidArgument(
+        f"{field}: not a phone number (5 to 15 digits with country code)",
+        field=field,
+        next_step="Write the number in international format, for example +49 151 12345678.",
+    )
+
+
+async def person(services: Services, text: str, *, field: str = "phone") -> Jid:
+    """A person; a group or newsletter is refused. The phone number form where it is known."""
+    jid = await resolve(services, text, field=field)
+    if not jid.is_person:
+        raise InvalidArgument(f"{field}: {jid} is not a person", field=field)
+    return jid
+
+
+async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid:
+    """A person, group or newsletter. The phone number form where it is known.
+
+    Raises:
+        InvalidArgument: malformed.
+        NotFound: no chat or contact has this name; near misses are in the details.
+        AmbiguousRecipient: several have it.
+    """
+    text = text.strip()
+    if not text or len(text) > MAX_INPUT:
+        problem = "is empty" if not text else f"is longer than {MAX_INPUT} characters"
+        raise InvalidArgument(f"{field} {problem}", field=field)
+    if "@" in text:
+        return await _canonical(services, _parse_jid(text, field))
+    if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
+        return Jid(text, GROUP)
+    compact = _SEPARATORS.sub("", text)
+    if compact.removeprefix("+").isdigit():
+        return Jid(parse_number(text, field), USER)
+    return await _by_name(services, text, field)
+
+
+def _parse_jid(text: str, field: str) -> Jid:
+    wrong = InvalidArgument(
+        f"{field}: not a valid JID",
+        field=field,
+        next_step=f"Pass a number, NUMBER@{USER}, ID@{LID}, ID@{GROUP} or ID@{NEWSLETTER}, as listChats returns them.",
+    )
+    try:
+        jid = Jid.parse(text).bare
+    except ValueError:
+        raise wrong from None
+    if jid.server == "c.us":
+        jid = Jid(jid.user, USER)
+    if jid.server == BROADCAST:
+        raise InvalidArgument(f"{field}: broadcasts and status updates cannot be addressed", field=field)
+    if jid.server == USER:
+        return Jid(parse_number(jid.user, field), USER)
+    digits = jid.user.replace("-", "") if jid.server == GROUP else jid.user
+    if jid.server not in _SERVERS or not (digits.isascii() and digits.isdigit()):
+        raise wrong
+    return jid
+
+
+async def _canonical(services: Services, jid: Jid) -> Jid:
+    if not jid.is_lid:
+        return jid
+    number = await services.store.read(lambda store: store.number_of(jid))
+    return number or jid
+
+
+async def _by_name(services: Services, name: str, field: str) -> Jid:
+    found = await services.store.read(lambda store: store.find_by_name(name))
+    if len(found) == 1:
+        return found[0].jid
+    if found:
+        raise AmbiguousRecipient(
+            f"{field}: {len(found)} chats or contacts have this name",
+            candidates=[{"jid": str(target.jid), "name": target.name} for target in found],
+        )
+    near = await services.store.read(lambda store: store.near_names(name))
+    raise NotFound(
+        f"{field}: no chat or contact has exactly this name",
+        next_step="Pass a number or JID, or one of the near names if it is the right one.",
+        details={"field": field, "near": [{"jid": str(target.jid), "name": target.name} for target in near]},
+    )

@@ -1,0 +1,70 @@
+"""Views as the JSON that tools.yaml describes. None values are dropped by the MCP face."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from whatsapp_mcp.models import Chat, Contact, DeliveryStatus, Message
+
+__all__ = ["chat_json", "contact_json", "message_json", "time_text"]
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
+
+
+def chat_json(chat: Chat) -> dict[str, Any]:
+    return {
+        "jid": str(chat.jid),
+        "lid": str(chat.lid) if chat.lid and chat.lid != chat.jid else None,
+        "name": chat.name,
+        "last_message_time": time_text(chat.last_message_time),
+        "unread_count": chat.unread_count,
+        "archived": chat.archived or None,
+        "pinned": chat.pinned or None,
+        "ephemeral_expiration": chat.ephemeral_expiration,
+        "created_at": time_text(chat.created_at),
+        "updated_at": time_text(chat.updated_at),
+    }
+
+
+def contact_json(contact: Contact) -> dict[str, Any]:
+    return {
+        "jid": str(contact.jid),
+        "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
+        "name": contact.name,
+    }
+
+
+def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:
+    status = message.status if message.from_me else None
+    return {
+        "id": message.id,
+        "chat_jid": str(message.chat),
+        "chat_name": message.chat_name if with_chat_name else None,
+        "sender_jid": str(message.sender),
+        "sender_name": message.sender_name,
+        "content": message.text,
+        "kind": message.kind.value,
+        "timestamp": time_text(message.timestamp),
+        "is_from_me": message.from_me,
+        "reply_to_id": message.reply_to_id,
+        "edited": True if message.edited_at else None,
+        "revoked": True if message.revoked_at else None,
+        "reactions": [
+            {"sender_jid": str(one.sender), "sender_name": one.sender_name, "emoji": one.emoji}
+            for one in message.reactions
+        ]
+        or None,
+        "mentions": [str(jid) for jid in message.mentions] or None,
+        "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
+        "media_type": message.kind.value if message.media_mimetype else None,
+        "filename": message.file_name,
+        "url": message.url,
+        "file_length": message.file_length,
+        "details": dict(message.extra) or None,
+        "created_at": time_text(message.created_at),
+        "updated_at": time_text(message.updated_at),
+    }

@@ -1,0 +1,139 @@
+"""Operations that send something new."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.recipients import parse_number, person, resolve
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.render import time_text
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
+from whatsapp_mcp.session.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
+
+__all__ = ["sent_outcome"]
+
+_MENTION: Final = re.compile(r"@(\d{7,15})\b")
+
+
+def sent_outcome(sent: SentMessage, status: str) -> Outcome:
+    """The seed's SendResponse."""
+    return Outcome(
+        status,
+        {
+            "message_id": sent.message_id,
+            "status": status,
+            "chat_jid": str(sent.chat),
+            "timestamp": time_text(datetime.fromtimestamp(sent.timestamp / 1000, UTC)),
+        },
+    )
+
+
+async def _send(
+    services: Services, arguments: Arguments, message: Outgoing, *, mentions: tuple[Jid, ...] = ()
+) -> Outcome:
+    chat = await resolve(services, arguments["phone"])
+    duration: int | None = arguments.get("duration")
+    if duration is None:
+        known = await services.store.read(lambda store: store.chat(chat))
+        duration = known.ephemeral_expiration if known else 0
+    options = SendOptions(
+        reply_to_id=arguments.get("reply_message_id") or None,
+        forwarded=bool(arguments.get("is_forwarded", False)),
+        expiration=duration,
+        mentions=mentions,
+    )
+    sent = await services.session.call(SendMessage(chat=chat, message=message, options=options))
+    return sent_outcome(sent, "The message was sent.")
+
+
+@operation("sendMessage")
+async def send_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    text: str = arguments["message"]
+    if not text.strip():
+        raise InvalidArgument("message is blank", field="message")
+    mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
+    written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
+    return await _send(services, arguments, TextOut(text=text), mentions=tuple(dict.fromkeys([*mentioned, *written])))
+
+
+@operation("sendLink")
+async def send_link(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    link: str = arguments["link"].strip()
+    try:
+        parts = urlsplit(link)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not any(c.isspace() for c in link)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InvalidArgument(
+            "link: not a web address",
+            field="link",
+            next_step="Pass a full address that begins with https:// or http://.",
+        )
+    return await _send(services, arguments, LinkOut(link=link, caption=arguments.get("caption") or ""))
+
+
+@operation("sendLocation")
+async def send_location(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    location = LocationOut(
+        latitude=_degrees(arguments["latitude"], "latitude", 90),
+        longitude=_degrees(arguments["longitude"], "longitude", 180),
+    )
+    return await _send(services, arguments, location)
+
+
+def _degrees(text: str, field: str, limit: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= limit:
+        raise InvalidArgument(f"{field}: decimal degrees between -{limit} and {limit} are needed", field=field)
+    return value
+
+
+@operation("sendContact")
+async def send_contact(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    name = arguments["contact_name"].strip()
+    if not name:
+        raise InvalidArgument("contact_name is blank", field="contact_name")
+    number = parse_number(arguments["contact_phone"], "contact_phone")
+    return await _send(services, arguments, ContactOut(name=name, number=number))
+
+
+@operation("sendPoll")
+async def send_poll(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    options = tuple(option.strip() for option in arguments["options"])
+    if not all(options):
+        raise InvalidArgument("options: an option is blank", field="options")
+    if len(set(options)) != len(options):
+        raise InvalidArgument("options: two options are the same", field="options")
+    if arguments["max_answer"] > len(options):
+        raise InvalidArgument(f"max_answer: at most {len(options)}, the number of options", field="max_answer")
+    poll = PollOut(question=arguments["question"], options=options, selectable_count=arguments["max_answer"])
+    return await _send(services, arguments, poll)
+
+
+@operation("sendPresence")
+async def send_presence(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    available = arguments["type"] == "available"
+    await services.session.call(SetPresence(available=available))
+    status = f"You are shown as {'online' if available else 'offline'}."
+    return Outcome(status, {"message_id": "presence", "status": status})
+
+
+@operation("sendChatPresence")
+async def send_chat_presence(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat = await resolve(services, arguments["phone"])
+    start = arguments["action"] == "start"
+    await services.session.call(SetChatPresence(chat=chat, composing=start))
+    status = "The chat shows that you are typing." if start else "The chat no longer shows that you are typing."
+    return Outcome(status, {"message_id": f"chat-presence-{arguments['action']}", "status": status})

@@ -1,0 +1,102 @@
+"""The bearer token of the HTTP transport: one per data directory, in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
+from pydantic import AnyHttpUrl
+
+from whatsapp_mcp.errors import SetupError
+
+__all__ = ["AUTH_SETTINGS", "StaticToken", "load_or_create_token"]
+
+_SHORTEST: Final = 32
+_SCOPE: Final = "use"
+
+AUTH_SETTINGS: Final = AuthSettings(
+    # The SDK wants an issuer, yet there is none: without a resource URL no discovery document is served, which would
+    # send clients into an OAuth flow that cannot end.
+    issuer_url=AnyHttpUrl("https://invalid.example"),
+    resource_server_url=None,
+    required_scopes=[_SCOPE],
+)
+
+
+class StaticToken:
+    """Verifies the one token, in constant time; keeps only its hash."""
+
+    def __init__(self, token: str) -> None:
+        if len(token) < _SHORTEST:
+            raise SetupError(f"the bearer token is shorter than {_SHORTEST} characters")
+        self._digest = _digest(token)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        if not hmac.compare_digest(_digest(token), self._digest):
+            return None
+        return AccessToken(token="", client_id="owner", subject="owner", scopes=[_SCOPE])
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def load_or_create_token(path: Path) -> str:
+    """The token kept in ``path``; a new one of 256 bits, in a file of mode 0600, if there is none.
+
+    Safe when two processes do it at once: both get the same token.
+
+    Raises:
+        SetupError: the file cannot be read or written, others can read it, or what it holds is no token.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            return _load(path)
+        _create(path)
+        return _load(path)
+    except OSError as error:
+        raise SetupError(
+            f"the token file {path} cannot be used: {error.strerror}",
+            next_step="Make it readable and its folder writable for the user that runs the server.",
+        ) from None
+
+
+def _load(path: Path) -> str:
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        token = file.read(4_096).decode("ascii", "replace").strip()
+    if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
+        raise SetupError(
+            f"the token file {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
+            next_step="Delete it and start again for a new token, or `chmod 600` it if nobody else can have seen it.",
+        )
+    if len(token) < _SHORTEST or not token.isprintable() or " " in token:
+        raise SetupError(
+            f"the token file {path} holds no token of at least {_SHORTEST} characters",
+            next_step="Delete it and start again for a new token.",
+        )
+    return token
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was faster: its token counts
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""SIGINT and SIGTERM, the same for both transports: the first asks for an orderly end, a later one cuts it short."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import Final
+
+__all__ = ["on_stop_signals"]
+
+_SAME_STOP: Final = 0.5
+"""Seconds in which a terminal and a launcher such as `uv run` may both deliver the same Ctrl-C."""
+
+
+@contextlib.contextmanager
+def on_stop_signals(first: Callable[[], object], later: Callable[[], object]) -> Iterator[None]:
+    """Call ``first`` in the running loop on the first SIGINT or SIGTERM, ``later`` on each one after it.
+
+    Outside the main thread, and where asyncio handles no signals (Windows), Python's own handling stays.
+    """
+    loop = asyncio.get_running_loop()
+    came_at: list[float] = []
+
+    def on_signal() -> None:
+        if not came_at:
+            came_at.append(loop.time())
+            first()
+        elif loop.time() - came_at[0] > _SAME_STOP:
+            later()
+
+    with contextlib.ExitStack() as installed:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, on_signal)
+                installed.callback(loop.remove_signal_handler, number)
+        yield

@@ -1,0 +1,80 @@
+"""The one boundary that text written by other people passes before a model sees it.
+
+Messages, names, subjects and file names can carry characters that show nothing but speak to a model (tag characters,
+variation selectors used as bytes), that reorder what a person sees (bidi overrides) or that break a log or a terminal
+(control characters). They are removed here. What scripts and emoji need stays: ZWJ and ZWNJ, direction marks, one
+variation selector after its base, right-to-left text, combining marks.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+__all__ = ["FIELD_LIMIT", "clean", "clean_text", "encodable"]
+
+FIELD_LIMIT: Final = 16_000
+"""Characters that one string of a result may have; WhatsApp allows messages of 65,536."""
+
+_LINE_ENDS: Final = re.compile("\r\n|[\r\u2028\u2029]")
+
+_REMOVED: Final = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters; tab and newline stay
+    "\u00ad"  # soft hyphen
+    "\u200b"  # zero-width space
+    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides, isolates
+    "\u2060-\u2065"  # word joiner, invisible operators
+    "\u206a-\u206f"  # deprecated format characters
+    "\u3164\uffa0"  # Hangul fillers, the usual way to an empty-looking name
+    "\ufdd0-\ufdef\ufff0-\ufffb\ufeff\ufffe\uffff"  # noncharacters, interlinear annotation, byte order mark
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # shorthand and musical format controls
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # tag characters and what is reserved around them
+    "]"
+)
+
+_IDEOGRAPHS: Final = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_STRAY_SELECTORS: Final = re.compile(
+    # Ideographic variation selectors mean something after an ideograph only; the 240 of them make a fine alphabet
+    # for hidden text. The small ones are of no use after ASCII but for keycaps (FE0E, FE0F).
+    f"(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]+|(?<=[\x00-\x7f])[\ufe00-\ufe0d]+"
+)
+
+_LONG_INVISIBLE_RUN: Final = re.compile(
+    # Joiners, direction marks and variation selectors: scripts and emoji need up to three in a row, hidden text more.
+    "([\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]{3})"
+    "[\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]+"
+)
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SHORTENED: Final = "… [shortened]"
+_ORDINARY_ASCII: Final = re.compile("[\t\n -~]*")
+
+
+def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
+    """``text`` without hidden or disruptive characters, at most ``limit`` characters long.
+
+    A longer text ends with a remark that it was shortened. Applying it twice changes nothing more.
+    """
+    if _ORDINARY_ASCII.fullmatch(text) is None:
+        text = _LINE_ENDS.sub("\n", text)
+        text = _REMOVED.sub("", encodable(text))
+        text = _STRAY_SELECTORS.sub("", text)
+        text = _LONG_INVISIBLE_RUN.sub(r"\1", text)
+    return text if len(text) <= limit else (text[: max(0, limit - len(_SHORTENED))] + _SHORTENED)[:limit]
+
+
+def encodable(text: str) -> str:
+    """``text`` with lone surrogates replaced, so that it can be written as UTF-8."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def clean(value: Any, limit: int = FIELD_LIMIT) -> Any:
+    """A copy of JSON-ready ``value`` with every string in it, keys included, through :func:`clean_text`."""
+    if isinstance(value, str):
+        return clean_text(value, limit)
+    if isinstance(value, dict):
+        return {clean_text(str(key), limit): clean(item, limit) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item, limit) for item in value]
+    return value

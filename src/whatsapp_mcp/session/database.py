@@ -1,0 +1,42 @@
+"""Looking into neonize's session database from outside, read-only: is a device linked?"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from whatsapp_mcp.errors import StoreError
+
+__all__ = ["linked_device", "remove_session"]
+
+
+def linked_device(session_db: Path) -> str | None:
+    """JID of the linked device, or None when no account is linked. Only while no session process runs on the file.
+
+    Raises:
+        StoreError: the file exists and is not a session database.
+    """
+    if not session_db.exists() or session_db.stat().st_size == 0:
+        return None
+    try:
+        connection = sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            row = connection.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise StoreError(f"the session database {session_db} cannot be read: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"the session database {session_db} is damaged: {error}",
+            next_step=f"Move {session_db} away and link the account again with appLogin; messages are kept.",
+        ) from error
+    return str(row[0]) if row else None
+
+
+def remove_session(session_db: Path) -> None:
+    """Delete the linked device's keys (after a logout)."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        session_db.with_name(session_db.name + suffix).unlink(missing_ok=True)

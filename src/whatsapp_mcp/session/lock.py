@@ -1,0 +1,103 @@
+"""One owner per account folder: a lock file, held by the server process and inherited by its session process.
+
+The lock belongs to the open file, so it stays taken until both are gone: a server that is killed leaves a session
+process that drains for some seconds, and nobody may start a second login in that time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import portalocker
+from pydantic import BaseModel, ValidationError
+
+from whatsapp_mcp.errors import SetupError
+
+__all__ = ["AccountLock", "Holder", "ensure_private_folder"]
+
+
+class Holder(BaseModel):
+    """Who holds the lock; written into the lock file."""
+
+    pid: int
+    command: str
+    since: str
+    """ISO 8601, UTC."""
+
+
+def ensure_private_folder(folder: Path) -> None:
+    """Create the folder with mode 0700 (and its parents)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"the folder {folder} cannot be created: {error.strerror}",
+            next_step="Choose a folder that you may write to with --data-dir or WHATSAPP_MCP_DATA_DIR.",
+        ) from error
+
+
+class AccountLock:
+    """Exclusive, advisory, released by the system when the last process that holds it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> bool:
+        """Try once; False when somebody else holds it."""
+        if self._file is not None:
+            return True
+        ensure_private_folder(self._path.parent)
+        try:
+            file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+        except OSError as error:
+            raise SetupError(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
+        try:
+            portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.LockException:
+            file.close()
+            return False
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        file.seek(0)
+        file.truncate()
+        json.dump({"pid": os.getpid(), "command": " ".join(sys.argv)[:200], "since": now}, file)
+        file.flush()
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    @property
+    def descriptor(self) -> int | None:
+        """To be inherited by the session process."""
+        return self._file.fileno() if self._file is not None else None
+
+    def holder(self) -> Holder | None:
+        """Who wrote the lock file last; None when nobody did."""
+        try:
+            return Holder.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def is_free(self) -> bool:
+        """Look without taking it (for ``status``)."""
+        if self._file is not None or not self._path.exists():
+            return self._file is None
+        try:
+            file = self._path.open("r+", encoding="utf-8")
+        except OSError:
+            return False
+        with file:
+            try:
+                portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+            except portalocker.LockException:
+                return False
+            return True

@@ -1,0 +1,308 @@
+"""The session process: owns neonize and writes the store. Started by the session manager, never by a person.
+
+    python -m whatsapp_mcp.session.process        (stdin: Hello and Calls, stdout: Replies and Notices)
+
+It lives for one start of neonize. It ends, after draining, when its stdin closes (the server is gone), when it is told
+to, or when neonize can do no more: logged out, replaced, outdated, pump dead. Its last line says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel, ValidationError
+
+from whatsapp_mcp.descriptors import WireDescriptors, claim_stdio
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import (
+    InvalidArgument,
+    SessionTimeout,
+    SetupError,
+    StoreError,
+    WhatsAppMcpError,
+)
+from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.commands import Handlers
+from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.files import archive_store
+from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.whatsapp.account import Account, Device
+from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
+from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.whatsapp.library import load
+
+__all__ = ["main"]
+
+logger = logging.getLogger("whatsapp_mcp.session")
+
+MAX_LINE: Final = 16 * 1024 * 1024
+CALLS_AT_ONCE: Final = 16
+FIRST_QR_SECONDS: Final = 60.0
+NEXT_QR_SECONDS: Final = 20.0
+"""Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
+STOP_LIMIT: Final = 12.0
+"""Seconds after which a stop that hangs ends the process the hard way."""
+STORE_CLOSE_LIMIT: Final = 5.0
+
+
+class SessionProcess:
+    """Connects the pipe, neonize and the store for the life of this process."""
+
+    def __init__(self, wire: WireDescriptors) -> None:
+        self._wire = wire
+        self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._stopping = threading.Event()
+        self._was_connected = False
+        self._qr_count = 0
+        self._finished: asyncio.Future[p.Ended]
+        self._loop: asyncio.AbstractEventLoop
+        self._writer: asyncio.WriteTransport
+        self._client: Client
+        self._account: Account
+        self._store: StoreThread
+
+    async def run(self) -> int:
+        """Until the end; the exit code is 0 for every orderly end."""
+        self._loop = asyncio.get_running_loop()
+        self._finished = self._loop.create_future()
+        reader = await self._open_pipe()
+        try:
+            hello = await self._hello(reader)
+            self._start(hello)
+        except WhatsAppMcpError as error:
+            reason: p.EndReason = "store_error" if isinstance(error, StoreError) else "setup_error"
+            self._write(p.Ended(reason=reason, detail=f"{error.message}. {error.next_step}"))
+            return 1
+        self._loop.add_signal_handler(signal.SIGTERM, self._finish, p.Ended(reason="stopped"))
+        self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal sends it to the whole group
+        serving = asyncio.create_task(self._serve(reader))
+        ended = await self._finished
+        serving.cancel()
+        await self._drain()
+        self._write(ended)
+        await asyncio.sleep(0)
+        return 0
+
+    # -- start --------------------------------------------------------------------------------------------------------
+
+    async def _open_pipe(self) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader(limit=MAX_LINE)
+        await self._loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._wire.read, "rb", 0)
+        )
+        transport, _ = await self._loop.connect_write_pipe(asyncio.Protocol, os.fdopen(self._wire.write, "wb", 0))
+        self._writer = transport
+        return reader
+
+    async def _hello(self, reader: asyncio.StreamReader) -> p.Hello:
+        try:
+            with anyio.fail_after(10):
+                return p.Hello.model_validate_json(await reader.readline())
+        except (TimeoutError, ValidationError) as error:
+            raise SetupError("the session process is started by the server, not by hand") from error
+
+    def _start(self, hello: p.Hello) -> None:
+        logging.getLogger("whatsapp_mcp").setLevel(hello.log_level)
+        endpoint = Endpoint.read(Path(hello.endpoint)) if hello.endpoint else None
+        self._store_path = Path(hello.store_path)
+        self._store = StoreThread(
+            StoreWriter(self._store_path),
+            translate=self._translate,
+            on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
+            on_failure=lambda error: self._end("store_error", str(error)),
+        )
+        library = load(endpoint, require_endpoint=hello.require_endpoint)
+        events = ClientEvents(
+            event=self._store_put,
+            qr=self._on_qr,
+            login_status=self._on_login_status,
+            log=self._on_log,
+            ended=self._on_client_ended,
+        )
+        self._client = Client(library, Path(hello.session_db), events)
+        self._account = Account(self._client)
+        self._handlers = Handlers(self._account, self._store)
+        self._store.start()
+        self._notify(p.StateChanged(state=SessionState.CONNECTING))
+        self._client.start()
+
+    # -- pipe ---------------------------------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        while line := await reader.readline():
+            task = asyncio.create_task(self._answer(line))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        self._finish(p.Ended(reason="stopped", detail="the server closed the pipe"))
+
+    async def _answer(self, line: bytes) -> None:
+        call = p.Call.model_validate_json(line)
+        try:
+            command = p.COMMANDS[call.command].model_validate(call.arguments)
+            result = await self._run(command, call.timeout)
+            self._write(p.Reply(id=call.id, result=result.model_dump(mode="json")))
+        except WhatsAppMcpError as error:
+            self._write(p.Reply(id=call.id, error=error.to_wire()))
+        except ValidationError as error:
+            self._write(p.Reply(id=call.id, error=InvalidArgument(str(error)).to_wire()))
+        except Exception:
+            logger.exception("command %s failed", call.command)
+            self._write(p.Reply(id=call.id, error=WhatsAppMcpError("the session hit an unexpected error").to_wire()))
+
+    async def _run(self, command: p.Command[Any], timeout: float) -> BaseModel:
+        """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
+        try:
+            with anyio.fail_after(timeout):
+                return await anyio.to_thread.run_sync(
+                    self._handlers.run, command, abandon_on_cancel=True, limiter=self._limiter
+                )
+        except TimeoutError:
+            raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
+
+    def _write(self, line: BaseModel) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
+
+    def _notify(self, notice: BaseModel) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._write, notice)
+
+    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
+
+    def _store_put(self, code: int, payload: bytes) -> None:
+        self._store.put_event(code, payload)
+
+    def _on_qr(self, text: str) -> None:
+        self._qr_count += 1
+        seconds = FIRST_QR_SECONDS if self._qr_count == 1 else NEXT_QR_SECONDS
+        self._notify(p.Shown(text=text, seconds=seconds))
+
+    def _on_login_status(self, status: str) -> None:
+        if status == "timeout":
+            self._end("qr_timeout", "nobody scanned the QR code in time")
+        elif status != "success":
+            self._end("pairing_failed", f"pairing failed ({status}); scan a fresh code")
+
+    def _on_log(self, level: str, name: str, text: str) -> None:
+        levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
+        logging.getLogger("whatsapp_mcp.whatsmeow").log(levels.get(level, logging.INFO), "%s: %s", name, text)
+        if "temporary ban connect failure" in text.lower():
+            self._end("banned", text)
+
+    def _on_client_ended(self, error: str | None) -> None:
+        if self._was_connected:
+            self._end("pump_died", error or "neonize stopped delivering events")
+        else:
+            self._end("connect_failed", error or "neonize ended before it connected")
+
+    # -- events (store thread) ----------------------------------------------------------------------------------------
+
+    def _translate(self, code: int, payload: bytes) -> list[Any]:
+        match code:
+            case EventCode.DEVICE:
+                self._remember_owner()
+            case EventCode.CONNECTED:
+                self._was_connected = True
+                self._announce(SessionState.CONNECTED)
+            case EventCode.DISCONNECTED:
+                if not self._stopping.is_set():
+                    self._announce(SessionState.RECONNECTING)
+            case EventCode.LOGGED_OUT:
+                self._end("logged_out", "the phone removed this linked device")
+            case EventCode.STREAM_REPLACED:
+                self._end("replaced", "another program connected as this linked device")
+            case EventCode.CLIENT_OUTDATED:
+                self._end("outdated", "WhatsApp refuses this version of the client (405)")
+            case _:
+                return list(changes_from_event(code, payload))
+        return []
+
+    def _device(self) -> Device | None:
+        try:
+            return self._account.device()
+        except WhatsAppMcpError:
+            return None
+
+    def _announce(self, state: SessionState) -> None:
+        device = self._device()
+        if device is not None:
+            self._store.own(device.jid.bare, device.lid.bare if device.lid else None)
+        self._notify(
+            p.StateChanged(
+                state=state,
+                own_jid=device.jid if device else None,
+                own_lid=device.lid if device else None,
+                push_name=device.push_name or None if device else None,
+                platform=device.platform or None if device else None,
+            )
+        )
+
+    def _remember_owner(self) -> None:
+        device = self._device()
+        if device is None:
+            return
+        number, lid = device.jid.bare, device.lid.bare if device.lid else None
+        owner = self._store.owner
+        if owner is not None and owner != number:
+            logger.warning("another account is linked now; the messages of %s are kept aside", owner)
+            self._store.replace(lambda: self._fresh_store(owner.user))
+        self._store.own(number, lid)
+
+    def _fresh_store(self, suffix: str) -> StoreWriter:
+        archive_store(self._store_path, suffix)
+        return StoreWriter(self._store_path)
+
+    # -- end ----------------------------------------------------------------------------------------------------------
+
+    def _end(self, reason: p.EndReason, detail: str) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._finish, p.Ended(reason=reason, detail=detail))
+
+    def _finish(self, ended: p.Ended) -> None:
+        if not self._finished.done():
+            self._stopping.set()
+            threading.Thread(target=_end_at_the_latest, daemon=True).start()
+            self._finished.set_result(ended)
+
+    async def _drain(self) -> None:
+        """Close the socket, let every decrypted message reach the store, commit."""
+        await anyio.to_thread.run_sync(self._client.disconnect)
+        if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
+            logger.warning("events still arrived when the time to drain was over")
+        if not await anyio.to_thread.run_sync(self._store.close, STORE_CLOSE_LIMIT):
+            logger.error("the store was still writing when the time to close it was over")
+
+
+def _end_at_the_latest() -> None:
+    time.sleep(STOP_LIMIT)
+    os._exit(3)
+
+
+def main() -> None:
+    """Entry point; ends with os._exit because Go threads keep a normal interpreter exit waiting for ever."""
+    wire = claim_stdio()
+    os.umask(0o077)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    code = 1
+    try:
+        code = asyncio.run(SessionProcess(wire).run())
+    except Exception:
+        logger.exception("the session process failed")
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""The pipe between server process and session process: one JSON object per line, both ways.
+
+Server -> session: a `Hello` first, then `Call`s. Session -> server: one `Reply` per call, and `Notice`s at any time.
+Every command is a model that names the model of its result, so that both ends are typed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.outgoing import Outgoing, SendOptions
+
+__all__ = [
+    "COMMANDS",
+    "Call",
+    "ChangePushName",
+    "ChatRef",
+    "CheckNumbers",
+    "Command",
+    "Done",
+    "EditMessage",
+    "EndReason",
+    "Ended",
+    "GetDevice",
+    "GetPerson",
+    "GetPrivacy",
+    "Hello",
+    "Logout",
+    "MarkRead",
+    "Notice",
+    "PairPhone",
+    "React",
+    "Reply",
+    "Revoke",
+    "SendMessage",
+    "SetChatPresence",
+    "SetPresence",
+    "Shown",
+    "StateChanged",
+    "Stored",
+    "SyncContacts",
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Command(_Model, Generic[R]):
+    """One request to the session process."""
+
+    name: ClassVar[str]
+    result: ClassVar[type[BaseModel]]
+
+
+# ---- results --------------------------------------------------------------------------------------------------------
+
+
+class Done(_Model):
+    """Nothing to say but that it worked."""
+
+
+class SentMessage(_Model):
+    message_id: str
+    chat: Jid
+    """Canonical chat, as the store keys it."""
+    timestamp: int
+    """Milliseconds since 1970."""
+
+
+class PairingCode(_Model):
+    code: str
+
+
+class OwnDevice(_Model):
+    jid: Jid
+    lid: Jid | None
+    push_name: str
+    business_name: str
+    platform: str
+
+
+class PersonInfo(_Model):
+    jid: Jid
+    verified_name: str
+    status: str
+    picture_id: str
+    devices: tuple[Jid, ...]
+
+
+class NumberResult(_Model):
+    number: str
+    registered: bool
+    jid: Jid | None
+
+
+class NumberResults(_Model):
+    numbers: tuple[NumberResult, ...]
+
+
+class PrivacyResult(_Model):
+    settings: dict[str, str]
+
+
+# ---- commands -------------------------------------------------------------------------------------------------------
+
+
+class ChatRef(_Model):
+    """A message in a chat, as the caller knows it."""
+
+    chat: Jid
+    message_id: str
+
+
+class PairPhone(Command[PairingCode]):
+    name = "pair_phone"
+    result = PairingCode
+    digits: str
+
+
+class Logout(Command[Done]):
+    name = "logout"
+    result = Done
+
+
+class GetDevice(Command[OwnDevice]):
+    name = "get_device"
+    result = OwnDevice
+
+
+class GetPerson(Command[PersonInfo]):
+    name = "get_person"
+    result = PersonInfo
+    jid: Jid
+
+
+class CheckNumbers(Command[NumberResults]):
+    name = "check_numbers"
+    result = NumberResults
+    numbers: tuple[str, ...]
+
+
+class GetPrivacy(Command[PrivacyResult]):
+    name = "get_privacy"
+    result = PrivacyResult
+
+
+class ChangePushName(Command[Done]):
+    name = "change_push_name"
+    result = Done
+    push_name: str
+
+
+class SyncContacts(Command[Done]):
+    """Copy the names that the linked device knows into the store."""
+
+    name = "sync_contacts"
+    result = Done
+
+
+class SendMessage(Command[SentMessage]):
+    name = "send_message"
+    result = SentMessage
+    chat: Jid
+    message: Outgoing
+    options: SendOptions = SendOptions()
+
+
+class React(Command[SentMessage]):
+    name = "react"
+    result = SentMessage
+    target: ChatRef
+    emoji: str
+
+
+class Revoke(Command[SentMessage]):
+    name = "revoke"
+    result = SentMessage
+    target: ChatRef
+
+
+class EditMessage(Command[SentMessage]):
+    name = "edit_message"
+    result = SentMessage
+    target: ChatRef
+    text: str
+
+
+class MarkRead(Command[Done]):
+    name = "mark_read"
+    result = Done
+    target: ChatRef
+
+
+class SetPresence(Command[Done]):
+    name = "set_presence"
+    result = Done
+    available: bool
+
+
+class SetChatPresence(Command[Done]):
+    name = "set_chat_presence"
+    result = Done
+    chat: Jid
+    composing: bool
+
+
+COMMANDS: dict[str, type[Command[Any]]] = {
+    command.name: command
+    for command in (
+        PairPhone,
+        Logout,
+        GetDevice,
+        GetPerson,
+        CheckNumbers,
+        GetPrivacy,
+        ChangePushName,
+        SyncContacts,
+        SendMessage,
+        React,
+        Revoke,
+        EditMessage,
+        MarkRead,
+        SetPresence,
+        SetChatPresence,
+    )
+}
+
+
+# ---- the lines ------------------------------------------------------------------------------------------------------
+
+
+class Hello(_Model):
+    """First line to a new session process: what it works on."""
+
+    session_db: str
+    store_path: str
+    endpoint: str | None
+    require_endpoint: bool
+    log_level: str
+
+
+class Call(_Model):
+    id: int
+    command: str
+    arguments: dict[str, Any]
+    timeout: float
+    """Seconds."""
+
+
+class Reply(_Model):
+    type: Literal["reply"] = "reply"
+    id: int
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    """WhatsAppMcpError.to_wire()."""
+
+
+class StateChanged(_Model):
+    type: Literal["state"] = "state"
+    state: SessionState
+    detail: str = ""
+    own_jid: Jid | None = None
+    own_lid: Jid | None = None
+    push_name: str | None = None
+    platform: str | None = None
+
+
+class Shown(_Model):
+    """A QR code to show now."""
+
+    type: Literal["qr"] = "qr"
+    text: str
+    seconds: float
+    """How long it is valid."""
+
+
+class Stored(_Model):
+    """The store has new content up to this arrival number."""
+
+    type: Literal["stored"] = "stored"
+    newest_arrival: int
+
+
+EndReason = Literal[
+    "stopped",
+    "logged_out",
+    "replaced",
+    "outdated",
+    "banned",
+    "qr_timeout",
+    "pairing_failed",
+    "connect_failed",
+    "pump_died",
+    "setup_error",
+    "store_error",
+]
+
+
+class Ended(_Model):
+    """Last line: the process ends by itself, in order."""
+
+    type: Literal["ended"] = "ended"
+    reason: EndReason
+    detail: str = ""
+
+
+Notice = Annotated[Reply | StateChanged | Shown | Stored | Ended, Field(discriminator="type")]

@@ -1,0 +1,74 @@
+"""All settings of the server, once. Every one is a ``WHATSAPP_MCP_*`` variable, many are command-line options too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["ACCOUNT", "Settings"]
+
+ACCOUNT = "default"
+"""Name of the only account of today; everything of an account lies in ``<data dir>/<account>/``."""
+
+
+class Settings(BaseSettings):
+    """Configuration of one server. Read from the environment; the command line overrides it."""
+
+    model_config = SettingsConfigDict(env_prefix="WHATSAPP_MCP_", env_ignore_empty=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp")),
+        description="Folder for the linked-device session, the message store and media. Created with mode 0700.",
+    )
+    endpoint: Path | None = Field(
+        default=None,
+        description="Endpoint file of a WhatsApp simulator (proxy, ca_file, noise_root). Unset: the real WhatsApp.",
+    )
+    require_endpoint: bool = Field(
+        default=False, description="Refuse to start the session without an endpoint file. Tests set it."
+    )
+    toolsets: str = Field(
+        default="core", description="Comma-separated toolsets or tools to list; `all` lists every tool."
+    )
+    read_only: bool = Field(default=False, description="Offer only tools that change nothing.")
+    output_schemas: bool = Field(
+        default=True, description="Publish output schemas in tools/list. Switch off for hosts that cannot compile them."
+    )
+    connect_wait: float = Field(
+        default=15.0, ge=0, le=60, description="Seconds a tool waits for the connection before it fails with the state."
+    )
+    call_timeout: float = Field(
+        default=50.0, gt=0, le=80, description="Seconds after which a request to WhatsApp is given up."
+    )
+    result_budget: int = Field(
+        default=20_000,
+        ge=2_000,
+        description="Bytes of text in one tool result; longer lists are cut at a row and continued.",
+    )
+    log_level: str = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
+
+    @property
+    def account_dir(self) -> Path:
+        return self.data_dir / ACCOUNT
+
+    @property
+    def session_db(self) -> Path:
+        """neonize's own database: keys and Signal sessions of the linked device."""
+        return self.account_dir / "session.db"
+
+    @property
+    def store_path(self) -> Path:
+        """Our message store."""
+        return self.account_dir / "messages.db"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.account_dir / "lock"
+
+    @property
+    def token_path(self) -> Path:
+        """Bearer token of the HTTP transport."""
+        return self.data_dir / "http-token"

@@ -1,0 +1,14 @@
+"""What a simulated device needs of the Signal protocol: sessions between devices, sender keys for groups, padding.
+
+Compatible with libsignal as whatsmeow uses it (session version 3). For the simulator's own devices only: state lives in
+memory, nothing is protected against side channels, and a changed identity key is accepted.
+"""
+
+from __future__ import annotations
+
+from whatsapp_mcp.simulator.signal.device import PreKeyBundle, SignalDevice
+from whatsapp_mcp.simulator.signal.errors import DuplicateMessageError, SignalError
+from whatsapp_mcp.simulator.signal.padding import pad, unpad
+from whatsapp_mcp.simulator.signal.sender_key import SenderKey
+
+__all__ = ["DuplicateMessageError", "PreKeyBundle", "SenderKey", "SignalDevice", "SignalError", "pad", "unpad"]

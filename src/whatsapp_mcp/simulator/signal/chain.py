@@ -1,0 +1,90 @@
+"""Symmetric chains: from one chain key to the next, and from a chain key to the key of one message.
+
+Used by both kinds of sessions, with other names in the key derivation (libsignal ratchet/keys.rs, sender_keys.rs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from whatsapp_mcp.simulator.signal.errors import DuplicateMessageError, SignalError
+
+__all__ = ["MAX_FORWARD_JUMP", "MAX_SKIPPED", "Chain", "cbc_decrypt", "cbc_encrypt"]
+
+MAX_FORWARD_JUMP: Final = 25_000
+"""libsignal consts.rs: a counter further ahead is an attack, not a gap."""
+
+MAX_SKIPPED: Final = 2000
+"""Keys kept per chain for messages that have not arrived yet; the oldest go first."""
+
+_AES_BLOCK_BITS: Final = 128
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain key (32 bytes) at ``counter``, and the seeds of message keys that were passed over."""
+
+    key: bytes
+    counter: int = 0
+    skipped: dict[int, bytes] = field(default_factory=dict)
+
+    def copy(self) -> Chain:
+        return Chain(self.key, self.counter, dict(self.skipped))
+
+    def next_seed(self) -> bytes:
+        """The seed of the message key at ``counter``; the chain moves on."""
+        seed = hmac.digest(self.key, b"\x01", hashlib.sha256)
+        self.key = hmac.digest(self.key, b"\x02", hashlib.sha256)
+        self.counter += 1
+        return seed
+
+    def seed_at(self, counter: int) -> bytes:
+        """Take the seed of the message key at ``counter``: ahead of the chain, or one that was passed over.
+
+        Raises:
+            DuplicateMessageError: it was taken before, or dropped.
+            SignalError: too far ahead.
+        """
+        if counter < self.counter:
+            seed = self.skipped.pop(counter, None)
+            if seed is None:
+                raise DuplicateMessageError(f"the key of message {counter} has been used or dropped")
+            return seed
+        if counter - self.counter > MAX_FORWARD_JUMP:
+            raise SignalError(f"message {counter} is too far ahead of {self.counter}")
+        while self.counter < counter:
+            skipped = self.counter
+            self.skipped[skipped] = self.next_seed()
+        while len(self.skipped) > MAX_SKIPPED:
+            del self.skipped[next(iter(self.skipped))]
+        return self.next_seed()
+
+
+def cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+    """AES-256-CBC with PKCS#7 padding."""
+    padder = PKCS7(_AES_BLOCK_BITS).padder()
+    encryptor = Cipher(AES(key), CBC(iv)).encryptor()
+    return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
+
+
+def cbc_decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
+    """The reverse of ``cbc_encrypt``.
+
+    Raises:
+        SignalError: the padding is wrong.
+    """
+    decryptor = Cipher(AES(key), CBC(iv)).decryptor()
+    unpadder = PKCS7(_AES_BLOCK_BITS).unpadder()
+    try:
+        padded = decryptor.update(ciphertext) + decryptor.finalize()
+        return unpadder.update(padded) + unpadder.finalize()
+    except ValueError:
+        raise SignalError("the ciphertext has a wrong size or padding") from None

@@ -1,0 +1,152 @@
+"""The chat rows: when something last happened, how much is in a chat, how much of it is unread.
+
+Unread, as WhatsApp counts: a message from somebody else counts until it is read. Reading one (on any of our devices)
+reads all before it, and so does writing into the chat. What the phone says about a chat (``ChatChanged.unread_count``)
+replaces the count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, fields
+from typing import Final
+
+from whatsapp_mcp.models import ChatChanged
+from whatsapp_mcp.store.rows import row_floor
+
+__all__ = ["ChatRow", "Chats"]
+
+
+@dataclass(slots=True)
+class ChatRow:
+    """A row of ``chats``, as it will be at the end of the transaction. Times in milliseconds."""
+
+    entity: int
+    name: str | None = None
+    last_message_at: int | None = None
+    ephemeral_expiration: int = 0
+    unread_live: int = 0
+    unread_base: int = 0
+    read_until: int = 0
+    archived: int = 0
+    pinned: int = 0
+    muted_until: int = 0
+    message_count: int = 0
+    media_count: int = 0
+    sent_count: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+
+
+_COLUMNS: Final = [field.name for field in fields(ChatRow)]
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM chats WHERE entity = ?"
+_WRITE: Final = (
+    f"INSERT INTO chats ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+    f" ON CONFLICT (entity) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
+)
+_UNREAD_AFTER: Final = (
+    "SELECT count(*) FROM messages WHERE chat = ? AND row >= ? AND timestamp > ? AND from_me = 0 AND from_history = ?"
+)
+
+
+class Chats:
+    """Chat rows of one transaction: read when first needed, written by ``flush``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._rows: dict[int, ChatRow] = {}
+
+    def get(self, entity: int, now: int) -> ChatRow:
+        """The row of a chat, made when there is none. Whoever asks is about to change it."""
+        row = self._rows.get(entity)
+        if row is None:
+            row = self.stored(entity) or ChatRow(entity, created_at=now)
+            self._rows[entity] = row
+        row.updated_at = now
+        return row
+
+    def stored(self, entity: int) -> ChatRow | None:
+        """The row as it stands in this transaction."""
+        if entity in self._rows:
+            return self._rows[entity]
+        values = self._connection.execute(_SELECT, (entity,)).fetchone()
+        return None if values is None else ChatRow(*values)
+
+    def flush(self) -> frozenset[int]:
+        """Write what changed; the entities of the chats that did."""
+        self._connection.executemany(
+            _WRITE, [tuple(getattr(row, column) for column in _COLUMNS) for row in self._rows.values()]
+        )
+        touched = frozenset(self._rows)
+        self._rows.clear()
+        return touched
+
+    def forget(self) -> None:
+        self._rows.clear()
+
+    # -- counting -----------------------------------------------------------------------------------------------------
+
+    def message_added(
+        self, entity: int, now: int, *, timestamp: int, from_me: int, from_history: int, has_media: int
+    ) -> None:
+        row = self.get(entity, now)
+        row.message_count += 1
+        row.media_count += has_media
+        row.sent_count += from_me
+        if row.last_message_at is None or timestamp > row.last_message_at:
+            row.last_message_at = timestamp
+        if from_history:
+            return
+        if from_me:
+            self.read(row, timestamp)
+        elif timestamp > row.read_until:
+            row.unread_live += 1
+
+    def read(self, row: ChatRow, until: int) -> None:
+        """Everything up to ``until`` is read."""
+        if until <= row.read_until:
+            return
+        row.read_until = until
+        if row.unread_live:
+            row.unread_live = self._unread_after(row, from_history=0)
+        if row.unread_base:
+            row.unread_base = min(row.unread_base, self._unread_after(row, from_history=1))
+
+    def recount_unread(self, row: ChatRow) -> None:
+        row.unread_live = self._unread_after(row, from_history=0)
+
+    def _unread_after(self, row: ChatRow, *, from_history: int) -> int:
+        values = (row.entity, row_floor(row.read_until), row.read_until, from_history)
+        count: int = self._connection.execute(_UNREAD_AFTER, values).fetchone()[0]
+        return count
+
+    # -- what the phone says ------------------------------------------------------------------------------------------
+
+    def changed(self, row: ChatRow, change: ChatChanged) -> None:
+        if change.name:
+            row.name = change.name
+        if change.ephemeral_expiration is not None:
+            row.ephemeral_expiration = max(0, change.ephemeral_expiration)
+        if change.archived is not None:
+            row.archived = int(change.archived)
+        if change.pinned is not None:
+            row.pinned = int(change.pinned)
+        if change.muted_until is not None:
+            row.muted_until = change.muted_until
+        if change.unread_count is not None:
+            self._set_unread(row, max(0, change.unread_count))
+
+    def _set_unread(self, row: ChatRow, count: int) -> None:
+        if count >= row.unread_live:
+            row.unread_base = count - row.unread_live
+            return
+        # Fewer than we counted: all but the newest ``count`` are read.
+        found = self._connection.execute(
+            "SELECT timestamp FROM messages WHERE chat = ? AND from_me = 0 AND from_history = 0"
+            " ORDER BY row DESC LIMIT 1 OFFSET ?",
+            (row.entity, count),
+        ).fetchone()
+        row.unread_base = 0
+        if found is not None:
+            row.read_until = max(row.read_until, found[0])
+        row.unread_live = count

@@ -1,0 +1,144 @@
+"""The one place that opens a message store, names what is wrong with its file, or moves it aside."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import StoreError
+
+__all__ = ["archive_store", "open_for_reading", "open_for_writing", "store_errors"]
+
+BUSY_TIMEOUT: Final = 10.0
+"""Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
+SUFFIXES: Final = ("", "-wal", "-shm")
+"""What belongs to one SQLite database in WAL mode."""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection that may write; file and folder are created for the owner only (0600 in 0700).
+
+    ``synchronous=FULL``: WhatsApp never repeats a message that it was told has arrived, so a commit is on the disk
+    when it returns. The connection is in autocommit mode: whoever writes says BEGIN and COMMIT.
+
+    Raises:
+        StoreError: the file is not a database, damaged, read-only, or the disk is full.
+    """
+    with store_errors(path):
+        _create(path)
+        # The lock around the writer serialises its threads.
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            _settle(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, for one thread; close it from any.
+
+    Raises:
+        StoreError: the file cannot be opened as a database.
+    """
+    with store_errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA cache_size = -8192")  # KiB
+            connection.execute("PRAGMA mmap_size = 268435456")  # bytes; pages come from the system's cache
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def archive_store(path: Path, suffix: str) -> Path | None:
+    """Move a store that nobody has open aside, as ``<name>.<suffix>`` beside it (numbered when that name is taken).
+
+    Returns:
+        Where the store is now; None when there was none.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    if not path.exists():
+        return None
+    target, number = path.with_name(f"{path.name}.{suffix}"), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.{suffix}.{number}")
+    with store_errors(path):
+        # The log first: a database without its log lacks the newest messages, a log without database is inert.
+        for part in reversed(SUFFIXES):
+            source = path.with_name(path.name + part)
+            if source.exists():
+                source.rename(target.with_name(target.name + part))
+    return target
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Whatever SQLite or the file system raise inside becomes a StoreError that names the file and the way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain(path, error) from error
+    except OSError as error:
+        raise StoreError(
+            f"the message store {path} cannot be used: {error.strerror or error}",
+            next_step="Make the folder writable for the user who runs the server, or choose another --data-dir.",
+            details={"path": str(path)},
+        ) from error
+
+
+def _create(path: Path) -> None:
+    missing = []
+    folder = path.parent
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # SQLite gives its log and shared memory the mode of the database.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _settle(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -32768")  # KiB
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes kept of the log after a checkpoint
+
+
+_KEEP: Final = "Nothing was deleted. Move the file away to start with an empty store, or restore a back-up of it."
+_REASONS: Final = {
+    sqlite3.SQLITE_NOTADB: ("is not a database", _KEEP),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", _KEEP),
+    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "Free some space on that disk and call again."),
+    sqlite3.SQLITE_READONLY: ("is read-only", "Make the file and its folder writable for the user of the server."),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Check that the file and its folder belong to the user."),
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "Close the program that has the file open."),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written: input/output error", "Check the disk, and whether it is full."),
+}
+
+
+def _explain(path: Path, error: sqlite3.Error) -> StoreError:
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    reason, next_step = _REASONS.get(primary, (f"cannot be used: {error}", StoreError.next_step))
+    return StoreError(f"the message store {path} {reason}", next_step=next_step, details={"path": str(path)})

@@ -1,0 +1,37 @@
+"""What this version of the program knows about the schema, for writer and readers alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import StoreError
+
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "newer_store", "schema_version"]
+
+MIGRATIONS: Final = ("first_tables",)
+"""Names of all migrations, in order; they are in ``schema``."""
+
+SCHEMA_VERSION: Final = len(MIGRATIONS)
+"""``PRAGMA user_version`` of a store on which all of them ran."""
+
+
+def schema_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Number of migrations that ran; 0 for a new file.
+
+    Raises:
+        StoreError: a newer program wrote the store.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise newer_store(path, f"schema {version}, this program knows {SCHEMA_VERSION}")
+    return version
+
+
+def newer_store(path: Path, detail: str) -> StoreError:
+    return StoreError(
+        f"the message store {path} was written by a newer version of whatsapp-web-mcp ({detail})",
+        next_step="Upgrade: pip install --upgrade whatsapp-web-mcp. Nothing was changed in the file.",
+        details={"path": str(path)},
+    )

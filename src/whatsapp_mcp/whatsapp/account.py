@@ -1,0 +1,238 @@
+"""What a linked account can do through neonize: typed calls, protobuf in, models out.
+
+Only the calls that work in neonize 0.5.2 and with the arguments that make them work. Every method blocks up to 75
+seconds (whatsmeow's request timeout) and is meant for a worker thread; every method raises a WhatsAppMcpError.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from whatsapp_mcp.errors import NotFound, NotLoggedIn, WhatsAppRefused
+from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.models import ContactSeen
+from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
+from whatsapp_mcp.whatsapp.client import Client
+from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+__all__ = ["Account", "Device", "NumberCheck", "Person", "PersonDevice", "Sent"]
+
+_CHROME: Final = 1
+"""Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
+
+_PRIVACY_NAMES: Final = {
+    "ALL": "all",
+    "CONTACTS": "contacts",
+    "CONTACT_BLACKLIST": "contact_blacklist",
+    "MATCH_LAST_SEEN": "match_last_seen",
+    "KNOWN": "known",
+    "NONE": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """WhatsApp's acknowledgement of a message."""
+
+    message_id: str
+    chat: Jid
+    """The chat as it was addressed on the wire; for people usually a LID."""
+    timestamp: int
+    """Milliseconds since 1970, the server's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The linked device that this process is."""
+
+    jid: Jid
+    lid: Jid | None
+    push_name: str
+    business_name: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDevice:
+    jid: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    jid: Jid
+    verified_name: str
+    status: str
+    picture_id: str
+    devices: tuple[PersonDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCheck:
+    number: str
+    registered: bool
+    jid: Jid | None
+    verified_name: str
+
+
+class Account:
+    """Calls on one connected client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def device(self) -> Device:
+        """Raises NotLoggedIn when no account is linked."""
+        me = neonize_pb2.Device.FromString(self._client.call("GetMe"))
+        if not me.HasField("JID") or not me.JID.User:
+            raise NotLoggedIn("no WhatsApp account is linked")
+        return Device(
+            jid=from_proto(me.JID),
+            lid=optional(me.LID),
+            push_name=me.PushName,
+            business_name=me.BussinessName,
+            platform=me.Platform,
+        )
+
+    def pair_phone(self, digits: str) -> str:
+        """Ask for a pairing code for the account with this number; to be entered on the phone within 160 seconds."""
+        params = neonize_pb2.PairPhoneParams(
+            phone=digits, clientDisplayName="Chrome (Linux)", clientType=_CHROME, showPushNotification=True
+        ).SerializeToString()
+        answer = neonize_pb2.PairPhoneReturnFunction.FromString(self._client.call("PairPhone", params, len(params)))
+        if answer.Error:
+            raise error_for(answer.Error, "issue a pairing code")
+        return answer.Code
+
+    def logout(self) -> None:
+        """Unlink this device; the session database is empty afterwards."""
+        self._check(self._client.call("Logout"), "unlink this device")
+
+    def send(self, chat: Jid, message: Message) -> Sent:
+        to, payload = to_proto(chat).SerializeToString(), message.SerializeToString()
+        raw = self._client.call("SendMessage", to, len(to), payload, len(payload))
+        answer = neonize_pb2.SendMessageReturnFunction.FromString(raw)
+        if answer.Error:
+            raise error_for(answer.Error, "send the message")
+        response = answer.SendResponse
+        wire_chat = optional(response.Chat) or chat
+        return Sent(
+            message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp or int(time.time())) * 1000
+        )
+
+    def mark_read(self, message_ids: list[str], *, chat: Jid, sender: Jid) -> None:
+        """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""
+        to, author = to_proto(chat).SerializeToString(), to_proto(sender).SerializeToString()
+        ids = " ".join(message_ids).encode()
+        answer = self._client.call("MarkRead", ids, int(time.time()), to, len(to), author, len(author), b"read")
+        self._check(answer, "mark the message as read")
+
+    def send_presence(self, *, available: bool) -> None:
+        self._check(
+            self._client.call("SendPresence", b"available" if available else b"unavailable"), "set the presence"
+        )
+
+    def send_chat_presence(self, chat: Jid, *, composing: bool) -> None:
+        to = to_proto(chat).SerializeToString()
+        self._check(
+            self._client.call("SendChatPresence", to, len(to), 0 if composing else 1, 0), "show the typing state"
+        )
+
+    def set_push_name(self, name: str) -> None:
+        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        self._check(self._client.call("SetPushName", name.encode()), "change the display name")
+
+    def check_numbers(self, numbers: list[str]) -> list[NumberCheck]:
+        """``numbers``: digits only."""
+        joined = " ".join(numbers).encode()
+        answer = neonize_pb2.IsOnWhatsAppReturnFunction.FromString(
+            self._client.call("IsOnWhatsApp", joined, len(joined))
+        )
+        if answer.Error:
+            raise error_for(answer.Error, "look the number up")
+        return [
+            NumberCheck(
+                number=entry.Query,
+                registered=entry.IsIn,
+                jid=optional(entry.JID),
+                verified_name=entry.VerifiedName.Details.verifiedName,
+            )
+            for entry in answer.IsOnWhatsAppResponse
+        ]
+
+    def person(self, jid: Jid) -> Person:
+        query = neonize_pb2.JIDArray(JIDS=[to_proto(jid)]).SerializeToString()
+        answer = neonize_pb2.GetUserInfoReturnFunction.FromString(self._client.call("GetUserInfo", query, len(query)))
+        if answer.Error:
+            raise error_for(answer.Error, "look the person up")
+        for entry in answer.UsersInfo:
+            info = entry.UserInfo
+            return Person(
+                jid=from_proto(entry.JID).bare,
+                verified_name=info.VerifiedName.Details.verifiedName,
+                status=info.Status,
+                picture_id=info.PictureID,
+                devices=tuple(PersonDevice(from_proto(device)) for device in info.Devices),
+            )
+        raise NotFound(
+            f"WhatsApp knows nobody with the number {jid.user}", next_step="Check the number with userCheck."
+        )
+
+    def privacy(self) -> dict[str, str]:
+        """Who may see or do what, per setting.
+
+        neonize 0.5.2 hides a failure of this request behind settings that are all undefined.
+        """
+        answer = neonize_pb2.PrivacySettings.FromString(self._client.call("GetPrivacySettings"))
+        settings = {
+            field: _PRIVACY_NAMES.get(answer.PrivacySetting.Name(getattr(answer, name)), "")
+            for field, name in (
+                ("group_add", "GroupAdd"),
+                ("last_seen", "LastSeen"),
+                ("status", "Status"),
+                ("profile", "Profile"),
+                ("read_receipts", "ReadReceipts"),
+                ("call_add", "CallAdd"),
+                ("online", "Online"),
+            )
+        }
+        if not any(settings.values()):
+            raise WhatsAppRefused("WhatsApp did not tell the privacy settings", next_step="Try again in some seconds.")
+        return {name: value for name, value in settings.items() if value}
+
+    def contacts(self) -> list[ContactSeen]:
+        """Names that the linked device knows."""
+        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        answer = neonize_pb2.ContactsGetAllContactsReturnFunction.FromString(self._client.call("GetAllContacts"))
+        if answer.Error:
+            raise error_for(answer.Error, "list the contacts")
+        return [
+            ContactSeen(
+                jid=from_proto(entry.JID).bare,
+                push_name=entry.Info.PushName or None,
+                full_name=entry.Info.FullName or None,
+                first_name=entry.Info.FirstName or None,
+                business_name=entry.Info.BusinessName or None,
+            )
+            for entry in answer.Contact
+        ]
+
+    def number_of(self, lid: Jid) -> Jid | None:
+        """The phone number behind a LID, when the linked device knows it."""
+        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        query = to_proto(lid).SerializeToString()
+        answer = neonize_pb2.GetJIDFromStoreReturnFunction.FromString(
+            self._client.call("GetPNFromLID", query, len(query))
+        )
+        jid = None if answer.Error else optional(answer.Jid)
+        return jid.bare if jid and jid.server == USER and jid.user else None
+
+    @staticmethod
+    def _check(answer: bytes, action: str) -> None:
+        if answer:
+            raise error_for(answer.decode("utf-8", "replace"), action)

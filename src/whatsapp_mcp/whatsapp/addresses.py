@@ -1,0 +1,29 @@
+"""neonize's protobuf form of a JID and ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto.Neonize_pb2 import JID
+
+__all__ = ["from_proto", "optional", "to_proto"]
+
+
+def to_proto(jid: Jid) -> JID:
+    return neonize_pb2.JID(User=jid.user, Server=jid.server, Device=jid.device, RawAgent=0, Integrator=0, IsEmpty=False)
+
+
+def from_proto(jid: JID) -> Jid:
+    """With its device number; use ``.bare`` for the person."""
+    return Jid(jid.User, jid.Server, jid.Device)
+
+
+def optional(jid: JID) -> Jid | None:
+    """None for what neonize calls an empty JID."""
+    if jid.IsEmpty or not jid.Server:
+        return None
+    return from_proto(jid)

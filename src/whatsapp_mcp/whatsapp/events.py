@@ -1,0 +1,210 @@
+"""From neonize's events to our changes: what the WhatsApp side learned, for the store.
+
+Pure functions over protobufs; no I/O. Units in neonize 0.5.2: MessageInfo.Timestamp is milliseconds, Receipt.Timestamp
+seconds, GroupInfo event timestamps seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from whatsapp_mcp.jid import LID, USER, Jid
+from whatsapp_mcp.models import (
+    Change,
+    ChatChanged,
+    ContactSeen,
+    Content,
+    DeliveryStatus,
+    IdentityLearned,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+    ReceiptKind,
+    ReceiptReceived,
+)
+from whatsapp_mcp.whatsapp.addresses import from_proto, optional
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto.Neonize_pb2 import MessageInfo
+    from neonize.proto.Neonize_pb2 import MessageSource as Source
+    from neonize.proto.waCommon.WACommon_pb2 import MessageKey
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+__all__ = ["changes_from_event"]
+
+
+def changes_from_event(code: int, payload: bytes) -> list[Change]:
+    """The changes that one event means; empty for events that change nothing in the store.
+
+    Args:
+        code: neonize's event number.
+        payload: the event's serialized protobuf (``Neonize_pb2``).
+    """
+    match code:
+        case EventCode.MESSAGE:
+            return list(_message(payload))
+        case EventCode.RECEIPT:
+            return list(_receipt(payload))
+        case EventCode.UNDECRYPTABLE:
+            return list(_undecryptable(payload))
+        case EventCode.JOINED_GROUP:
+            group = neonize_pb2.JoinedGroup.FromString(payload).GroupInfo
+            return [ChatChanged(from_proto(group.JID).bare, name=group.GroupName.Name or None)]
+        case EventCode.GROUP_INFO:
+            return list(_group_info(payload))
+        case _:
+            return []
+
+
+class _Where:
+    """Chat and author of an event, with the other address form where WhatsApp told it."""
+
+    def __init__(self, source: Source) -> None:
+        self.from_me = source.IsFromMe
+        self.chat = from_proto(source.Chat).bare
+        self.sender = from_proto(source.Sender).bare
+        sender_alt, recipient_alt = optional(source.SenderAlt), optional(source.RecipientAlt)
+        self.sender_alt = sender_alt.bare if sender_alt else None
+        other = recipient_alt if source.IsFromMe else sender_alt
+        self.chat_alt = other.bare if other and self.chat.is_person else None
+
+    def identities(self) -> Iterator[IdentityLearned]:
+        for one, other in ((self.sender, self.sender_alt), (self.chat, self.chat_alt)):
+            if other is None:
+                continue
+            pair = {one.server: one, other.server: other}
+            if LID in pair and USER in pair:
+                yield IdentityLearned(lid=pair[LID], number=pair[USER])
+
+
+def _message(payload: bytes) -> Iterator[Change]:
+    event = neonize_pb2.Message.FromString(payload)
+    info, where = event.Info, _Where(event.Info.MessageSource)
+    yield from where.identities()
+    if info.Pushname and not where.from_me:
+        yield ContactSeen(where.sender, push_name=info.Pushname)
+    message, _ = unwrap(event.Message)
+    if message.HasField("protocolMessage"):
+        yield from _protocol(message, info, where)
+        return
+    if message.HasField("reactionMessage"):
+        yield _reaction(message, info, where)
+        return
+    content = read_content(event.Message)
+    if content is None:
+        return
+    if event.IsEdit:
+        # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
+        yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
+        return
+    yield MessageReceived(
+        id=info.ID,
+        chat=where.chat,
+        sender=where.sender,
+        timestamp=info.Timestamp,
+        content=_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2),
+        from_me=where.from_me,
+        chat_alt=where.chat_alt,
+        sender_alt=where.sender_alt,
+        push_name=info.Pushname or None,
+        raw=event.Message.SerializeToString(),
+        status=DeliveryStatus.SENT if where.from_me else None,
+    )
+
+
+def _with_flags(content: Content, *, view_once: bool) -> Content:
+    if not view_once or content.view_once:
+        return content
+    return replace(content, view_once=True)
+
+
+def _protocol(message: Message, info: MessageInfo, where: _Where) -> Iterator[Change]:
+    protocol = message.protocolMessage
+    kind = protocol.type
+    if kind == e2e.ProtocolMessage.Type.REVOKE:
+        yield MessageRevoked(where.chat, protocol.key.ID, where.sender, info.Timestamp, chat_alt=where.chat_alt)
+    elif kind == e2e.ProtocolMessage.Type.MESSAGE_EDIT:
+        content = read_content(protocol.editedMessage)
+        if content is not None:
+            yield MessageEdited(
+                where.chat, protocol.key.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt
+            )
+    elif kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
+        yield ChatChanged(where.chat, where.chat_alt, ephemeral_expiration=protocol.ephemeralExpiration)
+
+
+def _reaction(message: Message, info: MessageInfo, where: _Where) -> ReactionChanged:
+    key: MessageKey = message.reactionMessage.key
+    return ReactionChanged(
+        chat=where.chat,
+        message_id=key.ID,
+        sender=where.sender,
+        emoji=message.reactionMessage.text,
+        timestamp=info.Timestamp,
+        from_me=where.from_me,
+        chat_alt=where.chat_alt,
+        sender_alt=where.sender_alt,
+    )
+
+
+_RECEIPTS: Final = {
+    "DELIVERED": (ReceiptKind.DELIVERED, False),
+    "READ": (ReceiptKind.READ, False),
+    "PLAYED": (ReceiptKind.PLAYED, False),
+    "READ_SELF": (ReceiptKind.READ, True),
+    "PLAYED_SELF": (ReceiptKind.PLAYED, True),
+}
+"""Receipt type -> what it says, and whether it is about our own reading on another device."""
+
+
+def _receipt(payload: bytes) -> Iterator[Change]:
+    event = neonize_pb2.Receipt.FromString(payload)
+    known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type))
+    where = _Where(event.MessageSource)
+    yield from where.identities()
+    if known is None:
+        return
+    kind, by_us = known
+    yield ReceiptReceived(
+        chat=where.chat,
+        sender=where.sender,
+        message_ids=tuple(event.MessageIDs),
+        kind=kind,
+        timestamp=event.Timestamp * 1000,
+        from_me=by_us or where.from_me,
+        chat_alt=where.chat_alt,
+        sender_alt=where.sender_alt,
+    )
+
+
+def _undecryptable(payload: bytes) -> Iterator[Change]:
+    info = neonize_pb2.UndecryptableMessage.FromString(payload).Info
+    where = _Where(info.MessageSource)
+    yield from where.identities()
+    yield MessageReceived(
+        id=info.ID,
+        chat=where.chat,
+        sender=where.sender,
+        timestamp=info.Timestamp,
+        content=Content(MessageKind.UNDECRYPTABLE),
+        from_me=where.from_me,
+        chat_alt=where.chat_alt,
+        sender_alt=where.sender_alt,
+        push_name=info.Pushname or None,
+    )
+
+
+def _group_info(payload: bytes) -> Iterator[Change]:
+    event = neonize_pb2.GroupInfoEvent.FromString(payload)
+    chat: Jid = from_proto(event.JID).bare
+    if event.HasField("Name") and event.Name.Name:
+        yield ChatChanged(chat, name=event.Name.Name)
+    if event.HasField("Ephemeral"):
+        yield ChatChanged(chat, ephemeral_expiration=int(event.Ephemeral.DisappearingTimer))

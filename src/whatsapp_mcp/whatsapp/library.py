@@ -1,0 +1,118 @@
+"""Loading the neonize library: the only module that imports it.
+
+neonize's Python client object is not used, only its table of C functions (``gocode``): the object starts a thread that
+cannot be ended, stops namesakes when it is collected and fetches URLs and files it is given. What the library does at
+import time is undone here: it wants libmagic, and it takes over the root logger.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import logging
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
+
+__all__ = ["Library", "load", "neonize_version"]
+
+
+def neonize_version() -> str:
+    """Version of the installed wheel, without loading it."""
+    return importlib.metadata.version("neonize")
+
+
+class Library:
+    """The loaded Go library and the ctypes prototypes of its callbacks."""
+
+    def __init__(self, binder: types.ModuleType) -> None:
+        self.gocode: Any = binder.gocode
+        self.qr_callback: Any = binder.func_string
+        self.status_callback: Any = binder.func_string
+        self.event_callback: Any = binder.func_callback_bytes
+        self.log_callback: Any = binder.func_callback_bytes2
+
+
+def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
+    """Load neonize; with an endpoint, make it trust that endpoint's root key instead of WhatsApp's.
+
+    Raises:
+        SetupError: an endpoint is required and missing, or the process was not executed with its environment.
+    """
+    _check_environment(endpoint, require_endpoint=require_endpoint)
+    handlers = logging.getLogger().handlers[:]
+    level = logging.getLogger().level
+    _provide_libmagic()
+    import neonize._binder as binder
+
+    root = logging.getLogger()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    if endpoint is not None:
+        _override_root_key(Path(binder.gocode._name), bytes.fromhex(endpoint.noise_root))
+    return Library(binder)
+
+
+def _check_environment(endpoint: Endpoint | None, *, require_endpoint: bool) -> None:
+    if endpoint is None:
+        if require_endpoint:
+            raise SetupError(
+                "this run requires a simulator endpoint and none is set; neonize is not started",
+                next_step="Set WHATSAPP_MCP_ENDPOINT, or unset WHATSAPP_MCP_REQUIRE_ENDPOINT to use the real WhatsApp.",
+            )
+        return
+    if not sys.platform.startswith("linux"):
+        raise SetupError(
+            "the simulator works on Linux only: elsewhere Go asks the system which certificates to trust",
+            next_step="Use a Linux machine or container for the simulator, or link a real account.",
+        )
+    executed_with = Path("/proc/self/environ").read_bytes().split(b"\0")
+    for name in ("HTTPS_PROXY", "SSL_CERT_FILE"):
+        wanted = endpoint.environment({})[name]
+        if f"{name}={wanted}".encode() not in executed_with:
+            raise SetupError(f"the session process was not executed with {name}={wanted}; neonize is not started")
+
+
+def _provide_libmagic() -> None:
+    """neonize cannot be imported without libmagic, which it needs only for calls that this project does not make."""
+    try:
+        import magic  # noqa: F401
+    except ImportError:
+        stand_in = types.ModuleType("magic")
+
+        def refuse(*_: object, **__: object) -> str:
+            raise SetupError("libmagic is not installed")
+
+        stand_in.from_buffer = stand_in.from_file = refuse  # type: ignore[attr-defined]
+        sys.modules["magic"] = stand_in
+
+
+def _override_root_key(library_path: Path, root_key: bytes) -> None:
+    """Replace WhatsApp's root key in this process's memory; no file is touched.
+
+    The key lies once in the writable data of the library (whatsmeow: handshake.go, WACertPubKey).
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if not line.endswith(str(library_path)):
+            continue
+        span, permissions, *_ = line.split()
+        if not permissions.startswith("rw"):
+            continue
+        start, end = (int(part, 16) for part in span.split("-"))
+        data = ctypes.string_at(start, end - start)
+        position = data.find(WHATSAPP_ROOT_PUBLIC)
+        if position < 0:
+            continue
+        if data.count(WHATSAPP_ROOT_PUBLIC) != 1:
+            break
+        ctypes.memmove(start + position, root_key, len(root_key))
+        return
+    raise SetupError(
+        f"WhatsApp's root key was not found once in {library_path.name} (neonize {neonize_version()})",
+        next_step="The simulator supports the neonize versions that this release was tested with; see the changelog.",
+    )

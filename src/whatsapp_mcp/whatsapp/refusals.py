@@ -1,0 +1,60 @@
+"""neonize reports every failure as a Go error text; here it becomes an error with a code and a next step."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from whatsapp_mcp.errors import (
+    InvalidArgument,
+    NotConnected,
+    NotFound,
+    NotLoggedIn,
+    RateLimited,
+    ReachoutTimelock,
+    SessionTimeout,
+    WhatsAppMcpError,
+    WhatsAppRefused,
+)
+
+__all__ = ["error_for"]
+
+DEFAULT_RETRY_SECONDS: Final = 60
+_CODE: Final = re.compile(r"(?:error|status) (\d{3})")
+
+
+def error_for(text: str, action: str) -> WhatsAppMcpError:
+    """The error that the Go text means; ``action`` completes "WhatsApp did not …" ("send the message")."""
+    lowered = text.lower()
+    if "timed out" in lowered:
+        return SessionTimeout(f"WhatsApp did not answer in time when asked to {action}")
+    if "websocket not connected" in lowered or "websocket disconnected" in lowered or "client is nil" in lowered:
+        return NotConnected(f"the connection to WhatsApp was down when it should {action}")
+    if "store doesn't contain a device jid" in lowered or "deleted device" in lowered:
+        return NotLoggedIn(f"no WhatsApp account is linked, so it cannot {action}")
+    if "no lid found" in lowered or "function returned nothing" in lowered:
+        return NotFound(
+            f"WhatsApp does not know this number, so it cannot {action}",
+            next_step="Check the number (international format, without leading zeros) with userCheck.",
+        )
+    if "without pushname" in lowered:
+        return InvalidArgument(
+            "WhatsApp needs a display name before presence can be sent, and this account has none yet",
+            next_step="Call userChangePushName first.",
+        )
+    if "no app state keys" in lowered:
+        return NotConnected(
+            "the phone has not shared its settings keys with this linked device yet",
+            next_step="Open WhatsApp on the phone and call again in some seconds.",
+        )
+    match = _CODE.search(lowered)
+    code = int(match[1]) if match else None
+    if code == 463:
+        return ReachoutTimelock("WhatsApp does not let this account start new chats for now (error 463)")
+    if code == 429 or "rate-overlimit" in lowered:
+        return RateLimited(
+            f"WhatsApp limits how often this account may {action} (error 429)",
+            details={"retry_after_seconds": DEFAULT_RETRY_SECONDS},
+        )
+    details: dict[str, object] = {"whatsapp_code": code} if code else {}
+    return WhatsAppRefused(f"WhatsApp did not {action}: {text}", details=details)

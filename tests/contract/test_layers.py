@@ -1,0 +1,113 @@
+"""Rooms depend downward only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import whatsapp_mcp
+
+PACKAGE = Path(whatsapp_mcp.__file__).parent
+
+GROUND = {"jid", "errors", "models", "outgoing", "settings", "endpoint", "descriptors", "__init__"}
+"""Single modules that every room may use."""
+
+ALLOWED: dict[str, set[str]] = {
+    "wire": set(),
+    "catalog": set(),
+    "store": set(),
+    "policy": set(),
+    "whatsapp": {"wire"},
+    "simulator": {"wire"},
+    "session": {"whatsapp", "store"},
+    "operations": {"session", "store", "catalog", "policy"},
+    "server": {"catalog", "operations"},
+    "simulated": {"simulator", "session"},
+    "assembly": {"catalog", "operations", "server", "session", "store", "simulated"},
+    "status": {"catalog", "session", "store", "whatsapp"},
+    "demo": {"simulator"},
+    "cli": {"assembly", "server", "session", "simulator", "demo", "status"},
+    "__main__": {"cli"},
+}
+"""Room -> rooms it may import; itself and the ground are always allowed."""
+
+SDK_ROOMS = {"server", "catalog", "assembly", "demo"}
+NEONIZE_ROOMS = {"whatsapp", "wire"}
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def test_rooms_import_only_lower_rooms() -> None:
+    wrong: list[str] = []
+    for path in modules():
+        room = room_of(path)
+        if room in GROUND:
+            allowed: set[str] = set()
+        else:
+            assert room in ALLOWED, f"{path.name}: a new room wants its place in ALLOWED"
+            allowed = ALLOWED[room] | {room}
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] != "whatsapp_mcp" or len(parts) < 2 or parts[1] == "__version__":
+                continue
+            if parts[1] not in allowed | GROUND:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
+def test_server_reads_only_the_contract_of_operations() -> None:
+    wrong = [
+        f"{path.name} imports {name}"
+        for path in modules()
+        if room_of(path) == "server"
+        for name in imports_of(path)
+        if name.startswith("whatsapp_mcp.operations") and not name.startswith("whatsapp_mcp.operations.outcome")
+        and name != "whatsapp_mcp.operations"
+    ]
+    assert not wrong
+
+
+def test_neonize_and_the_sdk_stay_in_their_rooms() -> None:
+    wrong: list[str] = []
+    for path in modules():
+        for name in imports_of(path):
+            top = name.split(".")[0]
+            if top == "neonize" and room_of(path) not in NEONIZE_ROOMS and not _only_for_types(path, name):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+            if top in ("mcp", "mcp_types") and room_of(path) not in SDK_ROOMS:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
+def _only_for_types(path: Path, name: str) -> bool:
+    """Imports under ``if TYPE_CHECKING:`` load nothing."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            inside = {
+                f"{child.module}.{alias.name}" if isinstance(child, ast.ImportFrom) else alias.name
+                for child in ast.walk(node)
+                if isinstance(child, ast.Import | ast.ImportFrom)
+                for alias in child.names
+            } | {child.module for child in ast.walk(node) if isinstance(child, ast.ImportFrom) and child.module}
+            if name in inside:
+                return True
+    return False

@@ -1,0 +1,171 @@
+"""What tools/list costs and promises: budgets, schemas, annotations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema_rs
+import pytest
+from mcp.types import Tool
+
+from whatsapp_mcp.catalog import Catalog, load_catalog, select
+from whatsapp_mcp.catalog.schemas import published_schema
+from whatsapp_mcp.catalog.tool import to_tool
+
+CATALOG: Final = load_catalog()
+NAMES: Final = [operation.name for operation in CATALOG.operations]
+OWN: Final = {"waitForMessage"}
+
+
+def shown(tool: Tool) -> dict[str, Any]:
+    dumped: dict[str, Any] = tool.model_dump(by_alias=True, exclude_none=True)
+    return dumped
+
+
+def cost(catalog: Catalog) -> int:
+    """Characters of what a host usually shows the model of each tool, as compact JSON."""
+    tools = [shown(to_tool(operation)) for operation in catalog.operations]
+    rows = [{key: tool[key] for key in ("name", "description", "inputSchema")} for tool in tools]
+    return sum(len(json.dumps(row, separators=(",", ":"))) for row in rows)
+
+
+def test_all_tools_fit_the_budget() -> None:
+    assert cost(CATALOG) <= 16_000
+
+
+def test_core_fits_the_budget() -> None:
+    assert cost(select(CATALOG, "core")) <= 6_500
+
+
+def test_output_schemas_and_the_rest_stay_small() -> None:
+    whole = json.dumps([shown(to_tool(operation)) for operation in CATALOG.operations], separators=(",", ":"))
+
+    assert len(whole) <= 50_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_schema_is_one_that_any_host_can_compile(name: str) -> None:
+    tool = shown(to_tool(CATALOG.by_name[name]))
+
+    for schema in (tool["inputSchema"], tool["outputSchema"], CATALOG.by_name[name].input_schema):
+        assert schema["type"] == "object"
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+        text = json.dumps(schema)
+        for unwanted in ('"$ref"', '"anyOf"', '"oneOf"', '"allOf"', '"example', '"title": "', '"binary"'):
+            assert unwanted not in text, unwanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_and_checked_arguments_are_the_same_but_for_what_goes_without_saying(name: str) -> None:
+    checked = CATALOG.by_name[name].input_schema
+    published = published_schema(checked)
+
+    assert checked["additionalProperties"] is False
+    assert published["properties"].keys() == checked["properties"].keys()
+    assert published.get("required") == checked.get("required")
+    for parameter, schema in checked["properties"].items():
+        kept = {key: value for key, value in schema.items() if key not in ("minLength", "minimum", "items")}
+        assert published["properties"][parameter].items() >= kept.items()
+        assert schema.get("minLength", 0) <= 1
+        assert schema.get("minimum", 0) <= 1
+
+
+def test_a_result_in_the_shape_of_the_document_satisfies_the_output_schema() -> None:
+    message = {"id": "3EB0", "content": "hi", "kind": "text", "reactions": [{"sender_jid": "1@s.whatsapp.net"}]}
+    waited = {"code": "SUCCESS", "message": "One message.", "untrusted": True, "results": {"message": message}}
+    validator = jsonschema_rs.Draft202012Validator(CATALOG.by_name["waitForMessage"].output_schema)
+
+    assert validator.is_valid(waited)
+    assert not validator.is_valid({**waited, "results": {"message": {"id": 5}}})
+    assert not validator.is_valid({"results": {}})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_description_is_ours_to_read(name: str) -> None:
+    operation = CATALOG.by_name[name]
+
+    assert 12 <= len(operation.description) <= 260
+    assert operation.description.isascii()
+    assert operation.description[-1] == "."
+    assert len(operation.title) <= 40
+
+
+# ---- annotations -----------------------------------------------------------------------------------------------------
+
+READS: Final = {
+    *("appDevices", "userInfo", "userAvatar", "userMyPrivacy", "userMyGroups", "userMyNewsletter", "userMyContacts"),
+    *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
+    *("getGroupInfoFromLink", "getGroupParticipantRequests"),
+}
+"""Change nothing, neither here nor at WhatsApp; no receipt is sent."""
+
+DESTRUCTIVE: Final = {
+    # removes
+    *("appLogout", "revokeMessage", "deleteMessage", "removeParticipantFromGroup", "leaveGroup", "unfollowNewsletter"),
+    *("demoteParticipantToMember", "rejectGroupParticipantRequest"),
+    # overwrites: what was there is gone
+    *("updateMessage", "userChangeAvatar", "userChangePushName", "setGroupPhoto", "setGroupName", "setGroupTopic"),
+    # with reset, the link that people hold stops working
+    "groupInviteLink",
+}
+
+REPEATING_MATTERS: Final = {
+    *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
+    *("sendPoll", "createGroup", "appLoginWithCode", "groupInviteLink"),
+}
+
+STAYS_HERE: Final = {
+    # the own account and the local store
+    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),
+    *("userMyNewsletter", "userMyContacts", "listChats", "getChatMessages", "waitForMessage", "deleteMessage"),
+    *("starMessage", "unstarMessage", "labelChat", "pinChat", "groupInfo", "getGroupParticipantRequests"),
+}
+
+WITHOUT_CONNECTION: Final = {
+    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices"),
+    *("userMyContacts", "listChats", "getChatMessages"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_annotations_are_true(name: str) -> None:
+    operation = CATALOG.by_name[name]
+
+    assert shown(to_tool(operation))["annotations"] == {
+        "readOnlyHint": name in READS,
+        "destructiveHint": name in DESTRUCTIVE,
+        "idempotentHint": name not in REPEATING_MATTERS,
+        "openWorldHint": name not in STAYS_HERE,
+    }
+    assert operation.needs_connection is (name not in WITHOUT_CONNECTION)
+
+
+def test_what_a_person_with_an_assistant_needs_is_in_core() -> None:
+    core = select(CATALOG, "core").by_name
+
+    assert len(core) <= 16
+    assert {
+        "appLogin",
+        "listChats",
+        "getChatMessages",
+        "waitForMessage",
+        "sendMessage",
+        "userMyContacts",
+    } <= core.keys()
+    assert {operation.tag for operation in CATALOG.operations} == set(CATALOG.toolsets) - {"core"}
+    assert all(operation.tag in operation.toolsets for operation in CATALOG.operations)
+
+
+def test_output_schemas_can_be_left_out() -> None:
+    operation = CATALOG.by_name["listChats"]
+
+    assert "outputSchema" in shown(to_tool(operation))
+    assert "outputSchema" not in shown(to_tool(operation, with_output_schema=False))
+
+
+def test_the_wheel_carries_tools_yaml() -> None:
+    configuration = (Path(__file__).resolve().parents[3] / "pyproject.toml").read_text()
+
+    assert '"tools.yaml" = "whatsapp_mcp/catalog/tools.yaml"' in configuration

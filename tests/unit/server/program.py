@@ -1,0 +1,77 @@
+"""The fake server as a program: `python -m tests.unit.server.program stdio|http [JOURNAL]`.
+
+It prints to stdout in every way there is, before and while it serves, and writes what its lifespan does to JOURNAL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp.server import Server
+
+from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.server.stdio import claim_stdio, serve_stdio
+
+
+def pollute() -> None:
+    """Write to stdout from Python, from the operating system's level, from C and from a child process."""
+    print("stray print")  # noqa: T201
+    os.write(1, b"stray write\n")
+    libc = ctypes.CDLL(None)
+    libc.puts(b"stray puts")
+    libc.fflush(None)
+    subprocess.run(["echo", "stray child"], check=True)
+    subprocess.run(["cat"], check=True, timeout=5)  # would eat the wire if it had descriptor 0
+
+
+class PollutingRunner(FakeRunner):
+    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
+        pollute()
+        return await super().run(name, arguments, progress)
+
+
+def journal(entry: str) -> None:
+    if len(sys.argv) > 2:
+        with Path(sys.argv[2]).open("a") as file:
+            file.write(entry + "\n")
+
+
+@asynccontextmanager
+async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
+    journal("up")
+    try:
+        yield
+        await anyio.sleep(0.05)  # an end that has to wait for something
+    finally:
+        journal("down")
+
+
+async def main() -> None:
+    if sys.argv[1] == "stdio":
+        print("buffered before the claim", end="")  # noqa: T201
+        descriptors = claim_stdio()
+        pollute()
+        await serve_stdio(
+            build_server(OPERATIONS, PollutingRunner(), settings(), lifespan=lifespan), descriptors, max_line=100_000
+        )
+    else:
+        from whatsapp_mcp.server.http import serve_http
+
+        await serve_http(
+            build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan), token=TOKEN, host="127.0.0.1", port=0
+        )
+    journal("end")
+
+
+if __name__ == "__main__":
+    anyio.run(main)
