@@ -27,7 +27,9 @@ def _server_options(command: F) -> F:
     for option in (
         click.option("--log-level", help="Level of the log on stderr."),
         click.option("--read-only", is_flag=True, default=None, help="Offer only tools that change nothing."),
-        click.option("--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."),
+        click.option(
+            "--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."
+        ),
         click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for session, messages and media."),
         click.option(
             "--autoscan/--no-autoscan",
@@ -71,9 +73,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
 @click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
-def serve(
-    simulated: bool, autoscan: bool, host: str, port: int, allowed_host: tuple[str, ...], **options: Any
-) -> None:
+def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: tuple[str, ...], **options: Any) -> None:
     """Serve remote agents over streamable HTTP at /mcp; every request needs the bearer token."""
     with _server_settings(simulated, options) as settings:
         gc.disable()
@@ -106,6 +106,15 @@ def token(data_dir: Path | None) -> None:
         settings = _settings({"data_dir": data_dir})
         ensure_private_folder(settings.data_dir)
         click.echo(load_or_create_token(settings.token_path))
+
+
+@cli.command()
+def demo() -> None:
+    """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
+    with _explained():
+        from whatsapp_mcp.demo import run_demo
+
+        run_demo()
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -146,3 +155,31 @@ def _explained() -> Iterator[None]:
     except WhatsAppMcpError as error:
         click.echo(f"whatsapp-mcp: {error.message}\n{error.next_step}", err=True)
         sys.exit(1)
+
+
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(data_dir: Path | None, as_json: bool) -> None:
+    """Show where the data is, whether a server runs, which account is linked, and versions."""
+    from whatsapp_mcp.status import status_text, take_status
+
+    with _explained():
+        found = take_status(_settings({"data_dir": data_dir}))
+    click.echo(found.model_dump_json(indent=2) if as_json else status_text(found))
+
+
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(data_dir: Path | None, as_json: bool) -> None:
+    """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
+    import os
+    from datetime import UTC, datetime
+
+    from whatsapp_mcp.status import diagnosis_text, examine
+
+    given = {} if data_dir is None else {"data_dir": data_dir}
+    diagnosis = examine(given, environment=os.environ, now=datetime.now(UTC))
+    click.echo(diagnosis.model_dump_json(indent=2) if as_json else diagnosis_text(diagnosis))
+    sys.exit(0 if diagnosis.healthy else 1)

@@ -10,22 +10,49 @@ import os
 import sys
 from typing import NamedTuple
 
-__all__ = ["WireDescriptors", "claim_stdio"]
+from whatsapp_mcp.errors import SetupError
+
+__all__ = ["Descriptors", "claim_stdio"]
 
 
-class WireDescriptors(NamedTuple):
-    """Private descriptors, not inherited by child processes."""
+class Descriptors(NamedTuple):
+    """Private descriptors of a protocol stream."""
 
-    read: int
-    write: int
+    incoming: int
+    outgoing: int
 
 
-def claim_stdio() -> WireDescriptors:
-    """Take descriptors 0 and 1 for a protocol; afterwards 0 is empty and 1 is stderr. Call once, first of all."""
-    sys.stdout.flush()
-    wire = WireDescriptors(os.dup(0), os.dup(1))  # dup() makes them non-inheritable
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
-    return wire
+def claim_stdio() -> Descriptors:
+    """Take the wire away from everything else in this process. Call it once, before anything is imported that prints.
+
+    Descriptors 0 and 1 are moved to private ones; 0 then reads nothing and 1 is stderr, so that a ``print``, a C or Go
+    library and child processes cannot reach the wire. What ``sys.stdout`` still holds goes to stderr too.
+
+    Raises:
+        SetupError: the process was started without stdin or stdout.
+    """
+    try:
+        claimed = Descriptors(_duplicate(0), _duplicate(1))
+    except OSError:
+        raise SetupError(
+            "stdio needs both stdin and stdout, and one of them is closed",
+            next_step="Let an MCP host start this command, or use `whatsapp-mcp serve`.",
+        ) from None
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # started without stderr
+        os.dup2(nothing, 1)
+    if nothing > 2:
+        os.close(nothing)
+    return claimed
+
+
+def _duplicate(fd: int) -> int:
+    if sys.platform == "win32":
+        return os.dup(fd)
+    import fcntl
+
+    # Never 0-2, so that a closed stderr cannot turn into the wire.
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)

@@ -57,17 +57,19 @@ async def user_check(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("userMyContacts")
-async def user_my_contacts(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_my_contacts(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     if services.session.snapshot.state is SessionState.CONNECTED:
         with contextlib.suppress(SessionError):  # what is stored is still a good answer
             await services.session.call(SyncContacts())
     elif services.session.snapshot.own_jid is None:
         await services.session.ready()
-    contacts = await services.store.read(lambda store: store.contacts())
+    search, offset = arguments.get("search") or None, arguments.get("offset", 0)
+    contacts = await services.store.read(lambda store: store.contacts(search=search))
     return Outcome(
         f"{len(contacts)} contacts.",
-        {"data": [contact_json(contact) for contact in contacts]},
+        {"data": [contact_json(contact) for contact in contacts[offset:]]},
         rows="data",
+        offset=offset,
         untrusted=True,
     )
 

@@ -100,12 +100,14 @@ class _Tools:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
         try:
             return await self._run(ctx, operation, params.arguments)
-        except WhatsAppMcpError as error:
-            return failure(error, budget=self._budget)
+        except WhatsAppMcpError as known:
+            error = known
         except Exception:
             # Its text may hold anything, and in the 2025 revisions the SDK would send it to the client.
             logger.exception("%s failed unexpectedly", operation.name)
-            return failure(WhatsAppMcpError(f"{operation.name} failed unexpectedly."), budget=self._budget)
+            error = WhatsAppMcpError(f"{operation.name} failed unexpectedly.")
+        results_required = "results" in operation.output_schema.get("required", ())
+        return failure(error, budget=self._budget, results_required=results_required)
 
     async def _run(self, ctx: _Context, operation: Operation, given: JsonObject | None) -> types.CallToolResult:
         arguments, problems = self._checker.check(operation, given)

@@ -66,7 +66,7 @@ async def serve_http(
         SetupError: the address cannot be bound, or ``allowed_hosts`` is missing.
     """
     app = http_app(server, token=token, host=host, allowed_hosts=allowed_hosts)
-    requests = _OpenRequests(app)
+    requests = _OpenRequests(app, server)
     with _listening(host, port) as listener, anyio.CancelScope() as everything:
         web = _WebServer(requests, on_start=lambda: announce(_url(host, listener)))
         with on_stop_signals(web.ask_to_stop, everything.cancel):
@@ -179,8 +179,9 @@ class _WebServer(uvicorn.Server):
 class _OpenRequests:
     """An ASGI application that can end the requests it is serving, each with a complete response."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, server: Server[Any]) -> None:
         self._app = app
+        self._server = server
         self._open: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
@@ -189,6 +190,10 @@ class _OpenRequests:
 
         async def end() -> None:
             await anyio.sleep(seconds)
+            # Not exported (hence the ceiling on mcp in pyproject.toml). A session that still works on a call when the
+            # SDK stops it tries for a second to tell a client that is no longer connected.
+            for session in list(self._server.session_manager._server_instances.values()):
+                await session.terminate()
             while True:
                 for request in list(self._open):
                     request.cancel()

@@ -1,4 +1,4 @@
-"""The bytes below the stdio transport: claiming the descriptors, reading and writing lines.
+"""The bytes below the stdio transport: reading and writing lines.
 
 Two implementations of one small contract: :class:`PipeLines` on asyncio's pipe transports, without threads, for what
 hosts use (pipes, sockets, terminals); :class:`ThreadLines` for regular files and Windows, which asyncio cannot watch.
@@ -13,23 +13,16 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.descriptors import Descriptors
 
-__all__ = ["MAX_LINE", "Descriptors", "Lines", "OversizedLine", "claim_stdio", "open_lines"]
+__all__ = ["MAX_LINE", "Lines", "OversizedLine", "open_lines"]
 
 MAX_LINE: Final = 32 * 1024 * 1024
 """Bytes one message may have; the HTTP transport takes as many."""
 
 _READ_SIZE: Final = 65_536
-
-
-class Descriptors(NamedTuple):
-    """Private descriptors of the MCP wire."""
-
-    incoming: int
-    outgoing: int
 
 
 class OversizedLine(Exception):
@@ -54,42 +47,6 @@ class Lines(Protocol):
             OSError: the other side is gone.
         """
         ...
-
-
-def claim_stdio() -> Descriptors:
-    """Take the wire away from everything else in this process. Call it once, before anything is imported that prints.
-
-    Descriptors 0 and 1 are moved to private ones; 0 then reads nothing and 1 is stderr, so that a ``print``, a C or Go
-    library and child processes cannot reach the wire. What ``sys.stdout`` still holds goes to stderr too.
-
-    Raises:
-        SetupError: the process was started without stdin or stdout.
-    """
-    try:
-        claimed = Descriptors(_duplicate(0), _duplicate(1))
-    except OSError:
-        raise SetupError(
-            "stdio needs both stdin and stdout, and one of them is closed",
-            next_step="Let an MCP host start this command, or use `whatsapp-mcp serve`.",
-        ) from None
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # started without stderr
-        os.dup2(nothing, 1)
-    if nothing > 2:
-        os.close(nothing)
-    return claimed
-
-
-def _duplicate(fd: int) -> int:
-    if sys.platform == "win32":
-        return os.dup(fd)
-    import fcntl
-
-    # Never 0-2, so that a closed stderr cannot turn into the wire.
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 @asynccontextmanager
@@ -130,12 +87,14 @@ async def _pipe_lines(descriptors: Descriptors, limit: int) -> AsyncIterator[Lin
     outgoing, protocol = await loop.connect_write_pipe(
         lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(os.dup(descriptors.outgoing), "wb", 0)
     )
+    outgoing.set_write_buffer_limits(high=0)  # a write is over when the pipe has all of it
     writer = asyncio.StreamWriter(outgoing, protocol, None, loop)
     try:
         yield PipeLines(reader, writer)
     finally:
         incoming.close()
-        outgoing.abort()  # what was answered has been drained; a host that does not read must not hold up the end
+        if not outgoing.is_closing():
+            outgoing.abort()  # every write was waited for; a host that does not read must not hold up the end
         await asyncio.sleep(0)
         for fd, was in zip(descriptors, blocking, strict=True):
             with suppress(OSError):

@@ -1,7 +1,7 @@
 """Outcomes and errors as tool results: the only place that builds a ``CallToolResult``.
 
-Both channels of a result say the same: ``structuredContent`` is the response that tools.yaml describes, without nulls,
-and the text is the same JSON, because some hosts show the model only that. The text keeps within a byte budget.
+``structuredContent`` is the response that tools.yaml describes, without nulls, and the text is the same JSON, because
+some hosts show the model only that. The text keeps within a byte budget.
 """
 
 from __future__ import annotations
@@ -59,15 +59,16 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True) -> types.Ca
     return types.CallToolResult(content=[_text(body), *pictures], structured_content=body)
 
 
-def failure(error: WhatsAppMcpError, *, budget: int) -> types.CallToolResult:
+def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = False) -> types.CallToolResult:
     """The result of a call that failed: ``{"code", "message", "results": null, "next_step", "details"}``.
 
-    Details can quote names that other people chose (candidates, near misses), so they pass the text boundary too.
+    In ``structuredContent`` there is no ``results``, or an empty object if the output schema of the tool requires one:
+    clients may check failures too against that schema (the MCP Inspector does), and null is no object. Details can
+    quote names that other people chose (candidates, near misses), so they pass the text boundary too.
     """
     body: JsonObject = {
         "code": error.code,
         "message": clean_text(error.message, 2_000),
-        "results": None,
         "next_step": clean_text(error.next_step, 1_000),
     }
     details = clean(_without_nulls(error.details))
@@ -75,8 +76,10 @@ def failure(error: WhatsAppMcpError, *, budget: int) -> types.CallToolResult:
         body["details"] = details
     looked_up = any(isinstance(v, list | dict) for key, v in error.details.items() if key != _ARGUMENT_NAMES)
     marks: JsonObject = {"untrusted": True, "note": UNTRUSTED_NOTE} if looked_up else {}
-    body = _shrink(body, budget - len(_encode(marks))) | marks
-    return types.CallToolResult(content=[_text(body)], structured_content=body, is_error=True)
+    body = _shrink(body, budget - len(_encode(marks | {"results": None}))) | marks
+    shown = {"code": body["code"], "message": body["message"], "results": None} | body
+    structured = body | {"results": {}} if results_required else body
+    return types.CallToolResult(content=[_text(shown)], structured_content=structured, is_error=True)
 
 
 def _text(body: JsonObject) -> types.TextContent:
@@ -138,8 +141,8 @@ def _shrink(body: JsonObject, budget: int) -> JsonObject:
     while len(_encode(fits)) > budget:
         longest = max((found for key in _CONTENT for found in _lists(fits.get(key))), key=len, default=[])
         if not longest:
-            bare = {key: value for key, value in fits.items() if key not in _CONTENT}
-            return bare | {"note": "The result is too large to be shown; ask for less."}
+            empty = {key: type(value)() if key in _CONTENT else value for key, value in fits.items()}
+            return empty | {"note": "The result is too large to be shown; ask for less."}
         del longest[len(longest) // 2 :]
     return fits
 

@@ -21,10 +21,11 @@ from mcp.server.runner import serve_dual_era_loop
 from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream, create_context_streams
 from mcp.shared.message import SessionMessage
 
-from whatsapp_mcp.server.lines import MAX_LINE, Descriptors, Lines, OversizedLine, claim_stdio, open_lines
+from whatsapp_mcp.descriptors import Descriptors
+from whatsapp_mcp.server.lines import MAX_LINE, Lines, OversizedLine, open_lines
 from whatsapp_mcp.server.signals import on_stop_signals
 
-__all__ = ["claim_stdio", "serve_stdio"]
+__all__ = ["serve_stdio"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ LIFESPAN_GRACE: Final = 10.0
 
 
 async def serve_stdio(server: Server[Any], descriptors: Descriptors, *, max_line: int = MAX_LINE) -> None:
-    """Serve one client over ``descriptors`` (from :func:`claim_stdio`) until EOF, SIGINT or SIGTERM.
+    """Serve one client over ``descriptors`` (what ``claim_stdio`` returned) until EOF, SIGINT or SIGTERM.
 
     Returns normally in each of these cases, after the end of the server's lifespan, which gets at most
     ``LIFESPAN_GRACE`` seconds and is cut off by a second signal. ``max_line`` is in bytes. Must run in the main

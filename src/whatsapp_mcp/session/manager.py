@@ -61,7 +61,10 @@ _SETTLED: Final[dict[p.EndReason, SessionState]] = {
 }
 """Ends after which nothing is started until somebody asks."""
 
-_WORTH_WAITING: Final = frozenset({SessionState.STARTING, SessionState.CONNECTING, SessionState.RECONNECTING})
+_WORTH_WAITING: Final = frozenset(
+    {SessionState.STARTING, SessionState.PAIRING, SessionState.CONNECTING, SessionState.RECONNECTING}
+)
+"""States that may become `connected` without anybody's doing; in `pairing`, the code may just have been scanned."""
 
 
 class SessionManager:
@@ -138,9 +141,16 @@ class SessionManager:
     async def call(self, command: p.Command[R], *, timeout: float | None = None) -> R:
         """Run a command that needs the connection. Raises WhatsAppMcpError."""
         await self.ready()
-        if self._link is None:
+        link = self._link
+        if link is None:
             raise NotConnected("the WhatsApp session is starting again")
-        return await self._link.call(command, timeout or self._settings.call_timeout)
+        try:
+            return await link.call(command, timeout or self._settings.call_timeout)
+        except SessionCrashed:
+            await self._wait_for(lambda: self._link is not link, timeout=2)
+            if self._snapshot.state not in _WORTH_WAITING and self._snapshot.state is not SessionState.CONNECTED:
+                raise self._why_not() from None  # it ended for a reason that is known
+            raise
 
     # -- requests that change the session -----------------------------------------------------------------------------
 
@@ -260,6 +270,8 @@ class SessionManager:
 
     async def _run_process(self) -> None:
         """One life of a session process, and what follows from its end."""
+        if self._snapshot.state is not SessionState.PAIRING:
+            self._update(SessionState.CONNECTING, self._snapshot.detail)
         descriptor = self._lock.descriptor
         assert descriptor is not None, "the lock is held while a session process runs"
         try:
@@ -289,8 +301,6 @@ class SessionManager:
     def _take_state(self, notice: p.StateChanged) -> None:
         if notice.state is SessionState.CONNECTED:
             self._connected_at = asyncio.get_running_loop().time()
-        elif notice.state is SessionState.CONNECTING and self._snapshot.state is SessionState.PAIRING:
-            return  # the process connects in order to pair
         self._update(
             notice.state,
             notice.detail,

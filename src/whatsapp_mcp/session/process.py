@@ -22,7 +22,7 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
-from whatsapp_mcp.descriptors import WireDescriptors, claim_stdio
+from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import (
     InvalidArgument,
@@ -51,15 +51,21 @@ CALLS_AT_ONCE: Final = 16
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
 """Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
+RECONNECT_CHECK: Final = 0.7
+"""Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
 STOP_LIMIT: Final = 12.0
 """Seconds after which a stop that hangs ends the process the hard way."""
 STORE_CLOSE_LIMIT: Final = 5.0
 
 
+_WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO", "ERROR": "ERROR", "CRITICAL": "ERROR"}
+"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza."""
+
+
 class SessionProcess:
     """Connects the pipe, neonize and the store for the life of this process."""
 
-    def __init__(self, wire: WireDescriptors) -> None:
+    def __init__(self, wire: Descriptors) -> None:
         self._wire = wire
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._stopping = threading.Event()
@@ -99,9 +105,9 @@ class SessionProcess:
     async def _open_pipe(self) -> asyncio.StreamReader:
         reader = asyncio.StreamReader(limit=MAX_LINE)
         await self._loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._wire.read, "rb", 0)
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._wire.incoming, "rb", 0)
         )
-        transport, _ = await self._loop.connect_write_pipe(asyncio.Protocol, os.fdopen(self._wire.write, "wb", 0))
+        transport, _ = await self._loop.connect_write_pipe(asyncio.Protocol, os.fdopen(self._wire.outgoing, "wb", 0))
         self._writer = transport
         return reader
 
@@ -130,11 +136,11 @@ class SessionProcess:
             log=self._on_log,
             ended=self._on_client_ended,
         )
-        self._client = Client(library, Path(hello.session_db), events)
+        level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
+        self._client = Client(library, Path(hello.session_db), events, log_level=level)
         self._account = Account(self._client)
         self._handlers = Handlers(self._account, self._store)
         self._store.start()
-        self._notify(p.StateChanged(state=SessionState.CONNECTING))
         self._client.start()
 
     # -- pipe ---------------------------------------------------------------------------------------------------------
@@ -194,6 +200,9 @@ class SessionProcess:
             self._end("qr_timeout", "nobody scanned the QR code in time")
         elif status != "success":
             self._end("pairing_failed", f"pairing failed ({status}); scan a fresh code")
+        else:
+            self._notify(p.StateChanged(state=SessionState.CONNECTING))
+            self._loop.call_soon_threadsafe(self._watch_first_connection)
 
     def _on_log(self, level: str, name: str, text: str) -> None:
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
@@ -206,6 +215,19 @@ class SessionProcess:
             self._end("pump_died", error or "neonize stopped delivering events")
         else:
             self._end("connect_failed", error or "neonize ended before it connected")
+
+    def _watch_first_connection(self) -> None:
+        """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
+        self._watch = asyncio.create_task(self._end_when_left_alone())
+
+    async def _end_when_left_alone(self) -> None:
+        checks_without_socket = 0
+        while not self._was_connected and checks_without_socket < 2:
+            await asyncio.sleep(RECONNECT_CHECK)
+            has_socket = await anyio.to_thread.run_sync(self._client.has_socket)
+            checks_without_socket = 0 if has_socket else checks_without_socket + 1
+        if not self._was_connected:
+            self._finish(p.Ended(reason="connect_failed", detail="paired, but the connection did not come back"))
 
     # -- events (store thread) ----------------------------------------------------------------------------------------
 

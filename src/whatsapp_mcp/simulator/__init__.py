@@ -1,0 +1,101 @@
+"""A WhatsApp on loopback, with a phone in your hand and people to write to. No phone, no internet.
+
+The real, unmodified neonize (whatsmeow) pairs with it, logs in and chats; so does anything else that speaks the
+protocol.
+
+    async with Simulator() as simulator:
+        simulator.write_endpoint(path)                    # WHATSAPP_MCP_ENDPOINT=<path> makes a session process use it
+        ana = await simulator.add_contact("Ana")          # or: await simulator.add_cast()
+        device = await simulator.phone.scan(qr_text)      # or: await simulator.phone.enter_code("Q2ZP-1QM6")
+        await simulator.phone.linked.wait_for(timeout=20) # the companion is back and logged in
+        ana.say("Hi!")
+        message = await ana.wait_for_message(lambda m: m.text == "Hello Ana", timeout=10)
+        ana.say("There you are", reply_to=message)
+        simulator.faults.drop()                           # everything that can go wrong: Faults
+
+Names:
+
+- :class:`Simulator`, :class:`SimulatorConfig`, :class:`QrTiming`, :class:`Endpoint`: the whole thing and how a client
+  finds it.
+- :class:`SimulatedPhone`: ``simulator.phone``. ``scan``, ``enter_code``, ``unlink``, ``say``, ``set_push_name``,
+  ``save_contact``; what it sees is in ``received``, ``sent_copies`` (clear text of everything linked devices send),
+  ``receipts``, ``linked``, ``patches``.
+- :class:`VirtualContact`: ``simulator.contact("Ana")``. ``say``, ``react``, ``edit``, ``revoke``, ``typing``,
+  ``online``, ``offline``, ``reads``, ``persona``; what it sees is in ``inbox``, ``receipts``, ``chat_states``,
+  ``presences``. All are :class:`Record` lists that can be waited on.
+- :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values.
+- :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
+- :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate`` is the command.
+
+A QR code's secret is in its text only, never in a stanza: the simulator cannot scan what nobody tells it. Whoever
+shows the code passes the text on (``simulator.show_qr(text)``, control command ``show_qr``); with
+``simulator.autoscan = 2.0`` the phone then scans it after two seconds.
+
+Names are loaded at first use, so that a process that only needs :class:`ControlClient` does not load the protocol.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.actor import ReceivedReceipt, SentMessage
+    from whatsapp_mcp.simulator.command import run_simulate
+    from whatsapp_mcp.simulator.config import QrTiming, SimulatorConfig
+    from whatsapp_mcp.simulator.contact import VirtualContact
+    from whatsapp_mcp.simulator.control import ControlServer
+    from whatsapp_mcp.simulator.control_client import ControlClient, ControlError
+    from whatsapp_mcp.simulator.endpoint import Endpoint
+    from whatsapp_mcp.simulator.faults import Faults
+    from whatsapp_mcp.simulator.pairing import PairingError
+    from whatsapp_mcp.simulator.phone import SimulatedPhone
+    from whatsapp_mcp.simulator.record import Record
+    from whatsapp_mcp.simulator.server import Simulator
+    from whatsapp_mcp.simulator.summary import ReceivedMessage, Summary
+
+__all__ = [
+    "ControlClient",
+    "ControlError",
+    "ControlServer",
+    "Endpoint",
+    "Faults",
+    "PairingError",
+    "QrTiming",
+    "ReceivedMessage",
+    "ReceivedReceipt",
+    "Record",
+    "SentMessage",
+    "SimulatedPhone",
+    "Simulator",
+    "SimulatorConfig",
+    "Summary",
+    "VirtualContact",
+    "run_simulate",
+]
+
+_MODULES = {
+    "ControlClient": "control_client",
+    "ControlError": "control_client",
+    "ControlServer": "control",
+    "Endpoint": "endpoint",
+    "Faults": "faults",
+    "PairingError": "pairing",
+    "QrTiming": "config",
+    "ReceivedMessage": "summary",
+    "ReceivedReceipt": "actor",
+    "Record": "record",
+    "SentMessage": "actor",
+    "SimulatedPhone": "phone",
+    "Simulator": "server",
+    "SimulatorConfig": "config",
+    "Summary": "summary",
+    "VirtualContact": "contact",
+    "run_simulate": "command",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

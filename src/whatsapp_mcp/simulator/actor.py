@@ -48,7 +48,8 @@ class ReceivedReceipt:
     """What somebody's device says about messages of ours."""
 
     kind: str
-    """Empty: delivered; else ``read``, ``played``, ``inactive`` (delivered to a client that is not in front), ``retry`` …"""
+    """Empty: delivered; else ``read``, ``played``, ``inactive`` (delivered to a client that is not in front),
+    ``retry`` …"""
     ids: tuple[str, ...]
     sender: Jid
     time: datetime
@@ -97,8 +98,9 @@ class SimulatedDevice(ABC):
         else:
             self._postponed.append(node)
 
-    def close(self) -> None:
-        """Nothing to close: there is no socket."""
+    def farewell(self, node: Node) -> None:
+        """There is no socket to close."""
+        self.send(node)
 
     def set_connected(self, *, connected: bool) -> None:
         self.connected = connected
@@ -128,7 +130,8 @@ class SimulatedDevice(ABC):
     ) -> SentMessage:
         """Encrypt a message for every device of ``chat`` and of the own account, and send it.
 
-        ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute (``1`` edit, ``7`` revoke).
+        ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute
+        (``1`` edit, ``7`` revoke).
         """
         sent = SentMessage(message_id or self.world.new_id(), self._now(), chat, message)
         self._sent[sent.id] = sent
@@ -260,7 +263,8 @@ class SimulatedDevice(ABC):
             self._send_again(node)
 
     def _send_again(self, node: Node) -> None:
-        """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once more."""
+        """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once
+        more."""
         retry, keys = node.child("retry"), node.child("keys")
         target, sent = self.world.device(node.jid("from")), self._sent.get(node.get("id"))
         if retry is None or target is None or sent is None:
@@ -295,9 +299,10 @@ class SimulatedDevice(ABC):
     def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
         """Another device of this account wrote to somebody; this is its copy."""
 
-    def handle_peer_message(self, sender: Device, message: e2e.Message) -> None:
+    def handle_peer_message(self, sender: Device, message: e2e.Message) -> None:  # noqa: B027 - for phones only
         """Another device of this account wants something from the phone."""
 
+    @abstractmethod
     def handle_stanza(self, node: Node) -> None:
         """Anything else: presence, chat states, notifications, acks."""
 

@@ -60,7 +60,9 @@ class AppState:
             stored = self._append(collection, patch.data)
         except DecodeError:
             log.warning("%r uploaded something that is not a SyncdPatch", device)
-            return Node("collection", {"name": name, "type": "error"}, [Node("error", {"code": "400", "text": "bad-request"})])
+            return Node(
+                "collection", {"name": name, "type": "error"}, [Node("error", {"code": "400", "text": "bad-request"})]
+            )
         self._notify(device.account, name, collection, author=device)
         for notify in self.on_patch:
             notify(device, name, stored)

@@ -1,6 +1,7 @@
 """The TLS side of "being" web.whatsapp.com on loopback: an own certificate authority and one server certificate.
 
-The authority exists for one simulator run; its key never leaves the process. Clients are told to trust it through ``SSL_CERT_FILE``.
+The authority exists for one simulator run; its key never leaves the process. Clients are told to trust it through
+``SSL_CERT_FILE``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: str, issuer: str, public_key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
+def _builder(
+    subject: str, issuer: str, public_key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))

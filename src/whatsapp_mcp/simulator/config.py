@@ -14,8 +14,9 @@ __all__ = ["QrTiming", "SimulatorConfig"]
 class QrTiming:
     """How many pairing codes a login offers and how long each may be scanned.
 
-    The defaults are WhatsApp's; whatsmeow (qrchan.go) shows the first of exactly six codes for 60 s, all others for 20 s. The client
-    keeps its own time, so shorter values here mean codes that are already refused while they are still shown.
+    The defaults are WhatsApp's; whatsmeow (qrchan.go) shows the first of exactly six codes for 60 s, all others for
+    20 s. The client keeps its own time, so shorter values here mean codes that are already refused while they are
+    still shown.
     """
 
     refs: int = 6

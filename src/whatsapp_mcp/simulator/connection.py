@@ -22,6 +22,7 @@ __all__ = ["Connection", "NoiseIdentity", "Session", "SessionOpener"]
 log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 20.0
+LINGER_SECONDS = 0.5
 _READ_SIZE = 1 << 16
 
 
@@ -71,6 +72,7 @@ class Connection:
         self._session: Session | None = None
         self._held: list[Node] = []
         self._flush: asyncio.Task[None] | None = None
+        self._farewell: asyncio.TimerHandle | None = None
         self._closing = False
 
     async def run(self, request: Request) -> None:
@@ -101,6 +103,8 @@ class Connection:
         self._faults.forget(self)
         if self._flush is not None:
             self._flush.cancel()
+        if self._farewell is not None:
+            self._farewell.cancel()
         session, self._session = self._session, None
         if session is not None:
             session.ended()
@@ -128,23 +132,21 @@ class Connection:
 
     async def _handshake(self) -> None:
         responder = Responder(self._identity.static, self._identity.chain)
-        hello = await self._next_handshake_frame()
-        self._write(responder.server_hello(hello))
-        login = responder.finish(await self._next_handshake_frame())
+        frames: list[bytes] = []
+        while not frames:
+            frames += await self._read_frames(HANDSHAKE_SECONDS)
+        self._write(responder.server_hello(frames.pop(0)))
+        while not frames:
+            frames += await self._read_frames(HANDSHAKE_SECONDS)
+        login = responder.finish(frames.pop(0))
         self._ciphers = responder.transport()
         self._session = self._open_session(self, login)
-
-    async def _next_handshake_frame(self) -> bytes:
-        # The client cannot send a further frame before it has our answer, so one read never brings two.
-        while True:
-            frames = await self._read_frames(HANDSHAKE_SECONDS)
-            if len(frames) > 1:
-                raise NoiseError("more frames than the handshake has")
-            if frames:
-                return frames[0]
+        for body in frames:
+            # After a reconnect whatsmeow repeats a request at once, without waiting to be let in (request.go).
+            self._handle(body)
 
     def _handle(self, body: bytes) -> None:
-        if self._ciphers is None or self._closing:
+        if self._ciphers is None or self._closing or self._farewell is not None:
             return
         node = decode(self._ciphers.receive.decrypt(body))
         if log.isEnabledFor(logging.DEBUG):
@@ -156,7 +158,7 @@ class Connection:
 
     def send(self, node: Node) -> None:
         """Queue a stanza for the client; dropped when the connection is closing."""
-        if self._closing:
+        if self._closing or self._farewell is not None:
             return
         if self._held or not self._faults.flowing.is_set():
             self._held.append(node)
@@ -180,6 +182,16 @@ class Connection:
 
     def _write(self, body: bytes) -> None:
         self._writer.write(self._websocket.message(frame(body)))
+
+    def farewell(self, node: Node, *, linger: float = LINGER_SECONDS) -> None:
+        """Send the last stanza of this connection and close it ``linger`` seconds later, unless the client is faster.
+
+        whatsmeow queues stanzas and throws the queue away when the socket closes (client.go: handlerQueueLoop): closed
+        at once, it would often not notice why.
+        """
+        self.send(node)
+        if self._farewell is None and not self._closing:
+            self._farewell = asyncio.get_running_loop().call_later(linger, self.close)
 
     def close(self) -> None:
         """Close in order: what was sent before still arrives."""

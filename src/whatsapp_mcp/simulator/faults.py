@@ -1,7 +1,7 @@
 """Faults on demand: everything that goes wrong between a client and WhatsApp, as switches.
 
-Each method says what a neonize 0.5.2 client experiences, measured unless it says otherwise. Faults that happen "to the next n" count
-down; ``clear()`` ends all of them.
+Each method says what a neonize 0.5.2 client experiences, measured unless it says otherwise. Faults that happen "to
+the next n" count down; ``clear()`` ends all of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class LiveConnection(Protocol):
     """What a fault can do to a connected client."""
 
     def send(self, node: Node) -> None: ...
+    def farewell(self, node: Node) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 
@@ -87,7 +88,8 @@ class Faults:
     def drop(self, how: Literal["abrupt", "clean"] = "abrupt") -> int:
         """Cut every client's connection, by TCP reset or by an orderly close; returns how many were cut.
 
-        Client: DisconnectedEv, reconnects at once, ConnectedEv after 7 to 12 ms. A message without ack is sent again with the same id.
+        Client: DisconnectedEv, reconnects at once, ConnectedEv after 7 to 12 ms. A message without ack is sent again
+        with the same id.
         """
         victims = list(self._connections)
         for connection in victims:
@@ -100,7 +102,8 @@ class Faults:
     def silence(self) -> None:
         """Stop reading and writing on every connection, which stay open (a dead network), until :meth:`resume`.
 
-        Client: requests fail after 75 s; KeepAliveTimeoutEv 30 s after the start; it does not disconnect before 3 minutes.
+        Client: requests fail after 75 s; KeepAliveTimeoutEv 30 s after the start; it does not disconnect before 3
+        minutes.
         """
         self._flowing.clear()
 
@@ -116,15 +119,16 @@ class Faults:
     def stream_error(self, kind: StreamFault) -> int:
         """Send a stream error to every connected client and, where WhatsApp does so, close; returns how many got it.
 
-        Client: ``replaced`` StreamReplacedEv, no reconnect. ``device_removed`` LoggedOutEv(OnConnect=false), the session is deleted.
-        ``503`` Disconnected, Connected. ``515`` silent reconnect. Any other code: StreamErrorEv, the socket stays open and works, though
-        ``is_logged_in`` becomes false.
+        Client: ``replaced`` StreamReplacedEv, no reconnect. ``device_removed`` LoggedOutEv(OnConnect=false), the
+        session is deleted. ``503`` Disconnected, Connected. ``515`` silent reconnect. Any other code: StreamErrorEv,
+        the socket stays open and works, though ``is_logged_in`` becomes false.
         """
         victims = list(self._connections)
         for connection in victims:
-            connection.send(stream_error(kind))
             if kind in ("503", "515", "device_removed", "replaced"):
-                connection.close()
+                connection.farewell(stream_error(kind))
+            else:
+                connection.send(stream_error(kind))
         return len(victims)
 
     # --- what spoils the login ---
@@ -140,9 +144,9 @@ class Faults:
     ) -> None:
         """Answer the next logins with ``<failure reason>``. ``times`` < 0: all of them.
 
-        Client: 401/403/406 LoggedOutEv(OnConnect=true), session deleted; 402 with ``code`` 101 to 106 and ``expire_seconds``
-        TemporaryBanEv; 405 ClientOutdatedEv; 409 ConnectFailureEv; 500/503 reconnects (0 s, then 2 s). 402 with another code and 499
-        end neonize's event loop while the socket stays connected.
+        Client: 401/403/406 LoggedOutEv(OnConnect=true), session deleted; 402 with ``code`` 101 to 106 and
+        ``expire_seconds`` TemporaryBanEv; 405 ClientOutdatedEv; 409 ConnectFailureEv; 500/503 reconnects (0 s, then 2
+        s). 402 with another code and 499 end neonize's event loop while the socket stays connected.
         """
         self._login = (LoginRefusal(reason, code, expire_seconds, message), _Counted(times))
 
@@ -167,7 +171,8 @@ class Faults:
         self._iq[xmlns] = (IqFault(0, ""), _Counted(times))
 
     def mute_keep_alive(self) -> None:
-        """Leave pings unanswered until ``clear()``. Client: KeepAliveTimeoutEv after 30 s, KeepAliveRestoredEv afterwards."""
+        """Leave pings unanswered until ``clear()``. Client: KeepAliveTimeoutEv after 30 s, KeepAliveRestoredEv
+        afterwards."""
         self.ignore_iq("w:p", times=-1)
 
     def take_iq_fault(self, xmlns: str) -> IqFault | None:
@@ -187,7 +192,8 @@ class Faults:
         return self._ack_error[0] if self._ack_error and self._ack_error[1].take() else None
 
     def withhold_acks(self, *, times: int = 1) -> None:
-        """Relay the next messages but never acknowledge them. Client: "timed out waiting for message send response" after 75 s."""
+        """Relay the next messages but never acknowledge them. Client: "timed out waiting for message send response"
+        after 75 s."""
         self._withheld_acks = _Counted(times)
 
     def take_withheld_ack(self) -> bool:
@@ -204,7 +210,8 @@ class Faults:
         return self._corrupted.take()
 
     def duplicate_messages(self, *, times: int = 1) -> None:
-        """Deliver the next messages to clients twice. Client: the second is dropped as an old Signal counter, one MessageEv."""
+        """Deliver the next messages to clients twice. Client: the second is dropped as an old Signal counter, one
+        MessageEv."""
         self._duplicated = _Counted(times)
 
     def take_duplication(self) -> bool:
@@ -213,7 +220,8 @@ class Faults:
     def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
         """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
 
-        Client: an unknown type, ``server-error`` included, ends neonize's event loop; the socket stays connected, no event follows.
+        Client: an unknown type, ``server-error`` included, ends neonize's event loop; the socket stays connected, no
+        event follows.
         """
         odd = Node(receipt.tag, {**receipt.attrs, "type": kind}, receipt.content)
         for connection in list(self._connections):

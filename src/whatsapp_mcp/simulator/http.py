@@ -1,4 +1,5 @@
-"""The little HTTP that a WhatsApp host needs: the upgrade request of the chat socket, and whole requests for media hosts.
+"""The little HTTP that a WhatsApp host needs: the upgrade request of the chat socket, and whole requests for media
+hosts.
 
 Bounded by design: heads up to 32 KiB, bodies up to :data:`MAX_BODY`.
 """

@@ -15,7 +15,7 @@ from whatsapp_mcp.simulator.faults import Faults, LoginRefusal, stream_error
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError, parse_registration
 from whatsapp_mcp.simulator.router import SERVER, IqError, Router
 from whatsapp_mcp.simulator.world import Device, World
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import ClientLogin
 from whatsapp_mcp.wire.protos import wa6
 
@@ -48,21 +48,25 @@ class Login:
         """Start the session that a Noise handshake asks for; ``None`` when it was refused."""
         refusal = self._faults.take_login_refusal()
         if refusal is not None:
-            return _refuse(connection, refusal)
+            _refuse(connection, refusal)
+            return None
         try:
             payload = wa6.ClientPayload.FromString(login.payload)
         except DecodeError:
             log.warning("a login without a readable ClientPayload")
-            return _refuse(connection, LoginRefusal(400))
+            _refuse(connection, LoginRefusal(400))
+            return None
         if not payload.HasField("username"):
             try:
                 return self._pairing.begin(connection, parse_registration(payload, login.noise_public))
             except PairingError as error:
                 log.warning("refused a registration: %s", error)
-                return _refuse(connection, LoginRefusal(400))
+                _refuse(connection, LoginRefusal(400))
+                return None
         device = self._known_device(payload, login.noise_public)
         if device is None:
-            return _refuse(connection, LoginRefusal(401))
+            _refuse(connection, LoginRefusal(401))
+            return None
         return DeviceSession(self, connection, device)
 
     def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> Device | None:
@@ -81,9 +85,8 @@ class Login:
         """Greet a device that logged in and give it what waited for it."""
         previous, device.link = device.link, None
         if previous is not None:
-            previous.send(stream_error("replaced"))
-            previous.close()
-        attrs = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
+            previous.farewell(stream_error("replaced"))
+        attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
         connection.send(Node("success", attrs))
         waiting = device.waiting
         if waiting:
@@ -121,7 +124,8 @@ class Login:
         return ()
 
     def _remove_companion(self, device: Device, node: Node) -> Sequence[Node]:
-        """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go Logout)."""
+        """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go
+        Logout)."""
         request = node.child("remove-companion-device")
         if request is None:
             raise IqError(501, "feature-not-implemented")
@@ -155,5 +159,4 @@ class DeviceSession:
 
 
 def _refuse(connection: Connection, refusal: LoginRefusal) -> None:
-    connection.send(refusal.node())
-    connection.close()
+    connection.farewell(refusal.node())

@@ -1,4 +1,5 @@
-"""Relaying messages: the server takes one ciphertext per device and never sees more (whatsmeow send.go, message.go, retry.go)."""
+"""Relaying messages: the server takes one ciphertext per device and never sees more (whatsmeow send.go, message.go,
+retry.go)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 _REMEMBERED_IDS = 10_000
 _NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", "reporting"}
-"""Children that are for the server or belong to one ciphertext; the rest (``meta``, ``bot`` …) goes to every receiver."""
+"""Children that are for the server or belong to one ciphertext; the rest (``meta``, ``bot`` …) goes to every
+receiver."""
 
 
 class Messages:
@@ -103,7 +105,8 @@ class Messages:
             for enc in addressed.children("enc"):
                 self._deliver(sender, target, node, enc, chat, to)
         for enc in node.children("enc"):
-            # Without <participants>: for exactly one device, a peer message to the phone or an answer to a retry receipt.
+            # Without <participants>: for exactly one device, a peer message to the phone or an answer to a retry
+            # receipt.
             target = self._world.device(to)
             if target is not None:
                 self._deliver(sender, target, node, enc, chat, to)

@@ -1,7 +1,8 @@
 """Linking a new device: by QR code or by the code one types into the phone.
 
-The server's side only. It passes on what companion and phone say to each other and checks every signature on the way; the phone's side
-is :mod:`whatsapp_mcp.simulator.phone`. Sources of the stanzas: whatsmeow pair.go, pair-code.go, store/clientpayload.go.
+The server's side only. It passes on what companion and phone say to each other and checks every signature on the way;
+the phone's side is :mod:`whatsapp_mcp.simulator.phone`. Sources of the stanzas: whatsmeow pair.go, pair-code.go,
+store/clientpayload.go.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from whatsapp_mcp.simulator.faults import stream_error
 from whatsapp_mcp.simulator.router import SERVER, IqError, iq_error, iq_result
 from whatsapp_mcp.simulator.world import Account, Device, SignedPreKey, World
 from whatsapp_mcp.wire import xeddsa
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import adv, companion_reg, wa6
 
 __all__ = ["LinkRequest", "Pairing", "PairingError", "PairingSession", "Registration", "parse_registration"]
@@ -31,7 +32,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 20.0
 """How long a companion may take to answer ``pair-success``."""
-_DISPLAY_NAME = re.compile(r"(chrome|firefox|edge|safari|opera|ie|internet explorer|electron|uwp) \(.+\)", re.IGNORECASE)
+_DISPLAY_NAME = re.compile(
+    r"(chrome|firefox|edge|safari|opera|ie|internet explorer|electron|uwp) \(.+\)", re.IGNORECASE
+)
 """``Browser (OS)``: the server refuses other names of a companion that links by code (whatsmeow pair-code.go)."""
 
 
@@ -43,7 +46,7 @@ class PairingLink(Protocol):
     """The companion's connection."""
 
     def send(self, node: Node) -> None: ...
-    def close(self) -> None: ...
+    def farewell(self, node: Node, *, linger: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ def parse_registration(payload: wa6.ClientPayload, noise_public: bytes) -> Regis
 class PairingSession:
     """A companion that is connected and shows codes."""
 
-    def __init__(self, pairing: Pairing, link: PairingLink, registration: Registration, refs: list[str], started: float) -> None:
+    def __init__(
+        self, pairing: Pairing, link: PairingLink, registration: Registration, refs: list[str], started: float
+    ) -> None:
         self.registration = registration
         self.refs = refs
         self.started = started
@@ -137,6 +142,7 @@ class Pairing:
         self._timing = timing
         self._by_ref: dict[str, PairingSession] = {}
         self._requests: dict[Account, LinkRequest] = {}
+        """How long a companion that was just linked has to hang up by itself before the server does."""
         self.on_request: list[Callable[[LinkRequest], None]] = []
         self.on_linked: list[Callable[[Device], None]] = []
 
@@ -148,7 +154,7 @@ class Pairing:
         session = PairingSession(self, link, registration, refs, self._world.clock())
         self._by_ref.update(dict.fromkeys(refs, session))
         offer = Node("pair-device", {}, [Node("ref", {}, ref.encode()) for ref in refs])
-        attrs = {"from": SERVER, "type": "set", "id": self._world.new_id(), "xmlns": "md"}
+        attrs: dict[str, Attr] = {"from": SERVER, "type": "set", "id": self._world.new_id(), "xmlns": "md"}
         link.send(Node("iq", attrs, [offer]))
         return session
 
@@ -222,8 +228,11 @@ class Pairing:
         """The companion that waits for its code to be typed into this account's phone, if any."""
         return self._requests.get(account)
 
-    async def send_primary_hello(self, request: LinkRequest, wrapped_ephemeral: bytes, identity: bytes) -> tuple[bytes, bytes]:
-        """Tell the companion the phone's ephemeral key (wrapped, 80 bytes) and identity; returns (wrapped key bundle, its identity).
+    async def send_primary_hello(
+        self, request: LinkRequest, wrapped_ephemeral: bytes, identity: bytes
+    ) -> tuple[bytes, bytes]:
+        """Tell the companion the phone's ephemeral key (wrapped, 80 bytes) and identity; returns (wrapped key bundle,
+        its identity).
 
         Raises:
             PairingError: it does not answer.
@@ -240,7 +249,12 @@ class Pairing:
                 Node("link_code_pairing_ref", {}, request.ref),
             ],
         )
-        attrs = {"from": SERVER, "type": "link_code_companion_reg", "id": self._world.new_id(), "t": self._world.now()}
+        attrs: dict[str, Attr] = {
+            "from": SERVER,
+            "type": "link_code_companion_reg",
+            "id": self._world.new_id(),
+            "t": self._world.now(),
+        }
         request.pending.link.send(Node("notification", attrs, [step]))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -271,9 +285,8 @@ class Pairing:
         _check_device_signature(answer, adv.ADVSignedDeviceIdentity.FromString(signed), device.identity)
         account.devices[number] = device
         self.forget(session)
-        # The companion reconnects with its new name by itself.
-        session.link.send(stream_error("515"))
-        session.link.close()
+        # The companion hangs up and comes back with its new name by itself.
+        session.link.farewell(stream_error("515"), linger=ANSWER_SECONDS)
         for notify in self.on_linked:
             notify(device)
         return device
@@ -284,7 +297,13 @@ class Pairing:
             content.append(Node("biz", {"name": device.account.business_name}))
         content.append(Node("platform", {"name": "android"}))
         request_id = self._world.new_id()
-        attrs = {"from": SERVER, "type": "set", "id": request_id, "xmlns": "md", "t": self._world.now()}
+        attrs: dict[str, Attr] = {
+            "from": SERVER,
+            "type": "set",
+            "id": request_id,
+            "xmlns": "md",
+            "t": self._world.now(),
+        }
         answer: asyncio.Future[Node] = asyncio.get_running_loop().create_future()
         session.identity_answers[request_id] = answer
         session.link.send(Node("iq", attrs, [Node("pair-success", {}, content)]))

@@ -42,7 +42,8 @@ class Presence:
             log.warning("%r sent an unknown presence: %s", device, node.xml())
 
     def set_available(self, device: Device, *, available: bool) -> None:
-        """A device came online or went offline; whoever subscribed to its account is told when that changes anything."""
+        """A device came online or went offline; whoever subscribed to its account is told when that changes
+        anything."""
         account = device.account
         before = account.available
         device.available = available

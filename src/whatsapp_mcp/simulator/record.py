@@ -38,7 +38,9 @@ class Record(Generic[T]):
         """The items from position ``start`` on; ``len(record)`` taken before an action marks what it causes."""
         return self._items[start:]
 
-    async def wait_for(self, predicate: Callable[[T], bool] | None = None, *, timeout: float = 10.0, start: int = 0) -> T:
+    async def wait_for(
+        self, predicate: Callable[[T], bool] | None = None, *, timeout: float = 10.0, start: int = 0
+    ) -> T:
         """The first item from ``start`` on that fits, waiting up to ``timeout`` seconds for it.
 
         Raises:

@@ -1,7 +1,8 @@
 """Where each stanza of a logged-in device goes: one handler per tag, and for ``iq`` one per namespace and type.
 
-A handler module offers ``register(router)``. An ``iq`` handler gets the device and the stanza and returns the children of the result;
-it refuses by raising :class:`IqError`. Nothing a client sends is left without an answer: what nobody handles gets error 501 and a log line.
+A handler module offers ``register(router)``. An ``iq`` handler gets the device and the stanza and returns the
+children of the result; it refuses by raising :class:`IqError`. Nothing a client sends is left without an answer: what
+nobody handles gets error 501 and a log line.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 
 if TYPE_CHECKING:
     from whatsapp_mcp.simulator.faults import Faults
@@ -46,12 +47,14 @@ def _answer_to(request: Node) -> Jid:
 
 def iq_result(request: Node, content: Sequence[Node] = ()) -> Node:
     return Node(
-        "iq", {"from": _answer_to(request), "type": "result", "id": request.get("id")}, list(content) if content else None
+        "iq",
+        {"from": _answer_to(request), "type": "result", "id": request.get("id")},
+        list(content) if content else None,
     )
 
 
 def iq_error(request: Node, code: int, text: str) -> Node:
-    attrs = {"from": _answer_to(request), "type": "error", "id": request.get("id")}
+    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "error", "id": request.get("id")}
     return Node("iq", attrs, [Node("error", {"code": str(code), "text": text})])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -31,8 +31,9 @@ class Summary:
     """One message. Only what ``kind`` implies is filled in."""
 
     kind: str
-    """``text``, ``image``, ``video``, ``audio``, ``voice``, ``document``, ``sticker``, ``location``, ``contact``, ``poll``, ``vote``,
-    ``reaction``, ``edit``, ``revoke``, ``disappearing``, ``protocol`` (keys, history …) or ``unknown``."""
+    """``text``, ``image``, ``video``, ``audio``, ``voice``, ``document``, ``sticker``, ``location``, ``contact``,
+    ``poll``, ``vote``, ``reaction``, ``edit``, ``revoke``, ``disappearing``, ``protocol`` (keys, history …) or
+    ``unknown``."""
     text: str = ""
     """Text or caption; of a poll its question, of a contact its name, of a location its name."""
     target: str | None = None
@@ -70,7 +71,7 @@ class ReceivedMessage:
     """LID of the other person in the chat."""
     sender: Jid
     """LID and device of who sent it."""
-    message: e2e.Message
+    message: e2e.Message = field(repr=False)
     summary: Summary
 
     @property
@@ -93,15 +94,17 @@ def unwrap(message: e2e.Message) -> e2e.Message:
 
 
 def _wrapped(message: e2e.Message) -> Iterator[e2e.Message]:
-    for field, value in message.ListFields():
-        if field.message_type is not None and field.message_type.name == "FutureProofMessage":
+    for part, value in message.ListFields():
+        if part.message_type is not None and part.message_type.name == "FutureProofMessage":
             # Edits keep their protocolMessage inside; everything else is content in an envelope.
             yield value.message
 
 
 def summarise(message: e2e.Message) -> Summary:
     """Read what matters from a message; never fails, unknown content is ``unknown``."""
-    view_once = any(message.HasField(name) for name in ("viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"))
+    view_once = any(
+        message.HasField(name) for name in ("viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension")
+    )
     message = unwrap(message)
     context = _context(message)
     return _content(
@@ -144,7 +147,7 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
     if message.HasField("protocolMessage"):
         return _protocol(message.protocolMessage)
     for name in _POLLS:
-        if message.HasField(name):  # type: ignore[arg-type]
+        if message.HasField(name):
             poll: e2e.PollCreationMessage = getattr(message, name)
             options = tuple(option.optionName for option in poll.options)
             return make("poll", poll.name, options=options, selectable=poll.selectableOptionsCount)
@@ -155,9 +158,9 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
         return make("location", place.name, latitude=place.degreesLatitude, longitude=place.degreesLongitude)
     if message.HasField("contactMessage"):
         return make("contact", message.contactMessage.displayName, vcard=message.contactMessage.vcard)
-    for field, value in message.ListFields():
-        if field.name in _MEDIA:
-            kind = "voice" if field.name == "audioMessage" and value.PTT else _MEDIA[field.name]
+    for part, value in message.ListFields():
+        if part.name in _MEDIA:
+            kind = "voice" if part.name == "audioMessage" and value.PTT else _MEDIA[part.name]
             return make(kind, getattr(value, "caption", ""), file_name=getattr(value, "fileName", "") or None)
     return make("unknown")
 

@@ -1,7 +1,7 @@
 """The listener on loopback: an HTTP proxy that leads nowhere but to the simulator, with TLS inside.
 
-Go's HTTP client is told ``HTTPS_PROXY=http://127.0.0.1:PORT``; it sends ``CONNECT host:443``, starts TLS in the tunnel and believes to
-talk to WhatsApp. We accept the hosts of WhatsApp and never dial out.
+Go's HTTP client is told ``HTTPS_PROXY=http://127.0.0.1:PORT``; it sends ``CONNECT host:443``, starts TLS in the
+tunnel and believes to talk to WhatsApp. We accept the hosts of WhatsApp and never dial out.
 """
 
 from __future__ import annotations

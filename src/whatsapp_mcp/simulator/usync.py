@@ -1,4 +1,5 @@
-"""Directory look-ups: who is on WhatsApp, with which devices, LID, about text, picture and business name (whatsmeow user.go)."""
+"""Directory look-ups: who is on WhatsApp, with which devices, LID, about text, picture and business name (whatsmeow
+user.go)."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ class Usync:
         return Node("user", attrs, self._answers(device, account, user, protocols))
 
     def _contact(self, device: Device, user: Node, protocols: Sequence[str]) -> Node:
-        """"Is this number on WhatsApp?": answered with the LID and the number, or with ``type=out``."""
+        """ "Is this number on WhatsApp?": answered with the LID and the number, or with ``type=out``."""
         contact = user.child("contact")
         text = contact.data if contact else b""
         account = self._world.account(_number_jid(text.decode("utf-8", "replace")))

@@ -41,8 +41,11 @@ DEFAULT_PRIVACY = {
 class Link(Protocol):
     """Where a device that is online gets its stanzas: a socket, or a simulated device in this process."""
 
-    def send(self, node: Node) -> None: ...
-    def close(self) -> None: ...
+    def send(self, node: Node) -> None:
+        """Send a stanza."""
+
+    def farewell(self, node: Node) -> None:
+        """Send a last stanza and close."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models import ChatChanged
-from whatsapp_mcp.store.rows import row_floor
+from whatsapp_mcp.store.rows import place_floor
 
 __all__ = ["ChatRow", "Chats"]
 
@@ -45,7 +45,7 @@ _WRITE: Final = (
     f" ON CONFLICT (entity) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
 )
 _UNREAD_AFTER: Final = (
-    "SELECT count(*) FROM messages WHERE chat = ? AND row >= ? AND timestamp > ? AND from_me = 0 AND from_history = ?"
+    "SELECT count(*) FROM messages WHERE chat = ? AND place >= ? AND timestamp > ? AND from_me = 0 AND from_history = ?"
 )
 
 
@@ -72,6 +72,10 @@ class Chats:
         values = self._connection.execute(_SELECT, (entity,)).fetchone()
         return None if values is None else ChatRow(*values)
 
+    def drop(self, entity: int) -> None:
+        """Forget a row that the caller deletes."""
+        self._rows.pop(entity, None)
+
     def flush(self) -> frozenset[int]:
         """Write what changed; the entities of the chats that did."""
         self._connection.executemany(
@@ -86,20 +90,15 @@ class Chats:
 
     # -- counting -----------------------------------------------------------------------------------------------------
 
-    def message_added(
-        self, entity: int, now: int, *, timestamp: int, from_me: int, from_history: int, has_media: int
-    ) -> None:
-        row = self.get(entity, now)
+    def message_added(self, row: ChatRow, *, timestamp: int, from_me: bool, live: bool, has_media: bool) -> None:
         row.message_count += 1
         row.media_count += has_media
         row.sent_count += from_me
         if row.last_message_at is None or timestamp > row.last_message_at:
             row.last_message_at = timestamp
-        if from_history:
-            return
-        if from_me:
+        if live and from_me:
             self.read(row, timestamp)
-        elif timestamp > row.read_until:
+        elif live and timestamp > row.read_until:
             row.unread_live += 1
 
     def read(self, row: ChatRow, until: int) -> None:
@@ -116,7 +115,7 @@ class Chats:
         row.unread_live = self._unread_after(row, from_history=0)
 
     def _unread_after(self, row: ChatRow, *, from_history: int) -> int:
-        values = (row.entity, row_floor(row.read_until), row.read_until, from_history)
+        values = (row.entity, place_floor(row.read_until), row.read_until, from_history)
         count: int = self._connection.execute(_UNREAD_AFTER, values).fetchone()[0]
         return count
 
@@ -143,7 +142,7 @@ class Chats:
         # Fewer than we counted: all but the newest ``count`` are read.
         found = self._connection.execute(
             "SELECT timestamp FROM messages WHERE chat = ? AND from_me = 0 AND from_history = 0"
-            " ORDER BY row DESC LIMIT 1 OFFSET ?",
+            " ORDER BY place DESC LIMIT 1 OFFSET ?",
             (row.entity, count),
         ).fetchone()
         row.unread_base = 0

@@ -11,7 +11,7 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 
-__all__ = ["archive_store", "open_for_reading", "open_for_writing", "store_errors"]
+__all__ = ["archive_store", "open_for_reading", "open_for_writing", "remove_store", "store_errors"]
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
@@ -88,6 +88,17 @@ def archive_store(path: Path, suffix: str) -> Path | None:
     return target
 
 
+def remove_store(path: Path) -> None:
+    """Delete a store that nobody writes (after a logout that asked for it).
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    with store_errors(path):
+        for part in SUFFIXES:
+            path.with_name(path.name + part).unlink(missing_ok=True)
+
+
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
     """Whatever SQLite or the file system raise inside becomes a StoreError that names the file and the way out."""
@@ -123,6 +134,8 @@ def _settle(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -32768")  # KiB
     connection.execute("PRAGMA temp_store = MEMORY")
+    # Pages. History comes chat by chat and touches pages all over the file: the log spares writing them each time.
+    connection.execute("PRAGMA wal_autocheckpoint = 8000")
     connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes kept of the log after a checkpoint
 
 

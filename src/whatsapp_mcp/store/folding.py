@@ -64,7 +64,10 @@ _NUKTA: Final = frozenset("\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc")
 
 _LETTERS: Final = {
     **dict(zip("øđłħŧıĸŋð", "odlhtiknd", strict=True)),
-    **{"æ": "ae", "œ": "oe", "þ": "th", "ẞ": "ss"},
+    "æ": "ae",
+    "œ": "oe",
+    "þ": "th",
+    "ẞ": "ss",
     # Spellings of one Arabic letter: keyboards of different countries write different ones.
     **dict(zip("ىیېةکڪہھەٱ", "ييي\u0647ككههها", strict=True)),
     "ـ": "",
@@ -122,9 +125,7 @@ def _fold_character(c: str) -> str:
 def _plain_letter(c: str) -> str:
     if c in _OWN_LETTERS:
         return c
-    bare = "".join(
-        d for d in unicodedata.normalize("NFKD", c) if not (_within(ord(d), _DROPPED_MARKS) or d in _NUKTA)
-    )
+    bare = "".join(d for d in unicodedata.normalize("NFKD", c) if not (_within(ord(d), _DROPPED_MARKS) or d in _NUKTA))
     return unicodedata.normalize("NFC", "".join(_LETTERS.get(d, d) for d in bare))
 
 

@@ -1,4 +1,10 @@
-"""How a message lies in its row: the row number, the columns, and back."""
+"""How a message lies in its row: its place in time, its columns, and back.
+
+A message has two numbers. ``arrival`` is the key of its row and ascends in order of storing, so that history, which
+comes chat by chat, is written to the end of the file. ``place`` ascends with the time of the message; the search index
+is keyed by it, so that the newest hits come first without sorting. The arrival is part of the place: neither needs an
+index to find the other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Content, DeliveryStatus, MediaInfo, MessageKind, Quote
 
 __all__ = [
+    "ARRIVAL_MASK",
     "MEDIA_COLUMNS",
     "RANK",
     "STATUS",
@@ -19,14 +26,17 @@ __all__ = [
     "dump_mentions",
     "load_extra",
     "load_mentions",
+    "place_ceiling",
+    "place_floor",
+    "place_of",
     "read_content",
-    "row_ceiling",
-    "row_floor",
 ]
 
-SLOT_BITS: Final = 20
-LATEST: Final = 253_402_300_799_000
-"""The last millisecond that a datetime can hold (year 9999), less than one second short."""
+ARRIVAL_BITS: Final = 30
+"""Room for a billion messages, and for 33 bits of seconds beside it."""
+ARRIVAL_MASK: Final = (1 << ARRIVAL_BITS) - 1
+LATEST: Final = (1 << 33) * 1000 - 1
+"""The last millisecond that has a place, in the year 2242."""
 
 STATUS: Final = (
     DeliveryStatus.PENDING,
@@ -56,18 +66,23 @@ MEDIA_COLUMNS: Final = (
 
 
 def clamp(milliseconds: int) -> int:
-    """A time that a datetime can hold, whatever came over the wire."""
+    """A time that has a place, whatever came over the wire."""
     return min(max(milliseconds, 0), LATEST)
 
 
-def row_floor(milliseconds: int) -> int:
-    """The lowest row number of that second."""
-    return clamp(milliseconds) // 1000 << SLOT_BITS
+def place_of(milliseconds: int, arrival: int) -> int:
+    """Second, then arrival: WhatsApp knows most times to the second only."""
+    return place_floor(milliseconds) | arrival
 
 
-def row_ceiling(milliseconds: int) -> int:
-    """The highest row number of that second."""
-    return row_floor(milliseconds) | ((1 << SLOT_BITS) - 1)
+def place_floor(milliseconds: int) -> int:
+    """The lowest place in that second."""
+    return clamp(milliseconds) // 1000 << ARRIVAL_BITS
+
+
+def place_ceiling(milliseconds: int) -> int:
+    """The highest place in that second."""
+    return place_floor(milliseconds) | ARRIVAL_MASK
 
 
 def clean(text: str) -> str:

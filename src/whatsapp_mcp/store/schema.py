@@ -39,7 +39,7 @@ _IDENTITY: Final = (
         lid TEXT,                  -- of a person
         kind TEXT NOT NULL,        -- person, group, newsletter, broadcast
         name TEXT,                 -- best known name
-        folded TEXT NOT NULL       -- all known names, folded, "\n name\n name\n"
+        folded TEXT NOT NULL       -- all known names, each folded, after a line feed and a blank
     ) STRICT
     """,
     """
@@ -87,10 +87,10 @@ _IDENTITY: Final = (
 _MESSAGES: Final = (
     """
     CREATE TABLE messages (
-        row INTEGER PRIMARY KEY,   -- seconds << 20 | place within the second: ascends with time
+        arrival INTEGER PRIMARY KEY,    -- ascends in order of storing
+        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index
         chat INTEGER NOT NULL REFERENCES entities(id),
         id TEXT NOT NULL,
-        arrival INTEGER NOT NULL,  -- ascends in order of storing
         sender INTEGER NOT NULL REFERENCES addresses(id),
         wire_chat INTEGER NOT NULL REFERENCES addresses(id),
         timestamp INTEGER NOT NULL,
@@ -112,17 +112,18 @@ _MESSAGES: Final = (
         edited_at INTEGER,
         revoked_at INTEGER,
         created_at INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL
+        updated_at INTEGER NOT NULL,
+        raw BLOB                   -- protobuf; last, so that reading the other columns does not step over it
     ) STRICT
     """,
     "CREATE UNIQUE INDEX messages_chat_id ON messages(chat, id)",
-    "CREATE INDEX messages_chat ON messages(chat)",  # the row is the last column of every index
-    "CREATE INDEX messages_media ON messages(chat) WHERE has_media = 1",
-    "CREATE INDEX messages_sent ON messages(chat) WHERE from_me = 1",
+    "CREATE INDEX messages_chat ON messages(chat, place)",
+    "CREATE INDEX messages_media ON messages(chat, place) WHERE has_media = 1",
+    "CREATE INDEX messages_sent ON messages(chat, place) WHERE from_me = 1",
     "CREATE INDEX messages_incoming ON messages(arrival) WHERE from_me = 0 AND from_history = 0",
     """
     CREATE TABLE media (
-        row INTEGER PRIMARY KEY REFERENCES messages(row),
+        arrival INTEGER PRIMARY KEY REFERENCES messages(arrival) ON UPDATE CASCADE,
         mimetype TEXT NOT NULL,
         file_name TEXT,
         file_length INTEGER,
@@ -136,8 +137,6 @@ _MESSAGES: Final = (
         file_enc_sha256 BLOB
     ) STRICT
     """,
-    # Apart from the messages, so that reading a page of them does not step over it.
-    "CREATE TABLE protobufs (row INTEGER PRIMARY KEY REFERENCES messages(row), message BLOB NOT NULL) STRICT",
     # The index alone; the text is in the messages. Words are made by folding.fold, the tokenizer only splits at blanks.
     f"""
     CREATE VIRTUAL TABLE message_search USING fts5(

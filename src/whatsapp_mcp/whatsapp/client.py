@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from whatsapp_mcp.errors import NotConnected
+from whatsapp_mcp.errors import NotConnected, SetupError
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
@@ -71,7 +71,16 @@ class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
     def __init__(self, library: Library, database: Path, events: ClientEvents, *, log_level: str = "WARN") -> None:
-        """``database``: absolute path of neonize's session database (must not contain ``?`` or ``#``)."""
+        """``database``: absolute path of neonize's session database.
+
+        Raises:
+            SetupError: the path cannot be used: neonize 0.5.2 makes a ``file:`` URI of it without escaping anything.
+        """
+        if any(special in str(database) for special in "?#%"):
+            raise SetupError(
+                f"the path {database} contains ?, # or %, which the WhatsApp library cannot handle",
+                next_step="Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR.",
+            )
         self._library = library
         self._database = database
         self._events = events
@@ -97,13 +106,13 @@ class Client:
             self._library.gocode.Disconnect(CLIENT_ID)
 
     def wait_until_quiet(self, *, quiet: float = 0.25, limit: float = 5.0) -> bool:
-        """Wait until no event callback has finished for ``quiet`` seconds, at most ``limit`` seconds.
+        """From now on, wait until no event callback has finished for ``quiet`` seconds, at most ``limit`` seconds.
 
         whatsmeow decrypts a message, and so uses up its key, before the event reaches Python; leaving earlier loses it.
         """
-        deadline = time.monotonic() + limit
-        while (now := time.monotonic()) < deadline:
-            rest = self._last_callback + quiet - now
+        began = time.monotonic()
+        while (now := time.monotonic()) < began + limit:
+            rest = max(self._last_callback, began) + quiet - now
             if rest <= 0:
                 return True
             time.sleep(rest)
@@ -119,11 +128,11 @@ class Client:
             raise NotConnected("the WhatsApp session is not running yet")
         return bytes(getattr(self._library.gocode, function)(CLIENT_ID, *arguments))
 
-    def is_connected(self) -> bool:
+    def has_socket(self) -> bool:
+        """Whether there is a connection to the server, logged in or not."""
         if not self._registered.is_set() or self._ended.is_set():
             return False
-        gocode = self._library.gocode
-        return bool(gocode.IsConnected(CLIENT_ID)) and bool(gocode.IsLoggedIn(CLIENT_ID))
+        return bool(self._library.gocode.IsConnected(CLIENT_ID))
 
     def _run(self) -> None:
         subscribed = bytes(EventCode.SUBSCRIBED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
+from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ class QuotedMessage:
         if not self.raw:
             return e2e.Message(conversation=self.text)
         quoted = e2e.Message.FromString(self.raw)
-        quoted.ClearField("messageContextInfo")
+        inner, _ = unwrap(quoted)
+        for message in (quoted, inner):
+            message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
+        for field, value in inner.ListFields():
+            if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
+                # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).
+                value.contextInfo.ClearField("quotedMessage")
         return quoted
 
 
@@ -143,7 +150,7 @@ def _vcard(contact: ContactOut) -> str:
     name = contact.name
     for special in ("\\", ",", ";"):
         name = name.replace(special, "\\" + special)
-    name = name.replace("\n", "\\n")
+    name = "\\n".join(name.splitlines())  # whatever some parser takes for the end of a line
     return (
         f"BEGIN:VCARD\nVERSION:3.0\nN:;{name};;;\nFN:{name}\n"
         f"TEL;type=CELL;waid={contact.number}:+{contact.number}\nEND:VCARD"

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Content, MediaInfo, MessageKind, Quote
@@ -53,13 +56,14 @@ def read_content(message: Message) -> Content | None:
             continue
         reader = _READERS.get(field.name)
         if reader is None:
-            if field.name in _PROTOCOL:
-                return None
-            return Content(MessageKind.OTHER, extra={"type": field.name})
+            return None if field.name in _PROTOCOL else _other(field.name, value)
         content: Content = reader(value)
         if view_once or getattr(value, "viewOnce", False):
             content = replace(content, view_once=True)
         return content
+    if len(UnknownFieldSet(inner)):
+        # Go hands on what it received, so a kind of message that is newer than the Python classes shows up here.
+        return Content(MessageKind.OTHER, extra={"type": "unknown"})
     return None
 
 
@@ -216,16 +220,32 @@ def _group_invite(value: Any) -> Content:
     return Content(MessageKind.INVITE, value.caption or value.groupName, extra=extra, **_context(value.contextInfo))
 
 
-def _text_at(*path: str) -> Callable[[Any], Content]:
-    """Reader for an interactive message whose visible text lies at ``path``."""
+def _call(value: Any) -> Content:
+    return Content(MessageKind.CALL, extra={"video": value.isVideo, "seconds": value.durationSecs})
+
+
+def _text_at(*paths: str) -> Callable[[Any], Content]:
+    """Reader for an interactive message: its visible text lies at the first of ``paths`` that has one."""
 
     def read(value: Any) -> Content:
-        text = value
-        for name in path:
-            text = getattr(text, name)
-        return Content(MessageKind.INTERACTIVE, str(text), **_context(value.contextInfo))
+        texts = (str(attrgetter(path)(value)) for path in paths)
+        return Content(MessageKind.INTERACTIVE, next(filter(None, texts), ""), **_context(value.contextInfo))
 
     return read
+
+
+_TITLES: Final = {
+    "orderMessage": attrgetter("orderTitle"),
+    "productMessage": attrgetter("product.title"),
+    "stickerPackMessage": attrgetter("name"),
+}
+"""What a person reads first in kinds that are not read further."""
+
+
+def _other(name: str, value: Any) -> Content:
+    context = _context(value.contextInfo) if "contextInfo" in value.DESCRIPTOR.fields_by_name else {}
+    title = str(_TITLES[name](value)) if name in _TITLES else ""
+    return Content(MessageKind.OTHER, title, extra={"type": name}, **context)
 
 
 _READERS: Final[dict[str, Callable[[Any], Content]]] = {
@@ -245,17 +265,19 @@ _READERS: Final[dict[str, Callable[[Any], Content]]] = {
     "pollCreationMessageV2": _poll,
     "pollCreationMessageV3": _poll,
     "pollCreationMessageV5": _poll,
+    "pollCreationMessageV6": _poll,
     "eventMessage": _event,
     "albumMessage": _album,
     "groupInviteMessage": _group_invite,
     "buttonsMessage": _text_at("contentText"),
     "buttonsResponseMessage": _text_at("selectedDisplayText"),
-    "listMessage": _text_at("title"),
+    "listMessage": _text_at("title", "description"),
     "listResponseMessage": _text_at("title"),
     "templateButtonReplyMessage": _text_at("selectedDisplayText"),
-    "interactiveMessage": _text_at("body", "text"),
-    "interactiveResponseMessage": _text_at("body", "text"),
-    "templateMessage": _text_at("hydratedTemplate", "hydratedContentText"),
+    "interactiveMessage": _text_at("body.text"),
+    "interactiveResponseMessage": _text_at("body.text"),
+    "templateMessage": _text_at("hydratedTemplate.hydratedContentText", "hydratedFourRowTemplate.hydratedContentText"),
+    "callLogMesssage": _call,
 }
 
 assert not _READERS.keys() - e2e.Message.DESCRIPTOR.fields_by_name.keys(), "a reader for a field that does not exist"

@@ -56,7 +56,13 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return list(_undecryptable(payload))
         case EventCode.JOINED_GROUP:
             group = neonize_pb2.JoinedGroup.FromString(payload).GroupInfo
-            return [ChatChanged(from_proto(group.JID).bare, name=group.GroupName.Name or None)]
+            return [
+                ChatChanged(
+                    from_proto(group.JID).bare,
+                    name=group.GroupName.Name or None,
+                    ephemeral_expiration=group.GroupEphemeral.DisappearingTimer,
+                )
+            ]
         case EventCode.GROUP_INFO:
             return list(_group_info(payload))
         case _:
@@ -76,12 +82,12 @@ class _Where:
         self.chat_alt = other.bare if other and self.chat.is_person else None
 
     def identities(self) -> Iterator[IdentityLearned]:
+        known: set[IdentityLearned] = set()
         for one, other in ((self.sender, self.sender_alt), (self.chat, self.chat_alt)):
-            if other is None:
-                continue
-            pair = {one.server: one, other.server: other}
+            pair = {jid.server: jid for jid in (one, other) if jid is not None}
             if LID in pair and USER in pair:
-                yield IdentityLearned(lid=pair[LID], number=pair[USER])
+                known.add(IdentityLearned(lid=pair[LID], number=pair[USER]))
+        yield from known
 
 
 def _message(payload: bytes) -> Iterator[Change]:
@@ -95,7 +101,8 @@ def _message(payload: bytes) -> Iterator[Change]:
         yield from _protocol(message, info, where)
         return
     if message.HasField("reactionMessage"):
-        yield _reaction(message, info, where)
+        if message.reactionMessage.key.ID:
+            yield _reaction(message, info, where)
         return
     content = read_content(event.Message)
     if content is None:
@@ -128,7 +135,11 @@ def _with_flags(content: Content, *, view_once: bool) -> Content:
 def _protocol(message: Message, info: MessageInfo, where: _Where) -> Iterator[Change]:
     protocol = message.protocolMessage
     kind = protocol.type
-    if kind == e2e.ProtocolMessage.Type.REVOKE:
+    if kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
+        yield ChatChanged(where.chat, where.chat_alt, ephemeral_expiration=protocol.ephemeralExpiration)
+    elif not protocol.key.ID:
+        return
+    elif kind == e2e.ProtocolMessage.Type.REVOKE:
         yield MessageRevoked(where.chat, protocol.key.ID, where.sender, info.Timestamp, chat_alt=where.chat_alt)
     elif kind == e2e.ProtocolMessage.Type.MESSAGE_EDIT:
         content = read_content(protocol.editedMessage)
@@ -136,8 +147,6 @@ def _protocol(message: Message, info: MessageInfo, where: _Where) -> Iterator[Ch
             yield MessageEdited(
                 where.chat, protocol.key.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt
             )
-    elif kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
-        yield ChatChanged(where.chat, where.chat_alt, ephemeral_expiration=protocol.ephemeralExpiration)
 
 
 def _reaction(message: Message, info: MessageInfo, where: _Where) -> ReactionChanged:
@@ -166,7 +175,8 @@ _RECEIPTS: Final = {
 
 def _receipt(payload: bytes) -> Iterator[Change]:
     event = neonize_pb2.Receipt.FromString(payload)
-    known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type))
+    # A type that the enum does not have is left out by the parser; the field's default would read as "delivered".
+    known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type)) if event.HasField("Type") else None
     where = _Where(event.MessageSource)
     yield from where.identities()
     if known is None:

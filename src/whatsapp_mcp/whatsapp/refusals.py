@@ -20,15 +20,16 @@ from whatsapp_mcp.errors import (
 __all__ = ["error_for"]
 
 DEFAULT_RETRY_SECONDS: Final = 60
+_DOWN: Final = ("websocket not connected", "websocket disconnected", "frame socket is closed", "client is nil")
 _CODE: Final = re.compile(r"(?:error|status) (\d{3})")
 
 
 def error_for(text: str, action: str) -> WhatsAppMcpError:
     """The error that the Go text means; ``action`` completes "WhatsApp did not …" ("send the message")."""
     lowered = text.lower()
-    if "timed out" in lowered:
+    if "timed out" in lowered or "deadline exceeded" in lowered:
         return SessionTimeout(f"WhatsApp did not answer in time when asked to {action}")
-    if "websocket not connected" in lowered or "websocket disconnected" in lowered or "client is nil" in lowered:
+    if any(text in lowered for text in _DOWN):
         return NotConnected(f"the connection to WhatsApp was down when it should {action}")
     if "store doesn't contain a device jid" in lowered or "deleted device" in lowered:
         return NotLoggedIn(f"no WhatsApp account is linked, so it cannot {action}")
@@ -37,6 +38,8 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
             f"WhatsApp does not know this number, so it cannot {action}",
             next_step="Check the number (international format, without leading zeros) with userCheck.",
         )
+    if "phone number too short" in lowered or "international phone number required" in lowered:
+        return InvalidArgument(f"WhatsApp did not {action}: {text}", field="phone")
     if "without pushname" in lowered:
         return InvalidArgument(
             "WhatsApp needs a display name before presence can be sent, and this account has none yet",

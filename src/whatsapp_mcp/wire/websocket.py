@@ -142,6 +142,8 @@ class WebSocketBuffer:
         Raises:
             WebSocketError: the peer broke the protocol or a limit.
         """
+        if self.closed is not None:
+            return []
         self._buffer += data
         messages: list[bytes] = []
         start = 0
@@ -152,8 +154,6 @@ class WebSocketBuffer:
             elif (message := self._assemble(opcode, payload, final=final)) is not None:
                 messages.append(message)
         del self._buffer[:start]
-        if self.closed is not None:
-            self._buffer.clear()
         return messages
 
     def take_replies(self) -> list[bytes]:

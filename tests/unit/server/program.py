@@ -18,9 +18,10 @@ import anyio
 from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.server.app import build_server
-from whatsapp_mcp.server.stdio import claim_stdio, serve_stdio
+from whatsapp_mcp.server.stdio import serve_stdio
 
 
 def pollute() -> None:
@@ -56,22 +57,24 @@ async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
         journal("down")
 
 
-async def main() -> None:
-    if sys.argv[1] == "stdio":
-        print("buffered before the claim", end="")  # noqa: T201
-        descriptors = claim_stdio()
-        pollute()
-        await serve_stdio(
-            build_server(OPERATIONS, PollutingRunner(), settings(), lifespan=lifespan), descriptors, max_line=100_000
-        )
-    else:
-        from whatsapp_mcp.server.http import serve_http
+async def over_stdio(descriptors: Descriptors) -> None:
+    pollute()
+    server = build_server(OPERATIONS, PollutingRunner(), settings(), lifespan=lifespan)
+    await serve_stdio(server, descriptors, max_line=100_000)
+    journal("end")
 
-        await serve_http(
-            build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan), token=TOKEN, host="127.0.0.1", port=0
-        )
+
+async def over_http() -> None:
+    from whatsapp_mcp.server.http import serve_http
+
+    server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
+    await serve_http(server, token=TOKEN, port=0)
     journal("end")
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    if sys.argv[1] == "stdio":
+        print("buffered before the claim", end="")  # noqa: T201
+        anyio.run(over_stdio, claim_stdio())
+    else:
+        anyio.run(over_http)

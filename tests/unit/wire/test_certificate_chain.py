@@ -6,6 +6,7 @@ import mmap
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_a_properly_signed_but_wrong_chain_is_refused(recipe: Recipe, reason: st
 
 
 @pytest.mark.parametrize("name", ["intermediate", "leaf"])
-def test_a_missing_certificate_is_refused(name: str) -> None:
+def test_a_missing_certificate_is_refused(name: Literal["intermediate", "leaf"]) -> None:
     chain = GOOD.chain()
     chain.ClearField(name)
     with pytest.raises(CertificateError, match=f"the {name} certificate is missing"):

@@ -1,0 +1,132 @@
+"""The catalogue as documentation: the reference of all tools, and the overview of which of them work.
+
+Markdown, made from nothing but tools.yaml and the names of the operations that have a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from whatsapp_mcp.catalog.operation import CORE, Catalog, JsonObject, Operation
+
+__all__ = ["overview", "reference"]
+
+_EFFECTS: Final = {
+    "read": "reads only",
+    "write": "changes something",
+    "destructive": "removes or overwrites something",
+}
+_LIMITS: Final = (
+    ("minimum", "at least {}"),
+    ("exclusiveMinimum", "more than {}"),
+    ("maximum", "at most {}"),
+    ("exclusiveMaximum", "less than {}"),
+    ("minLength", "at least {} characters"),
+    ("maxLength", "at most {:,} characters"),
+    ("minItems", "at least {} items"),
+    ("maxItems", "at most {} items"),
+)
+_NOT_EMPTY: Final = ("minLength", 1)
+
+
+def overview(catalog: Catalog, working: Collection[str]) -> str:
+    """A table: per toolset, the tools that work and the operations that are still to come."""
+    lines = ["| Toolset | Works | To come |", "|---|---|---|"]
+    for toolset in catalog.toolsets:
+        members = [operation for operation in catalog.operations if toolset in operation.toolsets]
+        here = ", ".join(_link(operation) for operation in members if operation.name in working)
+        later = ", ".join(operation.name for operation in members if operation.name not in working)
+        lines.append(f"| `{toolset}` | {here or '–'} | {later or '–'} |")
+    works = sum(operation.name in working for operation in catalog.operations)
+    lines += ["", f"{works} of {len(catalog.operations)} operations work."]
+    return "\n".join(lines)
+
+
+def _link(operation: Operation) -> str:
+    # Anchors as GitHub makes them of headings: lower case.
+    return f"[{operation.name}](docs/tools.md#{operation.name.lower()})"
+
+
+def reference(catalog: Catalog, working: Collection[str]) -> str:
+    """The page of all tools that work: what each does, its arguments and its results."""
+    here = [operation for operation in catalog.operations if operation.name in working]
+    later = [operation.name for operation in catalog.operations if operation.name not in working]
+    parts = []
+    for toolset in catalog.toolsets:
+        if toolset == CORE:  # its tools belong to the others too
+            continue
+        members = [operation for operation in here if operation.tag == toolset]
+        if members:
+            parts.append(f"## Toolset `{toolset}`")
+            parts.extend(_tool(operation) for operation in members)
+    if later:
+        names = ", ".join(f"`{name}`" for name in later)
+        parts.append(f"## To come\n\nIn tools.yaml, but not offered, because nothing carries them out yet: {names}.")
+    return "\n\n".join(parts)
+
+
+def _tool(operation: Operation) -> str:
+    facts = [
+        _EFFECTS[operation.effect],
+        "may be repeated" if operation.idempotent else "each call does it again",
+        "needs the connection" if operation.needs_connection else "works without the connection",
+    ]
+    if CORE in operation.toolsets:
+        facts.append("in the default toolset")
+    parts = [f"### {operation.name}", f"*{operation.title}*: {'; '.join(facts)}.", operation.description.strip()]
+    properties: Mapping[str, JsonObject] = operation.input_schema["properties"]
+    if properties:
+        required = operation.input_schema.get("required", ())
+        rows = [_argument(name, schema, name in required) for name, schema in properties.items()]
+        parts.append("\n".join(["| Argument | Type | |", "|---|---|---|", *rows]))
+    for group in operation.exactly_one:
+        parts.append(f"Exactly one of {' and '.join(f'`{name}`' for name in group)}.")
+    results = operation.output_schema.get("properties", {}).get("results")
+    places = "\n".join(_places(results, "results")) if isinstance(results, dict) else ""
+    parts.append(f"```text\n{places}\n```" if places else "No `results` beyond the message.")
+    return "\n\n".join(parts)
+
+
+def _argument(name: str, schema: JsonObject, required: bool) -> str:
+    notes = ["**required**"] if required else []
+    if "default" in schema:
+        notes.append(f"default `{_plain(schema['default'])}`")
+    notes.extend(_limits(schema))
+    if isinstance(schema.get("items"), dict):
+        notes.extend(f"each {limit}" for limit in _limits(schema["items"]))
+    text = "; ".join([*notes, *([schema["description"].strip().rstrip(".")] if schema.get("description") else [])])
+    return f"| `{name}` | {_type(schema)} | {text.replace('|', chr(92) + '|')} |"
+
+
+def _limits(schema: JsonObject) -> Iterator[str]:
+    if "enum" in schema:
+        yield "one of " + ", ".join(f"`{_plain(value)}`" for value in schema["enum"])
+    for key, text in _LIMITS:
+        if key in schema and schema[key] != 0:
+            yield "not empty" if (key, schema[key]) == _NOT_EMPTY else text.format(schema[key])
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _type(schema: JsonObject) -> str:
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
+
+
+def _places(schema: JsonObject, place: str) -> Iterator[str]:
+    """``results.data[].id: string``: every place of a result that holds something, and its type."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    if schema.get("type") == "array":
+        yield from _places(schema.get("items", {}), f"{place}[]")
+    elif properties:
+        for name, item in properties.items():
+            yield from _places(item, f"{place}.{name}")
+    else:
+        values = f" ({', '.join(map(_plain, schema['enum']))})" if "enum" in schema else ""
+        yield f"{place}: {_type(schema)}{values}"

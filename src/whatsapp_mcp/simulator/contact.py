@@ -1,0 +1,213 @@
+"""A person whom the account can write to: a phone of its own, an inbox, and perhaps a character."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from whatsapp_mcp.jid import USER
+from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
+from whatsapp_mcp.simulator.personas import Persona, React, Say
+from whatsapp_mcp.simulator.record import Record
+from whatsapp_mcp.simulator.router import Router
+from whatsapp_mcp.simulator.summary import ReceivedMessage
+from whatsapp_mcp.simulator.world import Account, Device, World
+from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.protos import common, e2e
+
+__all__ = ["ChatState", "PresenceUpdate", "VirtualContact"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatState:
+    """Somebody is ``composing`` (``media`` ``audio``: recording) or has ``paused``."""
+
+    account: Account
+    state: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceUpdate:
+    account: Account
+    available: bool
+
+
+class VirtualContact(SimulatedDevice):
+    """One simulated person. ``owner`` is the account it writes to unless told otherwise."""
+
+    def __init__(
+        self,
+        world: World,
+        router: Router,
+        account: Account,
+        *,
+        name: str,
+        owner: Account,
+        persona: Persona | None = None,
+    ) -> None:
+        super().__init__(world, router, account)
+        self.name = name
+        """What this contact is called in the simulator (its push name may differ)."""
+        self.inbox: Record[ReceivedMessage] = Record(f"message to {name}")
+        self.chat_states: Record[ChatState] = Record(f"chat state seen by {name}")
+        self.presences: Record[PresenceUpdate] = Record(f"presence seen by {name}")
+        self.persona = persona
+        """Answers by itself when set."""
+        self.reads = True
+        """Whether it confirms reading. Delivery is always confirmed when it is online."""
+        self._owner = owner
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.device.available = True
+
+    @property
+    def number(self) -> str:
+        return self.account.number
+
+    # --- writing ---
+
+    def say(
+        self,
+        text: str,
+        *,
+        reply_to: ReceivedMessage | SentMessage | None = None,
+        mentions: Sequence[Account] = (),
+        to: Account | None = None,
+    ) -> SentMessage:
+        """Send a text, perhaps as a reply to a message of either side."""
+        message = e2e.Message()
+        if reply_to is None and not mentions:
+            message.conversation = text
+        else:
+            message.extendedTextMessage.text = text
+            context = message.extendedTextMessage.contextInfo
+            context.mentionedJID.extend(str(account.pn) for account in mentions)
+            if reply_to is not None:
+                own = isinstance(reply_to, SentMessage)
+                context.stanzaID = reply_to.id
+                context.participant = str(self.account.lid if own else reply_to.sender.bare)  # type: ignore[union-attr]
+                context.quotedMessage.CopyFrom(reply_to.message)
+        return self.send_message(to or self._owner, message)
+
+    def react(self, emoji: str, message: ReceivedMessage | SentMessage) -> SentMessage:
+        """React to a message of either side; an empty emoji takes the reaction back."""
+        reaction = e2e.Message()
+        reaction.reactionMessage.key.CopyFrom(self._key(message))
+        reaction.reactionMessage.text = emoji
+        reaction.reactionMessage.senderTimestampMS = int(self.world.clock() * 1000)
+        return self.send_message(self._chat_of(message), reaction, kind="reaction")
+
+    def edit(self, sent: SentMessage, text: str) -> SentMessage:
+        """Replace the text of an own message."""
+        edit = e2e.Message()
+        protocol = edit.editedMessage.message.protocolMessage
+        protocol.type = e2e.ProtocolMessage.MESSAGE_EDIT
+        protocol.key.CopyFrom(self._key(sent))
+        protocol.editedMessage.conversation = text
+        protocol.timestampMS = int(self.world.clock() * 1000)
+        return self.send_message(sent.chat, edit, edit="1")
+
+    def revoke(self, sent: SentMessage) -> SentMessage:
+        """Delete an own message for everybody."""
+        revoke = e2e.Message()
+        revoke.protocolMessage.type = e2e.ProtocolMessage.REVOKE
+        revoke.protocolMessage.key.CopyFrom(self._key(sent))
+        return self.send_message(sent.chat, revoke, edit="7")
+
+    def _key(self, message: ReceivedMessage | SentMessage) -> common.MessageKey:
+        chat = self._chat_of(message)
+        return common.MessageKey(remoteJID=str(chat.lid), fromMe=isinstance(message, SentMessage), ID=message.id)
+
+    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Account:
+        if isinstance(message, SentMessage):
+            return message.chat
+        return self.world.account(message.chat) or self._owner
+
+    # --- presence ---
+
+    def typing(self, *, active: bool = True, recording: bool = False, to: Account | None = None) -> None:
+        """Show "typing…" (or "recording…") in the chat, or end it."""
+        attrs: dict[str, Attr] = {"media": "audio"} if active and recording else {}
+        state = Node("composing" if active else "paused", attrs)
+        self._submit(Node("chatstate", {"to": (to or self._owner).lid}, [state]))
+
+    def online(self) -> None:
+        """Be reachable and in front of the phone. What waited is delivered now."""
+        self.set_connected(connected=True)
+        self._submit(Node("presence", {"type": "available", "name": self.account.push_name}))
+
+    def offline(self) -> None:
+        """Switch the phone off: messages wait, senders see one tick."""
+        self._submit(Node("presence", {"type": "unavailable"}))
+        self.set_connected(connected=False)
+
+    def read(self, message: ReceivedMessage) -> None:
+        """Confirm that a message was read (and a voice message played)."""
+        self.send_receipt(message.chat, [message.id], "read")
+        if message.kind == "voice":
+            self.send_receipt(message.chat, [message.id], "played")
+
+    def subscribe_presence(self, account: Account | None = None) -> None:
+        """Ask to be told when somebody comes online; see ``presences``."""
+        self._submit(Node("presence", {"type": "subscribe", "to": (account or self._owner).lid}))
+
+    # --- receiving ---
+
+    async def wait_for_message(
+        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 10.0, start: int = 0
+    ) -> ReceivedMessage:
+        """The first message in the inbox, from position ``start`` on, that fits.
+
+        Raises:
+            TimeoutError: none came in ``timeout`` seconds.
+        """
+        return await self.inbox.wait_for(predicate, timeout=timeout, start=start)
+
+    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+        self.inbox.add(received)
+        if self.persona is not None:
+            task = asyncio.get_running_loop().create_task(self._answer(sender.account, received, self.persona))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif self.reads:
+            self.read(received)
+
+    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+        """Contacts have one device only."""
+
+    async def _answer(self, to: Account, received: ReceivedMessage, persona: Persona) -> None:
+        """Read, think, type and answer as the persona wants."""
+        await asyncio.sleep(persona.reading_seconds)
+        if self.reads:
+            self.read(received)
+        for answer in persona.answer(received):
+            if isinstance(answer, React):
+                self.react(answer.emoji, received)
+            elif isinstance(answer, Say):
+                self.typing(to=to)
+                await asyncio.sleep(persona.typing_seconds(answer.text))
+                self.typing(active=False, to=to)
+                self.say(answer.text, reply_to=received if answer.reply else None, to=to)
+
+    def handle_stanza(self, node: Node) -> None:
+        account = self.world.account(node.jid("from"))
+        if account is None:
+            return
+        if node.tag == "chatstate" and node.children():
+            state = node.children()[0]
+            self.chat_states.add(ChatState(account, state.tag, state.get("media")))
+        elif node.tag == "presence":
+            self.presences.add(PresenceUpdate(account, node.get("type") != "unavailable"))
+
+    async def stop(self) -> None:
+        """End what the persona is doing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def __repr__(self) -> str:
+        return f"<VirtualContact {self.name} {self.account.number}@{USER}>"

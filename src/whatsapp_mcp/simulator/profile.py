@@ -1,0 +1,131 @@
+"""What an account shows of itself: about text and profile picture (whatsmeow user.go, group.go: SetGroupPhoto)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from whatsapp_mcp.simulator.http import Request, Response, Routes
+from whatsapp_mcp.simulator.router import IqError, Router
+from whatsapp_mcp.simulator.world import Account, Device, Picture, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["Profile"]
+
+log = logging.getLogger(__name__)
+
+PICTURE_HOST = "pps.whatsapp.net"
+_PICTURE_PATH = "/v/simulated-pictures/"
+MAX_ABOUT = 139
+MAX_PICTURE = 1 << 20
+
+_SET_ABOUT = "9152604461510864"
+_SUBSCRIBED_NEWSLETTERS = "6388546374527196"
+
+
+class Profile:
+    """``iq xmlns=w:profile:picture``, ``status`` and ``w:mex`` (GraphQL in JSON, by query id), and what a login asks
+    aside."""
+
+    def __init__(self, world: World, routes: Routes) -> None:
+        self._world = world
+        self._images: dict[str, bytes] = {}
+        self._queries: dict[str, Callable[[Device, dict[str, Any]], dict[str, Any]]] = {
+            _SET_ABOUT: self._set_about,
+            _SUBSCRIBED_NEWSLETTERS: lambda device, variables: {"xwa2_newsletter_subscribed": []},
+        }
+        routes.add(_PICTURE_PATH, self._serve_picture)
+
+    def register(self, router: Router) -> None:
+        router.on_iq("w:profile:picture", "get", self._get_picture)
+        router.on_iq("w:profile:picture", "set", self._set_picture)
+        router.on_iq("status", "set", self._set_about_directly)
+        router.on_iq("w:mex", "get", self._mex)
+        router.on_iq("urn:xmpp:whatsapp:dirty", "set", lambda device, node: ())
+        router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1"})])
+        router.on_iq("w", "get", lambda device, node: [Node("props")])
+
+    # --- pictures ---
+
+    def set_picture(self, account: Account, jpeg: bytes) -> Picture:
+        """Give an account a profile picture."""
+        number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
+        path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
+        self._images[number] = jpeg
+        account.picture = Picture(number, f"https://{PICTURE_HOST}{path}", path)
+        return account.picture
+
+    def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
+        wanted = node.child("picture")
+        account = self._world.account(node.jid("target") or node.jid("to"))
+        if wanted is None:
+            raise IqError(400, "bad-request")
+        if account is None or account.picture is None:
+            raise IqError(404, "item-not-found")
+        if not account.shows_to("profile", device.account):
+            raise IqError(401, "not-authorized")
+        picture = account.picture
+        if wanted.get("id") == picture.id:
+            return [Node("picture", {"status": "304"})]
+        attrs: dict[str, Attr] = {
+            "id": picture.id,
+            "type": wanted.get("type", "image"),
+            "url": picture.url,
+            "direct_path": picture.direct_path,
+        }
+        return [Node("picture", attrs)]
+
+    def _set_picture(self, device: Device, node: Node) -> Sequence[Node]:
+        target = node.jid("target")
+        if target is not None and self._world.account(target) is not device.account:
+            raise IqError(403, "forbidden")
+        wanted = node.child("picture")
+        if wanted is None or not wanted.data:
+            device.account.picture = None
+            return ()
+        if not wanted.data.startswith(b"\xff\xd8") or len(wanted.data) > MAX_PICTURE:
+            raise IqError(406, "not-acceptable")
+        return [Node("picture", {"id": self.set_picture(device.account, wanted.data).id})]
+
+    async def _serve_picture(self, host: str, request: Request) -> Response:
+        image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))
+        if image is None or request.method != "GET":
+            return Response(HTTPStatus.NOT_FOUND)
+        return Response(body=image, content_type="image/jpeg")
+
+    # --- about ---
+
+    def _mex(self, device: Device, node: Node) -> Sequence[Node]:
+        query = node.child("query")
+        handler = self._queries.get(query.get("query_id")) if query else None
+        if query is None or handler is None:
+            log.warning("%r sent a GraphQL query that is not simulated: %s", device, node.xml())
+            raise IqError(501, "feature-not-implemented")
+        try:
+            variables = json.loads(query.data)["variables"]
+        except (ValueError, KeyError, TypeError):
+            raise IqError(400, "bad-request") from None
+        return [Node("result", {}, json.dumps({"data": handler(device, variables)}).encode())]
+
+    def _set_about(self, device: Device, variables: dict[str, Any]) -> dict[str, Any]:
+        text = (variables.get("input") or {}).get("text")
+        if not isinstance(text, str):
+            raise IqError(400, "bad-request")
+        self._change_about(device, text)
+        return {"xwa2_update_text_status": {"result": "SUCCESS"}}
+
+    def _set_about_directly(self, device: Device, node: Node) -> Sequence[Node]:
+        status = node.child("status")
+        if status is None:
+            raise IqError(400, "bad-request")
+        self._change_about(device, status.data.decode("utf-8", "replace"))
+        return ()
+
+    def _change_about(self, device: Device, text: str) -> None:
+        if len(text) > MAX_ABOUT:
+            raise IqError(406, "not-acceptable")
+        device.account.about, device.account.about_set_at = text, int(self._world.clock())

@@ -1,0 +1,296 @@
+"""The simulator as a whole: one WhatsApp on loopback, with one phone in your hand and people to write to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from whatsapp_mcp.simulator.appstate import AppState
+from whatsapp_mcp.simulator.certificates import issue_tls_identity, server_context
+from whatsapp_mcp.simulator.config import SimulatorConfig
+from whatsapp_mcp.simulator.connection import Connection, NoiseIdentity
+from whatsapp_mcp.simulator.contact import VirtualContact
+from whatsapp_mcp.simulator.endpoint import Endpoint
+from whatsapp_mcp.simulator.faults import Faults
+from whatsapp_mcp.simulator.http import Request, Routes
+from whatsapp_mcp.simulator.login import Login
+from whatsapp_mcp.simulator.messages import Messages
+from whatsapp_mcp.simulator.pairing import Pairing, PairingError
+from whatsapp_mcp.simulator.personas import Persona, cast
+from whatsapp_mcp.simulator.phone import SimulatedPhone
+from whatsapp_mcp.simulator.prekeys import PreKeys
+from whatsapp_mcp.simulator.presence import Presence
+from whatsapp_mcp.simulator.privacy import Privacy
+from whatsapp_mcp.simulator.profile import Profile
+from whatsapp_mcp.simulator.receipts import Receipts
+from whatsapp_mcp.simulator.router import Router
+from whatsapp_mcp.simulator.transport import Listener
+from whatsapp_mcp.simulator.usync import Usync
+from whatsapp_mcp.simulator.world import Account, Device, World
+from whatsapp_mcp.wire.certificates import issue_chain
+from whatsapp_mcp.wire.keys import KeyPair
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["Simulator"]
+
+log = logging.getLogger(__name__)
+
+_FIRST_FREE_NUMBER = 12025550160
+
+
+class Simulator:
+    """WhatsApp on 127.0.0.1. Use as ``async with Simulator() as simulator``."""
+
+    def __init__(self, config: SimulatorConfig | None = None) -> None:
+        self.config = config or SimulatorConfig()
+        self.world = World(self.config.clock)
+        self.faults = Faults()
+        self.router = Router(self.faults)
+        self.routes = Routes()
+        self.pairing = Pairing(self.world, self.config.qr)
+        self.login = Login(self.world, self.pairing, self.router, self.faults)
+        self.app_state = AppState(self.world)
+        presence = Presence(self.world)
+        for part in (
+            PreKeys(self.world),
+            Usync(self.world),
+            Messages(self.world, self.faults),
+            Receipts(self.world),
+            presence,
+            Privacy(self.world),
+            Profile(self.world, self.routes),
+            self.app_state,
+        ):
+            part.register(self.router)
+        self.login.on_offline.append(presence.device_offline)
+        self.pairing.on_linked.append(self._devices_changed)
+        self.login.on_unlinked.append(self._devices_changed)
+        self.login.on_unlinked.append(presence.device_offline)
+        self._phones: dict[Account, SimulatedPhone] = {}
+        self._contacts: dict[str, VirtualContact] = {}
+        self._next_number = _FIRST_FREE_NUMBER
+        self._root = KeyPair.generate()
+        self._static = KeyPair.generate()
+        self._directory: Path | None = None
+        self._listener: Listener | None = None
+        self._endpoint: Endpoint | None = None
+        self._showing: asyncio.Task[None] | None = None
+        self.autoscan: float | None = None
+        """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
+        person."""
+        self.phone = self.add_account(self.config.phone_number, self.config.phone_name)
+        """The phone of the default account."""
+
+    # --- life ---
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> Endpoint:
+        """Listen; from now on :attr:`endpoint` is usable."""
+        identity = issue_tls_identity()
+        self._directory = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-", dir=self.config.directory))
+        ca_file = self._directory / "ca.pem"
+        ca_file.write_bytes(identity.ca_certificate)
+        self._listener = Listener(server_context(identity), self._chat, self.routes)
+        port = await self._listener.start(self.config.port)
+        self._endpoint = Endpoint(f"http://127.0.0.1:{port}", ca_file, self._root.public)
+        log.info("simulating WhatsApp at %s", self._endpoint.proxy)
+        return self._endpoint
+
+    async def stop(self) -> None:
+        """Cut all connections and stop listening."""
+        self.faults.resume()
+        if self._listener is not None:
+            await self._listener.stop()
+            self._listener = None
+        for contact in self._contacts.values():
+            await contact.stop()
+        if self._showing is not None:
+            self._showing.cancel()
+        if self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+            self._directory = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What a client needs to know.
+
+        Raises:
+            RuntimeError: the simulator is not started.
+        """
+        if self._endpoint is None:
+            raise RuntimeError("the simulator is not started")
+        return self._endpoint
+
+    def write_endpoint(self, path: Path) -> None:
+        """Write the endpoint file (mode 0600), for ``WHATSAPP_MCP_ENDPOINT``."""
+        self.endpoint.write(path)
+
+    async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        chain = issue_chain(self._root, self._static.public, now=int(self.config.clock()))
+        identity = NoiseIdentity(self._static, chain)
+        connection = Connection(reader, writer, identity, self.login.open, self.faults, self.config.keep_alive_seconds)
+        await connection.run(request)
+
+    @property
+    def directory(self) -> Path:
+        """A private directory that exists while the simulator runs.
+
+        Raises:
+            RuntimeError: the simulator is not started.
+        """
+        if self._directory is None:
+            raise RuntimeError("the simulator is not started")
+        return self._directory
+
+    # --- codes on a screen ---
+
+    def show_qr(self, text: str) -> float | None:
+        """A client shows this QR code. With :attr:`autoscan` the phone scans it; returns in how many seconds, or
+        ``None``."""
+        return self._see(self.phone.scan(text))
+
+    def show_code(self, code: str) -> float | None:
+        """A client shows this pairing code. With :attr:`autoscan` it is typed in; returns in how many seconds, or
+        ``None``."""
+        return self._see(self.phone.enter_code(code))
+
+    def _see(self, act: Coroutine[Any, Any, Device]) -> float | None:
+        if self.autoscan is None:
+            act.close()
+            return None
+        if self._showing is not None:
+            self._showing.cancel()
+        self._showing = asyncio.get_running_loop().create_task(self._act_later(self.autoscan, act))
+        return self.autoscan
+
+    @staticmethod
+    async def _act_later(seconds: float, act: Coroutine[Any, Any, Device]) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            device = await act
+            log.info("linked %r by itself", device)
+        except PairingError as error:
+            log.warning("could not link by itself: %s", error)
+        finally:
+            act.close()
+
+    # --- people ---
+
+    def add_account(self, number: str, push_name: str) -> SimulatedPhone:
+        """A further account with a phone, for a further client."""
+        account = self.world.add_account(number, push_name)
+        phone = SimulatedPhone(self.world, self.router, account, self.pairing, self.login, self.app_state)
+        self._phones[account] = phone
+        return phone
+
+    async def add_contact(
+        self,
+        name: str,
+        *,
+        number: str | None = None,
+        push_name: str | None = None,
+        business_name: str | None = None,
+        about: str | None = None,
+        persona: Persona | None = None,
+        saved: bool = False,
+    ) -> VirtualContact:
+        """Somebody new on WhatsApp who writes to the default account.
+
+        ``number`` is made up when missing; ``saved`` puts the contact into the phone's address book as ``name``.
+
+        Raises:
+            ValueError: the name or number is taken, or the number is not one.
+        """
+        if name in self._contacts:
+            raise ValueError(f"there is a contact {name!r} already")
+        if number is None:
+            number, self._next_number = str(self._next_number), self._next_number + 1
+        account = self.world.add_account(number, push_name or name, business_name=business_name)
+        if about is not None:
+            account.about, account.about_set_at = about, int(self.world.clock())
+        contact = VirtualContact(self.world, self.router, account, name=name, owner=self.phone.account, persona=persona)
+        self._contacts[name] = contact
+        if saved:
+            self.phone.save_contact(account, name)
+        return contact
+
+    async def add_cast(self) -> list[VirtualContact]:
+        """The people of the demonstration: Ana, Bruno, Chen, Echo and a florist."""
+        return [
+            await self.add_contact(
+                member.name,
+                number=member.number,
+                business_name=member.business_name,
+                about=member.about,
+                persona=member.persona,
+                saved=member.saved,
+            )
+            for member in cast()
+        ]
+
+    def contact(self, name: str) -> VirtualContact:
+        """A contact by the name it was added with, or by its number.
+
+        Raises:
+            KeyError: nobody is called that.
+        """
+        for contact in self._contacts.values():
+            if name in (contact.name, contact.number):
+                return contact
+        raise KeyError(f"no contact {name!r}; there are: {', '.join(self._contacts) or 'none'}")
+
+    @property
+    def contacts(self) -> list[VirtualContact]:
+        return list(self._contacts.values())
+
+    @property
+    def phones(self) -> list[SimulatedPhone]:
+        return list(self._phones.values())
+
+    # --- the rest ---
+
+    def odd_receipt(self, kind: str = "server-error") -> int:
+        """Send every connected client a receipt of a type it does not know; returns how many got it.
+
+        Client: neonize's event loop ends, the socket stays connected, no event follows.
+        """
+        somebody = next(iter(self._contacts.values()), None)
+        sender = somebody.account if somebody else self.phone.account
+        attrs: dict[str, Attr] = {"from": sender.lid, "id": self.world.new_id(), "t": self.world.now()}
+        return self.faults.send_receipt_of_type(kind, Node("receipt", attrs))
+
+    def _devices_changed(self, device: Device) -> None:
+        """Everybody's list of an account's devices is stale now: tell them to ask again."""
+        account = device.account
+        for other in self.world.accounts:
+            for receiver in other.devices.values():
+                if receiver.is_local or receiver is device:
+                    continue
+                receiver.deliver(self._own_devices(account) if other is account else self._device_list_changed(account))
+
+    def _own_devices(self, account: Account) -> Node:
+        # The hash is deliberately not that of the list: the client drops its cache and asks (whatsmeow
+        # notification.go).
+        listed = [Node("device", {"jid": device.lid}) for device in account.devices.values()]
+        devices = Node("devices", {"dhash": "2:changed"}, listed)
+        return self._notification({"from": account.lid, "type": "account_sync"}, devices)
+
+    def _device_list_changed(self, account: Account) -> Node:
+        return self._notification({"from": account.lid, "type": "devices"}, Node("update"))
+
+    def _notification(self, attrs: dict[str, Attr], content: Node) -> Node:
+        return Node("notification", {**attrs, "id": self.world.new_id(), "t": self.world.now()}, [content])

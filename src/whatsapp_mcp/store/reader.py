@@ -1,0 +1,364 @@
+"""The reader of the message store: queries in, views out. Never writes, never waits for the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.models import Chat, Contact, Message
+from whatsapp_mcp.store import recipients
+from whatsapp_mcp.store.connections import ReadConnections
+from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.query import like_words, match_expression
+from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
+from whatsapp_mcp.store.version import schema_version
+from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chat_view, contact_view, known_as, messages_view
+
+__all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
+
+_NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
+MIN_DIGITS: Final = 3
+"""Digits that a search for a phone number needs at least."""
+
+
+class StoreReader:
+    """Reads a store from any number of threads. Anything may raise StoreError: damaged, or from a newer version.
+
+    As long as the file does not exist, it answers as an empty store. JIDs may be given in any form; what comes back is
+    canonical.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connections = ReadConnections(path)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self._connections.close()
+
+    # -- chats --------------------------------------------------------------------------------------------------------
+
+    def chats(
+        self,
+        *,
+        limit: int,
+        offset: int,
+        search: str | None = None,
+        has_media: bool = False,
+        archived: bool | None = None,
+    ) -> ChatPage:
+        """Chats, the one with the newest message first; status updates are not among them.
+
+        Args:
+            search: words of the name (each may be a beginning), or three and more digits of the number.
+            has_media: only those with media in them.
+        """
+        where = _Where(conditions=[f"chats.entity {_NOT_STATUS}"])
+        where.name(search)
+        if has_media:
+            where.add("chats.media_count > 0")
+        if archived is not None:
+            where.add("chats.archived = ?", int(archived))
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return ChatPage((), 0)
+            rows = connection.execute(
+                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.entity DESC LIMIT ? OFFSET ?",
+                (*where.values, max(0, limit), max(0, offset)),
+            ).fetchall()
+            joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
+            total = _count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
+            return ChatPage(tuple(map(chat_view, rows)), total)
+
+    def chat(self, jid: Jid) -> Chat | None:
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return None
+            row = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchone()
+            return chat_view(row) if row else None
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def messages(
+        self,
+        chat: Jid,
+        *,
+        limit: int,
+        offset: int,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        media_only: bool = False,
+        from_me: bool | None = None,
+        search: str | None = None,
+    ) -> MessagePage:
+        """Messages of one chat, newest first.
+
+        Args:
+            start, end: both inclusive; without a time zone they are UTC.
+            search: see ``whatsapp_mcp.store.query``.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            if connection is None or entity is None:
+                return MessagePage((), 0)
+            where = _Where()
+            where.between(start, end)
+            if media_only:
+                where.add("m.has_media = 1")
+            if from_me is not None:
+                where.add(f"m.from_me = {int(from_me)}")
+            if search and search.strip():
+                source, total = self._found(connection, entity, search, where)
+            else:
+                source, total = self._listed(connection, entity, where, media_only=media_only, from_me=from_me)
+            if total == 0 or limit <= 0:
+                return MessagePage((), total)
+            page = f"{source} ORDER BY place DESC LIMIT ? OFFSET ?"
+            rows = connection.execute(
+                MESSAGES.format(page=page, order="m.place DESC"), (*where.values, limit, max(0, offset))
+            ).fetchall()
+            return MessagePage(messages_view(connection, rows), total)
+
+    def _listed(
+        self,
+        connection: sqlite3.Connection,
+        chat: int,
+        where: _Where,
+        *,
+        media_only: bool,
+        from_me: bool | None,
+    ) -> tuple[str, int]:
+        """The query for the places that fit, and how many they are."""
+        index = "messages_media" if media_only else "messages_sent" if from_me else "messages_chat"
+        counted = self._counter(connection, chat, media_only=media_only, from_me=from_me) if where.timeless else None
+        where.insert("m.chat = ?", chat)
+        source = f"FROM messages AS m INDEXED BY {index} WHERE {where}"
+        if counted is None:
+            counted = _count(connection, f"SELECT count(*) {source}", where.values)
+        return f"SELECT m.arrival AS arrival, m.place AS place {source}", counted
+
+    @staticmethod
+    def _counter(connection: sqlite3.Connection, chat: int, *, media_only: bool, from_me: bool | None) -> int | None:
+        """The counters that the writer keeps, where one answers the question."""
+        row = connection.execute(
+            "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (chat,)
+        ).fetchone()
+        if row is None:
+            return 0
+        match media_only, from_me:
+            case False, None:
+                count: int = row["message_count"]
+            case False, True:
+                count = row["sent_count"]
+            case False, False:
+                count = row["message_count"] - row["sent_count"]
+            case True, None:
+                count = row["media_count"]
+            case _:
+                return None
+        return count
+
+    @staticmethod
+    def _found(connection: sqlite3.Connection, chat: int, search: str, where: _Where) -> tuple[str, int]:
+        expression = match_expression(search, chat=chat)
+        if expression is None:
+            return "", 0
+        where.insert("message_search MATCH ?", expression)
+        source = "FROM message_search"
+        if len(where.conditions) > 1:
+            source += f" CROSS JOIN messages AS m ON m.arrival = message_search.rowid & {ARRIVAL_MASK}"
+        source += f" WHERE {where.replaced('m.place', 'message_search.rowid')}"
+        total = _count(connection, f"SELECT count(*) {source}", where.values)
+        return f"SELECT message_search.rowid & {ARRIVAL_MASK} AS arrival, message_search.rowid AS place {source}", total
+
+    def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
+        """One message.
+
+        Raises:
+            InvalidArgument: without ``chat``, and several chats have a message of this id.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return None
+            if entity is not None:
+                found = "SELECT arrival FROM messages WHERE chat = ? AND id = ?"
+                values: tuple[int | str, ...] = (entity, message_id)
+            else:  # one look into the index per chat
+                found = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ?"
+                values = (message_id,)
+            rows = connection.execute(MESSAGES.format(page=found, order="m.place"), values).fetchall()
+            if len(rows) > 1:
+                raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
+            return messages_view(connection, rows)[0] if rows else None
+
+    def incoming_after(self, arrival: int, *, chat: Jid | None = None, limit: int = 1) -> tuple[Message, ...]:
+        """Messages from others that arrived after that number, in order of arrival.
+
+        History and status updates are not among them; one that could not be read at first comes again when it can.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return ()
+            condition = f"chat {_NOT_STATUS}" if entity is None else f"chat = {entity} AND chat {_NOT_STATUS}"
+            found = (
+                "SELECT arrival FROM messages INDEXED BY messages_incoming WHERE arrival > ? AND from_me = 0"
+                f" AND from_history = 0 AND {condition} ORDER BY arrival LIMIT ?"
+            )
+            rows = connection.execute(
+                MESSAGES.format(page=found, order="m.arrival"), (arrival, max(0, limit))
+            ).fetchall()
+            return messages_view(connection, rows)
+
+    def newest_arrival(self) -> int:
+        """The highest arrival number given so far, 0 in an empty store."""
+        return int(self._meta("arrival") or 0)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def contacts(self, *, search: str | None = None) -> tuple[Contact, ...]:
+        """People with a name, by name; ``search`` as in ``chats``."""
+        where = _Where(conditions=["entities.kind = 'person'"])
+        where.name(search)
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return ()
+            rows = connection.execute(
+                f"{CONTACTS} WHERE {where} ORDER BY entities.folded, entities.jid", where.values
+            ).fetchall()
+            return tuple(map(contact_view, rows))
+
+    def number_of(self, lid: Jid) -> Jid | None:
+        """The phone number of a LID, where it is known."""
+        jid, _ = self._forms(lid)
+        return jid if jid is not None and not jid.is_lid else None
+
+    def lid_of(self, number: Jid) -> Jid | None:
+        """The LID of a phone number, where it is known."""
+        return self._forms(number)[1]
+
+    def display_name(self, jid: Jid) -> str | None:
+        """Best known name of a person or chat; a person's number where there is none, else None."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return known_as(jid, None)
+            row = connection.execute("SELECT jid, name FROM entities WHERE id = ?", (entity,)).fetchone()
+            return known_as(Jid.parse(row["jid"]), row["name"])
+
+    def find_by_name(self, name: str) -> tuple[NamedTarget, ...]:
+        """People, groups and channels of exactly this name; case, accents and punctuation do not matter."""
+        with self._connections.snapshot() as connection:
+            return recipients.exact_names(connection, name) if connection else ()
+
+    def near_names(self, name: str, limit: int = 5) -> tuple[NamedTarget, ...]:
+        """Those whose name is much like it, the likeliest first."""
+        with self._connections.snapshot() as connection:
+            return recipients.near_names(connection, name, limit) if connection else ()
+
+    def owner(self) -> tuple[Jid, Jid | None] | None:
+        """Our own number and LID."""
+        number, lid = self._meta("owner_number"), self._meta("owner_lid")
+        if number is None:
+            return None
+        return Jid.parse(str(number)), Jid.parse(str(lid)) if lid else None
+
+    # -- the store itself ---------------------------------------------------------------------------------------------
+
+    def stats(self) -> StoreStats:
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return StoreStats(0, 0, 0, 0, None)
+            path = self._connections.path
+            chats, messages, newest = connection.execute(
+                f"SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
+                f" WHERE entity {_NOT_STATUS}"
+            ).fetchone()
+            files = (path, path.with_name(f"{path.name}-wal"))
+            return StoreStats(
+                schema_version=schema_version(connection, path),
+                messages=messages,
+                chats=chats,
+                bytes=sum(file.stat().st_size for file in files if file.exists()),
+                newest_message=None if newest is None else datetime.fromtimestamp(newest / 1000, UTC),
+            )
+
+    def _forms(self, jid: Jid) -> tuple[Jid | None, Jid | None]:
+        """The canonical JID and the LID of whoever has this address."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return None, None
+            row = connection.execute("SELECT jid, lid FROM entities WHERE id = ?", (entity,)).fetchone()
+            return Jid.parse(row["jid"]), Jid.parse(row["lid"]) if row["lid"] else None
+
+    def _meta(self, key: str) -> str | int | None:
+        with self._connections.snapshot() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone() if connection else None
+            return row["value"] if row else None
+
+
+@dataclass(slots=True)
+class _Where:
+    """Conditions that all must hold, and the values for their question marks."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[int | str] = field(default_factory=list)
+    timeless: bool = True
+    by_name: bool = False
+
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions)
+
+    def add(self, condition: str, *values: int | str) -> None:
+        self.conditions.append(condition)
+        self.values.extend(values)
+
+    def insert(self, condition: str, value: int | str) -> None:
+        self.conditions.insert(0, condition)
+        self.values.insert(0, value)
+
+    def replaced(self, old: str, new: str) -> str:
+        return str(self).replace(old, new)
+
+    def between(self, start: datetime | None, end: datetime | None) -> None:
+        """Places ascend with the second; only within the first and the last one must one look at the time."""
+        if start is not None:
+            at = _milliseconds(start)
+            self.add("m.place >= ? AND (m.place > ? OR m.timestamp >= ?)", place_floor(at), place_ceiling(at), at)
+        if end is not None:
+            at = _milliseconds(end)
+            self.add("m.place <= ? AND (m.place < ? OR m.timestamp <= ?)", place_ceiling(at), place_floor(at), at)
+        self.timeless = start is None and end is None
+
+    def name(self, search: str | None) -> None:
+        """Words of a name, or digits of a number."""
+        if not search or not search.strip():
+            return
+        self.by_name = True
+        words = like_words(search)
+        digits = "".join(c for c in search if c.isascii() and c.isdigit())
+        one_of = []
+        if words:
+            one_of.append(" AND ".join(["entities.folded LIKE ?"] * len(words)))
+        if len(digits) >= MIN_DIGITS and not any(c.isalpha() for c in search):
+            one_of.append("entities.jid LIKE ?")
+            words.append(f"%{digits}%@%")
+        self.add(f"({' OR '.join(one_of)})" if one_of else "0", *words)
+
+
+def _milliseconds(time: datetime) -> int:
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1000)
+
+
+def _count(connection: sqlite3.Connection, sql: str, values: list[int | str]) -> int:
+    count: int = connection.execute(sql, values).fetchone()[0]
+    return count

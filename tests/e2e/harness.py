@@ -1,0 +1,164 @@
+"""A WhatsApp, a server process on it and an MCP client, for end-to-end tests.
+
+The simulator runs in the test's own event loop; the server is the real command, started as any host starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult, ImageContent, TextContent
+
+from whatsapp_mcp.simulator.server import Simulator
+
+LIMIT = 40.0
+"""Seconds after which a whole test fails instead of hanging."""
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Host:
+    """An MCP client connected to one server."""
+
+    client: Client
+    data_dir: Path
+
+    async def raw(self, tool: str, arguments: Json | None = None) -> CallToolResult:
+        return await self.client.call_tool(tool, arguments or {})
+
+    async def call(self, tool: str, **arguments: Any) -> Any:
+        """``results`` of a call that must succeed."""
+        result = await self.raw(tool, arguments)
+        body = body_of(result)
+        assert not result.is_error, body
+        assert body["code"] == "SUCCESS"
+        return body.get("results")
+
+    async def refused(self, tool: str, **arguments: Any) -> Json:
+        """The error of a call that must fail."""
+        result = await self.raw(tool, arguments)
+        assert result.is_error, body_of(result)
+        return body_of(result)
+
+    async def pair(self, simulator: Simulator) -> Json:
+        login: Json = await self.call("appLogin")
+        await simulator.phone.scan(login["qr_text"])
+        devices = await self.call("appDevices")
+        device: Json = devices[0]
+        return device
+
+    async def cursor(self) -> str:
+        """A position for waitForMessage: from now on."""
+        waited = await self.call("waitForMessage", timeout=0)
+        return str(waited["cursor"])
+
+    def session_pids(self) -> list[int]:
+        return session_pids(self.data_dir)
+
+
+def body_of(result: CallToolResult) -> Json:
+    """The JSON of a result; text and structured content must say the same."""
+    text = next(block.text for block in result.content if isinstance(block, TextContent))
+    parsed: Json = json.loads(text)
+    if result.structured_content is not None:
+        without_nulls = {name: value for name, value in parsed.items() if value is not None}
+        assert result.structured_content == without_nulls
+    return parsed
+
+
+def pictures(result: CallToolResult) -> list[ImageContent]:
+    return [block for block in result.content if isinstance(block, ImageContent)]
+
+
+def session_pids(data_dir: Path) -> list[int]:
+    """Live session processes that hold the account's lock file open."""
+    lock = data_dir / "default" / "lock"
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes()
+            if b"whatsapp_mcp.session.process" not in command:
+                continue
+            if any(link.readlink() == lock for link in (entry / "fd").iterdir()):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+async def until(condition: Any, *, timeout: float = 10.0, what: str = "the condition") -> None:
+    """Poll a condition of another process, with a deadline."""
+    try:
+        with anyio.fail_after(timeout):
+            while not condition():
+                await anyio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come true within {timeout:g} s") from None
+
+
+def environment(endpoint: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
+    return kept | {
+        "WHATSAPP_MCP_ENDPOINT": str(endpoint),
+        "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+        "WHATSAPP_MCP_TOOLSETS": "all",
+        "WHATSAPP_MCP_CONNECT_WAIT": "8",
+        **more,
+    }
+
+
+def server_parameters(endpoint: Path, data_dir: Path, **more: str) -> StdioServerParameters:
+    return StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "whatsapp_mcp", "stdio", "--data-dir", str(data_dir)],
+        env=environment(endpoint, **more),
+    )
+
+
+@asynccontextmanager
+async def host_on(endpoint: Path, data_dir: Path, *, mode: str = "auto", **more: str) -> AsyncIterator[Host]:
+    """A server process and a client connected to it."""
+    async with Client(server_parameters(endpoint, data_dir, **more), mode=mode) as client:
+        yield Host(client, data_dir)
+
+
+@asynccontextmanager
+async def whatsapp(tmp_path: Path) -> AsyncIterator[tuple[Simulator, Path]]:
+    """A simulator and its endpoint file; the whole test has a deadline."""
+    try:
+        with anyio.fail_after(LIMIT):
+            async with Simulator() as simulator:
+                endpoint = tmp_path / "endpoint.json"
+                simulator.write_endpoint(endpoint)
+                yield simulator, endpoint
+    except BaseExceptionGroup as group:  # the client's task groups wrap what a test raised
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+@asynccontextmanager
+async def paired(tmp_path: Path, **more: str) -> AsyncIterator[tuple[Simulator, Host]]:
+    """A simulator and a linked account on it."""
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data", **more) as host:
+        await host.pair(simulator)
+        yield simulator, host
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)

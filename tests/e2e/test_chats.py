@@ -1,0 +1,117 @@
+"""Reading the store through MCP, people, and waiting for messages."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import anyio
+
+from tests.e2e.harness import Json, paired, until
+
+
+async def test_chat_list_and_messages(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana Júlia")
+        bruno = await simulator.add_contact("Bruno")
+        cursor = await host.cursor()
+        for contact, text in ((ana, "Orçamento pronto"), (bruno, "ПРИВЕТ"), (ana, "ok")):
+            contact.say(text)
+            cursor = (await host.call("waitForMessage", cursor=cursor, timeout=10))["cursor"]
+        chats = await host.call("listChats")
+        assert [chat["name"] for chat in chats["data"]] == ["Ana Júlia", "Bruno"]
+        assert chats["pagination"] == {"limit": 25, "offset": 0, "total": 2}
+        assert [chat["name"] for chat in (await host.call("listChats", search="julia"))["data"]] == ["Ana Júlia"]
+        found = await host.call("getChatMessages", chat_jid=ana.number, search="ORCAMENTO")
+        assert [row["content"] for row in found["data"]] == ["Orçamento pronto"]
+        assert found["pagination"]["total"] == 1
+        found = await host.call("getChatMessages", chat_jid="bruno", search="привет")
+        assert [row["content"] for row in found["data"]] == ["ПРИВЕТ"]
+        by_lid = await host.call("getChatMessages", chat_jid=str(ana.account.lid))
+        assert len(by_lid["data"]) == 2, "a LID names the same chat as its number"
+        page = await host.call("getChatMessages", chat_jid=ana.number, limit=1, offset=1)
+        assert [row["content"] for row in page["data"]] == ["Orçamento pronto"]
+        assert page["pagination"]["total"] == 2
+        error = await host.refused("getChatMessages", chat_jid="15550009999")
+        assert error["code"] == "not_found"
+        assert "chat_jid" in error["message"]
+
+
+async def test_a_name_is_a_recipient_only_when_it_is_unique(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        one = await simulator.add_contact("one", push_name="Maria")
+        cursor = await host.cursor()
+        one.say("hi")
+        cursor = (await host.call("waitForMessage", cursor=cursor, timeout=10))["cursor"]
+        await host.call("sendMessage", phone="maria", message="for you")
+        assert (await one.wait_for_message()).text == "for you"
+        two = await simulator.add_contact("two", push_name="Maria")
+        two.say("hi too")
+        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        error = await host.refused("sendMessage", phone="Maria", message="for whom?")
+        assert error["code"] == "ambiguous_recipient"
+        jids = {candidate["jid"] for candidate in error["details"]["candidates"]}
+        assert jids == {f"{one.number}@s.whatsapp.net", f"{two.number}@s.whatsapp.net"}
+        assert len(two.inbox) == 0
+        error = await host.refused("sendMessage", phone="Mari", message="near")
+        assert error["code"] == "not_found"
+        assert error["details"]["near"]
+
+
+async def test_wait_misses_nothing_between_calls(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        bruno = await simulator.add_contact("Bruno")
+        cursor = await host.cursor()
+        texts = [f"message {number}" for number in range(5)]
+        for text in texts:
+            ana.say(text)
+        bruno.say("not for this filter")
+        heard = []
+        while len(heard) < len(texts):
+            waited = await host.call("waitForMessage", phone=ana.number, cursor=cursor, timeout=10)
+            assert not waited["timed_out"]
+            heard.append(waited["message"]["content"])
+            cursor = waited["cursor"]
+        assert heard == texts
+        waited = await host.call("waitForMessage", phone=ana.number, cursor=cursor, timeout=1)
+        assert waited["timed_out"]
+        assert "message" not in waited
+
+
+async def test_wait_wakes_up_when_a_message_comes(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        got: list[Json] = []
+
+        async def wait() -> None:
+            got.append(await host.call("waitForMessage", timeout=20))
+
+        began = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.sleep(0.3)
+            ana.say("now")
+        assert got[0]["message"]["content"] == "now"
+        assert got[0]["message"]["chat_name"] == "Ana"
+        assert time.monotonic() - began < 10
+
+
+async def test_people(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana", about="At the beach")
+        assert (await host.call("userCheck", phone=ana.number))["is_on_whatsapp"]
+        assert not (await host.call("userCheck", phone="4915112345678"))["is_on_whatsapp"]
+        info = await host.call("userInfo", phone=ana.number)
+        assert info["status"] == "At the beach"
+        assert [device["Device"] for device in info["devices"]] == ["PHONE"]
+        privacy = await host.call("userMyPrivacy")
+        assert privacy["last_seen"] == "all"
+        cursor = await host.cursor()
+        ana.say("hi")
+        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        contacts = (await host.call("userMyContacts"))["data"]
+        assert {"jid": f"{ana.number}@s.whatsapp.net", "lid": str(ana.account.lid), "name": "Ana"} in contacts
+        await host.call("userChangePushName", push_name="Robin the Second")
+        phone = simulator.phone.account
+        await until(lambda: phone.push_name == "Robin the Second", what="the new name on the phone")

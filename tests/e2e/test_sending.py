@@ -1,0 +1,168 @@
+"""Every kind of message: what the contact decrypts, what the phone sees, what the store keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import paired
+
+
+async def test_text_reaches_contact_phone_and_store(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        sent = await host.call("sendMessage", phone=f"+{ana.number[:4]} {ana.number[4:]}", message="Olá, Ana! 👋")
+        received = await ana.wait_for_message()
+        assert (received.id, received.text, received.kind) == (sent["message_id"], "Olá, Ana! 👋", "text")
+        assert not received.summary.forwarded
+        assert received.summary.expiration == 0
+        copy = await simulator.phone.wait_for_copy()
+        assert copy.text == "Olá, Ana! 👋"
+        assert sent["chat_jid"] == f"{ana.number}@s.whatsapp.net"
+        (row,) = (await host.call("getChatMessages", chat_jid=sent["chat_jid"]))["data"]
+        assert (row["id"], row["content"], row["is_from_me"]) == (sent["message_id"], "Olá, Ana! 👋", True)
+
+
+async def test_reply_forward_duration_and_mentions(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        cursor = await host.cursor()
+        question = ana.say("Dinner?")
+        asked = (await host.call("waitForMessage", cursor=cursor, timeout=10))["message"]
+        assert asked["id"] == question.id
+        await host.call(
+            "sendMessage",
+            phone=asked["chat_jid"],
+            message=f"Yes, @{ana.number}",
+            reply_message_id=asked["id"],
+            is_forwarded=True,
+            duration=86400,
+        )
+        received = await ana.wait_for_message()
+        assert received.summary.reply_to == question.id
+        assert received.summary.quoted_text == "Dinner?"
+        assert received.summary.forwarded
+        assert received.summary.expiration == 86400
+        assert received.summary.mentions == (f"{ana.number}@s.whatsapp.net",)
+        newest = (await host.call("getChatMessages", chat_jid=ana.number))["data"][0]
+        assert newest["reply_to_id"] == question.id
+
+
+async def test_reply_to_an_own_message(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        first = await host.call("sendMessage", phone=ana.number, message="first")
+        await host.call("sendMessage", phone=ana.number, message="second", reply_message_id=first["message_id"])
+        received = await ana.wait_for_message(lambda message: message.text == "second")
+        assert received.summary.reply_to == first["message_id"]
+        assert received.summary.quoted_text == "first"
+
+
+async def test_unknown_reply_is_refused_before_sending(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        error = await host.refused("sendMessage", phone=ana.number, message="x", reply_message_id="NOSUCH")
+        assert error["code"] == "not_found"
+        assert "NOSUCH" in error["message"]
+        assert len(ana.inbox) == 0
+
+
+async def test_link_location_contact_poll(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendLink", phone=ana.number, link="https://example.com/a", caption="Look")
+        link = await ana.wait_for_message()
+        assert link.text == "Look\nhttps://example.com/a"
+        assert link.summary.url == "https://example.com/a"
+
+        await host.call("sendLocation", phone=ana.number, latitude="-7.797068", longitude="110.370529")
+        location = await ana.wait_for_message(start=1)
+        assert location.kind == "location"
+        assert (location.summary.latitude, location.summary.longitude) == (-7.797068, 110.370529)
+
+        await host.call(
+            "sendContact", phone=ana.number, contact_name="Bruno; Café, Ltd", contact_phone="+351 912 345 678"
+        )
+        contact = await ana.wait_for_message(start=2)
+        assert contact.kind == "contact"
+        assert contact.text == "Bruno; Café, Ltd"
+        assert contact.summary.vcard is not None
+        assert "waid=351912345678:+351912345678" in contact.summary.vcard
+        assert "FN:Bruno\\; Café\\, Ltd" in contact.summary.vcard
+
+        await host.call("sendPoll", phone=ana.number, question="When?", options=["Fri", "Sat", "Sun"], max_answer=2)
+        poll = await ana.wait_for_message(start=3)
+        assert poll.kind == "poll"
+        assert (poll.text, poll.summary.options, poll.summary.selectable) == ("When?", ("Fri", "Sat", "Sun"), 2)
+        assert len(poll.message.messageContextInfo.messageSecret) == 32, "without it nobody can vote"
+
+        rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
+        assert [row["kind"] for row in rows] == ["poll", "contact", "location", "text"]
+
+
+async def test_presence_and_typing(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        error = await host.refused("sendPresence", type="available")
+        assert "userChangePushName" in error["next_step"]
+        await host.call("userChangePushName", push_name="Robin B.")
+        ana.subscribe_presence()
+        await host.call("sendPresence", type="available")
+        await ana.presences.wait_for(lambda update: update.available)
+        await host.call("sendChatPresence", phone=ana.number, action="start")
+        await ana.chat_states.wait_for(lambda state: state.state == "composing")
+        await host.call("sendChatPresence", phone=ana.number, action="stop")
+        await ana.chat_states.wait_for(lambda state: state.state == "paused")
+        await host.call("sendPresence", type="unavailable")
+        await ana.presences.wait_for(lambda update: not update.available)
+
+
+async def test_delivery_status_follows_receipts(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        ana.reads = False
+        sent = await host.call("sendMessage", phone=ana.number, message="hello")
+        received = await ana.wait_for_message()
+
+        async def status() -> str:
+            (row,) = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
+            return str(row["status"])
+
+        await _eventually(status, "delivered")
+        ana.read(received)
+        await _eventually(status, "read")
+        assert sent["message_id"] == received.id
+
+
+async def test_a_reply_to_a_number_that_is_not_on_whatsapp(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (_, host):
+        error = await host.refused("sendMessage", phone="4915100000000", message="x")
+        assert error["code"] == "not_found"
+        assert "userCheck" in error["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(463, "reachout_timelock"), (429, "rate_limited"), (479, "whatsapp_refused")]
+)
+async def test_refusals_of_whatsapp(tmp_path: Path, code: int, expected: str) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.reject_messages(code)
+        error = await host.refused("sendMessage", phone=ana.number, message="x")
+        assert error["code"] == expected
+        assert error["next_step"]
+        if code == 429:
+            assert error["details"]["retry_after_seconds"] > 0
+        assert (await host.call("listChats"))["data"] == [], "what was not sent is not stored"
+
+
+async def _eventually(read: object, wanted: str) -> None:
+    import anyio
+
+    assert callable(read)
+    value = ""
+    with anyio.move_on_after(10):
+        while (value := await read()) != wanted:
+            await anyio.sleep(0.02)
+    assert value == wanted

@@ -1,0 +1,302 @@
+"""The HTTP transport: who is let in, how much, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+
+import whatsapp_mcp.server.http as http
+from tests.unit.server.connections import (
+    DEADLINE,
+    INITIALIZED,
+    Program,
+    call,
+    fake_server,
+    initialize,
+    listening,
+    modern,
+    program,
+)
+from tests.unit.server.fakes import TOKEN
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.server.auth import StaticToken, load_or_create_token
+
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream"}
+
+
+@asynccontextmanager
+async def client(host: str = "127.0.0.1", **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """A plain HTTP client of the application, with the right token."""
+    app = http.http_app(fake_server(), **{"token": TOKEN, "host": host, **options})
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1:8765", headers=HEADERS
+        ) as plain,
+    ):
+        with anyio.fail_after(DEADLINE):
+            yield plain
+
+
+# ---- who is let in ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, b"Bearer \xe9"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_without_the_token_nobody_gets_in(authorization: str | bytes, method: str) -> None:
+    raw = authorization if isinstance(authorization, bytes) else authorization.encode()
+    async with client() as plain:
+        response = await plain.request(method, "/mcp", json=initialize(), headers={b"Authorization": raw})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer ")
+    assert "resource_metadata" not in response.headers["www-authenticate"]
+    assert TOKEN not in response.text
+
+
+async def test_no_discovery_document_sends_clients_into_oauth() -> None:
+    async with client() as plain:
+        for path in ("oauth-protected-resource/mcp", "oauth-protected-resource", "oauth-authorization-server"):
+            assert (await plain.get(f"/.well-known/{path}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8765"}, 200),
+        ({"Host": "[::1]:8765"}, 200),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "127.0.0.1.evil.example:8765"}, 421),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 400),
+    ],
+)
+async def test_host_origin_and_content_type_are_checked(headers: dict[str, str], status: int) -> None:
+    async with client() as plain:
+        assert (await plain.post("/mcp", json=initialize(), headers=headers)).status_code == status
+        message = modern({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", **headers}
+        assert (await plain.post("/mcp", json=message, headers=named)).status_code == status
+
+
+async def test_beyond_loopback_only_the_named_hosts_are_served() -> None:
+    async with client("0.0.0.0", allowed_hosts=["wa.example", "2001:db8::1"]) as plain:
+        for host, status in {
+            "wa.example": 200,
+            "wa.example:8443": 200,
+            "[2001:db8::1]:8765": 200,
+            "127.0.0.1:8765": 421,
+            "wa.example.evil": 421,
+        }.items():
+            response = await plain.post("/mcp", json=initialize(), headers={"Host": host})
+            assert response.status_code == status, host
+        origin = {"Host": "wa.example", "Origin": "https://wa.example"}
+        assert (await plain.post("/mcp", json=initialize(), headers=origin)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "wa.example"])
+def test_beyond_loopback_hosts_must_be_named(host: str) -> None:
+    with pytest.raises(SetupError, match="no host name is allowed"):
+        http.http_app(fake_server(), token=TOKEN, host=host)
+
+
+async def test_health_tells_nothing_but_that_it_lives() -> None:
+    async with client() as plain:
+        response = await plain.get("/health", headers={"Authorization": ""})
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+        assert (await plain.post("/health")).status_code == 405
+
+
+# ---- how much --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 100
+
+    monkeypatch.setattr(http, "MAX_BODY", 1_000)
+    json_type = {"Content-Type": "application/json"}
+    async with client() as plain:
+        assert (await plain.post("/mcp", json=initialize())).status_code == 200
+        assert (await plain.post("/mcp", content=b"x" * 1_001, headers=json_type)).status_code == 413
+        assert (await plain.post("/mcp", content=in_pieces(), headers=json_type)).status_code == 413
+        assert (await plain.post("/mcp", json=initialize())).status_code == 200
+
+
+async def test_a_large_argument_within_the_limit_arrives() -> None:
+    async with client() as plain:
+        big = modern(call(1, "echo", text="x" * 6_000_000))  # the SDK's own limit is 4 MiB
+        named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "echo"}
+        response = await plain.post("/mcp", json=big, headers=named)
+    assert response.status_code == 200
+    assert "SUCCESS" in response.text
+
+
+# ---- how it begins and ends ------------------------------------------------------------------------------------------
+
+
+async def test_a_port_in_use_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SetupError, match=f"127.0.0.1:{port} cannot be listened on"):
+            await http.serve_http(fake_server(), token=TOKEN, port=port)
+
+
+async def test_a_lifespan_that_fails_stops_the_start() -> None:
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        raise SetupError("the data directory is in use")
+        yield
+
+    server = fake_server()
+    server.lifespan = lifespan
+    with pytest.raises(SetupError, match="in use"), anyio.fail_after(DEADLINE):
+        await http.serve_http(server, token=TOKEN, port=0)
+
+
+async def test_cancelling_ends_it_and_frees_the_port() -> None:
+    async with listening(fake_server()) as url:
+        port = int(url.split(":")[2].split("/")[0])
+        async with httpx2.AsyncClient() as plain:
+            assert (await plain.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+async def url_of(running: Program) -> str:
+    assert running.process.stderr is not None
+    with anyio.fail_after(DEADLINE):
+        line = (await running.process.stderr.readline()).decode()
+    assert line.startswith("Listening on http://127.0.0.1:")
+    return line.split()[-1]
+
+
+async def open_session(plain: httpx2.AsyncClient) -> dict[str, str]:
+    response = await plain.post("/mcp", json=initialize())
+    session = {"Mcp-Session-Id": response.headers["mcp-session-id"], "MCP-Protocol-Version": "2025-11-25"}
+    assert (await plain.post("/mcp", json=INITIALIZED, headers=session)).status_code == 202
+    return session
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_signals_end_it_at_once_and_in_order_with_streams_open(number: signal.Signals, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    slow = modern(call(2, "slow", seconds=600))
+    named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "slow"}
+    async with program("http", str(journal)) as running:
+        url = await url_of(running)
+        async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), headers=HEADERS, timeout=DEADLINE) as plain:
+            session = await open_session(plain)
+            async with (
+                plain.stream("GET", "/mcp", headers=session) as listening_stream,
+                plain.stream("POST", "/mcp", headers=session, json=call(1, "slow", seconds=600)) as old_call,
+                anyio.create_task_group() as tasks,
+            ):
+                assert (listening_stream.status_code, old_call.status_code) == (200, 200)
+                statuses: list[int] = []
+
+                async def new_call() -> None:
+                    response = await plain.post("/mcp", headers=named, json=slow)
+                    statuses.append(response.status_code)
+
+                tasks.start_soon(new_call)
+                with anyio.fail_after(DEADLINE):
+                    # Answered after new_call was accepted, for uvicorn takes connections in order.
+                    assert (await plain.get("/health")).status_code == 200
+                began = time.monotonic()
+                running.process.send_signal(number)
+                assert await running.end() == 0
+                took = time.monotonic() - began
+        assert took < 1.5  # of it, up to 0.5 s for the interpreter's own end on a busy machine
+        assert journal.read_text().split() == ["up", "down", "end"]
+        out, errors = await running.process.communicate()
+    assert out == b""
+    assert b"Traceback" not in errors
+    assert statuses == [503]
+
+
+async def test_what_is_being_answered_when_it_stops_is_answered(tmp_path: Path) -> None:
+    async with program("http", str(tmp_path / "journal")) as running:
+        url = await url_of(running)
+        async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), headers=HEADERS, timeout=DEADLINE) as plain:
+            session = await open_session(plain)
+            request = call(1, "slow", seconds=0.1)
+            async with plain.stream("POST", "/mcp", headers=session, json=request) as answering:
+                running.process.send_signal(signal.SIGTERM)
+                text = (await answering.aread()).decode()
+        assert await running.end() == 0
+    data = [json.loads(line.removeprefix("data:")) for line in text.splitlines() if line.startswith("data: {")]
+    assert data[-1]["result"]["structuredContent"]["message"] == "Done."
+
+
+# ---- the token -------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "http-token"
+    token = load_or_create_token(path)
+    assert len(token) >= 43
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert load_or_create_token(path) == token
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_processes_at_once_get_the_same_token(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(load_or_create_token, [tmp_path / "http-token"] * 50))
+    assert len(tokens) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["http-token"]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_token_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "http-token"
+    load_or_create_token(path)
+    path.chmod(mode)
+    with pytest.raises(SetupError, match=f"{mode:04o}"):
+        load_or_create_token(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 20 + b" " + b"x" * 20, b"\xff" * 10, b"x" * 40 + b"\x00"])
+def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "http-token"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(SetupError, match="holds no token"):
+        load_or_create_token(path)
+
+
+def test_a_folder_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(SetupError, match="http-token cannot be used"):
+        load_or_create_token(blocked / "http-token")
+
+
+async def test_a_short_token_is_refused_and_the_right_one_verified() -> None:
+    with pytest.raises(SetupError, match="shorter"):
+        StaticToken("short")
+    verifier = StaticToken(TOKEN)
+    accepted = await verifier.verify_token(TOKEN)
+    assert accepted is not None
+    assert accepted.token == ""
+    assert await verifier.verify_token(TOKEN + "\ud800") is None

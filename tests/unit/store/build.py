@@ -1,0 +1,149 @@
+"""A small world for the store's tests: who is who, and changes in few words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import (
+    Content,
+    DeliveryStatus,
+    MediaInfo,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    MessageRevoked,
+    Quote,
+    ReactionChanged,
+    ReceiptKind,
+    ReceiptReceived,
+)
+from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.writer import StoreWriter
+
+ME = Jid.parse("491700000000@s.whatsapp.net")
+MY_LID = Jid.parse("90000000000000@lid")
+ANA = Jid.parse("5511911112222@s.whatsapp.net")
+ANA_LID = Jid.parse("81111111111111@lid")
+BORIS = Jid.parse("79161112233@s.whatsapp.net")
+BORIS_LID = Jid.parse("82222222222222@lid")
+GROUP = Jid.parse("120363000000000001@g.us")
+NOW = 1_800_000_000_000
+"""The clock of the tests, milliseconds."""
+START = 1_790_000_000
+"""Second at which the messages of the tests begin."""
+
+
+class Store:
+    """A writer and a reader on one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = NOW
+        self.writer = StoreWriter(path, now=lambda: self.now)
+        self.writer.set_owner(ME, MY_LID)
+        self.reader = StoreReader(path)
+        self.apply = self.writer.apply
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
+
+    def texts(self, chat: Jid, search: str | None = None) -> list[str]:
+        """Texts of a chat, newest first."""
+        return [message.text for message in self.reader.messages(chat, limit=1000, offset=0, search=search).rows]
+
+    def unread(self, chat: Jid) -> int:
+        found = self.reader.chat(chat)
+        assert found is not None
+        return found.unread_count
+
+
+def ms(second: int) -> int:
+    return (START + second) * 1000
+
+
+def at(second: int) -> datetime:
+    return datetime.fromtimestamp(START + second, UTC)
+
+
+def message(
+    message_id: str,
+    second: int,
+    text: str = "",
+    *,
+    chat: Jid = ANA,
+    sender: Jid | None = None,
+    from_me: bool = False,
+    from_history: bool = False,
+    kind: MessageKind | None = None,
+    media: MediaInfo | None = None,
+    quote: Quote | None = None,
+    extra: dict[str, object] | None = None,
+    chat_alt: Jid | None = None,
+    sender_alt: Jid | None = None,
+    push_name: str | None = None,
+    status: DeliveryStatus | None = None,
+    raw: bytes = b"raw",
+) -> MessageReceived:
+    """By default a text from Ana in the chat with her; ``second`` counts from START."""
+    return MessageReceived(
+        id=message_id,
+        chat=chat,
+        sender=ME if from_me else sender or chat,
+        timestamp=ms(second),
+        content=Content(
+            kind=kind or (MessageKind.IMAGE if media else MessageKind.TEXT),
+            text=text,
+            media=media,
+            quote=quote,
+            extra=extra or {},
+        ),
+        from_me=from_me,
+        chat_alt=chat_alt,
+        sender_alt=sender_alt,
+        push_name=push_name,
+        raw=raw,
+        status=status,
+        from_history=from_history,
+    )
+
+
+def edit(message_id: str, second: int, text: str, *, chat: Jid = ANA, sender: Jid | None = None) -> MessageEdited:
+    return MessageEdited(chat, message_id, sender or chat, Content(MessageKind.TEXT, text), ms(second))
+
+
+def revoke(message_id: str, second: int, *, chat: Jid = ANA, by: Jid | None = None) -> MessageRevoked:
+    return MessageRevoked(chat, message_id, by or chat, ms(second))
+
+
+def reaction(
+    message_id: str, second: int, emoji: str, *, chat: Jid = ANA, sender: Jid | None = None, from_me: bool = False
+) -> ReactionChanged:
+    return ReactionChanged(chat, message_id, sender or chat, emoji, ms(second), from_me=from_me)
+
+
+def receipt(
+    kind: ReceiptKind,
+    second: int,
+    *message_ids: str,
+    chat: Jid = ANA,
+    sender: Jid | None = None,
+    from_me: bool = False,
+) -> ReceiptReceived:
+    return ReceiptReceived(chat, sender or chat, message_ids, kind, ms(second), from_me=from_me)
+
+
+PHOTO = MediaInfo(
+    mimetype="image/jpeg",
+    file_name="Straße.jpg",
+    file_length=12345,
+    width=800,
+    height=600,
+    url="https://mmg.whatsapp.net/o1/v/t62/1",
+    direct_path="/o1/v/t62/1",
+    media_key=b"k" * 32,
+    file_sha256=b"p" * 32,
+    file_enc_sha256=b"e" * 32,
+)

@@ -1,0 +1,614 @@
+"""`whatsapp-mcp status` and `whatsapp-mcp doctor`: what they see, what they say, and that they leave no trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import stat
+import struct
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import whatsapp_mcp
+from whatsapp_mcp.cli import cli
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Content, MessageKind, MessageReceived
+from whatsapp_mcp.session.lock import AccountLock
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.status import diagnosis_text, examine, status_text, take_status
+from whatsapp_mcp.status.checks import Check, Diagnosis, Verdict
+from whatsapp_mcp.status.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
+from whatsapp_mcp.status.native import NativeLibrary, installed_version, library_name, library_path, read_library
+from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.writer import StoreWriter
+
+NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+MESSAGE_AT: Final = datetime(2026, 10, 31, 8, 30, tzinfo=UTC)
+OWN_JID: Final = "12025550100:7@s.whatsapp.net"
+
+ANNOUNCED: Final = {"0.5.2": NativeLibrary("2.3000.1047769893", date(2026, 9, 21))}
+"""By neonize version: what its ClientPayload carried when it logged in to a simulator, and the whatsmeow it is built
+from. A new neonize wants a new row."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("WHATSAPP"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose account folder exists, as a server leaves it."""
+    settings = Settings(data_dir=tmp_path / "data")
+    settings.account_dir.mkdir(mode=0o700, parents=True)
+    return settings
+
+
+def link(settings: Settings) -> None:
+    """A session database with a linked device in it."""
+    descriptor = os.open(settings.session_db, os.O_CREAT | os.O_WRONLY, 0o600)
+    os.close(descriptor)
+    with closing(sqlite3.connect(settings.session_db)) as connection, connection:
+        connection.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, noise_key BLOB)")
+        connection.execute("INSERT INTO whatsmeow_device VALUES (?, x'00')", (OWN_JID,))
+
+
+def received(number: str, message_id: str, text: str = "hello", at: datetime = MESSAGE_AT) -> MessageReceived:
+    person = Jid.parse(f"{number}@s.whatsapp.net")
+    return MessageReceived(
+        id=message_id,
+        chat=person,
+        sender=person,
+        timestamp=int(at.timestamp() * 1000),
+        content=Content(kind=MessageKind.TEXT, text=text),
+    )
+
+
+def fill_store(settings: Settings) -> None:
+    writer = StoreWriter(settings.store_path)
+    writer.apply([received("12025550101", "A1"), received("12025550102", "B1", at=MESSAGE_AT - timedelta(days=1))])
+    writer.close()
+
+
+def diagnose(settings: Settings, *, environment: tuple[str, ...] = (), now: datetime = NOW) -> Diagnosis:
+    return examine({"data_dir": settings.data_dir}, environment=environment, now=now)
+
+
+def findings(diagnosis: Diagnosis) -> list[Check]:
+    return [check for check in diagnosis.checks if check.verdict is not Verdict.OK]
+
+
+def only_finding(diagnosis: Diagnosis) -> Check:
+    (finding,) = findings(diagnosis)
+    assert finding.next_step, "whoever reads it wants to know what to do"
+    return finding
+
+
+# ---- the native library ----------------------------------------------------------------------------------------------
+
+
+def test_the_announced_version_is_read_from_the_installed_library() -> None:
+    version, path = installed_version(), library_path()
+    assert version in ANNOUNCED, f"measure what neonize {version} announces and add it to ANNOUNCED"
+    assert path is not None
+    assert read_library(path) == ANNOUNCED[version]
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [
+        ("Linux", "x86_64", "neonize-linux-amd64.so"),
+        ("Linux", "aarch64", "neonize-linux-arm64.so"),
+        ("Darwin", "arm64", "neonize-darwin-arm64.dylib"),
+        ("Darwin", "x86_64", "neonize-darwin-amd64.dylib"),
+        ("Windows", "AMD64", "neonize-windows-amd64.dll"),
+        ("Windows", "ARM64", "neonize-windows-arm64.dll"),
+    ],
+)
+def test_library_names_are_those_of_the_published_wheels(system: str, machine: str, name: str) -> None:
+    assert library_name(system, machine) == name
+
+
+def triple(build: int) -> bytes:
+    return struct.pack("<III", 2, 3000, build)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\0" * 8 + triple(1_047_769_893), "2.3000.1047769893"),
+        (triple(1_047_769_893) + triple(1_047_769_893), "2.3000.1047769893"),
+        (b"nothing here", None),
+        (b"\0\0" + triple(1_047_769_893), None),  # not where a 32-bit number can lie
+        (triple(7) + triple(1_047_769_893), "2.3000.1047769893"),  # 7 is no build number
+        (triple(1_047_769_893) + triple(1_047_769_894), None),  # two: nobody knows which
+    ],
+)
+def test_a_version_that_is_not_certain_is_not_told(tmp_path: Path, content: bytes, expected: str | None) -> None:
+    path = tmp_path / "library.so"
+    path.write_bytes(content)
+    assert read_library(path) == NativeLibrary(expected, None)
+
+
+def test_looking_never_loads_neonize(settings: Settings) -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from whatsapp_mcp.cli import cli\n"
+        "for command in ('status', 'doctor'):\n"
+        "    CliRunner().invoke(cli, [command, '--data-dir', sys.argv[1]], catch_exceptions=False)\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'neonize'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1])}
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(settings.data_dir)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+# ---- status ----------------------------------------------------------------------------------------------------------
+
+
+def test_status_before_the_first_start(tmp_path: Path) -> None:
+    status = take_status(Settings(data_dir=tmp_path / "data"))
+    assert status.account_dir == tmp_path / "data" / "default"
+    assert status.lock.held is False
+    assert status.session.linked is False
+    assert not status.store.exists
+    assert status.endpoint is None
+    assert status.versions.whatsapp_mcp == whatsapp_mcp.__version__
+    assert status.versions.neonize == installed_version()
+    assert status.versions.whatsapp_web == ANNOUNCED[installed_version() or ""].web_version
+    assert not (tmp_path / "data").exists()
+
+
+def test_status_of_a_linked_account_with_messages(settings: Settings) -> None:
+    link(settings)
+    fill_store(settings)
+    status = take_status(settings)
+    assert status.session.linked is True
+    assert status.session.jid == OWN_JID
+    reader = StoreReader(settings.store_path)
+    stats = reader.stats()
+    reader.close()
+    assert (status.store.messages, status.store.chats, status.store.newest_message) == (2, 2, MESSAGE_AT)
+    assert (stats.messages, stats.chats, stats.newest_message) == (2, 2, MESSAGE_AT)
+    assert status.store.schema_version == stats.schema_version
+    assert status.store.bytes == settings.store_path.stat().st_size
+
+
+def test_status_counts_what_a_running_writer_has_just_stored(settings: Settings) -> None:
+    writer = StoreWriter(settings.store_path)
+    try:
+        writer.apply([received("12025550101", "A1")])
+        assert take_status(settings).store.messages == 1
+        writer.apply([received("12025550101", "A2")])
+        assert take_status(settings).store.messages == 2
+    finally:
+        writer.close()
+
+
+def test_status_names_the_holder_of_the_lock(settings: Settings) -> None:
+    lock = AccountLock(settings.lock_path)
+    assert lock.acquire()
+    status = take_status(settings)
+    assert status.lock.held is True
+    assert status.lock.pid == os.getpid()
+    assert status.lock.alive is True
+    assert status.lock.since is not None
+    lock.release()
+    assert take_status(settings).lock.held is False
+
+
+def ended_process() -> int:
+    """Number of a process that does not exist any more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(timeout=30)
+    return process.pid
+
+
+@pytest.fixture
+def orphaned_lock(settings: Settings) -> Iterator[int]:
+    """A lock that is held although the server that took it is gone; the server's process number."""
+    lock = AccountLock(settings.lock_path)
+    assert lock.acquire()
+    pid = ended_process()
+    settings.lock_path.write_text(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}))
+    yield pid
+    lock.release()
+
+
+def test_a_lock_that_outlives_its_server_is_explained(settings: Settings, orphaned_lock: int) -> None:
+    status = take_status(settings)
+    assert (status.lock.held, status.lock.pid, status.lock.alive) == (True, orphaned_lock, False)
+    assert f"process {orphaned_lock} is gone" in status_text(status)
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("lock", Verdict.WARNING)
+
+
+def test_the_endpoint_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "endpoint.json"
+    Endpoint(proxy="http://127.0.0.1:9", ca_file="/none", noise_root="ab" * 32).write(file)
+    status = take_status(Settings(data_dir=tmp_path, endpoint=file))
+    assert status.endpoint is not None
+    assert status.endpoint.proxy == "http://127.0.0.1:9"
+    missing = take_status(Settings(data_dir=tmp_path, endpoint=tmp_path / "none.json"))
+    assert missing.endpoint is not None
+    assert missing.endpoint.problem
+
+
+def test_damaged_files_are_described_not_raised(settings: Settings) -> None:
+    settings.session_db.write_bytes(b"not a database at all, but long enough" * 100)
+    settings.store_path.write_bytes(b"not a database at all, but long enough" * 100)
+    status = take_status(settings)
+    assert status.session.linked is None
+    assert status.session.problem
+    assert status.store.problem
+    assert str(settings.store_path) in status.store.problem
+    assert "unknown" in status_text(status)
+
+
+# ---- doctor ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_machine_is_healthy(tmp_path: Path) -> None:
+    diagnosis = diagnose(Settings(data_dir=tmp_path / "data"))
+    assert findings(diagnosis) == []
+    assert diagnosis.healthy
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_account_in_use_is_healthy(settings: Settings) -> None:
+    link(settings)
+    lock = AccountLock(settings.lock_path)
+    assert lock.acquire()
+    writer = StoreWriter(settings.store_path)
+    try:
+        writer.apply([received("12025550101", "A1")])
+        diagnosis = diagnose(settings)
+    finally:
+        writer.close()
+        lock.release()
+    assert findings(diagnosis) == []
+    said = {check.name: check.message for check in diagnosis.checks}
+    assert said["session"] == f"linked as {OWN_JID}"
+    assert said["store"] == "1 message in 1 chat"
+    assert str(os.getpid()) in said["lock"]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        entry = path.stat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (entry.st_mode, entry.st_ino, entry.st_mtime_ns, content)
+    return found
+
+
+def test_nothing_is_changed(settings: Settings) -> None:
+    link(settings)
+    fill_store(settings)
+    settings.lock_path.write_text("")
+    before = snapshot(settings.data_dir)
+    assert not any(name.endswith(("-wal", "-shm")) for name in before), "the writer closed its store"
+    take_status(settings)
+    diagnose(settings)
+    assert snapshot(settings.data_dir) == before
+
+
+def test_a_damaged_session(settings: Settings) -> None:
+    settings.session_db.touch(mode=0o600)
+    settings.session_db.write_bytes(b"x" * 5000)
+    diagnosis = diagnose(settings)
+    finding = only_finding(diagnosis)
+    assert not diagnosis.healthy
+    assert (finding.name, finding.verdict) == ("session", Verdict.PROBLEM)
+    assert "damaged" in finding.message
+    assert str(settings.session_db) in (finding.next_step or "")
+
+
+def test_a_store_damaged_inside(settings: Settings) -> None:
+    fill_store(settings)
+    content = bytearray(settings.store_path.read_bytes())
+    page = 4096
+    for start in range(2 * page, len(content) - page, page):  # the schema stays readable
+        content[start : start + 64] = b"\xff" * 64
+    settings.store_path.write_bytes(bytes(content))
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("store", Verdict.PROBLEM)
+    assert str(settings.store_path) in finding.message
+
+
+def test_a_store_from_a_newer_version(settings: Settings) -> None:
+    fill_store(settings)
+    with closing(sqlite3.connect(settings.store_path)) as connection:
+        connection.execute("PRAGMA user_version = 9999")
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("store", Verdict.PROBLEM)
+    assert "newer version" in finding.message
+    assert "pgrade" in (finding.next_step or "")
+
+
+def test_a_database_that_is_no_store(settings: Settings) -> None:
+    settings.store_path.touch(mode=0o600)
+    with closing(sqlite3.connect(settings.store_path)) as connection:
+        connection.execute("CREATE TABLE something (x)")
+        connection.execute("PRAGMA user_version = 1")
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("store", Verdict.PROBLEM)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no modes")
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "verdicts"),
+    [
+        (0o700, 0o600, []),
+        (0o700, 0o644, [Verdict.WARNING]),
+        (0o755, 0o600, [Verdict.PROBLEM]),
+        (0o750, 0o640, [Verdict.PROBLEM, Verdict.PROBLEM]),
+    ],
+)
+def test_modes(settings: Settings, folder_mode: int, file_mode: int, verdicts: list[Verdict]) -> None:
+    fill_store(settings)
+    settings.store_path.chmod(file_mode)
+    settings.account_dir.chmod(folder_mode)
+    found = findings(diagnose(settings))
+    assert [(check.name, check.verdict) for check in found] == [("modes", verdict) for verdict in verdicts]
+    assert all("chmod" in (check.next_step or "") for check in found)
+
+
+def test_a_data_folder_that_others_may_write_to(settings: Settings) -> None:
+    settings.data_dir.chmod(0o777)
+    assert only_finding(diagnose(settings)).name == "modes"
+
+
+def test_a_folder_that_is_not_writable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # modes do not stop root
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("data-dir", Verdict.PROBLEM)
+    assert str(settings.account_dir) in finding.message
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    found = findings(diagnose(Settings(data_dir=tmp_path / "data")))
+    assert ("data-dir", Verdict.PROBLEM) in {(check.name, check.verdict) for check in found}
+
+
+@pytest.mark.parametrize("name", ["what?", "no#1", "a%20b"])
+def test_a_path_that_neonize_cannot_use(tmp_path: Path, name: str) -> None:
+    finding = only_finding(diagnose(Settings(data_dir=tmp_path / name)))
+    assert (finding.name, finding.verdict) == ("session", Verdict.PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "verdict", "hint"),
+    [
+        ("WHATSAPP_MCP_CALL_TIMEOUT", "900", Verdict.PROBLEM, "WHATSAPP_MCP_CALL_TIMEOUT"),
+        ("WHATSAPP_MCP_READ_ONLY", "perhaps", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),
+        ("WHATSAPP_MCP_LOG_LEVEL", "loud", Verdict.PROBLEM, "DEBUG"),
+        ("WHATSAPP_MCP_TOOLSET", "all", Verdict.PROBLEM, "WHATSAPP_MCP_TOOLSETS"),
+        ("WHATSAPP_MCP_READONLY", "1", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),
+        ("WHATSAPP_MCPREAD_ONLY", "1", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),
+        ("whatsapp_mcp_dta_dir", "/x", Verdict.PROBLEM, "WHATSAPP_MCP_DATA_DIR"),
+        ("WHATSAPP_MCP_QQQQ", "1", Verdict.WARNING, "Unset"),
+        ("WHATSAPP_DATA_DIR", "/x", Verdict.WARNING, "WHATSAPP_MCP_DATA_DIR"),
+        ("WHATSAPP_MCP_TOOLSETS", "cor", Verdict.PROBLEM, "toolsets"),
+        ("WHATSAPP_MCP_REQUIRE_ENDPOINT", "true", Verdict.PROBLEM, "WHATSAPP_MCP_ENDPOINT"),
+    ],
+)
+def test_wrong_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, verdict: Verdict, hint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    finding = only_finding(diagnose(Settings.model_construct(data_dir=tmp_path), environment=tuple(os.environ)))
+    assert finding.verdict is verdict
+    assert hint in (finding.next_step or "")
+    assert variable in finding.message
+
+
+def test_right_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {"whatsapp_mcp_toolsets": "all", "WHATSAPP_MCP_READ_ONLY": "1", "WHATSAPP": "x"}.items():
+        monkeypatch.setenv(variable, value)
+    diagnosis = diagnose(Settings(data_dir=tmp_path), environment=tuple(os.environ))
+    assert findings(diagnosis) == []
+    assert next(check for check in diagnosis.checks if check.name == "tools").message.endswith("selected, read-only")
+
+
+def test_every_wrong_variable_is_named_and_the_rest_is_still_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_CALL_TIMEOUT", "never")
+    monkeypatch.setenv("WHATSAPP_MCP_RESULT_BUDGET", "1")
+    diagnosis = diagnose(Settings.model_construct(data_dir=tmp_path / "da?ta"))
+    assert [check.name for check in findings(diagnosis)] == ["settings", "settings", "session"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the simulator works on Linux")
+def test_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "endpoint.json"
+    monkeypatch.setenv("WHATSAPP_MCP_ENDPOINT", str(file))
+    settings = Settings(data_dir=tmp_path)
+    assert "cannot be read" in only_finding(diagnose(settings)).message
+    file.write_text("{}")
+    assert "proxy" in only_finding(diagnose(settings)).message
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        Endpoint(proxy=proxy, ca_file=str(tmp_path / "ca.pem"), noise_root="ab" * 32).write(file)
+        assert "ca.pem" in only_finding(diagnose(settings)).message
+        (tmp_path / "ca.pem").write_text("")
+        diagnosis = diagnose(settings)
+        assert findings(diagnosis) == []
+        assert proxy in next(check for check in diagnosis.checks if check.name == "endpoint").message
+    assert f"nothing answers at {proxy}" in only_finding(diagnose(settings)).message
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "verdict"),
+    [
+        ("t" * 43 + "\n", 0o600, Verdict.OK),
+        ("t" * 43 + "\n", 0o640, Verdict.PROBLEM),
+        ("short", 0o600, Verdict.PROBLEM),
+    ],
+)
+def test_the_token_is_checked_and_never_shown(settings: Settings, content: str, mode: int, verdict: Verdict) -> None:
+    settings.token_path.touch(mode=0o600)
+    settings.token_path.write_text(content)
+    settings.token_path.chmod(mode)
+    diagnosis = diagnose(settings)
+    (check,) = (check for check in diagnosis.checks if check.name == "http-token")
+    assert check.verdict is verdict
+    assert content.strip() not in diagnosis.model_dump_json()
+
+
+def test_an_old_library_is_told(tmp_path: Path) -> None:
+    built = ANNOUNCED[installed_version() or ""].whatsmeow_date
+    assert built is not None
+    start = datetime.combine(built, datetime.min.time(), UTC)
+    settings = Settings(data_dir=tmp_path)
+    assert findings(diagnose(settings, now=start + timedelta(days=90))) == []
+    finding = only_finding(diagnose(settings, now=start + timedelta(days=91)))
+    assert (finding.name, finding.verdict) == ("whatsapp-web", Verdict.WARNING)
+    assert "pip install --upgrade" in (finding.next_step or "")
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"),
+    [
+        ("0.5.2", Verdict.OK),
+        ("0.5.10", Verdict.OK),
+        ("0.5.2.post1", Verdict.OK),
+        ("0.5.1", Verdict.PROBLEM),
+        ("0.4.3.post0", Verdict.PROBLEM),
+        ("0.6.0", Verdict.PROBLEM),
+        (None, Verdict.PROBLEM),
+    ],
+)
+def test_the_neonize_version(monkeypatch: pytest.MonkeyPatch, version: str | None, verdict: Verdict) -> None:
+    monkeypatch.setattr("whatsapp_mcp.status.native.installed_version", lambda: version)
+    check = next(iter(check_neonize(NOW)))
+    assert check.verdict is verdict
+
+
+def test_a_wheel_without_the_library_of_this_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whatsapp_mcp.status.native.library_path", lambda: tmp_path / "neonize-plan9-mips.so")
+    finding = only_finding(diagnose(Settings(data_dir=tmp_path / "data")))
+    assert (finding.name, finding.verdict) == ("whatsapp-web", Verdict.PROBLEM)
+    assert "neonize-plan9-mips.so" in finding.message
+    assert take_status(Settings(data_dir=tmp_path)).versions.whatsapp_web is None
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [(datetime(1970, 1, 2, tzinfo=UTC), Verdict.PROBLEM), (MESSAGE_AT - timedelta(days=2), Verdict.WARNING)],
+)
+def test_a_clock_that_is_slow(settings: Settings, now: datetime, verdict: Verdict) -> None:
+    fill_store(settings)
+    finding = only_finding(diagnose(settings, now=now))
+    assert (finding.name, finding.verdict) == ("clock", verdict)
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(10_000, Verdict.PROBLEM), (100_000_000, Verdict.WARNING)])
+def test_a_full_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, verdict: Verdict) -> None:
+    class Usage:
+        def __init__(self, _: Path) -> None:
+            self.free = free
+
+    monkeypatch.setattr("shutil.disk_usage", Usage)
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("disk", verdict)
+
+
+def test_libmagic_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
+    assert findings(diagnose(Settings(data_dir=tmp_path))) == []
+
+
+def test_the_tested_versions_are_those_of_the_package() -> None:
+    project: Mapping[str, Any] = tomllib.loads(
+        (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    assert project["requires-python"] == ">={}.{}".format(*PYTHON_NEEDED)
+    assert "neonize>={},<{}".format(*NEONIZE_TESTED) in project["dependencies"]
+    assert "mcp>={},<{}".format(*MCP_TESTED) in project["dependencies"]
+
+
+# ---- the commands ----------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def test_status_command(settings: Settings) -> None:
+    link(settings)
+    code, text = run("status", "--data-dir", str(settings.data_dir))
+    assert code == 0
+    assert OWN_JID in text
+    code, text = run("status", "--json", "--data-dir", str(settings.data_dir))
+    assert code == 0
+    found = json.loads(text)
+    assert found["session"]["jid"] == OWN_JID
+    assert found["lock"] == {
+        "held": False,
+        "pid": None,
+        "command": None,
+        "since": None,
+        "alive": None,
+        "problem": None,
+    }
+
+
+def test_status_does_not_fail_when_something_is_broken(settings: Settings) -> None:
+    settings.store_path.write_bytes(b"x" * 5000)
+    assert run("status", "--data-dir", str(settings.data_dir))[0] == 0
+
+
+def test_doctor_command(settings: Settings) -> None:
+    code, text = run("doctor", "--data-dir", str(settings.data_dir))
+    assert code == 0, text
+    assert "0 problems" in text
+    settings.account_dir.chmod(stat.S_IRWXU | stat.S_IRWXO)
+    code, text = run("doctor", "--data-dir", str(settings.data_dir))
+    assert code == 1
+    assert "1 problem," in text
+    code, text = run("doctor", "--json", "--data-dir", str(settings.data_dir))
+    assert code == 1
+    assert json.loads(text)["healthy"] is False
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_text_fits_a_terminal_and_has_no_colour_in_a_pipe(settings: Settings, command: str) -> None:
+    link(settings)
+    fill_store(settings)
+    _, text = run(command, "--data-dir", str(settings.data_dir))
+    assert "\x1b" not in text
+    too_long = [line for line in text.splitlines() if len(line) > 80]
+    assert all(str(settings.data_dir) in line for line in too_long), "only paths may be longer"
+
+
+def test_a_terminal_does_not_obey_what_it_is_shown() -> None:
+    check = Check(name="lock", verdict=Verdict.WARNING, message="held by \x1b[2Jevil\n", next_step="look\x07")
+    text = click.unstyle(diagnosis_text(Diagnosis(healthy=True, checks=(check,))))
+    assert not set(text) & {"\x1b", "\x07"}
+    assert "evil" in text

@@ -1,0 +1,231 @@
+"""What we send says what was asked for, and reads back as it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Content, MessageKind, Quote
+from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
+from whatsapp_mcp.whatsapp.compose import (
+    QuotedMessage,
+    compose,
+    compose_edit,
+    compose_reaction,
+    compose_revoke,
+)
+from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.wire.protos import common, e2e
+
+ANA = Jid("4915100000001", "s.whatsapp.net")
+ANA_LID = Jid("100000000000001", "lid")
+BO = Jid("4915100000002", "s.whatsapp.net")
+TEAM = Jid("120363000000000001", "g.us")
+PLAIN = SendOptions()
+
+WRITABLE = st.text(st.characters(exclude_categories=["Cs"]))
+"""Everything that UTF-8 can carry."""
+
+EVERY_KIND: list[Outgoing] = [
+    TextOut(text="hi"),
+    LinkOut(link="https://a.example"),
+    LocationOut(latitude=1.5, longitude=-2),
+    ContactOut(name="Bo", number="4915100000002"),
+    PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1),
+]
+
+
+@given(WRITABLE)
+def test_text(text: str) -> None:
+    assert read_content(compose(TextOut(text=text), PLAIN, None)) == Content(MessageKind.TEXT, text)
+
+
+def test_link_with_caption_and_preview() -> None:
+    link = LinkOut(link="https://a.example", caption="look", title="A", description="About A")
+    assert read_content(compose(link, PLAIN, None)) == Content(
+        MessageKind.TEXT,
+        "look\nhttps://a.example",
+        extra={"link": "https://a.example", "title": "A", "description": "About A"},
+    )
+
+
+def test_bare_link() -> None:
+    content = read_content(compose(LinkOut(link="https://a.example"), PLAIN, None))
+    assert content == Content(MessageKind.TEXT, "https://a.example", extra={"link": "https://a.example"})
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+def test_location(latitude: float, longitude: float) -> None:
+    content = read_content(compose(LocationOut(latitude=latitude, longitude=longitude), PLAIN, None))
+    assert content == Content(MessageKind.LOCATION, extra={"latitude": latitude, "longitude": longitude})
+
+
+@given(st.lists(WRITABLE, min_size=1, max_size=12), st.integers(0, 12))
+def test_poll(options: list[str], selectable: int) -> None:
+    poll = PollOut(question="Lunch?", options=tuple(options), selectable_count=selectable)
+    content = read_content(compose(poll, PLAIN, None))
+    assert content == Content(MessageKind.POLL, "Lunch?", extra={"options": options, "selectable_count": selectable})
+
+
+def test_every_poll_has_a_secret_of_its_own() -> None:
+    poll = PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1)
+    secrets = {compose(poll, PLAIN, None).messageContextInfo.messageSecret for _ in range(3)}
+    assert len(secrets) == 3
+    assert {len(secret) for secret in secrets} == {32}
+
+
+# ---- options --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outgoing", EVERY_KIND, ids=lambda out: out.kind)
+def test_options_apply_to_every_kind(outgoing: Outgoing) -> None:
+    options = SendOptions(forwarded=True, expiration=86400, mentions=(ANA, BO))
+    quoted = QuotedMessage("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
+    content = read_content(compose(outgoing, options, quoted))
+    assert content is not None
+    assert content.quote == Quote("Q1", ANA_LID, "what?")
+    assert content.mentions == (ANA, BO)
+    assert content.forwarded
+    assert content.expiration == 86400
+
+
+@pytest.mark.parametrize("outgoing", EVERY_KIND, ids=lambda out: out.kind)
+def test_without_options_there_is_no_context(outgoing: Outgoing) -> None:
+    for field, value in compose(outgoing, PLAIN, None).ListFields():
+        if field.name != "messageContextInfo":
+            assert not value.HasField("contextInfo")
+
+
+def test_forwarded_has_a_score() -> None:
+    message = compose(TextOut(text="hi"), SendOptions(forwarded=True), None)
+    assert message.extendedTextMessage.contextInfo.forwardingScore > 0
+
+
+# ---- replies --------------------------------------------------------------------------------------------------------
+
+
+def test_reply_to_a_message_whose_protobuf_is_not_stored() -> None:
+    content = read_content(compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, b"", "what?")))
+    assert content == Content(MessageKind.TEXT, "hi", quote=Quote("Q1", ANA, "what?"))
+
+
+def test_reply_to_a_poll_does_not_give_its_secret_away() -> None:
+    poll = compose(PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1), PLAIN, None)
+    reply = compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, poll.SerializeToString(), "Lunch?"))
+    assert reply.extendedTextMessage.contextInfo.quotedMessage.HasField("pollCreationMessage")
+    assert poll.messageContextInfo.messageSecret not in reply.SerializeToString()
+
+
+@pytest.mark.parametrize("wrapper", [None, "ephemeralMessage"])
+def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
+    """A quote carries the quoted message, but not what that one quoted; otherwise the chain would be unreadable soon."""
+    raw, sizes = e2e.Message(conversation="hi").SerializeToString(), []
+    for number in range(60):
+        quoted = QuotedMessage(f"Q{number:03}", ANA, raw, "hi")
+        raw = compose(TextOut(text="hi"), SendOptions(mentions=(BO,)), quoted).SerializeToString()
+        if wrapper:
+            outer = e2e.Message()
+            getattr(outer, wrapper).message.MergeFromString(raw)
+            raw = outer.SerializeToString()
+        sizes.append(len(raw))
+    content = read_content(e2e.Message.FromString(raw))
+    assert content is not None
+    assert content.quote == Quote("Q059", ANA, "hi")
+    assert sizes[-1] == sizes[2]
+
+
+# ---- contacts -------------------------------------------------------------------------------------------------------
+
+
+def vcard(name: str, number: str = "4915100000002") -> str:
+    return compose(ContactOut(name=name, number=number), PLAIN, None).contactMessage.vcard
+
+
+def test_vcard() -> None:
+    assert vcard("Bo").split("\n") == [
+        "BEGIN:VCARD",
+        "VERSION:3.0",
+        "N:;Bo;;;",
+        "FN:Bo",
+        "TEL;type=CELL;waid=4915100000002:+4915100000002",
+        "END:VCARD",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [
+        ("a,b", r"a\,b"),
+        ("a;b", r"a\;b"),
+        ("a\\b", r"a\\b"),
+        ("a\\,b", r"a\\\,b"),
+        ("a\nb", r"a\nb"),
+        ("a\r\nb", r"a\nb"),
+        ("a\rb", r"a\nb"),
+        ("a\u2028b", r"a\nb"),
+        ("\r", ""),
+        ("日本 🙂", "日本 🙂"),
+    ],
+)
+def test_vcard_escapes_names(name: str, escaped: str) -> None:
+    assert f"\nFN:{escaped}\nTEL" in vcard(name)
+    assert f"\nN:;{escaped};;;\n" in vcard(name)
+
+
+@given(WRITABLE)
+def test_no_name_can_add_a_line(name: str) -> None:
+    lines = vcard(name).splitlines()
+    assert len(lines) == 6
+    assert [line.partition(":")[0] for line in lines] == [
+        "BEGIN",
+        "VERSION",
+        "N",
+        "FN",
+        "TEL;type=CELL;waid=4915100000002",
+        "END",
+    ]
+
+
+def test_contact_shows_the_name_as_it_was_given() -> None:
+    content = read_content(compose(ContactOut(name="Bo, the 2nd\r\nEMAIL:x", number="4915100000002"), PLAIN, None))
+    assert content is not None
+    assert content.text == "Bo, the 2nd\r\nEMAIL:x"
+
+
+# ---- about other messages -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chat", "from_me", "participant"),
+    [(TEAM, False, str(ANA_LID)), (TEAM, True, ""), (ANA_LID, False, ""), (ANA, True, "")],
+    ids=["group", "own in a group", "person", "own to a person"],
+)
+def test_keys_name_the_author_in_groups_only(chat: Jid, participant: str, *, from_me: bool) -> None:
+    reaction = compose_reaction(chat=chat, message_id="M1", author=ANA_LID, from_me=from_me, emoji="👍")
+    revoke = compose_revoke(chat=chat, message_id="M1", author=ANA_LID, from_me=from_me)
+    key = common.MessageKey(remoteJID=str(chat), fromMe=from_me, ID="M1")
+    if participant:
+        key.participant = participant
+    assert reaction.reactionMessage.key == key
+    assert revoke.protocolMessage.key == key
+    assert revoke.protocolMessage.type == e2e.ProtocolMessage.Type.REVOKE
+    assert revoke.protocolMessage.HasField("type"), "REVOKE is the default, but must be on the wire"
+
+
+@pytest.mark.parametrize("emoji", ["👍", ""])
+def test_reaction(emoji: str) -> None:
+    message = compose_reaction(chat=ANA, message_id="M1", author=ANA, from_me=False, emoji=emoji)
+    assert message.reactionMessage.text == emoji
+    assert message.reactionMessage.HasField("text"), "an empty text takes the reaction back"
+    assert message.reactionMessage.senderTimestampMS > 1_700_000_000_000
+
+
+def test_edit() -> None:
+    message = compose_edit(chat=ANA, message_id="M1", text="new")
+    inner, _ = unwrap(message)
+    assert inner.protocolMessage.type == e2e.ProtocolMessage.Type.MESSAGE_EDIT
+    assert inner.protocolMessage.key == common.MessageKey(remoteJID=str(ANA), fromMe=True, ID="M1")
+    assert read_content(inner.protocolMessage.editedMessage) == Content(MessageKind.TEXT, "new")
+    assert inner.protocolMessage.timestampMS > 1_700_000_000_000

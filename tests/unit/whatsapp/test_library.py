@@ -1,0 +1,94 @@
+"""What is checked before neonize is loaded. Loading it is the matter of the end-to-end tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.whatsapp import library
+from whatsapp_mcp.whatsapp.library import load, neonize_version
+
+ENDPOINT = Endpoint(proxy="http://127.0.0.1:9", ca_file="/ca.pem", noise_root="ab" * 32)
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the simulator works on Linux only")
+
+
+@pytest.fixture(autouse=True)
+def neonize_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that lets load() pass must not load the Go library into this process."""
+    monkeypatch.setitem(sys.modules, "neonize._binder", None)
+
+
+def test_an_endpoint_that_is_required_and_missing() -> None:
+    with pytest.raises(SetupError, match="requires a simulator endpoint") as caught:
+        load(None, require_endpoint=True)
+    assert "WHATSAPP_MCP_ENDPOINT" in caught.value.next_step
+
+
+def test_without_an_endpoint_nothing_is_required() -> None:
+    with pytest.raises(ImportError):  # it went on to the import, which the fixture forbids
+        load(None, require_endpoint=False)
+
+
+@linux
+def test_a_process_that_was_not_executed_with_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting the variables now is too late for Go."""
+    for name, value in ENDPOINT.environment({}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError, match="not executed with HTTPS_PROXY"):
+        load(ENDPOINT, require_endpoint=True)
+
+
+CHECK = textwrap.dedent(
+    """
+    import sys
+    sys.modules["neonize._binder"] = None
+    from whatsapp_mcp.endpoint import Endpoint
+    from whatsapp_mcp.whatsapp.library import load
+    try:
+        load(Endpoint.model_validate_json(sys.argv[1]), require_endpoint=True)
+    except ImportError:
+        print("would load")
+    except Exception as error:
+        print(type(error).__name__, error)
+    """
+)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "would load"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:90"}, "SetupError"),
+        ({"SSL_CERT_FILE": "/other.pem"}, "SetupError"),
+    ],
+    ids=["executed with it", "another proxy", "another authority"],
+)
+def test_the_environment_at_exec_counts(changes: dict[str, str], expected: str) -> None:
+    source = Path(library.__file__).parents[2]
+    environment = ENDPOINT.environment({"PYTHONPATH": str(source)}) | changes
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, ENDPOINT.model_dump_json()],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.startswith(expected), done.stdout
+
+
+def test_other_systems_are_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(SetupError, match="Linux only"):
+        load(ENDPOINT, require_endpoint=False)
+
+
+def test_version() -> None:
+    assert neonize_version().startswith("0.5.")

@@ -1,0 +1,73 @@
+"""The texts in which whatsmeow and neonize report failures, and the errors that callers get."""
+
+from __future__ import annotations
+
+import pytest
+
+from whatsapp_mcp.errors import (
+    InvalidArgument,
+    NotConnected,
+    NotFound,
+    NotLoggedIn,
+    RateLimited,
+    ReachoutTimelock,
+    SessionTimeout,
+    WhatsAppMcpError,
+    WhatsAppRefused,
+)
+from whatsapp_mcp.whatsapp.refusals import error_for
+
+TEXTS: list[tuple[str, type[WhatsAppMcpError]]] = [
+    ("info query timed out", SessionTimeout),
+    ("timed out waiting for message send response", SessionTimeout),
+    ("failed to get user info: context deadline exceeded", SessionTimeout),
+    ("websocket not connected", NotConnected),
+    ("failed to send usync query: websocket not connected", NotConnected),
+    ("websocket disconnected before info query returned response", NotConnected),
+    ("failed to send node: frame socket is closed", NotConnected),
+    ("client is nil", NotConnected),
+    ("the store doesn't contain a device JID", NotLoggedIn),
+    ("invalid use of deleted device", NotLoggedIn),
+    ("failed to get device list: no LID found for 4915100000001@s.whatsapp.net from server", NotFound),
+    ("Function returned nothing.", NotFound),
+    ("can't send presence without PushName set", InvalidArgument),
+    ("no app state keys found, creating app state keys is not yet supported", NotConnected),
+    ("server returned error 463", ReachoutTimelock),
+    ("server returned error 429", RateLimited),
+    ("info query returned status 429: rate-overlimit", RateLimited),
+    ("rate-overlimit", RateLimited),
+    ("info query returned status 403: forbidden", WhatsAppRefused),
+    ("server returned error 479", WhatsAppRefused),
+    ("phone number too short", InvalidArgument),
+    ("international phone number required (must not start with 0)", InvalidArgument),
+    ("something nobody has seen", WhatsAppRefused),
+    ("", WhatsAppRefused),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), TEXTS)
+def test_error_for(text: str, expected: type[WhatsAppMcpError]) -> None:
+    error = error_for(text, "send the message")
+    assert type(error) is expected
+    assert error.message
+    assert error.next_step
+    assert "send the message" in error.message or expected in (InvalidArgument, ReachoutTimelock) or "keys" in text
+
+
+def test_the_code_of_a_refusal_is_told() -> None:
+    assert error_for("info query returned status 403: forbidden", "look the person up").details == {
+        "whatsapp_code": 403
+    }
+
+
+def test_a_limit_says_how_long_to_wait() -> None:
+    assert error_for("server returned error 429", "send").details["retry_after_seconds"] > 0
+
+
+def test_a_number_in_the_text_is_not_a_code() -> None:
+    assert error_for("unknown user 463 of 1429", "send").details == {}
+
+
+def test_what_is_only_a_timeout_may_be_repeated() -> None:
+    assert error_for("info query timed out", "send").retryable
+    assert not error_for("server returned error 463", "send").retryable
