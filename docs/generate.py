@@ -1,11 +1,13 @@
 """Writes the parts of the documentation that are made from the code.
 
-python docs/generate.py            docs/tools.md and the tables of README.md
+python docs/generate.py            docs/tools.md, the tables of README.md and docs/simulator.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
 from __future__ import annotations
 
+import inspect
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from whatsapp_mcp.catalog.reference import overview, reference
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.registry import handlers
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.simulator.control import Commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,40 +67,67 @@ def _option_text(option: click.Option) -> str:
     return f"`{'/'.join([*option.opts, *option.secondary_opts])}`"
 
 
-def with_block(text: str, name: str, content: str) -> str:
-    """``text`` with what stands between the marks of block ``name`` replaced."""
+def control_table() -> str:
+    """The simulator's control commands with the first lines of their documentation and their arguments."""
+    lines = ["| Command | Arguments | |", "|---|---|---|"]
+    for name, method in inspect.getmembers(Commands, inspect.isfunction):
+        if not name.startswith("do_"):
+            continue
+        parameters = [
+            parameter for parameter in inspect.signature(method).parameters.values() if parameter.name != "self"
+        ]
+        arguments = ", ".join(f"`{_argument_text(parameter)}`" for parameter in parameters)
+        first_line = " ".join((inspect.getdoc(method) or "").partition("\n\n")[0].split()).replace("``", "`")
+        lines.append(f"| `{name.removeprefix('do_')}` | {arguments} | {first_line} |")
+    return "\n".join(lines)
+
+
+def _argument_text(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={json.dumps(parameter.default)}"
+
+
+def with_block(path: Path, name: str, content: str, text: str) -> str:
+    """``text`` of the file ``path`` with what stands between the marks of block ``name`` replaced."""
     begin, end = f"<!-- {name}: made by docs/generate.py -->\n", f"<!-- end of {name} -->"
     head, found, rest = text.partition(begin)
     _, closed, tail = rest.partition(end)
     if not (found and closed):
-        raise SystemExit(f"README.md has no block {name!r}")
+        raise SystemExit(f"{path.name} has no block {name!r}")
     return f"{head}{begin}\n{content}\n\n{end}{tail}"
 
 
 def pages() -> dict[Path, str]:
+    """What every file that holds something generated should contain."""
     catalog, working = load_catalog(), handlers().keys()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, content in (
-        ("tools", overview(catalog, working)),
-        ("settings", settings_table()),
-        ("commands", commands_table()),
-    ):
-        readme = with_block(readme, name, content)
-    return {
-        ROOT / "README.md": readme,
-        ROOT / "docs" / "tools.md": TOOLS_HEAD + reference(catalog, working) + "\n",
+    blocks = {
+        ROOT / "README.md": {
+            "tools": overview(catalog, working),
+            "settings": settings_table(),
+            "commands": commands_table(),
+        },
+        ROOT / "docs" / "simulator.md": {"control": control_table()},
     }
+    texts = {ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog, working)}\n"}
+    for path, contents in blocks.items():
+        text = path.read_text(encoding="utf-8")
+        for name, content in contents.items():
+            text = with_block(path, name, content, text)
+        texts[path] = text
+    return texts
 
 
 def main() -> int:
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            sys.stderr.write(f"{path.relative_to(ROOT)} is not up to date: python docs/generate.py\n")
-        return 1 if stale else 0
-    for path, text in pages().items():
-        path.write_text(text, encoding="utf-8")
-    return 0
+    wanted = pages()
+    if "--check" not in sys.argv[1:]:
+        for path, text in wanted.items():
+            path.write_text(text, encoding="utf-8")
+        return 0
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        sys.stderr.write(f"{path.relative_to(ROOT)} is not up to date: run python docs/generate.py\n")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

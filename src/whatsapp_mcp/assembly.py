@@ -38,6 +38,15 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
+def _check_path(folder: Path) -> None:
+    """neonize puts the path of its database into a URI without quoting it."""
+    if any(character in str(folder) for character in "?#%"):
+        raise SetupError(
+            f"the path {folder} contains ?, # or %, which the WhatsApp library cannot handle",
+            next_step="Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR.",
+        )
+
+
 def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -47,11 +56,12 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
         autoscan: let the simulated phone scan a shown QR code by itself.
     """
     operations = offered(settings)
+    _check_path(settings.account_dir)
     ensure_private_folder(settings.account_dir)
     if simulated:
         from whatsapp_mcp.simulated import SimulatedWhatsApp
 
-        world = SimulatedWhatsApp(settings.account_dir / "simulator", autoscan=autoscan)
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, prepare=world.start)
     else:
@@ -65,6 +75,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
+            stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 
     return build_server(operations, OperationRunner(services), settings, lifespan=lifespan)

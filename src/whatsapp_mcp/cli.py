@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -109,6 +110,46 @@ def token(data_dir: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--endpoint", type=click.Path(path_type=Path), help="Where to write the endpoint file.")
+@click.option("--control", type=click.Path(path_type=Path), help="Path of the control socket.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 picks a free one.")
+@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Start with people who answer.")
+@click.option("--phone-number", help="Number of the simulated phone, digits with country code.")
+@click.option("--phone-name", help="Display name of the simulated phone.")
+@click.option("--autoscan", type=float, metavar="SECONDS", help="Scan a code that the phone is shown after a while.")
+@click.option("--exit-with-stdin", is_flag=True, help="End when standard input ends.")
+def simulate(
+    endpoint: Path | None,
+    control: Path | None,
+    port: int,
+    contacts: bool,
+    phone_number: str | None,
+    phone_name: str | None,
+    autoscan: float | None,
+    exit_with_stdin: bool,
+) -> None:
+    """Run a simulated WhatsApp on loopback; point WHATSAPP_MCP_ENDPOINT at its endpoint file.
+
+    Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
+    """
+    with _explained():
+        from whatsapp_mcp.simulator.command import SimulateOptions, run_simulate
+
+        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+        named = {"phone_number": phone_number, "phone_name": phone_name}
+        options = SimulateOptions(
+            endpoint=endpoint,
+            control=control,
+            port=port,
+            personas=contacts,
+            autoscan=autoscan,
+            exit_on_stdin_eof=exit_with_stdin,
+            **{name: value for name, value in named.items() if value is not None},
+        )
+        sys.exit(run_simulate(options, sys.stdout))
+
+
+@cli.command()
 def demo() -> None:
     """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
     with _explained():
@@ -141,7 +182,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
         if simulated:
             if settings.endpoint is not None:
                 raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
-            if options.get("data_dir") is None and "data_dir" not in settings.model_fields_set:
+            if options.get("data_dir") is None and "WHATSAPP_MCP_DATA_DIR" not in os.environ:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="whatsapp-mcp-"))
                 settings = settings.model_copy(update={"data_dir": Path(folder)})
         yield settings

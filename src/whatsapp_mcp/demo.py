@@ -6,6 +6,7 @@ talks to a WhatsApp that this process simulates. Nothing leaves the machine and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -17,16 +18,19 @@ from typing import Any, Final
 import anyio
 import segno
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, ImageContent, TextContent
 from rich.console import Console
 from rich.markup import escape
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator import Simulator
 
 __all__ = ["run_demo"]
 
+INVITATION: Final = "Dinner on Friday?"
+AGREED: Final = "Great, at seven then."
+LOG_NAME: Final = "server.log"
 TIME_LIMIT: Final = 28.0
 """Seconds; the demo ends by itself before that or says what it waited for."""
 
@@ -115,10 +119,12 @@ async def _play(transcript: Transcript, folder: Path) -> None:
             args=["-m", "whatsapp_mcp", "stdio", "--data-dir", str(folder / "data"), "--toolsets", "all"],
             env={**os.environ, "WHATSAPP_MCP_ENDPOINT": str(endpoint), "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true"},
         )
-        async with Client(server) as client:
-            tools = await client.list_tools()
-            transcript.note(f"MCP server started over stdio; it offers {len(tools.tools)} tools")
-            await _converse(_Guest(client, transcript), transcript, simulator)
+        # What the libraries below write to stderr would tear the transcript; it is shown when something fails.
+        with (folder / LOG_NAME).open("w", encoding="utf-8") as log:
+            async with Client(stdio_client(server, errlog=log)) as client:
+                tools = await client.list_tools()
+                transcript.note(f"MCP server started over stdio; it offers {len(tools.tools)} tools")
+                await _converse(_Guest(client, transcript), transcript, simulator)
 
 
 async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator) -> None:
@@ -133,8 +139,8 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
     transcript.step("3. Write to Ana and wait for her answer")
     ana = simulator.contact("Ana")
     cursor = (await guest.call("waitForMessage", timeout=0))["results"]["cursor"]
-    sent = await guest.call("sendMessage", phone=f"+{ana.number}", message="Hi Ana! Dinner on Friday?")
-    transcript.said("you", "Hi Ana! Dinner on Friday?")
+    sent = await guest.call("sendMessage", phone=f"+{ana.number}", message=INVITATION)
+    transcript.said("you", INVITATION)
     answer = (await guest.call("waitForMessage", phone=f"+{ana.number}", cursor=cursor, timeout=10))["results"]
     if answer["timed_out"]:
         raise DemoError("Ana did not answer within 10 seconds")
@@ -144,10 +150,8 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
     transcript.step("4. React, reply, mark as read")
     await guest.call("reactMessage", message_id=message["id"], phone=message["chat_jid"], emoji="👍")
     await guest.call("readMessage", message_id=message["id"], phone=message["chat_jid"])
-    await guest.call(
-        "sendMessage", phone=message["chat_jid"], message="Great, at eight then.", reply_message_id=message["id"]
-    )
-    transcript.said("you", "Great, at eight then.")
+    await guest.call("sendMessage", phone=message["chat_jid"], message=AGREED, reply_message_id=message["id"])
+    transcript.said("you", AGREED)
 
     transcript.step("5. Find it again")
     found = await guest.call("getChatMessages", chat_jid=message["chat_jid"], search="DÍNNER friday")
@@ -169,8 +173,17 @@ async def _run(console: Console) -> None:
             with anyio.fail_after(TIME_LIMIT):
                 await _play(transcript, Path(folder))
         except TimeoutError:
+            _show_log(Path(folder))
             raise DemoError(f"the demo did not end within {TIME_LIMIT:g} seconds") from None
+        except BaseException:
+            _show_log(Path(folder))
+            raise
     transcript.done()
+
+
+def _show_log(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write((folder / LOG_NAME).read_text(encoding="utf-8", errors="replace"))
 
 
 def run_demo() -> None:

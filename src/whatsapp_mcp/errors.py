@@ -106,9 +106,14 @@ class AmbiguousRecipient(WhatsAppMcpError):
     next_step = "Call again with the number or JID of one of the candidates."
 
     def __init__(
-        self, message: str, *, candidates: Sequence[dict[str, str]] = (), details: dict[str, Any] | None = None
+        self,
+        message: str,
+        *,
+        candidates: Sequence[dict[str, str]] = (),
+        next_step: str | None = None,
+        details: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(message, details=details or {"candidates": list(candidates)})
+        super().__init__(message, next_step=next_step, details=details or {"candidates": list(candidates)})
 
 
 class NotAllowed(WhatsAppMcpError):

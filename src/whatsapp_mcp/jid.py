@@ -87,7 +87,11 @@ class Jid:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def validate(value: Any) -> Jid:
-            return value if isinstance(value, cls) else cls.parse(value)
+            if isinstance(value, cls):
+                return value
+            if not isinstance(value, str):
+                raise ValueError(f"not a JID: {value!r}")
+            return cls.parse(value)
 
         return core_schema.no_info_plain_validator_function(
             validate,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["ACCOUNT", "Settings"]
@@ -14,16 +15,28 @@ ACCOUNT = "default"
 """Name of the only account of today; everything of an account lies in ``<data dir>/<account>/``."""
 
 
+def _settled(path: Path) -> Path:
+    """Hosts start servers without a shell that would expand ``~``, and in any folder."""
+    return path.expanduser().absolute()
+
+
+_Path = Annotated[Path, AfterValidator(_settled)]
+_Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+
+
 class Settings(BaseSettings):
     """Configuration of one server. Read from the environment; the command line overrides it."""
 
     model_config = SettingsConfigDict(env_prefix="WHATSAPP_MCP_", env_ignore_empty=True, extra="ignore")
 
-    data_dir: Path = Field(
+    data_dir: _Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp")),
         description="Folder for the linked-device session, the message store and media. Created with mode 0700.",
     )
-    endpoint: Path | None = Field(
+    endpoint: _Path | None = Field(
         default=None,
         description="Endpoint file of a WhatsApp simulator (proxy, ca_file, noise_root). Unset: the real WhatsApp.",
     )
@@ -48,7 +61,7 @@ class Settings(BaseSettings):
         ge=2_000,
         description="Bytes of text in one tool result; longer lists are cut at a row and continued.",
     )
-    log_level: str = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
+    log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @property
     def account_dir(self) -> Path:
@@ -67,6 +80,11 @@ class Settings(BaseSettings):
     @property
     def lock_path(self) -> Path:
         return self.account_dir / "lock"
+
+    @property
+    def qr_path(self) -> Path:
+        """Picture of the QR code that is shown now; removed when it expires."""
+        return self.account_dir / "login-qr.png"
 
     @property
     def token_path(self) -> Path:

@@ -20,7 +20,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator import Simulator
 
 LIMIT = 40.0
 """Seconds after which a whole test fails instead of hanging."""

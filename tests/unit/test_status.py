@@ -404,7 +404,7 @@ def test_a_path_that_neonize_cannot_use(tmp_path: Path, name: str) -> None:
     [
         ("WHATSAPP_MCP_CALL_TIMEOUT", "900", Verdict.PROBLEM, "WHATSAPP_MCP_CALL_TIMEOUT"),
         ("WHATSAPP_MCP_READ_ONLY", "perhaps", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),
-        ("WHATSAPP_MCP_LOG_LEVEL", "loud", Verdict.PROBLEM, "DEBUG"),
+        ("WHATSAPP_MCP_LOG_LEVEL", "loud", Verdict.PROBLEM, "WHATSAPP_MCP_LOG_LEVEL"),
         ("WHATSAPP_MCP_TOOLSET", "all", Verdict.PROBLEM, "WHATSAPP_MCP_TOOLSETS"),
         ("WHATSAPP_MCP_READONLY", "1", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),
         ("WHATSAPP_MCPREAD_ONLY", "1", Verdict.PROBLEM, "WHATSAPP_MCP_READ_ONLY"),

@@ -80,8 +80,7 @@ def _tool(operation: Operation) -> str:
         required = operation.input_schema.get("required", ())
         rows = [_argument(name, schema, name in required) for name, schema in properties.items()]
         parts.append("\n".join(["| Argument | Type | |", "|---|---|---|", *rows]))
-    for group in operation.exactly_one:
-        parts.append(f"Exactly one of {' and '.join(f'`{name}`' for name in group)}.")
+    parts.extend(f"Exactly one of {' and '.join(f'`{name}`' for name in group)}." for group in operation.exactly_one)
     results = operation.output_schema.get("properties", {}).get("results")
     places = "\n".join(_places(results, "results")) if isinstance(results, dict) else ""
     parts.append(f"```text\n{places}\n```" if places else "No `results` beyond the message.")

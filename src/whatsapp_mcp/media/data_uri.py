@@ -19,7 +19,7 @@ _STEP: Final = 4 * 256 * 1024
 
 
 def write_data_uri(uri: str, target: Path, *, field: str, limit: int) -> str:
-    """Decode into a new file; gives the name parameter (``;name=…``) or "". The declared type is not trusted, so not read.
+    """Decode into a new file; gives the name parameter (``;name=…``) or "". The declared type is not trusted.
 
     Raises:
         InvalidArgument: it is malformed, empty, or larger than ``limit`` bytes.

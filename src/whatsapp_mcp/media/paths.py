@@ -2,8 +2,8 @@
 
 The path is resolved first, so that symbolic links inside the allowed folders keep working, and judged as resolved.
 Then it is opened folder by folder from the allowed one, following no link at all: whatever is exchanged between the
-judgement and the opening, the descriptor belongs to the judged path or there is none. What is read afterwards comes from
-that descriptor.
+judgement and the opening, the descriptor belongs to the judged path or there is none. What is read afterwards comes
+from that descriptor.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class _Forbidden(Exception):
 
 def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
     """The allowed folder and the resolved path below it. Says the same of a forbidden path whether it exists or not."""
+    try:
+        os.fsencode(source)
+    except UnicodeError:
+        source = ""
     if not source or "\0" in source or len(source) > _MAX_PATH:
         raise InvalidArgument(f"{field}: this is no file path.", field=field)
     roots = [Path(os.path.realpath(folder.expanduser())) for folder in policy.outbox]
@@ -80,7 +84,7 @@ def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]
     ]
     if not allowed:
         raise _outside(field, policy)
-    return next((pair for pair in allowed if pair[1].exists()), allowed[0])
+    return next((pair for pair in allowed if os.path.exists(pair[1])), allowed[0])  # noqa: PTH110 - never raises
 
 
 def _is_closed(resolved: Path, forbidden: Path) -> bool:
@@ -138,7 +142,7 @@ def _outside(field: str, policy: MediaPolicy) -> NotAllowed:
     if not policy.outbox:
         return NotAllowed(
             f"{field}: this server sends no local files (no outbox folder is configured).",
-            next_step="Pass an https:// link or a data: URI, or ask the person who runs the server for an outbox folder.",
+            next_step="Pass an https:// link or a data: URI, or ask who runs the server for an outbox folder.",
             details={"field": field},
         )
     return NotAllowed(

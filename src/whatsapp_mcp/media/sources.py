@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import anyio
-from anyio import from_thread, to_thread
+from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import kinds, paths
 from whatsapp_mcp.media.data_uri import write_data_uri
 from whatsapp_mcp.media.documents import name_from_disposition
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
-from whatsapp_mcp.media.work import OnProgress, Work
+from whatsapp_mcp.media.work import Work
 
 if TYPE_CHECKING:
     from whatsapp_mcp.media.web import Resolver
@@ -65,7 +63,9 @@ async def fetch(
     elif _SCHEME in source[:32] and not source.startswith(("/", ".", "~")):
         name = await _download(source, target, field=field, limit=limit, policy=policy, work=work, resolver=resolver)
     else:
-        name = await _in_thread(lambda: _copy(source, target, field=field, limit=limit, policy=policy, work=work), work)
+        name = await to_thread.run_sync(
+            lambda: _copy(source, target, field=field, limit=limit, policy=policy, work=work)
+        )
     found = await to_thread.run_sync(kinds.sniff, target)
     return SourceFile(path=target, name=name, size=target.stat().st_size, mimetype=found.mimetype)
 

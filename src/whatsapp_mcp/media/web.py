@@ -154,7 +154,9 @@ async def get(
             ssl_context=_ssl_context(), network_backend=network, max_connections=1, max_keepalive_connections=0
         ) as pool:
             for _hop in range(policy.max_redirects + 1):
-                async with pool.stream("GET", _core_url(url), headers=_headers(accept), extensions=_TIMEOUTS) as response:
+                async with pool.stream(
+                    "GET", _core_url(url), headers=_headers(accept), extensions=_TIMEOUTS
+                ) as response:
                     if response.status in _REDIRECTS:
                         url = _redirected(url, _header(response, b"location"), field)
                         continue
@@ -216,11 +218,14 @@ def _body(url: httpx2.URL, response: httpcore2.Response, field: str) -> WebBody:
     )
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-        return "its certificate cannot be verified"
+def _reason(error: BaseException) -> str:
     if isinstance(error, httpcore2.TimeoutException):
         return "it did not answer in time"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return "its certificate cannot be verified"
+        cause = cause.__cause__ or cause.__context__
     return "the host cannot be reached"
 
 

@@ -39,7 +39,7 @@ async def app_login(services: Services, _arguments: Arguments, _progress: Progre
         )
     text, seconds = snapshot.qr_text or "", _seconds_left(snapshot)
     picture = _qr_png(text)
-    path = services.settings.account_dir / "login-qr.png"
+    path = services.settings.qr_path
     await asyncio.to_thread(_write_private, path, picture)
     asyncio.get_running_loop().call_later(seconds, lambda: path.unlink(missing_ok=True))
     return Outcome(

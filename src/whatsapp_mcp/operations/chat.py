@@ -118,7 +118,7 @@ async def wait_for_message(services: Services, arguments: Arguments, _progress: 
             # Everything up to `seen` was looked at with this filter: never look at it again.
             position = max(position, seen)
     if message is None:
-        return Outcome("No message arrived in time.", {"cursor": str(position), "timed_out": True})
+        return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
     return Outcome(
         "A message arrived.",
         {"message": message_json(message, with_chat_name=True), "cursor": str(message.arrival), "timed_out": False},

@@ -5,12 +5,15 @@ Never a guess: a name that fits several chats is an error with the candidates.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Final
 
-from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound
+from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.models import SessionState
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.protocol import SyncContacts
 
 __all__ = ["parse_number", "person", "resolve"]
 
@@ -108,6 +111,10 @@ async def _canonical(services: Services, jid: Jid) -> Jid:
 
 async def _by_name(services: Services, name: str, field: str) -> Jid:
     found = await services.store.read(lambda store: store.find_by_name(name))
+    if not found and services.session.snapshot.state is SessionState.CONNECTED:
+        with contextlib.suppress(SessionError):  # the linked device may know names that are not copied yet
+            await services.session.call(SyncContacts())
+        found = await services.store.read(lambda store: store.find_by_name(name))
     if len(found) == 1:
         return found[0].jid
     if found:

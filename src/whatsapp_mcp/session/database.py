@@ -1,4 +1,4 @@
-"""Looking into neonize's session database from outside, read-only: is a device linked?"""
+"""Looking into neonize's session database from outside: is a device linked?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def linked_device(session_db: Path) -> str | None:
     if not session_db.exists() or session_db.stat().st_size == 0:
         return None
     try:
-        connection = sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        # Nothing is written here, but after kill -9 in the middle of a transaction SQLite rolls back what was half
+        # done before it lets anybody read, and a connection that may only read cannot do that.
+        connection = sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=rw", uri=True, timeout=5)
         try:
             row = connection.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
         finally:

@@ -7,20 +7,22 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, from_wire
+from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, from_wire
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.settings import Settings
 
-__all__ = ["Link"]
+__all__ = ["SESSION_COMMAND", "Link"]
 
 logger = logging.getLogger(__name__)
 
+SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.session.process")
+"""``-P``: never import from the folder that the host happened to start us in."""
 MAX_LINE: Final = 16 * 1024 * 1024
 ANSWER_GRACE: Final = 3.0
 """Seconds beyond a call's own timeout after which the process itself counts as stuck."""
@@ -40,27 +42,39 @@ class Link:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._calls: dict[int, asyncio.Future[p.Reply]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._next_id = 0
+        self._gone = False
         self.ended: p.Ended | None = None
         """Why the process ended by itself; None after a crash."""
 
     @classmethod
-    async def spawn(cls, settings: Settings, lock_descriptor: int) -> Link:
-        """Start a session process on the account folder of ``settings``. Raises SetupError for a bad endpoint file."""
+    async def spawn(
+        cls, settings: Settings, lock_descriptor: int, *, command: Sequence[str] = SESSION_COMMAND
+    ) -> Link:
+        """Start a session process on the account folder of ``settings``.
+
+        Raises:
+            SetupError: bad endpoint file, or the system starts no process.
+        """
         environment = dict(os.environ) | _EXEC_ENVIRONMENT
         if settings.endpoint is not None:
             environment = Endpoint.read(settings.endpoint).environment(environment)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # never import from the folder that the host happened to start us in
-            "-m",
-            "whatsapp_mcp.session.process",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=environment,
-            pass_fds=(lock_descriptor,),
-            limit=MAX_LINE,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=environment,
+                pass_fds=(lock_descriptor,),
+                limit=MAX_LINE,
+            )
+        except OSError as error:
+            raise SetupError(
+                f"the session process cannot be started: {error.strerror}",
+                next_step="Call appReconnect (or appLogin) when the cause is gone.",
+            ) from error
         link = cls(process)
         link._send(
             p.Hello(
@@ -79,8 +93,7 @@ class Link:
 
     async def notices(self) -> AsyncIterator[p.StateChanged | p.Shown | p.Stored | p.Ended]:
         """What the process tells by itself, until it ends; replies go to their callers."""
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+        while line := await self._read_line():
             try:
                 notice = _NOTICE.validate_json(line)
             except ValidationError:
@@ -91,11 +104,21 @@ class Link:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(notice)
                 continue
+            yield notice
             if isinstance(notice, p.Ended):
                 self.ended = notice
-            yield notice
+                break
+        self._gone = True
         self._fail_calls()
-        await self._process.wait()
+        await self._wait_or_kill()
+
+    async def _read_line(self) -> bytes:
+        assert self._process.stdout is not None
+        while True:
+            try:
+                return await self._process.stdout.readline()
+            except ValueError:
+                logger.error("a line from the session process is longer than %d bytes; it is left out", MAX_LINE)
 
     @property
     def exit_code(self) -> int | None:
@@ -113,6 +136,7 @@ class Link:
         call_id = self._next_id
         future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
         self._calls[call_id] = future
+        self._idle.clear()
         arguments: dict[str, Any] = command.model_dump(mode="json")
         try:
             self._send(p.Call(id=call_id, command=command.name, arguments=arguments, timeout=timeout))
@@ -124,15 +148,27 @@ class Link:
             raise SessionTimeout("the session process did not answer; it is started again") from None
         finally:
             self._calls.pop(call_id, None)
+            if not self._calls:
+                self._idle.set()
         if reply.error is not None:
             raise from_wire(reply.error)
         result: R = command.result.model_validate(reply.result)  # type: ignore[assignment]
         return result
 
+    async def wait_idle(self, timeout: float) -> bool:
+        """Wait until no call is under way; False when ``timeout`` seconds passed first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        return self._idle.is_set()
+
     async def stop(self) -> None:
         """Orderly end: the process drains, commits and leaves; killed when that takes too long."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+        await self._wait_or_kill()
+
+    async def _wait_or_kill(self) -> None:
         try:
             async with asyncio.timeout(STOP_GRACE):
                 await self._process.wait()
@@ -147,7 +183,7 @@ class Link:
 
     def _send(self, line: BaseModel) -> None:
         assert self._process.stdin is not None
-        if self._process.stdin.is_closing():
+        if self._gone or self._process.stdin.is_closing():
             raise SessionCrashed("the session process is gone")
         self._process.stdin.write(line.model_dump_json().encode() + b"\n")
 

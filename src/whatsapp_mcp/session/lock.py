@@ -31,9 +31,11 @@ class Holder(BaseModel):
 
 
 def ensure_private_folder(folder: Path) -> None:
-    """Create the folder with mode 0700 (and its parents)."""
+    """Create the folder with mode 0700, and the parents that are missing too (``mkdir`` gives those the usual mode)."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [parent for parent in folder.parents if not parent.exists()]
+        for parent in [*reversed(missing), folder]:
+            parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SetupError(
             f"the folder {folder} cannot be created: {error.strerror}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -30,7 +30,7 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.models import SessionSnapshot, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.database import linked_device, remove_session
-from whatsapp_mcp.session.link import Link
+from whatsapp_mcp.session.link import SESSION_COMMAND, Link
 from whatsapp_mcp.session.lock import AccountLock
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import remove_store
@@ -46,6 +46,8 @@ BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 STABLE_AFTER: Final = 60.0
 """A session that was connected this long starts the count again."""
 LOCK_RETRY: Final = 1.0
+CALLS_DRAIN: Final = 5.0
+"""Seconds that calls under way have before the process they run in is ended."""
 QR_WAIT: Final = 25.0
 """Seconds appLogin waits for the first code: process start, TLS, Noise (whatsmeow gives the handshake 20 s)."""
 RESTART_WAIT: Final = 25.0
@@ -78,10 +80,15 @@ class SessionManager:
         settings: Settings,
         *,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        command: Sequence[str] = SESSION_COMMAND,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``prepare`` is awaited once, in the background, before the first session process starts."""
+        """``prepare`` is awaited once, in the background, before the first session process starts.
+
+        ``command`` starts one session process.
+        """
         self._settings = settings
+        self._command = command
         self._prepare = prepare
         self._now = now
         self._lock = AccountLock(settings.lock_path)
@@ -223,13 +230,34 @@ class SessionManager:
             if self._snapshot.own_jid is None and not await self._linked():
                 raise NotLoggedIn("no WhatsApp account is linked")
             self._failures = 0
+            self._update(SessionState.RECONNECTING, "restarted on request")
             await self._stop_link()
             self._start_wanted = True
-            self._update(SessionState.CONNECTING)
             self._wake.set()
         await self._wait_for(lambda: self._snapshot.state not in _WORTH_WAITING, RESTART_WAIT)
         if self._snapshot.state is not SessionState.CONNECTED:
             raise self._why_not()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """While inside, no session process runs and the linked device is free for a login of our own.
+
+        The process drains before it ends; it is started again on leaving, whatever happened inside, and leaving returns
+        when the session is connected or the wait for that is over. Calls that come meanwhile wait as for a reconnect.
+
+        Raises:
+            SessionError: not connected, so there is nothing to pause.
+        """
+        await self.ready()
+        async with self._lifecycle:
+            self._update(SessionState.RECONNECTING, "paused for a request of its own")
+            await self._stop_link()
+            try:
+                yield
+            finally:
+                self._start_wanted = True
+                self._wake.set()
+        await self._wait_for(lambda: self._snapshot.state is SessionState.CONNECTED, RESTART_WAIT)
 
     # -- supervision --------------------------------------------------------------------------------------------------
 
@@ -237,7 +265,11 @@ class SessionManager:
         try:
             await self._take_lock()
             if self._prepare is not None:
-                await self._prepare()
+                try:
+                    await self._prepare()
+                except WhatsAppMcpError as error:
+                    self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
+                    await asyncio.Event().wait()  # nothing can be started; the state says why
             self._start_wanted = await self._linked()
             while True:
                 if not (self._start_wanted or self._pairing_wanted):
@@ -275,7 +307,7 @@ class SessionManager:
         descriptor = self._lock.descriptor
         assert descriptor is not None, "the lock is held while a session process runs"
         try:
-            link = await Link.spawn(self._settings, descriptor)
+            link = await Link.spawn(self._settings, descriptor, command=self._command)
         except WhatsAppMcpError as error:
             self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
             return
@@ -347,9 +379,9 @@ class SessionManager:
         self._restarting = True
         try:
             if self._link is not None:
+                await self._link.wait_idle(CALLS_DRAIN)
                 await self._link.stop()
             await self._wait_for(lambda: self._link is None, 5)
-            await asyncio.sleep(0)
         finally:
             self._restarting = False
         self._start_wanted = self._pairing_wanted = False

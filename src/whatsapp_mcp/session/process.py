@@ -51,6 +51,8 @@ CALLS_AT_ONCE: Final = 16
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
 """Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
+CONTACT_SYNCS: Final = (1.0, 4.0, 25.0)
+"""Seconds after connecting, each after the one before, at which the linked device's contacts are copied."""
 RECONNECT_CHECK: Final = 0.7
 """Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
 STOP_LIMIT: Final = 12.0
@@ -119,7 +121,9 @@ class SessionProcess:
             raise SetupError("the session process is started by the server, not by hand") from error
 
     def _start(self, hello: p.Hello) -> None:
-        logging.getLogger("whatsapp_mcp").setLevel(hello.log_level)
+        logging.getLogger("whatsapp_mcp").setLevel(hello.log_level.upper())
+        if hello.log_level.upper() != "DEBUG":
+            _drop_prints()
         endpoint = Endpoint.read(Path(hello.endpoint)) if hello.endpoint else None
         self._store_path = Path(hello.store_path)
         self._store = StoreThread(
@@ -229,6 +233,18 @@ class SessionProcess:
         if not self._was_connected:
             self._finish(p.Ended(reason="connect_failed", detail="paired, but the connection did not come back"))
 
+    def _sync_contacts_soon(self) -> None:
+        """neonize tells nothing of contacts that come with the app state, some time after the connection."""
+        self._contacts = asyncio.create_task(self._sync_contacts())
+
+    async def _sync_contacts(self) -> None:
+        for pause in CONTACT_SYNCS:
+            await asyncio.sleep(pause)
+            try:
+                await self._run(p.SyncContacts(), timeout=10)
+            except WhatsAppMcpError as error:
+                logger.info("contacts could not be copied: %s", error.message)
+
     # -- events (store thread) ----------------------------------------------------------------------------------------
 
     def _translate(self, code: int, payload: bytes) -> list[Any]:
@@ -236,6 +252,8 @@ class SessionProcess:
             case EventCode.DEVICE:
                 self._remember_owner()
             case EventCode.CONNECTED:
+                if not self._was_connected:
+                    self._loop.call_soon_threadsafe(self._sync_contacts_soon)
                 self._was_connected = True
                 self._announce(SessionState.CONNECTED)
             case EventCode.DISCONNECTED:
@@ -305,6 +323,13 @@ class SessionProcess:
             logger.warning("events still arrived when the time to drain was over")
         if not await anyio.to_thread.run_sync(self._store.close, STORE_CLOSE_LIMIT):
             logger.error("the store was still writing when the time to close it was over")
+
+
+def _drop_prints() -> None:
+    """What neonize prints to descriptor 1 (login events, send errors) also comes as a callback or as an answer."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _end_at_the_latest() -> None:

@@ -65,6 +65,8 @@ class StoreThread:
         future: Future[T] = Future()
 
         def run(writer: StoreWriter) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(work(writer))
             except Exception as error:

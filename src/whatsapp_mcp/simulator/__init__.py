@@ -25,7 +25,8 @@ Names:
   ``presences``. All are :class:`Record` lists that can be waited on.
 - :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values.
 - :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
-- :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate`` is the command.
+- :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
+  output)`` is the command.
 
 A QR code's secret is in its text only, never in a stanza: the simulator cannot scan what nobody tells it. Whoever
 shows the code passes the text on (``simulator.show_qr(text)``, control command ``show_qr``); with
@@ -41,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatsapp_mcp.simulator.actor import ReceivedReceipt, SentMessage
-    from whatsapp_mcp.simulator.command import run_simulate
+    from whatsapp_mcp.simulator.command import SimulateOptions, run_simulate
     from whatsapp_mcp.simulator.config import QrTiming, SimulatorConfig
     from whatsapp_mcp.simulator.contact import VirtualContact
     from whatsapp_mcp.simulator.control import ControlServer
@@ -66,6 +67,7 @@ __all__ = [
     "ReceivedReceipt",
     "Record",
     "SentMessage",
+    "SimulateOptions",
     "SimulatedPhone",
     "Simulator",
     "SimulatorConfig",
@@ -86,6 +88,7 @@ _MODULES = {
     "ReceivedReceipt": "actor",
     "Record": "record",
     "SentMessage": "actor",
+    "SimulateOptions": "command",
     "SimulatedPhone": "phone",
     "Simulator": "server",
     "SimulatorConfig": "config",

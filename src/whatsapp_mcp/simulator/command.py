@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import TextIO
 from whatsapp_mcp.simulator.config import SimulatorConfig
 from whatsapp_mcp.simulator.control import ControlServer
 from whatsapp_mcp.simulator.server import Simulator
+
+log = logging.getLogger(__name__)
 
 __all__ = ["SimulateOptions", "run_simulate", "simulate"]
 
@@ -44,6 +48,11 @@ def run_simulate(options: SimulateOptions, output: TextIO) -> int:
 
     When everything listens, one line is written to ``output``: ``{"endpoint": "<path>", "control": "<path>"}``.
     """
+    if sys.platform != "linux":
+        log.warning(
+            "Go asks this system, not SSL_CERT_FILE, which certificates to trust: neonize will refuse the simulator "
+            "here. Run both in a Linux container or virtual machine."
+        )
     asyncio.run(simulate(options, output))
     return 0
 

@@ -78,6 +78,7 @@ class Connection:
     async def run(self, request: Request) -> None:
         """Serve the client until either side closes. Never raises for what the client does."""
         try:
+            await self._faults.flowing.wait()
             self._writer.write(accept_response(request.headers))
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 await self._handshake()

@@ -87,9 +87,8 @@ class VirtualContact(SimulatedDevice):
             context = message.extendedTextMessage.contextInfo
             context.mentionedJID.extend(str(account.pn) for account in mentions)
             if reply_to is not None:
-                own = isinstance(reply_to, SentMessage)
-                context.stanzaID = reply_to.id
-                context.participant = str(self.account.lid if own else reply_to.sender.bare)  # type: ignore[union-attr]
+                author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
+                context.stanzaID, context.participant = reply_to.id, str(author)
                 context.quotedMessage.CopyFrom(reply_to.message)
         return self.send_message(to or self._owner, message)
 

@@ -31,7 +31,7 @@ class ControlClient:
             await control.call("scan", qr=text)
             await control.call("say", contact="Ana", text="Hi!")
 
-    The commands and their arguments are documented in :mod:`whatsapp_mcp.simulator.control`.
+    The commands and their arguments are documented in :mod:`whatsapp_mcp.simulator.commands`.
     """
 
     def __init__(self, path: Path, *, timeout: float = 15.0) -> None:

@@ -142,7 +142,6 @@ class Pairing:
         self._timing = timing
         self._by_ref: dict[str, PairingSession] = {}
         self._requests: dict[Account, LinkRequest] = {}
-        """How long a companion that was just linked has to hang up by itself before the server does."""
         self.on_request: list[Callable[[LinkRequest], None]] = []
         self.on_linked: list[Callable[[Device], None]] = []
 
@@ -279,6 +278,7 @@ class Pairing:
             registration_id=session.registration.registration_id,
             signed_prekey=session.registration.signed_prekey,
             noise_public=session.registration.noise_public,
+            platform=session.registration.platform,
             key_index=adv.ADVDeviceIdentity.FromString(adv.ADVSignedDeviceIdentity.FromString(signed).details).keyIndex,
         )
         answer = await self._offer(session, device, box)

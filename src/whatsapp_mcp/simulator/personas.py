@@ -194,9 +194,7 @@ def _shop() -> Persona:
             (r"\b(thanks|thank you)\b", "Thank you for choosing Petal & Stem! 🌷"),
             (r"\b(hi|hello|hey)\b", "Welcome to Petal & Stem! 🌷 Ask for *prices*, *hours*, or just *order*."),
         ),
-        lines=(
-            "Thank you for your message. Ask for *prices*, *hours* or *order* for a quick answer.",
-        ),
+        lines=("Thank you for your message. Ask for *prices*, *hours* or *order* for a quick answer.",),
         on_location="We deliver there! Delivery takes about two hours.",
         on_contact="Shall we send the flowers to {text}?",
     )

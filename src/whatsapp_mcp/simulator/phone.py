@@ -21,6 +21,7 @@ from whatsapp_mcp.simulator.appstate import AppState
 from whatsapp_mcp.simulator.faults import stream_error
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.pairing import LinkRequest, Pairing, PairingError, PairingSession
+from whatsapp_mcp.simulator.privacy import Privacy
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.router import Router
 from whatsapp_mcp.simulator.summary import ReceivedMessage
@@ -69,7 +70,14 @@ class SimulatedPhone(SimulatedDevice):
     """The phone of one account, to be used like a person with a phone in the hand."""
 
     def __init__(
-        self, world: World, router: Router, account: Account, pairing: Pairing, login: Login, app_state: AppState
+        self,
+        world: World,
+        router: Router,
+        account: Account,
+        pairing: Pairing,
+        login: Login,
+        app_state: AppState,
+        privacy: Privacy,
     ) -> None:
         super().__init__(world, router, account)
         self.received: Record[ReceivedMessage] = Record("message to the phone")
@@ -89,6 +97,7 @@ class SimulatedPhone(SimulatedDevice):
         self._pairing = pairing
         self._login = login
         self._app_state = app_state
+        self._privacy = privacy
         self._sync_key = SyncKey.generate(int(world.clock() * 1000))
         self._collections: dict[str, CollectionState] = {}
         self._raw_id = secrets.randbelow(1 << 31)
@@ -260,6 +269,14 @@ class SimulatedPhone(SimulatedDevice):
         )
         value = sync_action.SyncActionValue(contactAction=action)
         self.change_app_state("critical_unblock_low", ["contact", str(account.pn)], 2, value)
+
+    def set_privacy(self, name: str, value: str) -> None:
+        """Change a privacy setting on the phone (``last``, ``readreceipts`` …); linked devices are told.
+
+        Raises:
+            IqError: no such setting or value.
+        """
+        self._privacy.change(self.device, {name: value})
 
     # --- messages ---
 

@@ -53,12 +53,20 @@ class Privacy:
         if privacy is None:
             raise IqError(400, "bad-request")
         changes = {category.get("name"): category.get("value") for category in privacy.children("category")}
+        return [self.change(device, changes)]
+
+    def change(self, device: Device, changes: dict[str, str]) -> Node:
+        """``device`` changes settings of its account; the account's other devices are told. Returns ``<privacy>``.
+
+        Raises:
+            IqError: a setting or value that does not exist.
+        """
         if not changes or any(value not in _VALUES.get(name, ()) for name, value in changes.items()):
             raise IqError(400, "bad-request")
         device.account.privacy.update(changes)
-        categories = [Node("category", {"name": n, "value": v}) for n, v in changes.items()]
-        self._tell_others(device, Node("privacy", {}, categories))
-        return [Node("privacy", {}, categories)]
+        privacy = Node("privacy", {}, [Node("category", {"name": n, "value": v}) for n, v in changes.items()])
+        self._tell_others(device, privacy)
+        return privacy
 
     def _get_blocked(self, device: Device, node: Node) -> Sequence[Node]:
         return [_blocklist(device.account)]

@@ -83,7 +83,11 @@ class Router:
         if handler is None:
             log.warning("%r sent an unknown stanza: %s", device, node.xml())
             return
-        handler(device, node, reply)
+        try:
+            handler(device, node, reply)
+        except Exception:
+            # A mistake of ours, or a stanza so odd that no check foresaw it: the connection lives on.
+            log.exception("cannot handle %s of %r", node.xml(), device)
 
     def _handle_iq(self, device: Device, node: Node, reply: Reply) -> None:
         kind, xmlns = node.get("type"), node.get("xmlns")
@@ -116,6 +120,9 @@ class Router:
         except IqError as error:
             log.info("refused %s (%s) for %r: %s", xmlns, kind, device, error)
             return iq_error(node, error.code, error.text)
+        except Exception:
+            log.exception("cannot answer %s of %r", node.xml(), device)
+            return iq_error(node, 500, "internal-server-error")
 
 
 def _handle_ack(device: Device, node: Node, reply: Reply) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,14 +57,16 @@ class Simulator:
         self.login = Login(self.world, self.pairing, self.router, self.faults)
         self.app_state = AppState(self.world)
         presence = Presence(self.world)
+        self._privacy = Privacy(self.world)
+        self.profile = Profile(self.world, self.routes)
         for part in (
             PreKeys(self.world),
             Usync(self.world),
             Messages(self.world, self.faults),
             Receipts(self.world),
             presence,
-            Privacy(self.world),
-            Profile(self.world, self.routes),
+            self._privacy,
+            self.profile,
             self.app_state,
         ):
             part.register(self.router)
@@ -77,10 +79,12 @@ class Simulator:
         self._next_number = _FIRST_FREE_NUMBER
         self._root = KeyPair.generate()
         self._static = KeyPair.generate()
+        self._chain = issue_chain(self._root, self._static.public, now=int(self.config.clock()))
         self._directory: Path | None = None
         self._listener: Listener | None = None
         self._endpoint: Endpoint | None = None
-        self._showing: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting_to_link: asyncio.Task[None] | None = None
         self.autoscan: float | None = None
         """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
         person."""
@@ -118,8 +122,9 @@ class Simulator:
             self._listener = None
         for contact in self._contacts.values():
             await contact.stop()
-        if self._showing is not None:
-            self._showing.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._directory is not None:
             await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
             self._directory = None
@@ -140,8 +145,7 @@ class Simulator:
         self.endpoint.write(path)
 
     async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        chain = issue_chain(self._root, self._static.public, now=int(self.config.clock()))
-        identity = NoiseIdentity(self._static, chain)
+        identity = NoiseIdentity(self._static, self._chain)
         connection = Connection(reader, writer, identity, self.login.open, self.faults, self.config.keep_alive_seconds)
         await connection.run(request)
 
@@ -161,39 +165,40 @@ class Simulator:
     def show_qr(self, text: str) -> float | None:
         """A client shows this QR code. With :attr:`autoscan` the phone scans it; returns in how many seconds, or
         ``None``."""
-        return self._see(self.phone.scan(text))
+        return self._see(lambda: self.phone.scan(text))
 
     def show_code(self, code: str) -> float | None:
         """A client shows this pairing code. With :attr:`autoscan` it is typed in; returns in how many seconds, or
         ``None``."""
-        return self._see(self.phone.enter_code(code))
+        return self._see(lambda: self.phone.enter_code(code))
 
-    def _see(self, act: Coroutine[Any, Any, Device]) -> float | None:
+    def _see(self, link: Callable[[], Coroutine[Any, Any, Device]]) -> float | None:
         if self.autoscan is None:
-            act.close()
             return None
-        if self._showing is not None:
-            self._showing.cancel()
-        self._showing = asyncio.get_running_loop().create_task(self._act_later(self.autoscan, act))
+        if self._waiting_to_link is not None:
+            self._waiting_to_link.cancel()
+        task = asyncio.get_running_loop().create_task(self._link_later(self.autoscan, link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._waiting_to_link = task
         return self.autoscan
 
-    @staticmethod
-    async def _act_later(seconds: float, act: Coroutine[Any, Any, Device]) -> None:
+    async def _link_later(self, seconds: float, link: Callable[[], Coroutine[Any, Any, Device]]) -> None:
+        await asyncio.sleep(seconds)
+        self._waiting_to_link = None  # from here on the next code on the screen does not stop it any more
         try:
-            await asyncio.sleep(seconds)
-            device = await act
-            log.info("linked %r by itself", device)
+            log.info("linked %r by itself", await link())
         except PairingError as error:
             log.warning("could not link by itself: %s", error)
-        finally:
-            act.close()
 
     # --- people ---
 
     def add_account(self, number: str, push_name: str) -> SimulatedPhone:
         """A further account with a phone, for a further client."""
         account = self.world.add_account(number, push_name)
-        phone = SimulatedPhone(self.world, self.router, account, self.pairing, self.login, self.app_state)
+        phone = SimulatedPhone(
+            self.world, self.router, account, self.pairing, self.login, self.app_state, self._privacy
+        )
         self._phones[account] = phone
         return phone
 
@@ -262,6 +267,16 @@ class Simulator:
         return list(self._phones.values())
 
     # --- the rest ---
+
+    async def until_delivered(self, *, timeout: float = 10.0) -> None:
+        """Wait until no connected client owes a confirmation: everything sent to them was taken in.
+
+        Raises:
+            TimeoutError: something is still open.
+        """
+        async with asyncio.timeout(timeout):
+            while any(d.link and d.waiting for a in self.world.accounts for d in a.devices.values()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def odd_receipt(self, kind: str = "server-error") -> int:
         """Send every connected client a receipt of a type it does not know; returns how many got it.

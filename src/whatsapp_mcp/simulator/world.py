@@ -91,6 +91,7 @@ class Device:
         signed_prekey: SignedPreKey,
         noise_public: bytes | None = None,
         key_index: int = 0,
+        platform: str = "",
     ) -> None:
         self.account = account
         self.number = number
@@ -100,6 +101,8 @@ class Device:
         self.noise_public = noise_public
         """The Noise key it has to log in with; ``None`` for devices that live in this process."""
         self.key_index = key_index
+        self.platform = platform
+        """How a linked device wants to be shown ("Linux")."""
         self.one_time_prekeys: dict[int, bytes] = {}
         self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
         """Makes one-time prekeys on demand, for devices that live in this process."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import stat
 import sys
@@ -45,15 +44,7 @@ def read_settings(given: Mapping[str, Any]) -> tuple[Settings, list[Check]]:
                     problem("settings", f"{_variable(name)}: {message}", f"Correct or unset {_variable(name)}.")
                 )
                 replaced[name] = _default(name)
-    if settings.log_level.upper() not in logging.getLevelNamesMapping():
-        found.append(
-            problem(
-                "settings",
-                f"{_variable('log_level')}: {settings.log_level!r} is no level",
-                "Use DEBUG, INFO, WARNING or ERROR.",
-            )
-        )
-    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()}), found
+    return settings, found
 
 
 def _default(name: str) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models import ChatChanged
-from whatsapp_mcp.store.rows import place_floor
+from whatsapp_mcp.store.rows import clean, fitting, place_floor
 
 __all__ = ["ChatRow", "Chats"]
 
@@ -123,17 +123,17 @@ class Chats:
 
     def changed(self, row: ChatRow, change: ChatChanged) -> None:
         if change.name:
-            row.name = change.name
+            row.name = clean(change.name)
         if change.ephemeral_expiration is not None:
-            row.ephemeral_expiration = max(0, change.ephemeral_expiration)
+            row.ephemeral_expiration = max(0, fitting(change.ephemeral_expiration))
         if change.archived is not None:
             row.archived = int(change.archived)
         if change.pinned is not None:
             row.pinned = int(change.pinned)
         if change.muted_until is not None:
-            row.muted_until = change.muted_until
+            row.muted_until = fitting(change.muted_until)
         if change.unread_count is not None:
-            self._set_unread(row, max(0, change.unread_count))
+            self._set_unread(row, max(0, fitting(change.unread_count)))
 
     def _set_unread(self, row: ChatRow, count: int) -> None:
         if count >= row.unread_live:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.store.rows import clean, stored_jid
 
 __all__ = ["Address", "Identities", "Union", "entity_kind", "find_entity", "pair"]
 
@@ -39,7 +40,7 @@ def entity_kind(jid: Jid) -> str:
 
 def find_entity(connection: sqlite3.Connection, jid: Jid) -> int | None:
     """The entity with this address, in any form."""
-    row = connection.execute("SELECT entity FROM addresses WHERE jid = ?", (str(jid.bare),)).fetchone()
+    row = connection.execute("SELECT entity FROM addresses WHERE jid = ?", (clean(str(jid.bare)),)).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -68,7 +69,7 @@ class Identities:
     def jid_of(self, entity: int) -> Jid:
         """Canonical."""
         row = self._connection.execute("SELECT jid FROM entities WHERE id = ?", (entity,)).fetchone()
-        return Jid.parse(row[0])
+        return stored_jid(row[0])
 
     def learn(self, lid: Jid, number: Jid) -> Union | None:
         """Record that both belong to one person.

@@ -56,8 +56,8 @@ class _Pending(NamedTuple):
 class SearchIndex:
     """Collects what a transaction changes, for ``flush``.
 
-    Places must reach FTS5 in ascending order: at each step back it writes out all it has in memory as a small segment of
-    its own, and history comes newest first.
+    Places must reach FTS5 in ascending order: at each step back it writes out all it has in memory as a small segment
+    of its own, and history comes newest first.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -16,7 +16,9 @@ from whatsapp_mcp.store.rows import (
     clamp,
     clean,
     dump_extra,
+    dump_jid,
     dump_mentions,
+    fitting,
     place_of,
 )
 from whatsapp_mcp.store.settling import Held, Settling
@@ -202,12 +204,12 @@ class Messages:
             text,
             status,
             quote.message_id if quote else None,
-            str(quote.participant) if quote and quote.participant else None,
+            dump_jid(quote.participant) if quote else None,
             clean(quote.text) if quote else None,
             dump_mentions(content.mentions),
             content.forwarded,
             content.view_once,
-            content.expiration,
+            fitting(content.expiration),
             dump_extra(content.extra),
             kept.created_at if kept else now,
             now,
@@ -228,11 +230,15 @@ class Messages:
         return True
 
     def _insert_media(self, arrival: int, media: MediaInfo) -> str | None:
-        file_name = clean(media.file_name) if media.file_name else None
-        values = [getattr(media, column) for column in MEDIA_COLUMNS]
-        values[MEDIA_COLUMNS.index("file_name")] = file_name
+        """The file name as stored."""
+        values: list[object] = []
+        for column in MEDIA_COLUMNS:
+            value = getattr(media, column)
+            values.append(
+                clean(value) if isinstance(value, str) else fitting(value) if isinstance(value, int) else value
+            )
         self._connection.execute(_INSERT_MEDIA, (arrival, *values))
-        return file_name
+        return clean(media.file_name) if media.file_name is not None else None
 
 
 def _rank(change: MessageReceived) -> int:

@@ -1,8 +1,9 @@
 """What a person types into a search field, as an FTS5 expression.
 
-All words must occur, in any order. ``"several words"`` must stand together, ``-word`` (or ``-"several words"``) must
-not occur, ``word*`` finds what begins so. Words are folded as the messages were, so that case, accents and the like do
-not matter, and whatever else the text holds is harmless.
+All words must occur, in any order. ``"several words"`` must stand together, ``-word`` and ``-"several words"`` must not
+occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries them as beginnings of
+words. Words are folded as the messages were, so that case, accents and the like do not matter, and whatever else the
+text holds is harmless.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ _TERM: Final = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 
 
-def match_expression(text: str, *, chat: int | None = None) -> str | None:
+def match_expression(text: str, *, chat: int | None = None, beginnings: bool = False) -> str | None:
     """The expression for ``message_search MATCH``, within one chat or everywhere.
+
+    Args:
+        beginnings: take every wanted word as if it had a ``*``.
 
     Returns:
         None when nothing can match: ``text`` holds no word that could be found.
@@ -31,7 +35,7 @@ def match_expression(text: str, *, chat: int | None = None) -> str | None:
     wanted: list[str] = []
     unwanted: list[str] = []
     for term in list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS]:
-        negative, expression = _term(term)
+        negative, expression = _term(term, beginnings=beginnings)
         if expression is not None:
             (unwanted if negative else wanted).append(expression)
     if chat is not None and (wanted or unwanted):
@@ -42,13 +46,13 @@ def match_expression(text: str, *, chat: int | None = None) -> str | None:
     return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 
 
-def _term(term: re.Match[str]) -> tuple[bool, str | None]:
+def _term(term: re.Match[str], *, beginnings: bool) -> tuple[bool, str | None]:
     """Whether the term must not occur, and its expression; None when no word is in it."""
     word = term["word"]
     if word is None:
         return bool(term["minus"]), _phrase(term["phrase"], prefix=False)
     negative = word.startswith("-") and len(word) > 1
-    return negative, _phrase(word, prefix=word.endswith("*"))
+    return negative, _phrase(word, prefix=word.endswith("*") or (beginnings and not negative))
 
 
 def _phrase(text: str, *, prefix: bool) -> str | None:

@@ -16,7 +16,7 @@ from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.query import like_words, match_expression
 from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, place_ceiling, place_floor, stored_jid
 from whatsapp_mcp.store.version import schema_version
 from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chat_view, contact_view, known_as, messages_view
 
@@ -69,7 +69,7 @@ class StoreReader:
                 return ChatPage((), 0)
             rows = connection.execute(
                 f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.entity DESC LIMIT ? OFFSET ?",
-                (*where.values, max(0, limit), max(0, offset)),
+                (*where.values, _size(limit), _size(offset)),
             ).fetchall()
             joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
             total = _count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
@@ -121,7 +121,7 @@ class StoreReader:
                 return MessagePage((), total)
             page = f"{source} ORDER BY place DESC LIMIT ? OFFSET ?"
             rows = connection.execute(
-                MESSAGES.format(page=page, order="m.place DESC"), (*where.values, limit, max(0, offset))
+                MESSAGES.format(page=page, order="m.place DESC"), (*where.values, _size(limit), _size(offset))
             ).fetchall()
             return MessagePage(messages_view(connection, rows), total)
 
@@ -166,15 +166,21 @@ class StoreReader:
 
     @staticmethod
     def _found(connection: sqlite3.Connection, chat: int, search: str, where: _Where) -> tuple[str, int]:
-        expression = match_expression(search, chat=chat)
-        if expression is None:
-            return "", 0
-        where.insert("message_search MATCH ?", expression)
+        """As ``_listed``. Where no message has all the words, those that have words beginning so."""
+        where.insert("message_search MATCH ?", "")
         source = "FROM message_search"
         if len(where.conditions) > 1:
             source += f" CROSS JOIN messages AS m ON m.arrival = message_search.rowid & {ARRIVAL_MASK}"
         source += f" WHERE {where.replaced('m.place', 'message_search.rowid')}"
-        total = _count(connection, f"SELECT count(*) {source}", where.values)
+        total = 0
+        for beginnings in (False, True):
+            expression = match_expression(search, chat=chat, beginnings=beginnings)
+            if expression is None:
+                return "", 0
+            where.values[0] = expression
+            total = _count(connection, f"SELECT count(*) {source}", where.values)
+            if total:
+                break
         return f"SELECT message_search.rowid & {ARRIVAL_MASK} AS arrival, message_search.rowid AS place {source}", total
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
@@ -189,10 +195,10 @@ class StoreReader:
                 return None
             if entity is not None:
                 found = "SELECT arrival FROM messages WHERE chat = ? AND id = ?"
-                values: tuple[int | str, ...] = (entity, message_id)
+                values: tuple[int | str, ...] = (entity, clean(message_id))
             else:  # one look into the index per chat
                 found = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ?"
-                values = (message_id,)
+                values = (clean(message_id),)
             rows = connection.execute(MESSAGES.format(page=found, order="m.place"), values).fetchall()
             if len(rows) > 1:
                 raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
@@ -213,7 +219,7 @@ class StoreReader:
                 f" AND from_history = 0 AND {condition} ORDER BY arrival LIMIT ?"
             )
             rows = connection.execute(
-                MESSAGES.format(page=found, order="m.arrival"), (arrival, max(0, limit))
+                MESSAGES.format(page=found, order="m.arrival"), (fitting(arrival), _size(limit))
             ).fetchall()
             return messages_view(connection, rows)
 
@@ -251,7 +257,7 @@ class StoreReader:
             if connection is None or entity is None:
                 return known_as(jid, None)
             row = connection.execute("SELECT jid, name FROM entities WHERE id = ?", (entity,)).fetchone()
-            return known_as(Jid.parse(row["jid"]), row["name"])
+            return known_as(stored_jid(row["jid"]), row["name"])
 
     def find_by_name(self, name: str) -> tuple[NamedTarget, ...]:
         """People, groups and channels of exactly this name; case, accents and punctuation do not matter."""
@@ -268,7 +274,7 @@ class StoreReader:
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         if number is None:
             return None
-        return Jid.parse(str(number)), Jid.parse(str(lid)) if lid else None
+        return stored_jid(str(number)), stored_jid(str(lid)) if lid else None
 
     # -- the store itself ---------------------------------------------------------------------------------------------
 
@@ -297,7 +303,7 @@ class StoreReader:
             if connection is None or entity is None:
                 return None, None
             row = connection.execute("SELECT jid, lid FROM entities WHERE id = ?", (entity,)).fetchone()
-            return Jid.parse(row["jid"]), Jid.parse(row["lid"]) if row["lid"] else None
+            return stored_jid(row["jid"]), stored_jid(row["lid"]) if row["lid"] else None
 
     def _meta(self, key: str) -> str | int | None:
         with self._connections.snapshot() as connection:
@@ -352,6 +358,10 @@ class _Where:
             one_of.append("entities.jid LIKE ?")
             words.append(f"%{digits}%@%")
         self.add(f"({' OR '.join(one_of)})" if one_of else "0", *words)
+
+
+def _size(number: int) -> int:
+    return fitting(max(0, number))
 
 
 def _milliseconds(time: datetime) -> int:

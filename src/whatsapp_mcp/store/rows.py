@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
@@ -23,13 +24,16 @@ __all__ = [
     "clamp",
     "clean",
     "dump_extra",
+    "dump_jid",
     "dump_mentions",
+    "fitting",
     "load_extra",
     "load_mentions",
     "place_ceiling",
     "place_floor",
     "place_of",
     "read_content",
+    "stored_jid",
 ]
 
 ARRIVAL_BITS: Final = 30
@@ -96,12 +100,30 @@ def clean(text: str) -> str:
     return text
 
 
+def fitting(number: int) -> int:
+    """A number that SQLite can hold: WhatsApp's are up to 64 bits without sign."""
+    return min(max(number, -(1 << 63)), (1 << 63) - 1)
+
+
+def dump_jid(jid: Jid | None) -> str | None:
+    """The JID as text; None when it could not be read back, for who writes a message can name anything."""
+    text = clean(str(jid)) if jid is not None else ""
+    try:
+        return text if Jid.parse(text) == jid else None
+    except ValueError:
+        return None
+
+
+stored_jid: Final = lru_cache(16384)(Jid.parse)
+"""``Jid.parse`` for what the store holds, where the same few come again and again."""
+
+
 def dump_mentions(mentions: Sequence[Jid]) -> str | None:
-    return clean(" ".join(map(str, mentions))) if mentions else None
+    return " ".join(text for jid in mentions if (text := dump_jid(jid))) or None
 
 
 def load_mentions(stored: str | None) -> tuple[Jid, ...]:
-    return tuple(Jid.parse(jid) for jid in stored.split()) if stored else ()
+    return tuple(stored_jid(jid) for jid in stored.split()) if stored else ()
 
 
 def dump_extra(extra: Mapping[str, object]) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models import Chat, Contact, Message, MessageKind, Reaction
 from whatsapp_mcp.store.records import NamedTarget
-from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions
+from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
 
 __all__ = ["CHATS", "CONTACTS", "MESSAGES", "chat_view", "contact_view", "known_as", "messages_view", "named_target"]
 
@@ -74,10 +74,10 @@ def _title(jid: Jid, name: str | None) -> str:
 
 
 def chat_view(row: sqlite3.Row) -> Chat:
-    jid = Jid.parse(row["jid"])
+    jid = stored_jid(row["jid"])
     return Chat(
         jid=jid,
-        lid=Jid.parse(row["lid"]) if row["lid"] else None,
+        lid=stored_jid(row["lid"]) if row["lid"] else None,
         name=_title(jid, row["name"]),
         kind=cast(Kind, row["kind"]),
         last_message_time=_time_or_none(row["last_message_at"]),
@@ -91,10 +91,10 @@ def chat_view(row: sqlite3.Row) -> Chat:
 
 
 def contact_view(row: sqlite3.Row) -> Contact:
-    jid = Jid.parse(row["jid"])
+    jid = stored_jid(row["jid"])
     return Contact(
         jid=jid,
-        lid=Jid.parse(row["lid"]) if row["lid"] else None,
+        lid=stored_jid(row["lid"]) if row["lid"] else None,
         name=_title(jid, row["name"]),
         full_name=row["full_name"],
         push_name=row["push_name"],
@@ -103,7 +103,7 @@ def contact_view(row: sqlite3.Row) -> Contact:
 
 
 def named_target(row: sqlite3.Row) -> NamedTarget:
-    jid = Jid.parse(row["jid"])
+    jid = stored_jid(row["jid"])
     return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]))
 
 
@@ -131,14 +131,14 @@ def _reactions(
 def _reaction_views(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
     for row in rows:
         if row["emoji"]:
-            jid = Jid.parse(row["jid"])
+            jid = stored_jid(row["jid"])
             yield Reaction(
                 sender=jid, sender_name=known_as(jid, row["name"]), emoji=row["emoji"], from_me=bool(row["from_me"])
             )
 
 
 def _message(row: sqlite3.Row, reactions: tuple[Reaction, ...]) -> Message:
-    chat, sender = Jid.parse(row["chat_jid"]), Jid.parse(row["sender_jid"])
+    chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row)
     return Message(
         id=row["id"],
@@ -158,8 +158,8 @@ def _message(row: sqlite3.Row, reactions: tuple[Reaction, ...]) -> Message:
         created_at=_time(row["created_at"]),
         updated_at=_time(row["updated_at"]),
         arrival=row["arrival"],
-        wire_chat=Jid.parse(row["wire_chat_jid"]),
-        wire_sender=Jid.parse(row["wire_sender_jid"]),
+        wire_chat=stored_jid(row["wire_chat_jid"]),
+        wire_sender=stored_jid(row["wire_sender_jid"]),
         **shown,
     )
 

@@ -31,7 +31,7 @@ from whatsapp_mcp.store.index import SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
 from whatsapp_mcp.store.records import Applied, StoredMessage
-from whatsapp_mcp.store.rows import STATUS, read_content
+from whatsapp_mcp.store.rows import STATUS, clamp, clean, read_content, stored_jid
 from whatsapp_mcp.store.schema import migrate
 from whatsapp_mcp.store.settling import Settling
 from whatsapp_mcp.store.union import unite
@@ -84,8 +84,8 @@ class StoreWriter:
         self._touched: set[int] = set()
         self._arrivals: list[int] = []
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
-        self._owner = Jid.parse(str(number)) if number else None
-        self._owner_lid = Jid.parse(str(lid)) if lid else None
+        self._owner = stored_jid(str(number)) if number else None
+        self._owner_lid = stored_jid(str(lid)) if lid else None
         if self._meta("fold_version") != FOLD_VERSION:
             self.rebuild_search()
 
@@ -131,7 +131,7 @@ class StoreWriter:
             entity = find_entity(self._connection, chat) if chat else None
             if chat and entity is None:
                 return None
-            return self._find(message_id, entity)
+            return self._find(clean(message_id), entity)
 
     def rebuild_search(self) -> None:
         """Make the search index anew; takes some ten seconds for a million messages."""
@@ -209,7 +209,7 @@ class StoreWriter:
         arrival = self._messages.store(change, chat, sender, now)
         if arrival is not None:
             self._arrivals.append(arrival)
-        self._people.push_name_seen(sender.entity, change.push_name, change.timestamp, now)
+        self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         entity = self._chat(change, now)
@@ -290,10 +290,10 @@ class StoreWriter:
         row = rows[0]
         return StoredMessage(
             id=row["id"],
-            chat=Jid.parse(row["chat_jid"]),
-            sender=Jid.parse(row["sender_jid"]),
-            wire_chat=Jid.parse(row["wire_chat_jid"]),
-            wire_sender=Jid.parse(row["wire_sender_jid"]),
+            chat=stored_jid(row["chat_jid"]),
+            sender=stored_jid(row["sender_jid"]),
+            wire_chat=stored_jid(row["wire_chat_jid"]),
+            wire_sender=stored_jid(row["wire_sender_jid"]),
             from_me=bool(row["from_me"]),
             timestamp=row["timestamp"],
             content=read_content(row),

@@ -88,6 +88,7 @@ class Client:
         self._registered = threading.Event()
         self._ended = threading.Event()
         self._last_callback = time.monotonic()
+        self._in_callback = False
         # Go threads may call back until the very end of the process: these objects are never released.
         self._callbacks = (
             library.qr_callback(self._on_qr),
@@ -112,10 +113,11 @@ class Client:
         """
         began = time.monotonic()
         while (now := time.monotonic()) < began + limit:
-            rest = max(self._last_callback, began) + quiet - now
+            last = now if self._in_callback else max(self._last_callback, began)
+            rest = last + quiet - now
             if rest <= 0:
                 return True
-            time.sleep(rest)
+            time.sleep(min(rest, began + limit - now))
         return False
 
     def call(self, function: str, *arguments: Any) -> bytes:
@@ -164,21 +166,26 @@ class Client:
 
     def _on_event(self, _uuid: bytes, data: int | None, size: int, code: int) -> None:
         self._registered.set()
+        self._in_callback = True
         payload = ctypes.string_at(data, size) if data and size else b""
         self._guarded(self._events.event, code, payload)
         self._last_callback = time.monotonic()
+        self._in_callback = False
 
     def _on_qr(self, _uuid: int, text: int) -> None:
         self._registered.set()
-        self._guarded(self._events.qr, ctypes.string_at(text).decode())
+        self._guarded(self._events.qr, ctypes.string_at(text).decode("utf-8", "replace"))
 
     def _on_login_status(self, _uuid: int, status: int) -> None:
-        self._guarded(self._events.login_status, ctypes.string_at(status).decode())
+        self._guarded(self._events.login_status, ctypes.string_at(status).decode("utf-8", "replace"))
 
     def _on_log(self, data: int | None, size: int) -> None:
         if data and size:
-            entry = neonize_pb2.LogEntry.FromString(ctypes.string_at(data, size))
-            self._guarded(self._events.log, entry.Level, entry.Name, entry.Message)
+            self._guarded(self._hand_on_log, ctypes.string_at(data, size))
+
+    def _hand_on_log(self, payload: bytes) -> None:
+        entry = neonize_pb2.LogEntry.FromString(payload)
+        self._events.log(entry.Level, entry.Name, entry.Message)
 
     @staticmethod
     def _guarded(callback: Callable[..., None], *arguments: object) -> None:

@@ -237,7 +237,7 @@ class Client:
         return self.neonize.get_group_info(jid(group))
 
     def do_logout(self) -> None:
-        self.neonize.logout()
+        self.neonize.logout()  # type: ignore[no-untyped-call]
 
     def do_is_logged_in(self) -> bool:
         return bool(self.neonize.is_logged_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from whatsapp_mcp.whatsapp.account import Account
@@ -45,7 +46,7 @@ class FakeClient(Client):
         assert uuid == "ctypes.c_char_p"
         kinds = {"ctypes.c_char_p": bytes, "ctypes.c_int": int, "ctypes.c_bool": int}
         assert [kinds[name] for name in declared] == [type(argument) for argument in arguments], function
-        for text, size in zip(arguments, arguments[1:], strict=False):
+        for text, size in pairwise(arguments):
             if isinstance(text, bytes) and isinstance(size, int) and function != "MarkRead":
                 assert size == len(text), f"{function}: a length that is not that of the bytes before it"
         return self.answers.get(function, b"")

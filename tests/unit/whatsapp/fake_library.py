@@ -33,7 +33,7 @@ class Started:
 
 
 class FakeGo:
-    """Stands in for the C functions. Tell it what happens with ``event``, ``qr``, ``login_status``, ``log``, ``end``."""
+    """Stands in for the C functions; told what happens by ``event``, ``qr``, ``login_status``, ``log``, ``end``."""
 
     def __init__(self) -> None:
         self.started: queue.SimpleQueue[Started] = queue.SimpleQueue()
@@ -48,19 +48,29 @@ class FakeGo:
 
     def event(self, code: int, payload: bytes = b"") -> None:
         buffer = ctypes.create_string_buffer(payload, len(payload) or 1)
-        address = ctypes.addressof(buffer) if payload else None
-        self._on_pump(lambda: self._thunks[2](b"session", address, len(payload), code))
+
+        def deliver() -> None:
+            self._thunks[2](b"session", ctypes.addressof(buffer) if payload else None, len(payload), code)
+
+        self._todo.put(deliver)
 
     def qr(self, text: str) -> None:
-        self._on_pump(lambda: self._thunks[0](None, ctypes.addressof(ctypes.create_string_buffer(text.encode()))))
+        self._string(0, text)
 
     def login_status(self, text: str) -> None:
-        self._on_pump(lambda: self._thunks[1](None, ctypes.addressof(ctypes.create_string_buffer(text.encode()))))
+        self._string(1, text)
+
+    def _string(self, thunk: int, text: str) -> None:
+        buffer = ctypes.create_string_buffer(text.encode())
+        self._todo.put(lambda: self._thunks[thunk](None, ctypes.addressof(buffer)))
 
     def log(self, level: str, name: str, text: str) -> None:
         """From the caller's thread, as Go logs from any."""
-        entry = neonize_pb2.LogEntry(Level=level, Name=name, Message=text).SerializeToString()
-        self._thunks[3](ctypes.addressof(ctypes.create_string_buffer(entry, len(entry))), len(entry))
+        self.raw_log(neonize_pb2.LogEntry(Level=level, Name=name, Message=text).SerializeToString())
+
+    def raw_log(self, entry: bytes) -> None:
+        buffer = ctypes.create_string_buffer(entry, len(entry))
+        self._thunks[3](ctypes.addressof(buffer), len(entry))
 
     def end(self, error: bytes | Exception = b"") -> None:
         """The main call returns (or raises)."""
@@ -71,9 +81,6 @@ class FakeGo:
         done = threading.Event()
         self._todo.put(done.set)
         assert done.wait(WAIT)
-
-    def _on_pump(self, act: Callable[[], None]) -> None:
-        self._todo.put(act)
 
     # -- the C functions ----------------------------------------------------------------------------------------------
 
@@ -98,8 +105,6 @@ class FakeGo:
     def IsConnected(self, client_id: bytes) -> bool:
         assert client_id == b"session"
         return self.connected
-
-    IsLoggedIn = IsConnected
 
     def __getattr__(self, function: str) -> Callable[..., bytes]:
         def call(client_id: bytes, *arguments: Any) -> bytes:

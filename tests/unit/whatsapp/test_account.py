@@ -187,7 +187,7 @@ def privacy_answer(**changes: str) -> bytes:
     fields = ("GroupAdd", "LastSeen", "Status", "Profile", "ReadReceipts", "CallAdd", "Online")
     values = dict.fromkeys(fields, "UNDEFINED") | changes
     numbers = {name: neonize_pb2.PrivacySettings.PrivacySetting.Value(value) for name, value in values.items()}
-    return neonize_pb2.PrivacySettings(**numbers).SerializeToString()  # type: ignore[arg-type]
+    return neonize_pb2.PrivacySettings(**numbers).SerializeToString()
 
 
 def test_privacy() -> None:

@@ -130,7 +130,7 @@ def test_no_call_before_the_client_is_registered(client: Client, go: FakeGo) -> 
     go.started.get(timeout=WAIT)
     with pytest.raises(NotConnected):
         client.call("GetMe")
-    assert not client.is_connected()
+    assert not client.has_socket()
     client.disconnect()
     assert go.calls == []
     assert not go.disconnected.is_set()
@@ -145,19 +145,19 @@ def test_a_qr_code_means_that_the_client_is_registered(client: Client, go: FakeG
 
 def test_no_call_after_the_end(client: Client, go: FakeGo, heard: Heard) -> None:
     up(client, go, heard)
-    assert client.is_connected()
+    assert client.has_socket()
     go.end(b"proto: required field not set")
     assert heard.next() == ("ended", "proto: required field not set")
     with pytest.raises(NotConnected):
         client.call("GetMe")
-    assert not client.is_connected()
+    assert not client.has_socket()
     assert go.calls == []
 
 
-def test_connected_means_logged_in(client: Client, go: FakeGo, heard: Heard) -> None:
+def test_socket_is_down(client: Client, go: FakeGo, heard: Heard) -> None:
     up(client, go, heard)
     go.connected = False
-    assert not client.is_connected()
+    assert not client.has_socket()
 
 
 def test_disconnect(client: Client, go: FakeGo, heard: Heard) -> None:
@@ -209,9 +209,9 @@ def test_failing_callbacks_stop_nothing(go: FakeGo, heard: Heard, caplog: pytest
 def test_an_unreadable_log_line_is_no_exception(client: Client, go: FakeGo, heard: Heard) -> None:
     """It would vanish in ctypes, which pytest reports as a failure."""
     up(client, go, heard)
-    go.qr("code")  # the pump is alive
-    assert heard.next() == ("qr", "code")
-    client._on_log(None, 0)
+    go.raw_log(b"\xff")
+    go.log("WARN", "Client", "next")
+    assert heard.next() == ("log", "WARN", "Client", "next")
 
 
 # ---- quiet ----------------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_reply_to_a_poll_does_not_give_its_secret_away() -> None:
 
 @pytest.mark.parametrize("wrapper", [None, "ephemeralMessage"])
 def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
-    """A quote carries the quoted message, but not what that one quoted; otherwise the chain would be unreadable soon."""
+    """A quote carries the quoted message, but not what that one quoted: no parser would take a long chain."""
     raw, sizes = e2e.Message(conversation="hi").SerializeToString(), []
     for number in range(60):
         quoted = QuotedMessage(f"Q{number:03}", ANA, raw, "hi")

@@ -1,0 +1,36 @@
+"""Characters of tools/list that a host shows its model: name, description and input schema of every tool, as compact
+JSON. *Catalogued* is all that tools.yaml describes, *listed* those of them that work already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from whatsapp_mcp.catalog import Operation, load_catalog, select
+from whatsapp_mcp.catalog.tool import to_tool
+from whatsapp_mcp.operations.runner import with_handler
+
+from bench.row import Row
+
+__all__ = ["measure"]
+
+ALL: Final = 16_000
+CORE: Final = 6_500
+
+
+async def measure() -> list[Row]:
+    catalog = load_catalog()
+    rows = []
+    for toolset, budget in (("all", ALL), ("core", CORE)):
+        catalogued = select(catalog, toolset).operations
+        for which, operations in (("catalogued", catalogued), ("listed", with_handler(catalogued))):
+            note = f"{len(operations)} tools"
+            rows.append(Row(f"tools/list {toolset}, {which}", _size(operations), "chars", at_most=budget, note=note))
+    return rows
+
+
+def _size(operations: Sequence[Operation]) -> int:
+    tools = [to_tool(operation) for operation in operations]
+    shown = [{"name": t.name, "description": t.description, "inputSchema": t.input_schema} for t in tools]
+    return len(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))

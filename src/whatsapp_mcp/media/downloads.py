@@ -1,0 +1,111 @@
+"""Where received media is kept: one file a message, under names that nobody else chose.
+
+Chat, message id, type and file name all come from other people. They decide neither the folder nor an overwrite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media.documents import safe_name
+
+__all__ = ["SavedMedia", "save", "saved", "target"]
+
+_MAX_PART: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMedia:
+    path: Path
+    size: int
+    sha256: bytes
+    is_new: bool
+    """False: the same bytes were there already."""
+
+
+def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str | None = None) -> Path:
+    """The place of a message's media, always directly in a folder of its chat below ``folder``. Touches nothing.
+
+    Args:
+        folder: the media folder of the account.
+        mimetype: as announced; gives the extension when there is no name.
+        name: as the sender called a document.
+    """
+    base = mimetype.partition(";")[0].strip().lower()
+    extension = kinds.EXTENSIONS.get(mimetype) or kinds.EXTENSIONS.get(base) or "bin"
+    chat_part, id_part = _part(str(chat.bare)), _part(message_id)
+    if name:
+        return folder / chat_part / f"{id_part}-{safe_name(name, extension=extension)}"
+    return folder / chat_part / f"{id_part}.{extension}"
+
+
+def saved(place: Path) -> Path | None:
+    """The file of an earlier download, if it is there and a plain file."""
+    return place if place.is_file() and not place.is_symlink() else None
+
+
+def save(place: Path, chunks: Iterable[bytes]) -> SavedMedia:
+    """Write the media atomically, readable by the owner only; nothing is left behind when the chunks end in an error.
+
+    Args:
+        place: from :func:`target`.
+
+    Raises:
+        StoreError: the folder cannot be written, or is not a folder of ours.
+    """
+    temporary = place.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        _own_folder(place.parent.parent)
+        _own_folder(place.parent)
+        size, digest = _write(temporary, chunks)
+        if saved(place) is not None and place.stat().st_size == size and _digest(place) == digest:
+            temporary.unlink()
+            return SavedMedia(place, size, digest, is_new=False)
+        temporary.replace(place)
+    except OSError as error:
+        raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return SavedMedia(place, size, digest, is_new=True)
+
+
+def _write(path: Path, chunks: Iterable[bytes]) -> tuple[int, bytes]:
+    size, digest = 0, hashlib.sha256()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return size, digest.digest()
+
+
+def _own_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise StoreError(f"{folder} is a symbolic link; media is not written through it.")
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _part(text: str) -> str:
+    """One path component; what had to be changed gets a digest, so that two different texts never meet."""
+    plain = re.sub(r"[^A-Za-z0-9@._-]", "_", text).lstrip(".-")[:_MAX_PART]
+    if plain == text and plain:
+        return plain
+    return f"{plain[:40] or 'x'}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"

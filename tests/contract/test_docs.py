@@ -1,0 +1,274 @@
+"""The documentation says what the code does: every setting, command, tool, link, example and command line in it."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import pytest
+
+import whatsapp_mcp
+from whatsapp_mcp.catalog import load_catalog, select
+from whatsapp_mcp.cli import cli
+from whatsapp_mcp.operations.registry import handlers
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.simulator.control import Commands
+from whatsapp_mcp.simulator.personas import cast
+
+ROOT: Final = Path(__file__).parents[2]
+PACKAGE: Final = Path(whatsapp_mcp.__file__).parent
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES: Final = sorted((ROOT / "examples").glob("*.json"))
+
+_FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def by_name(path: Path) -> str:
+    return path.name
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Fenced blocks of a page."""
+    return [body for kind, body in _FENCE.findall(path.read_text(encoding="utf-8")) if kind == language]
+
+
+def servers(path: Path) -> dict[str, dict[str, Any]]:
+    """The servers of a host's configuration."""
+    configuration = json.loads(path.read_text(encoding="utf-8"))
+    ((_, found),) = configuration.items()
+    assert isinstance(found, dict)
+    return found
+
+
+def table(text: str, heading: str) -> dict[str, list[str]]:
+    """Rows of the first table below a heading, by what stands in their first cell."""
+    _, found, rest = text.partition(f"\n## {heading}\n")
+    assert found, f"no heading {heading!r}"
+    rows = [line.strip("|").split(" | ") for line in rest.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    return {row[0].strip(" `"): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    rows = table(README, "Settings")
+    assert set(rows) == {f"WHATSAPP_MCP_{name.upper()}" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        option, default, description = rows[f"WHATSAPP_MCP_{name.upper()}"]
+        assert description == field.description
+        if field.default_factory is None:
+            shown = "–" if field.default is None else f"`{json.dumps(field.default).strip(chr(34))}`"
+            assert default == shown
+        else:
+            assert default
+        expected = f"`--{name.replace('_', '-')}`" if name in {p.name for p in cli.commands["stdio"].params} else ""
+        assert option == expected
+
+
+@pytest.mark.parametrize("path", [*PAGES, *EXAMPLES], ids=by_name)
+def test_pages_name_only_variables_that_exist(path: Path) -> None:
+    known = {f"WHATSAPP_MCP_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"WHATSAPP_MCP_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))) <= known
+
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    rows = table(README, "Commands")
+    assert set(rows) == {f"whatsapp-mcp {name}" for name in cli.commands}
+    for name, command in cli.commands.items():
+        written, description = rows[f"whatsapp-mcp {name}"]
+        assert description
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        assert set(re.findall(r"--[a-z-]+", written)) == {
+            spelling for option in options for spelling in (*option.opts, *option.secondary_opts)
+        }
+
+
+def command_lines() -> Iterator[tuple[str, list[str]]]:
+    """(where, arguments) of every `whatsapp-mcp …` in a shell block, an inline code or an example."""
+    for path in PAGES:
+        texts = blocks(path, "sh") + re.findall(r"`(whatsapp-mcp [^`]+)`", path.read_text(encoding="utf-8"))
+        for line in "\n".join(texts).splitlines():
+            for match in re.finditer(r"(?:^|[/ (])whatsapp-mcp ((?!\.\.\.)[^()#|&;]+)", line):
+                yield path.name, shlex.split(match[1])
+    for path in EXAMPLES:
+        for server in servers(path).values():
+            if "args" in server:
+                yield path.name, server["args"]
+
+
+LINES: Final = list(command_lines())
+
+
+def test_command_lines_are_found() -> None:
+    assert {"README.md", "simulator.md", "hosts.md", "simulated.json"} <= {where for where, _ in LINES}
+
+
+@pytest.mark.parametrize(("where", "arguments"), LINES, ids=lambda value: str(value))
+def test_command_lines_are_accepted(where: str, arguments: list[str]) -> None:
+    name, *options = arguments
+    assert name in cli.commands, f"{where}: no command {name!r}"
+    with contextlib.suppress(click.exceptions.Exit):  # of --help
+        cli.commands[name].make_context(name, options)  # raises when an option is unknown or wrong
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    named = {target for path in PAGES for target in re.findall(r"\bmake ([a-z]+)\b`", path.read_text(encoding="utf-8"))}
+    named |= {
+        line.split()[1]
+        for path in PAGES
+        for block in blocks(path, "sh")
+        for line in block.splitlines()
+        if line.startswith("make ")
+    }
+    assert {"demo", "test"} <= named <= targets
+
+
+# ---- tools -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_tells_what_works_and_what_does_not() -> None:
+    rows = table(README, "Tools")
+    catalog, working = load_catalog(), set(handlers())
+    assert set(rows) == set(catalog.toolsets)
+    for toolset, (here, later) in rows.items():
+        members = {operation.name for operation in catalog.operations if toolset in operation.toolsets}
+        assert set(re.findall(r"\[(\w+)\]", here)) == members & working
+        assert set(re.findall(r"\w+", later.replace("–", ""))) == members - working
+
+
+def test_every_tool_that_works_has_its_reference_with_all_arguments() -> None:
+    text = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+    sections = {section.split("\n", 1)[0]: section for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]}
+    assert set(sections) == set(handlers())
+    for operation in load_catalog().operations:
+        if operation.name not in sections:
+            assert f"`{operation.name}`" in text.partition("## To come")[2]
+            continue
+        section = sections[operation.name]
+        assert operation.description.strip() in section
+        for name, schema in operation.input_schema["properties"].items():
+            (row,) = (line for line in section.splitlines() if line.startswith(f"| `{name}` |"))
+            assert ("**required**" in row) == (name in operation.input_schema.get("required", ()))
+            if "default" in schema:
+                assert f"default `{json.dumps(schema['default']).strip(chr(34))}`" in row
+            for value in schema.get("enum", ()):
+                assert f"`{value}`" in row
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_selections_in_the_text_are_understood(path: Path) -> None:
+    catalog = load_catalog()
+    names = {"all", *catalog.toolsets, *catalog.by_name}
+    for code in re.findall(r"`([^`\s]+,[^`\s]+)`", path.read_text(encoding="utf-8")):
+        if all(part.lstrip("+-") in names for part in code.split(",")):
+            select(catalog, code)
+
+
+# ---- simulator -------------------------------------------------------------------------------------------------------
+
+
+def test_every_control_command_is_in_the_page_of_the_simulator() -> None:
+    rows = table((ROOT / "docs" / "simulator.md").read_text(encoding="utf-8"), "Control commands")
+    assert set(rows) == {name.removeprefix("do_") for name in dir(Commands) if name.startswith("do_")}
+
+
+def test_the_people_of_the_simulator_are_in_its_page() -> None:
+    text = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    for person in cast():
+        assert f"| {person.name} | {person.number} |" in text
+
+
+# ---- pages and examples ----------------------------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    """Anchors of a page, as GitHub makes them."""
+    prose = _FENCE.sub("", path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in _HEADING.findall(prose)}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in _LINK.findall(_FENCE.sub("", path.read_text(encoding="utf-8"))):
+        target, _, anchor = link.partition("#")
+        if target.startswith("https://"):
+            continue
+        page = (path.parent / target).resolve() if target else path
+        assert page.exists(), f"{path.name}: {link}"
+        assert not anchor or anchor in anchors(page), f"{path.name}: {link}"
+
+
+def test_every_page_and_example_is_reached_from_another() -> None:
+    linked = {
+        (path.parent / link.partition("#")[0]).resolve()
+        for path in PAGES
+        for link in _LINK.findall(path.read_text(encoding="utf-8"))
+    }
+    assert {path.resolve() for path in (*(ROOT / "docs").glob("*.md"), *EXAMPLES)} <= linked
+
+
+def test_every_room_is_in_the_page_on_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert {room for room in rooms if f"| `{room}` |" not in text} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_code_in_pages_can_be_read(path: Path) -> None:
+    for block in blocks(path, "json"):
+        json.loads(block)
+    for block in blocks(path, "python"):
+        ast.parse(block)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=by_name)
+def test_examples_of_hosts(path: Path) -> None:
+    for server in servers(path).values():
+        if "url" in server:
+            assert server["url"] == "http://127.0.0.1:8765/mcp"
+            assert server["headers"]["Authorization"].startswith("Bearer ${")
+            continue
+        assert Path(server["command"]).is_absolute()
+        assert Path(server["command"]).name == "whatsapp-mcp"
+        toolsets = server.get("env", {}).get("WHATSAPP_MCP_TOOLSETS", "core")
+        select(load_catalog(), toolsets, read_only="--read-only" in server["args"])
+
+
+def test_the_readme_shows_the_examples() -> None:
+    shown = [json.loads(block) for block in blocks(ROOT / "README.md", "json")]
+    assert shown == [json.loads((ROOT / "examples" / name).read_text()) for name in ("cursor.json", "simulated.json")]
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"## [{whatsapp_mcp.__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

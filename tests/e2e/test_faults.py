@@ -1,0 +1,305 @@
+"""Everything that can break, breaks: each time the right state, a clear answer, no orphan, nothing stored lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.e2e.harness import (
+    Host,
+    Json,
+    body_of,
+    environment,
+    host_on,
+    kill,
+    paired,
+    server_parameters,
+    session_pids,
+    until,
+    whatsapp,
+)
+from whatsapp_mcp.simulator import VirtualContact
+from whatsapp_mcp.wire.node import Node
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+async def contents(host: Host, chat: str) -> list[str]:
+    rows = (await host.call("getChatMessages", chat_jid=chat, limit=100))["data"]
+    return [row["content"] for row in reversed(rows)]
+
+
+async def connected_again(host: Host) -> None:
+    """Wait for the connection as a caller does: by calling."""
+    with anyio.fail_after(20):
+        while (await host.raw("appDevices")).is_error:
+            await anyio.sleep(0.1)
+
+
+async def heard(host: Host, contact: VirtualContact, text: str) -> None:
+    """A message of the contact arrives in the store, once."""
+    with anyio.fail_after(15):
+        while True:
+            body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))
+            texts = [row["content"] for row in (body.get("results") or {"data": []})["data"]]
+            if text in texts:
+                assert texts.count(text) == 1
+                return
+            await anyio.sleep(0.05)
+
+
+async def test_session_process_killed_during_a_call(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendMessage", phone=ana.number, message="first")
+        simulator.faults.withhold_acks()
+        errors: list[Json] = []
+
+        async def send() -> None:
+            errors.append(await host.refused("sendMessage", phone=ana.number, message="lost?"))
+
+        (pid,) = host.session_pids()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await ana.wait_for_message(lambda message: message.text == "lost?")
+            kill(pid)
+        assert errors[0]["code"] == "session_crashed"
+        assert "getChatMessages" in errors[0]["next_step"]
+        await connected_again(host)
+        assert pid not in host.session_pids()
+        assert "first" in await contents(host, ana.number)
+        ana.say("still there?")
+        await heard(host, ana, "still there?")
+
+
+async def test_session_process_killed_while_messages_arrive(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        for number in range(5):
+            ana.say(f"before {number}")
+        await heard(host, ana, "before 4")
+        stored = await contents(host, ana.number)
+        (pid,) = host.session_pids()
+        kill(pid)
+        for number in range(5):
+            ana.say(f"after {number}")
+        for number in range(5):
+            await heard(host, ana, f"after {number}")
+        assert [text for text in await contents(host, ana.number) if text.startswith("before")] == stored
+
+
+async def test_server_killed_leaves_no_orphan(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+            await host.call("sendMessage", phone=ana.number, message="kept")
+        server = _start_server(endpoint, data_dir)
+        await until(lambda: bool(session_pids(data_dir)), what="the session process")
+        (session,) = session_pids(data_dir)
+        server.kill()
+        server.wait(5)
+        ana.say("while nobody was there")
+        await until(lambda: not alive(session), timeout=15, what="the end of the orphan")
+        async with host_on(endpoint, data_dir) as host:
+            await heard(host, ana, "while nobody was there")
+            assert await contents(host, ana.number) == ["kept", "while nobody was there"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_signals_stop_everything_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+        server = _start_server(endpoint, data_dir)
+        await until(lambda: bool(session_pids(data_dir)), what="the session process")
+        (session,) = session_pids(data_dir)
+        server.send_signal(number)
+        with anyio.fail_after(10):
+            assert await anyio.to_thread.run_sync(server.wait) == 0
+        assert not alive(session)
+        assert server.stdout is not None
+        assert server.stdout.read() == b"", "nothing but answers may be written to stdout"
+
+
+async def test_socket_dropped(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        (pid,) = host.session_pids()
+        assert simulator.faults.drop() == 1
+        await connected_again(host)
+        assert host.session_pids() == [pid], "whatsmeow reconnects by itself"
+        await host.call("sendMessage", phone=ana.number, message="again")
+        assert (await ana.wait_for_message()).text == "again"
+
+
+async def test_unknown_receipt_kills_the_pump_and_the_session_recovers(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        sent = await host.call("sendMessage", phone=ana.number, message="hello")
+        (pid,) = host.session_pids()
+        receipt = Node("receipt", {"id": sent["message_id"], "from": ana.account.lid, "t": simulator.world.now()})
+        assert simulator.faults.send_receipt_of_type("server-error", receipt) == 1
+        await until(lambda: pid not in host.session_pids(), what="the end of the deaf process")
+        await connected_again(host)
+        ana.say("can you hear me?")
+        await heard(host, ana, "can you hear me?")
+
+
+async def test_two_servers_on_one_directory(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, data_dir) as first:
+            await first.pair(simulator)
+            await first.call("sendMessage", phone=ana.number, message="from the first")
+            async with host_on(endpoint, data_dir) as second:
+                for tool in ("appLogin", "appDevices", "appReconnect", "appLogout"):
+                    error = await second.refused(tool)
+                    assert error["code"] == "data_directory_in_use", tool
+                    assert "process" in error["message"], "it says who"
+                    assert "--data-dir" in error["next_step"], "and what to do"
+                assert await contents(second, ana.number) == ["from the first"], "reading works beside the owner"
+                assert len(simulator.phone.account.devices) == 2, "no second login"
+                await first.call("appDevices")
+        async with host_on(endpoint, data_dir) as third:
+            await third.call("appDevices")
+
+
+async def test_server_takes_over_when_the_owner_ends(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+        owner = _start_server(endpoint, data_dir)
+        await until(lambda: bool(session_pids(data_dir)), what="the owner's session process")
+        async with host_on(endpoint, data_dir) as waiting:
+            assert (await waiting.refused("appDevices"))["code"] == "data_directory_in_use"
+            owner.terminate()
+            await anyio.to_thread.run_sync(owner.wait)
+            await connected_again(waiting)
+
+
+async def test_silence_ends_in_a_clear_answer(tmp_path: Path) -> None:
+    async with paired(tmp_path, WHATSAPP_MCP_CALL_TIMEOUT="2") as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.silence()
+        error = await host.refused("userCheck", phone=ana.number)
+        assert error["code"] == "session_timeout"
+        assert (await host.call("listChats"))["data"] == [], "reading goes on"
+        simulator.faults.resume()
+        assert (await host.call("userCheck", phone=ana.number))["is_on_whatsapp"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "word"),
+    [(405, "client_outdated", "upgrade"), (402, "account_banned", "ban")],
+)
+async def test_refused_logins(tmp_path: Path, reason: int, code: str, word: str) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        more: dict[str, Any] = {"code": 101, "expire_seconds": 3600} if reason == 402 else {}
+        simulator.faults.refuse_login(reason, times=50, **more)
+        simulator.faults.drop()
+        with anyio.fail_after(20):
+            while (error := body_of(await host.raw("appDevices")))["code"] != code:
+                await anyio.sleep(0.1)
+        assert word in error["next_step"].lower()
+        simulator.faults.clear()
+        await host.call("appReconnect")
+        await host.call("appDevices")
+
+
+async def test_replaced_by_another_login(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        simulator.faults.stream_error("replaced")
+        with anyio.fail_after(20):
+            while (error := body_of(await host.raw("appDevices")))["code"] != "session_replaced":
+                await anyio.sleep(0.1)
+        assert "appReconnect" in error["next_step"]
+        assert not host.session_pids(), "it does not fight for the connection"
+        await host.call("appReconnect")
+        await host.call("appDevices")
+
+
+async def test_undecryptable_message_is_asked_for_again(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        ana.say("warm up")
+        await heard(host, ana, "warm up")
+        simulator.faults.corrupt_messages()
+        ana.say("garbled at first")
+        await heard(host, ana, "garbled at first")
+        assert await contents(host, ana.number) == ["warm up", "garbled at first"]
+
+
+async def test_doubled_message_is_stored_once(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.duplicate_messages()
+        ana.say("twice")
+        ana.say("then this")
+        await heard(host, ana, "then this")
+        assert await contents(host, ana.number) == ["twice", "then this"]
+
+
+async def test_hasty_goodbye_after_pairing(tmp_path: Path) -> None:
+    """A server that hangs up right after the 515 makes whatsmeow wait for ever now and then."""
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
+        simulator.pairing.goodbye_seconds = 0
+        login = await host.call("appLogin")
+        await simulator.phone.scan(login["qr_text"])
+        await connected_again(host)
+
+
+async def test_session_waits_for_the_network(tmp_path: Path) -> None:
+    """The server starts while WhatsApp cannot be reached, and connects when it can."""
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+        nowhere = tmp_path / "nowhere.json"
+        nowhere.write_text(
+            json.dumps({"proxy": "http://127.0.0.1:9", "ca_file": str(tmp_path / "none.pem"), "noise_root": "00" * 32})
+        )
+        async with host_on(nowhere, data_dir, WHATSAPP_MCP_CONNECT_WAIT="1") as host:
+            error = await host.refused("appDevices")
+            assert error["code"] == "not_connected"
+            nowhere.write_text(endpoint.read_text())
+            await connected_again(host)
+
+
+async def test_damaged_session_database_is_named(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+        database = data_dir / "default" / "session.db"
+        database.write_bytes(b"this is not a database" * 100)
+        async with host_on(endpoint, data_dir) as host:
+            error = await host.refused("appDevices")
+            assert str(database) in error["message"]
+        assert database.read_bytes().startswith(b"this is not"), "nothing is deleted unasked"
+
+
+def _start_server(endpoint: Path, data_dir: Path) -> subprocess.Popen[bytes]:
+    parameters = server_parameters(endpoint, data_dir)
+    return subprocess.Popen(
+        [parameters.command, *parameters.args],
+        env=environment(endpoint),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )

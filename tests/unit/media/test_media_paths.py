@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from whatsapp_mcp.errors import InvalidArgument, NotAllowed
+from whatsapp_mcp.media import paths
+from whatsapp_mcp.media.policy import MediaPolicy
+
+
+def read(source: str | Path, policy: MediaPolicy) -> bytes:
+    with paths.opened(str(source), field="file", policy=policy) as (descriptor, _name):
+        return os.read(descriptor, 1000)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.txt"
+    path.write_text("SECRET")
+    return path
+
+
+def test_files_of_an_outbox_open(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "a" / "b").mkdir(parents=True)
+    (outbox / "a" / "b" / "Grüße 1.txt").write_text("hello")
+    assert read(outbox / "a" / "b" / "Grüße 1.txt", policy) == b"hello"
+    assert read("a/b/Grüße 1.txt", policy) == b"hello"
+    assert read("./a/../a/b/Grüße 1.txt", policy) == b"hello"
+
+
+def test_relative_paths_are_looked_up_in_every_outbox(tmp_path: Path, policy: MediaPolicy) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "x.txt").write_text("from the second")
+    assert read("x.txt", replace(policy, outbox=(*policy.outbox, second))) == b"from the second"
+
+
+def test_links_inside_the_outbox_work(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "real.txt").write_text("hello")
+    (outbox / "link.txt").symlink_to("real.txt")
+    assert read("link.txt", policy) == b"hello"
+
+
+def test_an_outbox_that_is_a_link_itself_works(tmp_path: Path, outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x.txt").write_text("hello")
+    (tmp_path / "alias").symlink_to(outbox)
+    assert read(tmp_path / "alias" / "x.txt", replace(policy, outbox=(tmp_path / "alias",))) == b"hello"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "../secret.txt",
+        "a/../../secret.txt",
+        "{tmp}/secret.txt",
+        "{outbox}/../secret.txt",
+        "{outbox}/a/b/../../../secret.txt",
+        "/etc/passwd",
+        "~/.ssh/id_rsa",
+        "/proc/self/environ",
+        "/proc/self/fd/0",
+        "/proc/self/root/etc/passwd",
+        "/proc/self/cwd/pyproject.toml",
+        "/dev/zero",
+        "/sys/kernel/notes",
+        "{outbox}X/secret.txt",
+        "{outbox}",
+        ".",
+        "file:secret.txt/../../secret.txt",
+    ],
+)
+def test_nothing_outside_the_outbox_opens(
+    source: str, tmp_path: Path, outbox: Path, secret: Path, policy: MediaPolicy
+) -> None:
+    (tmp_path / "outboxX").mkdir()
+    (tmp_path / "outboxX" / "secret.txt").write_text("SECRET")
+    with pytest.raises(NotAllowed) as caught:
+        read(source.format(tmp=tmp_path, outbox=outbox), policy)
+    assert caught.value.details["field"] == "file"
+    assert str(outbox) in caught.value.next_step
+
+
+def test_a_forbidden_path_does_not_say_whether_it_exists(tmp_path: Path, secret: Path, policy: MediaPolicy) -> None:
+    messages = set()
+    for name in (secret, tmp_path / "nothing here"):
+        with pytest.raises(NotAllowed) as caught:
+            read(name, policy)
+        messages.add((caught.value.message, caught.value.next_step))
+    assert len(messages) == 1
+
+
+def test_links_out_of_the_outbox_do_not_open(tmp_path: Path, outbox: Path, secret: Path, policy: MediaPolicy) -> None:
+    (outbox / "file").symlink_to(secret)
+    (outbox / "folder").symlink_to(tmp_path)
+    (outbox / "proc").symlink_to("/proc/self")
+    (outbox / "loop").symlink_to("loop")
+    for source in ("file", "folder/secret.txt", "proc/environ", "proc/fd/0"):
+        with pytest.raises(NotAllowed):
+            read(source, policy)
+    with pytest.raises((InvalidArgument, NotAllowed)):
+        read("loop", policy)
+
+
+def test_the_data_directory_never_opens(tmp_path: Path, data_dir: Path, policy: MediaPolicy) -> None:
+    wide = replace(policy, outbox=(tmp_path,))
+    (tmp_path / "innocent").symlink_to(data_dir)
+    (tmp_path / "innocent.db").symlink_to(data_dir / "session.db")
+    for source in (data_dir / "session.db", "innocent/session.db", "innocent.db", "data/../data/session.db"):
+        with pytest.raises(NotAllowed):
+            read(source, wide)
+
+
+def test_the_data_directory_is_known_by_identity_too(
+    tmp_path: Path, data_dir: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system that ignores case, where another spelling passes every comparison of names."""
+    monkeypatch.setattr(paths, "_is_closed", lambda resolved, forbidden: False)
+    with pytest.raises(NotAllowed):
+        read(data_dir / "session.db", replace(policy, outbox=(tmp_path,)))
+
+
+@pytest.mark.parametrize("source", ["/proc/self/environ", "/proc/self/maps", "/sys/kernel/notes"])
+def test_the_kernel_s_files_do_not_open_even_when_everything_is_an_outbox(source: str, policy: MediaPolicy) -> None:
+    with pytest.raises(NotAllowed):
+        read(source, replace(policy, outbox=(Path("/"),)))
+
+
+def test_the_kernel_s_file_systems_are_known_by_identity_too(
+    policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when /proc is mounted a second time somewhere else."""
+    monkeypatch.setattr(paths, "_is_closed", lambda resolved, forbidden: False)
+    with pytest.raises(NotAllowed):
+        read("/proc/self/environ", replace(policy, outbox=(Path("/proc"),)))
+
+
+def test_only_regular_files_open(outbox: Path, policy: MediaPolicy) -> None:
+    os.mkfifo(outbox / "fifo")
+    (outbox / "folder").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(outbox / "socket"))
+        for source in ("fifo", "folder", "socket"):
+            with pytest.raises(InvalidArgument, match="regular"):
+                read(source, policy)
+
+
+@pytest.mark.parametrize(
+    "source", ["", "a\0b", "x" * 5000, "missing.txt", "no/such/folder.txt", "~nobody-has-this-name/x", "\ud800"]
+)
+def test_unusable_paths(source: str, policy: MediaPolicy) -> None:
+    with pytest.raises((InvalidArgument, NotAllowed)):
+        read(source, policy)
+
+
+def test_without_an_outbox_nothing_opens(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x.txt").write_text("hello")
+    with pytest.raises(NotAllowed, match="outbox"):
+        read(outbox / "x.txt", replace(policy, outbox=()))
+
+
+Swap = Callable[[Path, Path], None]
+
+
+def swap_file(outbox: Path, outside: Path) -> None:
+    (outbox / "folder" / "x.txt").unlink()
+    (outbox / "folder" / "x.txt").symlink_to(outside / "x.txt")
+
+
+def swap_folder(outbox: Path, outside: Path) -> None:
+    (outbox / "folder").rename(outbox / "away")
+    (outbox / "folder").symlink_to(outside)
+
+
+def swap_outbox(outbox: Path, outside: Path) -> None:
+    outbox.rename(outbox.with_name("away"))
+    (outside / "folder").mkdir()
+    (outside / "folder" / "x.txt").write_text("SECRET")
+    outbox.symlink_to(outside)
+
+
+def swap_fifo(outbox: Path, outside: Path) -> None:
+    (outbox / "folder" / "x.txt").unlink()
+    os.mkfifo(outbox / "folder" / "x.txt")
+
+
+@pytest.mark.parametrize("swap", [swap_file, swap_folder, swap_outbox, swap_fifo])
+def test_what_is_exchanged_between_check_and_use_does_not_open(
+    swap: Swap, tmp_path: Path, outbox: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (outbox / "folder").mkdir()
+    (outbox / "folder" / "x.txt").write_text("hello")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.txt").write_text("SECRET")
+    judge = paths._judge
+
+    def judge_then_swap(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
+        judged = judge(source, field=field, policy=policy)
+        swap(outbox, outside)
+        return judged
+
+    assert read("folder/x.txt", policy) == b"hello"
+    monkeypatch.setattr(paths, "_judge", judge_then_swap)
+    with pytest.raises((InvalidArgument, NotAllowed)):
+        read("folder/x.txt", policy)
+
+
+def test_no_descriptor_stays_open(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x.txt").write_text("hello")
+    os.mkfifo(outbox / "fifo")
+    before = len(os.listdir("/proc/self/fd"))
+    read("x.txt", policy)
+    for source in ("fifo", "missing", "../x"):
+        with pytest.raises((InvalidArgument, NotAllowed)):
+            read(source, policy)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,67 @@
+"""An account folder for the manager's tests: what its session processes do, and what they did."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.unit.session import fake_process
+from tests.unit.session.session_database import link_device
+from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.settings import Settings
+
+COMMAND = (sys.executable, "-S", "-E", fake_process.__file__)
+
+
+class TestAccount:
+    """``behaviours``: what the first, second, … session process does; the last one repeats (see fake_process)."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data_dir=folder, connect_wait=10, call_timeout=10)
+        self.folder = self.settings.account_dir
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.will("connect")
+
+    def will(self, *behaviours: str) -> None:
+        (self.folder / "script.json").write_text(json.dumps(behaviours))
+
+    def link_device(self) -> None:
+        link_device(self.settings.session_db)
+
+    def touch(self, name: str) -> None:
+        (self.folder / name).touch()
+
+    def manager(self, **changes: Any) -> SessionManager:
+        settings = self.settings.model_copy(update=changes)
+        return SessionManager(settings, command=COMMAND)
+
+    # -- what happened ------------------------------------------------------------------------------------------------
+
+    def journal(self) -> list[dict[str, Any]]:
+        path = self.folder / "journal.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def starts(self) -> int:
+        return sum(entry["what"] == "start" for entry in self.journal())
+
+    @property
+    def calls(self) -> list[str]:
+        return [entry["command"] for entry in self.journal() if entry["what"] == "call"]
+
+    def alive(self) -> list[int]:
+        """Processes that were started and are there still (ended ones are reaped by asyncio)."""
+        return [pid for pid in {entry["pid"] for entry in self.journal()} if _is_alive(pid)]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,329 @@
+"""The commands of the session process, on a store of their own and a client that notes what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.waiting import WAIT
+from tests.unit.whatsapp.fake_client import FakeClient
+from tests.unit.whatsapp.received import (
+    ANA,
+    ANA_LID,
+    ME,
+    ME_LID,
+    SECOND,
+    TEAM,
+    jid,
+    message_event,
+    source,
+)
+from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import DeliveryStatus, Message
+from whatsapp_mcp.outgoing import PollOut, SendOptions, TextOut
+from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.commands import Handlers
+from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.whatsapp.addresses import from_proto
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.content import unwrap
+from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+
+class Session:
+    """A session process without the process."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "messages.db"
+        self.client = FakeClient()
+        self.thread = StoreThread(
+            StoreWriter(path),
+            translate=changes_from_event,
+            on_stored=lambda _: None,
+            on_failure=lambda error: pytest.fail(str(error)),
+        )
+        self.thread.start()
+        self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
+        self.handlers = Handlers(Account(self.client), self.thread)
+        self.reader = StoreReader(path)
+
+    def receive(self, payload: bytes) -> None:
+        self.thread.put_event(EventCode.MESSAGE, payload)
+        self.thread.run(lambda _: None).result(WAIT)
+
+    def will_send(self, message_id: str, chat: Jid) -> None:
+        response = neonize_pb2.SendResponse(Timestamp=SECOND, ID=message_id, ServerID=0, Chat=jid(chat))
+        answer = neonize_pb2.SendMessageReturnFunction(SendResponse=response)
+        self.client.answers["SendMessage"] = answer.SerializePartialToString()
+
+    def sent(self) -> tuple[Jid, e2e.Message]:
+        arguments = next(arguments for name, arguments in reversed(self.client.calls) if name == "SendMessage")
+        to, _, payload, _ = arguments
+        assert isinstance(to, bytes)
+        assert isinstance(payload, bytes)
+        return from_proto(neonize_pb2.JID.FromString(to)), e2e.Message.FromString(payload)
+
+    def message(self, message_id: str) -> Message:
+        message = self.reader.message(message_id)
+        assert message is not None
+        return message
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    session = Session(tmp_path)
+    yield session
+    assert session.thread.close(WAIT)
+
+
+def from_ana(message_id: str = "M1", words: str = "hi") -> bytes:
+    where = source(ANA_LID, ANA_LID, sender_alt=ANA)
+    return message_event(e2e.Message(conversation=words), where, message_id=message_id)
+
+
+def from_ana_in_the_team(message_id: str = "G1") -> bytes:
+    where = source(TEAM, ANA_LID, sender_alt=ANA)
+    return message_event(e2e.Message(conversation="hi team"), where, message_id=message_id)
+
+
+# ---- sending --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_is_stored_when_the_caller_learns_of_it(session: Session) -> None:
+    session.will_send("S1", ANA_LID)
+    sent = session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
+    assert sent == p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
+    message = session.message("S1")
+    assert (message.chat, message.sender, message.text, message.from_me) == (ANA, ME, "hello", True)
+    assert message.status is DeliveryStatus.SENT
+    assert message.wire_chat == ANA_LID
+
+
+def test_sending_teaches_who_is_behind_a_lid(session: Session) -> None:
+    session.will_send("S1", ANA_LID)
+    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
+    assert session.reader.number_of(ANA_LID) == ANA
+
+
+def test_to_a_group(session: Session) -> None:
+    session.will_send("S1", TEAM)
+    session.handlers.run(p.SendMessage(chat=TEAM, message=TextOut(text="hello")))
+    assert session.message("S1").chat == TEAM
+    assert session.sent()[0] == TEAM
+
+
+def test_refused_means_not_stored(session: Session) -> None:
+    refusal = neonize_pb2.SendMessageReturnFunction(Error="server returned error 479")
+    session.client.answers["SendMessage"] = refusal.SerializeToString()
+    with pytest.raises(WhatsAppRefused):
+        session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
+    assert session.reader.stats().messages == 0
+
+
+def test_reply_to_somebody(session: Session) -> None:
+    session.receive(from_ana())
+    session.will_send("S1", ANA_LID)
+    options = SendOptions(reply_to_id="M1")
+    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+    context = session.sent()[1].extendedTextMessage.contextInfo
+    assert (context.stanzaID, context.participant) == ("M1", str(ANA_LID))
+    assert context.quotedMessage == e2e.Message(conversation="hi")
+    assert session.message("S1").reply_to_id == "M1"
+
+
+@pytest.mark.parametrize(("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME)], ids=["LID", "number", "group"])
+def test_reply_to_our_own_message(session: Session, chat: Jid, author: Jid) -> None:
+    """We are named as the chat addresses people."""
+    target = ANA if chat.is_person else chat
+    session.will_send("S1", chat)
+    session.handlers.run(p.SendMessage(chat=target, message=TextOut(text="one")))
+    session.will_send("S2", chat)
+    options = SendOptions(reply_to_id="S1")
+    session.handlers.run(p.SendMessage(chat=target, message=TextOut(text="two"), options=options))
+    context = session.sent()[1].extendedTextMessage.contextInfo
+    assert (context.stanzaID, context.participant) == ("S1", str(author))
+
+
+def test_reply_in_a_group_to_somebody(session: Session) -> None:
+    session.receive(from_ana_in_the_team())
+    session.will_send("S1", TEAM)
+    options = SendOptions(reply_to_id="G1")
+    session.handlers.run(p.SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
+    assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ANA_LID)
+
+
+def test_reply_to_what_is_not_there(session: Session) -> None:
+    session.receive(from_ana_in_the_team())
+    options = SendOptions(reply_to_id="G1")
+    with pytest.raises(NotFound):
+        session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+    assert "SendMessage" not in session.client.functions
+
+
+def test_a_poll_keeps_its_secret(session: Session) -> None:
+    session.will_send("S1", ANA_LID)
+    poll = PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1)
+    session.handlers.run(p.SendMessage(chat=ANA, message=poll))
+    stored = session.thread.run(lambda writer: writer.find("S1")).result(WAIT)
+    assert stored is not None
+    assert e2e.Message.FromString(stored.raw).messageContextInfo.messageSecret
+    assert session.message("S1").extra["options"] == ["yes", "no"]
+
+
+# ---- about messages -------------------------------------------------------------------------------------------------
+
+
+def test_reaction(session: Session) -> None:
+    session.receive(from_ana())
+    session.will_send("R1", ANA_LID)
+    done = session.handlers.run(p.React(target=p.ChatRef(chat=ANA, message_id="M1"), emoji="👍"))
+    assert done == p.SentMessage(message_id="R1", chat=ANA, timestamp=SECOND * 1000)
+    to, message = session.sent()
+    assert to == ANA_LID, "as the chat is addressed on the wire"
+    assert (message.reactionMessage.key.ID, message.reactionMessage.key.fromMe) == ("M1", False)
+    [reaction] = session.message("M1").reactions
+    assert (reaction.emoji, reaction.from_me, reaction.sender) == ("👍", True, ME)
+
+
+def test_reaction_in_a_group_names_the_author(session: Session) -> None:
+    session.receive(from_ana_in_the_team())
+    session.will_send("R1", TEAM)
+    session.handlers.run(p.React(target=p.ChatRef(chat=TEAM, message_id="G1"), emoji="👍"))
+    assert session.sent()[1].reactionMessage.key.participant == str(ANA_LID)
+
+
+def test_revoke(session: Session) -> None:
+    session.will_send("S1", ANA_LID)
+    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="oops")))
+    session.will_send("R1", ANA_LID)
+    session.handlers.run(p.Revoke(target=p.ChatRef(chat=ANA, message_id="S1")))
+    to, message = session.sent()
+    assert to == ANA_LID
+    assert message.protocolMessage.key.fromMe
+    assert session.message("S1").revoked_at is not None
+    assert session.message("S1").text == ""
+
+
+def test_edit(session: Session) -> None:
+    session.will_send("S1", ANA_LID)
+    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="helo")))
+    session.will_send("E1", ANA_LID)
+    session.handlers.run(p.EditMessage(target=p.ChatRef(chat=ANA, message_id="S1"), text="hello"))
+    message, _ = unwrap(session.sent()[1])
+    assert message.protocolMessage.key.ID == "S1"
+    assert session.message("S1").text == "hello"
+    assert session.message("S1").edited_at is not None
+
+
+def test_mark_read(session: Session) -> None:
+    session.receive(from_ana_in_the_team())
+    chat = session.reader.chat(TEAM)
+    assert chat is not None
+    assert chat.unread_count == 1
+    assert session.handlers.run(p.MarkRead(target=p.ChatRef(chat=TEAM, message_id="G1"))) == p.Done()
+    arguments = next(arguments for name, arguments in session.client.calls if name == "MarkRead")
+    ids, _, to, _, author, _, _ = arguments
+    assert ids == b"G1"
+    assert isinstance(to, bytes)
+    assert isinstance(author, bytes)
+    assert from_proto(neonize_pb2.JID.FromString(to)) == TEAM
+    assert from_proto(neonize_pb2.JID.FromString(author)) == ANA_LID
+    chat = session.reader.chat(TEAM)
+    assert chat is not None
+    assert chat.unread_count == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        p.React(target=p.ChatRef(chat=ANA, message_id="nope"), emoji="👍"),
+        p.Revoke(target=p.ChatRef(chat=ANA, message_id="nope")),
+        p.EditMessage(target=p.ChatRef(chat=ANA, message_id="nope"), text="x"),
+        p.MarkRead(target=p.ChatRef(chat=ANA, message_id="nope")),
+    ],
+    ids=lambda command: command.name,
+)
+def test_a_message_that_is_not_there(session: Session, command: p.Command[p.Done]) -> None:
+    with pytest.raises(NotFound, match="nope"):
+        session.handlers.run(command)
+    assert session.client.calls == []
+
+
+# ---- account --------------------------------------------------------------------------------------------------------
+
+
+def test_contacts_reach_the_store(session: Session) -> None:
+    def contact(address: Jid, push_name: str) -> neonize_pb2.Contact:
+        info = neonize_pb2.ContactInfo(
+            Found=True, FirstName="", FullName="", PushName=push_name, BusinessName="", RedactedPhone=""
+        )
+        return neonize_pb2.Contact(JID=jid(address), Info=info)
+
+    answer = neonize_pb2.ContactsGetAllContactsReturnFunction(Contact=[contact(ANA_LID, "Ana"), contact(ANA, "Ana")])
+    session.client.answers["GetAllContacts"] = answer.SerializeToString()
+    session.client.answers["GetPNFromLID"] = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA)).SerializeToString()
+    assert session.handlers.run(p.SyncContacts()) == p.Done()
+    [found] = session.reader.contacts()
+    assert (found.jid, found.lid, found.name) == (ANA, ANA_LID, "Ana")
+
+
+def test_device(session: Session) -> None:
+    assert session.handlers.run(p.GetDevice()) == p.OwnDevice(
+        jid=ME.with_device(7), lid=ME_LID.with_device(7), push_name="Me", business_name="", platform="android"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [
+        (p.Logout(), "Logout"),
+        (p.ChangePushName(push_name="Zoë"), "SetPushName"),
+        (p.SetPresence(available=False), "SendPresence"),
+        (p.SetChatPresence(chat=ANA, composing=True), "SendChatPresence"),
+    ],
+)
+def test_what_only_has_to_work(session: Session, command: p.Command[p.Done], function: str) -> None:
+    assert session.handlers.run(command) == p.Done()
+    assert session.client.functions[-1] == function
+    session.client.answers[function] = b"info query timed out"
+    with pytest.raises(SessionTimeout):
+        session.handlers.run(command)
+
+
+def test_lookups(session: Session) -> None:
+    numbers = neonize_pb2.IsOnWhatsAppReturnFunction(
+        IsOnWhatsAppResponse=[neonize_pb2.IsOnWhatsAppResponse(Query="49151", JID=jid(ANA), IsIn=True)]
+    )
+    session.client.answers["IsOnWhatsApp"] = numbers.SerializeToString()
+    assert session.handlers.run(p.CheckNumbers(numbers=("49151",))) == p.NumberResults(
+        numbers=(p.NumberResult(number="49151", registered=True, jid=ANA),)
+    )
+    people = neonize_pb2.GetUserInfoReturnFunction(
+        UsersInfo=[
+            neonize_pb2.GetUserInfoSingleReturnFunction(
+                JID=jid(ANA), UserInfo=neonize_pb2.UserInfo(Status="busy", PictureID="", Devices=[jid(ANA)])
+            )
+        ]
+    )
+    session.client.answers["GetUserInfo"] = people.SerializePartialToString()
+    assert session.handlers.run(p.GetPerson(jid=ANA)) == p.PersonInfo(
+        jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA,)
+    )
+    everybody = dict.fromkeys(
+        ("GroupAdd", "LastSeen", "Status", "Profile", "ReadReceipts", "CallAdd", "Online"),
+        neonize_pb2.PrivacySettings.PrivacySetting.Value("ALL"),
+    )
+    session.client.answers["GetPrivacySettings"] = neonize_pb2.PrivacySettings(**everybody).SerializeToString()
+    settings = session.handlers.run(p.GetPrivacy())
+    assert isinstance(settings, p.PrivacyResult)
+    assert set(settings.settings.values()) == {"all"}
+    code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
+    session.client.answers["PairPhone"] = code.SerializeToString()
+    assert session.handlers.run(p.PairPhone(digits="49151")) == p.PairingCode(code="ABCD-1234")

@@ -1,0 +1,113 @@
+"""Is a device linked? Read from outside, after any end of the process that wrote it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.session_database import OWN, link_device, unlink_device
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.session.database import linked_device, remove_session
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "session.db"
+
+
+def test_linked(path: Path) -> None:
+    link_device(path)
+    assert linked_device(path) == OWN
+
+
+def test_not_linked(path: Path) -> None:
+    assert linked_device(path) is None
+    assert not path.exists(), "looking creates nothing"
+    path.touch()
+    assert linked_device(path) is None
+    link_device(path)
+    unlink_device(path)
+    assert linked_device(path) is None
+
+
+def test_a_database_without_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE other (x)")
+    assert linked_device(path) is None
+
+
+@pytest.mark.parametrize("folder", ["with space", "with#hash", "with?question", "with%20percent", "mit Ümlaut"])
+def test_any_folder_name(tmp_path: Path, folder: str) -> None:
+    link_device(tmp_path / folder / "session.db")
+    assert linked_device(tmp_path / folder / "session.db") == OWN
+
+
+def test_a_relative_path(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link_device(path)
+    monkeypatch.chdir(path.parent)
+    assert linked_device(Path(path.name)) == OWN
+
+
+def test_damaged(path: Path) -> None:
+    path.write_bytes(b"this is not a database at all" * 100)
+    with pytest.raises(StoreError, match="damaged") as caught:
+        linked_device(path)
+    assert str(path) in caught.value.next_step
+    assert path.exists(), "nothing is deleted"
+
+
+def test_a_folder_in_the_way(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StoreError, match="cannot be read"):
+        linked_device(path)
+
+
+DIE_WHILE_WRITING = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("PRAGMA journal_mode = " + sys.argv[2])
+connection.execute("CREATE TABLE junk (x)")
+connection.commit()
+connection.execute("BEGIN")
+connection.execute("DELETE FROM whatsmeow_device")
+connection.executemany("INSERT INTO junk VALUES (?)", [("x" * 3000,) for _ in range(200)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_after_a_process_was_killed_while_it_wrote(path: Path, mode: str) -> None:
+    """What it left must be rolled back first, which a reader alone may not do."""
+    link_device(path)
+    done = subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, str(path), mode], timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    if mode == "DELETE":
+        assert path.with_name("session.db-journal").stat().st_size > 0, "a hot journal"
+    assert linked_device(path) == OWN
+    assert linked_device(path) == OWN
+
+
+def test_while_another_process_has_it_open(path: Path) -> None:
+    link_device(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM whatsmeow_device")
+        assert linked_device(path) == OWN, "not committed yet"
+
+
+def test_remove(path: Path) -> None:
+    link_device(path)
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).touch()
+    other = path.with_name("messages.db")
+    other.touch()
+    remove_session(path)
+    assert os.listdir(path.parent) == ["messages.db"]  # noqa: PTH208
+    remove_session(path)

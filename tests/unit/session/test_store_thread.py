@@ -1,0 +1,256 @@
+"""The one thread that writes: order, batches, and what a failure of one thing does to the others."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.session.waiting import WAIT, wait_until
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Change, ChatChanged
+from whatsapp_mcp.session import store_thread
+from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.records import Applied
+from whatsapp_mcp.store.writer import StoreWriter
+
+TEAM = Jid("120363000000000001", "g.us")
+ME = Jid("4915100000009", "s.whatsapp.net")
+
+
+def named(name: str) -> ChatChanged:
+    return ChatChanged(TEAM, name=name)
+
+
+def translate(code: int, payload: bytes) -> list[Change]:
+    """Event 0 means nothing, 666 cannot be read, others name the chat."""
+    if code == 666:
+        raise ValueError("poison")
+    return [named(payload.decode())] if code else []
+
+
+class FakeWriter:
+    """Notes what is committed; can be stopped in a commit, and can fail."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[str | None]] = []
+        self.threads: set[int] = set()
+        self.failing: Exception | None = None
+        self.closed = False
+        self.inside = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.owner: Jid | None = None
+
+    def apply(self, changes: Sequence[Change]) -> Applied:
+        assert not self.closed
+        self.threads.add(threading.get_ident())
+        self.inside.set()
+        assert self.go_on.wait(WAIT)
+        if self.failing is not None:
+            raise self.failing
+        self.commits.append([change.name for change in changes if isinstance(change, ChatChanged)])
+        return Applied((), len(self.stored), frozenset())
+
+    def set_owner(self, number: Jid, lid: Jid | None) -> None:
+        self.owner = number
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def stored(self) -> list[str | None]:
+        return [name for commit in self.commits for name in commit]
+
+
+class Bench:
+    """A store thread on a fake writer, with what it told."""
+
+    def __init__(self) -> None:
+        self.writer = FakeWriter()
+        self.announced: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.failures: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+        self.thread = StoreThread(
+            cast(StoreWriter, self.writer),
+            translate=translate,
+            on_stored=self.announced.put,
+            on_failure=self.failures.put,
+        )
+
+    def events(self, *names: str) -> None:
+        for name in names:
+            self.thread.put_event(1, name.encode())
+
+    def hold(self) -> None:
+        """Keep the thread busy in a commit, so that everything that comes now waits."""
+        self.writer.go_on.clear()
+        self.writer.inside.clear()
+        self.events("held")
+        assert self.writer.inside.wait(WAIT)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    bench.thread.start()
+    yield bench
+    bench.writer.go_on.set()
+    assert bench.thread.close(WAIT)
+
+
+def result(future: Future[Any]) -> Any:
+    return future.result(WAIT)
+
+
+def test_events_are_committed_and_announced(bench: Bench) -> None:
+    bench.events("a")
+    assert bench.announced.get(timeout=WAIT) == 1
+    assert bench.writer.commits == [["a"]]
+
+
+def test_an_event_that_changes_nothing_is_not_committed(bench: Bench) -> None:
+    bench.thread.put_event(0, b"")
+    result(bench.thread.run(lambda _: None))
+    assert bench.writer.commits == []
+    assert bench.announced.empty()
+
+
+def test_what_waits_is_committed_together(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a", "b", "c")
+    bench.writer.go_on.set()
+    wait_until(lambda: len(bench.writer.stored) == 4)
+    assert bench.writer.commits == [["held"], ["a", "b", "c"]]
+
+
+def test_batches_have_an_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MAX_BATCH", 3)
+    bench.hold()
+    bench.events(*"abcdefg")
+    bench.writer.go_on.set()
+    wait_until(lambda: len(bench.writer.stored) == 8)
+    assert bench.writer.commits == [["held"], ["a", "b", "c"], ["d", "e", "f"], ["g"]]
+
+
+def test_work_sees_the_events_before_it_and_none_after(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a", "b")
+    seen = bench.thread.run(lambda writer: list(cast(FakeWriter, writer).stored))
+    bench.events("c")
+    applied = bench.thread.apply([named("d")])
+    bench.events("e")
+    bench.writer.go_on.set()
+    assert result(seen) == ["held", "a", "b"]
+    result(applied)
+    wait_until(lambda: len(bench.writer.stored) == 6)
+    assert bench.writer.stored == ["held", "a", "b", "c", "d", "e"]
+
+
+def test_everything_happens_on_one_thread(bench: Bench) -> None:
+    bench.events("a")
+    result(bench.thread.apply([named("b")]))
+    ran_on = result(bench.thread.run(lambda _: threading.get_ident()))
+    assert bench.writer.threads == {ran_on}
+    assert ran_on != threading.get_ident()
+
+
+def test_an_event_that_cannot_be_read_does_not_hold_up_the_others(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a")
+    bench.thread.put_event(666, b"")
+    bench.events("b")
+    bench.writer.go_on.set()
+    wait_until(lambda: len(bench.writer.stored) == 3)
+    assert bench.writer.stored == ["held", "a", "b"]
+    assert bench.failures.empty()
+
+
+def test_a_store_that_cannot_be_written_is_reported(bench: Bench) -> None:
+    bench.writer.failing = StoreError("disk full")
+    bench.events("a")
+    assert bench.failures.get(timeout=WAIT) is bench.writer.failing
+    assert bench.announced.empty()
+
+
+def test_the_caller_learns_that_its_change_was_not_stored(bench: Bench) -> None:
+    bench.writer.failing = StoreError("disk full")
+    with pytest.raises(StoreError, match="disk full"):
+        result(bench.thread.apply([named("a")]))
+
+
+def test_failing_work_is_its_callers_matter(bench: Bench) -> None:
+    def fail(_writer: StoreWriter) -> None:
+        raise LookupError("not there")
+
+    with pytest.raises(LookupError):
+        result(bench.thread.run(fail))
+    bench.events("a")
+    assert bench.announced.get(timeout=WAIT) == 1
+
+
+def test_a_caller_that_gave_up_stops_nothing(bench: Bench) -> None:
+    bench.hold()
+    future = bench.thread.run(lambda _: "nobody waits")
+    assert future.cancel()
+    bench.writer.go_on.set()
+    assert result(bench.thread.run(lambda _: "alive")) == "alive"
+
+
+def test_close_commits_what_was_handed_over() -> None:
+    bench = Bench()
+    bench.thread.start()
+    bench.hold()
+    bench.events(*(str(number) for number in range(1200)))
+    applied = bench.thread.apply([named("last")])
+    threading.Timer(0.05, bench.writer.go_on.set).start()
+    assert bench.thread.close(WAIT)
+    assert bench.writer.stored == ["held", *(str(number) for number in range(1200)), "last"]
+    assert bench.writer.closed
+    assert applied.done()
+    assert bench.thread.close(WAIT), "closing again changes nothing"
+
+
+def test_close_does_not_wait_for_ever() -> None:
+    bench = Bench()
+    bench.thread.start()
+    bench.hold()
+    assert not bench.thread.close(0.05)
+    bench.writer.go_on.set()
+    assert bench.thread.close(WAIT)
+
+
+def test_another_store(bench: Bench) -> None:
+    other = FakeWriter()
+
+    def replace(_writer: StoreWriter) -> None:
+        bench.thread.own(ME, None)
+        assert bench.thread.owner == ME
+        bench.thread.replace(lambda: cast(StoreWriter, other))
+
+    bench.events("a")
+    result(bench.thread.run(replace))
+    bench.events("b")
+    wait_until(lambda: other.stored == ["b"])
+    assert bench.writer.stored == ["a"]
+    assert bench.writer.closed
+    assert bench.writer.owner == ME
+
+
+def test_with_the_real_store(tmp_path: Path) -> None:
+    announced: queue.SimpleQueue[int] = queue.SimpleQueue()
+    thread = StoreThread(
+        StoreWriter(tmp_path / "messages.db"),
+        translate=translate,
+        on_stored=announced.put,
+        on_failure=lambda error: pytest.fail(str(error)),
+    )
+    thread.start()
+    thread.put_event(1, b"Team")
+    assert announced.get(timeout=WAIT) == 0
+    assert thread.close(WAIT)

@@ -1,0 +1,190 @@
+"""The same facts in any order, in any batches, end in the same state.
+
+Everything that WhatsApp tells with a time or that is true once and for all is drawn: messages (live, from history,
+unreadable at first, delivered twice, under either address), edits, revokes, reactions, receipts, mappings, names.
+Left out is what is true only until the next such statement: ``ChatChanged.unread_count`` and flags that change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.store.build import (
+    ANA,
+    ANA_LID,
+    BORIS,
+    BORIS_LID,
+    GROUP,
+    ME,
+    MY_LID,
+    PHOTO,
+    Store,
+    edit,
+    message,
+    reaction,
+    receipt,
+    revoke,
+)
+from whatsapp_mcp.models import (
+    Change,
+    ChatChanged,
+    ContactSeen,
+    DeliveryStatus,
+    IdentityLearned,
+    MessageKind,
+    ReceiptKind,
+)
+
+FACTS: Final[tuple[Change, ...]] = (
+    IdentityLearned(ANA_LID, ANA),
+    IdentityLearned(BORIS_LID, BORIS),
+    # a chat of two, under both addresses
+    message("A1", 1, "first word", chat=ANA, push_name="ana"),
+    message("A1", 1, "first word", chat=ANA_LID, push_name="ana"),
+    message("A2", 2, "second word", chat=ANA_LID, media=PHOTO),
+    message("A3", 3, chat=ANA_LID, kind=MessageKind.UNDECRYPTABLE, raw=b""),
+    message("A3", 3, "third word", chat=ANA),
+    message("A4", 4, "mine", chat=ANA_LID, from_me=True, status=DeliveryStatus.SENT),
+    message("A4", 4, "mine", chat=ANA, from_me=True, status=DeliveryStatus.PENDING),
+    message("A5", 5, "fifth word", chat=ANA),
+    message("A6", 6, "old", chat=ANA, from_history=True, push_name="ana b"),
+    message("A7", 7, "known twice", chat=ANA_LID, from_history=True),
+    message("A7", 7, "known twice", chat=ANA_LID),
+    message("A8", 8, "mine from the phone", chat=ANA, from_me=True, from_history=True, media=PHOTO),
+    edit("A2", 20, "second edited", chat=ANA),
+    edit("A2", 21, "second edited again", chat=ANA_LID),
+    edit("A4", 22, "mine edited", chat=ANA, sender=ME),
+    edit("A4", 23, "mine edited as lid", chat=ANA_LID, sender=MY_LID),
+    edit("A5", 24, "forged", chat=ANA, sender=BORIS),
+    revoke("A1", 30, chat=ANA_LID),
+    revoke("A5", 31, chat=ANA, by=ME),  # not ours to revoke
+    revoke("A2", 32, chat=ANA),
+    reaction("A1", 40, "👍", chat=ANA, sender=ME, from_me=True),
+    reaction("A1", 41, "", chat=ANA_LID, sender=ME, from_me=True),
+    reaction("A3", 42, "❤", chat=ANA, sender=ANA_LID),
+    reaction("A3", 43, "😂", chat=ANA_LID, sender=ANA),
+    receipt(ReceiptKind.DELIVERED, 50, "A4", "A8", chat=ANA),
+    receipt(ReceiptKind.READ, 51, "A4", chat=ANA_LID),
+    receipt(ReceiptKind.READ, 52, "A3", chat=ANA_LID, sender=ME, from_me=True),
+    receipt(ReceiptKind.DELIVERED, 49, "A4", chat=ANA_LID),
+    # a group
+    message("G1", 2, "group word", chat=GROUP, sender=ANA_LID),
+    message("G2", 3, "group photo", chat=GROUP, sender=BORIS, media=PHOTO, push_name="Boris"),
+    message("G3", 4, "from me", chat=GROUP, from_me=True),
+    message("G4", 5, "group later", chat=GROUP, sender=BORIS_LID),
+    edit("G1", 20, "group edited", chat=GROUP, sender=ANA),
+    edit("G2", 21, "group forged", chat=GROUP, sender=ANA),
+    revoke("G2", 30, chat=GROUP, by=ANA),
+    reaction("G1", 40, "👍", chat=GROUP, sender=BORIS_LID),
+    reaction("G1", 41, "", chat=GROUP, sender=BORIS),
+    receipt(ReceiptKind.READ, 50, "G3", chat=GROUP, sender=BORIS_LID),
+    receipt(ReceiptKind.READ, 51, "G1", chat=GROUP, sender=ME, from_me=True),
+    ChatChanged(GROUP, name="Family"),
+    ContactSeen(ANA, full_name="Ana Souza"),
+    ContactSeen(ANA_LID, business_name="Padaria"),
+    ChatChanged(BORIS_LID, name="Boris at work"),
+)
+WORDS: Final = ("first", "second", "third", "mine", "edited", "again", "forged", "group", "later", "strasse", "word")
+CHATS: Final = (ANA, BORIS, GROUP)
+
+
+def state(changes: list[Change], cuts: list[int]) -> dict[str, object]:
+    """What can be seen after applying the changes, in batches that end at ``cuts``."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "messages.db")
+        try:
+            for start, end in zip([0, *cuts], [*cuts, len(changes)], strict=True):
+                store.apply(changes[start:end])
+            return seen(store)
+        finally:
+            store.close()
+
+
+def seen(store: Store) -> dict[str, object]:
+    reader, volatile = store.reader, {"arrival", "created_at", "updated_at"}
+    chats = reader.chats(limit=100, offset=0)
+    messages = {chat.jid: reader.messages(chat.jid, limit=100, offset=0) for chat in chats.rows}
+    by_index = store.writer._connection.execute(
+        "SELECT entities.jid, message_id, author.jid, receipts.from_me, min(delivered_at), min(read_at), min(played_at)"
+        " FROM receipts JOIN entities ON entities.id = receipts.chat JOIN addresses ON addresses.id = receipts.sender"
+        " JOIN entities AS author ON author.id = addresses.entity GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    ).fetchall()
+    store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+    assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    for jid, page in messages.items():
+        assert page.total == len(page.rows)
+        for word in WORDS:  # the index and the texts say the same
+            found = {row.id for row in reader.messages(jid, limit=100, offset=0, search=f'"{word}"').rows}
+            shown = {row.id: f"{row.text} {row.file_name}".lower().replace("ß", "ss") for row in page.rows}
+            assert found == {message_id for message_id, text in shown.items() if word in text}
+        for filters in ({"media_only": True}, {"from_me": True}, {"from_me": False}):
+            filtered = reader.messages(jid, limit=100, offset=0, **filters)  # type: ignore[arg-type]
+            assert filtered.total == len(filtered.rows)
+    return {
+        "chats": sorted(chat.model_dump_json(exclude=volatile) for chat in chats.rows),
+        "messages": sorted(
+            message.model_dump_json(exclude=volatile) for page in messages.values() for message in page.rows
+        ),
+        "contacts": [contact.model_dump_json() for contact in reader.contacts()],
+        "receipts": by_index,
+        "identities": [(reader.number_of(lid), reader.lid_of(lid)) for lid in (ANA_LID, BORIS_LID, MY_LID)],
+        "newest": reader.stats().newest_message,
+    }
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> tuple[list[Change], list[Change], list[int]]:
+    """Some facts, the same in another order, and where to cut that into batches."""
+    chosen = draw(st.lists(st.sampled_from(range(len(FACTS))), unique=True, min_size=2))
+    facts = [FACTS[i] for i in sorted(chosen)]
+    shuffled = draw(st.permutations(facts))
+    repeated = shuffled + draw(st.lists(st.sampled_from(facts), max_size=3))
+    cuts = sorted(draw(st.lists(st.integers(0, len(repeated)), max_size=4)))
+    return facts, repeated, cuts
+
+
+@settings(deadline=None, max_examples=120)
+@given(orders())
+@example((list(FACTS), list(reversed(FACTS)), []))
+@example((list(FACTS), [*FACTS[1:], FACTS[0]], [5, 10]))
+def test_the_order_does_not_matter(drawn: tuple[list[Change], list[Change], list[int]]) -> None:
+    facts, shuffled, cuts = drawn
+    assert state(facts, []) == state(shuffled, cuts)
+
+
+def test_the_state_is_what_the_facts_say() -> None:
+    """So that the property above does not hold merely because nothing is stored."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "messages.db")
+        try:
+            store.apply(list(reversed(FACTS)))
+            texts = {row.id: row.text for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows}
+            assert texts == {
+                "A1": "",
+                "A2": "",
+                "A3": "third word",
+                "A4": "mine edited as lid",
+                "A5": "fifth word",
+                "A6": "old",
+                "A7": "known twice",
+                "A8": "mine from the phone",
+                "G1": "group edited",
+                "G2": "",
+                "G3": "from me",
+                "G4": "group later",
+            }
+            assert {jid: store.unread(jid) for jid in (ANA, GROUP)} == {ANA: 2, GROUP: 1}
+            status = {row.id: row.status for row in store.reader.messages(ANA, limit=99, offset=0, from_me=True).rows}
+            assert status == {"A4": DeliveryStatus.READ, "A8": DeliveryStatus.DELIVERED}
+            assert [chat.name for chat in store.reader.chats(limit=9, offset=0).rows] == [
+                "Ana Souza",
+                "Family",
+                "Boris at work",
+            ]
+        finally:
+            store.close()

@@ -1,0 +1,139 @@
+"""Pages of messages: newest first, filters and totals agree, whatever the filters are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.store.build import ANA, BORIS, PHOTO, START, Store, at, message
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import MessageReceived
+
+WORDS = ("alpha", "beta", "gamma")
+
+
+@dataclass(frozen=True)
+class Filters:
+    start: int | None
+    end: int | None
+    media_only: bool
+    from_me: bool | None
+    search: str | None
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[MessageReceived]:
+    count = draw(st.integers(0, 25))
+    return [
+        message(
+            f"M{i}",
+            draw(st.integers(0, 12)),
+            " ".join(draw(st.lists(st.sampled_from(WORDS), max_size=3))),
+            chat=draw(st.sampled_from([ANA, ANA, BORIS])),
+            from_me=draw(st.booleans()),
+            from_history=draw(st.booleans()),
+            media=PHOTO if draw(st.booleans()) else None,
+        )
+        for i in range(count)
+    ]
+
+
+filters = st.builds(
+    Filters,
+    start=st.none() | st.integers(-1, 13),
+    end=st.none() | st.integers(-1, 13),
+    media_only=st.booleans(),
+    from_me=st.none() | st.booleans(),
+    search=st.none() | st.sampled_from([*WORDS, "ALPHA beta", "nothing"]),
+)
+
+
+def fits(change: MessageReceived, chosen: Filters) -> bool:
+    second = change.timestamp // 1000 - START
+    return (
+        change.chat == ANA
+        and (chosen.start is None or second >= chosen.start)
+        and (chosen.end is None or second <= chosen.end)
+        and (not chosen.media_only or change.content.media is not None)
+        and (chosen.from_me is None or change.from_me is chosen.from_me)
+        and (chosen.search is None or set(chosen.search.lower().split()) <= set(change.content.text.split()))
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), st.lists(filters, min_size=1, max_size=6), st.integers(1, 7))
+def test_pages_and_totals_agree_with_a_scan(history: list[MessageReceived], several: list[Filters], size: int) -> None:
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "messages.db")
+        try:
+            store.apply(history)
+            order = {change.id: i for i, change in enumerate(history)}
+            for chosen in several:
+                expected = [
+                    change.id
+                    for change in sorted(history, key=lambda c: (c.timestamp, order[c.id]), reverse=True)
+                    if fits(change, chosen)
+                ]
+                assert pages(store, chosen, size) == expected
+        finally:
+            store.close()
+
+
+def pages(store: Store, chosen: Filters, size: int) -> list[str]:
+    seen: list[str] = []
+    total = 1
+    while len(seen) < total:
+        page = store.reader.messages(
+            ANA,
+            limit=size,
+            offset=len(seen),
+            start=None if chosen.start is None else at(chosen.start),
+            end=None if chosen.end is None else at(chosen.end),
+            media_only=chosen.media_only,
+            from_me=chosen.from_me,
+            search=chosen.search,
+        )
+        total = page.total
+        assert len(page.rows) == min(size, total - len(seen))
+        seen += [row.id for row in page.rows]
+    return seen
+
+
+def test_times_are_inclusive_to_the_millisecond(store: Store) -> None:
+    from dataclasses import replace
+
+    base = message("M", 5)
+    store.apply([replace(base, id=f"M{i}", timestamp=base.timestamp + i) for i in (0, 250, 500, 999, 1000)])
+
+    def ids(start: datetime | None, end: datetime | None) -> list[str]:
+        page = store.reader.messages(ANA, limit=10, offset=0, start=start, end=end)
+        assert page.total == len(page.rows)
+        return [row.id for row in page.rows]
+
+    quarter, half = at(5) + timedelta(milliseconds=250), at(5) + timedelta(milliseconds=500)
+    assert ids(quarter, half) == ["M500", "M250"]
+    assert ids(half, None) == ["M1000", "M999", "M500"]
+    assert ids(None, quarter) == ["M250", "M0"]
+    assert ids(half, quarter) == []
+    elsewhere = half.astimezone(timezone(timedelta(hours=-3)))
+    assert ids(elsewhere, half.replace(tzinfo=None)) == ["M500"]
+    assert ids(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)) != []
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-5, 0), (10, -3), (10, 10**12)])
+def test_odd_pages(store: Store, limit: int, offset: int) -> None:
+    store.apply([message("M1", 1), message("M2", 2)])
+    page = store.reader.messages(ANA, limit=limit, offset=offset)
+    assert page.total == 2
+    assert len(page.rows) == (2 if limit > 0 and offset <= 0 else 0)
+    assert store.reader.chats(limit=limit, offset=offset).total == 1
+
+
+def test_an_unknown_chat_has_no_messages(store: Store) -> None:
+    assert store.reader.messages(Jid.parse("1@s.whatsapp.net"), limit=5, offset=0).total == 0

@@ -1,0 +1,109 @@
+"""Finding people, groups and channels by name, and naming them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, GROUP, Store, message
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import ChatChanged, ContactSeen, IdentityLearned
+from whatsapp_mcp.store.records import NamedTarget
+
+CHANNEL = Jid.parse("120363999@newsletter")
+OTHER_ANA = Jid.parse("34600000000@s.whatsapp.net")
+
+
+@pytest.fixture
+def people(store: Store) -> Store:
+    store.apply(
+        [
+            ContactSeen(ANA, full_name="Ana Souza", push_name="aninha"),
+            ContactSeen(OTHER_ANA, push_name="ANA SOUZA"),
+            ContactSeen(BORIS, full_name="Борис Годунов", business_name="Boris & Co."),
+            ChatChanged(GROUP, name="Família Souza"),
+            ChatChanged(CHANNEL, name="News, daily"),
+        ]
+    )
+    return store
+
+
+@pytest.mark.parametrize(
+    ("name", "jids"),
+    [
+        ("Ana Souza", [ANA, OTHER_ANA]),
+        ("  ana   SOUZA ", [ANA, OTHER_ANA]),
+        ("aninha", [ANA]),
+        ("борис годунов", [BORIS]),
+        ("Boris & Co", [BORIS]),
+        ("familia souza", [GROUP]),
+        ("news daily", [CHANNEL]),
+        ("Ana", []),
+        ("Souza", []),
+        ("?", []),
+        ("", []),
+        ("%", []),
+        ("5511911112222", []),
+    ],
+)
+def test_exact_names(people: Store, name: str, jids: list[Jid]) -> None:
+    assert {target.jid for target in people.reader.find_by_name(name)} == set(jids)
+
+
+def test_a_target_says_what_it_is(people: Store) -> None:
+    assert people.reader.find_by_name("familia souza") == (NamedTarget(GROUP, "Família Souza", "group"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "likeliest"),
+    [
+        ("Anna Souza", {ANA, OTHER_ANA}),
+        ("ana souz", {ANA, OTHER_ANA}),
+        ("familia", {GROUP}),
+        ("Борис Годунав", {BORIS}),
+        ("anihna", {ANA}),
+        ("news", {CHANNEL}),
+    ],
+)
+def test_near_names(people: Store, name: str, likeliest: set[Jid]) -> None:
+    near = people.reader.near_names(name)
+    assert {target.jid for target in near[: len(likeliest)]} == likeliest
+
+
+def test_near_names_are_few(people: Store) -> None:
+    assert len(people.reader.near_names("souza", limit=2)) == 2
+    assert people.reader.near_names("souza", limit=0) == ()
+    assert people.reader.near_names("nobody like this") == ()
+
+
+def test_a_person_is_found_once(people: Store) -> None:
+    people.apply([ContactSeen(BORIS_LID, push_name="Борис Годунов"), IdentityLearned(BORIS_LID, BORIS)])
+    assert [target.jid for target in people.reader.find_by_name("Борис Годунов")] == [BORIS]
+
+
+def test_contacts_are_people_with_a_name(people: Store) -> None:
+    people.apply([message("M1", 1, chat=Jid.parse("77@s.whatsapp.net"))])
+    contacts = people.reader.contacts()
+    assert [contact.jid for contact in contacts] == [OTHER_ANA, ANA, BORIS]
+    assert [contact.name for contact in people.reader.contacts(search="souza")] == ["ANA SOUZA", "Ana Souza"]
+    (boris,) = people.reader.contacts(search="79161112233")
+    assert (boris.name, boris.full_name, boris.business_name) == ("Борис Годунов", "Борис Годунов", "Boris & Co.")
+
+
+def test_display_names(people: Store) -> None:
+    people.apply([message("M1", 1, chat=ANA_LID)])
+    reader = people.reader
+    assert reader.display_name(ANA) == "Ana Souza"
+    assert reader.display_name(GROUP) == "Família Souza"
+    assert reader.display_name(Jid.parse("12345@s.whatsapp.net")) == "+12345"
+    assert reader.display_name(ANA_LID) is None
+    assert reader.display_name(Jid.parse("1@g.us")) is None
+    people.apply([IdentityLearned(ANA_LID, ANA)])
+    assert reader.display_name(ANA_LID) == "Ana Souza"
+
+
+def test_chats_without_a_name_have_a_title(store: Store) -> None:
+    store.apply([message("M1", 1, chat=GROUP, sender=ANA), message("M2", 2, chat=ANA_LID)])
+    assert [chat.name for chat in store.reader.chats(limit=5, offset=0).rows] == [
+        str(ANA_LID),
+        "Group 120363000000000001",
+    ]

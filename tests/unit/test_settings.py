@@ -1,0 +1,118 @@
+"""Settings: one place, every one of them a variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from whatsapp_mcp.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WHATSAPP_MCP_")]:
+        monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    settings = Settings()
+    assert settings.data_dir.is_absolute()
+    assert settings.data_dir.name == "whatsapp-mcp"
+    assert settings.endpoint is None
+    assert not settings.require_endpoint
+    assert not settings.read_only
+    assert settings.toolsets == "core"
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+VALUES = {
+    "data_dir": ("/data", Path("/data")),
+    "endpoint": ("/run/endpoint.json", Path("/run/endpoint.json")),
+    "require_endpoint": ("1", True),
+    "toolsets": ("core,group", "core,group"),
+    "read_only": ("true", True),
+    "output_schemas": ("false", False),
+    "connect_wait": ("2.5", 2.5),
+    "call_timeout": ("10", 10.0),
+    "result_budget": ("4000", 4000),
+    "log_level": ("DEBUG", "DEBUG"),
+}
+
+
+def test_the_table_is_complete() -> None:
+    assert VALUES.keys() == Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, value = VALUES[name]
+    monkeypatch.setenv(f"WHATSAPP_MCP_{name.upper()}", text)
+    assert getattr(Settings(), name) == value
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_empty_variable_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts fill unset fields of their configuration with empty texts."""
+    monkeypatch.setenv(f"WHATSAPP_MCP_{name.upper()}", "")
+    field = Settings.model_fields[name]
+    assert getattr(Settings(), name) == field.get_default(call_default_factory=True, validated_data={})
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", "/from-environment")
+    assert Settings(data_dir=Path("/from-command-line")).data_dir == Path("/from-command-line")
+
+
+def test_a_home_folder_is_found_without_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """MCP hosts start servers without a shell, so nobody else expands the tilde of their configuration."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", "~/whatsapp")
+    monkeypatch.setenv("WHATSAPP_MCP_ENDPOINT", "~/endpoint.json")
+    assert Settings().data_dir == tmp_path / "whatsapp"
+    assert Settings().endpoint == tmp_path / "endpoint.json"
+
+
+def test_a_relative_folder_stays_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hosts may change their folder later."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(data_dir=Path("data"))
+    monkeypatch.chdir("/")
+    assert settings.data_dir == tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("connect_wait", "-1"),
+        ("connect_wait", "61"),
+        ("call_timeout", "0"),
+        ("call_timeout", "81"),
+        ("result_budget", "10"),
+        ("read_only", "perhaps"),
+        ("log_level", "LOUD"),
+    ],
+)
+def test_wrong_values_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"WHATSAPP_MCP_{name.upper()}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert caught.value.errors()[0]["loc"] == (name,)
+
+
+def test_a_level_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_LOG_LEVEL", "debug")
+    assert Settings().log_level == "DEBUG"
+
+
+def test_everything_of_an_account_lies_together() -> None:
+    settings = Settings(data_dir=Path("/data"))
+    for path in (settings.session_db, settings.store_path, settings.lock_path):
+        assert path.parent == settings.account_dir
+    assert settings.account_dir.parent == settings.data_dir
+    assert settings.token_path.parent == settings.data_dir
