@@ -10,13 +10,13 @@ from bench import nothing_server
 from bench.generate import fill
 from bench.mcp_host import Host, environment, hosting
 from bench.row import Row, median, quantile
+from bench.turns import turns
 
 __all__ = ["NOTHING_SERVER", "measure"]
 
 NOTHING_SERVER: Final = ("-m", "bench.nothing_server")
 MESSAGES: Final = 10_000
-WARM_UP: Final = 30
-ROUNDS: Final = 300
+WARM_UP, ROUNDS, SECONDS = 30, 300, 8.0
 AT_MOST: Final = 2.0
 RATIO: Final = 2.5
 
@@ -24,10 +24,9 @@ RATIO: Final = 2.5
 async def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Path(folder)
-        await fill(home / "data" / "default" / "messages.db", MESSAGES)
+        history = await fill(home / "data" / "default" / "messages.db", MESSAGES)
         async with hosting(NOTHING_SERVER, environment(home)) as host:
-            chats = (await host.call("listChats")).results["data"]
-            busiest = chats[0]["jid"]
+            busiest = str(history.chats[0])
             reads: dict[str, tuple[str, dict[str, Any]]] = {
                 "listChats": ("listChats", {}),
                 "getChatMessages": ("getChatMessages", {"chat_jid": busiest}),
@@ -40,14 +39,14 @@ async def _measured(host: Host, reads: dict[str, tuple[str, dict[str, Any]]]) ->
     floors: list[float] = []
     times: dict[str, list[float]] = {name: [] for name in reads}
     rows: dict[str, int] = {}
-    for turn in range(WARM_UP + ROUNDS):
+    for counts in turns(ROUNDS, seconds=SECONDS, warm_up=WARM_UP):
         nothing = await host.call(nothing_server.NAME)
-        if turn >= WARM_UP:
+        if counts:
             floors.append(nothing.seconds * 1000)
         for name, (tool, arguments) in reads.items():
             called = await host.call(tool, arguments)
             rows[name] = len(called.results["data"])
-            if turn >= WARM_UP:
+            if counts:
                 times[name].append(called.seconds * 1000)
     floor = median(floors)
     return [

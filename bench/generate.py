@@ -17,6 +17,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
+from bench.languages import EMOJI, LANGUAGES, Language
 from whatsapp_mcp.jid import GROUP, LID, USER, Jid
 from whatsapp_mcp.models import (
     Change,
@@ -30,8 +31,6 @@ from whatsapp_mcp.models import (
     Quote,
 )
 from whatsapp_mcp.store.writer import StoreWriter
-
-from bench.languages import EMOJI, LANGUAGES, Language
 
 __all__ = ["BATCH", "LID_OF_OURS", "NUMBER_OF_OURS", "History", "batches", "fill"]
 

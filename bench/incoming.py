@@ -17,12 +17,12 @@ from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.plain_neonize import Plain, plain_neonize
 from bench.program import BenchError
 from bench.row import Row, median, quantile
+from bench.turns import turns
 from bench.world import ANA, World, world
 
 __all__ = ["measure"]
 
-WARM_UP: Final = 5
-ROUNDS: Final = 60
+WARM_UP, ROUNDS, SECONDS = 5, 60, 15.0
 AT_MOST: Final = 25.0
 ARMED: Final = 0.01
 """Seconds for the request of waitForMessage to be pending when she writes."""
@@ -41,13 +41,13 @@ async def measure() -> list[Row]:
         ):
             await plain.pair(whatsapp)
             await link(host, whatsapp)
-            for turn in range(WARM_UP + ROUNDS):
+            for turn, counts in enumerate(turns(ROUNDS, seconds=SECONDS, warm_up=WARM_UP)):
                 text = f"Message {turn}, about as long as people write"
                 floor = await _floor(plain, whatsapp, text)
                 await whatsapp.settle()
                 waited, shown = await _ours(host, whatsapp, text)
                 await whatsapp.settle()
-                if turn >= WARM_UP:
+                if counts:
                     floors.append(floor * 1000)
                     told.append(waited * 1000)
                     visible.append(shown * 1000)

@@ -15,12 +15,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
+from bench.row import Row, median
 from whatsapp_mcp.models import Change, MessageReceived
 from whatsapp_mcp.store.files import open_for_writing
 from whatsapp_mcp.store.writer import StoreWriter
-
-from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
-from bench.row import Row, median
 
 __all__ = ["measure"]
 

@@ -118,8 +118,8 @@ LANGUAGES: Final = (
         "81",
         "さくら 健太 陽子 翔 美咲",
         "佐藤 鈴木 高橋 田中",
-        "の は です ます が に を で と も ね よ 今日 明日 ありがとう お願いします 会議 電車 学校 家 仕事 病院 車 鍵 写真"
-        " 誕生日 コーヒー 晩ご飯 お金 たぶん お母さん お父さん 週末 電話 友達 東京 大丈夫 カタカナ ラーメン 了解 遅れる",
+        "の は です ます が に を で と も ね よ 今日 明日 ありがとう お願いします 会議 電車 学校 家 仕事 病院 車 鍵"
+        " 写真 誕生日 コーヒー 晩ご飯 お金 たぶん お母さん お父さん 週末 電話 友達 東京 大丈夫 カタカナ ラーメン 了解",
         joint="",
     ),
     _of(
@@ -136,15 +136,15 @@ LANGUAGES: Final = (
         "84",
         "Nguyễn Trần Hương Đức Thảo",
         "Văn Thị Phạm Đặng",
-        "không là và có tôi bạn anh em đi được này gì hôm nay ngày mai cảm ơn họp tàu trường nhà việc bác sĩ xe chìa khóa"
-        " đường ảnh sinh nhật cà phê bữa tối tiền có thể mẹ bố chị đến rồi nhé phở",
+        "không là và có tôi bạn anh em đi được này gì hôm nay ngày mai cảm ơn họp tàu trường nhà việc bác sĩ xe"
+        " chìa khóa đường ảnh sinh nhật cà phê bữa tối tiền có thể mẹ bố chị đến rồi nhé phở",
     ),
     _of(
         "Korean",
         "82",
         "민준 서연 지우 하은",
         "김 이 박 최",
-        "나 너 오늘 내일 네 아니 고마워 회의 기차 학교 집 일 병원 차 열쇠 거리 사진 생일 커피 저녁 돈 아마 엄마 아빠 친구"
-        " 전화 주말 괜찮아 빨리 와 갈게 먹자 사랑해 어디야 ㅋㅋㅋ",
+        "나 너 오늘 내일 네 아니 고마워 회의 기차 학교 집 일 병원 차 열쇠 거리 사진 생일 커피 저녁 돈 아마 엄마 아빠 "
+        " 친구 전화 주말 괜찮아 빨리 와 갈게 먹자 사랑해 어디야 ㅋㅋㅋ",
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.program import BenchError, Program, Timed, running
 
-__all__ = ["SERVER", "Host", "Called", "environment", "hosting"]
+__all__ = ["SERVER", "Called", "Host", "environment", "hosting"]
 
 Json = dict[str, Any]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,7 @@ def _memory(pid: int, what: str) -> float:
 
 def _child_of(parent: int) -> int:
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and f"\nPPid:\t{parent}\n" in (entry / "status").read_text():
-            return int(entry.name)
+        with suppress(OSError):  # it ended
+            if entry.name.isdigit() and f"\nPPid:\t{parent}\n" in (entry / "status").read_text():
+                return int(entry.name)
     raise BenchError("the server has no session process")

@@ -123,7 +123,8 @@ class _Device:
         deadline = time.monotonic() + LIMIT
         while True:
             event = self._messages.get(timeout=max(0.0, deadline - time.monotonic()))
-            if neonize_pb2.Message.FromString(event.payload).Info.ID == message_id:
+            message = neonize_pb2.Message.FromString(event.payload)
+            if message_id == message.Info.ID:
                 return {"at": event.at}
 
 

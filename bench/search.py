@@ -15,12 +15,12 @@ from bench.calls import NOTHING_SERVER
 from bench.generate import fill
 from bench.mcp_host import environment, hosting
 from bench.row import Row, median, quantile
+from bench.turns import turns
 
 __all__ = ["measure"]
 
 MESSAGES: Final = 100_000
-WARM_UP: Final = 20
-ROUNDS: Final = 300
+WARM_UP, ROUNDS, SECONDS = 20, 300, 12.0
 AT_MOST: Final = 10.0
 
 
@@ -33,7 +33,7 @@ async def measure() -> list[Row]:
         times: dict[str, list[float]] = {"nothing": [], "search": [], "getChatMessages": [], "listChats": []}
         found = 0
         async with hosting(NOTHING_SERVER, environment(home)) as host:
-            for turn, word in enumerate(words):
+            for word, counts in zip(words, turns(ROUNDS, seconds=SECONDS, warm_up=WARM_UP), strict=False):
                 # Half of the questions go to the five largest chats, where most messages are.
                 chat = chance.choice(chats[:5] if chance.random() < 0.5 else chats)
                 calls: dict[str, tuple[str, dict[str, Any]]] = {
@@ -44,13 +44,14 @@ async def measure() -> list[Row]:
                 }
                 for name, (tool, arguments) in calls.items():
                     called = await host.call(tool, arguments)
-                    if turn >= WARM_UP:
+                    if counts:
                         times[name].append(called.seconds * 1000)
                         found += name == "search" and bool(called.results["data"])
+    searches = len(times["search"])
     floor = quantile(times.pop("nothing"), 0.99)
     rows = []
     for name, taken in times.items():
         note = f"{MESSAGES:,} messages; p50 {median(taken):.2f} ms"
-        note += f"; {found * 100 // ROUNDS} % of the searches find something" if name == "search" else ""
+        note += f"; {found * 100 // searches} % of the searches find something" if name == "search" else ""
         rows.append(Row(f"{name}, p99", quantile(taken, 0.99), "ms", floor, at_most=AT_MOST, note=note))
     return rows

@@ -11,12 +11,12 @@ from bench.account import link
 from bench.mcp_host import SERVER, environment, hosting
 from bench.plain_neonize import plain_neonize
 from bench.row import Row, median, quantile
+from bench.turns import turns
 from bench.world import ANA, world
 
 __all__ = ["measure"]
 
-WARM_UP: Final = 5
-ROUNDS: Final = 60
+WARM_UP, ROUNDS, SECONDS = 5, 60, 15.0
 RATIO: Final = 1.5
 
 
@@ -36,13 +36,13 @@ async def measure() -> list[Row]:
             await whatsapp.say("plain", "Hi!")
             await whatsapp.say("server", "Hi!")
             await whatsapp.settle()
-            for turn in range(WARM_UP + ROUNDS):
+            for turn, counts in enumerate(turns(ROUNDS, seconds=SECONDS, warm_up=WARM_UP)):
                 text = f"Message {turn}, about as long as people write"
                 floor = await plain.send(text)
                 await whatsapp.settle()
                 called = await host.call("sendMessage", {"phone": ANA, "message": text})
                 await whatsapp.settle()
-                if turn >= WARM_UP:
+                if counts:
                     floors.append(floor * 1000)
                     ours.append(called.seconds * 1000)
     note = f"p90 {quantile(ours, 0.9):.1f} ms; floor p90 {quantile(floors, 0.9):.1f} ms"

@@ -15,13 +15,16 @@ from typing import Final
 from bench.account import link
 from bench.mcp_host import SERVER, environment, hosting
 from bench.row import Row, median
+from bench.turns import turns
 from bench.world import world
 
 __all__ = ["measure"]
 
+Environment = dict[str, str]
+
 BARE: Final = ("-m", "bench.bare_server")
-ROUNDS: Final = 11
-LINKED_ROUNDS: Final = 5
+ROUNDS, SECONDS = 11, 20.0
+LINKED_ROUNDS, LINKED_SECONDS = 5, 12.0
 RATIO: Final = 1.15
 
 
@@ -31,31 +34,35 @@ async def measure() -> list[Row]:
         async with world(home) as whatsapp:
             ours = environment(home, whatsapp.endpoint)
             bare = dict(os.environ)
-            floors, unlinked, linked = [], [], []
-            await _start(BARE, bare)
-            await _start(SERVER, ours)
-            for _ in range(ROUNDS):
-                floors.append(await _start(BARE, bare))
-                unlinked.append(await _start(SERVER, ours))
+            unlinked, floor = await _in_turn(ours, bare, rounds=ROUNDS, seconds=SECONDS)
             async with hosting(SERVER, ours) as host:
                 await link(host, whatsapp)
-            floors_linked = []
-            for _ in range(LINKED_ROUNDS):
-                floors_linked.append(await _start(BARE, bare))
-                linked.append(await _start(SERVER, ours))
+            linked, floor_linked = await _in_turn(ours, bare, rounds=LINKED_ROUNDS, seconds=LINKED_SECONDS)
     return [
-        Row("start", median(unlinked), "ms", median(floors), ratio_at_most=RATIO, note="spawn → initialize answered"),
+        Row("start", unlinked, "ms", floor, ratio_at_most=RATIO, note="spawn → initialize answered"),
         Row(
             "start, linked",
-            median(linked),
+            linked,
             "ms",
-            median(floors_linked),
+            floor_linked,
             note="the session process starts beside it, on the same cores; no budget",
         ),
     ]
 
 
-async def _start(arguments: tuple[str, ...], environment: dict[str, str]) -> float:
+async def _in_turn(ours: Environment, bare: Environment, *, rounds: int, seconds: float) -> tuple[float, float]:
+    """Medians of ours and of the bare server, milliseconds."""
+    times: list[float] = []
+    floors: list[float] = []
+    for counts in turns(rounds, seconds=seconds):
+        floor, taken = await _start(BARE, bare), await _start(SERVER, ours)
+        if counts:
+            floors.append(floor)
+            times.append(taken)
+    return median(times), median(floors)
+
+
+async def _start(arguments: tuple[str, ...], environment: Environment) -> float:
     """Milliseconds."""
     async with hosting(arguments, environment) as host:
         return host.start_seconds * 1000

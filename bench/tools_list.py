@@ -7,11 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from bench.row import Row
 from whatsapp_mcp.catalog import Operation, load_catalog, select
 from whatsapp_mcp.catalog.tool import to_tool
 from whatsapp_mcp.operations.runner import with_handler
-
-from bench.row import Row
 
 __all__ = ["measure"]
 

@@ -14,7 +14,15 @@ WhatsAppMcpError                   code, message, next_step, retryable
 │   ├── SessionReplaced            the same linked device connected elsewhere
 │   ├── SessionCrashed             the session process ended during the call
 │   ├── SessionTimeout             WhatsApp did not answer in time
-│   └── DataDirectoryInUse         another server owns the data directory
+│   ├── DataDirectoryInUse         another server owns the data directory
+│   └── SideLoginError             a short login of our own, for what neonize cannot send
+│       ├── CertificateRefused     the other end did not prove that it is WhatsApp
+│       ├── LoginRefused           WhatsApp refused the login; names the reason
+│       ├── SideReplaced           another login of the linked device took its place
+│       ├── AppStateKeysMissing    the phone has not shared any app-state key yet
+│       ├── AppStateKeyMissing     a change was made with a key that the phone has not shared
+│       ├── AppStateConflict       other devices changed the same collection again and again
+│       └── AppStateUnreadable     the app state cannot be verified, so nothing is built on it
 ├── WhatsAppRefused                WhatsApp answered with an error
 │   ├── ReachoutTimelock           463: the account may not start new chats for now
 │   └── RateLimited                429: too many requests
@@ -33,9 +41,15 @@ __all__ = [
     "AccountBanned",
     "AlreadyLoggedIn",
     "AmbiguousRecipient",
+    "AppStateConflict",
+    "AppStateKeyMissing",
+    "AppStateKeysMissing",
+    "AppStateUnreadable",
+    "CertificateRefused",
     "ClientOutdated",
     "DataDirectoryInUse",
     "InvalidArgument",
+    "LoginRefused",
     "NotAllowed",
     "NotConnected",
     "NotFound",
@@ -47,6 +61,8 @@ __all__ = [
     "SessionReplaced",
     "SessionTimeout",
     "SetupError",
+    "SideLoginError",
+    "SideReplaced",
     "StoreError",
     "WhatsAppMcpError",
     "WhatsAppRefused",
@@ -195,6 +211,87 @@ class DataDirectoryInUse(SessionError):
 
     code = "data_directory_in_use"
     next_step = "Use that server, stop it, or start this one with another --data-dir."
+
+
+class SideLoginError(SessionError):
+    """The short login of our own, which sends what neonize cannot, did not work; the session goes on as before."""
+
+    code = "side_login_failed"
+    next_step = "Call again in some seconds."
+    retryable = True
+
+
+class CertificateRefused(SideLoginError):
+    """The other end did not prove that it is WhatsApp; it learned nothing about the account."""
+
+    code = "certificate_refused"
+    next_step = (
+        "Check the clock of this machine and whether a proxy or firewall opens TLS connections. Do not repeat the "
+        "call before one of them is corrected: somebody may be listening."
+    )
+    retryable = False
+
+
+class LoginRefused(SideLoginError):
+    """WhatsApp answered the login with ``<failure>``; ``details.reason`` has the number. The session is not touched."""
+
+    code = "login_refused"
+    next_step = "Call appReconnect: it finds out whether the linked device is still accepted."
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: int | None = None,
+        next_step: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        details = details or {}
+        if reason is not None:
+            details = {**details, "reason": reason}
+        super().__init__(message, next_step=next_step, details=details)
+        if details.get("reason") in (500, 501, 503):
+            self.retryable = True
+
+
+class SideReplaced(SideLoginError):
+    """Another login of the same linked device took the place of ours."""
+
+    code = "side_login_replaced"
+    next_step = "Stop the other program that uses this data directory's session, then call again."
+    retryable = False
+
+
+class AppStateKeysMissing(SideLoginError):
+    """The phone shares the keys of stars, pins and labels some seconds after linking; it has not done so yet."""
+
+    code = "app_state_keys_missing"
+    next_step = (
+        "The phone has not sent the app-state keys yet: open WhatsApp on the phone and call again in some seconds."
+    )
+
+
+class AppStateKeyMissing(SideLoginError):
+    """A change made on another device uses a newer key than those that the phone has shared; nothing was sent."""
+
+    code = "app_state_key_missing"
+    next_step = "The session asks the phone for the key by itself: open WhatsApp on the phone and call again."
+
+
+class AppStateConflict(SideLoginError):
+    """Other devices changed the same collection between each of our attempts; ours was not accepted."""
+
+    code = "app_state_conflict"
+    next_step = "Call again: another device was changing chats or stars at the same moment."
+
+
+class AppStateUnreadable(SideLoginError):
+    """The collection's MACs do not fit, not even from a fresh snapshot; nothing was sent."""
+
+    code = "app_state_unreadable"
+    next_step = "Do it on the phone instead. If it stays so, call appLogout and link the account again."
+    retryable = False
 
 
 class WhatsAppRefused(WhatsAppMcpError):

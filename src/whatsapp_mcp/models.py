@@ -17,20 +17,29 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.jid import Jid
 
 __all__ = [
+    "AppStateChange",
     "Change",
     "Chat",
     "ChatChanged",
+    "ChatCleared",
+    "ChatDeleted",
+    "ChatLabelled",
+    "ChatMarkedRead",
     "Contact",
     "ContactSeen",
     "Content",
     "DeliveryStatus",
     "IdentityLearned",
+    "LabelChanged",
     "MediaInfo",
     "Message",
+    "MessageDeletedForMe",
     "MessageEdited",
     "MessageKind",
+    "MessageLabelled",
     "MessageReceived",
     "MessageRevoked",
+    "MessageStarred",
     "Quote",
     "Reaction",
     "ReactionChanged",
@@ -261,6 +270,97 @@ Change = (
     | ContactSeen
     | ChatChanged
 )
+
+
+# ---- changes made in the app state: on the phone, on other linked devices, or here ----------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStarred:
+    chat: Jid
+    message_id: str
+    starred: bool
+    from_me: bool
+    author: Jid | None = None
+    """Of somebody else's message in a group; None otherwise."""
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeletedForMe:
+    """Deleted on our own devices only; everybody else still has it."""
+
+    chat: Jid
+    message_id: str
+    from_me: bool
+    author: Jid | None = None
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMarkedRead:
+    chat: Jid
+    read: bool
+    """False: marked as unread by hand."""
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDeleted:
+    """The chat and its messages up to now."""
+
+    chat: Jid
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCleared:
+    """The chat's messages up to now; the chat itself stays."""
+
+    chat: Jid
+    keeps_starred: bool
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChanged:
+    label_id: str
+    name: str
+    color: int
+    """Number in WhatsApp's palette."""
+    deleted: bool = False
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLabelled:
+    label_id: str
+    chat: Jid
+    labelled: bool
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLabelled:
+    label_id: str
+    chat: Jid
+    message_id: str
+    labelled: bool
+    timestamp: int = 0
+
+
+AppStateChange = (
+    ChatChanged
+    | MessageStarred
+    | MessageDeletedForMe
+    | ChatMarkedRead
+    | ChatDeleted
+    | ChatCleared
+    | LabelChanged
+    | ChatLabelled
+    | MessageLabelled
+)
+"""``timestamp`` is when the device that made the change made it (milliseconds since 1970)."""
 
 
 # ---- views: what rooms above the store read --------------------------------------------------------------------------

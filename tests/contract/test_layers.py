@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "assembly": {"catalog", "operations", "server", "session", "store", "simulated"},
     "media": set(),
     "direct": {"wire"},
-    "status": {"catalog", "session", "store", "whatsapp"},
+    "status": {"catalog", "session", "store", "whatsapp", "wire"},
     "demo": {"simulator"},
     "cli": {"assembly", "server", "session", "simulator", "demo", "status"},
     "__main__": {"cli"},

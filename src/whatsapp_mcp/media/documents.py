@@ -113,31 +113,31 @@ def pdf_pages(path: Path) -> int | None:
     The page tree's root has the largest /Count; in files since PDF 1.5 it may lie in a compressed object stream.
     """
     counted = seen = nodes = streams = 0
-    for number, block in enumerate(_blocks(path)):
+    for number, (block, end) in enumerate(_blocks(path)):
         if number == 0 and (first := _LINEARISED.search(block[:2048])):
             return int(first[1]) or None
-        seen += len(_PAGE.findall(block, 0, _SCAN))
+        seen += sum(1 for page in _PAGE.finditer(block) if page.start() < end)
         for node in _TREE_NODE.finditer(block):
             nodes += 1
             if nodes > _MAX_TREE_NODES:
                 break
             counted = max(counted, _count_around(block, node.start()))
-        for found in _OBJECT_STREAM.finditer(block, 0, _SCAN):
+        for found in _OBJECT_STREAM.finditer(block):
             streams += 1
-            if streams > _MAX_OBJECT_STREAMS:
+            if streams > _MAX_OBJECT_STREAMS or found.start() >= end:
                 break
             objects = _inflate(block, found.end())
             counted = max([counted, *(_count_around(objects, n.start()) for n in _TREE_NODE.finditer(objects))][:100])
     return counted or seen or None
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    """The file in blocks that overlap, so that nothing is missed at a border."""
+def _blocks(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The file in blocks that overlap, so that nothing is missed at a border; and where the next block begins."""
     with path.open("rb") as file:
         block = file.read(_SCAN + _OVERLAP)
         while block:
-            yield block
             following = file.read(_SCAN)
+            yield block, _SCAN if following else len(block)
             block = block[_SCAN:] + following if following else b""
 
 

@@ -39,7 +39,7 @@ THUMBNAIL_SIDE: Final = 100
 SQUARE_SIDE: Final = 640
 SQUARE_BYTES: Final = 100_000
 
-_FORMATS: Final = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ SIDE: Final = 512
 STILL_BYTES: Final = 100_000
 ANIMATED_BYTES: Final = 500_000
 MAX_FRAMES: Final = 240
-_QUALITIES: Final = (80, 60, 40, 20)
+_QUALITIES: Final = (80, 60, 40, 20, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _animation(source: Path, work: Work) -> bytes | None:
             frames.append(_on_canvas(frame.convert("RGBA")))
             durations.append(max(20, int(frame.info.get("duration", 100) or 100)))
     for number, quality in enumerate(_QUALITIES[1:]):
-        work.step(0.5 + number / 6)
+        work.step(0.5 + number / 8)
         data = _webp(frames[0], quality=quality, more=frames[1:], durations=durations)
         if len(data) <= ANIMATED_BYTES:
             return data

@@ -62,10 +62,10 @@ class Transcoding:
             video = self._add_video(output, crf)
             audio = self._add_audio(output)
             self._video.thread_type = "AUTO"
-            for kind, frame in self._upright_and_sound(work):
-                if kind == "video" and isinstance(frame, VideoFrame):
+            for frame in self._ready(work):
+                if isinstance(frame, VideoFrame):
                     output.mux(video.encode(frame))
-                elif audio is not None and isinstance(frame, av.AudioFrame):
+                elif audio is not None:
                     output.mux(audio.encode(frame))
             output.mux(video.encode(None))
             if audio is not None:
@@ -90,24 +90,30 @@ class Transcoding:
         stream.bit_rate = _AUDIO_BIT_RATE
         return stream
 
-    def _upright_and_sound(self, work: Work) -> Iterator[tuple[str, VideoFrame | av.AudioFrame]]:
+    def _ready(self, work: Work) -> Iterator[VideoFrame | av.AudioFrame]:
         """Frames ready to encode, in the order of the file."""
-        graph: Graph | None = None
+        pictures: Graph | None = None
         shape: tuple[int, int, str] | None = None
+        sound: Graph | None = None
         for frame in self._decoded():
             if isinstance(frame, av.AudioFrame):
-                yield "audio", frame
+                sound = sound or self._sound_graph(frame)
+                sound.push(frame)
+                yield from _pulled(sound)
                 continue
             work.step((frame.time or 0.0) / self._seconds)
             if (frame.time or 0.0) > streams.MAX_SECONDS:
                 raise UnusableMedia("the video is too long.", next_step="Send a shorter part of it.")
-            if graph is None or shape != (frame.width, frame.height, frame.format.name):
+            if pictures is None or shape != (frame.width, frame.height, frame.format.name):
                 shape = (frame.width, frame.height, frame.format.name)
-                graph = self._graph(frame)
-            graph.vpush(frame)
-            upright = graph.vpull()
+                pictures = self._graph(frame)
+            pictures.vpush(frame)
+            upright = pictures.vpull()
             if self._stamp(upright):
-                yield "video", upright
+                yield upright
+        if sound is not None:
+            sound.push(None)
+            yield from _pulled(sound)
 
     def _decoded(self) -> Iterator[VideoFrame | av.AudioFrame]:
         """What the packets hold; a packet that cannot be decoded is left out, up to a point."""
@@ -139,6 +145,21 @@ class Transcoding:
         graph.link_nodes(*nodes).configure()
         return graph
 
+    def _sound_graph(self, frame: av.AudioFrame) -> Graph:
+        """At the rate of the output, without gaps or jumps: silence fills what is missing, so that lips stay in time."""
+        graph = Graph()
+        graph.link_nodes(
+            graph.add_abuffer(
+                sample_rate=frame.sample_rate,
+                format=frame.format.name,
+                layout=frame.layout.name,
+                time_base=frame.time_base or Fraction(1, frame.sample_rate),
+            ),
+            graph.add("aresample", f"{_AUDIO_RATE}:async=1000"),
+            graph.add("abuffersink"),
+        ).configure()
+        return graph
+
     def _stamp(self, frame: VideoFrame) -> bool:
         """Give the frame an ascending time; False for one that would not ascend."""
         if frame.pts is None or frame.time_base is None:
@@ -151,3 +172,14 @@ class Transcoding:
         frame.pict_type = 0  # the encoder decides anew which frames are key frames
         self._last_pts = pts
         return True
+
+
+def _pulled(graph: Graph) -> Iterator[av.AudioFrame]:
+    """The sound that a filter graph has ready."""
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        if isinstance(frame, av.AudioFrame):
+            yield frame

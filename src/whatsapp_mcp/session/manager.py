@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
+import anyio
 from pydantic import BaseModel
 
 from whatsapp_mcp.errors import (
@@ -95,6 +96,8 @@ class SessionManager:
         self._link: Link | None = None
         self._snapshot = SessionSnapshot(state=SessionState.STARTING, since=now())
         self._locked_out = False
+        self._broken = ""
+        """Why nothing is supervised any more."""
         self._pairing_wanted = False
         self._start_wanted = False
         self._restarting = False
@@ -124,8 +127,9 @@ class SessionManager:
             yield self
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Not `await task`: a second cancellation of ours would go on to the task and interrupt the orderly end.
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({task})
 
     async def wait_change(self, timeout: float) -> bool:
         """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""
@@ -141,7 +145,9 @@ class SessionManager:
         Raises:
             SessionError: with the state and the next step.
         """
-        await self._wait_for(lambda: self._snapshot.state not in _WORTH_WAITING, self._settings.connect_wait)
+        await self._wait_for(
+            lambda: self._snapshot.state not in _WORTH_WAITING and not self._undecided, self._settings.connect_wait
+        )
         if self._snapshot.state is not SessionState.CONNECTED:
             raise self._why_not()
 
@@ -154,7 +160,7 @@ class SessionManager:
         try:
             return await link.call(command, timeout or self._settings.call_timeout)
         except SessionCrashed:
-            await self._wait_for(lambda: self._link is not link, timeout=2)
+            await self._wait_for(lambda: self._link is not link and not self._undecided, timeout=2)
             if self._snapshot.state not in _WORTH_WAITING and self._snapshot.state is not SessionState.CONNECTED:
                 raise self._why_not() from None  # it ended for a reason that is known
             raise
@@ -168,7 +174,7 @@ class SessionManager:
             AlreadyLoggedIn: an account is linked.
             SessionError: no code within the wait; says why.
         """
-        self._check_lock()
+        self._check_usable()
         async with self._lifecycle:
             if self._snapshot.own_jid is not None or await self._linked():
                 raise AlreadyLoggedIn("a WhatsApp account is linked already")
@@ -200,7 +206,7 @@ class SessionManager:
         Raises:
             NotLoggedIn: nothing is linked.
         """
-        self._check_lock()
+        self._check_usable()
         async with self._lifecycle:
             if self._snapshot.own_jid is None and not await self._linked():
                 raise NotLoggedIn("no WhatsApp account is linked")
@@ -225,7 +231,7 @@ class SessionManager:
         Raises:
             SessionError: not connected in time; says why.
         """
-        self._check_lock()
+        self._check_usable()
         async with self._lifecycle:
             if self._snapshot.own_jid is None and not await self._linked():
                 raise NotLoggedIn("no WhatsApp account is linked")
@@ -263,32 +269,35 @@ class SessionManager:
 
     async def _run(self) -> None:
         try:
-            await self._take_lock()
-            if self._prepare is not None:
-                try:
-                    await self._prepare()
-                except WhatsAppMcpError as error:
-                    self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
-                    await asyncio.Event().wait()  # nothing can be started; the state says why
-            self._start_wanted = await self._linked()
-            while True:
-                if not (self._start_wanted or self._pairing_wanted):
-                    if self._snapshot.state is SessionState.STARTING:
-                        self._update(SessionState.UNPAIRED)
-                    self._wake.clear()
-                    await self._wake.wait()
-                    continue
-                self._start_wanted = self._pairing_wanted = False
-                await self._run_process()
+            await self._supervise()
+        except WhatsAppMcpError as error:
+            self._broken = f"{error.message}. {error.next_step}"
+        except Exception as error:
+            logger.exception("the session cannot be supervised any more")
+            self._broken = str(error) if isinstance(error, OSError) else "unexpected error; the log says more"
         finally:
             await self._end()
+
+    async def _supervise(self) -> None:
+        await self._take_lock()
+        if self._prepare is not None:
+            await self._prepare()
+        self._start_wanted = self._start_wanted or await self._linked()
+        while True:
+            if self._start_wanted or self._pairing_wanted:
+                await self._run_process()
+                continue
+            if self._snapshot.state is SessionState.STARTING:
+                self._update(SessionState.UNPAIRED)
+            self._wake.clear()
+            await self._wake.wait()
 
     async def _end(self) -> None:
         if self._link is not None:
             await self._link.stop()
             self._link = None
         self._lock.release()
-        self._update(SessionState.STOPPED)
+        self._update(SessionState.STOPPED, self._broken)
 
     async def _take_lock(self) -> None:
         while not self._lock.acquire():
@@ -302,20 +311,27 @@ class SessionManager:
 
     async def _run_process(self) -> None:
         """One life of a session process, and what follows from its end."""
+        async with self._lifecycle:  # never between the steps of a logout, a restart or a pause
+            link = await self._spawn() if self._start_wanted or self._pairing_wanted else None
+            self._start_wanted = self._pairing_wanted = False
+            self._link = link
+        if link is None:
+            return
+        async for notice in link.notices():
+            self._take_notice(notice)
+        self._link = None
+        await self._after_end(link)
+
+    async def _spawn(self) -> Link | None:
         if self._snapshot.state is not SessionState.PAIRING:
             self._update(SessionState.CONNECTING, self._snapshot.detail)
         descriptor = self._lock.descriptor
         assert descriptor is not None, "the lock is held while a session process runs"
         try:
-            link = await Link.spawn(self._settings, descriptor, command=self._command)
+            return await Link.spawn(self._settings, descriptor, command=self._command)
         except WhatsAppMcpError as error:
             self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
-            return
-        self._link = link
-        async for notice in link.notices():
-            self._take_notice(notice)
-        self._link = None
-        await self._after_end(link)
+            return None
 
     def _take_notice(self, notice: p.StateChanged | p.Shown | p.Stored | p.Ended) -> None:
         match notice:
@@ -395,13 +411,20 @@ class SessionManager:
             self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
             return False
 
+    @property
+    def _undecided(self) -> bool:
+        """A process has ended, and what follows from it is not decided: the state is still that of before."""
+        return self._link is None and self._snapshot.state is SessionState.CONNECTED
+
     def _code_is_shown(self) -> bool:
         expires = self._snapshot.qr_expires_at
         return self._snapshot.state is SessionState.PAIRING and expires is not None and expires > self._now()
 
-    def _check_lock(self) -> None:
+    def _check_usable(self) -> None:
         if self._locked_out:
             raise DataDirectoryInUse(self._holder_text())
+        if self._broken:
+            raise self._why_not()
 
     def _holder_text(self) -> str:
         holder = self._lock.holder()

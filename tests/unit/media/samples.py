@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import zlib
 from array import array
 from fractions import Fraction
 from pathlib import Path
@@ -45,8 +46,6 @@ def bomb_png(width: int, height: int) -> bytes:
     """A PNG that declares a size and holds next to nothing."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        import zlib
-
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -75,6 +74,7 @@ def sound(
     channels = 1 if layout == "mono" else 2
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         for start in range(0, int(seconds * rate), rate // 10):
             samples = array("h")
             for position in range(start, min(start + rate // 10, int(seconds * rate))):
@@ -102,6 +102,7 @@ def film(
     rate: int = 10,
     sound_codec: str = "",
     metadata: dict[str, str] | None = None,
+    noisy: bool = False,
 ) -> Path:
     """Left half red, right half blue, with a moving white bar; with a tone when ``sound_codec`` is given."""
     with av.open(str(path), "w", format=container) as output:
@@ -110,17 +111,18 @@ def film(
         assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         audio = output.add_stream(sound_codec, rate=48_000, layout="mono") if sound_codec else None
+        assert audio is None or isinstance(audio, av.AudioStream)
         for number in range(int(seconds * rate)):
-            picture = two_halves(width, height)
+            picture = noise(width, height) if noisy else two_halves(width, height)
             bar = number * 4 % (width - 4)
             picture.paste("white", (bar, 0, bar + 4, 4))
-            frame = VideoFrame.from_bytes(picture.tobytes(), width, height, "rgb24").reformat(format="yuv420p")
+            frame = VideoFrame.from_bytes(picture.convert("RGBA").tobytes(), width, height).reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             output.mux(video.encode(frame))
-            if isinstance(audio, av.AudioStream):
+            if audio is not None:
                 output.mux(audio.encode(_tone(number, 48_000 // rate)))
         output.mux(video.encode(None))
-        if isinstance(audio, av.AudioStream):
+        if audio is not None:
             output.mux(audio.encode(None))
     return path
 

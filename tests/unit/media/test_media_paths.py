@@ -210,12 +210,16 @@ def test_what_is_exchanged_between_check_and_use_does_not_open(
         read("folder/x.txt", policy)
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_no_descriptor_stays_open(outbox: Path, policy: MediaPolicy) -> None:
     (outbox / "x.txt").write_text("hello")
     os.mkfifo(outbox / "fifo")
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     read("x.txt", policy)
     for source in ("fifo", "missing", "../x"):
         with pytest.raises((InvalidArgument, NotAllowed)):
             read(source, policy)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import httpcore2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.unit.media.site import Site, redirect, response, running_site
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
@@ -271,30 +276,32 @@ async def test_an_unknown_or_dead_host(policy: MediaPolicy) -> None:
             await read(dead, policy, Names(**{"127_0_0_1": [["127.0.0.1"]]}))
 
 
+def make_certificate(folder: Path, name: str) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
 class TestTls:
     """The certificate is checked against the name of the link, whatever address was dialled."""
 
     @pytest.fixture
     async def port(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         """A TLS site for ``secure.example`` whose certificate is trusted here."""
-        subprocess.run(
-            [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days",
-                "2",
-            ]
-            + ["-subj", "/CN=secure.example", "-addext", "subjectAltName=DNS:secure.example"]
-            + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
-            check=True,
-            capture_output=True,
-        )
+        make_certificate(tmp_path, "secure.example")
         server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
         client_context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))

@@ -25,7 +25,8 @@ class TestAccount:
         self.settings = Settings(data_dir=folder, connect_wait=10, call_timeout=10)
         self.folder = self.settings.account_dir
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.will("connect")
+        if not (self.folder / "script.json").exists():
+            self.will("connect")
 
     def will(self, *behaviours: str) -> None:
         (self.folder / "script.json").write_text(json.dumps(behaviours))

@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.wire.test_app_state import INDEXES, KEY, KEYS, NEWER, extend, removal, snapshot_of
 
-from tests.unit.wire.test_app_state import INDEXES, KEY, KEYS, NEWER, extend, removal, snapshot_of, starred
-from whatsapp_mcp.wire.app_state import CollectionState, Entry, lt_hash
+from whatsapp_mcp.wire.app_state import CollectionState, Entry, SyncKey, lt_hash
+from whatsapp_mcp.wire.protos import server_sync, sync_action
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -22,6 +23,9 @@ with warnings.catch_warnings():
 MACS = st.lists(st.binary(min_size=32, max_size=32), max_size=5)
 
 
+PINNED = sync_action.SyncActionValue(timestamp=7, pinAction=sync_action.PinAction(pinned=True))
+
+
 def key_store() -> Any:
     store: Any = InMemoryAppStateKeyStore()
     for key in KEYS.values():
@@ -31,8 +35,6 @@ def key_store() -> Any:
 
 @given(st.binary(min_size=32, max_size=32))
 def test_keys_are_expanded_alike(data: bytes) -> None:
-    from whatsapp_mcp.wire.app_state import SyncKey
-
     ours, theirs = SyncKey(b"k", data, 0).expanded, expand_app_state_keys(data)
     assert (ours.index, ours.value, ours.value_mac, ours.snapshot_mac, ours.patch_mac) == (
         theirs.index,
@@ -67,7 +69,7 @@ def test_they_read_our_patches_and_snapshots(patches: list[list[tuple[str, ...]]
             writer.apply_patch(patch, KEYS)
             indexes = indexes[:1]
         else:
-            patch = extend(writer, *(Entry(index, 2, starred(7)) for index in indexes), key=key)
+            patch = extend(writer, *(Entry(index, 5, PINNED) for index in indexes), key=key)
         sent.append(patch)
         result: Any = decode_patch(
             SyncdPatch.FromString(patch.SerializeToString()),
@@ -78,8 +80,9 @@ def test_they_read_our_patches_and_snapshots(patches: list[list[tuple[str, ...]]
         )
         state = result.state
         assert [tuple(mutation.index) for mutation in result.mutations] == indexes
-        assert all(mutation.action.star_action.starred for mutation in result.mutations)
-        assert all(mutation.action.timestamp == 7 for mutation in result.mutations)
+        if patch.mutations[0].operation == server_sync.SyncdMutation.SET:
+            assert all(mutation.action.pin_action.pinned for mutation in result.mutations)
+            assert all((mutation.version, mutation.action.timestamp) == (5, 7) for mutation in result.mutations)
     assert (state.version, bytes(state.hash)) == (writer.version, writer.hash)
     snapshot = SyncdSnapshot.FromString(snapshot_of(sent).SerializeToString())
     whole: Any = decode_snapshot(snapshot, store, "regular_high")

@@ -1,0 +1,64 @@
+"""WhatsApp's ways to say no, as errors of ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from whatsapp_mcp.errors import LoginRefused, RateLimited, SideReplaced, WhatsAppMcpError, WhatsAppRefused
+from whatsapp_mcp.wire.node import Node
+
+__all__ = ["login_refusal", "request_refusal", "stream_error"]
+
+_REASONS: Final = {
+    401: ("the linked device was removed", None),
+    402: ("the account is banned for a time", "Wait until the ban ends; read the notice in WhatsApp on the phone."),
+    403: ("the account is locked or was removed from the phone", None),
+    405: (
+        "WhatsApp refuses this version of the client",
+        "Upgrade the WhatsApp library and restart the server: pip install --upgrade neonize whatsapp-web-mcp",
+    ),
+    406: ("the account is not accepted", None),
+    409: ("the client is not accepted at this time", None),
+    500: ("WhatsApp has an internal error", "Call again in some minutes."),
+    503: ("WhatsApp is overloaded", "Call again in some minutes."),
+}
+"""Reason of ``<failure>`` -> what it means, and a better next step than appReconnect (whatsmeow errors.go)."""
+
+
+def login_refusal(failure: Node) -> LoginRefused:
+    """The error for ``<failure reason … />``. 401, 403 and 406 are reported only: whether the session is over is for
+    neonize to find out."""
+    reason = _number(failure.get("reason"))
+    meaning, next_step = _REASONS.get(reason or 0, ("no reason that is known", None))
+    details = {name: failure.get(name) for name in ("code", "expire", "message") if failure.get(name)}
+    return LoginRefused(
+        f"WhatsApp refused the login with {failure.get('reason') or 'a failure'}: {meaning}",
+        reason=reason,
+        next_step=next_step,
+        details=details,
+    )
+
+
+def stream_error(node: Node) -> WhatsAppMcpError | None:
+    """The error for a ``<stream:error>``; None when it only means that the connection is over."""
+    conflict = node.child("conflict")
+    if conflict is not None and conflict.get("type") == "replaced":
+        return SideReplaced("another login of the linked device took the place of this one")
+    if node.get("code") == "401" or (conflict is not None and conflict.get("type") == "device_removed"):
+        return LoginRefused("WhatsApp ended the login: the linked device was removed", reason=401)
+    return None
+
+
+def request_refusal(answer: Node) -> WhatsAppRefused:
+    """The error for ``<iq type="error"><error code text/></iq>``."""
+    error = answer.child("error")
+    code, text = (error.get("code"), error.get("text")) if error is not None else ("", "")
+    message = f"WhatsApp answered {' '.join(part for part in (code, text) if part) or 'with an error'}"
+    details = {"error_code": _number(code)} if _number(code) is not None else {}
+    if code == "429":
+        return RateLimited(message, details={**details, "retry_after_seconds": 60})
+    return WhatsAppRefused(message, details=details)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None

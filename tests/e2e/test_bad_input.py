@@ -1,0 +1,122 @@
+"""Bad input to every tool: an error result that names the field, and a server that lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mcp.types import Tool
+
+from tests.e2e.harness import Json, body_of, host_on, paired, whatsapp
+from whatsapp_mcp.catalog import load_catalog
+
+WRONG: dict[str, Any] = {"string": 5, "integer": "many", "boolean": "perhaps", "array": 7, "object": []}
+GOOD: dict[str, Any] = {
+    "phone": "12025550111",
+    "chat_jid": "12025550111",
+    "message": "x",
+    "message_id": "3EB0AA",
+    "link": "https://example.com",
+    "latitude": "1",
+    "longitude": "2",
+    "contact_name": "Ana",
+    "contact_phone": "12025550112",
+    "question": "?",
+    "options": ["a", "b"],
+    "max_answer": 1,
+    "type": "available",
+    "action": "start",
+    "emoji": "👍",
+    "push_name": "Robin",
+    "group_id": "120363000000000001@g.us",
+    "participants": ["12025550111"],
+}
+ADDRESSES = ("phone", "chat_jid", "contact_phone")
+MALFORMED = ("@", "a@b@c", "12345@nowhere", "0151 234", "+", "12 34", "9" * 16 + "x", "x" * 5000, "49151\x00", "１２３")
+
+
+def good_arguments(tool: Tool) -> Json:
+    schema = tool.input_schema
+    return {name: GOOD.get(name, "x") for name in schema.get("required", [])}
+
+
+def cases(tool: Tool) -> Iterator[tuple[Json, str]]:
+    """Bad arguments, and the name that the error must mention."""
+    schema = tool.input_schema
+    good = good_arguments(tool)
+    properties: dict[str, Json] = schema.get("properties", {})
+    for name in schema.get("required", []):
+        yield {key: value for key, value in good.items() if key != name}, name
+        if properties[name].get("type") == "string" and name != "emoji":
+            yield {**good, name: ""}, name
+            yield {**good, name: "   "}, name
+    for name, described in properties.items():
+        yield {**good, name: WRONG[described["type"]]}, name
+        yield {**good, name: {"nested": [None]}}, name
+        if "enum" in described:
+            yield {**good, name: "something else"}, name
+        if described["type"] == "integer":
+            yield {**good, name: -(10**30)}, name
+    yield {**good, "no_such_argument": 1}, "no_such_argument"
+    for name in ADDRESSES:
+        if name in properties:
+            for text in MALFORMED:
+                yield {**good, name: text}, name
+
+
+async def test_every_tool_names_the_field(tmp_path: Path) -> None:
+    async with whatsapp(tmp_path) as (_, endpoint), host_on(endpoint, tmp_path / "data") as host:
+        tools = (await host.client.list_tools()).tools
+        assert len(tools) >= 24
+        tried = 0
+        for tool in tools:
+            for arguments, field in cases(tool):
+                result = await host.raw(tool.name, arguments)
+                body = body_of(result)
+                assert result.is_error, (tool.name, arguments, body)
+                assert body["code"] in ("invalid_argument", "not_found"), (tool.name, arguments, body)
+                assert field in body["message"], (tool.name, arguments, body)
+                assert body["next_step"]
+                tried += 1
+        assert tried > 300
+        assert (await host.call("listChats"))["data"] == []
+
+
+async def test_unknown_tool_is_a_protocol_error(tmp_path: Path) -> None:
+    from mcp.shared.exceptions import MCPError
+
+    async with whatsapp(tmp_path) as (_, endpoint), host_on(endpoint, tmp_path / "data") as host:
+        try:
+            await host.raw("noSuchTool")
+        except MCPError as error:
+            assert error.error.code == -32602
+        else:
+            raise AssertionError("an unknown tool was answered")
+        await host.call("listChats")
+
+
+async def test_unknown_chats_and_messages(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        await simulator.add_contact("Ana")
+        for tool in ("reactMessage", "readMessage", "revokeMessage", "updateMessage"):
+            arguments = {"message_id": "3EB0FFFF", "phone": "15550009999", "emoji": "👍", "message": "x"}
+            known = load_catalog().by_name[tool].input_schema["properties"]
+            error = await host.refused(tool, **{name: value for name, value in arguments.items() if name in known})
+            assert error["code"] == "not_found", tool
+            assert "message_id" in error["message"]
+        error = await host.refused("getChatMessages", chat_jid="120363999999999999@g.us")
+        assert error["code"] == "not_found"
+
+
+async def test_huge_texts(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        error = await host.refused("sendMessage", phone=ana.number, message="x" * 5_000_000)
+        assert "message" in error["message"]
+        assert "65536" in error["message"]
+        await host.call("sendMessage", phone=ana.number, message="y" * 65536)
+        received = await ana.wait_for_message()
+        assert len(received.text) == 65536
+        rows = await host.call("getChatMessages", chat_jid=ana.number)
+        assert rows["data"][0]["content"].startswith("yyy")

@@ -1,0 +1,197 @@
+"""The same server over stdio and HTTP, for clients of three protocol revisions; --simulated; the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.e2e.harness import LIMIT, Host, environment, host_on, until, whatsapp
+
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str, str, subprocess.Popen[str]]]:
+    """URL, token and process of a server on a free port."""
+    command = [sys.executable, "-m", "whatsapp_mcp", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    process = subprocess.Popen(command, env=environment(endpoint), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        url = ""
+        with anyio.fail_after(20):
+            while not url:
+                line = await anyio.to_thread.run_sync(process.stderr.readline)
+                assert line, "the server ended"
+                if "http://" in line:
+                    url = line[line.index("http://") :].split()[0]
+        yield url, (data_dir / "http-token").read_text().strip(), process
+    finally:
+        process.terminate()
+        await anyio.to_thread.run_sync(process.wait)
+        process.stderr.close()
+
+
+@pytest.mark.parametrize("mode", ["2025-06-18", "2025-11-25", "2026-07-28"])
+async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint), http_server(endpoint, data_dir) as (url, token, process):
+        assert stat.S_IMODE((data_dir / "http-token").stat().st_mode) == 0o600
+        ana = await simulator.add_contact("Ana")
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=60) as web:
+            transport = streamable_http_client(url, http_client=web)
+            async with Client(transport, mode="legacy" if mode.startswith("2025") else mode) as client:
+                host = Host(client, data_dir)
+                await host.pair(simulator)
+                await host.call("sendMessage", phone=ana.number, message=f"over HTTP, {mode}")
+                assert (await ana.wait_for_message()).text == f"over HTTP, {mode}"
+        process.terminate()
+        with anyio.fail_after(12):
+            assert await anyio.to_thread.run_sync(process.wait) == 0
+        assert not host.session_pids()
+
+
+async def test_http_wants_the_token(tmp_path: Path) -> None:
+    async with whatsapp(tmp_path) as (_, endpoint), http_server(endpoint, tmp_path / "data") as (url, token, _process):
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        async with httpx2.AsyncClient() as web:
+            headers = {"Accept": "application/json, text/event-stream"}
+            assert (await web.post(url, json=body, headers=headers)).status_code == 401
+            wrong = {**headers, "Authorization": "Bearer " + "x" * 43}
+            assert (await web.post(url, json=body, headers=wrong)).status_code == 401
+            right = {**headers, "Authorization": f"Bearer {token}"}
+            assert (await web.post(url, json=body, headers={**right, "Host": "evil.example"})).status_code == 421
+            assert (
+                await web.post(url, json=body, headers={**right, "Origin": "http://evil.example"})
+            ).status_code == 403
+        shown = subprocess.run(
+            [sys.executable, "-m", "whatsapp_mcp", "token", "--data-dir", str(tmp_path / "data")],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(endpoint),
+        )
+        assert shown.stdout.strip() == token
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_conversation_over_stdio_in_both_eras(tmp_path: Path, mode: str) -> None:
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, tmp_path / "data", mode=mode) as host:
+            await host.pair(simulator)
+            await host.call("sendMessage", phone=ana.number, message=mode)
+            assert (await ana.wait_for_message()).text == mode
+
+
+async def test_initialize_does_not_wait_for_whatsapp(tmp_path: Path) -> None:
+    """The endpoint accepts connections and never says a word: the server answers all the same."""
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+        simulator.faults.silence()
+        async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="1") as host:
+            assert (await host.client.list_tools()).tools
+            error = await host.refused("appDevices")
+            assert error["code"] == "not_connected"
+            assert (await host.call("listChats"))["data"] == []
+        simulator.faults.resume()
+
+
+async def test_toolsets_and_read_only(tmp_path: Path) -> None:
+    async with whatsapp(tmp_path) as (_, endpoint):
+        async with host_on(endpoint, tmp_path / "a", WHATSAPP_MCP_TOOLSETS="chat") as host:
+            names = {tool.name for tool in (await host.client.list_tools()).tools}
+            assert {"listChats", "getChatMessages", "waitForMessage"} <= names
+            assert "sendMessage" not in names
+        async with host_on(endpoint, tmp_path / "b", WHATSAPP_MCP_READ_ONLY="true") as host:
+            tools = (await host.client.list_tools()).tools
+            assert tools
+            assert all(tool.annotations is not None and tool.annotations.read_only_hint for tool in tools)
+        wrong = subprocess.run(
+            [sys.executable, "-m", "whatsapp_mcp", "stdio", "--toolsets", "chta"],
+            env=environment(endpoint),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert wrong.returncode == 1
+        assert "chta" in wrong.stderr
+        assert "chat" in wrong.stderr
+        assert wrong.stdout == ""
+
+
+async def test_simulated_whatsapp_scans_and_answers() -> None:
+    with anyio.fail_after(LIMIT):
+        command = [sys.executable, "-m", "whatsapp_mcp", "stdio", "--simulated"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
+        from mcp.client.stdio import StdioServerParameters
+
+        async with Client(StdioServerParameters(command=command[0], args=command[1:], env=kept)) as client:
+            host = Host(client, Path("unused"))
+            login = await host.call("appLogin")
+            folder = Path(login["qr_link"].removeprefix("file://")).parent
+            assert login["qr_text"]
+            await host.call("appDevices")
+            await host.call("sendMessage", phone="Ana", message="Dinner on Friday?")
+            waited = await host.call("waitForMessage", timeout=15, cursor="0")
+            assert waited["message"]["sender_name"] == "Ana"
+        await until(lambda: not folder.exists(), what="the end of the temporary data directory")
+
+
+def test_demo_plays_to_its_end() -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
+    played = subprocess.run(
+        [sys.executable, "-m", "whatsapp_mcp", "demo"],
+        env=kept,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert played.returncode == 0, played.stderr
+    assert "Friday at 7 works for me" in played.stdout
+    assert "Done" in played.stdout
+    assert "▄" in played.stdout, "the QR code is drawn"
+    assert "Login event" not in played.stdout
+
+
+async def test_simulate_command_ends_with_its_parent(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "whatsapp_mcp", "simulate", "--exit-with-stdin"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    endpoint = json.loads(Path(ready["endpoint"]).read_text())
+    assert set(endpoint) == {"proxy", "ca_file", "noise_root"}
+    assert stat.S_ISSOCK(Path(ready["control"]).stat().st_mode)
+    process.stdin.close()
+    assert process.wait(10) == 0
+    assert not Path(ready["endpoint"]).exists()
+    other = subprocess.Popen([sys.executable, "-m", "whatsapp_mcp", "simulate"], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    other.stdout.readline()
+    other.send_signal(signal.SIGTERM)
+    assert other.wait(10) == 0
+    process.stdout.close()
+    other.stdout.close()

@@ -1,0 +1,822 @@
+"""The session manager against a session process that does what the test tells it (no WhatsApp, no neonize)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.account import COMMAND, TestAccount
+from tests.unit.session.waiting import WAIT, soon
+from whatsapp_mcp.errors import (
+    AccountBanned,
+    AlreadyLoggedIn,
+    ClientOutdated,
+    DataDirectoryInUse,
+    NotConnected,
+    NotLoggedIn,
+    RateLimited,
+    SessionCrashed,
+    SessionError,
+    SessionReplaced,
+    SessionTimeout,
+    SetupError,
+)
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.outgoing import TextOut
+from whatsapp_mcp.session import link as link_module
+from whatsapp_mcp.session import manager as manager_module
+from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.database import linked_device
+from whatsapp_mcp.session.lock import AccountLock
+from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.writer import StoreWriter
+
+ANA = Jid("4915100000001", "s.whatsapp.net")
+SEND = p.SendMessage(chat=ANA, message=TextOut(text="hi"))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (0.02, 0.05))
+    monkeypatch.setattr(manager_module, "LOCK_RETRY", 0.05)
+
+
+@pytest.fixture
+async def account(tmp_path: Path) -> AsyncIterator[TestAccount]:
+    """After every test: no process is left, and the lock is free."""
+    account = TestAccount(tmp_path)
+    yield account
+    await soon(lambda: account.alive() == [], "all session processes to be gone")
+    lock = AccountLock(account.settings.lock_path)
+    await soon(lock.acquire, "the lock to be free")
+    lock.release()
+
+
+@pytest.fixture
+def linked(account: TestAccount) -> TestAccount:
+    account.link_device()
+    return account
+
+
+def state_is(manager: SessionManager, *states: SessionState) -> Callable[[], bool]:
+    return lambda: manager.snapshot.state in states
+
+
+async def reach(manager: SessionManager, *states: SessionState) -> None:
+    async with asyncio.timeout(WAIT):
+        while manager.snapshot.state not in states:
+            await manager.wait_change(WAIT)
+
+
+# ---- start and stop -------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_started_while_nothing_is_linked(account: TestAccount) -> None:
+    manager = account.manager()
+    assert manager.snapshot.state is SessionState.STARTING
+    async with manager.running():
+        await reach(manager, SessionState.UNPAIRED)
+        with pytest.raises(NotLoggedIn):
+            await manager.call(SEND)
+    assert account.starts == 0
+    assert manager.snapshot.state is SessionState.STOPPED
+
+
+async def test_a_linked_account_connects_by_itself(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        snapshot = manager.snapshot
+        assert snapshot.state is SessionState.CONNECTED
+        assert snapshot.own_jid == Jid("4915100000009", "s.whatsapp.net", 7)
+        assert snapshot.own_lid == Jid("100000000000009", "lid", 7)
+        assert (snapshot.push_name, snapshot.platform, snapshot.restarts) == ("Me", "android", 0)
+    assert [entry["what"] for entry in linked.journal()] == ["start", "eof", "end"], "an orderly end"
+    assert manager.snapshot.state is SessionState.STOPPED
+
+
+async def test_the_process_is_told_what_it_works_on(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = linked.manager(log_level="INFO")
+    async with manager.running():
+        await manager.ready()
+        environment = Path(f"/proc/{linked.alive()[0]}/environ").read_bytes().split(b"\0")
+    assert b"NEONIZE_BOT_TAG=off" in environment
+
+
+async def test_calls(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        sent = await manager.call(SEND)
+        await manager.call(p.SetPresence(available=True), timeout=3)
+    assert sent == p.SentMessage(message_id="S1", chat=ANA, timestamp=1)
+    [first, second] = [entry for entry in linked.journal() if entry["what"] == "call"]
+    assert first["arguments"]["message"] == {"kind": "text", "text": "hi"}
+    assert (first["timeout"], second["timeout"]) == (10, 3)
+
+
+async def test_calls_at_once(linked: TestAccount) -> None:
+    linked.will("answer_late:0.05")
+    manager = linked.manager()
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            await asyncio.gather(*(manager.call(SEND) for _ in range(20)))
+    assert len(linked.calls) == 20
+
+
+async def test_what_the_session_process_refuses(linked: TestAccount) -> None:
+    linked.will("refuse")
+    manager = linked.manager()
+    async with manager.running():
+        with pytest.raises(RateLimited) as caught:
+            await manager.call(SEND)
+    assert caught.value.details == {"retry_after_seconds": 7}
+
+
+async def test_lines_that_are_no_notices(linked: TestAccount) -> None:
+    linked.will("garbage")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.call(SEND)
+    assert linked.starts == 1
+
+
+async def test_a_line_that_is_too_long(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "MAX_LINE", 2000)
+    linked.will("garbage:100000")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.call(SEND)
+    assert linked.starts == 1
+
+
+async def test_new_content_is_announced(linked: TestAccount) -> None:
+    linked.will("stored")
+    manager = linked.manager()
+    assert manager.newest_arrival == 0
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            while manager.newest_arrival < 5:
+                await manager.wait_change(WAIT)
+        await manager.call(SEND)
+        assert manager.newest_arrival == 5, "it never goes back"
+
+
+async def test_waiting_for_a_change_has_an_end(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        assert not await manager.wait_change(0.02)
+
+
+async def test_a_process_that_does_not_end_is_killed(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
+    linked.will("hang_on_stop")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+    assert linked.alive() == []
+
+
+async def test_leaving_by_an_exception_stops_too(linked: TestAccount) -> None:
+    manager = linked.manager()
+    with pytest.raises(RuntimeError, match="bug"):
+        async with manager.running():
+            await manager.ready()
+            raise RuntimeError("bug")
+    assert linked.journal()[-1]["what"] == "end"
+
+
+async def test_a_server_that_is_cancelled_twice_still_stops_in_order(linked: TestAccount) -> None:
+    manager = linked.manager()
+
+    async def serve() -> None:
+        async with manager.running():
+            await asyncio.Event().wait()
+
+    server = asyncio.create_task(serve())
+    await reach(manager, SessionState.CONNECTED)
+    for _ in range(3):
+        server.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await server
+    await soon(lambda: linked.journal()[-1]["what"] == "end", "the orderly end")
+    await soon(state_is(manager, SessionState.STOPPED))
+
+
+async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount) -> None:
+    """Its stdin closes; it still holds the lock until it is gone."""
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from tests.unit.session.account import TestAccount\n"
+        "async def main():\n"
+        "    manager = TestAccount(Path(sys.argv[1])).manager()\n"
+        "    async with manager.running():\n"
+        "        await manager.ready()\n"
+        "        print('connected', flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    server = await asyncio.create_subprocess_exec(
+        COMMAND[0],
+        "-c",
+        program,
+        str(linked.settings.data_dir),
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": os.pathsep.join(_python_path())},
+    )
+    assert server.stdout is not None
+    assert (await asyncio.wait_for(server.stdout.readline(), WAIT)).strip() == b"connected"
+    assert not AccountLock(linked.settings.lock_path).is_free()
+    server.kill()
+    await server.wait()
+    await soon(lambda: linked.journal()[-1]["what"] == "end", "the orderly end of the session process")
+
+
+def _python_path() -> list[str]:
+    import tests
+    import whatsapp_mcp
+
+    assert tests.__file__ is not None
+    return [str(Path(tests.__file__).parents[1]), str(Path(whatsapp_mcp.__file__).parents[1])]
+
+
+# ---- crashes --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_crash_during_a_call(linked: TestAccount) -> None:
+    linked.will("crash_on_call", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        with pytest.raises(SessionCrashed) as caught:
+            await manager.call(SEND)
+        assert caught.value.retryable
+        assert (await manager.call(SEND)).message_id == "S1", "the next call waits for the new process"
+        assert manager.snapshot.restarts == 1
+    assert linked.starts == 2
+
+
+async def test_every_call_under_way_fails(linked: TestAccount) -> None:
+    linked.will("ignore_calls", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        calls = [asyncio.create_task(manager.call(SEND)) for _ in range(5)]
+        await soon(lambda: len(linked.calls) == 5)
+        os.kill(linked.alive()[0], signal.SIGKILL)
+        async with asyncio.timeout(WAIT):
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(result) for result in results] == [SessionCrashed] * 5
+
+
+async def test_the_state_says_why_it_reconnects(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (30.0,))
+    linked.will("crash_connected")
+    manager = linked.manager(connect_wait=0.1)
+    async with manager.running():
+        await reach(manager, SessionState.RECONNECTING)
+        await soon(lambda: "signal 9" in manager.snapshot.detail)
+        with pytest.raises(NotConnected, match="signal 9"):
+            await manager.call(SEND)
+
+
+async def test_crashes_in_a_row_wait_longer_each_time(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (0.0, 0.2, 0.4))
+    linked.will("crash", "exit:3", "crash_connected", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        began = time.monotonic()
+        await reach(manager, SessionState.CONNECTED)
+        async with asyncio.timeout(WAIT):
+            while manager.snapshot.restarts < 3:
+                await manager.wait_change(WAIT)
+        await reach(manager, SessionState.CONNECTED)
+        assert time.monotonic() - began >= 0.6
+    assert linked.starts == 4
+
+
+@pytest.mark.parametrize("reason", ["stopped", "connect_failed", "pump_died", "store_error"])
+async def test_ends_after_which_it_starts_again(linked: TestAccount, reason: str) -> None:
+    linked.will(f"end:{reason}", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            while manager.snapshot.restarts < 1:
+                await manager.wait_change(WAIT)
+        await manager.ready()
+        assert manager.snapshot.detail == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "error"),
+    [
+        ("logged_out", SessionState.LOGGED_OUT, NotLoggedIn),
+        ("replaced", SessionState.REPLACED, SessionReplaced),
+        ("outdated", SessionState.OUTDATED, ClientOutdated),
+        ("banned", SessionState.BANNED, AccountBanned),
+        ("setup_error", SessionState.STOPPED, NotConnected),
+    ],
+)
+@pytest.mark.parametrize("behaviour", ["end", "end_at_once"])
+async def test_ends_after_which_it_stays_down(
+    linked: TestAccount, behaviour: str, reason: str, state: SessionState, error: type[SessionError]
+) -> None:
+    linked.will(f"{behaviour}:{reason}")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, state)
+        with pytest.raises(error, match="because of the test"):
+            await manager.call(SEND)
+        await asyncio.sleep(0.1)  # longer than any back-off here
+        assert manager.snapshot.state is state
+    assert linked.starts == 1
+
+
+async def test_a_session_process_that_cannot_be_started(linked: TestAccount) -> None:
+    manager = SessionManager(linked.settings, command=("/nonexistent/python",))
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(NotConnected, match="cannot be started"):
+            await manager.call(SEND)
+
+
+async def test_a_bad_endpoint_file(linked: TestAccount) -> None:
+    manager = linked.manager(endpoint=linked.folder / "missing.json")
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(NotConnected, match=r"missing\.json"):
+            await manager.call(SEND)
+        (linked.folder / "missing.json").write_text(
+            '{"proxy": "http://127.0.0.1:9", "ca_file": "/ca.pem", "noise_root": "' + "ab" * 32 + '"}'
+        )
+        await manager.restart()
+        assert manager.snapshot.state is SessionState.CONNECTED
+
+
+async def test_a_process_that_says_goodbye_and_stays(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
+    linked.will("ended_but_alive")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.REPLACED)
+
+
+async def test_a_process_that_falls_silent(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It closed its end of the pipe, but does not end."""
+    monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
+    linked.will("close_stdout", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            while manager.snapshot.restarts < 1:
+                await manager.wait_change(WAIT)
+        await manager.call(SEND)
+
+
+async def test_a_process_that_does_not_answer_is_replaced(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "ANSWER_GRACE", 0.1)
+    linked.will("ignore_calls", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        with pytest.raises(SessionTimeout):
+            await manager.call(SEND, timeout=0.1)
+        async with asyncio.timeout(WAIT):
+            while manager.snapshot.restarts < 1:
+                await manager.wait_change(WAIT)
+        assert (await manager.call(SEND)).message_id == "S1"
+
+
+async def test_a_connection_that_does_not_come_has_a_deadline(linked: TestAccount) -> None:
+    linked.will("stuck")
+    manager = linked.manager(connect_wait=0.2)
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            with pytest.raises(NotConnected, match="connecting"):
+                await manager.call(SEND)
+
+
+async def test_a_caller_that_gives_up_leaves_nothing_behind(linked: TestAccount) -> None:
+    linked.will("answer_late:0.2")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        call = asyncio.create_task(manager.call(SEND))
+        await soon(lambda: linked.calls == ["send_message"])
+        call.cancel()
+        assert (await manager.call(SEND)).message_id == "S1", "the late answer to the first is nobody's"
+    assert linked.starts == 1
+
+
+async def test_preparing(linked: TestAccount) -> None:
+    seen: list[int] = []
+
+    async def prepare() -> None:
+        seen.append(linked.starts)
+
+    manager = SessionManager(linked.settings, prepare=prepare, command=COMMAND)
+    async with manager.running():
+        await manager.ready()
+    assert seen == [0]
+
+
+@pytest.mark.parametrize("error", [SetupError("no port is free", next_step="Free one."), OSError("no port is free")])
+async def test_preparing_that_fails_is_told(linked: TestAccount, error: Exception) -> None:
+    async def prepare() -> None:
+        raise error
+
+    manager = SessionManager(linked.settings, prepare=prepare, command=COMMAND)
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(SessionError, match="no port is free"):
+            await manager.call(SEND)
+        with pytest.raises(SessionError):
+            await manager.restart()
+    assert linked.starts == 0
+
+
+async def test_a_lock_file_that_cannot_be_opened_is_told(account: TestAccount) -> None:
+    account.settings.lock_path.mkdir()
+    manager = account.manager()
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(SessionError, match="cannot be opened"):
+            await manager.ready()
+    account.settings.lock_path.rmdir()
+
+
+async def test_a_damaged_session_database_is_told(account: TestAccount) -> None:
+    account.settings.session_db.write_bytes(b"no database" * 100)
+    manager = account.manager()
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(SessionError, match="damaged"):
+            await manager.ready()
+    assert account.settings.session_db.exists()
+    assert account.starts == 0
+
+
+# ---- login ----------------------------------------------------------------------------------------------------------
+
+
+async def test_login_by_qr(account: TestAccount) -> None:
+    account.will("qr")
+    manager = account.manager()
+    async with manager.running():
+        snapshot = await manager.login()
+        assert snapshot.state is SessionState.PAIRING
+        assert snapshot.qr_text == "code 1"
+        assert snapshot.qr_expires_at is not None
+        assert 50 < (snapshot.qr_expires_at - snapshot.since).total_seconds() <= 61
+        account.touch("scan")
+        await reach(manager, SessionState.CONNECTED)
+        assert manager.snapshot.qr_text is None
+        with pytest.raises(AlreadyLoggedIn):
+            await manager.login()
+        assert (await manager.call(SEND)).message_id == "S1"
+    assert account.starts == 1
+
+
+async def test_asking_again_gives_the_code_of_the_moment(account: TestAccount) -> None:
+    account.will("qr:0.3")
+    manager = account.manager()
+    async with manager.running():
+        first = await manager.login()
+        assert (await manager.login()).qr_text == first.qr_text
+        async with asyncio.timeout(WAIT):
+            while manager.snapshot.qr_text == first.qr_text:
+                await manager.wait_change(WAIT)
+        assert (await manager.login()).qr_text != first.qr_text
+    assert account.starts == 1
+
+
+async def test_logins_at_once(account: TestAccount) -> None:
+    account.will("qr")
+    manager = account.manager()
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            snapshots = await asyncio.gather(*(manager.login() for _ in range(10)))
+        assert {snapshot.qr_text for snapshot in snapshots} == {"code 1"}
+        account.touch("give_up")
+        await reach(manager, SessionState.UNPAIRED)
+        await asyncio.sleep(0.1)
+        assert manager.snapshot.state is SessionState.UNPAIRED
+    assert account.starts == 1, "nobody asked again"
+
+
+async def test_nobody_scans(account: TestAccount) -> None:
+    account.will("qr")
+    manager = account.manager()
+    async with manager.running():
+        await manager.login()
+        account.touch("give_up")
+        await reach(manager, SessionState.UNPAIRED)
+        assert manager.snapshot.detail == "nobody scanned"
+        with pytest.raises(NotLoggedIn, match="nobody scanned"):
+            await manager.call(SEND)
+        (account.folder / "give_up").unlink()
+        assert (await manager.login()).qr_text == "code 1"
+    assert account.starts == 2
+
+
+@pytest.mark.parametrize("behaviour", ["crash", "end_at_once:connect_failed", "end_at_once:pairing_failed"])
+async def test_pairing_that_cannot_start(account: TestAccount, behaviour: str) -> None:
+    account.will(behaviour)
+    manager = account.manager()
+    async with manager.running():
+        with pytest.raises(NotConnected, match=r"because of the test|signal 9"):
+            await manager.login()
+        assert manager.snapshot.state is SessionState.UNPAIRED
+    assert account.starts == 1, "nothing is tried again unasked"
+
+
+async def test_no_code_in_time(account: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "QR_WAIT", 0.3)
+    account.will("stuck")
+    manager = account.manager()
+    async with manager.running():
+        async with asyncio.timeout(WAIT):
+            with pytest.raises(NotConnected, match="pairing could not start"):
+                await manager.login()
+
+
+async def test_login_by_code(account: TestAccount) -> None:
+    account.will("qr")
+    manager = account.manager()
+    async with manager.running():
+        assert await manager.login_with_code("4915100000009") == "ABCD-0009"
+        assert await manager.login_with_code("4915100000008") == "ABCD-0008", "while the same pairing is open"
+    assert account.starts == 1
+
+
+async def test_login_before_the_start_is_over(account: TestAccount) -> None:
+    """A host may call appLogin the moment after initialize."""
+    account.will("qr")
+    manager = account.manager()
+    async with manager.running():
+        assert (await manager.login()).qr_text == "code 1"
+
+
+async def test_login_while_a_linked_account_connects(linked: TestAccount) -> None:
+    linked.will("stuck")
+    manager = linked.manager()
+    async with manager.running():
+        with pytest.raises(AlreadyLoggedIn):
+            await manager.login()
+        await soon(lambda: linked.starts == 1)
+
+
+async def test_login_after_the_phone_logged_out(linked: TestAccount) -> None:
+    linked.will("end:logged_out", "qr")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.LOGGED_OUT)
+        assert manager.snapshot.own_jid is None
+        linked.settings.session_db.unlink()  # whatsmeow deletes the device
+        assert (await manager.login()).qr_text == "code 1"
+
+
+# ---- logout ---------------------------------------------------------------------------------------------------------
+
+
+def store_something(settings: Settings) -> None:
+    StoreWriter(settings.store_path).close()
+
+
+async def test_logout(linked: TestAccount) -> None:
+    store_something(linked.settings)
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        assert await manager.logout()
+        assert manager.snapshot.state is SessionState.UNPAIRED
+        assert manager.snapshot.own_jid is None
+        assert linked_device(linked.settings.session_db) is None
+        assert not linked.settings.store_path.exists()
+        with pytest.raises(NotLoggedIn):
+            await manager.logout()
+        linked.will("qr")
+        assert (await manager.login()).qr_text == "code 1", "the way back"
+    assert linked.calls == ["logout"]
+    assert linked.starts == 2
+
+
+@pytest.mark.parametrize("behaviour", ["refuse", "crash_on_call"])
+async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behaviour: str) -> None:
+    store_something(linked.settings)
+    linked.will(behaviour)
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        assert not await manager.logout()
+        assert manager.snapshot.state is SessionState.UNPAIRED
+        assert not linked.settings.session_db.exists()
+        assert not linked.settings.store_path.exists()
+        await asyncio.sleep(0.1)
+        assert manager.snapshot.state is SessionState.UNPAIRED
+    assert linked.starts == 1
+
+
+async def test_logout_while_the_session_is_down(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (0.2,))
+    linked.will("crash")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.RECONNECTING)
+        starts = linked.starts
+        assert not await manager.logout()
+        await asyncio.sleep(0.3)  # the pause before the next start is over
+        assert manager.snapshot.state is SessionState.UNPAIRED
+        assert linked.starts == starts
+
+
+async def test_logout_when_nothing_is_linked(account: TestAccount) -> None:
+    manager = account.manager()
+    async with manager.running():
+        with pytest.raises(NotLoggedIn):
+            await manager.logout()
+
+
+async def test_logout_during_a_start(linked: TestAccount) -> None:
+    """Wherever the start is, no process works on the deleted files afterwards."""
+    for _ in range(8):
+        linked.link_device()
+        manager = linked.manager()
+        async with manager.running():
+            await reach(manager, SessionState.CONNECTING, SessionState.CONNECTED)
+            await manager.logout()
+            assert manager.snapshot.state is SessionState.UNPAIRED
+            await soon(lambda: linked.alive() == [])
+            assert not linked.settings.session_db.exists()
+
+
+# ---- restart --------------------------------------------------------------------------------------------------------
+
+
+async def test_restart(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        await manager.restart()
+        assert manager.snapshot.state is SessionState.CONNECTED
+    assert [entry["what"] for entry in linked.journal()] == ["start", "eof", "end"] * 2
+
+
+async def test_restarts_at_once(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        async with asyncio.timeout(WAIT):
+            await asyncio.gather(*(manager.restart() for _ in range(4)), return_exceptions=True)
+        await manager.ready()
+        assert len(linked.alive()) == 1
+
+
+async def test_calls_under_way_are_finished_before_a_restart(linked: TestAccount) -> None:
+    linked.will("answer_late:0.2")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        call = asyncio.create_task(manager.call(SEND))
+        await soon(lambda: linked.calls == ["send_message"])
+        await manager.restart()
+        assert (await call).message_id == "S1"
+
+
+async def test_restart_ends_the_pause_after_a_crash(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (30.0,))
+    linked.will("crash", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.RECONNECTING)
+        async with asyncio.timeout(WAIT):
+            await manager.restart()
+        assert manager.snapshot.state is SessionState.CONNECTED
+
+
+@pytest.mark.parametrize("reason", ["replaced", "outdated", "banned", "setup_error"])
+async def test_restart_after_an_end_that_stays(linked: TestAccount, reason: str) -> None:
+    linked.will(f"end_at_once:{reason}", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        await soon(lambda: "because of the test" in manager.snapshot.detail)
+        await manager.restart()
+        assert manager.snapshot.state is SessionState.CONNECTED
+        assert manager.snapshot.detail == ""
+
+
+async def test_restart_that_does_not_connect(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "RESTART_WAIT", 0.3)
+    linked.will("connect", "stuck")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        async with asyncio.timeout(WAIT):
+            with pytest.raises(NotConnected):
+                await manager.restart()
+
+
+async def test_restart_when_nothing_is_linked(account: TestAccount) -> None:
+    manager = account.manager()
+    async with manager.running():
+        with pytest.raises(NotLoggedIn):
+            await manager.restart()
+
+
+# ---- pause ----------------------------------------------------------------------------------------------------------
+
+
+async def test_pause(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        async with manager.paused():
+            assert linked.alive() == []
+            waiting = asyncio.create_task(manager.call(SEND))
+            await asyncio.sleep(0.05)
+            assert linked.alive() == []
+            assert not waiting.done()
+        assert manager.snapshot.state is SessionState.CONNECTED
+        assert (await waiting).message_id == "S1"
+    assert linked.starts == 2
+
+
+async def test_a_pause_that_fails_inside(linked: TestAccount) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        with pytest.raises(RuntimeError, match="inside"):
+            async with manager.paused():
+                raise RuntimeError("inside")
+        await manager.ready()
+
+
+async def test_no_process_starts_during_a_pause_after_a_crash(
+    linked: TestAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "BACK_OFF", (0.1,))
+    linked.will("connect")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        async with manager.paused():
+            pass
+        os.kill(linked.alive()[0], signal.SIGKILL)
+        # Connected as far as the manager knows; the end is noticed while the pause waits for its turn.
+        async with manager.paused():
+            await asyncio.sleep(0.3)
+            assert linked.alive() == []
+        await manager.ready()
+
+
+async def test_no_pause_without_a_connection(account: TestAccount) -> None:
+    manager = account.manager()
+    async with manager.running():
+        with pytest.raises(NotLoggedIn):
+            async with manager.paused():
+                raise AssertionError
+
+
+# ---- two servers ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_second_server_waits_for_the_folder(linked: TestAccount) -> None:
+    first, second = linked.manager(), linked.manager()
+    async with first.running():
+        await first.ready()
+        async with second.running():
+            await reach(second, SessionState.STOPPED)
+            for attempt in (second.ready, second.login, second.logout, second.restart):
+                with pytest.raises(DataDirectoryInUse, match=str(os.getpid())):
+                    await attempt()
+            assert linked.starts == 1, "never a second login"
+            assert first.snapshot.state is SessionState.CONNECTED
+
+
+async def test_a_second_server_takes_over(linked: TestAccount) -> None:
+    second = linked.manager()
+    async with linked.manager().running() as first:
+        await first.ready()
+        running = second.running()
+        await running.__aenter__()
+        await reach(second, SessionState.STOPPED)
+    try:
+        await reach(second, SessionState.CONNECTED)
+        assert (await second.call(SEND)).message_id == "S1"
+    finally:
+        await running.__aexit__(None, None, None)
+
+
+async def test_a_second_server_may_give_up(linked: TestAccount) -> None:
+    async with linked.manager().running() as first:
+        await first.ready()
+        async with linked.manager().running() as second:
+            await reach(second, SessionState.STOPPED)
+        assert not AccountLock(linked.settings.lock_path).is_free()
+        await first.ready()
