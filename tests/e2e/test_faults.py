@@ -258,9 +258,9 @@ async def test_doubled_message_is_stored_once(tmp_path: Path) -> None:
 async def test_hasty_goodbye_after_pairing(tmp_path: Path) -> None:
     """A server that hangs up right after the 515 makes whatsmeow wait for ever now and then."""
     async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
-        simulator.pairing.goodbye_seconds = 0
         login = await host.call("appLogin")
         await simulator.phone.scan(login["qr_text"])
+        simulator.faults.drop("clean")
         await connected_again(host)
 
 

@@ -138,7 +138,7 @@ async def test_toolsets_and_read_only(tmp_path: Path) -> None:
 
 async def test_simulated_whatsapp_scans_and_answers() -> None:
     with anyio.fail_after(LIMIT):
-        command = [sys.executable, "-m", "whatsapp_mcp", "stdio", "--simulated"]
+        command = [sys.executable, "-m", "whatsapp_mcp", "stdio", "--simulated", "--toolsets", "all"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
         from mcp.client.stdio import StdioServerParameters
 
