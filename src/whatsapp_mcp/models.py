@@ -29,7 +29,10 @@ __all__ = [
     "ContactSeen",
     "Content",
     "DeliveryStatus",
+    "Group",
+    "GroupMember",
     "IdentityLearned",
+    "JoinRequest",
     "LabelChanged",
     "MediaInfo",
     "Message",
@@ -40,6 +43,10 @@ __all__ = [
     "MessageReceived",
     "MessageRevoked",
     "MessageStarred",
+    "Newsletter",
+    "NewsletterPicture",
+    "NewsletterText",
+    "Picture",
     "Quote",
     "Reaction",
     "ReactionChanged",
@@ -436,6 +443,93 @@ class Contact(View):
     full_name: str | None = None
     push_name: str | None = None
     business_name: str | None = None
+
+
+class GroupMember(View):
+    jid: Jid
+    """Phone number form where it is known."""
+    lid: Jid | None = None
+    admin: bool = False
+    """Also true for the super admin."""
+    super_admin: bool = False
+    display_name: str = ""
+    error: int = 0
+    """Of a change: WhatsApp's code why it failed for this person, 0 = it worked."""
+    add_request: str | None = None
+    """Code of an invitation that WhatsApp suggests to send instead."""
+
+
+class Group(View):
+    """A group as WhatsApp describes it."""
+
+    jid: Jid
+    name: str = ""
+    name_set_at: datetime | None = None
+    name_set_by: Jid | None = None
+    topic: str = ""
+    topic_id: str = ""
+    topic_set_at: datetime | None = None
+    topic_set_by: Jid | None = None
+    owner: Jid | None = None
+    created_at: datetime | None = None
+    """Within about a minute: neonize 0.5.2 hands it over as a 32-bit float."""
+    locked: bool = False
+    """Only admins change name, topic and picture."""
+    announce: bool = False
+    """Only admins write."""
+    announce_version: str = ""
+    disappearing_timer: int = 0
+    """Seconds, 0 = messages stay."""
+    is_parent: bool = False
+    linked_parent: Jid | None = None
+    is_default_sub: bool = False
+    approval_mode: str = ""
+    participant_version: str = ""
+    members: tuple[GroupMember, ...] = ()
+
+
+class JoinRequest(View):
+    jid: Jid
+    requested_at: datetime
+
+
+class Picture(View):
+    """A profile picture; the URL expires."""
+
+    url: str
+    id: str
+    type: str
+
+
+class NewsletterText(View):
+    text: str = ""
+    id: str = ""
+    update_time: int = 0
+
+
+class NewsletterPicture(View):
+    url: str = ""
+    id: str = ""
+    type: str = ""
+    direct_path: str = ""
+
+
+class Newsletter(View):
+    """A channel that the account follows. Times as WhatsApp sends them (seconds or microseconds since 1970)."""
+
+    jid: Jid
+    state: str
+    creation_time: int
+    invite: str
+    name: NewsletterText
+    description: NewsletterText
+    subscribers: int
+    verification: str
+    picture: NewsletterPicture | None = None
+    preview: NewsletterPicture | None = None
+    reaction_codes: str = ""
+    mute: str = ""
+    role: str = ""
 
 
 class SessionSnapshot(View):

@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from operator import mul
 from pathlib import Path
 from typing import Final
@@ -114,7 +115,7 @@ def _encode(frames: Iterator[AudioFrame], target: Path) -> list[float]:
         stream.bit_rate = BIT_RATE
         for frame in frames:
             loudness.append(_power(frame))
-            frame.pts, frame.time_base = position, stream.time_base
+            frame.pts, frame.time_base = position, Fraction(1, RATE)
             position += frame.samples
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

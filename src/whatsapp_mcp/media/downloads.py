@@ -5,6 +5,7 @@ Chat, message id, type and file name all come from other people. They decide nei
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -75,7 +76,8 @@ def save(place: Path, chunks: Iterable[bytes]) -> SavedMedia:
     except OSError as error:
         raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return SavedMedia(place, size, digest, is_new=True)
 
 

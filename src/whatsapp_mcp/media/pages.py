@@ -73,6 +73,8 @@ class _Head(HTMLParser):
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self.finished:
+            return  # the rest of the piece belongs to the body
         values = {name: value or "" for name, value in attrs}
         if tag == "meta":
             name = (values.get("property") or values.get("name", "")).strip().lower()
@@ -94,7 +96,7 @@ class _Head(HTMLParser):
             self.finished = True
 
     def handle_data(self, data: str) -> None:
-        if self._in_title and len(self.title) < 2000:
+        if self._in_title and not self.finished and len(self.title) < 2000:
             self.title += data
 
 

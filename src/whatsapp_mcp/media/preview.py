@@ -99,10 +99,11 @@ async def _page(link: str, policy: MediaPolicy, resolver: Resolver) -> tuple[Lin
     title = _one_line(about.title, _MAX_TITLE)
     if not title:
         return None
-    return (
-        LinkPreview(url, title, _one_line(about.description, _MAX_DESCRIPTION), None),
-        urljoin(urljoin(url, about.base), about.picture) if about.picture else "",
-    )
+    try:
+        picture_link = urljoin(urljoin(url, about.base), about.picture) if about.picture else ""
+    except ValueError:
+        picture_link = ""
+    return LinkPreview(url, title, _one_line(about.description, _MAX_DESCRIPTION), None), picture_link
 
 
 async def _picture(link: str, policy: MediaPolicy, resolver: Resolver) -> LinkPicture | None:

@@ -158,7 +158,7 @@ def _remux(source: Path, mimetype: str, target: Path, probe: _Probe, work: Work)
             chosen = [s for s in (streams.video_stream(container), streams.audio_stream(container)) if s is not None]
             copies = {stream.index: output.add_stream_from_template(stream) for stream in chosen}
             for packet in container.demux(*chosen):
-                if packet.dts is None:
+                if not packet.size:
                     continue  # the flushing packet at the end
                 if packet.time_base and packet.pts is not None and probe.seconds:
                     work.step(float(packet.pts * packet.time_base) / probe.seconds)

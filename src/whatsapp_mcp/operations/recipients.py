@@ -18,7 +18,10 @@ from whatsapp_mcp.session.protocol import SyncContacts
 __all__ = ["parse_number", "person", "resolve"]
 
 MAX_INPUT: Final = 200
-_SEPARATORS: Final = re.compile(r"[\s().\u00a0\u2010-\u2015-]+")
+_TRUNK_PREFIX: Final = "(0)"
+"""As in ``+49 (0)151 …``: dialled inside the country only."""
+_SEPARATORS: Final = re.compile(r"[\s()./\u200b\u200e\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069\ufeff-]+")
+"""Also the invisible marks of direction that phones put around a number that is copied."""
 _OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
 _NUMBER: Final = re.compile(r"[1-9]\d{4,14}")
 _GROUP_ID: Final = re.compile(r"\d{16,24}")
@@ -34,7 +37,7 @@ def parse_number(text: str, field: str) -> str:
     bare = text.strip()
     for suffix in (f"@{USER}", "@c.us"):
         bare = bare.removesuffix(suffix)
-    digits = _SEPARATORS.sub("", bare).removeprefix("+")
+    digits = _SEPARATORS.sub("", bare.replace(_TRUNK_PREFIX, "")).removeprefix("+")
     if _NUMBER.fullmatch(digits) and digits.isascii():
         return digits
     if digits.isascii() and digits.isdigit() and digits.startswith("0"):
@@ -71,7 +74,14 @@ async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid
         problem = "is empty" if not text else f"is longer than {MAX_INPUT} characters"
         raise InvalidArgument(f"{field} {problem}", field=field)
     if "@" in text:
-        return await _canonical(services, _parse_jid(text, field))
+        try:
+            jid = _parse_jid(text, field)
+        except InvalidArgument:
+            found = await services.store.read(lambda store: store.find_by_name(text))
+            if len(found) != 1:
+                raise
+            return found[0].jid
+        return await _canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
     compact = _SEPARATORS.sub("", text)
@@ -120,7 +130,10 @@ async def _by_name(services: Services, name: str, field: str) -> Jid:
     if found:
         raise AmbiguousRecipient(
             f"{field}: {len(found)} chats or contacts have this name",
-            candidates=[{"jid": str(target.jid), "name": target.name} for target in found],
+            details={
+                "field": field,
+                "candidates": [{"jid": str(target.jid), "name": target.name} for target in found],
+            },
         )
     near = await services.store.read(lambda store: store.near_names(name))
     raise NotFound(

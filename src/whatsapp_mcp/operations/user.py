@@ -9,10 +9,11 @@ from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import parse_number, person
+from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import contact_json
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.profile_protocol import GetPicture
 from whatsapp_mcp.session.protocol import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 
 __all__: list[str] = []
@@ -43,6 +44,18 @@ def _device_json(device: Jid) -> dict[str, Any]:
         "Server": device.server,
         "AD": device.device > 0,
     }
+
+
+@operation("userAvatar")
+async def user_avatar(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await resolve(services, arguments["phone"])
+    command = GetPicture(
+        jid=jid, preview=arguments.get("is_preview", False), community=arguments.get("is_community", False)
+    )
+    picture = (await services.session.call(command)).picture
+    return Outcome(
+        "The picture; its URL expires.", {"url": picture.url, "id": picture.id, "type": picture.type}, untrusted=True
+    )
 
 
 @operation("userCheck")

@@ -23,11 +23,14 @@ from whatsapp_mcp.models import (
     ReceiptReceived,
 )
 from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import QuotedMessage, compose, compose_edit, compose_reaction, compose_revoke
 from whatsapp_mcp.whatsapp.content import read_content
+from whatsapp_mcp.whatsapp.groups import Groups
+from whatsapp_mcp.whatsapp.profiles import Profiles
 
 __all__ = ["Handlers"]
 
@@ -48,7 +51,7 @@ class _Author:
 class Handlers:
     """Runs commands against the account and the store."""
 
-    def __init__(self, account: Account, store: StoreThread) -> None:
+    def __init__(self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread) -> None:
         self._account = account
         self._store = store
         self._run: dict[type[p.Command[Any]], Callable[[Any], BaseModel]] = {
@@ -67,6 +70,8 @@ class Handlers:
             p.MarkRead: self._mark_read,
             p.SetPresence: self._set_presence,
             p.SetChatPresence: self._set_chat_presence,
+            **GroupHandlers(groups, account, store).by_command(),
+            **ProfileHandlers(profiles).by_command(),
         }
         assert self._run.keys() == set(p.COMMANDS.values()), "a command without a handler"
 

@@ -50,9 +50,7 @@ class Link:
         """Why the process ended by itself; None after a crash."""
 
     @classmethod
-    async def spawn(
-        cls, settings: Settings, lock_descriptor: int, *, command: Sequence[str] = SESSION_COMMAND
-    ) -> Link:
+    async def spawn(cls, settings: Settings, lock_descriptor: int, *, command: Sequence[str] = SESSION_COMMAND) -> Link:
         """Start a session process on the account folder of ``settings``.
 
         Raises:

@@ -256,6 +256,8 @@ class SessionManager:
         """
         await self.ready()
         async with self._lifecycle:
+            if self._snapshot.state is not SessionState.CONNECTED:  # a logout may have had its turn first
+                raise self._why_not()
             self._update(SessionState.RECONNECTING, "paused for a request of its own")
             await self._stop_link()
             try:

@@ -40,7 +40,9 @@ from whatsapp_mcp.store.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account, Device
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
+from whatsapp_mcp.whatsapp.profiles import Profiles
 
 __all__ = ["main"]
 
@@ -143,7 +145,8 @@ class SessionProcess:
         level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
         self._client = Client(library, Path(hello.session_db), events, log_level=level)
         self._account = Account(self._client)
-        self._handlers = Handlers(self._account, self._store)
+        profiles = Profiles(self._client, self._account)
+        self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
         self._store.start()
         self._client.start()
 

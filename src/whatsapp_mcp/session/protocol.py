@@ -43,31 +43,44 @@ __all__ = [
     "StateChanged",
     "Stored",
     "SyncContacts",
+    "Wire",
 ]
 
 
-class _Model(BaseModel):
+class Wire(BaseModel):
+    """Whatever travels over the pipe."""
+
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
 
 R = TypeVar("R", bound=BaseModel)
 
 
-class Command(_Model, Generic[R]):
+COMMANDS: dict[str, type[Command[Any]]] = {}
+"""All commands by name; each registers itself when its module is imported."""
+
+
+class Command(Wire, Generic[R]):
     """One request to the session process."""
 
     name: ClassVar[str]
     result: ClassVar[type[BaseModel]]
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if "name" in cls.__dict__:
+            assert cls.name not in COMMANDS, f"two commands are called {cls.name}"
+            COMMANDS[cls.name] = cls
+
 
 # ---- results --------------------------------------------------------------------------------------------------------
 
 
-class Done(_Model):
+class Done(Wire):
     """Nothing to say but that it worked."""
 
 
-class SentMessage(_Model):
+class SentMessage(Wire):
     message_id: str
     chat: Jid
     """Canonical chat, as the store keys it."""
@@ -75,11 +88,11 @@ class SentMessage(_Model):
     """Milliseconds since 1970."""
 
 
-class PairingCode(_Model):
+class PairingCode(Wire):
     code: str
 
 
-class OwnDevice(_Model):
+class OwnDevice(Wire):
     jid: Jid
     lid: Jid | None
     push_name: str
@@ -87,7 +100,7 @@ class OwnDevice(_Model):
     platform: str
 
 
-class PersonInfo(_Model):
+class PersonInfo(Wire):
     jid: Jid
     verified_name: str
     status: str
@@ -95,24 +108,24 @@ class PersonInfo(_Model):
     devices: tuple[Jid, ...]
 
 
-class NumberResult(_Model):
+class NumberResult(Wire):
     number: str
     registered: bool
     jid: Jid | None
 
 
-class NumberResults(_Model):
+class NumberResults(Wire):
     numbers: tuple[NumberResult, ...]
 
 
-class PrivacyResult(_Model):
+class PrivacyResult(Wire):
     settings: dict[str, str]
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------
 
 
-class ChatRef(_Model):
+class ChatRef(Wire):
     """A message in a chat, as the caller knows it."""
 
     chat: Jid
@@ -212,32 +225,10 @@ class SetChatPresence(Command[Done]):
     composing: bool
 
 
-COMMANDS: dict[str, type[Command[Any]]] = {
-    command.name: command
-    for command in (
-        PairPhone,
-        Logout,
-        GetDevice,
-        GetPerson,
-        CheckNumbers,
-        GetPrivacy,
-        ChangePushName,
-        SyncContacts,
-        SendMessage,
-        React,
-        Revoke,
-        EditMessage,
-        MarkRead,
-        SetPresence,
-        SetChatPresence,
-    )
-}
-
-
 # ---- the lines ------------------------------------------------------------------------------------------------------
 
 
-class Hello(_Model):
+class Hello(Wire):
     """First line to a new session process: what it works on."""
 
     session_db: str
@@ -247,7 +238,7 @@ class Hello(_Model):
     log_level: str
 
 
-class Call(_Model):
+class Call(Wire):
     id: int
     command: str
     arguments: dict[str, Any]
@@ -255,7 +246,7 @@ class Call(_Model):
     """Seconds."""
 
 
-class Reply(_Model):
+class Reply(Wire):
     type: Literal["reply"] = "reply"
     id: int
     result: dict[str, Any] | None = None
@@ -263,7 +254,7 @@ class Reply(_Model):
     """WhatsAppMcpError.to_wire()."""
 
 
-class StateChanged(_Model):
+class StateChanged(Wire):
     type: Literal["state"] = "state"
     state: SessionState
     detail: str = ""
@@ -273,7 +264,7 @@ class StateChanged(_Model):
     platform: str | None = None
 
 
-class Shown(_Model):
+class Shown(Wire):
     """A QR code to show now."""
 
     type: Literal["qr"] = "qr"
@@ -282,7 +273,7 @@ class Shown(_Model):
     """How long it is valid."""
 
 
-class Stored(_Model):
+class Stored(Wire):
     """The store has new content up to this arrival number."""
 
     type: Literal["stored"] = "stored"
@@ -304,7 +295,7 @@ EndReason = Literal[
 ]
 
 
-class Ended(_Model):
+class Ended(Wire):
     """Last line: the process ends by itself, in order."""
 
     type: Literal["ended"] = "ended"

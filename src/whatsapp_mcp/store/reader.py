@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,19 +11,18 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models import Chat, Contact, Message
 from whatsapp_mcp.store import recipients
+from whatsapp_mcp.store.conditions import Where
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.query import like_words, match_expression
+from whatsapp_mcp.store.query import match_expression
 from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, place_ceiling, place_floor, stored_jid
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, stored_jid
 from whatsapp_mcp.store.version import schema_version
 from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chat_view, contact_view, known_as, messages_view
 
 __all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
 
 _NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
-MIN_DIGITS: Final = 3
-"""Digits that a search for a phone number needs at least."""
 
 
 class StoreReader:
@@ -58,7 +56,7 @@ class StoreReader:
             search: words of the name (each may be a beginning), or three and more digits of the number.
             has_media: only those with media in them.
         """
-        where = _Where(conditions=[f"chats.entity {_NOT_STATUS}"])
+        where = Where(conditions=[f"chats.entity {_NOT_STATUS}"])
         where.name(search)
         if has_media:
             where.add("chats.media_count > 0")
@@ -68,7 +66,7 @@ class StoreReader:
             if connection is None:
                 return ChatPage((), 0)
             rows = connection.execute(
-                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.entity DESC LIMIT ? OFFSET ?",
+                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC LIMIT ? OFFSET ?",
                 (*where.values, _size(limit), _size(offset)),
             ).fetchall()
             joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
@@ -107,7 +105,7 @@ class StoreReader:
             entity = find_entity(connection, chat) if connection else None
             if connection is None or entity is None:
                 return MessagePage((), 0)
-            where = _Where()
+            where = Where()
             where.between(start, end)
             if media_only:
                 where.add("m.has_media = 1")
@@ -129,7 +127,7 @@ class StoreReader:
         self,
         connection: sqlite3.Connection,
         chat: int,
-        where: _Where,
+        where: Where,
         *,
         media_only: bool,
         from_me: bool | None,
@@ -165,7 +163,7 @@ class StoreReader:
         return count
 
     @staticmethod
-    def _found(connection: sqlite3.Connection, chat: int, search: str, where: _Where) -> tuple[str, int]:
+    def _found(connection: sqlite3.Connection, chat: int, search: str, where: Where) -> tuple[str, int]:
         """As ``_listed``. Where no message has all the words, those that have words beginning so."""
         where.insert("message_search MATCH ?", "")
         source = "FROM message_search"
@@ -231,7 +229,7 @@ class StoreReader:
 
     def contacts(self, *, search: str | None = None) -> tuple[Contact, ...]:
         """People with a name, by name; ``search`` as in ``chats``."""
-        where = _Where(conditions=["entities.kind = 'person'"])
+        where = Where(conditions=["entities.kind = 'person'"])
         where.name(search)
         with self._connections.snapshot() as connection:
             if connection is None:
@@ -311,62 +309,8 @@ class StoreReader:
             return row["value"] if row else None
 
 
-@dataclass(slots=True)
-class _Where:
-    """Conditions that all must hold, and the values for their question marks."""
-
-    conditions: list[str] = field(default_factory=list)
-    values: list[int | str] = field(default_factory=list)
-    timeless: bool = True
-    by_name: bool = False
-
-    def __str__(self) -> str:
-        return " AND ".join(self.conditions)
-
-    def add(self, condition: str, *values: int | str) -> None:
-        self.conditions.append(condition)
-        self.values.extend(values)
-
-    def insert(self, condition: str, value: int | str) -> None:
-        self.conditions.insert(0, condition)
-        self.values.insert(0, value)
-
-    def replaced(self, old: str, new: str) -> str:
-        return str(self).replace(old, new)
-
-    def between(self, start: datetime | None, end: datetime | None) -> None:
-        """Places ascend with the second; only within the first and the last one must one look at the time."""
-        if start is not None:
-            at = _milliseconds(start)
-            self.add("m.place >= ? AND (m.place > ? OR m.timestamp >= ?)", place_floor(at), place_ceiling(at), at)
-        if end is not None:
-            at = _milliseconds(end)
-            self.add("m.place <= ? AND (m.place < ? OR m.timestamp <= ?)", place_ceiling(at), place_floor(at), at)
-        self.timeless = start is None and end is None
-
-    def name(self, search: str | None) -> None:
-        """Words of a name, or digits of a number."""
-        if not search or not search.strip():
-            return
-        self.by_name = True
-        words = like_words(search)
-        digits = "".join(c for c in search if c.isascii() and c.isdigit())
-        one_of = []
-        if words:
-            one_of.append(" AND ".join(["entities.folded LIKE ?"] * len(words)))
-        if len(digits) >= MIN_DIGITS and not any(c.isalpha() for c in search):
-            one_of.append("entities.jid LIKE ?")
-            words.append(f"%{digits}%@%")
-        self.add(f"({' OR '.join(one_of)})" if one_of else "0", *words)
-
-
 def _size(number: int) -> int:
     return fitting(max(0, number))
-
-
-def _milliseconds(time: datetime) -> int:
-    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1000)
 
 
 def _count(connection: sqlite3.Connection, sql: str, values: list[int | str]) -> int:

@@ -127,6 +127,24 @@ def film(
     return path
 
 
+def repeated(source: Path, target: Path, container: str, times: int) -> Path:
+    """The same silent film several times in a row; much faster than encoding it."""
+    with av.open(str(target), "w", format=container) as output:
+        with av.open(str(source)) as first:
+            stream = output.add_stream_from_template(first.streams.video[0])
+            packets = [packet for packet in first.demux(video=0) if packet.size]
+            data = [(bytes(p), p.pts, p.dts, p.duration, p.time_base, p.is_keyframe) for p in packets]
+        length = sum(duration or 0 for _, _, _, duration, _, _ in data)
+        for number in range(times):
+            for content, pts, dts, duration, time_base, is_keyframe in data:
+                packet = av.Packet(content)
+                packet.pts, packet.dts = (pts or 0) + number * length, (dts or 0) + number * length
+                packet.duration, packet.time_base = duration or 0, time_base
+                packet.is_keyframe, packet.stream = is_keyframe, stream
+                output.mux(packet)
+    return target
+
+
 def _tone(number: int, count: int) -> av.AudioFrame:
     samples = array("h", (int(9000 * math.sin((number * count + i) / 17)) for i in range(count)))
     frame = av.AudioFrame(format="s16", layout="mono", samples=count)

@@ -33,6 +33,11 @@ def packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
+def times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
 def is_faststart(path: Path) -> bool:
     data = path.read_bytes()
     return data.index(b"moov") < data.index(b"mdat")
@@ -47,6 +52,7 @@ def test_a_fitting_video_is_only_repacked(container: str, tmp_path: Path, target
     facts = prepare(source, target)
     assert (facts.seconds, facts.width, facts.height) == (2, 128, 64)
     assert packets(target) == packets(source)
+    assert times(target) == pytest.approx(times(source), abs=0.002)
     assert codecs(target) == ["h264", "aac"]
     assert kinds.sniff(target).mimetype == "video/mp4"
     assert is_faststart(target)
@@ -95,7 +101,9 @@ def test_other_videos_are_converted(
 
 
 def test_compressing(tmp_path: Path, target: Path) -> None:
-    source = samples.film(tmp_path / "x", "mp4", "libx264", width=1440, height=700, seconds=0.5, sound_codec="aac", noisy=True)
+    source = samples.film(
+        tmp_path / "x", "mp4", "libx264", width=1440, height=700, seconds=0.5, sound_codec="aac", noisy=True
+    )
     facts = prepare(source, target, compress=True)
     assert (facts.width, facts.height) == (720, 350)
     assert samples.first_picture(target).size == (720, 350)

@@ -65,4 +65,6 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    status = Path(f"/proc/{pid}/stat")
+    # A process whose parent was killed may stay a zombie where nobody reaps.
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")

@@ -34,6 +34,8 @@ from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.whatsapp.groups import Groups
+from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 
@@ -51,7 +53,9 @@ class Session:
         )
         self.thread.start()
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
-        self.handlers = Handlers(Account(self.client), self.thread)
+        account = Account(self.client)
+        profiles = Profiles(self.client, account)
+        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread)
         self.reader = StoreReader(path)
 
     def receive(self, payload: bytes) -> None:

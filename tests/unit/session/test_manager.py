@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,7 @@ from whatsapp_mcp.session import link as link_module
 from whatsapp_mcp.session import manager as manager_module
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.database import linked_device
+from whatsapp_mcp.session.link import Link
 from whatsapp_mcp.session.lock import AccountLock
 from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
@@ -47,6 +48,18 @@ SEND = p.SendMessage(chat=ANA, message=TextOut(text="hi"))
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manager_module, "BACK_OFF", (0.02, 0.05))
     monkeypatch.setattr(manager_module, "LOCK_RETRY", 0.05)
+
+
+@pytest.fixture
+def slow_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a process takes a moment, in which other things can happen."""
+    spawn = Link.spawn
+
+    async def slow(settings: Settings, lock_descriptor: int, *, command: Sequence[str]) -> Link:
+        await asyncio.sleep(0.1)
+        return await spawn(settings, lock_descriptor, command=command)
+
+    monkeypatch.setattr(Link, "spawn", slow)
 
 
 @pytest.fixture
@@ -81,7 +94,7 @@ async def reach(manager: SessionManager, *states: SessionState) -> None:
 
 async def test_nothing_is_started_while_nothing_is_linked(account: TestAccount) -> None:
     manager = account.manager()
-    assert manager.snapshot.state is SessionState.STARTING
+    assert state_is(manager, SessionState.STARTING)()
     async with manager.running():
         await reach(manager, SessionState.UNPAIRED)
         with pytest.raises(NotLoggedIn):
@@ -645,17 +658,41 @@ async def test_logout_when_nothing_is_linked(account: TestAccount) -> None:
             await manager.logout()
 
 
-async def test_logout_during_a_start(linked: TestAccount) -> None:
-    """Wherever the start is, no process works on the deleted files afterwards."""
-    for _ in range(8):
-        linked.link_device()
-        manager = linked.manager()
-        async with manager.running():
-            await reach(manager, SessionState.CONNECTING, SessionState.CONNECTED)
-            await manager.logout()
-            assert manager.snapshot.state is SessionState.UNPAIRED
-            await soon(lambda: linked.alive() == [])
-            assert not linked.settings.session_db.exists()
+async def test_logout_during_a_start(linked: TestAccount, slow_spawn: None) -> None:
+    """No process works on the deleted files afterwards."""
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.CONNECTING)
+        await manager.logout()
+        await asyncio.sleep(0.2)  # longer than a start takes
+        assert manager.snapshot.state is SessionState.UNPAIRED
+        assert linked.alive() == []
+        assert not linked.settings.session_db.exists()
+
+
+async def test_restart_during_a_start(linked: TestAccount, slow_spawn: None) -> None:
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.CONNECTING)
+        await manager.restart()
+        await manager.call(SEND)
+        assert len(linked.alive()) == 1
+
+
+async def test_a_pause_that_waited_for_a_logout(linked: TestAccount) -> None:
+    linked.will("answer_late:0.2")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        logout = asyncio.create_task(manager.logout())
+        await soon(lambda: linked.calls == ["logout"])
+        with pytest.raises(NotLoggedIn):
+            async with manager.paused():
+                raise AssertionError("there is nothing to pause any more")
+        assert await logout
+        await asyncio.sleep(0.1)
+        assert manager.snapshot.state is SessionState.UNPAIRED
+    assert linked.starts == 1
 
 
 # ---- restart --------------------------------------------------------------------------------------------------------
@@ -757,20 +794,34 @@ async def test_a_pause_that_fails_inside(linked: TestAccount) -> None:
         await manager.ready()
 
 
-async def test_no_process_starts_during_a_pause_after_a_crash(
-    linked: TestAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (0.1,))
-    linked.will("connect")
+async def test_pauses_at_once(linked: TestAccount) -> None:
+    """The second begins when the first ends: what the first starts again must not run into the second."""
+    manager = linked.manager()
+    inside: list[int] = []
+
+    async def pause() -> None:
+        async with manager.paused():
+            inside.append(1)
+            await asyncio.sleep(0.15)  # time enough for a process to start
+            assert linked.alive() == []
+            assert len(inside) == 1
+            inside.pop()
+
+    async with manager.running():
+        await manager.ready()
+        async with asyncio.timeout(WAIT):
+            await asyncio.gather(pause(), pause(), pause())
+        await manager.ready()
+        assert len(linked.alive()) == 1
+
+
+async def test_a_pause_right_after_a_crash(linked: TestAccount) -> None:
     manager = linked.manager()
     async with manager.running():
         await manager.ready()
-        async with manager.paused():
-            pass
         os.kill(linked.alive()[0], signal.SIGKILL)
-        # Connected as far as the manager knows; the end is noticed while the pause waits for its turn.
         async with manager.paused():
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.15)
             assert linked.alive() == []
         await manager.ready()
 

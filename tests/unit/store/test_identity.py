@@ -12,6 +12,7 @@ from tests.unit.store.build import (
     GROUP,
     ME,
     MY_LID,
+    PHOTO,
     Store,
     edit,
     message,
@@ -60,6 +61,10 @@ def test_two_chats_become_one(store: Store, more_under_the_lid: bool) -> None:
             message("M2", 2, "twice", chat=other),
             message("M5", 5, chat=other, kind=MessageKind.UNDECRYPTABLE),
             message("M5", 5, "readable", chat=one),
+            message("M6", 6, chat=one, kind=MessageKind.UNDECRYPTABLE),
+            message("M6", 6, "readable too", chat=other, media=PHOTO),
+            message("M7", 7, "photo", chat=one, media=PHOTO),
+            message("M7", 7, "photo", chat=other, media=PHOTO),
             reaction("M1", 6, "👍", chat=one, sender=ME),
             reaction("M1", 7, "❤", chat=other, sender=ME),
             edit("M1", 8, "older", chat=other),
@@ -74,15 +79,16 @@ def test_two_chats_become_one(store: Store, more_under_the_lid: bool) -> None:
     assert (applied.arrivals, applied.touched_chats) == ((), frozenset({ANA}))
     assert chats(store) == [ANA]
     page = store.reader.messages(ANA, limit=10, offset=0)
-    assert [row.text for row in page.rows] == ["new", "readable", "mine", "twice", "older"]
-    assert page.total == 5
+    assert [row.text for row in page.rows] == ["new", "photo", "readable too", "readable", "mine", "twice", "older"]
+    assert page.total == 7
+    assert store.reader.messages(ANA, limit=10, offset=0, media_only=True).total == 2
     assert [[(r.sender, r.emoji) for r in row.reactions] for row in page.rows if row.reactions] == [[(ME, "❤")]]
-    assert page.rows[2].status is DeliveryStatus.READ
+    assert page.rows[4].status is DeliveryStatus.READ
     assert {row.sender_name for row in page.rows if not row.from_me} == {"Ana Souza"}
     assert store.texts(ANA, "older") == ["older"]
     assert store.texts(ANA, "old") == ["older"]  # the beginning of a word; the word itself is gone
     assert store.texts(ANA_LID, "twice") == ["twice"]
-    assert store.unread(ANA) == 4
+    assert store.unread(ANA) == 6
     chat = store.reader.chat(ANA_LID)
     assert chat is not None
     assert (chat.lid, chat.archived, chat.name) == (ANA_LID, True, "Ana Souza")

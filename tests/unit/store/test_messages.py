@@ -188,6 +188,8 @@ def test_one_reaction_per_person_and_an_empty_one_takes_it_back(store: Store) ->
     store.apply([reaction("M1", 8, "😂", chat=GROUP, sender=BORIS), reaction("M1", 9, "", chat=GROUP, sender=ME)])
     store.apply([reaction("M1", 6, "👍", chat=GROUP, sender=BORIS)])  # late
     assert [(r.sender, r.emoji) for r in only(store, GROUP).reactions] == [(BORIS, "😂")]
+    store.apply([reaction("M1", 10, "🙏", chat=GROUP, sender=ANA), reaction("M1", 11, "😮", chat=GROUP, sender=BORIS)])
+    assert [r.emoji for r in only(store, GROUP).reactions] == ["🙏", "😮"]
 
 
 def test_status_of_own_messages_moves_forward_only(store: Store) -> None:
@@ -315,7 +317,7 @@ def test_a_failing_change_takes_the_whole_batch_back(store: Store) -> None:
     store.apply([message("M0", 1, "before")])
     broken = MessageReceived("M3", ANA, ANA, 1, None)  # type: ignore[arg-type]
     changes: list[Change] = [
-        message("M1", 2, "one"),
+        message("M1", 2, "phantom", push_name="Phantom"),
         edit("M0", 3, "edited"),
         message("G", 3, chat=GROUP, sender=BORIS),
         broken,
@@ -323,6 +325,10 @@ def test_a_failing_change_takes_the_whole_batch_back(store: Store) -> None:
     with pytest.raises(AttributeError):
         store.apply(changes)
     assert store.texts(ANA) == ["before"]
+    # Nothing of it comes with the next transaction either.
+    store.apply([message("B1", 2, "one", chat=BORIS)])
+    assert store.texts(BORIS, "phantom") == store.texts(ANA, "phantom") == store.texts(ANA, "edited") == []
+    assert store.reader.display_name(ANA) == "+5511911112222"
     assert store.reader.chat(GROUP) is None
     applied = store.apply([message("M1", 2, "one"), message("G", 3, "hi", chat=GROUP, sender=BORIS)])
-    assert (applied.arrivals, store.texts(ANA, "one"), store.texts(GROUP, "hi")) == ((2, 3), ["one"], ["hi"])
+    assert (applied.arrivals, store.texts(ANA, "one"), store.texts(GROUP, "hi")) == ((3, 4), ["one"], ["hi"])

@@ -1,0 +1,103 @@
+"""Pictures and newsletters through neonize: typed calls, protobuf in, models out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Newsletter, NewsletterPicture, NewsletterText, Picture
+from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.whatsapp.addresses import from_proto, to_proto
+from whatsapp_mcp.whatsapp.client import Client
+from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto import Neonize_pb2
+
+__all__ = ["Profiles"]
+
+
+class Profiles:
+    """Calls about pictures and newsletters on one connected client."""
+
+    def __init__(self, client: Client, account: Account) -> None:
+        self._client = client
+        self._account = account
+
+    def picture(self, jid: Jid, *, preview: bool, community: bool) -> Picture:
+        """Raises NotFound when there is none or it is hidden from us."""
+        who = to_proto(jid).SerializeToString()
+        # All three must be set: neonize 0.5.2 drops them otherwise.
+        params = neonize_pb2.GetProfilePictureParams(
+            Preview=preview, ExistingID="", IsCommunity=community
+        ).SerializeToString()
+        raw = self._client.call("GetProfilePicture", who, len(who), params, len(params))
+        answer = neonize_pb2.GetProfilePictureReturnFunction.FromString(raw)
+        no_picture = NotFound(
+            f"{jid} has no picture, or hides it from this account", next_step="There is nothing to do."
+        )
+        if answer.Error:
+            if "not set" in answer.Error or "hidden" in answer.Error or "404" in answer.Error or "401" in answer.Error:
+                raise no_picture
+            raise error_for(answer.Error, "tell the picture")
+        picture = answer.Picture
+        if not (picture.URL or picture.ID):
+            raise no_picture
+        return Picture(url=picture.URL, id=picture.ID, type=picture.Type)
+
+    def set_own_picture(self, jpeg: bytes) -> str:
+        """Square JPEG of at most 640 pixels; returns the picture's id."""
+        answer = neonize_pb2.SetGroupPhotoReturnFunction.FromString(
+            self._client.call("SetProfilePhoto", jpeg, len(jpeg))
+        )
+        if answer.Error:
+            raise error_for(answer.Error, "change the picture")
+        return answer.PictureID
+
+    def newsletters(self) -> list[Newsletter]:
+        self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        answer = neonize_pb2.GetSubscribedNewslettersReturnFunction.FromString(
+            self._client.call("GetSubscribedNewsletters")
+        )
+        if answer.Error:
+            raise error_for(answer.Error, "list the newsletters")
+        return [_newsletter(entry) for entry in answer.Newsletter]
+
+    def unfollow(self, newsletter: Jid) -> None:
+        self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        who = to_proto(newsletter).SerializeToString()
+        answer = self._client.call("UnfollowNewsletter", who, len(who))
+        if answer:
+            raise error_for(answer.decode("utf-8", "replace"), "unfollow the newsletter")
+
+
+def _newsletter(entry: Neonize_pb2.NewsletterMetadata) -> Newsletter:
+    thread, viewer = entry.ThreadMeta, entry.ViewerMeta
+    pb = neonize_pb2
+    return Newsletter(
+        jid=from_proto(entry.ID).bare,
+        state=pb.WrappedNewsletterState.NewsletterState.Name(entry.State.Type).lower(),
+        creation_time=thread.CreationTime,
+        invite=thread.InviteCode,
+        name=_text(thread.Name),
+        description=_text(thread.Description),
+        subscribers=thread.SubscriberCount,
+        verification=pb.NewsletterThreadMetadata.NewsletterVerificationState.Name(thread.VerificationState).lower(),
+        picture=_picture(thread.Picture),
+        preview=_picture(thread.Preview),
+        reaction_codes=pb.NewsletterReactionSettings.NewsletterReactionsMode.Name(thread.Settings.ReactionCodes.Value),
+        mute=pb.NewsletterMuteState.Name(viewer.Mute).lower().removeprefix("newsletter_mute_"),
+        role=pb.NewsletterRole.Name(viewer.Role).lower().removeprefix("newsletter_role_"),
+    )
+
+
+def _text(text: Neonize_pb2.NewsletterText) -> NewsletterText:
+    return NewsletterText(text=text.Text, id=text.ID, update_time=text.UpdateTime)
+
+
+def _picture(picture: Neonize_pb2.ProfilePictureInfo) -> NewsletterPicture | None:
+    if not (picture.ID or picture.URL or picture.DirectPath):
+        return None
+    return NewsletterPicture(url=picture.URL, id=picture.ID, type=picture.Type, direct_path=picture.DirectPath)

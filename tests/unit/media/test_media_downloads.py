@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.downloads import save, saved, target
+
+ANA = Jid("4915112345678", "s.whatsapp.net")
+
+
+def place(folder: Path, **changes: object) -> Path:
+    values: dict[str, object] = {"chat": ANA, "message_id": "3EB0A1", "mimetype": "image/jpeg", "name": None, **changes}
+    return target(folder, **values)  # type: ignore[arg-type]
+
+
+def test_ordinary_places(tmp_path: Path) -> None:
+    assert place(tmp_path) == tmp_path / "4915112345678@s.whatsapp.net" / "3EB0A1.jpg"
+    assert place(tmp_path, mimetype="audio/ogg; codecs=opus").name == "3EB0A1.ogg"
+    assert place(tmp_path, mimetype="x/y").name == "3EB0A1.bin"
+    assert place(tmp_path, name="Отчёт.pdf").name == "3EB0A1-Отчёт.pdf"
+    assert place(tmp_path, chat=ANA.with_device(3)).parent.name == "4915112345678@s.whatsapp.net"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "../../../etc/cron.d/x"},
+        {"name": "/etc/passwd"},
+        {"name": "..\\..\\x.exe"},
+        {"name": "..", "message_id": ".."},
+        {"name": "a\0b"},
+        {"name": "x" * 5000},
+        {"message_id": "../../x"},
+        {"message_id": "/etc/passwd"},
+        {"message_id": ""},
+        {"message_id": "x" * 5000},
+        {"message_id": "\ud800"},
+        {"chat": Jid("../../..", "g.us")},
+        {"chat": Jid("/etc", "x")},
+        {"chat": Jid("", "..")},
+        {"mimetype": "image/../../x"},
+        {"mimetype": "\0"},
+    ],
+)
+def test_hostile_facts_stay_in_the_folder(changes: dict[str, object], tmp_path: Path) -> None:
+    path = place(tmp_path / "media", **changes)
+    assert path.resolve().is_relative_to((tmp_path / "media").resolve())
+    assert len(path.relative_to(tmp_path / "media").parts) == 2
+    save(path, [b"x"])
+    assert path.read_bytes() == b"x"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
+def test_every_place_is_inside(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
+    path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)
+    assert path.parent.parent == tmp_path
+    assert path.name not in ("", ".", "..")
+    assert len(path.name.encode("utf-8")) <= 255
+
+
+def test_different_ids_never_share_a_place(tmp_path: Path) -> None:
+    ids = ["A/B", "A_B", "A:B", "a" * 64, "a" * 65, "a" * 66, "..A_B", "A_B."]
+    assert len({place(tmp_path, message_id=message_id) for message_id in ids}) == len(ids)
+
+
+def test_saving(tmp_path: Path) -> None:
+    path = place(tmp_path / "media")
+    assert saved(path) is None
+    first = save(path, [b"hel", b"lo"])
+    assert (first.path, first.size, first.is_new) == (path, 5, True)
+    assert first.sha256 == hashlib.sha256(b"hello").digest()
+    assert path.read_bytes() == b"hello"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert saved(path) == path
+    before = path.stat().st_ino
+    again = save(path, [b"hello"])
+    assert (again.is_new, path.stat().st_ino) == (False, before)
+    other = save(path, [b"other"])
+    assert (other.is_new, path.read_bytes()) == (True, b"other")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_broken_off_download_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"part"
+        raise ConnectionError
+
+    path = place(tmp_path / "media")
+    with pytest.raises((StoreError, ConnectionError)):
+        save(path, broken())
+    assert list(path.parent.iterdir()) == []
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "victim").write_bytes(b"precious")
+    path = place(tmp_path / "media")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(outside / "victim")
+    assert saved(path) is None
+    save(path, [b"new"])
+    assert (outside / "victim").read_bytes() == b"precious"
+    assert not path.is_symlink()
+    other = place(tmp_path / "media", chat=Jid("2", "g.us"))
+    other.parent.symlink_to(outside)
+    with pytest.raises(StoreError, match="symbolic"):
+        save(other, [b"new"])
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "media").write_bytes(b"a file")
+    with pytest.raises(StoreError):
+        save(place(tmp_path / "media"), [b"x"])

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from PIL import Image
+
+from tests.unit.media import samples
+from tests.unit.media.site import Site, response
+from whatsapp_mcp.errors import InvalidArgument, NotAllowed, WhatsAppMcpError
+from whatsapp_mcp.media import images, prepare, video
+from whatsapp_mcp.media.policy import MIB, MediaPolicy
+
+
+@pytest.fixture(autouse=True)
+async def deadline() -> AsyncIterator[None]:
+    async with asyncio.timeout(60):
+        yield
+
+
+async def quiet(done: float, total: float | None, message: str) -> None:
+    pass
+
+
+def leftovers(policy: MediaPolicy) -> list[Path]:
+    return list(policy.temp.iterdir()) if policy.temp.exists() else []
+
+
+async def test_an_image(outbox: Path, policy: MediaPolicy) -> None:
+    samples.photo_with_place(outbox / "x.png", width=400, height=200)
+    async with prepare.prepared_image("x.png", field="image", policy=policy, progress=quiet) as image:
+        assert (image.mimetype, image.width, image.height) == ("image/jpeg", 200, 400)
+        assert image.file_length == image.path.stat().st_size
+        assert image.path.is_relative_to(policy.temp)
+        assert image.thumbnail.startswith(b"\xff\xd8")
+        assert oct(image.path.parent.stat().st_mode)[-3:] == "700"
+        with Image.open(image.path) as picture:
+            assert not dict(picture.getexif())
+    assert leftovers(policy) == []
+
+
+async def test_audio_and_voice(outbox: Path, policy: MediaPolicy) -> None:
+    source = samples.sound(outbox / "x.dat", "mp3", "libmp3lame")
+    async with prepare.prepared_audio("x.dat", field="audio", policy=policy, progress=quiet) as plain:
+        assert (plain.mimetype, plain.seconds, plain.waveform) == ("audio/mpeg", 2, None)
+        assert plain.path.read_bytes() == source.read_bytes()
+    async with prepare.prepared_audio("x.dat", field="audio", policy=policy, progress=quiet, voice=True) as voice:
+        assert (voice.mimetype, voice.seconds) == ("audio/ogg; codecs=opus", 2)
+        assert voice.waveform is not None
+        assert len(voice.waveform) == 64
+        assert voice.path.read_bytes().startswith(b"OggS")
+    note = samples.sound(outbox / "note.ogg", "ogg", "libopus")
+    async with prepare.prepared_audio("note.ogg", field="audio", policy=policy, progress=quiet, voice=True) as voice:
+        assert voice.path.read_bytes() == note.read_bytes()
+    samples.sound(outbox / "only-sound.mp4", "mp4", "aac")
+    async with prepare.prepared_audio("only-sound.mp4", field="audio", policy=policy, progress=quiet) as sound:
+        assert sound.mimetype == "audio/mp4"
+    assert leftovers(policy) == []
+
+
+async def test_a_video(site: Site, tmp_path: Path, policy: MediaPolicy) -> None:
+    site.answers["/v"] = response(samples.film(tmp_path / "v", "webm", "libvpx").read_bytes())
+    async with prepare.prepared_video(site.link("/v"), field="video", policy=policy, progress=quiet) as film:
+        assert (film.mimetype, film.seconds, film.width, film.height) == ("video/mp4", 2, 128, 64)
+        assert film.file_length == film.path.stat().st_size
+    assert leftovers(policy) == []
+
+
+async def test_a_document(outbox: Path, policy: MediaPolicy) -> None:
+    data = b"%PDF-1.4\n<< /Type /Pages /Count 3 >>"
+    (outbox / "Отчёт.pdf").write_bytes(data)
+    async with prepare.prepared_document("Отчёт.pdf", field="file", policy=policy, progress=quiet) as document:
+        assert (document.file_name, document.mimetype, document.page_count) == ("Отчёт.pdf", "application/pdf", 3)
+        assert document.path.read_bytes() == data
+        assert document.file_length == len(data)
+    uri = "data:image/png;base64," + base64.b64encode(data).decode()
+    async with prepare.prepared_document(uri, field="file", policy=policy, progress=quiet, name="../x") as document:
+        assert (document.file_name, document.mimetype) == ("x.pdf", "application/pdf")
+    async with prepare.prepared_document("data:,a%2Cb", field="file", policy=policy, progress=quiet) as document:
+        assert (document.file_name, document.mimetype, document.page_count) == ("file.txt", "text/plain", None)
+    assert leftovers(policy) == []
+
+
+async def test_a_sticker_and_a_photo(outbox: Path, policy: MediaPolicy) -> None:
+    samples.two_halves(300, 200).save(outbox / "x", "PNG")
+    async with prepare.prepared_sticker("x", field="sticker", policy=policy, progress=quiet) as sticker:
+        assert (sticker.mimetype, sticker.width, sticker.height) == ("image/webp", 512, 512)
+        assert sticker.path.exists()
+    photo = await prepare.prepare_photo("x", field="photo", policy=policy, progress=quiet)
+    assert photo.jpeg.startswith(b"\xff\xd8")
+    assert leftovers(policy) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("../x", NotAllowed), ("missing", InvalidArgument), ("text", InvalidArgument), ("data:,x", InvalidArgument)],
+)
+@pytest.mark.parametrize("what", ["image", "audio", "voice", "video", "sticker", "photo"])
+async def test_every_failure_names_the_field_and_a_next_step(
+    what: str, source: str, error: type[WhatsAppMcpError], outbox: Path, policy: MediaPolicy
+) -> None:
+    (outbox / "text").write_text("SECRET CONTENT")
+    openers: dict[str, AbstractAsyncContextManager[object]] = {
+        "image": prepare.prepared_image(source, field="it", policy=policy, progress=quiet),
+        "audio": prepare.prepared_audio(source, field="it", policy=policy, progress=quiet),
+        "voice": prepare.prepared_audio(source, field="it", policy=policy, progress=quiet, voice=True),
+        "video": prepare.prepared_video(source, field="it", policy=policy, progress=quiet),
+        "sticker": prepare.prepared_sticker(source, field="it", policy=policy, progress=quiet),
+    }
+    with pytest.raises(error) as caught:
+        if what == "photo":
+            await prepare.prepare_photo(source, field="it", policy=policy, progress=quiet)
+        else:
+            async with openers[what]:
+                pass
+    assert caught.value.details["field"] == "it"
+    assert caught.value.message.startswith("it: ")
+    assert caught.value.next_step
+    assert "SECRET" not in str(caught.value.to_wire())
+    assert str(policy.temp) not in str(caught.value.to_wire())
+    assert leftovers(policy) == []
+
+
+async def test_the_result_may_not_be_too_large_either(outbox: Path, policy: MediaPolicy) -> None:
+    samples.two_halves(2000, 2000).save(outbox / "x", "WEBP", quality=1)
+    small = replace(policy, image_limit=(outbox / "x").stat().st_size)
+    with pytest.raises(InvalidArgument, match="converted"):
+        async with prepare.prepared_image("x", field="image", policy=small, progress=quiet):
+            pass
+    assert leftovers(policy) == []
+
+
+async def test_progress_ascends(outbox: Path, policy: MediaPolicy) -> None:
+    once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
+    samples.repeated(once, outbox / "x", "mp4", 20)
+    seen: list[tuple[float, float | None, str]] = []
+
+    async def progress(done: float, total: float | None, message: str) -> None:
+        seen.append((done, total, message))
+
+    async with prepare.prepared_video("x", field="video", policy=policy, progress=progress, compress=True):
+        pass
+    values = [done for done, _, _ in seen]
+    assert values == sorted(values)
+    assert len(values) > 1
+    assert values[-1] > 0.4
+    assert {total for _, total, _ in seen} == {1.0}
+    assert seen[-1][2] == "Preparing"
+
+
+async def test_a_host_that_no_longer_listens_stops_nothing(outbox: Path, policy: MediaPolicy) -> None:
+    samples.film(outbox / "x", "mp4", "libx264", seconds=10, width=640, height=320)
+
+    async def progress(done: float, total: float | None, message: str) -> None:
+        raise ConnectionError
+
+    async with prepare.prepared_video("x", field="video", policy=policy, progress=progress, compress=True) as film:
+        assert film.path.exists()
+
+
+async def test_cancelling_stops_the_conversion_and_cleans_up(
+    outbox: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
+    samples.repeated(once, outbox / "x", "mp4", 60)
+    started, ended = threading.Event(), threading.Event()
+    original = video.prepare
+
+    def watched(*arguments: object, **options: object) -> object:
+        started.set()
+        try:
+            return original(*arguments, **options)  # type: ignore[arg-type]
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(video, "prepare", watched)
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+
+            async def convert() -> None:
+                async with prepare.prepared_video("x", field="video", policy=policy, progress=quiet, compress=True):
+                    pytest.fail("it was finished before it could be cancelled")
+
+            group.start_soon(convert)
+            while not started.is_set():
+                await anyio.sleep(0.005)
+            begin = time.monotonic()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert ended.is_set()  # the thread is not left behind
+    assert time.monotonic() - begin < 2
+    assert leftovers(policy) == []
+
+
+async def test_cancelling_a_download_cleans_up(site: Site, policy: MediaPolicy) -> None:
+    asked = anyio.Event()
+
+    async def silent(writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await anyio.sleep(30)
+
+    site.answers["/"] = silent
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+
+            async def convert() -> None:
+                async with prepare.prepared_document(site.link(), field="file", policy=policy, progress=quiet):
+                    pass
+
+            group.start_soon(convert)
+            await asked.wait()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert leftovers(policy) == []
+
+
+async def test_two_conversions_at_a_time(outbox: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples.two_halves(10, 10).save(outbox / "x", "PNG")
+    running, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2)
+    original = images.photo
+
+    def counted(source: Path, target: Path, *, compress: bool = False, hd: bool = False) -> images.JpegFacts:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        both.wait(10)
+        with lock:
+            running -= 1
+        return original(source, target, compress=compress, hd=hd)
+
+    monkeypatch.setattr(images, "photo", counted)
+
+    async def one() -> None:
+        async with prepare.prepared_image("x", field="image", policy=policy, progress=quiet):
+            pass
+
+    async with anyio.create_task_group() as group:
+        for _ in range(6):
+            group.start_soon(one)
+    assert most == 2
+
+
+async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> None:
+    """A conversion in a worker thread lets other tools answer within 50 ms."""
+    samples.sound(outbox / "x", "mp3", "libmp3lame", seconds=20)
+    samples.film(outbox / "y", "mp4", "libx264", seconds=5, width=640, height=320, rate=25)
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            begin = time.monotonic()
+            await anyio.sleep(0.001)
+            longest = max(longest, time.monotonic() - begin)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        async with prepare.prepared_audio("x", field="audio", policy=policy, progress=quiet, voice=True):
+            pass
+        async with prepare.prepared_video("y", field="video", policy=policy, progress=quiet, compress=True):
+            pass
+        group.cancel_scope.cancel()
+    assert longest < 0.1  # 50 ms on a machine that nobody else uses
+
+
+async def test_sweeping(policy: MediaPolicy) -> None:
+    policy.temp.mkdir()
+    old, fresh, other = (policy.temp / name for name in ("send-old", "send-fresh", "something-else"))
+    for folder in (old, fresh, other):
+        folder.mkdir()
+        (folder / "x").write_bytes(b"x")
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    prepare.sweep(policy)
+    assert sorted(folder.name for folder in leftovers(policy)) == ["send-fresh", "something-else"]
+    prepare.sweep(replace(policy, temp=policy.temp / "none"))
+
+
+def test_importing_the_facade_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, whatsapp_mcp.media.prepare, whatsapp_mcp.media.preview, whatsapp_mcp.media.downloads;"
+        "print([name for name in ('PIL', 'av', 'httpx2', 'httpcore2', 'mcp', 'neonize') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert out.stdout.strip() == "[]"
+
+
+MEMORY = """
+import asyncio, resource, sys
+from pathlib import Path
+from whatsapp_mcp.media import prepare
+from whatsapp_mcp.media.policy import MIB, MediaPolicy
+outbox = Path(sys.argv[1])
+policy = MediaPolicy(outbox=(outbox,), forbidden=Path("/nonexistent"), temp=Path(sys.argv[2]), audio_limit=100 * MIB)
+async def quiet(done, total, message): pass
+async def run(name):
+    if name.endswith(".wav"):
+        opened = prepare.prepared_audio(name, field="file", policy=policy, progress=quiet, voice=True)
+    elif name.endswith(".mkv"):
+        opened = prepare.prepared_video(name, field="file", policy=policy, progress=quiet)
+    else:
+        opened = prepare.prepared_document(name, field="file", policy=policy, progress=quiet)
+    async with opened as prepared:
+        return prepared.file_length
+asyncio.run(run("small" + sys.argv[3]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+length = asyncio.run(run("big" + sys.argv[3]))
+print(length, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("kind", [".pdf", ".wav", ".mkv"])
+async def test_50_mb_are_prepared_in_bounded_memory(kind: str, outbox: Path, policy: MediaPolicy) -> None:
+    """Memory beyond what the same work on a small file takes."""
+    if kind == ".pdf":
+        (outbox / "small.pdf").write_bytes(b"%PDF-1.4\n<< /Type /Pages /Count 3 >>")
+        with (outbox / "big.pdf").open("wb") as file:
+            file.write(b"%PDF-1.4\n<< /Type /Pages /Count 3 >>")
+            file.truncate(50 * MIB)
+    elif kind == ".wav":
+        header = samples.sound(outbox / "small.wav", "wav", "pcm_s16le", seconds=5, layout="stereo").read_bytes()
+        with (outbox / "big.wav").open("wb") as file:
+            start = header.index(b"data") + 8
+            file.write(header[: start - 4] + (50 * MIB).to_bytes(4, "little"))
+            for _ in range(50 * MIB // (len(header) - start) + 1):
+                file.write(header[start:])
+    else:
+        once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=1280, height=720, noisy=True)
+        samples.repeated(once, outbox / "small.mkv", "matroska", 1)
+        samples.repeated(once, outbox / "big.mkv", "matroska", 50 * MIB // once.stat().st_size + 1)
+        assert (outbox / "big.mkv").stat().st_size > 40 * MIB
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", MEMORY, str(outbox), str(policy.temp), kind, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    length, kilobytes = map(int, out.split())
+    assert length > 100_000
+    assert kilobytes < 25 * 1024

@@ -1,0 +1,207 @@
+"""Whom a caller means."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, TEAM, Bench
+from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import ChatChanged, ContactSeen
+from whatsapp_mcp.operations.recipients import parse_number, person, resolve
+from whatsapp_mcp.session import protocol as p
+
+NUMBERS = st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True)
+SEPARATOR = st.text(" -./\u00a0\u2010\u2013\u202f\u2011", max_size=2)
+
+
+@given(NUMBERS, st.lists(SEPARATOR, min_size=15, max_size=15), st.booleans())
+def test_spellings_of_a_number(number: str, separators: list[str], plus: bool) -> None:  # noqa: FBT001
+    written = ("+" if plus else "") + "".join(map("".join, zip(number, separators, strict=False)))
+    assert parse_number(f"  {written} ", "phone") == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4915100000001",
+        "+4915100000001",
+        "+49 151 000 000 01",
+        "+49-151-000-00001",
+        "+49 (151) 00000001",
+        "+49 (0)151 00000001",
+        "+49 (0) 151/00000001",
+        "4915100000001@s.whatsapp.net",
+        "4915100000001@c.us",
+        "\u202a+49 151 00000001\u202c",
+    ],
+)
+def test_a_number(text: str) -> None:
+    assert parse_number(text, "phone") == "4915100000001"
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("0151 00000001", "country code"),
+        ("0049 151 00000001", "country code"),
+        ("+0151", "country code"),
+        ("1234", "not a phone number"),
+        ("1" * 16, "not a phone number"),
+        ("", "not a phone number"),
+        ("Ana", "not a phone number"),
+        ("49151x00000001", "not a phone number"),
+        ("++4915100000001", "not a phone number"),
+        ("4915+100000001", "not a phone number"),
+        ("٤٩١٥١٠٠٠٠٠٠٠١", "not a phone number"),
+        ("²²²²²²²", "not a phone number"),
+    ],
+)
+def test_no_number(text: str, because: str) -> None:
+    with pytest.raises(InvalidArgument, match=because) as caught:
+        parse_number(text, "contact_phone")
+    assert caught.value.details["field"] == "contact_phone"
+    assert caught.value.message.startswith("contact_phone")
+
+
+@pytest.mark.parametrize(
+    ("text", "jid"),
+    [
+        ("+49 151 00000001", ANA),
+        ("4915100000001@s.whatsapp.net", ANA),
+        ("4915100000001:7@s.whatsapp.net", ANA),
+        ("4915100000001@c.us", ANA),
+        (str(ANA_LID), ANA),
+        ("100000000000777@lid", Jid("100000000000777", "lid")),
+        (str(TEAM), TEAM),
+        (TEAM.user, TEAM),
+        ("4915100000001-1600000000", Jid("4915100000001-1600000000", "g.us")),
+        ("4915100000001-1600000000@g.us", Jid("4915100000001-1600000000", "g.us")),
+        ("120363000000000009@newsletter", Jid("120363000000000009", "newsletter")),
+        ("Ana", ANA),
+        (" ana ", ANA),
+        ("team", TEAM),
+    ],
+)
+async def test_resolve(bench: Bench, text: str, jid: Jid) -> None:
+    assert await resolve(bench.services, text) == jid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "x" * 201,
+        "12@s.whatsapp.net",
+        "ana@s.whatsapp.net",
+        "0151@s.whatsapp.net",
+        "@s.whatsapp.net",
+        "@",
+        "1@2@lid",
+        "abc@lid",
+        "abc@g.us",
+        "-@g.us",
+        "1@example.com",
+        "4915100000001:x@s.whatsapp.net",
+        "4915100000001 @s.whatsapp.net x",
+        "status@broadcast",
+        "1234@broadcast",
+        "12",
+        "٤٩١٥١٠٠٠٠٠٠٠١",
+    ],
+)
+async def test_malformed(bench: Bench, text: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await resolve(bench.services, text, field="chat_jid")
+    assert caught.value.details["field"] == "chat_jid"
+    assert "chat_jid" in caught.value.message
+
+
+@given(text=st.text(max_size=30))
+async def test_any_text_is_a_recipient_or_an_error_that_names_the_field(text: str) -> None:
+    bench = _EmptyBench()
+    try:
+        jid = await resolve(bench.services, text, field="phone")
+    except WhatsAppMcpError as error:
+        assert error.details["field"] == "phone"
+    else:
+        assert jid.user.replace("-", "").isdigit()
+
+
+class _EmptyBench:
+    """Nobody is known; made anew for each of many examples, hence without a database."""
+
+    def __init__(self) -> None:
+        from typing import cast
+
+        from tests.unit.operations.bench import FakeSession
+        from whatsapp_mcp.operations.services import Services, Store
+        from whatsapp_mcp.session.manager import SessionManager
+        from whatsapp_mcp.settings import Settings
+        from whatsapp_mcp.store.reader import StoreReader
+
+        settings = Settings()
+        session = FakeSession()
+        session.unlinked()
+        nowhere = StoreReader(settings.data_dir / "does-not-exist.db")
+        self.services = Services(settings, cast(SessionManager, session), Store(nowhere))
+
+
+async def test_a_name_that_several_have(bench: Bench) -> None:
+    other = Jid("4915100000003", "s.whatsapp.net")
+    bench.learn(ContactSeen(other, push_name="Ana"))
+    with pytest.raises(AmbiguousRecipient) as caught:
+        await resolve(bench.services, "ana", field="phone")
+    assert {candidate["jid"] for candidate in caught.value.details["candidates"]} == {str(ANA), str(other)}
+    assert caught.value.details["field"] == "phone"
+
+
+async def test_a_name_that_nobody_has(bench: Bench) -> None:
+    with pytest.raises(NotFound) as caught:
+        await resolve(bench.services, "Anna", field="phone")
+    assert caught.value.details["field"] == "phone"
+    assert {"jid": str(ANA), "name": "Ana"} in caught.value.details["near"]
+    assert "Ana" not in caught.value.message, "what others wrote is in the details only"
+
+
+async def test_a_name_with_an_at_sign(bench: Bench) -> None:
+    bench.learn(ChatChanged(TEAM, name="Team @ Berlin"))
+    assert await resolve(bench.services, "team @ berlin") == TEAM
+    with pytest.raises(InvalidArgument):
+        await resolve(bench.services, "team @ bern")
+
+
+async def test_a_name_that_the_linked_device_may_know(bench: Bench) -> None:
+    new = Jid("4915100000004", "s.whatsapp.net")
+
+    def sync(_command: p.SyncContacts) -> p.Done:
+        bench.learn(ContactSeen(new, full_name="Cy"))
+        return p.Done()
+
+    bench.session.answers["sync_contacts"] = sync
+    assert await resolve(bench.services, "cy") == new
+
+
+async def test_a_failing_look_at_the_contacts_is_not_the_callers_matter(bench: Bench) -> None:
+    bench.session.answers["sync_contacts"] = SessionTimeout("late")
+    with pytest.raises(NotFound):
+        await resolve(bench.services, "nobody")
+
+
+async def test_names_are_found_without_a_connection(bench: Bench) -> None:
+    bench.session.unlinked()
+    assert await resolve(bench.services, "Bo") == BO
+    with pytest.raises(NotFound):
+        await resolve(bench.services, "nobody")
+
+
+async def test_person(bench: Bench) -> None:
+    assert await person(bench.services, str(ANA_LID)) == ANA
+    assert await person(bench.services, str(ME)) == ME
+    for text in (str(TEAM), "Team", "120363000000000009@newsletter"):
+        with pytest.raises(InvalidArgument, match="not a person") as caught:
+            await person(bench.services, text, field="participants")
+        assert caught.value.details["field"] == "participants"
