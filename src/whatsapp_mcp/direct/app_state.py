@@ -23,12 +23,14 @@ __all__ = ["MAX_ATTEMPTS", "Upload", "plan_uploads", "push"]
 MAX_ATTEMPTS: Final = 4
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Upload:
     """Actions that go into one patch, and what was tried so far; survives the login that it was begun in."""
 
     collection: str
-    actions: list[Action]
+    actions: list[Action] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    """Where the actions stood in the list that was planned."""
     sent: list[bytes] = field(default_factory=list)
     """MAC of the last value of every patch that was offered."""
 
@@ -36,16 +38,16 @@ class Upload:
 def plan_uploads(actions: Iterable[Action], now_ms: int) -> list[Upload]:
     """As few patches as possible: one per collection, a further one when an index comes again. Order is kept."""
     uploads: list[Upload] = []
-    taken: dict[int, set[tuple[str, ...]]] = {}
-    for action in actions:
+    newest: dict[str, tuple[Upload, set[tuple[str, ...]]]] = {}
+    for position, action in enumerate(actions):
         indexes = {tuple(entry.index) for entry in action.entries(now_ms)}
-        last = next((upload for upload in reversed(uploads) if upload.collection == action.collection), None)
-        if last is None or taken[id(last)] & indexes:
-            last = Upload(action.collection, [])
-            uploads.append(last)
-            taken[id(last)] = set()
-        last.actions.append(action)
-        taken[id(last)] |= indexes
+        upload, taken = newest.get(action.collection, (None, set()))
+        if upload is None or taken & indexes:
+            upload, taken = newest[action.collection] = Upload(action.collection), set()
+            uploads.append(upload)
+        upload.actions.append(action)
+        upload.positions.append(position)
+        taken |= indexes
     return uploads
 
 

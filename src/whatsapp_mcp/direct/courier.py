@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 from whatsapp_mcp.direct.actions import Action
 from whatsapp_mcp.direct.device import SessionDatabase
 from whatsapp_mcp.direct.login import ANSWER_SECONDS
+from whatsapp_mcp.direct.payload import announced_version
 from whatsapp_mcp.direct.queries import Query
 from whatsapp_mcp.direct.service import Service
 from whatsapp_mcp.direct.visit import Job, Visit
@@ -139,6 +140,9 @@ class Courier:
     async def _run(self) -> None:
         while self._waiting:
             await self._keep_distance()
+            self._waiting = [job for job in self._waiting if not job.future.done()]  # callers may have given up
+            if not self._waiting:
+                return
             if (too_many := self._over_limit()) is not None:
                 self._reject(self._take(), too_many)
                 return
@@ -165,12 +169,13 @@ class Courier:
         visit: Visit | None = None
         started = self._monotonic()
         try:
-            service = await asyncio.to_thread(self._service)
+            service, version = await asyncio.to_thread(self._prepare)
             async with self._pause():
                 self._pauses.append(started)
                 visit = Visit(
                     self._database,
                     service,
+                    version,
                     self._take,
                     total_seconds=self._config.total_seconds,
                     answer_seconds=self._config.answer_seconds,
@@ -207,9 +212,11 @@ class Courier:
             else:
                 job.future.set_result(Delivery(job.result, tuple(changes), paused_seconds))
 
-    def _service(self) -> Service:
+    def _prepare(self) -> tuple[Service, tuple[int, int, int]]:
+        """What needs no pause: where to go, and what version to announce. Both may change while the server runs."""
         endpoint = Endpoint.read(self._config.endpoint) if self._config.endpoint is not None else None
-        return Service.choose(endpoint, os.environ, require_endpoint=self._config.require_endpoint)
+        service = Service.choose(endpoint, os.environ, require_endpoint=self._config.require_endpoint)
+        return service, announced_version()
 
     def _take(self) -> list[Job]:
         """The jobs that wait, without those whose callers have given up."""

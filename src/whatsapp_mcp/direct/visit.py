@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from whatsapp_mcp.direct import blobs
@@ -16,7 +16,7 @@ from whatsapp_mcp.direct.changes import changes_of
 from whatsapp_mcp.direct.collections import Collections
 from whatsapp_mcp.direct.device import SessionDatabase
 from whatsapp_mcp.direct.login import ANSWER_SECONDS, ConnectionLost, SideLogin
-from whatsapp_mcp.direct.payload import announced_version, login_payload
+from whatsapp_mcp.direct.payload import login_payload
 from whatsapp_mcp.direct.queries import Query
 from whatsapp_mcp.direct.service import Service
 from whatsapp_mcp.errors import (
@@ -34,6 +34,8 @@ __all__ = ["Job", "Visit"]
 logger = logging.getLogger(__name__)
 
 _MAX_LOGINS: Final = 4
+_BACK_OFF: Final = 0.3
+"""Seconds more before each further login; the first repetition comes at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +44,8 @@ class Job:
 
     work: tuple[Action, ...] | Query[Any]
     future: asyncio.Future[Any]
-    open_uploads: set[int] = field(default_factory=set)
-    """Identities of the uploads that its actions are part of and that are not through yet."""
+    open_uploads: int = 0
+    """Number of patches that its actions are part of and that are not through yet."""
     asked: bool = False
     """Whether a query went out; its answer may have been lost."""
     result: Any = None
@@ -64,6 +66,7 @@ class Visit:
     Args:
         database: neonize's session database; neonize must not be connected.
         service: where WhatsApp is.
+        version: the WhatsApp web version to announce.
         take: gives the jobs that came in since it was asked last.
         total_seconds: for everything together.
     """
@@ -72,6 +75,7 @@ class Visit:
         self,
         database: SessionDatabase,
         service: Service,
+        version: tuple[int, int, int],
         take: Callable[[], Sequence[Job]],
         *,
         total_seconds: float,
@@ -80,6 +84,7 @@ class Visit:
     ) -> None:
         self._database = database
         self._service = service
+        self._version = version
         self._take = take
         self._total_seconds = total_seconds
         self._answer_seconds = answer_seconds
@@ -99,7 +104,6 @@ class Visit:
         except Exception:
             logger.exception("the short login failed unexpectedly")
             self._fail_open(WhatsAppMcpError("the short login failed unexpectedly"))
-            raise
 
     @property
     def changes(self) -> list[AppStateChange]:
@@ -108,8 +112,7 @@ class Visit:
 
     async def _work(self) -> None:
         device = await asyncio.to_thread(self._database.device)
-        version = await asyncio.to_thread(announced_version)
-        payload = login_payload(device.jid, version)
+        payload = login_payload(device.jid, self._version)
         self._collections = Collections(self._database, device, self._download)
         logins = 0
         while self._has_open():
@@ -125,20 +128,17 @@ class Visit:
                 self._give_up_unrepeatable(lost)
                 if logins >= _MAX_LOGINS:
                     raise self._given_up(lost) from lost
+                await asyncio.sleep(_BACK_OFF * (logins - 1))
 
     def _has_open(self) -> bool:
         """Take in what has come, and say whether there is anything to do."""
         fresh = list(self._take())
         self.jobs += fresh
-        actions: dict[int, Job] = {}
-        for job in fresh:
-            if isinstance(job.work, tuple):
-                actions |= {id(action): job for action in job.work}
-        waiting = [action for job in fresh if isinstance(job.work, tuple) for action in job.work]
-        for upload in plan_uploads(waiting, int(self._clock() * 1000)):
-            jobs = list({id(actions[id(action)]): actions[id(action)] for action in upload.actions}.values())
+        wanted = [(action, job) for job in fresh if isinstance(job.work, tuple) for action in job.work]
+        for upload in plan_uploads((action for action, _ in wanted), int(self._clock() * 1000)):
+            jobs = list(dict.fromkeys(wanted[position][1] for position in upload.positions))
             for job in jobs:
-                job.open_uploads.add(id(upload))
+                job.open_uploads += 1
             self._uploads.append((upload, jobs))
         return any(not job.done for job in self.jobs)
 
@@ -161,7 +161,7 @@ class Visit:
                 job.fail(error)
             return
         for job in jobs:
-            job.open_uploads.discard(id(upload))
+            job.open_uploads -= 1
             if not job.open_uploads and not job.done:
                 job.finish()
 

@@ -15,6 +15,9 @@ _PIECE: Final = 16 * 1024
 _SECONDS: Final = 1.0
 """How long a page may keep the parser busy: some tag soups take quadratic time."""
 
+_MAX_UNFINISHED: Final = 256 * 1024
+"""Characters of one tag or comment; the parser scans an unfinished one anew with every piece."""
+
 _ENCODINGS: Final = re.compile(
     r"(?:utf[-_]?(?:8|16|32)|iso8859|latin|cp\d|windows|koi8|shift_jis|euc|gb|big5|hz|ascii|mac|tis)", re.IGNORECASE
 )
@@ -43,6 +46,8 @@ def describe(data: bytes, content_type: str = "") -> About:
         except (AssertionError, ValueError):
             break  # html.parser gives up on some malformed declarations
         if head.finished or time.monotonic() > until:
+            break
+        if head.cdata_elem is None and len(head.rawdata) > _MAX_UNFINISHED:
             break
     said = head.said
     return About(

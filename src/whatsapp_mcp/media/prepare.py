@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import anyio
 from anyio import to_thread
 
-from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.media import kinds, sources
 from whatsapp_mcp.media.documents import document_mimetype, pdf_pages, safe_name
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
@@ -56,6 +56,15 @@ T = TypeVar("T")
 
 _FETCHED: Final = 0.3
 _PREFIX: Final = "send-"
+_AUDIO_ONLY: Final = {
+    "video/mp4": "audio/mp4",
+    "video/quicktime": "audio/mp4",
+    "video/3gpp": "audio/mp4",
+    "video/webm": "audio/webm",
+    "video/x-matroska": "audio/x-matroska",
+}
+"""What containers of video are called when there is only sound in them."""
+
 _STALE: Final = 24 * 3600
 """Seconds after which what a crashed server left behind is removed."""
 
@@ -112,7 +121,7 @@ async def prepared_audio(
             path = target if facts.converted else found.path
         else:
             seconds = audio.audio_seconds(found.path, found.mimetype)
-            mimetype = "audio/mp4" if mimetype in ("video/mp4", "video/quicktime", "video/3gpp") else mimetype
+            mimetype = _AUDIO_ONLY.get(mimetype, mimetype)
         return PreparedAudio(
             path=path, mimetype=mimetype, file_length=path.stat().st_size, seconds=seconds, waveform=waveform
         )
@@ -246,19 +255,32 @@ async def _prepared(
         return await in_worker(lambda: convert(found, folder / "prepared", work))
 
     try:
-        result = await relayed(steps, progress)
+        try:
+            result = await relayed(steps, progress)
+        except UnusableMedia as error:
+            raise InvalidArgument(f"{field}: {error.message}", field=field, next_step=error.next_step) from error
+        except OSError as error:
+            raise _disk_trouble(error) from error
         _check_size(folder / "prepared", policy.limit(kind), field)
         yield result
-    except UnusableMedia as error:
-        raise InvalidArgument(f"{field}: {error.message}", field=field, next_step=error.next_step) from error
     finally:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def _new_folder(policy: MediaPolicy) -> Path:
-    policy.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=policy.temp))  # mode 0700
+    try:
+        policy.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=policy.temp))  # mode 0700
+    except OSError as error:
+        raise _disk_trouble(error) from error
+
+
+def _disk_trouble(error: OSError) -> StoreError:
+    return StoreError(
+        f"the folder for temporary media cannot be used: {error.strerror}",
+        next_step="Free some space on the disk, or check the rights of the data directory.",
+    )
 
 
 def _check_size(path: Path, limit: int, field: str) -> None:

@@ -33,7 +33,7 @@ class Relay:
         self.cancelled = threading.Event()
         self._progress = progress
         self._latest = (0.0, "")
-        self._told = (0.0, "")
+        self._told = 0.0
 
     def stage(self, message: str, *, begin: float, end: float) -> Work:
         """A part of the work, from the fraction ``begin`` of the whole to ``end``."""
@@ -55,8 +55,8 @@ class Relay:
 
     async def _tell(self) -> None:
         latest = self._latest
-        if latest != self._told and latest[0] >= self._told[0]:
-            self._told = latest
+        if latest[0] > self._told:  # MCP: progress increases with each notification
+            self._told = latest[0]
             with contextlib.suppress(Exception):  # who no longer listens does not stop the work
                 await self._progress(latest[0], 1.0, latest[1])
 

@@ -146,7 +146,7 @@ class Transcoding:
         return graph
 
     def _sound_graph(self, frame: av.AudioFrame) -> Graph:
-        """At the rate of the output, without gaps or jumps: silence fills what is missing, so that lips stay in time."""
+        """At the rate of the output, without gaps or jumps: silence fills what is missing, so that lips keep time."""
         graph = Graph()
         graph.link_nodes(
             graph.add_abuffer(

@@ -41,6 +41,7 @@ from whatsapp_mcp.whatsapp.account import Account, Device
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
+from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.profiles import Profiles
 
@@ -268,8 +269,10 @@ class SessionProcess:
                 self._end("replaced", "another program connected as this linked device")
             case EventCode.CLIENT_OUTDATED:
                 self._end("outdated", "WhatsApp refuses this version of the client (405)")
+            case EventCode.HISTORY_SYNC:
+                return changes_from_history(payload, self._store.owner)
             case _:
-                return list(changes_from_event(code, payload))
+                return changes_from_event(code, payload)
         return []
 
     def _device(self) -> Device | None:

@@ -8,27 +8,53 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
+from whatsapp_mcp.simulator.app_state_files import AppStateFiles
+from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.router import SERVER, IqError, Router
 from whatsapp_mcp.simulator.world import Account, Collection, Device, World
+from whatsapp_mcp.wire.app_state import COLLECTIONS
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["COLLECTIONS", "AppState"]
+__all__ = ["COLLECTIONS", "AppState", "AppStateSwitches"]
 
 log = logging.getLogger(__name__)
 
-COLLECTIONS = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
-_PATCHES_PER_ANSWER = 100
+
+@dataclass(slots=True)
+class AppStateSwitches:
+    """How the server behaves where it has a choice, and what goes wrong on demand."""
+
+    snapshots: bool = True
+    """Give a client that asks for a snapshot one, as a file on a media host, once a collection has more than
+    ``snapshot_after`` patches; otherwise the patches from 1 on."""
+    snapshot_after: int = 3
+    patches_per_answer: int = 100
+    """More come with the next request (``has_more_patches``)."""
+    external_mutations_from: int = 1000
+    """A patch with at least this many mutations is given out with its mutations as a file."""
+    tells_version: bool = True
+    """Whether answers name the newest version: published logs show answers without it."""
+    conflict_with_patches: bool = True
+    """Whether the answer to a patch that comes too late has the newer patches."""
+    lose_answers: int = 0
+    """Cut the connection instead of answering the next uploads, after they were accepted."""
+    before_upload: list[Callable[[Device, str], None]] = field(default_factory=list)
+    """Called with (author, collection) before an upload is looked at: here another device can be faster."""
 
 
 class AppState:
     """``iq xmlns=w:sync:app:state``."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, files: AppStateFiles, faults: Faults) -> None:
         self._world = world
+        self._files = files
+        self._faults = faults
+        self.switches = AppStateSwitches()
         self.on_patch: list[Callable[[Device, str, bytes], None]] = []
         """Called with (author, collection, patch) after a client's patch was stored."""
 
@@ -51,21 +77,30 @@ class AppState:
         version = int(request.get("version")) if request.get("version").isdigit() else 0
         patch = request.child("patch")
         if patch is None:
-            return _patches(name, collection, version)
+            return self._newer(name, collection, version, snapshot=request.get("return_snapshot") == "true")
+        return self._take_in(device, name, collection, version, patch.data)
+
+    def _take_in(self, device: Device, name: str, collection: Collection, version: int, patch: bytes) -> Node:
+        for notify in self.switches.before_upload:
+            notify(device, name)
         if version != collection.version:
             conflict = Node("error", {"code": "409", "text": "conflict"})
-            answer = _patches(name, collection, version)
-            return Node("collection", {**answer.attrs, "type": "error"}, [conflict, *answer.children()])
+            answer = self._newer(name, collection, version, snapshot=False)
+            newer = answer.children() if self.switches.conflict_with_patches else []
+            return Node("collection", {**answer.attrs, "type": "error"}, [conflict, *newer])
         try:
-            stored = self._append(collection, patch.data)
+            stored = self._append(collection, patch)
         except DecodeError:
             log.warning("%r uploaded something that is not a SyncdPatch", device)
             return Node(
                 "collection", {"name": name, "type": "error"}, [Node("error", {"code": "400", "text": "bad-request"})]
             )
         self._notify(device.account, name, collection, author=device)
-        for notify in self.on_patch:
-            notify(device, name, stored)
+        for tell in self.on_patch:
+            tell(device, name, stored)
+        if self.switches.lose_answers:
+            self.switches.lose_answers -= 1
+            self._faults.drop()
         return Node("collection", {"name": name, "version": str(collection.version)})
 
     def append(self, account: Account, name: str, patch: bytes) -> None:
@@ -93,14 +128,30 @@ class AppState:
             }
             device.deliver(Node("notification", attrs, [changed]))
 
+    def _newer(self, name: str, collection: Collection, version: int, *, snapshot: bool) -> Node:
+        """What is newer than ``version``: patches, perhaps after a snapshot that stands for the oldest ones."""
+        switches = self.switches
+        content: list[Node] = []
+        if snapshot and switches.snapshots and collection.version > switches.snapshot_after:
+            # One patch is left out, so that clients have to take patches on top of a snapshot.
+            version = collection.version - 1 or collection.version
+            content.append(Node("snapshot", {}, self._files.put_snapshot(collection.patches[:version])))
+        patches = collection.patches[version : version + switches.patches_per_answer]
+        attrs: dict[str, Attr] = {"name": name}
+        if switches.tells_version:
+            attrs["version"] = str(collection.version)
+        if version + len(patches) < collection.version:
+            attrs["has_more_patches"] = "true"
+        if patches:
+            given = [Node("patch", {}, self._given_out(patch)) for patch in patches]
+            content.append(Node("patches", {}, given))
+        return Node("collection", attrs, content)
 
-def _patches(name: str, collection: Collection, version: int) -> Node:
-    """All patches after ``version``. A client that asks for a snapshot is content with the patches from 1 on."""
-    patches = collection.patches[version : version + _PATCHES_PER_ANSWER]
-    more = version + len(patches) < collection.version
-    attrs: dict[str, Attr] = {
-        "name": name,
-        "version": str(collection.version),
-        "has_more_patches": "true" if more else "false",
-    }
-    return Node("collection", attrs, [Node("patches", {}, [Node("patch", {}, patch) for patch in patches])])
+    def _given_out(self, patch: bytes) -> bytes:
+        message = server_sync.SyncdPatch.FromString(patch)
+        if len(message.mutations) < self.switches.external_mutations_from:
+            return patch
+        mutations = server_sync.SyncdMutations(mutations=message.mutations)
+        del message.mutations[:]
+        message.externalMutations.CopyFrom(self._files.put(mutations.SerializeToString()))
+        return message.SerializeToString()

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.simulator.faults import Faults, LoginRefusal, stream_error
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError, parse_registration
 from whatsapp_mcp.simulator.router import SERVER, IqError, Router
-from whatsapp_mcp.simulator.world import Device, World
+from whatsapp_mcp.simulator.world import Device, Link, World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import ClientLogin
 from whatsapp_mcp.wire.protos import wa6
@@ -35,6 +35,8 @@ class Login:
         self._pairing = pairing
         self._router = router
         self._faults = faults
+        self.pushes_to_passive = False
+        """Whether a device gets what waits for it, and what is new, before it sent ``<active/>``."""
         self.on_active: list[Callable[[Device], None]] = []
         """Called when a device finished its login (``<active/>``)."""
         self.on_offline: list[Callable[[Device], None]] = []
@@ -82,22 +84,32 @@ class Login:
         return device
 
     def start(self, device: Device, connection: Connection) -> None:
-        """Greet a device that logged in and give it what waited for it."""
+        """Greet a device that logged in. What waited for it follows when it sends ``<active/>``: every companion logs in
+        passive (whatsmeow store/clientpayload.go), finishes its setup and then says so (connectionevents.go)."""
         previous, device.link = device.link, None
         if previous is not None:
             previous.farewell(stream_error("replaced"))
+        device.active = False
+        device.takes_stanzas = False
         attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
         connection.send(Node("success", attrs))
+        device.link = connection
+        if self.pushes_to_passive:
+            self._flush(device, connection)
+
+    @staticmethod
+    def _flush(device: Device, link: Link) -> None:
+        """Give a device what waits for it; from now on it gets everything at once."""
         waiting = device.waiting
         if waiting:
             counts = {"count": str(len(waiting)), "appdata": "0"}
             for tag in ("message", "notification", "receipt"):
                 counts[tag] = str(sum(node.tag == tag for node in waiting))
-            connection.send(Node("ib", {"from": SERVER}, [Node("offline_preview", dict(counts))]))
+            link.send(Node("ib", {"from": SERVER}, [Node("offline_preview", dict(counts))]))
         for node in waiting:
-            connection.send(Node(node.tag, {**node.attrs, "offline": "0"}, node.content))
-        connection.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(waiting))})]))
-        device.link = connection
+            link.send(Node(node.tag, {**node.attrs, "offline": "0"}, node.content))
+        link.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(waiting))})]))
+        device.takes_stanzas = True
 
     def end(self, device: Device, connection: Connection) -> None:
         """The device's connection is gone (unless a newer one took its place)."""
@@ -105,6 +117,7 @@ class Login:
             return
         device.link = None
         device.active = False
+        device.takes_stanzas = False
         for notify in self.on_offline:
             notify(device)
 
@@ -116,6 +129,8 @@ class Login:
     def _set_passive(self, device: Device, node: Node) -> Sequence[Node]:
         device.active = node.child("active") is not None
         if device.active:
+            if device.link is not None and not device.takes_stanzas:
+                self._flush(device, device.link)
             for notify in self.on_active:
                 notify(device)
         return ()

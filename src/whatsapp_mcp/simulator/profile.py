@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.http import Request, Response, Routes
 from whatsapp_mcp.simulator.router import IqError, Router
 from whatsapp_mcp.simulator.world import Account, Device, Picture, World
@@ -34,6 +35,8 @@ class Profile:
     def __init__(self, world: World, routes: Routes) -> None:
         self._world = world
         self._images: dict[str, bytes] = {}
+        self.group_pictures: dict[Jid, Picture] = {}
+        """The pictures of groups; whoever knows the groups may look and fill."""
         self._queries: dict[str, Callable[[Device, dict[str, Any]], dict[str, Any]]] = {
             _SET_ABOUT: self._set_about,
             _SUBSCRIBED_NEWSLETTERS: lambda device, variables: {"xwa2_newsletter_subscribed": []},
@@ -53,11 +56,14 @@ class Profile:
 
     def set_picture(self, account: Account, jpeg: bytes) -> Picture:
         """Give an account a profile picture."""
+        account.picture = self._keep(jpeg)
+        return account.picture
+
+    def _keep(self, jpeg: bytes) -> Picture:
         number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
         path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
         self._images[number] = jpeg
-        account.picture = Picture(number, f"https://{PICTURE_HOST}{path}", path)
-        return account.picture
+        return Picture(number, f"https://{PICTURE_HOST}{path}", path)
 
     def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
         wanted = node.child("picture")
@@ -81,6 +87,8 @@ class Profile:
 
     def _set_picture(self, device: Device, node: Node) -> Sequence[Node]:
         target = node.jid("target")
+        if target is not None and target.is_group:
+            return self._set_group_picture(target, node.child("picture"))
         if target is not None and self._world.account(target) is not device.account:
             raise IqError(403, "forbidden")
         wanted = node.child("picture")
@@ -90,6 +98,16 @@ class Profile:
         if not wanted.data.startswith(b"\xff\xd8") or len(wanted.data) > MAX_PICTURE:
             raise IqError(406, "not-acceptable")
         return [Node("picture", {"id": self.set_picture(device.account, wanted.data).id})]
+
+    def _set_group_picture(self, group: Jid, wanted: Node | None) -> Sequence[Node]:
+        """Without content: remove it."""
+        if wanted is None or not wanted.data:
+            self.group_pictures.pop(group, None)
+            return ()
+        if not wanted.data.startswith(b"\xff\xd8") or len(wanted.data) > MAX_PICTURE:
+            raise IqError(406, "not-acceptable")
+        self.group_pictures[group] = self._keep(wanted.data)
+        return [Node("picture", {"id": self.group_pictures[group].id})]
 
     async def _serve_picture(self, host: str, request: Request) -> Response:
         image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))

@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from whatsapp_mcp.simulator.app_state_files import AppStateFiles
 from whatsapp_mcp.simulator.appstate import AppState
+from whatsapp_mcp.simulator.business import BusinessProfiles
 from whatsapp_mcp.simulator.certificates import issue_tls_identity, server_context
 from whatsapp_mcp.simulator.config import SimulatorConfig
 from whatsapp_mcp.simulator.connection import Connection, NoiseIdentity
@@ -19,7 +21,9 @@ from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.endpoint import Endpoint
 from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.http import Request, Routes
+from whatsapp_mcp.simulator.join_requests import JoinRequests
 from whatsapp_mcp.simulator.login import Login
+from whatsapp_mcp.simulator.media_connection import MediaConnection
 from whatsapp_mcp.simulator.messages import Messages
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError
 from whatsapp_mcp.simulator.personas import Persona, cast
@@ -55,7 +59,10 @@ class Simulator:
         self.routes = Routes()
         self.pairing = Pairing(self.world, self.config.qr)
         self.login = Login(self.world, self.pairing, self.router, self.faults)
-        self.app_state = AppState(self.world)
+        self.app_state_files = AppStateFiles(self.routes)
+        self.app_state = AppState(self.world, self.app_state_files, self.faults)
+        self.business = BusinessProfiles(self.world)
+        self.join_requests = JoinRequests(self.world)
         presence = Presence(self.world)
         self._privacy = Privacy(self.world)
         self.profile = Profile(self.world, self.routes)
@@ -68,8 +75,11 @@ class Simulator:
             self._privacy,
             self.profile,
             self.app_state,
+            self.business,
+            MediaConnection(),
         ):
             part.register(self.router)
+        self.router.on_iq("w:g2", "set", self.join_requests.handle)
         self.login.on_offline.append(presence.device_offline)
         self.pairing.on_linked.append(self._devices_changed)
         self.login.on_unlinked.append(self._devices_changed)

@@ -107,6 +107,8 @@ class Device:
         self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
         """Makes one-time prekeys on demand, for devices that live in this process."""
         self.link: Link | None = None
+        self.takes_stanzas = noise_public is None
+        """Whether what is delivered goes out at once. A linked device's stanzas wait until it is active."""
         self.active = False
         """Set by ``<active/>``, the client's last step of a login."""
         self.available = False
@@ -141,7 +143,7 @@ class Device:
         """Hand a stanza to the device: now if it is online, and again at each login until it confirms it."""
         if node.get("id") and not self.is_local:
             self._waiting[self._key(node.tag, node)] = node
-        if self.link is not None:
+        if self.link is not None and self.takes_stanzas:
             self.link.send(node)
 
     def confirm(self, tag: str, node: Node) -> None:

@@ -66,7 +66,9 @@ class StoreReader:
             if connection is None:
                 return ChatPage((), 0)
             rows = connection.execute(
-                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC LIMIT ? OFFSET ?",
+                # WhatsApp's times are whole seconds: what was written later comes first within one.
+                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
+                " LIMIT ? OFFSET ?",
                 (*where.values, _size(limit), _size(offset)),
             ).fetchall()
             joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
-from whatsapp_mcp.errors import InvalidArgument, NotAllowed, WhatsAppMcpError
+from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
 from whatsapp_mcp.media import images, prepare, video
 from whatsapp_mcp.media.policy import MIB, MediaPolicy
 
@@ -66,6 +66,9 @@ async def test_audio_and_voice(outbox: Path, policy: MediaPolicy) -> None:
     samples.sound(outbox / "only-sound.mp4", "mp4", "aac")
     async with prepare.prepared_audio("only-sound.mp4", field="audio", policy=policy, progress=quiet) as sound:
         assert sound.mimetype == "audio/mp4"
+    samples.sound(outbox / "only-sound.webm", "webm", "libopus")
+    async with prepare.prepared_audio("only-sound.webm", field="audio", policy=policy, progress=quiet) as sound:
+        assert sound.mimetype == "audio/webm"
     assert leftovers(policy) == []
 
 
@@ -141,6 +144,22 @@ async def test_the_result_may_not_be_too_large_either(outbox: Path, policy: Medi
     assert leftovers(policy) == []
 
 
+async def test_a_disk_that_cannot_be_written(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x").write_text("hello")
+    policy.temp.write_text("a file where the folder should be")
+    with pytest.raises(StoreError):
+        async with prepare.prepared_document("x", field="file", policy=policy, progress=quiet):
+            pass
+
+
+async def test_an_error_of_the_caller_stays_what_it_is(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x").write_text("hello")
+    with pytest.raises(ConnectionResetError):
+        async with prepare.prepared_document("x", field="file", policy=policy, progress=quiet):
+            raise ConnectionResetError
+    assert leftovers(policy) == []
+
+
 async def test_progress_ascends(outbox: Path, policy: MediaPolicy) -> None:
     once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
     samples.repeated(once, outbox / "x", "mp4", 20)
@@ -152,7 +171,7 @@ async def test_progress_ascends(outbox: Path, policy: MediaPolicy) -> None:
     async with prepare.prepared_video("x", field="video", policy=policy, progress=progress, compress=True):
         pass
     values = [done for done, _, _ in seen]
-    assert values == sorted(values)
+    assert values == sorted(set(values))
     assert len(values) > 1
     assert values[-1] > 0.4
     assert {total for _, total, _ in seen} == {1.0}
@@ -273,7 +292,7 @@ async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> N
         async with prepare.prepared_video("y", field="video", policy=policy, progress=quiet, compress=True):
             pass
         group.cancel_scope.cancel()
-    assert longest < 0.1  # 50 ms on a machine that nobody else uses
+    assert longest < 0.25  # some milliseconds where nobody else uses the machine
 
 
 async def test_sweeping(policy: MediaPolicy) -> None:

@@ -1,0 +1,152 @@
+"""From a history sync to our changes: chats, messages, names and identities from the time before this device.
+
+Pure functions over protobufs. Units (waHistorySync, waWeb): times are seconds since 1970, mute end included. Within a
+conversation WhatsApp sends the newest message first; the changes here are oldest first, as the store wants them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from whatsapp_mcp.jid import GROUP, LID, USER, Jid
+from whatsapp_mcp.models import (
+    Change,
+    ChatChanged,
+    ContactSeen,
+    DeliveryStatus,
+    IdentityLearned,
+    MessageEdited,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+)
+from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync
+    from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
+
+__all__ = ["changes_from_history"]
+
+_STATUS: Final = {
+    0: DeliveryStatus.FAILED,
+    1: DeliveryStatus.PENDING,
+    2: DeliveryStatus.SENT,
+    3: DeliveryStatus.DELIVERED,
+    4: DeliveryStatus.READ,
+    5: DeliveryStatus.PLAYED,
+}
+"""WebMessageInfo.Status."""
+
+
+def changes_from_history(payload: bytes, own: Jid | None) -> list[Change]:
+    """The changes that one history sync event means.
+
+    Args:
+        payload: serialized ``Neonize_pb2.HistorySync``.
+        own: own number, the sender of messages from us; without it those messages are left out.
+    """
+    data: HistorySync = neonize_pb2.HistorySync.FromString(payload).Data
+    return list(_changes(data, own))
+
+
+def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
+    for mapping in data.phoneNumberToLidMappings:
+        number, lid = _jid(mapping.pnJID), _jid(mapping.lidJID)
+        if number and lid:
+            yield IdentityLearned(lid=lid, number=number)
+    for name in data.pushnames:
+        person = _jid(name.ID)
+        if person and name.pushname:
+            yield ContactSeen(person, push_name=name.pushname)
+    for conversation in data.conversations:
+        chat = _jid(conversation.ID)
+        if chat is not None:
+            yield from _conversation(conversation, chat, own)
+
+
+def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Iterator[Change]:
+    alt = _other_form(conversation, chat)
+    if alt is not None:
+        pair = {chat.server: chat, alt.server: alt}
+        yield IdentityLearned(lid=pair[LID], number=pair[USER])
+    name = conversation.name or conversation.displayName or None
+    if name and chat.is_person:
+        yield ContactSeen(chat, full_name=name)
+    for entry in reversed(conversation.messages):
+        yield from _message(entry.message, chat, alt, own)
+    yield ChatChanged(
+        chat,
+        chat_alt=alt,
+        name=name if chat.server == GROUP else None,
+        ephemeral_expiration=conversation.ephemeralExpiration if conversation.HasField("ephemeralExpiration") else None,
+        unread_count=conversation.unreadCount if conversation.HasField("unreadCount") else None,
+        archived=conversation.archived if conversation.HasField("archived") else None,
+        pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
+        muted_until=conversation.muteEndTime * 1000 if conversation.HasField("muteEndTime") else None,
+    )
+
+
+def _other_form(conversation: Conversation, chat: Jid) -> Jid | None:
+    """The number of a LID chat, or the other way round."""
+    other = _jid(conversation.pnJID) if chat.is_lid else _jid(conversation.lidJID) if chat.is_person else None
+    return other if other is not None and {other.server, chat.server} == {LID, USER} else None
+
+
+def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> Iterator[Change]:
+    key = info.key
+    author = own if key.fromMe else _jid(key.participant or info.participant) or (chat if chat.is_person else None)
+    if author is None or not key.ID:
+        return
+    timestamp = info.messageTimestamp * 1000
+    inner, _ = unwrap(info.message)
+    protocol = inner.protocolMessage
+    if protocol.type == e2e.ProtocolMessage.Type.MESSAGE_EDIT and inner.HasField("protocolMessage"):
+        edited = read_content(protocol.editedMessage)
+        if edited is not None:
+            yield MessageEdited(chat, protocol.key.ID, author, edited, timestamp, chat_alt=alt)
+        return
+    if protocol.type == e2e.ProtocolMessage.Type.REVOKE and inner.HasField("protocolMessage"):
+        yield MessageRevoked(chat, protocol.key.ID, author, timestamp, chat_alt=alt)
+        return
+    content = read_content(info.message)
+    if content is None:
+        return
+    yield MessageReceived(
+        id=key.ID,
+        chat=chat,
+        sender=author,
+        timestamp=timestamp,
+        content=content,
+        from_me=key.fromMe,
+        chat_alt=alt,
+        push_name=info.pushName or None,
+        raw=info.message.SerializeToString(),
+        status=_STATUS.get(info.status) if key.fromMe else None,
+        from_history=True,
+    )
+    for reaction in info.reactions:
+        by_us = reaction.key.fromMe
+        who = own if by_us else _jid(reaction.key.participant) or (chat if chat.is_person else None)
+        if who is not None:
+            yield ReactionChanged(
+                chat=chat,
+                message_id=key.ID,
+                sender=who,
+                emoji=reaction.text,
+                timestamp=reaction.senderTimestampMS or timestamp,
+                from_me=by_us,
+                chat_alt=alt,
+            )
+
+
+def _jid(text: str) -> Jid | None:
+    if not text:
+        return None
+    try:
+        jid = Jid.parse(text).bare
+    except ValueError:
+        return None
+    return Jid(jid.user, USER) if jid.server == "c.us" else jid

@@ -1,0 +1,152 @@
+"""A history sync as changes: order, names, quotes, reactions, own messages, what is not content."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import (
+    ChatChanged,
+    ContactSeen,
+    DeliveryStatus,
+    IdentityLearned,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    MessageRevoked,
+    ReactionChanged,
+)
+from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.wire.protos import e2e, history_sync, neonize_pb2, web
+
+OWN = Jid.parse("12025550100@s.whatsapp.net")
+ANA = Jid.parse("12025550111@s.whatsapp.net")
+ANA_LID = Jid.parse("836216255121641@lid")
+GROUP = Jid.parse("120363000000000001@g.us")
+
+
+def message(
+    message_id: str, text: str, seconds: int, *, from_me: bool = False, participant: str = ""
+) -> web.WebMessageInfo:
+    info = web.WebMessageInfo(messageTimestamp=seconds, message=e2e.Message(conversation=text))
+    info.key.ID = message_id
+    info.key.fromMe = from_me
+    if participant:
+        info.key.participant = participant
+    return info
+
+
+def conversation(chat: str, *messages: web.WebMessageInfo) -> history_sync.Conversation:
+    found = history_sync.Conversation(ID=chat)
+    for one in messages:
+        found.messages.add().message.CopyFrom(one)
+    return found
+
+
+def changes(*conversations: history_sync.Conversation, own: Jid | None = OWN) -> list[object]:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.INITIAL_BOOTSTRAP, conversations=conversations)
+    return list(changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), own))
+
+
+def received(found: list[object]) -> list[MessageReceived]:
+    return [change for change in found if isinstance(change, MessageReceived)]
+
+
+def test_messages_come_oldest_first_and_marked_as_history() -> None:
+    found = received(changes(conversation(str(ANA), message("2", "new", 20), message("1", "old", 10))))
+    assert [(one.id, one.content.text, one.timestamp) for one in found] == [("1", "old", 10_000), ("2", "new", 20_000)]
+    assert all(one.from_history for one in found)
+    assert all(one.sender == ANA for one in found)
+
+
+def test_own_messages_have_our_number_and_their_status() -> None:
+    mine = message("1", "mine", 10, from_me=True)
+    mine.status = web.WebMessageInfo.READ
+    (one,) = received(changes(conversation(str(ANA), mine)))
+    assert (one.sender, one.from_me, one.status) == (OWN, True, DeliveryStatus.READ)
+    assert received(changes(conversation(str(ANA), mine), own=None)) == []
+
+
+def test_group_messages_name_their_author() -> None:
+    (one,) = received(changes(conversation(str(GROUP), message("1", "hi", 10, participant=str(ANA_LID)))))
+    assert (one.chat, one.sender) == (GROUP, ANA_LID)
+    assert received(changes(conversation(str(GROUP), message("1", "nobody", 10)))) == []
+
+
+def test_chat_facts_names_and_identities() -> None:
+    chat = conversation(str(ANA_LID))
+    chat.pnJID = str(ANA)
+    chat.name = "Ana Júlia"
+    chat.unreadCount = 3
+    chat.archived = True
+    chat.pinned = 1700000000
+    chat.muteEndTime = 1800000000
+    chat.ephemeralExpiration = 86400
+    found = changes(chat)
+    assert IdentityLearned(lid=ANA_LID, number=ANA) in found
+    assert ContactSeen(ANA_LID, full_name="Ana Júlia") in found
+    facts = found[-1]
+    assert isinstance(facts, ChatChanged)
+    assert (facts.unread_count, facts.archived, facts.pinned) == (3, True, True)
+    assert (facts.muted_until, facts.ephemeral_expiration) == (1800000000_000, 86400)
+    assert facts.name is None, "a person's name is a contact's, not a chat's"
+    group = conversation(str(GROUP))
+    group.name = "Weekend"
+    (named,) = changes(group)
+    assert isinstance(named, ChatChanged)
+    assert named.name == "Weekend"
+    assert named.unread_count is None, "what was not told stays as it is"
+
+
+def test_push_names_and_mappings() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.PUSH_NAME)
+    data.pushnames.add(ID=str(ANA), pushname="Ana 🌞")
+    data.phoneNumberToLidMappings.add(pnJID=str(ANA), lidJID=str(ANA_LID))
+    found = changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), OWN)
+    assert found == [IdentityLearned(lid=ANA_LID, number=ANA), ContactSeen(ANA, push_name="Ana 🌞")]
+
+
+def test_reactions_quotes_and_wrapped_messages() -> None:
+    info = message("2", "", 20)
+    info.message.CopyFrom(e2e.Message())
+    inner = info.message.ephemeralMessage.message
+    inner.extendedTextMessage.text = "yes"
+    inner.extendedTextMessage.contextInfo.stanzaID = "1"
+    inner.extendedTextMessage.contextInfo.quotedMessage.conversation = "dinner?"
+    reaction = info.reactions.add(text="👍", senderTimestampMS=25_000)
+    reaction.key.fromMe = True
+    found = changes(conversation(str(ANA), info))
+    (one,) = received(found)
+    assert one.content.quote is not None
+    assert (one.content.text, one.content.quote.message_id, one.content.quote.text) == ("yes", "1", "dinner?")
+    reactions = [change for change in found if isinstance(change, ReactionChanged)]
+    assert [(r.message_id, r.sender, r.emoji, r.from_me, r.timestamp) for r in reactions] == [
+        ("2", OWN, "👍", True, 25_000)
+    ]
+
+
+def test_media_edits_revokes_and_what_is_not_content() -> None:
+    picture = message("1", "", 10)
+    picture.message.CopyFrom(e2e.Message(imageMessage=e2e.ImageMessage(caption="beach", directPath="/v/x?ccb=1")))
+    edit = message("2", "", 20)
+    edit.message.CopyFrom(e2e.Message())
+    edit.message.protocolMessage.type = e2e.ProtocolMessage.MESSAGE_EDIT
+    edit.message.protocolMessage.key.ID = "1"
+    edit.message.protocolMessage.editedMessage.conversation = "the beach"
+    revoke = message("3", "", 30)
+    revoke.message.CopyFrom(e2e.Message())
+    revoke.message.protocolMessage.type = e2e.ProtocolMessage.REVOKE
+    revoke.message.protocolMessage.key.ID = "0"
+    stub = message("4", "", 40)
+    stub.message.CopyFrom(e2e.Message())
+    found = changes(conversation(str(ANA), stub, revoke, edit, picture))
+    (one,) = received(found)
+    assert one.content.kind is MessageKind.IMAGE
+    assert one.content.media is not None
+    assert one.content.media.direct_path == "/v/x?ccb=1"
+    assert [c.message_id for c in found if isinstance(c, MessageEdited)] == ["1"]
+    assert [c.message_id for c in found if isinstance(c, MessageRevoked)] == ["0"]
+
+
+def test_malformed_addresses_are_left_out() -> None:
+    assert changes(conversation("not a jid at all@@", message("1", "x", 1))) == []
+    (one,) = received(changes(conversation("12025550111@c.us", message("1", "x", 1))))
+    assert one.chat == ANA
