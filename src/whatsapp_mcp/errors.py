@@ -26,6 +26,7 @@ WhatsAppMcpError                   code, message, next_step, retryable
 ├── WhatsAppRefused                WhatsApp answered with an error
 │   ├── ReachoutTimelock           463: the account may not start new chats for now
 │   └── RateLimited                429: too many requests
+├── MediaExpired                   WhatsApp no longer has the media of a message
 ├── StoreError                     the message store cannot be used
 └── SetupError                     configuration or installation is wrong; stops the start
 
@@ -49,6 +50,7 @@ __all__ = [
     "ClientOutdated",
     "DataDirectoryInUse",
     "InvalidArgument",
+    "MediaExpired",
     "LoginRefused",
     "NotAllowed",
     "NotConnected",
@@ -314,6 +316,13 @@ class RateLimited(WhatsAppRefused):
     code = "rate_limited"
     next_step = "Wait as long as retry_after_seconds says, then call again."
     retryable = True
+
+
+class MediaExpired(WhatsAppMcpError):
+    """The media servers answered 403, 404 or 410: what was sent is no longer there."""
+
+    code = "media_expired"
+    next_step = "Ask the sender to send it again; the phone may still show its own copy."
 
 
 class StoreError(WhatsAppMcpError):

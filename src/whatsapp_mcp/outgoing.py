@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.jid import Jid
 
-__all__ = ["ContactOut", "LinkOut", "LocationOut", "Outgoing", "PollOut", "SendOptions", "TextOut"]
+__all__ = ["ContactOut", "LinkOut", "LocationOut", "MediaOut", "Outgoing", "PollOut", "SendOptions", "TextOut"]
 
 
 class _Out(BaseModel):
@@ -28,6 +28,8 @@ class LinkOut(_Out):
     caption: str = ""
     title: str = ""
     description: str = ""
+    thumbnail_base64: str = ""
+    """Small JPEG, base64."""
 
 
 class LocationOut(_Out):
@@ -51,7 +53,33 @@ class PollOut(_Out):
     """How many options one person may choose."""
 
 
-Outgoing = Annotated[TextOut | LinkOut | LocationOut | ContactOut | PollOut, Field(discriminator="kind")]
+class MediaOut(_Out):
+    """A prepared file: the server process made it, the session process reads and uploads it."""
+
+    kind: Literal["media"] = "media"
+    media: Literal["image", "video", "audio", "voice", "document", "sticker"]
+    path: str
+    mimetype: str
+    file_length: int
+    """Bytes."""
+    caption: str = ""
+    file_name: str = ""
+    seconds: int = 0
+    width: int = 0
+    height: int = 0
+    page_count: int = 0
+    thumbnail_base64: str = ""
+    """Small JPEG, base64."""
+    waveform_base64: str = ""
+    """64 values 0..100 of a voice note, base64."""
+    view_once: bool = False
+    gif: bool = False
+    """Of a video: plays silently in a loop."""
+    animated: bool = False
+    """Of a sticker."""
+
+
+Outgoing = Annotated[TextOut | LinkOut | LocationOut | ContactOut | PollOut | MediaOut, Field(discriminator="kind")]
 
 
 class SendOptions(_Out):

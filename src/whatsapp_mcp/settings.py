@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,6 +62,13 @@ class Settings(BaseSettings):
         ge=2_000,
         description="Bytes of text in one tool result; longer lists are cut at a row and continued.",
     )
+    outbox: str = Field(
+        default="",
+        description="Folders, separated like PATH, from which files may be sent. Empty: no local file can be sent.",
+    )
+    allow_loopback_urls: bool = Field(
+        default=False, description="Fetch media and previews from this machine too. For tests only."
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @property
@@ -85,6 +93,15 @@ class Settings(BaseSettings):
     def qr_path(self) -> Path:
         """Picture of the QR code that is shown now; removed when it expires."""
         return self.account_dir / "login-qr.png"
+
+    @property
+    def media_dir(self) -> Path:
+        """Received media, and private copies of what is being sent."""
+        return self.account_dir / "media"
+
+    @property
+    def outbox_folders(self) -> tuple[Path, ...]:
+        return tuple(Path(entry).expanduser() for entry in self.outbox.split(os.pathsep) if entry.strip())
 
     @property
     def token_path(self) -> Path:

@@ -21,7 +21,12 @@ from whatsapp_mcp.catalog import load_catalog, tools_yaml
 
 Facts = dict[str, Any]
 
-OWN: Final = {"waitForMessage": "the next incoming message; the seed offers webhooks for that"}
+OWN: Final = {
+    "waitForMessage": "the next incoming message; the seed offers webhooks for that",
+    "appStatus": "as the seed's successor has it",
+    "sendSticker": "as the seed's successor has it",
+    "downloadMessageMedia": "as the seed's successor has it",
+}
 """Operations of ours, beyond the seed."""
 
 
@@ -60,7 +65,6 @@ _NOW_REQUIRED: Final = {
     "link": ("sendLink", "joinGroupWithLink"),
     "avatar": ("userChangeAvatar",),
     "message": ("sendMessage",),
-    "file": ("sendFile",),
     "contact_name": ("sendContact",),
     "contact_phone": ("sendContact",),
     "latitude": ("sendLocation",),
@@ -73,6 +77,12 @@ _NEVER_EMPTY: Final = (
     *("phone", "message_id", "chat_jid", "group_id", "newsletter_id", "label_id", "label_name", "message"),
     *("push_name", "contact_name", "contact_phone", "link", "latitude", "longitude", "question", "title", "name"),
     *("avatar", "image", "audio", "file", "video"),
+)
+
+_FROM_THE_SUCCESSOR: Final = (
+    *("sendMessage.mentions", "sendImage.reply_message_id", "sendImage.hd"),
+    *("sendAudio.ptt", "sendAudio.reply_message_id", "sendFile.file_url", "sendFile.reply_message_id"),
+    *("sendVideo.reply_message_id", "sendVideo.hd", "sendVideo.gif_playback"),
 )
 
 _PAGED: Final = ("userMyGroups", "userMyNewsletter", "userMyContacts", "groupInfo", "getGroupParticipantRequests")
@@ -101,7 +111,7 @@ EXPLAINED: Final = (
     Explained("*.offset.minimum", 0, _RANGE),
     *(Explained(f"{operation}.offset", "added", _PAGE) for operation in _PAGED),
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
-    Explained("sendMessage.mentions", "added", "as the seed's successor has it"),
+    *(Explained(where, "added", "as the seed's successor has it") for where in _FROM_THE_SUCCESSOR),
     Explained(
         "userMyGroups -> results.data[].Participants[].Error",
         "integer",

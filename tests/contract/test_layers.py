@@ -81,7 +81,8 @@ def test_server_reads_only_the_contract_of_operations() -> None:
         for path in modules()
         if room_of(path) == "server"
         for name in imports_of(path)
-        if name.startswith("whatsapp_mcp.operations") and not name.startswith("whatsapp_mcp.operations.outcome")
+        if name.startswith("whatsapp_mcp.operations")
+        and not name.startswith("whatsapp_mcp.operations.outcome")
         and name != "whatsapp_mcp.operations"
     ]
     assert not wrong

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
 
-ADAPTER: TypeAdapter[TextOut | LinkOut | LocationOut | ContactOut | PollOut] = TypeAdapter(Outgoing)
+ADAPTER: TypeAdapter[Outgoing] = TypeAdapter(Outgoing)
 
 KINDS: list[Outgoing] = [
     TextOut(text="hi\u2028\0🙂"),

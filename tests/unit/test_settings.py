@@ -42,6 +42,8 @@ VALUES = {
     "call_timeout": ("10", 10.0),
     "result_budget": ("4000", 4000),
     "log_level": ("DEBUG", "DEBUG"),
+    "outbox": ("/a:/b", "/a:/b"),
+    "allow_loopback_urls": ("1", True),
 }
 
 

@@ -13,7 +13,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 from whatsapp_mcp.direct.login import ConnectionLost, SideLogin
 from whatsapp_mcp.direct.service import Service
 from whatsapp_mcp.errors import AppStateUnreadable
-from whatsapp_mcp.wire.external_blob import MMS_TYPE, BlobError, open_blob
+from whatsapp_mcp.wire.external_blob import MMS_TYPE, MediaError, open_blob
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync
 
@@ -40,7 +40,7 @@ async def download(login: SideLogin, service: Service, reference: server_sync.Ex
     for host in [host for host in hosts if _HOST.fullmatch(host)][:_HOSTS_TO_TRY]:
         try:
             return open_blob(await asyncio.to_thread(_get, service, host, reference), reference)
-        except BlobError as error:
+        except MediaError as error:
             problem = AppStateUnreadable(f"the downloaded app state is unusable: {error}")
         except URLError as error:
             status = getattr(error, "code", None)
@@ -55,7 +55,7 @@ async def download(login: SideLogin, service: Service, reference: server_sync.Ex
 
 def _get(service: Service, host: str, reference: server_sync.ExternalBlobReference) -> bytes:
     if not reference.directPath.startswith("/"):
-        raise BlobError("the reference has no path")
+        raise MediaError("the reference has no path")
     digest = base64.urlsafe_b64encode(reference.fileEncSHA256).decode()
     address = f"https://{host}{reference.directPath}&hash={digest}&mms-type={MMS_TYPE}&__wa-mms="
     opener = build_opener(
@@ -65,5 +65,5 @@ def _get(service: Service, host: str, reference: server_sync.ExternalBlobReferen
     with opener.open(request, timeout=_SECONDS) as response:
         content: bytes = response.read(_MAX_SIZE + 1)
     if len(content) > _MAX_SIZE:
-        raise BlobError(f"more than {_MAX_SIZE} bytes")
+        raise MediaError(f"more than {_MAX_SIZE} bytes")
     return content

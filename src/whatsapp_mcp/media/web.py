@@ -155,7 +155,7 @@ async def get(
         ) as pool:
             for _hop in range(policy.max_redirects + 1):
                 async with pool.stream(
-                    "GET", _core_url(url), headers=_headers(accept), extensions=_TIMEOUTS
+                    "GET", _core_url(url), headers=_headers(url, accept), extensions=_TIMEOUTS
                 ) as response:
                     if response.status in _REDIRECTS:
                         url = _redirected(url, _header(response, b"location"), field)
@@ -181,8 +181,15 @@ def _ssl_context() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
-def _headers(accept: str) -> list[tuple[str, str]]:
-    return [("User-Agent", _USER_AGENT), ("Accept", accept), ("Accept-Encoding", "identity"), ("Connection", "close")]
+def _headers(url: httpx2.URL, accept: str) -> list[tuple[str, str]]:
+    host = url.netloc.decode("ascii")  # an IPv6 address in brackets
+    return [
+        ("Host", host),
+        ("User-Agent", _USER_AGENT),
+        ("Accept", accept),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
 
 
 def _core_url(url: httpx2.URL) -> httpcore2.URL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 from datetime import UTC, datetime
@@ -12,10 +13,11 @@ from typing import Final
 import segno
 
 from whatsapp_mcp.errors import AlreadyLoggedIn
-from whatsapp_mcp.models import SessionSnapshot
+from whatsapp_mcp.models import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
 from whatsapp_mcp.operations.recipients import parse_number
 from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import GetDevice
 
@@ -41,7 +43,7 @@ async def app_login(services: Services, _arguments: Arguments, _progress: Progre
     picture = _qr_png(text)
     path = services.settings.qr_path
     await asyncio.to_thread(_write_private, path, picture)
-    asyncio.get_running_loop().call_later(seconds, lambda: path.unlink(missing_ok=True))
+    asyncio.get_running_loop().call_later(seconds, _remove_picture, path, picture)
     return Outcome(
         f"Scan the QR code within {seconds} seconds: WhatsApp on the phone > Linked devices > Link a device.",
         {"qr_duration": seconds, "qr_link": path.as_uri(), "qr_text": text, "state": snapshot.state.value},
@@ -76,6 +78,29 @@ async def app_reconnect(services: Services, _arguments: Arguments, _progress: Pr
     return Outcome("Connected to WhatsApp.")
 
 
+@operation("appStatus")
+async def app_status(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+    snapshot = services.session.snapshot
+    connected = snapshot.state is SessionState.CONNECTED
+    message = "Connected." if connected else f"Not connected: {snapshot.state.value}."
+    if not connected:
+        problem = services.session.problem()
+        message = f"{problem.message[:1].upper()}{problem.message[1:]}. {problem.next_step}"
+    return Outcome(
+        message,
+        {
+            "state": snapshot.state.value,
+            "is_connected": connected,
+            "is_logged_in": snapshot.own_jid is not None,
+            "jid": str(snapshot.own_jid) if snapshot.own_jid else None,
+            "lid": str(snapshot.own_lid) if snapshot.own_lid else None,
+            "push_name": snapshot.push_name,
+            "since": time_text(snapshot.since),
+            "restarts": snapshot.restarts,
+        },
+    )
+
+
 @operation("appDevices")
 async def app_devices(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
     device = await services.session.call(GetDevice())
@@ -92,6 +117,13 @@ def _qr_png(text: str) -> bytes:
     buffer = io.BytesIO()
     segno.make_qr(text).save(buffer, kind="png", scale=QR_SCALE, border=QR_BORDER)
     return buffer.getvalue()
+
+
+def _remove_picture(path: Path, picture: bytes) -> None:
+    """Unless the next code has been written there meanwhile."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == picture:
+            path.unlink()
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -15,15 +15,18 @@ from whatsapp_mcp.operations.send import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import ChatRef, EditMessage, MarkRead, React, Revoke
 
-__all__: list[str] = []
+__all__ = ["stored_message"]
 
 EDIT_WINDOW: Final = timedelta(minutes=20)
 """whatsmeow: send.go, EditWindow; phones ignore later edits."""
 MAX_EMOJI: Final = 32
 """Characters; the longest emoji sequences (families, flags) stay well below."""
 
+LETTER_EMOJI: Final = "\u2139"
+"""ℹ, the only emoji that Unicode counts among the letters."""
 
-async def _stored(services: Services, arguments: Arguments) -> tuple[Jid, Message]:
+
+async def stored_message(services: Services, arguments: Arguments) -> tuple[Jid, Message]:
     """The chat and message that the arguments name; ``phone`` may be left out where the seed allows it."""
     message_id: str = arguments["message_id"].strip()
     given = arguments.get("phone")
@@ -41,7 +44,7 @@ async def _stored(services: Services, arguments: Arguments) -> tuple[Jid, Messag
 
 @operation("revokeMessage")
 async def revoke_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await _stored(services, arguments)
+    chat, message = await stored_message(services, arguments)
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
     sent = await services.session.call(Revoke(target=ChatRef(chat=chat, message_id=message.id)))
@@ -51,9 +54,9 @@ async def revoke_message(services: Services, arguments: Arguments, _progress: Pr
 @operation("reactMessage")
 async def react_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     emoji = arguments["emoji"].strip()
-    if len(emoji) > MAX_EMOJI or any(c.isalpha() or c.isspace() for c in emoji):
+    if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    chat, message = await _stored(services, arguments)
+    chat, message = await stored_message(services, arguments)
     target = ChatRef(chat=chat, message_id=message.id)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -65,7 +68,7 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
     text: str = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    chat, message = await _stored(services, arguments)
+    chat, message = await stored_message(services, arguments)
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
@@ -82,7 +85,7 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
 
 @operation("readMessage")
 async def read_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await _stored(services, arguments)
+    chat, message = await stored_message(services, arguments)
     if message.from_me:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"

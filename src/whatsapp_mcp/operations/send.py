@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
 
-from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.preview import preview
+from whatsapp_mcp.operations.media_policy import media_policy
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
@@ -18,9 +20,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
 from whatsapp_mcp.session.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
 
-__all__ = ["sent_outcome"]
+__all__ = ["send", "sent_outcome"]
 
-_MENTION: Final = re.compile(r"@(\d{7,15})\b")
+_MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
 
 
 def sent_outcome(sent: SentMessage, status: str) -> Outcome:
@@ -36,21 +38,34 @@ def sent_outcome(sent: SentMessage, status: str) -> Outcome:
     )
 
 
-async def _send(
-    services: Services, arguments: Arguments, message: Outgoing, *, mentions: tuple[Jid, ...] = ()
+async def send(
+    services: Services,
+    arguments: Arguments,
+    message: Outgoing,
+    *,
+    mentions: tuple[Jid, ...] = (),
+    timeout: float | None = None,
 ) -> Outcome:
+    """Send ``message`` to the chat that ``phone`` names, with the options that every send operation has."""
     chat = await resolve(services, arguments["phone"])
     duration: int | None = arguments.get("duration")
     if duration is None:
         known = await services.store.read(lambda store: store.chat(chat))
         duration = known.ephemeral_expiration if known else 0
+    reply_to: str | None = arguments.get("reply_message_id") or None
+    if reply_to and await services.store.read(lambda store: store.message(reply_to, chat)) is None:
+        raise NotFound(
+            "reply_message_id: there is no message with this id in this chat",
+            next_step="Take the id from getChatMessages of this chat, or send without it.",
+            details={"field": "reply_message_id"},
+        )
     options = SendOptions(
-        reply_to_id=arguments.get("reply_message_id") or None,
+        reply_to_id=reply_to,
         forwarded=bool(arguments.get("is_forwarded", False)),
         expiration=duration,
         mentions=mentions,
     )
-    sent = await services.session.call(SendMessage(chat=chat, message=message, options=options))
+    sent = await services.session.call(SendMessage(chat=chat, message=message, options=options), timeout=timeout)
     return sent_outcome(sent, "The message was sent.")
 
 
@@ -61,24 +76,23 @@ async def send_message(services: Services, arguments: Arguments, _progress: Prog
         raise InvalidArgument("message is blank", field="message")
     mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
     written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
-    return await _send(services, arguments, TextOut(text=text), mentions=tuple(dict.fromkeys([*mentioned, *written])))
+    return await send(services, arguments, TextOut(text=text), mentions=tuple(dict.fromkeys([*mentioned, *written])))
 
 
 @operation("sendLink")
-async def send_link(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_link(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
     link: str = arguments["link"].strip()
-    try:
-        parts = urlsplit(link)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not any(c.isspace() for c in link)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise InvalidArgument(
-            "link: not a web address",
-            field="link",
-            next_step="Pass a full address that begins with https:// or http://.",
-        )
-    return await _send(services, arguments, LinkOut(link=link, caption=arguments.get("caption") or ""))
+    await progress(0.1, 1.0, "fetching the preview")
+    found = await preview(link, field="link", policy=media_policy(services.settings))
+    picture = found.picture if found is not None else None
+    out = LinkOut(
+        link=link,
+        caption=arguments.get("caption") or "",
+        title=found.title if found is not None else "",
+        description=found.description if found is not None else "",
+        thumbnail_base64=base64.b64encode(picture.thumbnail).decode() if picture is not None else "",
+    )
+    return await send(services, arguments, out)
 
 
 @operation("sendLocation")
@@ -87,7 +101,7 @@ async def send_location(services: Services, arguments: Arguments, _progress: Pro
         latitude=_degrees(arguments["latitude"], "latitude", 90),
         longitude=_degrees(arguments["longitude"], "longitude", 180),
     )
-    return await _send(services, arguments, location)
+    return await send(services, arguments, location)
 
 
 def _degrees(text: str, field: str, limit: int) -> float:
@@ -106,7 +120,7 @@ async def send_contact(services: Services, arguments: Arguments, _progress: Prog
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
     number = parse_number(arguments["contact_phone"], "contact_phone")
-    return await _send(services, arguments, ContactOut(name=name, number=number))
+    return await send(services, arguments, ContactOut(name=name, number=number))
 
 
 @operation("sendPoll")
@@ -119,7 +133,7 @@ async def send_poll(services: Services, arguments: Arguments, _progress: Progres
     if arguments["max_answer"] > len(options):
         raise InvalidArgument(f"max_answer: at most {len(options)}, the number of options", field="max_answer")
     poll = PollOut(question=arguments["question"], options=options, selectable_count=arguments["max_answer"])
-    return await _send(services, arguments, poll)
+    return await send(services, arguments, poll)
 
 
 @operation("sendPresence")

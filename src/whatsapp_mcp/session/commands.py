@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import (
     Change,
@@ -22,12 +24,20 @@ from whatsapp_mcp.models import (
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.outgoing import MediaOut
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
-from whatsapp_mcp.whatsapp.compose import QuotedMessage, compose, compose_edit, compose_reaction, compose_revoke
+from whatsapp_mcp.whatsapp.compose import (
+    QuotedMessage,
+    compose,
+    compose_edit,
+    compose_media,
+    compose_reaction,
+    compose_revoke,
+)
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.profiles import Profiles
@@ -64,6 +74,7 @@ class Handlers:
             p.ChangePushName: self._change_push_name,
             p.SyncContacts: self._sync_contacts,
             p.SendMessage: self._send,
+            p.DownloadMedia: self._download,
             p.React: self._react,
             p.Revoke: self._revoke,
             p.EditMessage: self._edit,
@@ -148,7 +159,13 @@ class Handlers:
             stored = self._find(p.ChatRef(chat=command.chat, message_id=command.options.reply_to_id))
             author = self._author(stored)
             quoted = QuotedMessage(stored.id, author.jid, stored.raw, stored.text)
-        message = compose(command.message, command.options, quoted)
+        outgoing = command.message
+        if isinstance(outgoing, MediaOut):
+            data = Path(outgoing.path).read_bytes()
+            uploaded = self._account.upload(data, outgoing, newsletter=command.chat.is_newsletter)
+            message = compose_media(outgoing, uploaded, command.options, quoted)
+        else:
+            message = compose(outgoing, command.options, quoted)
         sent = self._account.send(command.chat, message)
         content = read_content(message)
         assert content is not None, "everything that compose() makes can be read back"
@@ -168,6 +185,16 @@ class Handlers:
                 status=DeliveryStatus.SENT,
             ),
         )
+
+    def _download(self, command: p.DownloadMedia) -> p.Done:
+        stored = self._find(command.target)
+        if stored.media is None:
+            raise InvalidArgument("message_id: this message has no media", field="message_id")
+        data = self._account.download(stored.raw)
+        descriptor = os.open(command.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        return p.Done()
 
     def _react(self, command: p.React) -> p.SentMessage:
         stored = self._find(command.target)

@@ -149,7 +149,7 @@ class SessionManager:
             lambda: self._snapshot.state not in _WORTH_WAITING and not self._undecided, self._settings.connect_wait
         )
         if self._snapshot.state is not SessionState.CONNECTED:
-            raise self._why_not()
+            raise self.problem()
 
     async def call(self, command: p.Command[R], *, timeout: float | None = None) -> R:
         """Run a command that needs the connection. Raises WhatsAppMcpError."""
@@ -162,7 +162,7 @@ class SessionManager:
         except SessionCrashed:
             await self._wait_for(lambda: self._link is not link and not self._undecided, timeout=2)
             if self._snapshot.state not in _WORTH_WAITING and self._snapshot.state is not SessionState.CONNECTED:
-                raise self._why_not() from None  # it ended for a reason that is known
+                raise self.problem() from None  # it ended for a reason that is known
             raise
 
     # -- requests that change the session -----------------------------------------------------------------------------
@@ -242,7 +242,7 @@ class SessionManager:
             self._wake.set()
         await self._wait_for(lambda: self._snapshot.state not in _WORTH_WAITING, RESTART_WAIT)
         if self._snapshot.state is not SessionState.CONNECTED:
-            raise self._why_not()
+            raise self.problem()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -257,7 +257,7 @@ class SessionManager:
         await self.ready()
         async with self._lifecycle:
             if self._snapshot.state is not SessionState.CONNECTED:  # a logout may have had its turn first
-                raise self._why_not()
+                raise self.problem()
             self._update(SessionState.RECONNECTING, "paused for a request of its own")
             await self._stop_link()
             try:
@@ -426,14 +426,15 @@ class SessionManager:
         if self._locked_out:
             raise DataDirectoryInUse(self._holder_text())
         if self._broken:
-            raise self._why_not()
+            raise self.problem()
 
     def _holder_text(self) -> str:
         holder = self._lock.holder()
         who = f"process {holder.pid} ({holder.command}) since {holder.since}" if holder else "another process"
         return f"the data directory {self._settings.data_dir} is in use by {who}"
 
-    def _why_not(self) -> SessionError:
+    def problem(self) -> SessionError:
+        """Why there is no connection now, as the error that a call would get."""
         state, detail = self._snapshot.state, self._snapshot.detail
         because = f": {detail}" if detail else ""
         if self._locked_out:

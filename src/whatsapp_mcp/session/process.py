@@ -155,14 +155,20 @@ class SessionProcess:
 
     async def _serve(self, reader: asyncio.StreamReader) -> None:
         tasks: set[asyncio.Task[None]] = set()
-        while line := await reader.readline():
-            task = asyncio.create_task(self._answer(line))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        self._finish(p.Ended(reason="stopped", detail="the server closed the pipe"))
+        try:
+            while line := await reader.readline():
+                task = asyncio.create_task(self._answer(line))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        finally:  # also when reading fails: a process that hears nothing any more must not stay
+            self._finish(p.Ended(reason="stopped", detail="the server closed the pipe"))
 
     async def _answer(self, line: bytes) -> None:
-        call = p.Call.model_validate_json(line)
+        try:
+            call = p.Call.model_validate_json(line)
+        except ValidationError:
+            logger.error("unreadable line from the server: %.200r", line)
+            return
         try:
             command = p.COMMANDS[call.command].model_validate(call.arguments)
             result = await self._run(command, call.timeout)

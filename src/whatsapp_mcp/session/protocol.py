@@ -22,6 +22,7 @@ __all__ = [
     "CheckNumbers",
     "Command",
     "Done",
+    "DownloadMedia",
     "EditMessage",
     "EndReason",
     "Ended",
@@ -184,6 +185,15 @@ class SendMessage(Command[SentMessage]):
     chat: Jid
     message: Outgoing
     options: SendOptions = SendOptions()
+
+
+class DownloadMedia(Command[Done]):
+    """Write the media of a stored message to ``path``, a file that does not exist yet (mode 0600)."""
+
+    name = "download_media"
+    result = Done
+    target: ChatRef
+    path: str
 
 
 class React(Command[SentMessage]):

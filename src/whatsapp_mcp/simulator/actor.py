@@ -16,16 +16,21 @@ from datetime import UTC, datetime
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.compose import stanza_kind
+from whatsapp_mcp.simulator.group_messages import participant_hash
+from whatsapp_mcp.simulator.groups import Chat, GroupState, address
+from whatsapp_mcp.simulator.message_secrets import MessageSecrets
 from whatsapp_mcp.simulator.prekeys import PreKeys, parse_prekey, parse_signed_prekey
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.router import Router
+from whatsapp_mcp.simulator.sender_keys import SenderKeys
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, PreKeyBundle, SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.world import Account, Device, SignedPreKey, World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["ReceivedReceipt", "SentMessage", "SimulatedDevice"]
+__all__ = ["ReceivedReceipt", "RefusedMessage", "SentMessage", "SimulatedDevice"]
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +44,21 @@ class SentMessage:
 
     id: str
     time: datetime
-    chat: Account
+    chat: Chat
     message: e2e.Message
+
+    @property
+    def address(self) -> Jid:
+        """Of the chat: a person's LID or a group's address."""
+        return address(self.chat)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that the server did not take: ``code`` 403 not allowed to write there, 404 nobody there …"""
+
+    id: str
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,8 @@ class ReceivedReceipt:
     ids: tuple[str, ...]
     sender: Jid
     time: datetime
+    group: Jid | None = None
+    """For messages to a group."""
 
 
 class SimulatedDevice(ABC):
@@ -62,8 +82,13 @@ class SimulatedDevice(ABC):
         self.world = world
         self.account = account
         self.signal = SignalDevice()
+        self.sender_keys = SenderKeys()
+        self.secrets = MessageSecrets(world)
+        """Opens votes and encrypted edits."""
         self.receipts: Record[ReceivedReceipt] = Record("receipt")
         """Receipts for messages that this device sent."""
+        self.refused: Record[RefusedMessage] = Record("refusal of a message")
+        """Messages of this device that the server did not take."""
         self.connected = True
         """Whether it has a network; what comes meanwhile is handled when it is back."""
         self._router = router
@@ -118,6 +143,8 @@ class SimulatedDevice(ABC):
                 self._receive_message(node)
             elif node.tag == "receipt":
                 self._receive_receipt(node)
+            elif node.tag == "ack" and node.get("error"):
+                self.refused.add(RefusedMessage(node.get("id"), int(node.get("error"))))
             else:
                 self.handle_stanza(node)
         except Exception:
@@ -126,20 +153,27 @@ class SimulatedDevice(ABC):
     # --- sending ---
 
     def send_message(
-        self, chat: Account, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
+        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
     ) -> SentMessage:
-        """Encrypt a message for every device of ``chat`` and of the own account, and send it.
+        """Encrypt a message for every device of ``chat`` and of the own account, and send it. What the server does
+        not take shows in :attr:`refused`.
 
         ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute
-        (``1`` edit, ``7`` revoke).
+        (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
         """
+        self.secrets.give(message)
         sent = SentMessage(message_id or self.world.new_id(), self._now(), chat, message)
+        self.secrets.remember(sent.id, self.account.lid, message)
         self._sent[sent.id] = sent
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
+        if isinstance(chat, GroupState):
+            self._send_to_group(chat, sent, kind, edit)
+            return sent
         own_copy = e2e.Message()
         own_copy.deviceSentMessage.destinationJID = str(chat.lid)
         own_copy.deviceSentMessage.message.CopyFrom(message)
+        own_copy.messageContextInfo.CopyFrom(message.messageContextInfo)
         addressed = []
         for target in _devices_of(chat, self.account):
             if target is not self.device:
@@ -152,6 +186,29 @@ class SimulatedDevice(ABC):
             self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
         return sent
 
+    def _send_to_group(self, group: GroupState, sent: SentMessage, kind: str, edit: str) -> None:
+        """Encrypt once for all, and hand the key to the devices that do not have it (whatsmeow send.go: sendGroup)."""
+        others = [device for device in group.devices if device is not self.device]
+        newcomers = self.sender_keys.prepare(group.jid, others)
+        # Taken before the message is encrypted: the key can read only what comes after it.
+        distribution = e2e.Message(senderKeyDistributionMessage=self.sender_keys.distribution(group.jid))
+        to = [Node("to", {"jid": target.lid}, [self._encrypt(target, distribution)]) for target in newcomers]
+        shared = self.sender_keys.encrypt(group.jid, pad(sent.message.SerializeToString()))
+        enc_attrs: dict[str, Attr] = {"v": "2", "type": "skmsg"}
+        if media_type := stanza_kind(sent.message)[1]:
+            enc_attrs["mediatype"] = media_type
+        attrs: dict[str, Attr] = {
+            "id": sent.id,
+            "to": group.jid,
+            "type": kind,
+            "phash": participant_hash(group.name_of_device(device) for device in group.devices),
+            "addressing_mode": group.addressing_mode,
+        }
+        if edit:
+            attrs["edit"] = edit
+        content = [Node("participants", {}, to)] if to else []
+        self._submit(Node("message", attrs, [*content, Node("enc", enc_attrs, shared)]))
+
     def send_directly(self, target: Device, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
         """Send to one device only: a peer message to an own device, or an answer to a retry receipt (its ``count``)."""
         enc = self._encrypt(target, message)
@@ -163,7 +220,10 @@ class SimulatedDevice(ABC):
         if not self.signal.has_session(target.address):
             self._start_session(target)
         kind, ciphertext = self.signal.encrypt(target.address, pad(message.SerializeToString()))
-        return Node("enc", {"v": "2", "type": kind}, ciphertext)
+        attrs: dict[str, Attr] = {"v": "2", "type": kind}
+        if media_type := stanza_kind(message)[1]:
+            attrs["mediatype"] = media_type
+        return Node("enc", attrs, ciphertext)
 
     def _start_session(self, target: Device) -> None:
         taken = PreKeys.take(target)
@@ -181,13 +241,13 @@ class SimulatedDevice(ABC):
     # --- receiving ---
 
     def _receive_message(self, node: Node) -> None:
-        sender = self.world.device(node.jid("from"))
+        sender = self.world.device(node.jid("participant") or node.jid("from"))
         if sender is None:
             log.warning("%r got a message from nobody: %s", self.device, node.xml())
             return
         for enc in node.children("enc"):
             try:
-                plaintext = unpad(self.signal.decrypt(sender.address, enc.get("type"), enc.data))
+                plaintext = unpad(self._decrypt(sender, node, enc))
                 message = e2e.Message.FromString(plaintext)
             except DuplicateMessageError:
                 log.info("%r got message %s twice", self.device, node.get("id"))
@@ -195,40 +255,71 @@ class SimulatedDevice(ABC):
             except (SignalError, DecodeError) as error:
                 log.info("%r cannot decrypt %s from %r: %s", self.device, node.get("id"), sender, error)
                 self._ask_again(sender, node)
-                continue
+                return
             self._retries.pop(node.get("id"), None)
             self._dispatch_message(sender, node, message)
 
+    def _decrypt(self, sender: Device, node: Node, enc: Node) -> bytes:
+        group = _group_of(node)
+        if group is not None and enc.get("type") == "skmsg":
+            return self.sender_keys.decrypt(group, sender, enc.data)
+        return self.signal.decrypt(sender.address, enc.get("type"), enc.data)
+
     def _dispatch_message(self, sender: Device, node: Node, message: e2e.Message) -> None:
+        group = _group_of(node)
+        if group is not None:
+            self._dispatch_group_message(group, sender, node, message)
+            return
         if sender.account is self.account:
             if node.get("category") == "peer":
                 self._confirm(sender, node, "peer_msg")
-                self.handle_peer_message(sender, message)
+                self.handle_peer_message(sender, message, node.get("id"))
                 return
             chat = self.world.account(node.jid("recipient"))
             inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
+            inner.messageContextInfo.MergeFrom(message.messageContextInfo)
             if chat is None:
                 log.warning("%r sent a copy for an unknown chat: %s", sender, node.xml())
                 return
             self._confirm(sender, node, "sender")
-            self.handle_own_copy(sender, self._received(sender, chat, node, inner))
+            self.handle_own_copy(sender, self._received(sender, chat.lid, node, inner))
             return
         self._confirm(sender, node, "")
-        self.handle_message(sender, self._received(sender, sender.account, node, message))
+        self.handle_message(sender, self._received(sender, sender.account.lid, node, message))
 
-    def _received(self, sender: Device, chat: Account, node: Node, message: e2e.Message) -> ReceivedMessage:
+    def _dispatch_group_message(self, group: Jid, sender: Device, node: Node, message: e2e.Message) -> None:
+        if message.HasField("senderKeyDistributionMessage"):
+            key = message.senderKeyDistributionMessage
+            self.sender_keys.learn(group, sender, key.axolotlSenderKeyDistributionMessage)
+            message.ClearField("senderKeyDistributionMessage")
+            if all(part.name == "messageContextInfo" for part, _ in message.ListFields()):
+                return  # the key only; the content is in the part that all members got
+        own = sender.account is self.account
+        self._confirm(sender, node, "sender" if own else "")
+        received = self._received(sender, group, node, message)
+        if own:
+            self.handle_own_copy(sender, received)
+        else:
+            self.handle_message(sender, received)
+
+    def _received(self, sender: Device, chat: Jid, node: Node, message: e2e.Message) -> ReceivedMessage:
         time = datetime.fromtimestamp(int(node.get("t") or 0), UTC)
-        return ReceivedMessage(node.get("id"), time, chat.lid, sender.lid, message, summarise(message))
+        received = ReceivedMessage(
+            node.get("id"), time, chat, sender.lid, message, summarise(message), self.world.media
+        )
+        return self.secrets.open(received)
 
     def _confirm(self, sender: Device, node: Node, kind: str) -> None:
-        self.send_receipt(sender.lid, [node.get("id")], kind)
+        self.send_receipt(_group_of(node) or sender.lid, [node.get("id")], kind, author=sender.lid)
 
-    def send_receipt(self, to: Jid, ids: Iterable[str], kind: str) -> None:
-        """Send a receipt; ``kind`` empty: delivered."""
+    def send_receipt(self, to: Jid, ids: Iterable[str], kind: str, *, author: Jid | None = None) -> None:
+        """Send a receipt; ``kind`` empty: delivered. In groups it must name the ``author`` of the messages."""
         first, *rest = ids
         attrs: dict[str, Attr] = {"id": first, "to": to, "t": self.world.now()}
         if kind:
             attrs["type"] = kind
+        if to.is_group and author is not None:
+            attrs["participant"] = author
         listed = [Node("list", {}, [Node("item", {"id": other}) for other in rest])] if rest else None
         self._submit(Node("receipt", attrs, listed))
 
@@ -251,14 +342,16 @@ class SimulatedDevice(ABC):
         attrs: dict[str, Attr] = {"id": message_id, "to": sender.lid, "type": "retry"}
         if isinstance(recipient := node.attrs.get("recipient"), Jid):
             attrs["recipient"] = recipient
+        if (group := _group_of(node)) is not None:
+            attrs |= {"to": group, "participant": sender.lid}
         self._submit(Node("receipt", attrs, [retry, registration, Node("keys", {}, keys)]))
 
     def _receive_receipt(self, node: Node) -> None:
-        sender = node.jid("from") or self.account.lid
+        sender = node.jid("participant") or node.jid("from") or self.account.lid
         listed = node.path("list")
         ids = (node.get("id"), *(item.get("id") for item in (listed.children("item") if listed else ())))
         time = datetime.fromtimestamp(int(node.get("t") or 0), UTC)
-        self.receipts.add(ReceivedReceipt(node.get("type"), ids, sender, time))
+        self.receipts.add(ReceivedReceipt(node.get("type"), ids, sender, time, _group_of(node)))
         if node.get("type") == "retry":
             self._send_again(node)
 
@@ -266,7 +359,8 @@ class SimulatedDevice(ABC):
         """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once
         more."""
         retry, keys = node.child("retry"), node.child("keys")
-        target, sent = self.world.device(node.jid("from")), self._sent.get(node.get("id"))
+        target = self.world.device(node.jid("participant") or node.jid("from"))
+        sent = self._sent.get(node.get("id"))
         if retry is None or target is None or sent is None:
             log.warning("%r cannot send again: %s", self.device, node.xml())
             return
@@ -280,9 +374,15 @@ class SimulatedDevice(ABC):
             self._start_session(target)
         message = sent.message
         attrs: dict[str, Attr] = {"id": sent.id, "t": str(int(sent.time.timestamp())), "device_fanout": "false"}
-        if target.account is self.account:
+        if isinstance(sent.chat, GroupState):
+            # For this device alone, so not with the sender key, but with the key in it for what comes.
             message = e2e.Message()
-            message.deviceSentMessage.destinationJID = str(sent.chat.lid)
+            message.CopyFrom(sent.message)
+            message.senderKeyDistributionMessage.CopyFrom(self.sender_keys.distribution(sent.chat.jid))
+            attrs = {"id": sent.id, "t": attrs["t"], "to": sent.chat.jid, "participant": target.lid}
+        elif target.account is self.account:
+            message = e2e.Message()
+            message.deviceSentMessage.destinationJID = str(sent.address)
             message.deviceSentMessage.message.CopyFrom(sent.message)
         self.send_directly(target, message, attrs, count=count)
 
@@ -299,12 +399,18 @@ class SimulatedDevice(ABC):
     def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
         """Another device of this account wrote to somebody; this is its copy."""
 
-    def handle_peer_message(self, sender: Device, message: e2e.Message) -> None:  # noqa: B027 - for phones only
+    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:  # noqa: B027 - for phones only
         """Another device of this account wants something from the phone."""
 
     @abstractmethod
     def handle_stanza(self, node: Node) -> None:
         """Anything else: presence, chat states, notifications, acks."""
+
+
+def _group_of(node: Node) -> Jid | None:
+    """The group that a stanza comes from."""
+    origin = node.jid("from")
+    return origin if origin is not None and origin.is_group else None
 
 
 def _devices_of(*accounts: Account) -> list[Device]:

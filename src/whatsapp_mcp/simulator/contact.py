@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from whatsapp_mcp.jid import USER
-from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
+from whatsapp_mcp.simulator.actor import SentMessage
+from whatsapp_mcp.simulator.compose import without_secret
 from whatsapp_mcp.simulator.personas import Persona, React, Say
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.router import Router
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.world import Account, Device, World
+from whatsapp_mcp.simulator.writing import WritingDevice
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import common, e2e
 
@@ -37,7 +39,7 @@ class PresenceUpdate:
     available: bool
 
 
-class VirtualContact(SimulatedDevice):
+class VirtualContact(WritingDevice):
     """One simulated person. ``owner`` is the account it writes to unless told otherwise."""
 
     def __init__(
@@ -89,7 +91,7 @@ class VirtualContact(SimulatedDevice):
             if reply_to is not None:
                 author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
                 context.stanzaID, context.participant = reply_to.id, str(author)
-                context.quotedMessage.CopyFrom(reply_to.message)
+                context.quotedMessage.CopyFrom(without_secret(reply_to.message))
         return self.send_message(to or self._owner, message)
 
     def react(self, emoji: str, message: ReceivedMessage | SentMessage) -> SentMessage:
@@ -116,6 +118,9 @@ class VirtualContact(SimulatedDevice):
         revoke.protocolMessage.type = e2e.ProtocolMessage.REVOKE
         revoke.protocolMessage.key.CopyFrom(self._key(sent))
         return self.send_message(sent.chat, revoke, edit="7")
+
+    def _default_chat(self) -> Account:
+        return self._owner
 
     def _key(self, message: ReceivedMessage | SentMessage) -> common.MessageKey:
         chat = self._chat_of(message)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from whatsapp_mcp.simulator.countdown import Countdown
+from whatsapp_mcp.simulator.media_faults import MediaFaults
 from whatsapp_mcp.wire.node import Node
 
 __all__ = ["Faults", "IqFault", "LiveConnection", "LoginRefusal", "StreamFault"]
@@ -53,35 +55,24 @@ class LoginRefusal:
         return Node("failure", dict(attrs))
 
 
-@dataclass(slots=True)
-class _Counted:
-    """A fault for the next ``left`` occasions; negative: until cleared."""
-
-    left: int
-
-    def take(self) -> bool:
-        if self.left == 0:
-            return False
-        if self.left > 0:
-            self.left -= 1
-        return True
-
-
 class Faults:
     """The switches. One object per simulator: ``simulator.faults``."""
 
     def __init__(self) -> None:
+        self.media = MediaFaults()
+        """What goes wrong with the media hosts."""
         self._connections: set[LiveConnection] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.answer_delay = 0.0
         """Seconds by which every answer to an ``iq`` and every message ack is late."""
-        self._login: tuple[LoginRefusal, _Counted] | None = None
-        self._iq: dict[str, tuple[IqFault, _Counted]] = {}
-        self._ack_error: tuple[int, _Counted] | None = None
-        self._withheld_acks = _Counted(0)
-        self._corrupted = _Counted(0)
-        self._duplicated = _Counted(0)
+        self._login: tuple[LoginRefusal, Countdown] | None = None
+        self._iq: dict[str, tuple[IqFault, Countdown]] = {}
+        self._ack_error: tuple[int, Countdown] | None = None
+        self._withheld_acks = Countdown(0)
+        self._corrupted = Countdown(0)
+        self._duplicated = Countdown(0)
+        self._lost_group_notices = Countdown(0)
 
     # --- what breaks the connection ---
 
@@ -148,7 +139,7 @@ class Faults:
         ``expire_seconds`` TemporaryBanEv; 405 ClientOutdatedEv; 409 ConnectFailureEv; 500/503 reconnects (0 s, then 2
         s). 402 with another code and 499 end neonize's event loop while the socket stays connected.
         """
-        self._login = (LoginRefusal(reason, code, expire_seconds, message), _Counted(times))
+        self._login = (LoginRefusal(reason, code, expire_seconds, message), Countdown(times))
 
     def take_login_refusal(self) -> LoginRefusal | None:
         return self._login[0] if self._login and self._login[1].take() else None
@@ -164,11 +155,11 @@ class Faults:
 
         Client: the method's own exception, "info query returned status 429: rate-overlimit".
         """
-        self._iq[xmlns] = (IqFault(code, text), _Counted(times))
+        self._iq[xmlns] = (IqFault(code, text), Countdown(times))
 
     def ignore_iq(self, xmlns: str, *, times: int = 1) -> None:
         """Never answer the next requests of a namespace. Client: "info query timed out" after 75 s."""
-        self._iq[xmlns] = (IqFault(0, ""), _Counted(times))
+        self._iq[xmlns] = (IqFault(0, ""), Countdown(times))
 
     def mute_keep_alive(self) -> None:
         """Leave pings unanswered until ``clear()``. Client: KeepAliveTimeoutEv after 30 s, KeepAliveRestoredEv
@@ -186,7 +177,7 @@ class Faults:
 
         Client: SendMessageError "server returned error 463".
         """
-        self._ack_error = (code, _Counted(times))
+        self._ack_error = (code, Countdown(times))
 
     def take_ack_error(self) -> int | None:
         return self._ack_error[0] if self._ack_error and self._ack_error[1].take() else None
@@ -194,7 +185,7 @@ class Faults:
     def withhold_acks(self, *, times: int = 1) -> None:
         """Relay the next messages but never acknowledge them. Client: "timed out waiting for message send response"
         after 75 s."""
-        self._withheld_acks = _Counted(times)
+        self._withheld_acks = Countdown(times)
 
     def take_withheld_ack(self) -> bool:
         return self._withheld_acks.take()
@@ -204,7 +195,7 @@ class Faults:
 
         Client: UndecryptableMessageEv and a retry receipt; the sender answers with a good copy, MessageEv.
         """
-        self._corrupted = _Counted(times)
+        self._corrupted = Countdown(times)
 
     def take_corruption(self) -> bool:
         return self._corrupted.take()
@@ -212,10 +203,21 @@ class Faults:
     def duplicate_messages(self, *, times: int = 1) -> None:
         """Deliver the next messages to clients twice. Client: the second is dropped as an old Signal counter, one
         MessageEv."""
-        self._duplicated = _Counted(times)
+        self._duplicated = Countdown(times)
 
     def take_duplication(self) -> bool:
         return self._duplicated.take()
+
+    def lose_group_notices(self, *, times: int = 1) -> None:
+        """Lose the next notifications about groups on the way to clients.
+
+        Client: its member list is out of date. A message that it sends by that list is acknowledged with another
+        ``phash``, upon which it fetches the list before the next one.
+        """
+        self._lost_group_notices = Countdown(times)
+
+    def take_lost_group_notice(self) -> bool:
+        return self._lost_group_notices.take()
 
     def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
         """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
@@ -232,11 +234,12 @@ class Faults:
 
     def clear(self) -> None:
         """Back to a healthy service."""
+        self.media.clear()
         self.answer_delay = 0.0
         self._login = None
         self._iq.clear()
         self._ack_error = None
-        self._withheld_acks = self._corrupted = self._duplicated = _Counted(0)
+        self._withheld_acks = self._corrupted = self._duplicated = self._lost_group_notices = Countdown(0)
         self.resume()
 
     def watch(self, connection: LiveConnection) -> None:

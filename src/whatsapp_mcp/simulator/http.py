@@ -1,5 +1,5 @@
-"""The little HTTP that a WhatsApp host needs: the upgrade request of the chat socket, and whole requests for media
-hosts.
+"""The little HTTP that a WhatsApp host needs: the upgrade request of the chat socket, and whole requests with small
+bodies. Large ones are the matter of :mod:`whatsapp_mcp.simulator.streaming`.
 
 Bounded by design: heads up to 32 KiB, bodies up to :data:`MAX_BODY`.
 """
@@ -10,7 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.streaming import StreamHandler
 
 __all__ = ["Handler", "HttpError", "Request", "Response", "Routes", "read_body", "read_request"]
 
@@ -72,14 +76,24 @@ Handler = Callable[[str, Request], Awaitable[Response]]
 
 
 class Routes:
-    """Handlers by the first part of the path. Media hosts will be added here."""
+    """Handlers by the first part of the path; of several that fit, the longest."""
 
     def __init__(self) -> None:
         self._by_prefix: dict[str, Handler] = {}
+        self._streams: dict[str, StreamHandler] = {}
 
     def add(self, prefix: str, handler: Handler) -> None:
         """Send requests whose path starts with ``prefix`` (``/mms/``) to ``handler``; the longest prefix wins."""
         self._by_prefix[prefix] = handler
+
+    def add_stream(self, prefix: str, handler: StreamHandler) -> None:
+        """The same for a handler that reads and answers piece by piece."""
+        self._streams[prefix] = handler
+
+    def stream(self, path: str) -> StreamHandler | None:
+        """The handler of this kind for a path, unless one for whole requests fits better."""
+        fitting = [prefix for prefix in (*self._by_prefix, *self._streams) if path.startswith(prefix)]
+        return self._streams.get(max(fitting, key=len)) if fitting else None
 
     async def respond(self, host: str, request: Request) -> Response:
         fitting = [prefix for prefix in self._by_prefix if request.path.startswith(prefix)]

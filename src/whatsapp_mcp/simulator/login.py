@@ -69,7 +69,7 @@ class Login:
         if device is None:
             _refuse(connection, LoginRefusal(401))
             return None
-        return DeviceSession(self, connection, device)
+        return DeviceSession(self, connection, device, passive=payload.passive)
 
     def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> Device | None:
         accounts = {account.number: account for account in self._world.accounts}
@@ -83,9 +83,9 @@ class Login:
             return None
         return device
 
-    def start(self, device: Device, connection: Connection) -> None:
-        """Greet a device that logged in. What waited for it follows when it sends ``<active/>``: every companion logs in
-        passive (whatsmeow store/clientpayload.go), finishes its setup and then says so (connectionevents.go)."""
+    def start(self, device: Device, connection: Connection, *, passive: bool) -> None:
+        """Greet a device that logged in. What waits for one that logs in passive follows when it sends ``<active/>``:
+        companions finish their setup first (whatsmeow store/clientpayload.go, connectionevents.go)."""
         previous, device.link = device.link, None
         if previous is not None:
             previous.farewell(stream_error("replaced"))
@@ -94,7 +94,7 @@ class Login:
         attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
         connection.send(Node("success", attrs))
         device.link = connection
-        if self.pushes_to_passive:
+        if not passive or self.pushes_to_passive:
             self._flush(device, connection)
 
     @staticmethod
@@ -160,11 +160,11 @@ class Login:
 class DeviceSession:
     """The session of a linked device."""
 
-    def __init__(self, login: Login, connection: Connection, device: Device) -> None:
+    def __init__(self, login: Login, connection: Connection, device: Device, *, passive: bool) -> None:
         self._login = login
         self._connection = connection
         self._device = device
-        login.start(device, connection)
+        login.start(device, connection, passive=passive)
 
     def receive(self, node: Node) -> None:
         self._login.receive(self._device, node, self._connection)

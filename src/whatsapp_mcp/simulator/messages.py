@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from typing import Protocol
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.faults import Faults
@@ -14,7 +15,7 @@ from whatsapp_mcp.simulator.usync import verified_name_node
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Messages"]
+__all__ = ["ChatKind", "Messages"]
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +25,28 @@ _NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", 
 receiver."""
 
 
+class ChatKind(Protocol):
+    """Messages to chats that are not between two people: by the server part of the address."""
+
+    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+        """The error of a message that cannot be relayed, ``None`` for one that can."""
+
+    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+        """Pass on a message that was not refused."""
+
+    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+        """What the ack says in addition."""
+
+
 class Messages:
-    """``<message>`` from clients and from simulated people, 1:1."""
+    """``<message>`` from clients and from simulated people: 1:1 here, other kinds of chats by :attr:`kinds`."""
 
     def __init__(self, world: World, faults: Faults) -> None:
         self._world = world
         self._faults = faults
         self._seen: OrderedDict[tuple[Device, str, str], None] = OrderedDict()
+        self.kinds: dict[str, ChatKind] = {}
+        """By the server part of the address (``g.us``)."""
 
     def register(self, router: Router) -> None:
         router.on_stanza("message", self._receive)
@@ -41,10 +57,14 @@ class Messages:
             log.warning("%r sent a message without address or id: %s", sender, node.xml())
             return
         error = self._faults.take_ack_error() if not sender.is_local else None
+        kind = self.kinds.get(to.server)
         if error is None:
-            error = self._refusal(sender, node, to)
+            error = kind.refusal(sender, node, to) if kind else self._refusal(sender, node, to)
         if error is None and not self._already_seen(sender, node):
-            self._relay(sender, node, to)
+            if kind:
+                kind.relay(sender, node, to)
+            else:
+                self._relay(sender, node, to)
         self._acknowledge(sender, node, to, error, reply)
 
     def _acknowledge(self, sender: Device, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
@@ -53,6 +73,8 @@ class Messages:
         attrs: dict[str, Attr] = {"class": "message", "id": node.get("id"), "from": to, "t": self._world.now()}
         if error is not None:
             attrs["error"] = str(error)
+        elif to.server in self.kinds:
+            attrs |= self.kinds[to.server].ack_attributes(sender, node, to)
         ack = Node("ack", attrs)
         if self._faults.answer_delay > 0 and not sender.is_local:
             asyncio.get_running_loop().call_later(self._faults.answer_delay, reply, ack)
@@ -83,7 +105,7 @@ class Messages:
         An answer to a retry receipt has the id of the message too, but goes to one device and counts its attempts.
         """
         attempts = "".join(enc.get("count") for enc in node.children("enc"))
-        target = f"{node.get('to')} {attempts}" if node.child("participants") is None else ""
+        target = f"{node.get('to')} {node.get('participant')} {attempts}" if node.child("participants") is None else ""
         key = sender, node.get("id"), target
         if key in self._seen:
             log.info("%r sent message %s again", sender, node.get("id"))

@@ -217,7 +217,7 @@ class SimulatedPhone(SimulatedDevice):
         """Give a linked device the app-state key; it then fetches all five collections."""
         self.send_directly(device, self._sync_key.share(), {"id": self.world.new_id(), "category": "peer"})
 
-    def handle_peer_message(self, sender: Device, message: e2e.Message) -> None:
+    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:
         self.peer_messages.add(message)
         if message.protocolMessage.type == e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST and self.shares_keys:
             self.share_keys(sender)

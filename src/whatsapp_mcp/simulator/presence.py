@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from whatsapp_mcp.simulator.group_messages import relay_chat_state
 from whatsapp_mcp.simulator.router import Reply, Router
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -72,10 +73,14 @@ class Presence:
         subscriber.link.send(Node("presence", attrs))
 
     def _receive_chat_state(self, device: Device, node: Node, reply: Reply) -> None:
-        target = self._world.account(node.jid("to"))
+        to = node.jid("to")
+        target = self._world.account(to)
         states = node.children()
         if len(states) != 1 or states[0].tag not in ("composing", "paused"):
             log.warning("%r sent an unknown chat state: %s", device, node.xml())
+            return
+        if to is not None and to.is_group:
+            relay_chat_state(self._world, device, to, states[0])
             return
         if target is None or device.account in target.blocked:
             return

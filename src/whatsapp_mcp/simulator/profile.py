@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.http import Request, Response, Routes
 from whatsapp_mcp.simulator.router import IqError, Router
 from whatsapp_mcp.simulator.world import Account, Device, Picture, World
@@ -35,8 +36,8 @@ class Profile:
     def __init__(self, world: World, routes: Routes) -> None:
         self._world = world
         self._images: dict[str, bytes] = {}
-        self.group_pictures: dict[Jid, Picture] = {}
-        """The pictures of groups; whoever knows the groups may look and fill."""
+        self.groups: GroupPictures | None = None
+        """Answers for pictures of groups."""
         self._queries: dict[str, Callable[[Device, dict[str, Any]], dict[str, Any]]] = {
             _SET_ABOUT: self._set_about,
             _SUBSCRIBED_NEWSLETTERS: lambda device, variables: {"xwa2_newsletter_subscribed": []},
@@ -56,10 +57,17 @@ class Profile:
 
     def set_picture(self, account: Account, jpeg: bytes) -> Picture:
         """Give an account a profile picture."""
-        account.picture = self._keep(jpeg)
+        account.picture = self.keep(jpeg)
         return account.picture
 
-    def _keep(self, jpeg: bytes) -> Picture:
+    def keep(self, jpeg: bytes) -> Picture:
+        """Put a picture on the picture host.
+
+        Raises:
+            IqError: 406, it is no JPEG or too large.
+        """
+        if not jpeg.startswith(b"\xff\xd8") or len(jpeg) > MAX_PICTURE:
+            raise IqError(406, "not-acceptable")
         number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
         path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
         self._images[number] = jpeg
@@ -67,14 +75,11 @@ class Profile:
 
     def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
         wanted = node.child("picture")
-        account = self._world.account(node.jid("target") or node.jid("to"))
         if wanted is None:
             raise IqError(400, "bad-request")
-        if account is None or account.picture is None:
+        picture = self._visible_picture(device.account, node.jid("target") or node.jid("to"))
+        if picture is None:
             raise IqError(404, "item-not-found")
-        if not account.shows_to("profile", device.account):
-            raise IqError(401, "not-authorized")
-        picture = account.picture
         if wanted.get("id") == picture.id:
             return [Node("picture", {"status": "304"})]
         attrs: dict[str, Attr] = {
@@ -85,29 +90,33 @@ class Profile:
         }
         return [Node("picture", attrs)]
 
+    def _visible_picture(self, viewer: Account, target: Jid | None) -> Picture | None:
+        if target is not None and target.is_group and self.groups is not None:
+            return self.groups.visible_to(viewer, target)
+        account = self._world.account(target)
+        if account is not None and account.picture is not None and not account.shows_to("profile", viewer):
+            raise IqError(401, "not-authorized")
+        return account.picture if account is not None else None
+
     def _set_picture(self, device: Device, node: Node) -> Sequence[Node]:
         target = node.jid("target")
         if target is not None and target.is_group:
-            return self._set_group_picture(target, node.child("picture"))
+            return self._set_group_picture(device.account, target, node.child("picture"))
         if target is not None and self._world.account(target) is not device.account:
             raise IqError(403, "forbidden")
         wanted = node.child("picture")
         if wanted is None or not wanted.data:
             device.account.picture = None
             return ()
-        if not wanted.data.startswith(b"\xff\xd8") or len(wanted.data) > MAX_PICTURE:
-            raise IqError(406, "not-acceptable")
         return [Node("picture", {"id": self.set_picture(device.account, wanted.data).id})]
 
-    def _set_group_picture(self, group: Jid, wanted: Node | None) -> Sequence[Node]:
-        """Without content: remove it."""
-        if wanted is None or not wanted.data:
-            self.group_pictures.pop(group, None)
-            return ()
-        if not wanted.data.startswith(b"\xff\xd8") or len(wanted.data) > MAX_PICTURE:
-            raise IqError(406, "not-acceptable")
-        self.group_pictures[group] = self._keep(wanted.data)
-        return [Node("picture", {"id": self.group_pictures[group].id})]
+    def _set_group_picture(self, actor: Account, group: Jid, wanted: Node | None) -> Sequence[Node]:
+        """A request without ``<picture>`` removes it; an empty one is no picture."""
+        if self.groups is None:
+            raise IqError(404, "item-not-found")
+        picture = self.keep(wanted.data) if wanted is not None else None
+        self.groups.change(actor, group, picture)
+        return [Node("picture", {"id": picture.id})] if picture else ()
 
     async def _serve_picture(self, host: str, request: Request) -> Response:
         image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))

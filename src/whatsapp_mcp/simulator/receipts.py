@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from whatsapp_mcp.simulator.group_messages import GroupReceipts
 from whatsapp_mcp.simulator.router import Reply, Router
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -22,6 +23,7 @@ class Receipts:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._groups = GroupReceipts(world)
 
     def register(self, router: Router) -> None:
         router.on_stanza("receipt", self._receive)
@@ -38,6 +40,9 @@ class Receipts:
         reply(Node("ack", attrs))
         if kind != "retry":
             sender.confirm("message", node)
+        if to.is_group:
+            self._groups.relay(sender, node, to)
+            return
         chat = self._world.account(to)
         if chat is None:
             log.info("%r sent a receipt to %s, who is not on WhatsApp", sender, to)

@@ -21,9 +21,8 @@ from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.endpoint import Endpoint
 from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.http import Request, Routes
-from whatsapp_mcp.simulator.join_requests import JoinRequests
 from whatsapp_mcp.simulator.login import Login
-from whatsapp_mcp.simulator.media_connection import MediaConnection
+from whatsapp_mcp.simulator.media import MediaHost
 from whatsapp_mcp.simulator.messages import Messages
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError
 from whatsapp_mcp.simulator.personas import Persona, cast
@@ -62,10 +61,10 @@ class Simulator:
         self.app_state_files = AppStateFiles(self.routes)
         self.app_state = AppState(self.world, self.app_state_files, self.faults)
         self.business = BusinessProfiles(self.world)
-        self.join_requests = JoinRequests(self.world)
         presence = Presence(self.world)
         self._privacy = Privacy(self.world)
         self.profile = Profile(self.world, self.routes)
+        self.media = MediaHost(self.world, self.routes, self.faults)
         for part in (
             PreKeys(self.world),
             Usync(self.world),
@@ -74,12 +73,11 @@ class Simulator:
             presence,
             self._privacy,
             self.profile,
+            self.media,
             self.app_state,
             self.business,
-            MediaConnection(),
         ):
             part.register(self.router)
-        self.router.on_iq("w:g2", "set", self.join_requests.handle)
         self.login.on_offline.append(presence.device_offline)
         self.pairing.on_linked.append(self._devices_changed)
         self.login.on_unlinked.append(self._devices_changed)

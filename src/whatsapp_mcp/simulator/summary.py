@@ -10,6 +10,8 @@ from typing import Final
 from google.protobuf.message import Message as ProtobufMessage
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.attachments import Attachment, attachment_of
+from whatsapp_mcp.simulator.media_store import MediaStore
 from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["ReceivedMessage", "Summary", "summarise", "unwrap"]
@@ -31,9 +33,9 @@ class Summary:
     """One message. Only what ``kind`` implies is filled in."""
 
     kind: str
-    """``text``, ``image``, ``video``, ``audio``, ``voice``, ``document``, ``sticker``, ``location``, ``contact``,
-    ``poll``, ``vote``, ``reaction``, ``edit``, ``revoke``, ``disappearing``, ``protocol`` (keys, history …) or
-    ``unknown``."""
+    """``text``, ``image``, ``video``, ``audio``, ``voice``, ``document``, ``sticker``, ``album`` (its pictures follow),
+    ``location``, ``live_location``, ``contact``, ``contacts``, ``poll``, ``vote``, ``reaction``, ``edit``, ``revoke``,
+    ``disappearing``, ``protocol`` (keys, history …) or ``unknown``."""
     text: str = ""
     """Text or caption; of a poll its question, of a contact its name, of a location its name."""
     target: str | None = None
@@ -46,6 +48,7 @@ class Summary:
     emoji: str | None = None
     """Of a reaction; empty: the reaction is taken back."""
     options: tuple[str, ...] = ()
+    """Of a poll: what one may choose; of a vote: what was chosen."""
     selectable: int = 0
     """Of a poll: how many options one may choose, 0 for any number."""
     latitude: float | None = None
@@ -68,11 +71,35 @@ class ReceivedMessage:
     time: datetime
     """When the server took it (UTC)."""
     chat: Jid
-    """LID of the other person in the chat."""
+    """LID of the other person in the chat, or the group."""
     sender: Jid
     """LID and device of who sent it."""
     message: e2e.Message = field(repr=False)
     summary: Summary
+    files: MediaStore | None = field(default=None, repr=False, compare=False)
+    """Where the files of messages are."""
+
+    @property
+    def media(self) -> Attachment | None:
+        """The file that comes with the message."""
+        return attachment_of(unwrap(self.message))
+
+    async def download(self) -> bytes:
+        """The content of that file, decrypted; hashes, MAC and length were checked.
+
+        Raises:
+            LookupError: the message has none.
+            MediaError: the file is gone, or not the one that the message describes.
+        """
+        media = self.media
+        if media is None or self.files is None:
+            raise LookupError(f"message {self.id} ({self.kind}) has no file")
+        return await media.download(self.files)
+
+    @property
+    def group(self) -> Jid | None:
+        """The group it was written to; ``None``: to one person."""
+        return self.chat if self.chat.is_group else None
 
     @property
     def text(self) -> str:
@@ -156,6 +183,16 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
     if message.HasField("locationMessage"):
         place = message.locationMessage
         return make("location", place.name, latitude=place.degreesLatitude, longitude=place.degreesLongitude)
+    if message.HasField("liveLocationMessage"):
+        live = message.liveLocationMessage
+        return make("live_location", live.caption, latitude=live.degreesLatitude, longitude=live.degreesLongitude)
+    if message.HasField("albumMessage"):
+        return make("album")
+    if message.HasField("secretEncryptedMessage"):
+        return make("unknown", target=message.secretEncryptedMessage.targetMessageKey.ID)
+    if message.HasField("contactsArrayMessage"):
+        cards = message.contactsArrayMessage.contacts
+        return make("contacts", message.contactsArrayMessage.displayName, vcard="\n".join(card.vcard for card in cards))
     if message.HasField("contactMessage"):
         return make("contact", message.contactMessage.displayName, vcard=message.contactMessage.vcard)
     for part, value in message.ListFields():

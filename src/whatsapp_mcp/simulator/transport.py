@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from whatsapp_mcp.simulator.http import HttpError, Request, Response, Routes, read_body, read_request
+from whatsapp_mcp.simulator.streaming import Exchange
 
 __all__ = ["ChatHandler", "Listener"]
 
@@ -103,6 +104,12 @@ class Listener:
             if host == CHAT_HOST and request.path == CHAT_PATH and request.wants_websocket:
                 await self._chat(request, reader, writer)
                 return
+            stream = self._routes.stream(request.path)
+            if stream is not None:
+                exchange = Exchange(host, request, reader, writer)
+                await stream(exchange)
+                keep_alive = exchange.keeps_alive and exchange.answered
+                continue
             async with asyncio.timeout(IDLE_SECONDS):
                 await read_body(reader, request)
                 response = await self._routes.respond(host, request)

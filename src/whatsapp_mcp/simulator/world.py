@@ -11,10 +11,14 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from whatsapp_mcp.jid import LID, USER, Jid
+from whatsapp_mcp.simulator.media_store import MediaStore
 from whatsapp_mcp.wire.node import Node
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.groups import GroupState
 
 __all__ = ["Account", "Collection", "Device", "Link", "Picture", "SignedPreKey", "World", "lid_user_for"]
 
@@ -156,7 +160,7 @@ class Device:
         if tag != "receipt":
             return tag, node.get("id"), ""
         peer = node.get("from") or node.get("to")
-        return tag, node.get("id"), f"{peer} {node.get('type')}"
+        return tag, node.get("id"), f"{peer} {node.get('participant')} {node.get('type')}"
 
     def __repr__(self) -> str:
         return f"<Device {self.pn} {self.lid}>"
@@ -213,12 +217,16 @@ def lid_user_for(number: str) -> str:
 
 
 class World:
-    """All accounts, and the one clock."""
+    """All accounts and groups, and the one clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
+        self.media = MediaStore(clock)
+        """The files on the media hosts."""
         self._by_number: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}
+        self.groups: dict[Jid, GroupState] = {}
+        """By address."""
 
     @property
     def accounts(self) -> list[Account]:

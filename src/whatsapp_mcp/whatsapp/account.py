@@ -6,17 +6,21 @@ seconds (whatsmeow's request timeout) and is meant for a worker thread; every me
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.errors import NotFound, NotLoggedIn, WhatsAppRefused
+from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models import ContactSeen
+from whatsapp_mcp.outgoing import MediaOut
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
+from whatsapp_mcp.whatsapp.compose import Uploaded
+from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.refusals import error_for
-from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
@@ -25,6 +29,10 @@ __all__ = ["Account", "Device", "NumberCheck", "Person", "PersonDevice", "Sent"]
 
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
+
+_MEDIA_TYPES: Final = {"image": 0, "video": 1, "audio": 2, "voice": 2, "document": 3, "sticker": 0}
+"""neonize's MediaType of what is uploaded (neonize 0.5.2: utils/enum.py)."""
+_EXPIRED: Final = re.compile(r"status code (403|404|410)")
 
 _PRIVACY_NAMES: Final = {
     "ALL": "all",
@@ -124,6 +132,30 @@ class Account:
         return Sent(
             message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp or int(time.time())) * 1000
         )
+
+    def upload(self, data: bytes, kind: MediaOut, *, newsletter: bool) -> Uploaded:
+        """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
+        function = "UploadNewsletter" if newsletter else "Upload"
+        raw = self._client.call(function, data, len(data), _MEDIA_TYPES[kind.media])
+        answer = neonize_pb2.UploadReturnFunction.FromString(raw)
+        if answer.Error:
+            raise error_for(answer.Error, "take the file")
+        return Uploaded(answer.UploadResponse)
+
+    def download(self, raw_message: bytes) -> bytes:
+        """The media of a serialized waE2E.Message, decrypted and checked.
+
+        Raises:
+            MediaExpired: WhatsApp no longer has it.
+        """
+        message, _ = unwrap(e2e.Message.FromString(raw_message))
+        payload = message.SerializeToString()
+        answer = neonize_pb2.DownloadReturnFunction.FromString(self._client.call("DownloadAny", payload, len(payload)))
+        if not answer.Error:
+            return answer.Binary
+        if _EXPIRED.search(answer.Error):
+            raise MediaExpired("WhatsApp no longer has the media of this message")
+        raise error_for(answer.Error, "hand out the media")
 
     def mark_read(self, message_ids: list[str], *, chat: Jid, sender: Jid) -> None:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""

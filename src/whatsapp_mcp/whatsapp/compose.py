@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
+from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, MediaOut, PollOut, SendOptions, TextOut
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
 if TYPE_CHECKING:
+    from neonize.proto.Neonize_pb2 import UploadResponse
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
 
-__all__ = ["QuotedMessage", "compose", "compose_edit", "compose_reaction", "compose_revoke"]
+__all__ = [
+    "QuotedMessage",
+    "Uploaded",
+    "compose",
+    "compose_edit",
+    "compose_media",
+    "compose_reaction",
+    "compose_revoke",
+]
 
 FORWARDING_SCORE: Final = 100
 """Phones show "forwarded" from 1 on; the seed's service sends 100."""
@@ -44,8 +54,12 @@ class QuotedMessage:
         return quoted
 
 
-def compose(outgoing: Outgoing, options: SendOptions, quoted: QuotedMessage | None) -> Message:
-    """The protobuf of one new message."""
+def compose(
+    outgoing: TextOut | LinkOut | LocationOut | ContactOut | PollOut,
+    options: SendOptions,
+    quoted: QuotedMessage | None,
+) -> Message:
+    """The protobuf of one new message without media."""
     context = _context(options, quoted)
     match outgoing:
         case TextOut():
@@ -58,6 +72,7 @@ def compose(outgoing: Outgoing, options: SendOptions, quoted: QuotedMessage | No
                     matchedText=outgoing.link,
                     title=outgoing.title or None,
                     description=outgoing.description or None,
+                    JPEGThumbnail=base64.b64decode(outgoing.thumbnail_base64) or None,
                     contextInfo=context,
                 )
             )
@@ -84,6 +99,68 @@ def compose(outgoing: Outgoing, options: SendOptions, quoted: QuotedMessage | No
                 ),
                 messageContextInfo=e2e.MessageContextInfo(messageSecret=secrets.token_bytes(32)),
             )
+
+
+class Uploaded:
+    """Where an uploaded file lies and how it is encrypted (neonize: UploadResponse)."""
+
+    def __init__(self, response: UploadResponse) -> None:
+        self.fields: dict[str, Any] = {
+            "URL": response.url,
+            "directPath": response.DirectPath,
+            "mediaKey": response.MediaKey or None,
+            "fileEncSHA256": response.FileEncSHA256 or None,
+            "fileSHA256": response.FileSHA256,
+            "fileLength": response.FileLength,
+        }
+        self.handle = response.Handle
+        """Of a newsletter upload, which is not encrypted."""
+
+
+def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quoted: QuotedMessage | None) -> Message:
+    """The protobuf of a message with media that was uploaded."""
+    fields = {**uploaded.fields, "mimetype": media.mimetype, "contextInfo": _context(options, quoted)}
+    thumbnail = base64.b64decode(media.thumbnail_base64) or None
+    view_once = True if media.view_once else None
+    size: dict[str, Any] = {"width": media.width or None, "height": media.height or None}
+    match media.media:
+        case "image":
+            picture = e2e.ImageMessage(
+                **fields, **size, caption=media.caption or None, JPEGThumbnail=thumbnail, viewOnce=view_once
+            )
+            return e2e.Message(imageMessage=picture)
+        case "video":
+            video = e2e.VideoMessage(
+                **fields,
+                **size,
+                seconds=media.seconds,
+                caption=media.caption or None,
+                JPEGThumbnail=thumbnail,
+                viewOnce=view_once,
+                gifPlayback=media.gif or None,
+            )
+            return e2e.Message(videoMessage=video)
+        case "audio" | "voice":
+            waveform = base64.b64decode(media.waveform_base64) or None
+            audio = e2e.AudioMessage(**fields, seconds=media.seconds, PTT=media.media == "voice", waveform=waveform)
+            return e2e.Message(audioMessage=audio)
+        case "sticker":
+            sticker = e2e.StickerMessage(**fields, **size, isAnimated=media.animated)
+            return e2e.Message(stickerMessage=sticker)
+        case "document":
+            document = e2e.DocumentMessage(
+                **fields,
+                fileName=media.file_name,
+                title=media.file_name,
+                pageCount=media.page_count or None,
+                caption=media.caption or None,
+                JPEGThumbnail=thumbnail,
+            )
+            if not media.caption:
+                return e2e.Message(documentMessage=document)
+            # Phones show a caption only inside this wrapper.
+            inner = e2e.FutureProofMessage(message=e2e.Message(documentMessage=document))
+            return e2e.Message(documentWithCaptionMessage=inner)
 
 
 def compose_reaction(*, chat: Jid, message_id: str, author: Jid, from_me: bool, emoji: str) -> Message:

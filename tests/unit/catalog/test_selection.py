@@ -37,7 +37,7 @@ def test_all_is_everything_in_the_order_of_the_file(catalog: Catalog) -> None:
         (" newsletter , sendPoll ", {"unfollowNewsletter", "sendPoll"}),
         ("newsletter,+sendPoll", {"unfollowNewsletter", "sendPoll"}),
         ("newsletter,+sendPoll,-unfollowNewsletter", {"sendPoll"}),
-        ("app,-core", {"appLogout", "appReconnect", "appDevices"}),
+        ("app,-core", {"appLogout", "appReconnect", "appDevices", "appStatus"}),
     ],
 )
 def test_toolsets_and_tools_are_combined(catalog: Catalog, spec: str, expected: set[str]) -> None:

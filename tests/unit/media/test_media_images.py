@@ -138,6 +138,11 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path, target: Path
             images.photo(path, target)
 
 
+def test_a_bomb_is_not_even_opened() -> None:
+    with pytest.raises(UnusableMedia, match="pixels"), images.opened(samples.bomb_png(9000, 9000)):
+        pytest.fail("it was opened")
+
+
 def test_a_large_jpeg_is_read_reduced(tmp_path: Path) -> None:
     path = save(Image.new("RGB", (9000, 7000), "red"), tmp_path / "x", "JPEG")  # 63 megapixels
     assert max(images.load(path, least_side=1600).size) <= 4500

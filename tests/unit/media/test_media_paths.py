@@ -223,3 +223,24 @@ def test_no_descriptor_stays_open(outbox: Path, policy: MediaPolicy) -> None:
         with pytest.raises((InvalidArgument, NotAllowed)):
             read(source, policy)
     assert open_descriptors() == before
+
+
+def test_what_is_exchanged_at_the_very_last_moment_does_not_open(
+    outbox: Path, secret: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last look at the file, before it is opened."""
+    (outbox / "x.txt").write_text("hello")
+    look = os.stat
+
+    def look_then_swap(path: str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
+        found = look(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if dir_fd is not None:
+            (outbox / "x.txt").unlink()
+            (outbox / "x.txt").symlink_to(secret)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", look_then_swap)
+        with pytest.raises((InvalidArgument, NotAllowed)):
+            read("x.txt", policy)
+    assert (outbox / "x.txt").is_symlink()

@@ -66,6 +66,7 @@ class FakeSession:
         self.pairing_code: str | WhatsAppMcpError = "ABCD-1234"
         self.logout_confirmed = True
         self.restarts = 0
+        self.waits = 0
         self._changed = asyncio.Event()
 
     def unlinked(self) -> None:
@@ -103,6 +104,7 @@ class FakeSession:
 
     async def wait_change(self, timeout: float) -> bool:
         changed = self._changed
+        self.waits += 1
         try:
             async with asyncio.timeout(timeout):
                 await changed.wait()

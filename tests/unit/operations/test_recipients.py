@@ -18,7 +18,7 @@ SEPARATOR = st.text(" -./\u00a0\u2010\u2013\u202f\u2011", max_size=2)
 
 
 @given(NUMBERS, st.lists(SEPARATOR, min_size=15, max_size=15), st.booleans())
-def test_spellings_of_a_number(number: str, separators: list[str], plus: bool) -> None:  # noqa: FBT001
+def test_spellings_of_a_number(number: str, separators: list[str], plus: bool) -> None:
     written = ("+" if plus else "") + "".join(map("".join, zip(number, separators, strict=False)))
     assert parse_number(f"  {written} ", "phone") == number
 

@@ -46,7 +46,7 @@ def linked_device(simulator: Simulator, noise: KeyPair) -> tuple[Device, KeyPair
 async def login(simulator: Simulator) -> tuple[RawClient, Device, KeyPair]:
     noise = KeyPair.generate()
     device, identity = linked_device(simulator, noise)
-    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=True)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=False)
     client = await RawClient.connect(simulator.endpoint, noise, payload)
     assert (await client.receive()).tag == "success"
     assert (await client.receive()).child("offline") is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.wire.external_blob import BlobError, open_blob, seal_blob
+from whatsapp_mcp.wire.external_blob import MediaError, open_blob, seal_blob
 
 
 @given(st.binary(max_size=300))
@@ -21,7 +21,7 @@ def test_an_altered_file_is_refused(position: int) -> None:
     sealed = seal_blob(b"snapshot" * 10)
     file = bytearray(sealed.file)
     file[position] ^= 1
-    with pytest.raises(BlobError, match="announced"):
+    with pytest.raises(MediaError, match="announced"):
         open_blob(bytes(file), sealed.reference)
 
 
@@ -32,15 +32,15 @@ def test_the_mac_is_checked_even_when_the_hash_fits() -> None:
     sealed = seal_blob(b"snapshot" * 10)
     file = sealed.file[:-1] + bytes([sealed.file[-1] ^ 1])
     sealed.reference.fileEncSHA256 = hashlib.sha256(file).digest()
-    with pytest.raises(BlobError, match="MAC"):
+    with pytest.raises(MediaError, match="MAC"):
         open_blob(file, sealed.reference)
 
 
 def test_another_media_key_opens_nothing() -> None:
     sealed = seal_blob(b"snapshot")
     sealed.reference.mediaKey = bytes(32)
-    with pytest.raises(BlobError):
+    with pytest.raises(MediaError):
         open_blob(sealed.file, sealed.reference)
     sealed.reference.mediaKey = b""
-    with pytest.raises(BlobError, match="no media key"):
+    with pytest.raises(MediaError, match="32 bytes"):
         open_blob(sealed.file, sealed.reference)

@@ -1,0 +1,68 @@
+"""Files of media hosts: kept in memory while small, in a nameless temporary file when not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+__all__ = ["Blob", "BlobWriter"]
+
+_IN_MEMORY = 1 << 20
+_PIECE = 1 << 18
+
+
+class Blob:
+    """Bytes that do not change any more. Any number of readers at a time."""
+
+    def __init__(self, content: bytes | IO[bytes], size: int, sha256: bytes) -> None:
+        self._content = content
+        self.size = size
+        self.sha256 = sha256
+
+    @classmethod
+    def of(cls, content: bytes) -> Blob:
+        writer = BlobWriter()
+        for start in range(0, len(content), _PIECE):
+            writer.write(content[start : start + _PIECE])
+        return writer.finish()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content in parts of up to 256 KiB."""
+        for start in range(0, self.size, _PIECE):
+            if isinstance(self._content, bytes):
+                yield self._content[start : start + _PIECE]
+            else:
+                yield os.pread(self._content.fileno(), min(_PIECE, self.size - start), start)
+
+
+class BlobWriter:
+    """Takes the bytes of a blob as they come."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, part: bytes) -> None:
+        self.size += len(part)
+        self._hash.update(part)
+        if self._file is None and self.size > _IN_MEMORY:
+            self._file = tempfile.TemporaryFile(prefix="whatsapp-simulator-")  # noqa: SIM115 - lives as long as the blob
+            for earlier in self._parts:
+                self._file.write(earlier)
+            self._parts.clear()
+        if self._file is None:
+            self._parts.append(part)
+        else:
+            self._file.write(part)
+
+    def finish(self) -> Blob:
+        """The blob; nothing may be written afterwards."""
+        if self._file is None:
+            return Blob(b"".join(self._parts), self.size, self._hash.digest())
+        self._file.flush()
+        return Blob(self._file, self.size, self._hash.digest())

@@ -1,0 +1,183 @@
+"""A linked device with a session database as neonize leaves it, without neonize."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whatsapp_mcp.direct.courier import Courier, CourierConfig
+from whatsapp_mcp.direct.device import LinkedDevice, SessionDatabase
+from whatsapp_mcp.direct.login import SideLogin
+from whatsapp_mcp.direct.payload import announced_version, login_payload
+from whatsapp_mcp.direct.service import Service
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.models import AppStateChange
+from whatsapp_mcp.simulator import Simulator
+from whatsapp_mcp.simulator.sync_keys import SyncKey
+from whatsapp_mcp.simulator.world import Device, SignedPreKey
+from whatsapp_mcp.wire import xeddsa
+from whatsapp_mcp.wire.app_state import CollectionState
+from whatsapp_mcp.wire.keys import KeyPair
+from whatsapp_mcp.wire.protos import server_sync
+
+DEVICE_NUMBER = 7
+
+SCHEMA = """
+CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT, noise_key bytea NOT NULL CHECK (length(noise_key) = 32));
+CREATE TABLE whatsmeow_app_state_sync_keys (
+    jid TEXT, key_id bytea, key_data bytea NOT NULL, timestamp BIGINT NOT NULL, fingerprint bytea NOT NULL,
+    PRIMARY KEY (jid, key_id),
+    FOREIGN KEY (jid) REFERENCES whatsmeow_device(jid) ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE TABLE whatsmeow_app_state_version (
+    jid TEXT, name TEXT, version BIGINT NOT NULL, hash bytea NOT NULL CHECK (length(hash) = 128),
+    PRIMARY KEY (jid, name),
+    FOREIGN KEY (jid) REFERENCES whatsmeow_device(jid) ON DELETE CASCADE ON UPDATE CASCADE
+);
+CREATE TABLE whatsmeow_app_state_mutation_macs (
+    jid TEXT, name TEXT, version BIGINT, index_mac bytea CHECK (length(index_mac) = 32),
+    value_mac bytea NOT NULL CHECK (length(value_mac) = 32),
+    PRIMARY KEY (jid, name, version, index_mac),
+    FOREIGN KEY (jid, name) REFERENCES whatsmeow_app_state_version(jid, name) ON DELETE CASCADE ON UPDATE CASCADE
+);
+"""
+"""The tables of whatsmeow that matter here, of the device's table only the columns that do."""
+
+
+@dataclass
+class Linked:
+    """What a test needs: the simulator, the device as WhatsApp knows it, and its session database."""
+
+    simulator: Simulator
+    device: Device
+    database_path: Path
+    endpoint_path: Path
+    pauses: list[str] = field(default_factory=list)
+    """``pause`` and ``resume`` as they happened."""
+    learned: list[AppStateChange] = field(default_factory=list)
+
+    @property
+    def jid(self) -> str:
+        return str(self.device.pn)
+
+    @property
+    def database(self) -> SessionDatabase:
+        return SessionDatabase(self.database_path)
+
+    @property
+    def stored(self) -> LinkedDevice:
+        return self.database.device()
+
+    @property
+    def service(self) -> Service:
+        return Service.choose(Endpoint.read(self.endpoint_path), {}, require_endpoint=True)
+
+    def login(self, **options: Any) -> SideLogin:
+        device = self.stored
+        return SideLogin(device, self.service, login_payload(device.jid, announced_version()), **options)
+
+    def courier(self, **options: Any) -> Courier:
+        """A courier that does not wait between pauses unless told to."""
+        options = {"min_seconds_between": 0.0, "max_pauses_per_day": 0, **options}
+        config = CourierConfig(session_db=self.database_path, endpoint=self.endpoint_path, **options)
+
+        async def store(changes: Sequence[AppStateChange]) -> None:
+            self.learned += changes
+
+        return Courier(config, self._pause, on_changes=store)
+
+    @asynccontextmanager
+    async def _pause(self) -> AsyncIterator[None]:
+        self.pauses.append("pause")
+        try:
+            yield
+        finally:
+            self.pauses.append("resume")
+
+    # --- what neonize would have stored ---
+
+    def execute(self, statement: str, *values: object) -> None:
+        with closing(sqlite3.connect(self.database_path)) as connection, connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(statement, values)
+
+    def store_key(self, key: SyncKey) -> None:
+        self.execute(
+            "INSERT INTO whatsmeow_app_state_sync_keys VALUES (?, ?, ?, ?, x'00')",
+            self.jid, key.id, key.data, key.created_ms,
+        )  # fmt: skip
+
+    def sync(self, name: str) -> CollectionState:
+        """neonize takes over everything there is of a collection now, as whatsmeow stores it (appstate/decode.go)."""
+        state = CollectionState(name)
+        collection = self.simulator.phone.account.collections.get(name)
+        keys = {key.id: key for key in (self.phone_key,)}
+        with closing(sqlite3.connect(self.database_path)) as connection, connection:
+            where = "WHERE jid = ? AND name = ?"
+            connection.execute(f"DELETE FROM whatsmeow_app_state_mutation_macs {where}", (self.jid, name))
+            connection.execute(f"DELETE FROM whatsmeow_app_state_version {where}", (self.jid, name))
+            for patch in collection.patches if collection else ():
+                message = server_sync.SyncdPatch.FromString(patch)
+                state.apply_patch(message, keys)
+                connection.execute(
+                    "INSERT OR REPLACE INTO whatsmeow_app_state_version VALUES (?, ?, ?, ?)",
+                    (self.jid, name, state.version, state.hash),
+                )
+                for raw in message.mutations:
+                    index_mac, value_mac = raw.record.index.blob, raw.record.value.blob[-32:]
+                    if raw.operation == server_sync.SyncdMutation.REMOVE:
+                        connection.execute(
+                            f"DELETE FROM whatsmeow_app_state_mutation_macs {where} AND index_mac = ?",
+                            (self.jid, name, index_mac),
+                        )
+                    else:
+                        connection.execute(
+                            "INSERT INTO whatsmeow_app_state_mutation_macs VALUES (?, ?, ?, ?, ?)",
+                            (self.jid, name, state.version, index_mac, value_mac),
+                        )
+        return state
+
+    @property
+    def phone_key(self) -> SyncKey:
+        return self.simulator.phone._sync_key
+
+
+@asynccontextmanager
+async def linked(tmp_path: Path, *, with_key: bool = True) -> AsyncIterator[Linked]:
+    """A simulator with a linked device, linked without the ceremony of linking."""
+    async with deadline(), Simulator() as simulator:
+        noise, identity, prekey = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
+        account = simulator.phone.account
+        signature = xeddsa.sign(identity.private, b"\x05" + prekey.public)
+        device = Device(
+            account,
+            DEVICE_NUMBER,
+            identity=identity.public,
+            registration_id=5,
+            signed_prekey=SignedPreKey(1, prekey.public, signature),
+            noise_public=noise.public,
+        )
+        account.devices[DEVICE_NUMBER] = device
+        endpoint_path, database_path = tmp_path / "endpoint.json", tmp_path / "session.db"
+        simulator.write_endpoint(endpoint_path)
+        with closing(sqlite3.connect(database_path)) as connection, connection:
+            connection.executescript(SCHEMA)
+            connection.execute(
+                "INSERT INTO whatsmeow_device VALUES (?, ?, ?)", (str(device.pn), str(device.lid), noise.private)
+            )
+        this = Linked(simulator, device, database_path, endpoint_path)
+        if with_key:
+            this.store_key(this.phone_key)
+        yield this
+
+
+@asynccontextmanager
+async def deadline() -> AsyncIterator[None]:
+    """No test here may hang."""
+    async with asyncio.timeout(30):
+        yield

@@ -1,0 +1,263 @@
+"""What each action puts into the app state, and what is read back from it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from whatsapp_mcp.direct.actions import (
+    FOR_EVER,
+    Action,
+    ArchiveChat,
+    DeleteChat,
+    DeleteForMe,
+    LabelChat,
+    LabelEdit,
+    LabelMessage,
+    LastMessage,
+    MarkChatRead,
+    MuteChat,
+    PinChat,
+    Star,
+)
+from whatsapp_mcp.direct.app_state import plan_uploads
+from whatsapp_mcp.direct.changes import changes_of
+from whatsapp_mcp.direct.collections import Learned
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import (
+    AppStateChange,
+    ChatChanged,
+    ChatCleared,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
+    LabelChanged,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
+)
+from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
+from whatsapp_mcp.wire.protos import sync_action
+
+ANA = Jid("12025550111", "s.whatsapp.net")
+BRUNO = Jid("99887766", "lid", 3)
+GROUP = Jid("120363000000000001", "g.us")
+NOW = 1_790_000_000_123
+KEY = SyncKey(b"\0\0\0\0\0\7", bytes(range(32)), 1)
+
+CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[AppStateChange]]] = [
+    (
+        Star(GROUP, "M1", from_me=False, author=BRUNO, starred=True),
+        "regular_high",
+        [["star", str(GROUP), "M1", "0", "99887766@lid"]],
+        2,
+        {"starAction": {"starred": True}},
+        [MessageStarred(GROUP, "M1", starred=True, from_me=False, author=BRUNO.bare, timestamp=NOW)],
+    ),
+    (
+        Star(ANA, "M1", from_me=False, author=ANA, starred=False),
+        "regular_high",
+        [["star", str(ANA), "M1", "0", "0"]],
+        2,
+        {"starAction": {"starred": False}},
+        [MessageStarred(ANA, "M1", starred=False, from_me=False, timestamp=NOW)],
+    ),
+    (
+        DeleteForMe(GROUP, "M2", from_me=True, sent_ms=1_700_000_000_999, author=BRUNO),
+        "regular_high",
+        [["deleteMessageForMe", str(GROUP), "M2", "1", "0"]],
+        3,
+        {"deleteMessageForMeAction": {"deleteMedia": True, "messageTimestamp": "1700000000"}},
+        [MessageDeletedForMe(GROUP, "M2", from_me=True, timestamp=NOW)],
+    ),
+    (
+        PinChat(ANA, pinned=True),
+        "regular_low",
+        [["pin_v1", str(ANA)]],
+        5,
+        {"pinAction": {"pinned": True}},
+        [ChatChanged(ANA, pinned=True)],
+    ),
+    (
+        MuteChat(ANA, until_ms=NOW + 3_600_000),
+        "regular_high",
+        [["mute", str(ANA)]],
+        2,
+        {"muteAction": {"muted": True, "muteEndTimestamp": str(NOW + 3_600_000)}},
+        [ChatChanged(ANA, muted_until=NOW + 3_600_000)],
+    ),
+    (
+        MuteChat(ANA, until_ms=FOR_EVER),
+        "regular_high",
+        [["mute", str(ANA)]],
+        2,
+        {"muteAction": {"muted": True, "muteEndTimestamp": "-1"}},
+        [ChatChanged(ANA, muted_until=-1)],
+    ),
+    (
+        MuteChat(ANA, until_ms=0),
+        "regular_high",
+        [["mute", str(ANA)]],
+        2,
+        {"muteAction": {"muted": False}},
+        [ChatChanged(ANA, muted_until=0)],
+    ),
+    (
+        ArchiveChat(ANA, archived=False),
+        "regular_low",
+        [["archive", str(ANA)]],
+        3,
+        {"archiveChatAction": {"archived": False, "messageRange": {"lastMessageTimestamp": str(NOW // 1000)}}},
+        [ChatChanged(ANA, archived=False)],
+    ),
+    (
+        MarkChatRead(GROUP, read=True, last=LastMessage("M3", from_me=False, timestamp_ms=5_999, author=BRUNO)),
+        "regular_low",
+        [["markChatAsRead", str(GROUP)]],
+        3,
+        {
+            "markChatAsReadAction": {
+                "read": True,
+                "messageRange": {
+                    "lastMessageTimestamp": "5",
+                    "messages": [
+                        {
+                            "key": {
+                                "remoteJID": str(GROUP),
+                                "fromMe": False,
+                                "ID": "M3",
+                                "participant": "99887766@lid",
+                            },
+                            "timestamp": "5",
+                        }
+                    ],
+                },
+            }
+        },
+        [ChatMarkedRead(GROUP, read=True, timestamp=NOW)],
+    ),
+    (
+        DeleteChat(ANA, last=LastMessage("M4", from_me=True, timestamp_ms=7_000, author=ANA)),
+        "regular_high",
+        [["deleteChat", str(ANA), "1"]],
+        6,
+        {
+            "deleteChatAction": {
+                "messageRange": {
+                    "lastMessageTimestamp": "7",
+                    "messages": [
+                        {"key": {"remoteJID": str(ANA), "fromMe": True, "ID": "M4"}, "timestamp": "7"},
+                    ],
+                }
+            }
+        },
+        [ChatDeleted(ANA, timestamp=NOW)],
+    ),
+    (
+        LabelEdit("4", "Lieferung ✓", color=3),
+        "regular",
+        [["label_edit", "4"]],
+        3,
+        {"labelEditAction": {"name": "Lieferung ✓", "color": 3, "deleted": False}},
+        [LabelChanged("4", "Lieferung ✓", 3, deleted=False, timestamp=NOW)],
+    ),
+    (
+        LabelChat("4", GROUP, labelled=True),
+        "regular",
+        [["label_jid", "4", str(GROUP)]],
+        3,
+        {"labelAssociationAction": {"labeled": True}},
+        [ChatLabelled("4", GROUP, labelled=True, timestamp=NOW)],
+    ),
+    (
+        LabelMessage("4", ANA, "M5", labelled=False),
+        "regular",
+        [["label_message", "4", str(ANA), "M5", "0", "0"]],
+        3,
+        {"labelAssociationAction": {"labeled": False}},
+        [MessageLabelled("4", ANA, "M5", labelled=False, timestamp=NOW)],
+    ),
+]
+
+
+def decoded(action: Action) -> list[Mutation]:
+    """As every device reads it."""
+    state = CollectionState(action.collection)
+    patch = state.build_patch(action.entries(NOW), KEY)
+    patch.version.version = 1
+    return state.apply_patch(patch, {KEY.id: KEY})
+
+
+@pytest.mark.parametrize(("action", "collection", "indexes", "version", "value", "changes"), CASES)
+def test_an_action_says_what_phones_understand(
+    action: Action,
+    collection: str,
+    indexes: list[list[str]],
+    version: int,
+    value: dict[str, object],
+    changes: list[AppStateChange],
+) -> None:
+    from google.protobuf.json_format import MessageToDict
+
+    mutations = decoded(action)
+    assert action.collection == collection
+    assert [list(mutation.index) for mutation in mutations] == indexes
+    assert {mutation.version for mutation in mutations} == {version}
+    (said,) = [MessageToDict(mutation.value, preserving_proto_field_name=True) for mutation in mutations]
+    assert said == {"timestamp": str(NOW), **value}, json.dumps(said)
+    assert changes_of(Learned(collection, mutation) for mutation in mutations) == changes
+
+
+def test_archiving_unpins() -> None:
+    mutations = decoded(ArchiveChat(ANA, archived=True))
+    assert [(mutation.index[0], mutation.version) for mutation in mutations] == [("archive", 3), ("pin_v1", 5)]
+    assert changes_of(Learned("regular_low", mutation) for mutation in mutations) == [
+        ChatChanged(ANA, archived=True),
+        ChatChanged(ANA, pinned=False),
+    ]
+
+
+def mutation(*index: str, **fields: object) -> Learned:
+    value = sync_action.SyncActionValue(timestamp=NOW, **fields)  # type: ignore[arg-type]
+    return Learned("regular_high", Mutation("set", index, value, 1))
+
+
+def test_what_is_cleared_on_the_phone_is_understood() -> None:
+    clear = sync_action.ClearChatAction()
+    assert changes_of([mutation("clearChat", str(ANA), "0", "1", clearChatAction=clear)]) == [
+        ChatCleared(ANA, keeps_starred=True, timestamp=NOW)
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        mutation("star", str(ANA)),
+        mutation("star", str(ANA), "M1", "0", "0"),
+        mutation("pin_v1", "not a jid @ all", pinAction=sync_action.PinAction(pinned=True)),
+        mutation("pin_v1", pinAction=sync_action.PinAction(pinned=True)),
+        mutation("something_new", str(ANA)),
+        mutation(),
+        Learned("regular_low", Mutation("remove", ("pin_v1", str(ANA)), sync_action.SyncActionValue(), 5)),
+    ],
+)
+def test_what_is_unknown_or_odd_is_left_out(odd: Learned) -> None:
+    assert changes_of([odd]) == []
+
+
+def test_actions_of_one_collection_share_a_patch() -> None:
+    star = [Star(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
+    pin, unpin = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False)
+    uploads = plan_uploads([star[0], pin, *star[1:], unpin, ArchiveChat(GROUP, archived=True)], NOW)
+    assert [upload.collection for upload in uploads] == ["regular_high", "regular_low", "regular_low"]
+    assert uploads[0].actions == star
+    assert uploads[1].actions == [pin]
+    assert uploads[2].actions == [unpin, ArchiveChat(GROUP, archived=True)], "an index comes once in a patch"
+    assert sorted(position for upload in uploads for position in upload.positions) == list(range(8))
+
+
+def test_the_same_action_twice_is_two_patches() -> None:
+    pin = PinChat(ANA, pinned=True)
+    assert [upload.positions for upload in plan_uploads([pin, pin], NOW)] == [[0], [1]]
+    assert plan_uploads([], NOW) == []

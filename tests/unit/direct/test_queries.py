@@ -1,0 +1,166 @@
+"""Requests of one stanza: what is sent, and what the answers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.direct.linked import Linked
+from whatsapp_mcp.direct.login import SERVER, SideLogin
+from whatsapp_mcp.direct.queries import (
+    BusinessCategory,
+    BusinessHours,
+    BusinessProfile,
+    BusinessProfileQuery,
+    GroupPictureRemoval,
+    JoinRequestResult,
+    JoinRequestsAnswer,
+)
+from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.wire.binary import decode, encode
+from whatsapp_mcp.wire.node import Node
+
+GROUP = Jid("120363000000000001", "g.us")
+ANA = Jid("12025550111", "s.whatsapp.net")
+BRUNO = Jid("998877", "lid")
+
+
+@dataclass
+class ScriptedLogin:
+    """Answers as told; every stanza goes over the wire format and back."""
+
+    answer: list[Node]
+    asked: list[Node] = field(default_factory=list)
+
+    async def iq(self, xmlns: str, kind: str, content: Any = (), *, to: Jid = SERVER, target: Any = None) -> Node:
+        attrs: dict[str, Any] = {"id": "1", "xmlns": xmlns, "type": kind, "to": to}
+        if target is not None:
+            attrs["target"] = target
+        self.asked.append(decode(encode(Node("iq", attrs, list(content) or None))))
+        return decode(encode(Node("iq", {"id": "1", "type": "result"}, self.answer)))
+
+
+def scripted(*answer: Node) -> tuple[ScriptedLogin, SideLogin]:
+    login = ScriptedLogin(list(answer))
+    return login, cast("SideLogin", login)
+
+
+async def test_a_complete_business_profile(side: Linked) -> None:
+    shop = await side.simulator.add_contact("Petal & Stem", business_name="Petal & Stem")
+    side.simulator.business.set(
+        shop.account,
+        BusinessDetails(
+            address="1 Flower St, Springfield",
+            email="hello@petal.example",
+            description="Blumen seit 1950 🌷",
+            websites=("https://petal.example", "https://shop.petal.example"),
+            categories={"2250": "Florist", "1223524174334504": "Gift Shop"},
+            options={"commerce_experience": "catalog", "cart_enabled": "true"},
+            timezone="Europe/Berlin",
+            hours=(OpeningHours("mon", 540, 1110), OpeningHours("sat", 0, 1440), OpeningHours("sun")),
+        ),
+    )
+    for address in (shop.account.pn, shop.account.lid, shop.account.pn.with_device(3)):
+        profile = (await side.courier().ask(BusinessProfileQuery(address))).result
+        assert profile == BusinessProfile(
+            jid=address.bare,
+            email="hello@petal.example",
+            address="1 Flower St, Springfield",
+            description="Blumen seit 1950 🌷",
+            websites=("https://petal.example", "https://shop.petal.example"),
+            categories=(BusinessCategory("2250", "Florist"), BusinessCategory("1223524174334504", "Gift Shop")),
+            profile_options=(("commerce_experience", "catalog"), ("cart_enabled", "true")),
+            business_hours_timezone="Europe/Berlin",
+            business_hours=(
+                BusinessHours("mon", "specific_hours", "09:00", "18:30"),
+                BusinessHours("sat", "specific_hours", "00:00", "24:00"),
+                BusinessHours("sun", "open_24h"),
+            ),
+        )
+
+
+async def test_an_empty_profile_and_none(side: Linked) -> None:
+    ana = await side.simulator.add_contact("Ana")
+    courier = side.courier()
+    with pytest.raises(NotFound, match="no business profile"):
+        await courier.ask(BusinessProfileQuery(ana.account.pn))
+    side.simulator.business.set(ana.account, BusinessDetails())
+    assert (await courier.ask(BusinessProfileQuery(ana.account.pn))).result == BusinessProfile(ana.account.pn)
+
+
+async def test_the_profile_request_is_whatsmeows() -> None:
+    login, side_login = scripted(
+        Node(
+            "business_profile",
+            {"v": "244"},
+            [
+                Node(
+                    "profile",
+                    {"jid": ANA},
+                    [Node("business_hours", {}, [Node("business_hours_config", {"open_time": "soon"})])],
+                )
+            ],
+        )
+    )
+    profile = await BusinessProfileQuery(ANA.with_device(4)).ask(side_login)
+    assert profile.business_hours == (BusinessHours("", "", "soon", ""),), "what is no number is not hidden"
+    (asked,) = login.asked
+    assert (asked.get("xmlns"), asked.get("type"), asked.attrs["to"]) == ("w:biz", "get", SERVER)
+    request = asked.path("business_profile", "profile")
+    assert request is not None and request.attrs == {"jid": ANA}
+    assert asked.child("business_profile") == Node("business_profile", {"v": "244"}, [Node("profile", {"jid": ANA})])
+
+
+def decided(action: str, *people: Node) -> Node:
+    return Node("membership_requests_action", {}, [Node(action, {}, list(people))])
+
+
+async def test_join_requests_have_a_result_per_person() -> None:
+    login, side_login = scripted(
+        decided("approve", Node("participant", {"jid": BRUNO, "error": "404"}), Node("participant", {"jid": ANA}))
+    )
+    people = (ANA.with_device(2), BRUNO, Jid("1", "lid"))
+    results = await JoinRequestsAnswer(GROUP, people, "approve").ask(side_login)
+    assert results == (
+        JoinRequestResult(ANA),
+        JoinRequestResult(BRUNO, 404),
+        JoinRequestResult(Jid("1", "lid"), 404),
+    )
+    (asked,) = login.asked
+    assert (asked.get("xmlns"), asked.get("type"), asked.attrs["to"]) == ("w:g2", "set", GROUP)
+    participants = [Node("participant", {"jid": person.bare}) for person in people]
+    assert asked.content == [Node("membership_requests_action", {}, [Node("approve", {}, participants)])]
+
+
+async def test_the_answer_may_name_the_other_address() -> None:
+    _, side_login = scripted(decided("reject", Node("participant", {"jid": BRUNO, "phone_number": ANA})))
+    assert await JoinRequestsAnswer(GROUP, (ANA,), "reject").ask(side_login) == (JoinRequestResult(ANA),)
+
+
+async def test_an_answer_that_says_nothing_is_an_error() -> None:
+    _, side_login = scripted()
+    with pytest.raises(WhatsAppRefused):
+        await JoinRequestsAnswer(GROUP, (ANA,), "reject").ask(side_login)
+    with pytest.raises(InvalidArgument):
+        await JoinRequestsAnswer(GROUP, (), "reject").ask(side_login)
+
+
+async def test_a_groups_picture_is_removed(side: Linked) -> None:
+    pictures = side.simulator.profile.group_pictures
+    pictures[GROUP] = side.simulator.profile.set_picture(side.simulator.phone.account, b"\xff\xd8jpeg")
+    await side.courier().ask(GroupPictureRemoval(GROUP))
+    assert GROUP not in pictures
+    assert side.simulator.phone.account.picture is not None, "only the group's"
+
+
+async def test_the_removal_has_no_content() -> None:
+    login, side_login = scripted()
+    await GroupPictureRemoval(GROUP).ask(side_login)
+    (asked,) = login.asked
+    assert asked.content is None
+    assert asked.attrs["target"] == GROUP
+    assert (asked.get("xmlns"), asked.get("type"), asked.attrs["to"]) == ("w:profile:picture", "set", SERVER)

@@ -1,0 +1,267 @@
+"""Reading chats, and waiting for a message."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, NOW, TEAM, BadArguments, Bench, message, milliseconds
+from whatsapp_mcp.errors import InvalidArgument, NotFound, NotLoggedIn, WhatsAppMcpError
+from whatsapp_mcp.jid import STATUS_BROADCAST
+from whatsapp_mcp.models import (
+    Content,
+    MediaInfo,
+    MessageEdited,
+    MessageKind,
+    MessageRevoked,
+    Quote,
+    ReactionChanged,
+)
+
+PICTURE = Content(MessageKind.IMAGE, "look", media=MediaInfo("image/jpeg", "a.jpg", 12, url="https://mmg.example/x"))
+
+
+def at(minutes: float) -> int:
+    """Minutes before now."""
+    return milliseconds(NOW - timedelta(minutes=minutes))
+
+
+# ---- listChats ------------------------------------------------------------------------------------------------------
+
+
+async def test_chats(bench: Bench) -> None:
+    bench.receive("M1", timestamp=at(2))
+    bench.receive("G1", chat=TEAM, sender=ANA_LID, timestamp=at(1))
+    results = await bench.run("listChats")
+    assert [row["name"] for row in results["data"]][:2] == ["Team", "Ana"]
+    ana = results["data"][1]
+    assert (ana["jid"], ana["lid"], ana["unread_count"]) == (str(ANA), str(ANA_LID), 1)
+    assert ana["last_message_time"] == (NOW - timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert results["pagination"] == {"limit": 25, "offset": 0, "total": len(results["data"])}
+    assert bench.outcome.untrusted
+
+
+async def test_chats_paged_and_searched(bench: Bench) -> None:
+    for index in range(5):
+        bench.receive(f"M{index}", chat=ANA if index % 2 else BO, timestamp=at(index))
+    bench.receive("P1", chat=TEAM, sender=ANA, content=PICTURE)
+    everything = (await bench.run("listChats"))["data"]
+    page = await bench.run("listChats", limit=1, offset=1)
+    assert page["data"] == everything[1:2]
+    assert page["pagination"] == {"limit": 1, "offset": 1, "total": len(everything)}
+    assert [row["name"] for row in (await bench.run("listChats", search="ana"))["data"]] == ["Ana"]
+    assert [row["name"] for row in (await bench.run("listChats", has_media=True))["data"]] == ["Team"]
+    assert (await bench.run("listChats", search="nobody"))["pagination"]["total"] == 0
+
+
+async def test_chats_are_there_without_a_connection(bench: Bench) -> None:
+    bench.receive("M1")
+    bench.session.unlinked()
+    assert (await bench.run("listChats"))["data"]
+
+
+# ---- getChatMessages ------------------------------------------------------------------------------------------------
+
+
+async def test_messages(bench: Bench) -> None:
+    bench.receive("M1", "question?", timestamp=at(3))
+    bench.send(
+        "S1", content=Content(MessageKind.TEXT, "answer", quote=Quote("M1", ANA), mentions=(BO,)), timestamp=at(2)
+    )
+    bench.learn(ReactionChanged(ANA, "S1", ANA, "👍", at(1)))
+    results = await bench.run("getChatMessages", chat_jid="Ana")
+    answer, question = results["data"]
+    assert (question["content"], question["is_from_me"], question["kind"]) == ("question?", False, "text")
+    assert question["sender_jid"] == str(ANA)
+    assert question["sender_name"] == "Ana"
+    assert "status" not in question
+    assert (answer["reply_to_id"], answer["status"], answer["sender_jid"]) == ("M1", "sent", str(ME))
+    assert answer["mentions"] == [str(BO)]
+    [reaction] = answer["reactions"]
+    assert (reaction["emoji"], reaction["sender_jid"]) == ("👍", str(ANA))
+    assert results["chat_info"]["jid"] == str(ANA)
+    assert results["pagination"] == {"limit": 50, "offset": 0, "total": 2}
+    assert bench.outcome.untrusted
+
+
+async def test_what_happened_to_messages(bench: Bench) -> None:
+    bench.receive("M1", "frist", timestamp=at(3))
+    bench.receive("M2", "oops", timestamp=at(2))
+    bench.learn(
+        MessageEdited(ANA, "M1", ANA, Content(MessageKind.TEXT, "first"), at(1)),
+        MessageRevoked(ANA, "M2", ANA, at(1)),
+    )
+    second, first = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert (first["content"], first["edited"]) == ("first", True)
+    assert (second["content"], second["revoked"]) == ("", True)
+
+
+async def test_media(bench: Bench) -> None:
+    bench.receive("P1", content=PICTURE)
+    [row] = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert (row["media_type"], row["filename"], row["file_length"]) == ("image", "a.jpg", 12)
+    assert row["url"] == "https://mmg.example/x"
+
+
+async def test_facts_of_a_kind(bench: Bench) -> None:
+    extra: dict[str, object] = {"latitude": 1.5, "longitude": 2.0}
+    bench.receive("L1", content=Content(MessageKind.LOCATION, "Bar", extra=extra))
+    [row] = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert row["details"] == extra
+
+
+async def test_filters(bench: Bench) -> None:
+    bench.receive("M1", "apple pie", timestamp=at(30))
+    bench.receive("P1", content=PICTURE, timestamp=at(20))
+    bench.send("S1", "apple juice", timestamp=at(10))
+
+    async def ids(**filters: Any) -> list[str]:
+        results = await bench.run("getChatMessages", chat_jid="Ana", **filters)
+        assert results["pagination"]["total"] >= len(results["data"])
+        return [row["id"] for row in results["data"]]
+
+    def moment(minutes: int) -> str:
+        return (NOW - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    assert await ids() == ["S1", "P1", "M1"]
+    assert await ids(search="apple") == ["S1", "M1"]
+    assert await ids(media_only=True) == ["P1"]
+    assert await ids(is_from_me=True) == ["S1"]
+    assert await ids(is_from_me=False) == ["P1", "M1"]
+    assert await ids(start_time=moment(25)) == ["S1", "P1"]
+    assert await ids(end_time=moment(25)) == ["M1"]
+    assert await ids(start_time=moment(25), end_time=moment(15)) == ["P1"]
+    assert await ids(limit=1, offset=1) == ["P1"]
+    assert await ids(offset=3) == []
+
+
+@pytest.mark.parametrize("field", ["start_time", "end_time"])
+@pytest.mark.parametrize("value", ["yesterday", "2026-13-01T00:00:00Z", "12:00"])
+async def test_no_time(bench: Bench, field: str, value: str) -> None:
+    bench.receive("M1")
+    await refused(bench, field, chat_jid="Ana", **{field: value})
+
+
+async def test_times_in_the_wrong_order(bench: Bench) -> None:
+    bench.receive("M1")
+    await refused(
+        bench, "start_time", chat_jid="Ana", start_time="2026-02-01T00:00:00Z", end_time="2026-01-01T00:00:00Z"
+    )
+
+
+@pytest.mark.parametrize("chat", ["nobody", "12", "1@2@lid", "status@broadcast", "4915100000777"])
+async def test_a_chat_that_is_not_there(bench: Bench, chat: str) -> None:
+    await refused(bench, "chat_jid", chat_jid=chat)
+
+
+async def refused(bench: Bench, field: str, **arguments: Any) -> None:
+    with pytest.raises((WhatsAppMcpError, BadArguments)) as caught:
+        await bench.run("getChatMessages", **arguments)
+    if isinstance(caught.value, BadArguments):
+        assert caught.value.fields == [field]
+    else:
+        assert isinstance(caught.value, InvalidArgument | NotFound)
+        assert caught.value.details["field"] == field
+
+
+# ---- waitForMessage -------------------------------------------------------------------------------------------------
+
+
+async def started(bench: Bench, **arguments: Any) -> asyncio.Task[Any]:
+    """A call that waits by now."""
+    waits_before = bench.session.waits
+    task = asyncio.create_task(bench.run("waitForMessage", **({"timeout": 8} | arguments)))
+    async with asyncio.timeout(8):
+        while bench.session.waits == waits_before:
+            await asyncio.sleep(0.002)
+    return task
+
+
+async def test_wait(bench: Bench) -> None:
+    bench.receive("M0", "before")
+    waiting = await started(bench)
+    bench.receive("M1", "now")
+    results = await waiting
+    assert results["message"]["id"] == "M1"
+    assert results["message"]["chat_name"] == "Ana"
+    assert results["timed_out"] is False
+    assert bench.outcome.untrusted
+
+
+async def test_nothing_is_missed_between_calls(bench: Bench) -> None:
+    first = await bench.run("waitForMessage", timeout=0)
+    assert first["timed_out"] is True
+    assert "message" not in first
+    for name in ("M1", "M2", "M3"):
+        bench.receive(name)
+    cursor, seen = first["cursor"], []
+    for _ in range(3):
+        results = await bench.run("waitForMessage", timeout=5, cursor=cursor)
+        seen.append(results["message"]["id"])
+        cursor = results["cursor"]
+    assert seen == ["M1", "M2", "M3"]
+    assert (await bench.run("waitForMessage", timeout=0, cursor=cursor))["timed_out"] is True
+
+
+async def test_only_one_chat(bench: Bench) -> None:
+    waiting = await started(bench, phone="Bo")
+    bench.receive("M1")
+    bench.receive("M2", chat=TEAM, sender=BO)
+    bench.receive("M3", chat=BO, sender=BO)
+    assert (await waiting)["message"]["id"] == "M3"
+
+
+async def test_what_is_not_waited_for(bench: Bench) -> None:
+    waiting = await started(bench, timeout=1)
+    bench.send("S1")
+    bench.receive("old", from_history=True)
+    bench.receive("status", chat=STATUS_BROADCAST, sender=ANA)
+    results = await waiting
+    assert results["timed_out"] is True
+    assert (await bench.run("waitForMessage", timeout=0, cursor=results["cursor"]))["timed_out"] is True
+
+
+async def test_other_changes_do_not_end_the_wait(bench: Bench) -> None:
+    waiting = await started(bench)
+    for _ in range(5):
+        bench.session.announce(bench.session.newest_arrival)
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    bench.receive("M1")
+    assert (await waiting)["message"]["id"] == "M1"
+
+
+async def test_a_message_of_before_the_server_started(bench: Bench) -> None:
+    """The store has it; the session has announced nothing yet."""
+    first = await bench.run("waitForMessage", timeout=0)
+    bench.writer.apply([message("M1")])
+    assert bench.session.newest_arrival == 0
+    assert (await bench.run("waitForMessage", timeout=5, cursor=first["cursor"]))["message"]["id"] == "M1"
+
+
+async def test_a_cursor_of_another_time(bench: Bench) -> None:
+    """Arrival numbers start again with a new account."""
+    bench.receive("M1")
+    assert (await bench.run("waitForMessage", timeout=0, cursor="999999"))["message"]["id"] == "M1"
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", "9" * 30, " "])
+async def test_no_cursor(bench: Bench, cursor: str) -> None:
+    with pytest.raises((InvalidArgument, BadArguments)) as caught:
+        await bench.run("waitForMessage", timeout=0, cursor=cursor)
+    assert "cursor" in str(caught.value)
+
+
+async def test_no_wait_without_an_account(bench: Bench) -> None:
+    bench.session.unlinked()
+    with pytest.raises(NotLoggedIn):
+        await bench.run("waitForMessage", timeout=5)
+
+
+async def test_what_is_there_needs_no_connection(bench: Bench) -> None:
+    bench.receive("M1")
+    bench.session.unlinked()
+    assert (await bench.run("waitForMessage", timeout=0, cursor="0"))["message"]["id"] == "M1"

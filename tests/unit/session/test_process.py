@@ -1,0 +1,393 @@
+"""The session process from hello to its last line, in this process: real pipe and store, Python in place of Go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.session.waiting import WAIT, soon
+from tests.unit.whatsapp.fake_client import DEVICE
+from tests.unit.whatsapp.fake_library import FakeGo, fake_library
+from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
+from whatsapp_mcp.descriptors import Descriptors
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.session import process as process_module
+from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.process import SessionProcess
+from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.library import Library
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+
+class Running:
+    """A session process as its server sees it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.go = FakeGo()
+        self.go.answers["GetMe"] = DEVICE.SerializeToString()
+        child_reads, self._write_end = os.pipe()
+        self._read_end, child_writes = os.pipe()
+        self._process = SessionProcess(Descriptors(child_reads, child_writes))
+        self._lines: asyncio.StreamReader
+        self.task: asyncio.Task[int]
+        self._calls = 0
+
+    @property
+    def store_path(self) -> Path:
+        return self.folder / "messages.db"
+
+    async def start(self, **hello: Any) -> None:
+        loop = asyncio.get_running_loop()
+        self._lines = asyncio.StreamReader()
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._lines), os.fdopen(self._read_end, "rb", 0)
+        )
+        self.task = asyncio.create_task(self._process.run())
+        fields: dict[str, Any] = {
+            "session_db": str(self.folder / "session.db"),
+            "store_path": str(self.store_path),
+            "endpoint": None,
+            "require_endpoint": False,
+            "log_level": "WARNING",
+        }
+        self.write(json.dumps(fields | hello))
+
+    def write(self, line: str) -> None:
+        os.write(self._write_end, line.encode() + b"\n")
+
+    def call(self, command: p.Command[Any], *, timeout: float = WAIT) -> int:
+        self._calls += 1
+        call = p.Call(id=self._calls, command=command.name, arguments=command.model_dump(mode="json"), timeout=timeout)
+        self.write(call.model_dump_json())
+        return self._calls
+
+    def hang_up(self) -> None:
+        if self._write_end >= 0:
+            os.close(self._write_end)
+            self._write_end = -1
+
+    async def line(self, kind: str) -> dict[str, Any]:
+        """The next line of this type; lines before it are passed over."""
+        async with asyncio.timeout(WAIT):
+            while True:
+                raw = await self._lines.readline()
+                assert raw, f"the pipe was closed before a line of type {kind}"
+                line: dict[str, Any] = json.loads(raw)
+                if line["type"] == kind:
+                    return line
+
+    async def reply(self, call_id: int) -> dict[str, Any]:
+        line = await self.line("reply")
+        assert line["id"] == call_id
+        return line
+
+    async def connected(self, **hello: Any) -> None:
+        await self.start(**hello)
+        self.go.event(EventCode.DEVICE)
+        self.go.event(EventCode.CONNECTED)
+        state = await self.line("state")
+        while state["state"] != "connected":
+            state = await self.line("state")
+
+    async def ended(self) -> dict[str, Any]:
+        line = await self.line("ended")
+        async with asyncio.timeout(WAIT):
+            self.code = await self.task
+        return line
+
+
+@pytest.fixture
+async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    running = Running(tmp_path)
+
+    def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
+        if require_endpoint and endpoint is None:
+            raise SetupError("an endpoint is required")
+        return fake_library(running.go)
+
+    monkeypatch.setattr(process_module, "load", load)
+    monkeypatch.setattr(process_module, "_drop_prints", lambda: None)  # it would silence pytest
+    monkeypatch.setattr(process_module, "_end_at_the_latest", lambda: None)  # it would end pytest
+    monkeypatch.setattr(process_module, "CONTACT_SYNCS", ())
+    yield running
+    running.hang_up()
+    async with asyncio.timeout(WAIT):
+        await running.task
+    running.go.end()
+
+
+async def test_connected(running: Running) -> None:
+    await running.start()
+    running.go.event(EventCode.DEVICE)
+    running.go.event(EventCode.CONNECTED)
+    assert await running.line("state") == {
+        "type": "state",
+        "state": "connected",
+        "detail": "",
+        "own_jid": str(ME.with_device(7)),
+        "own_lid": str(ME_LID.with_device(7)),
+        "push_name": "Me",
+        "platform": "android",
+    }
+    assert running.go.started.get(timeout=WAIT).database == str(running.folder / "session.db")
+
+
+async def test_the_end_of_the_pipe_is_an_orderly_end(running: Running) -> None:
+    await running.connected()
+    running.hang_up()
+    assert (await running.ended())["reason"] == "stopped"
+    assert running.code == 0
+    assert running.go.disconnected.is_set()
+
+
+async def test_what_arrives_is_stored_before_it_is_announced(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    assert (await running.line("stored"))["newest_arrival"] == 1
+    message = StoreReader(running.store_path).message("M1")
+    assert message is not None
+    assert message.text == "hello"
+
+
+async def test_what_arrives_while_it_stops_is_stored(running: Running) -> None:
+    """whatsmeow has decrypted it, so it never comes again."""
+    await running.connected()
+    running.go.answers["GetMe"] = DEVICE.SerializeToString()
+    running.hang_up()
+    await soon(running.go.disconnected.is_set)
+    running.go.event(EventCode.MESSAGE, message_event(text("late"), source(ANA, ANA)))
+    await running.ended()
+    assert StoreReader(running.store_path).message("M1") is not None
+
+
+async def test_an_event_that_cannot_be_read_is_passed_over(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.MESSAGE, b"\xff\xff\xff")
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    assert (await running.line("stored"))["newest_arrival"] == 1
+
+
+# ---- calls ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_call(running: Running) -> None:
+    await running.connected()
+    reply = await running.reply(running.call(p.GetDevice()))
+    assert p.OwnDevice.model_validate(reply["result"]).jid == ME.with_device(7)
+
+
+async def test_calls_that_fail(running: Running) -> None:
+    await running.connected()
+    running.go.answers["SendPresence"] = b"websocket not connected"
+    reply = await running.reply(running.call(p.SetPresence(available=True)))
+    assert reply["error"]["code"] == "not_connected"
+    running.write('{"id": 7, "command": "set_presence", "arguments": {"available": "perhaps"}, "timeout": 5}')
+    assert (await running.reply(7))["error"]["code"] == "invalid_argument"
+    running.write('{"id": 8, "command": "no such thing", "arguments": {}, "timeout": 5}')
+    assert (await running.reply(8))["error"]["code"] == "internal_error"
+    running.write("no JSON at all")
+    running.write("{}")
+    assert "result" in await running.reply(running.call(p.GetDevice()))
+
+
+async def test_an_unexpected_failure_tells_nothing_internal(running: Running) -> None:
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("password=hunter2")
+
+    await running.connected()
+    running.go.answers["SendPresence"] = fail
+    reply = await running.reply(running.call(p.SetPresence(available=True)))
+    assert reply["error"]["code"] == "internal_error"
+    assert "hunter2" not in json.dumps(reply)
+
+
+async def test_a_call_has_a_deadline_and_blocks_nobody(running: Running) -> None:
+    go_on = threading.Event()
+
+    def hang(*_: object) -> bytes:
+        assert go_on.wait(WAIT)
+        return b""
+
+    await running.connected()
+    running.go.answers["SendPresence"] = hang
+    try:
+        slow = running.call(p.SetPresence(available=True), timeout=0.2)
+        quick = running.call(p.GetDevice())
+        assert "result" in await running.reply(quick)
+        assert (await running.reply(slow))["error"]["code"] == "session_timeout"
+    finally:
+        go_on.set()
+
+
+async def test_no_call_before_it_is_up(running: Running) -> None:
+    await running.start()
+    reply = await running.reply(running.call(p.GetDevice()))
+    assert reply["error"]["code"] == "not_connected"
+
+
+async def test_a_line_that_is_too_long_ends_it(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be read any more after it: better a new process than one that hears nothing."""
+    monkeypatch.setattr(process_module, "MAX_LINE", 2000)
+    await running.connected()
+    running.write("x" * 10_000)
+    assert (await running.ended())["reason"] == "stopped"
+
+
+# ---- pairing --------------------------------------------------------------------------------------------------------
+
+
+async def test_codes(running: Running) -> None:
+    await running.start()
+    running.go.qr("first")
+    running.go.qr("second")
+    assert await running.line("qr") == {"type": "qr", "text": "first", "seconds": 60.0}
+    assert await running.line("qr") == {"type": "qr", "text": "second", "seconds": 20.0}
+    code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
+    running.go.answers["PairPhone"] = code.SerializeToString()
+    reply = await running.reply(running.call(p.PairPhone(digits="4915100000009")))
+    assert reply["result"] == {"code": "ABCD-1234"}
+
+
+async def test_paired(running: Running) -> None:
+    await running.start()
+    running.go.qr("first")
+    running.go.login_status("success")
+    assert (await running.line("state"))["state"] == "connecting"
+    running.go.event(EventCode.DEVICE)
+    running.go.event(EventCode.CONNECTED)
+    assert (await running.line("state"))["state"] == "connected"
+
+
+async def test_paired_and_left_alone(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "RECONNECT_CHECK", 0.02)
+    running.go.connected = False
+    await running.start()
+    running.go.qr("first")
+    running.go.login_status("success")
+    assert (await running.ended())["reason"] == "connect_failed"
+
+
+# ---- ends -----------------------------------------------------------------------------------------------------------
+
+ENDS: dict[str, tuple[Callable[[FakeGo], None], str]] = {
+    "logged out": (lambda go: go.event(EventCode.LOGGED_OUT), "logged_out"),
+    "replaced": (lambda go: go.event(EventCode.STREAM_REPLACED), "replaced"),
+    "outdated": (lambda go: go.event(EventCode.CLIENT_OUTDATED), "outdated"),
+    "pump dead": (lambda go: go.end(b"proto: required field not set"), "pump_died"),
+    "main call returns": (lambda go: go.end(), "pump_died"),
+    "banned": (lambda go: go.log("WARN", "Client", "Temporary ban connect failure: 101"), "banned"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_ends_when_connected(running: Running, name: str) -> None:
+    happens, reason = ENDS[name]
+    await running.connected()
+    happens(running.go)
+    assert (await running.ended())["reason"] == reason
+    assert running.code == 0
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (lambda go: go.login_status("timeout"), "qr_timeout"),
+        (lambda go: go.login_status("error"), "pairing_failed"),
+        (lambda go: go.end(b"dial tcp: connection refused"), "connect_failed"),
+        (lambda go: go.event(EventCode.CLIENT_OUTDATED), "outdated"),
+    ],
+)
+async def test_ends_before_it_is_connected(running: Running, happens: Callable[[FakeGo], None], reason: str) -> None:
+    await running.start()
+    happens(running.go)
+    assert (await running.ended())["reason"] == reason
+
+
+async def test_a_drop_is_no_end(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.DISCONNECTED)
+    assert (await running.line("state"))["state"] == "reconnecting"
+    running.go.event(EventCode.CONNECTED)
+    assert (await running.line("state"))["state"] == "connected"
+
+
+async def test_a_missing_endpoint(running: Running) -> None:
+    await running.start(require_endpoint=True)
+    ended = await running.ended()
+    assert (ended["reason"], running.code) == ("setup_error", 1)
+    assert "endpoint is required" in ended["detail"]
+
+
+async def test_a_path_that_neonize_cannot_use(running: Running) -> None:
+    await running.start(session_db=str(running.folder / "a#b" / "session.db"))
+    assert (await running.ended())["reason"] == "setup_error"
+
+
+async def test_a_damaged_store(running: Running) -> None:
+    running.store_path.write_bytes(b"no database" * 1000)
+    await running.start()
+    ended = await running.ended()
+    assert ended["reason"] == "store_error"
+    assert str(running.store_path) in ended["detail"]
+    assert running.store_path.exists()
+
+
+async def test_no_hello(running: Running) -> None:
+    await running.start(session_db=None)
+    assert "not by hand" in (await running.ended())["detail"]
+
+
+async def test_a_server_that_leaves_at_once(running: Running) -> None:
+    await running.start()
+    running.hang_up()
+    assert (await running.ended())["reason"] == "stopped"
+
+
+# ---- whose messages these are ---------------------------------------------------------------------------------------
+
+
+async def test_another_account_gets_a_store_of_its_own(running: Running) -> None:
+    other = Jid("4915100000077", "s.whatsapp.net")
+    writer = StoreWriter(running.store_path)
+    writer.set_owner(other, None)
+    writer.close()
+    await running.connected()
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    await running.line("stored")
+    reader = StoreReader(running.store_path)
+    owner = reader.owner()
+    assert owner is not None
+    assert owner[0] == ME
+    assert reader.message("M1") is not None
+    assert [path.name for path in running.folder.glob("*77*")], "the messages of the other are kept aside"
+
+
+async def test_the_same_account_keeps_its_store(running: Running) -> None:
+    writer = StoreWriter(running.store_path)
+    writer.set_owner(ME, ME_LID)
+    writer.close()
+    await running.connected()
+    assert sorted(path.name for path in running.folder.glob("messages.db.*")) == []
+
+
+async def test_what_is_sent_is_announced(running: Running) -> None:
+    await running.connected()
+    response = neonize_pb2.SendResponse(Timestamp=SECOND, ID="S1", ServerID=0, Chat=jid(ANA))
+    answer = neonize_pb2.SendMessageReturnFunction(SendResponse=response)
+    running.go.answers["SendMessage"] = answer.SerializePartialToString()
+    command = {"chat": str(ANA), "message": {"kind": "text", "text": "hi"}}
+    running.write(json.dumps({"id": 1, "command": "send_message", "arguments": command, "timeout": 5}))
+    assert (await running.line("stored"))["newest_arrival"] == 1
+    assert (await running.reply(1))["result"]["message_id"] == "S1"
