@@ -32,13 +32,22 @@ GOOD: dict[str, Any] = {
     "group_id": "120363000000000001@g.us",
     "participants": ["12025550111"],
 }
+ONE_OF = {
+    "sendImage": ("image",),
+    "sendVideo": ("video",),
+    "sendAudio": ("audio",),
+    "sendFile": ("file",),
+    "sendSticker": ("sticker",),
+}
+"""Of several arguments, exactly one has to be given."""
 ADDRESSES = ("phone", "chat_jid", "contact_phone")
 MALFORMED = ("@", "a@b@c", "12345@nowhere", "0151 234", "+", "12 34", "9" * 16 + "x", "x" * 5000, "49151\x00", "１２３")
 
 
 def good_arguments(tool: Tool) -> Json:
     schema = tool.input_schema
-    return {name: GOOD.get(name, "x") for name in schema.get("required", [])}
+    needed = [*schema.get("required", []), *ONE_OF.get(tool.name, ())]
+    return {name: GOOD.get(name, "x") for name in needed}
 
 
 def cases(tool: Tool) -> Iterator[tuple[Json, str]]:

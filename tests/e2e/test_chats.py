@@ -67,7 +67,7 @@ async def test_wait_misses_nothing_between_calls(tmp_path: Path) -> None:
         for text in texts:
             ana.say(text)
         bruno.say("not for this filter")
-        heard = []
+        heard: list[str] = []
         while len(heard) < len(texts):
             waited = await host.call("waitForMessage", phone=ana.number, cursor=cursor, timeout=10)
             assert not waited["timed_out"]

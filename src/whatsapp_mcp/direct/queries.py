@@ -176,16 +176,19 @@ class JoinRequestsAnswer(Query[tuple[JoinRequestResult, ...]]):
         done = answer.path("membership_requests_action", self.action)
         if done is None:
             raise WhatsAppRefused("WhatsApp's answer does not say what became of the requests")
-        return tuple(_result(person, done.children("participant")) for person in self.people)
+        return _results([person.bare for person in self.people], done.children("participant"))
 
 
-def _result(person: Jid, answers: Sequence[Node]) -> JoinRequestResult:
-    """The answer about ``person``, which may name the other form of the address beside."""
-    for node in answers:
-        if person.bare in (node.jid("jid"), node.jid("phone_number"), node.jid("lid")):
-            error = node.get("error")
-            return JoinRequestResult(person.bare, int(error) if error.isdigit() else None)
-    return JoinRequestResult(person.bare, 404)
+def _results(people: Sequence[Jid], answers: Sequence[Node]) -> tuple[JoinRequestResult, ...]:
+    """The answer about each person. It may name the other form of an address, beside ours or alone; then its place
+    tells whom it is about, as long as there is one answer per person."""
+    found: list[JoinRequestResult] = []
+    for position, person in enumerate(people):
+        named = (node for node in answers if person in (node.jid("jid"), node.jid("phone_number"), node.jid("lid")))
+        node = next(named, answers[position] if len(answers) == len(people) else None)
+        error = node.get("error") if node is not None else "404"
+        found.append(JoinRequestResult(person, int(error) if error.isdigit() else None))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

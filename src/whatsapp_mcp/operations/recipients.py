@@ -5,8 +5,10 @@ Never a guess: a name that fits several chats is an error with the candidates.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
@@ -14,10 +16,15 @@ from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models import SessionState
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import SyncContacts
+from whatsapp_mcp.store.reader import NamedTarget
 
 __all__ = ["parse_number", "person", "resolve"]
 
 MAX_INPUT: Final = 200
+CONTACTS_ARRIVE: Final = timedelta(seconds=20)
+"""So long after connecting, the phone's contacts may still be on their way (they come with the app state)."""
+CONTACTS_WAIT: Final = 6.0
+CONTACTS_PAUSE: Final = 0.3
 _TRUNK_PREFIX: Final = "(0)"
 """As in ``+49 (0)151 …``: dialled inside the country only."""
 _SEPARATORS: Final = re.compile(r"[\s()./\u200b\u200e\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069\ufeff-]+")
@@ -119,12 +126,25 @@ async def _canonical(services: Services, jid: Jid) -> Jid:
     return number or jid
 
 
-async def _by_name(services: Services, name: str, field: str) -> Jid:
-    found = await services.store.read(lambda store: store.find_by_name(name))
-    if not found and services.session.snapshot.state is SessionState.CONNECTED:
-        with contextlib.suppress(SessionError):  # the linked device may know names that are not copied yet
-            await services.session.call(SyncContacts())
+async def _find(services: Services, name: str) -> tuple[NamedTarget, ...]:
+    """Who has this name; a device that was linked a moment ago is given time to learn its contacts."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CONTACTS_WAIT
+    while True:
         found = await services.store.read(lambda store: store.find_by_name(name))
+        snapshot = services.session.snapshot
+        if found or snapshot.state is not SessionState.CONNECTED:
+            return found
+        with contextlib.suppress(SessionError):  # the device may know names that are not in the store yet
+            await services.session.call(SyncContacts())
+        fresh = datetime.now(UTC) - snapshot.since < CONTACTS_ARRIVE
+        if not fresh or loop.time() > deadline:
+            return await services.store.read(lambda store: store.find_by_name(name))
+        await services.session.wait_change(CONTACTS_PAUSE)
+
+
+async def _by_name(services: Services, name: str, field: str) -> Jid:
+    found = await _find(services, name)
     if len(found) == 1:
         return found[0].jid
     if found:

@@ -24,6 +24,8 @@ Names:
   ``online``, ``offline``, ``reads``, ``persona``; what it sees is in ``inbox``, ``receipts``, ``chat_states``,
   ``presences``. All are :class:`Record` lists that can be waited on.
 - :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values.
+- :class:`Group`: ``simulator.group("Weekend trip")`` or ``await simulator.add_group(…)``. ``members``, ``add``,
+  ``remove``, ``rename`` …; ``ana.say("Hi!", to=group)``, ``ana.join(group.invite_code)``, ``ana.leave(group)``.
 - :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
 - :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
   output)`` is the command.
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.control_client import ControlClient, ControlError
     from whatsapp_mcp.simulator.endpoint import Endpoint
     from whatsapp_mcp.simulator.faults import Faults
+    from whatsapp_mcp.simulator.group import Group
     from whatsapp_mcp.simulator.pairing import PairingError
     from whatsapp_mcp.simulator.phone import SimulatedPhone
     from whatsapp_mcp.simulator.record import Record
@@ -61,6 +64,7 @@ __all__ = [
     "ControlServer",
     "Endpoint",
     "Faults",
+    "Group",
     "PairingError",
     "QrTiming",
     "ReceivedMessage",
@@ -82,6 +86,7 @@ _MODULES = {
     "ControlServer": "control",
     "Endpoint": "endpoint",
     "Faults": "faults",
+    "Group": "group",
     "PairingError": "pairing",
     "QrTiming": "config",
     "ReceivedMessage": "summary",

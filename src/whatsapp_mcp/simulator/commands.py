@@ -15,6 +15,8 @@ from pydantic import validate_call
 from whatsapp_mcp.simulator.actor import SentMessage
 from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.faults import StreamFault
+from whatsapp_mcp.simulator.group_commands import GroupCommands
+from whatsapp_mcp.simulator.groups import GroupState
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 
@@ -23,7 +25,7 @@ __all__ = ["Commands"]
 Json = dict[str, Any]
 
 
-class Commands:
+class Commands(GroupCommands):
     """What can be asked over the socket. Every method's arguments are checked; an unknown one is an error."""
 
     def __init__(self, simulator: Simulator, stop: Callable[[], None] | None = None) -> None:
@@ -292,12 +294,14 @@ def _contact(contact: VirtualContact) -> Json:
 
 
 def _sent(sent: SentMessage) -> Json:
-    return {"id": sent.id, "time": sent.time.isoformat(), "chat": sent.chat.number}
+    return {"id": sent.id, "time": sent.time.isoformat(), "chat": str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number}
 
 
 def _message(received: ReceivedMessage) -> Json:
     summary = {name: getattr(received.summary, name) for name in received.summary.__dataclass_fields__}
     told = {name: value for name, value in summary.items() if value not in (None, "", (), False, 0) or name == "kind"}
+    if received.group is not None:
+        told["group"] = str(received.group)
     return {"id": received.id, "time": received.time.isoformat(), "from": str(received.sender), **told}
 
 

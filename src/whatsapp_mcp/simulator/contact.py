@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from whatsapp_mcp.jid import USER
+from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.simulator.actor import SentMessage
 from whatsapp_mcp.simulator.compose import without_secret
+from whatsapp_mcp.simulator.group_membership import GroupMembership
+from whatsapp_mcp.simulator.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.personas import Persona, React, Say
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.router import Router
@@ -19,7 +22,7 @@ from whatsapp_mcp.simulator.writing import WritingDevice
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import common, e2e
 
-__all__ = ["ChatState", "PresenceUpdate", "VirtualContact"]
+__all__ = ["ChatState", "GroupNotice", "PresenceUpdate", "VirtualContact"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,17 @@ class ChatState:
     account: Account
     state: str
     media: str
+    group: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNotice:
+    """Something changed in a group: ``what`` is ``create``, ``add``, ``subject``, ``locked``, ``picture`` …"""
+
+    group: Jid
+    author: Account | None
+    what: str
+    node: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class VirtualContact(WritingDevice):
         *,
         name: str,
         owner: Account,
+        groups: GroupMembership,
         persona: Persona | None = None,
     ) -> None:
         super().__init__(world, router, account)
@@ -58,11 +73,13 @@ class VirtualContact(WritingDevice):
         self.inbox: Record[ReceivedMessage] = Record(f"message to {name}")
         self.chat_states: Record[ChatState] = Record(f"chat state seen by {name}")
         self.presences: Record[PresenceUpdate] = Record(f"presence seen by {name}")
+        self.group_notices: Record[GroupNotice] = Record(f"group notification to {name}")
         self.persona = persona
         """Answers by itself when set."""
         self.reads = True
         """Whether it confirms reading. Delivery is always confirmed when it is online."""
         self._owner = owner
+        self._groups = groups
         self._tasks: set[asyncio.Task[None]] = set()
         self.device.available = True
 
@@ -78,21 +95,22 @@ class VirtualContact(WritingDevice):
         *,
         reply_to: ReceivedMessage | SentMessage | None = None,
         mentions: Sequence[Account] = (),
-        to: Account | None = None,
+        to: Chat | None = None,
     ) -> SentMessage:
         """Send a text, perhaps as a reply to a message of either side."""
-        message = e2e.Message()
+        message, chat = e2e.Message(), to or self._owner
         if reply_to is None and not mentions:
             message.conversation = text
         else:
             message.extendedTextMessage.text = text
             context = message.extendedTextMessage.contextInfo
-            context.mentionedJID.extend(str(account.pn) for account in mentions)
+            named = chat.name_of if isinstance(chat, GroupState) else (lambda account: account.pn)
+            context.mentionedJID.extend(str(named(account)) for account in mentions)
             if reply_to is not None:
                 author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
                 context.stanzaID, context.participant = reply_to.id, str(author)
                 context.quotedMessage.CopyFrom(without_secret(reply_to.message))
-        return self.send_message(to or self._owner, message)
+        return self.send_message(chat, message)
 
     def react(self, emoji: str, message: ReceivedMessage | SentMessage) -> SentMessage:
         """React to a message of either side; an empty emoji takes the reaction back."""
@@ -112,32 +130,75 @@ class VirtualContact(WritingDevice):
         protocol.timestampMS = int(self.world.clock() * 1000)
         return self.send_message(sent.chat, edit, edit="1")
 
-    def revoke(self, sent: SentMessage) -> SentMessage:
-        """Delete an own message for everybody."""
+    def revoke(self, message: SentMessage | ReceivedMessage) -> SentMessage:
+        """Delete an own message for everybody, or as an admin of a group somebody else's."""
         revoke = e2e.Message()
         revoke.protocolMessage.type = e2e.ProtocolMessage.REVOKE
-        revoke.protocolMessage.key.CopyFrom(self._key(sent))
-        return self.send_message(sent.chat, revoke, edit="7")
+        revoke.protocolMessage.key.CopyFrom(self._key(message))
+        return self.send_message(self._chat_of(message), revoke, edit="7" if isinstance(message, SentMessage) else "8")
 
     def _default_chat(self) -> Account:
         return self._owner
 
     def _key(self, message: ReceivedMessage | SentMessage) -> common.MessageKey:
-        chat = self._chat_of(message)
-        return common.MessageKey(remoteJID=str(chat.lid), fromMe=isinstance(message, SentMessage), ID=message.id)
+        own = isinstance(message, SentMessage)
+        key = common.MessageKey(remoteJID=str(address(self._chat_of(message))), fromMe=own, ID=message.id)
+        if isinstance(message, ReceivedMessage) and message.group is not None:
+            key.participant = str(message.sender.bare)
+        return key
 
-    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Account:
+    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Chat:
         if isinstance(message, SentMessage):
             return message.chat
-        return self.world.account(message.chat) or self._owner
+        return self.world.groups.get(message.chat) or self.world.account(message.chat) or self._owner
+
+    # --- groups ---
+
+    def join(self, code: str) -> GroupState | None:
+        """Follow an invite link (or its code); ``None``: an admin has to approve first.
+
+        Raises:
+            IqError: 406 or 410 the link leads nowhere, 409 in the group already, 419 the group is full.
+        """
+        group, inside = self._groups.join(code.rpartition("/")[2], self.account)
+        return group if inside else None
+
+    def request_to_join(self, group: GroupState) -> None:
+        """Follow the invite link of a group whose admins approve new members.
+
+        Raises:
+            IqError: as :meth:`join`.
+            ValueError: the group lets everybody in who has the link.
+        """
+        if not group.approval_required:
+            raise ValueError(f"{group!r} needs no approval")
+        self._groups.join(group.invite_code, self.account)
+
+    def leave(self, group: GroupState) -> None:
+        """
+        Raises:
+            IqError: 403, not in the group.
+        """
+        self._groups.leave(group, self.account)
+
+    @property
+    def group_add(self) -> str:
+        """Who may add this person to groups: ``all``, ``contacts`` (here the same), ``none`` …"""
+        return self.account.privacy["groupadd"]
+
+    @group_add.setter
+    def group_add(self, value: str) -> None:
+        if value not in ("all", "contacts", "contact_blacklist", "none"):
+            raise ValueError(f"no such privacy setting: {value!r}")
+        self.account.privacy["groupadd"] = value
 
     # --- presence ---
 
-    def typing(self, *, active: bool = True, recording: bool = False, to: Account | None = None) -> None:
+    def typing(self, *, active: bool = True, recording: bool = False, to: Chat | None = None) -> None:
         """Show "typing…" (or "recording…") in the chat, or end it."""
         attrs: dict[str, Attr] = {"media": "audio"} if active and recording else {}
         state = Node("composing" if active else "paused", attrs)
-        self._submit(Node("chatstate", {"to": (to or self._owner).lid}, [state]))
+        self._submit(Node("chatstate", {"to": address(to or self._owner)}, [state]))
 
     def online(self) -> None:
         """Be reachable and in front of the phone. What waited is delivered now."""
@@ -151,9 +212,9 @@ class VirtualContact(WritingDevice):
 
     def read(self, message: ReceivedMessage) -> None:
         """Confirm that a message was read (and a voice message played)."""
-        self.send_receipt(message.chat, [message.id], "read")
+        self.send_receipt(message.chat, [message.id], "read", author=message.sender)
         if message.kind == "voice":
-            self.send_receipt(message.chat, [message.id], "played")
+            self.send_receipt(message.chat, [message.id], "played", author=message.sender)
 
     def subscribe_presence(self, account: Account | None = None) -> None:
         """Ask to be told when somebody comes online; see ``presences``."""
@@ -173,17 +234,29 @@ class VirtualContact(WritingDevice):
 
     def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
         self.inbox.add(received)
-        if self.persona is not None:
-            task = asyncio.get_running_loop().create_task(self._answer(sender.account, received, self.persona))
+        if self.persona is not None and self._concerns_me(received):
+            chat = self._chat_of(received)
+            task = asyncio.get_running_loop().create_task(self._answer(chat, received, self.persona))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif self.reads:
             self.read(received)
 
+    def _concerns_me(self, message: ReceivedMessage) -> bool:
+        """In groups nobody answers everything: only what mentions, names or quotes this contact."""
+        if message.group is None:
+            return True
+        summary = message.summary
+        if {str(self.account.lid), str(self.account.pn)} & set(summary.mentions):
+            return True
+        if summary.reply_to is not None and self.sent(summary.reply_to) is not None:
+            return True
+        return re.search(rf"\b{re.escape(self.name)}\b", summary.text, re.IGNORECASE) is not None
+
     def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
         """Contacts have one device only."""
 
-    async def _answer(self, to: Account, received: ReceivedMessage, persona: Persona) -> None:
+    async def _answer(self, to: Chat, received: ReceivedMessage, persona: Persona) -> None:
         """Read, think, type and answer as the persona wants."""
         await asyncio.sleep(persona.reading_seconds)
         if self.reads:
@@ -198,12 +271,18 @@ class VirtualContact(WritingDevice):
                 self.say(answer.text, reply_to=received if answer.reply else None, to=to)
 
     def handle_stanza(self, node: Node) -> None:
-        account = self.world.account(node.jid("from"))
+        origin = node.jid("from")
+        group = origin if origin is not None and origin.is_group else None
+        account = self.world.account(node.jid("participant") if group else origin)
+        if node.tag == "notification" and group is not None and node.children():
+            what = "picture" if node.get("type") == "picture" else node.children()[0].tag
+            self.group_notices.add(GroupNotice(group, account, what, node))
+            return
         if account is None:
             return
         if node.tag == "chatstate" and node.children():
             state = node.children()[0]
-            self.chat_states.add(ChatState(account, state.tag, state.get("media")))
+            self.chat_states.add(ChatState(account, state.tag, state.get("media"), group))
         elif node.tag == "presence":
             self.presences.add(PresenceUpdate(account, node.get("type") != "unavailable"))
 

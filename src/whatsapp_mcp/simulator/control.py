@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from whatsapp_mcp.simulator.commands import Commands
 from whatsapp_mcp.simulator.pairing import PairingError
+from whatsapp_mcp.simulator.router import IqError
 from whatsapp_mcp.simulator.server import Simulator
 
 __all__ = ["Commands", "ControlServer"]
@@ -90,6 +91,8 @@ class ControlServer:
             answer = {"error": {"code": "not_found", "message": str(error)}}
         except PairingError as error:
             answer = {"error": {"code": "pairing_failed", "message": str(error)}}
+        except IqError as error:
+            answer = {"error": {"code": "refused", "message": str(error)}}
         except TimeoutError as error:
             answer = {"error": {"code": "timeout", "message": str(error)}}
         except Exception as error:

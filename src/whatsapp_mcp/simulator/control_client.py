@@ -16,7 +16,7 @@ _MAX_LINE = 1 << 24
 
 
 class ControlError(Exception):
-    """A command failed. ``code`` is ``bad_request``, ``not_found``, ``pairing_failed``, ``timeout``, ``failed`` or
+    """A command failed. ``code`` is ``bad_request``, ``not_found``, ``pairing_failed``, ``refused`` (as WhatsApp would), ``timeout``, ``failed`` or
     ``disconnected``."""
 
     def __init__(self, code: str, message: str) -> None:

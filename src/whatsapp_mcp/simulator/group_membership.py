@@ -7,7 +7,7 @@ succeed as a whole and say for each person what came of it (whatsmeow group.go: 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from whatsapp_mcp.jid import Jid
@@ -45,11 +45,14 @@ def check_subject(subject: str) -> None:
 
 
 class GroupMembership:
-    """Changes to member lists."""
+    """Changes to member lists. ``make`` makes a group from its id, subject, owner and invite code."""
 
-    def __init__(self, world: World, notices: GroupNotices) -> None:
+    def __init__(
+        self, world: World, notices: GroupNotices, make: Callable[[str, str, Account, str], GroupState]
+    ) -> None:
         self._world = world
         self._notices = notices
+        self._make = make
 
     # --- making a group ---
 
@@ -61,16 +64,7 @@ class GroupMembership:
             IqError: the subject is empty or too long.
         """
         check_subject(subject)
-        now = int(self._world.clock())
-        group = GroupState(
-            id=f"120363{10**11 + secrets.randbelow(9 * 10**11)}",
-            subject=subject,
-            owner=owner,
-            created_at=now,
-            subject_set_at=now,
-            subject_set_by=owner,
-            invite_code=new_invite_code(),
-        )
+        group = self._make(f"120363{10**11 + secrets.randbelow(9 * 10**11)}", subject, owner, new_invite_code())
         group.members[owner] = "superadmin"
         outcomes = [self._admit(group, owner, jid) for jid in people if self._world.account(jid) is not owner]
         self._world.groups[group.jid] = group
@@ -107,9 +101,7 @@ class GroupMembership:
         if self._world.clock() - group.left_at.get(account, float("-inf")) < REJOIN_SECONDS:
             return Outcome(jid, account, 408)
         if not account.shows_to("groupadd", actor):
-            invitation = AddRequest(
-                new_invite_code(), int(self._world.clock()) + ADD_REQUEST_SECONDS, account, actor
-            )
+            invitation = AddRequest(new_invite_code(), int(self._world.clock()) + ADD_REQUEST_SECONDS, account, actor)
             group.add_requests[invitation.code] = invitation
             return Outcome(jid, account, 403, invitation)
         self._enter(group, account)

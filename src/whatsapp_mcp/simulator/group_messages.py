@@ -75,7 +75,9 @@ class GroupMessages:
             return {}
         everybody = group.devices
         others = [device for device in everybody if device is not sender]
-        hashes = [participant_hash(d.lid if lid else d.pn for d in some) for some in (everybody, others) for lid in (1, 0)]
+        hashes = [
+            participant_hash(d.lid if lid else d.pn for d in some) for some in (everybody, others) for lid in (1, 0)
+        ]
         if claimed in hashes:
             return {}
         log.info("%r sent to other devices than %r has: %s instead of %s", sender, group, claimed, hashes[0])

@@ -63,7 +63,7 @@ class GroupNotices:
                     "participant": group.name_of(actor),
                     "addressing_mode": group.addressing_mode,
                 }
-                attrs["participant_pn" if group.addressing_mode == "lid" else "participant_lid"] = (
-                    group.other_name_of(actor)
+                attrs["participant_pn" if group.addressing_mode == "lid" else "participant_lid"] = group.other_name_of(
+                    actor
                 )
                 device.deliver(Node("notification", attrs, [change]))

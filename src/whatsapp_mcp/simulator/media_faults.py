@@ -46,11 +46,11 @@ class MediaFaults:
         self._slow = (seconds, Countdown(times))
 
     def cut_uploads(self, *, times: int = 1) -> None:
-        """Reset the connection in the middle of uploads. Client: UploadError, no second attempt."""
+        """Cut the connection in the middle of uploads. Client: UploadError, no second attempt."""
         self._cut_uploads = Countdown(times)
 
     def cut_downloads(self, *, times: int = 1) -> None:
-        """Reset the connection in the middle of downloads. Client: tries again after 1 s."""
+        """Cut the connection in the middle of downloads. Client: DownloadError "unexpected EOF", no second attempt."""
         self._cut_downloads = Countdown(times)
 
     def corrupt_downloads(self, *, times: int = 1) -> None:

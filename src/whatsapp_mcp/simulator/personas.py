@@ -13,7 +13,10 @@ from typing import Protocol
 
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 
-__all__ = ["Answer", "CastMember", "Echo", "Persona", "React", "Say", "Talker", "cast"]
+__all__ = ["TRAVELLERS", "Answer", "CastMember", "Echo", "Persona", "React", "Say", "Talker", "cast"]
+
+TRAVELLERS = ("Ana", "Bruno", "Chen")
+"""Who of the cast is in the group of the demonstration."""
 
 
 @dataclass(frozen=True, slots=True)

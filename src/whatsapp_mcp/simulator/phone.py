@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
 from whatsapp_mcp.simulator.appstate import AppState
 from whatsapp_mcp.simulator.faults import stream_error
+from whatsapp_mcp.simulator.groups import Chat
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.pairing import LinkRequest, Pairing, PairingError, PairingSession
 from whatsapp_mcp.simulator.privacy import Privacy
@@ -280,8 +281,8 @@ class SimulatedPhone(SimulatedDevice):
 
     # --- messages ---
 
-    def say(self, to: Account, text: str) -> SentMessage:
-        """Write to somebody from the phone; linked devices get a copy."""
+    def say(self, to: Chat, text: str) -> SentMessage:
+        """Write to somebody, or to a group, from the phone; linked devices get a copy."""
         return self.send_message(to, e2e.Message(conversation=text))
 
     def handle_message(self, sender: Device, received: ReceivedMessage) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,12 +20,13 @@ from whatsapp_mcp.simulator.connection import Connection, NoiseIdentity
 from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.endpoint import Endpoint
 from whatsapp_mcp.simulator.faults import Faults
+from whatsapp_mcp.simulator.group import Group, Groups, Person
 from whatsapp_mcp.simulator.http import Request, Routes
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.media import MediaHost
 from whatsapp_mcp.simulator.messages import Messages
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError
-from whatsapp_mcp.simulator.personas import Persona, cast
+from whatsapp_mcp.simulator.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.phone import SimulatedPhone
 from whatsapp_mcp.simulator.prekeys import PreKeys
 from whatsapp_mcp.simulator.presence import Presence
@@ -65,10 +66,14 @@ class Simulator:
         self._privacy = Privacy(self.world)
         self.profile = Profile(self.world, self.routes)
         self.media = MediaHost(self.world, self.routes, self.faults)
+        messages = Messages(self.world, self.faults)
+        self.groups = Groups(self.world, self.faults, self.profile)
+        """All groups, and what can be done in them."""
+        self.groups.register(self.router, messages)
         for part in (
             PreKeys(self.world),
             Usync(self.world),
-            Messages(self.world, self.faults),
+            messages,
             Receipts(self.world),
             presence,
             self._privacy,
@@ -235,15 +240,23 @@ class Simulator:
         account = self.world.add_account(number, push_name or name, business_name=business_name)
         if about is not None:
             account.about, account.about_set_at = about, int(self.world.clock())
-        contact = VirtualContact(self.world, self.router, account, name=name, owner=self.phone.account, persona=persona)
+        contact = VirtualContact(
+            self.world,
+            self.router,
+            account,
+            name=name,
+            owner=self.phone.account,
+            persona=persona,
+            groups=self.groups.membership,
+        )
         self._contacts[name] = contact
         if saved:
             self.phone.save_contact(account, name)
         return contact
 
     async def add_cast(self) -> list[VirtualContact]:
-        """The people of the demonstration: Ana, Bruno, Chen, Echo and a florist."""
-        return [
+        """The people of the demonstration: Ana, Bruno, Chen, Echo and a florist, and a group with some of them."""
+        people = [
             await self.add_contact(
                 member.name,
                 number=member.number,
@@ -254,6 +267,51 @@ class Simulator:
             )
             for member in cast()
         ]
+        friends = [person for person in people if person.name in TRAVELLERS]
+        await self.add_group("Weekend trip", friends, owner=self.phone, description="Where to? Who drives?")
+        return people
+
+    async def add_group(
+        self,
+        subject: str,
+        members: Sequence[Person],
+        *,
+        owner: Person | None = None,
+        admins: Sequence[Person] = (),
+        description: str = "",
+        approval: bool = False,
+        announce: bool = False,
+        locked: bool = False,
+    ) -> Group:
+        """A group with these members and, as its owner, the first of them unless told otherwise.
+
+        ``admins`` are members too. ``approval``: who comes by link waits for an admin; ``announce``: only admins write;
+        ``locked``: only admins change what it is called.
+
+        Raises:
+            IqError: the subject cannot be one.
+            ValueError: nobody is in it, or somebody does not let the owner add them.
+        """
+        if owner is None and not members:
+            raise ValueError("a group needs an owner")
+        return self.groups.create(
+            subject,
+            members,
+            owner=owner or members[0],
+            admins=admins,
+            description=description,
+            approval=approval,
+            announce=announce,
+            locked=locked,
+        )
+
+    def group(self, name: str) -> Group:
+        """A group by its subject or address, whoever made it.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.groups.find(name)
 
     def contact(self, name: str) -> VirtualContact:
         """A contact by the name it was added with, or by its number.

@@ -28,6 +28,10 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.connection import Connection
+from whatsapp_mcp.simulator.router import Reply
+from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
 
@@ -57,11 +61,11 @@ def logins(side: Linked) -> list[int]:
     seen: list[int] = []
     start = side.simulator.login.start
 
-    def record(device: object, connection: object, **options: bool) -> None:
+    def record(device: Device, connection: Connection, *, passive: bool) -> None:
         seen.append(1)
-        start(device, connection, **options)  # type: ignore[arg-type]
+        start(device, connection, passive=passive)
 
-    side.simulator.login.start = record  # type: ignore[method-assign, assignment]
+    side.simulator.login.start = record  # type: ignore[method-assign]
     return seen
 
 
@@ -195,8 +199,6 @@ async def test_whatever_fails_the_session_goes_on(side: Linked, where: str, tmp_
     match where:
         case "chain":
             side.simulator._root, expected = KeyPair.generate(), CertificateRefused
-            from whatsapp_mcp.wire.certificates import issue_chain
-
             side.simulator._chain = issue_chain(
                 side.simulator._root, side.simulator._static.public, now=int(side.simulator.world.clock())
             )
@@ -246,14 +248,14 @@ async def test_a_broken_line_is_tried_again(side: Linked) -> None:
     count = logins(side)
     dispatch, cut = side.simulator.router.dispatch, [2]
 
-    def cut_twice(device: object, node: Node, reply: object) -> None:
+    def cut_twice(device: Device, node: Node, reply: Reply) -> None:
         if node.get("xmlns") == "w:p" and cut[0]:
             cut[0] -= 1
             side.simulator.faults.drop()
             return
-        dispatch(device, node, reply)  # type: ignore[arg-type]
+        dispatch(device, node, reply)
 
-    side.simulator.router.dispatch = cut_twice  # type: ignore[method-assign, assignment]
+    side.simulator.router.dispatch = cut_twice  # type: ignore[method-assign]
     assert (await side.courier().ask(Ping())).result == "pong"
     assert len(count) == 3
     assert side.pauses == ["pause", "resume"]
@@ -274,7 +276,16 @@ async def test_a_line_that_stays_broken(side: Linked) -> None:
     with pytest.raises(NotConnected):
         await side.courier(answer_seconds=0.05).change(star("A"))
     side.simulator.faults.clear()
-    side.simulator.app_state.switches.before_upload.append(lambda device, name: side.simulator.faults.drop() and None)
+    dispatch = side.simulator.router.dispatch
+
+    def cut_at_uploads(device: Device, node: Node, reply: Reply) -> None:
+        collection = node.path("sync", "collection")
+        if collection is not None and collection.child("patch") is not None:
+            side.simulator.faults.drop()
+        else:
+            dispatch(device, node, reply)
+
+    side.simulator.router.dispatch = cut_at_uploads  # type: ignore[method-assign]
     with pytest.raises(SessionTimeout, match="unknown"):
         await side.courier().change(star("A"))
 

@@ -21,6 +21,7 @@ from whatsapp_mcp.direct.queries import (
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.world import Account, Picture
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.node import Node
 
@@ -137,8 +138,9 @@ async def test_join_requests_have_a_result_per_person() -> None:
 
 
 async def test_the_answer_may_name_the_other_address() -> None:
-    _, side_login = scripted(decided("reject", Node("participant", {"jid": BRUNO, "phone_number": ANA})))
-    assert await JoinRequestsAnswer(GROUP, (ANA,), "reject").ask(side_login) == (JoinRequestResult(ANA),)
+    for beside in ({"phone_number": ANA}, {}):
+        _, side_login = scripted(decided("reject", Node("participant", {"jid": BRUNO, "error": "419", **beside})))
+        assert await JoinRequestsAnswer(GROUP, (ANA,), "reject").ask(side_login) == (JoinRequestResult(ANA, 419),)
 
 
 async def test_an_answer_that_says_nothing_is_an_error() -> None:
@@ -150,11 +152,20 @@ async def test_an_answer_that_says_nothing_is_an_error() -> None:
 
 
 async def test_a_groups_picture_is_removed(side: Linked) -> None:
-    pictures = side.simulator.profile.group_pictures
-    pictures[GROUP] = side.simulator.profile.set_picture(side.simulator.phone.account, b"\xff\xd8jpeg")
+    own = side.simulator.profile.set_picture(side.simulator.phone.account, b"\xff\xd8jpeg")
+    changes: list[tuple[Jid, object]] = []
+
+    class Groups:
+        def visible_to(self, viewer: Account, group: Jid) -> None:
+            return None
+
+        def change(self, actor: Account, group: Jid, picture: Picture | None) -> None:
+            changes.append((group, picture))
+
+    side.simulator.profile.groups = Groups()  # type: ignore[assignment]
     await side.courier().ask(GroupPictureRemoval(GROUP))
-    assert GROUP not in pictures
-    assert side.simulator.phone.account.picture is not None, "only the group's"
+    assert changes == [(GROUP, None)]
+    assert side.simulator.phone.account.picture is own, "only the group's"
 
 
 async def test_the_removal_has_no_content() -> None:

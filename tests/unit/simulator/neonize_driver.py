@@ -78,8 +78,10 @@ from neonize.utils.enum import (  # noqa: E402
     ChatPresenceMedia,
     ClientName,
     ClientType,
+    MediaType,
     Presence,
     ReceiptType,
+    VoteType,
 )
 from neonize.utils.jid import build_jid  # noqa: E402
 
@@ -235,6 +237,63 @@ class Client:
 
     def do_group_info(self, group: str) -> Any:
         return self.neonize.get_group_info(jid(group))
+
+    # --- media and polls; bytes travel as base64, or in files when they are large ---
+
+    def do_upload(self, kind: str, path: str, newsletter: bool = False) -> Any:
+        upload = self.neonize.upload_newsletter if newsletter else self.neonize.upload
+        return upload(Path(path).read_bytes(), MediaType[kind])
+
+    def do_download(self, message: dict[str, Any], path: str) -> int:
+        content = self.neonize.download_any(Parse(json.dumps(message), Message()))
+        return Path(path).write_bytes(content)
+
+    def do_poll(self, to: str, question: str, options: list[str], selectable: int) -> Any:
+        kind = VoteType.SINGLE if selectable == 1 else VoteType.MULTIPLE
+        return self.neonize.send_message(jid(to), self.neonize.build_poll_vote_creation(question, options, kind))
+
+    def do_vote(self, to: str, info: dict[str, Any], options: list[str]) -> Any:
+        info = {**info, "Timestamp": int(info["Timestamp"]) // 1000}
+        poll = Parse(json.dumps(info), neonize.MessageInfo())
+        return self.neonize.send_message(jid(to), self.neonize.build_poll_vote(poll, options))
+
+    def do_reject_call(self, who: str, call_id: str) -> None:
+        self.neonize.reject_call(jid(who), call_id)
+
+    # --- newsletters ---
+
+    def do_newsletter(self, newsletter: str) -> Any:
+        return self.neonize.get_newsletter_info(jid(newsletter))
+
+    def do_newsletter_by_invite(self, key: str) -> Any:
+        return self.neonize.get_newsletter_info_with_invite(key)
+
+    def do_create_newsletter(self, name: str, description: str) -> Any:
+        return self.neonize.create_newsletter(name, description, b"")
+
+    def do_follow(self, newsletter: str) -> None:
+        self.neonize.follow_newsletter(jid(newsletter))
+
+    def do_unfollow(self, newsletter: str) -> None:
+        self.neonize.unfollow_newsletter(jid(newsletter))
+
+    def do_mute_newsletter(self, newsletter: str, mute: bool) -> None:
+        self.neonize.newsletter_toggle_mute(jid(newsletter), mute)
+
+    def do_newsletter_messages(self, newsletter: str, count: int = 10, before: int = 0) -> Any:
+        return self.neonize.get_newsletter_messages(jid(newsletter), count, before)
+
+    def do_newsletter_updates(self, newsletter: str, count: int = 10, since: int = 0, after: int = 0) -> Any:
+        return self.neonize.get_newsletter_message_update(jid(newsletter), count, since, after)
+
+    def do_react_newsletter(self, newsletter: str, server_id: int, emoji: str) -> None:
+        self.neonize.newsletter_send_reaction(jid(newsletter), server_id, emoji, "")
+
+    def do_live_updates(self, newsletter: str) -> int:
+        return self.neonize.newsletter_subscribe_live_updates(jid(newsletter))
+
+    def do_view_newsletter(self, newsletter: str, server_ids: list[int]) -> None:
+        self.neonize.newsletter_mark_viewed(jid(newsletter), server_ids)
 
     def do_logout(self) -> None:
         self.neonize.logout()  # type: ignore[no-untyped-call]
