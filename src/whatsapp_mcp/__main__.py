@@ -1,6 +1,10 @@
 """``python -m whatsapp_mcp`` and the ``whatsapp-mcp`` command."""
 
-from whatsapp_mcp.cli import cli
+import gc
+
+gc.disable()  # importing makes many objects and hardly any garbage; the commands switch it on again
+
+from whatsapp_mcp.cli import cli  # noqa: E402
 
 
 def main() -> None:

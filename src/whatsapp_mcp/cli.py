@@ -47,6 +47,7 @@ def _server_options(command: F) -> F:
 @click.version_option(__version__, prog_name="whatsapp-mcp")
 def cli() -> None:
     """A WhatsApp account as MCP tools."""
+    gc.enable()  # switched off while the program was loaded
 
 
 @cli.command()

@@ -374,7 +374,7 @@ AppStateChange = (
 
 
 class View(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 class Reaction(View):

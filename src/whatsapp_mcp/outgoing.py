@@ -12,7 +12,7 @@ __all__ = ["ContactOut", "LinkOut", "LocationOut", "MediaOut", "Outgoing", "Poll
 
 
 class _Out(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 class TextOut(_Out):

@@ -67,7 +67,7 @@ class Account:
     def texts(self, contact: VirtualContact) -> list[str]:
         """What is stored of a contact's messages, oldest first."""
         page = self.reader.messages(contact.account.pn, limit=1000, offset=0)
-        return [message.text for message in reversed(page.messages)]
+        return [message.text for message in reversed(page.rows)]
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -83,6 +83,9 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
     async with asyncio.timeout(LIMIT), Simulator() as simulator:
         simulator.login.pushes_to_passive = switches.get("pushes_to_passive", False)
+        if switches.get("busy_phone", False):
+            for number in range(6):
+                ChatSettings(simulator.phone).star(simulator.phone.account.pn, f"BEFORE-{number}")
         payloads: list[bytes] = []
         open_session = simulator.login.open
 
@@ -169,8 +172,10 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
 
 
 async def test_neonize_follows_onto_a_snapshot_and_pages(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The phone was busy while neonize was away: we and neonize both catch up, in pages."""
-    async with linked(tmp_path) as account:
+    """neonize began with a snapshot; the phone was busy while neonize was away: we and neonize catch up, in pages."""
+    async with linked(tmp_path, busy_phone=True) as account:
+        await until(lambda: account.version("regular_high") == 6, "neonize to take the snapshot")
+        assert account.simulator.app_state_files.downloads == 1
         simulator, phone = account.simulator, ChatSettings(account.simulator.phone)
         chat = (await simulator.add_contact("Ana")).account.pn
         simulator.app_state.switches.patches_per_answer = 2
@@ -180,7 +185,7 @@ async def test_neonize_follows_onto_a_snapshot_and_pages(tmp_path: Path, capfd: 
         done = await account.courier.change(Star(chat, "OURS", from_me=False, starred=True))
         assert {change.message_id for change in done.changes if isinstance(change, MessageStarred)} >= {"OURS"}
         phone.star(chat, "AFTER")
-        await until(lambda: account.version("regular_high") == 9, "neonize to catch up")
+        await until(lambda: account.version("regular_high") == 15, "neonize to catch up")
     no_complaints(capfd.readouterr().err)
 
 

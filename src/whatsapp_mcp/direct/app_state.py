@@ -59,17 +59,23 @@ async def push(login: SideLogin, collections: Collections, upload: Upload, clock
         ConnectionLost: call it again with the next login and the same ``upload``.
         WhatsAppMcpError: see ``Collections.fetch`` and ``Collections.upload``; nothing of it was accepted.
     """
+    refused_version: int | None = None
     while True:
         state = await collections.fetch(login, upload.collection)
         if any(collections.has_seen(value_mac) for value_mac in upload.sent):
             return
         if len(upload.sent) >= MAX_ATTEMPTS:
             raise AppStateConflict(f"the collection {upload.collection} was changed by other devices at each attempt")
+        if refused_version == state.version:
+            # A conflict, and yet nothing newer: our idea of the collection is not the server's.
+            collections.start_over(upload.collection)
+            state = await collections.fetch(login, upload.collection)
         now_ms = int(clock() * 1000)
         entries = [entry for action in upload.actions for entry in action.entries(now_ms)]
         patch = state.build_patch(entries, await collections.newest_key())
         upload.sent.append(_last_value_mac(patch.mutations))
-        await collections.upload(login, state, patch)
+        outcome = await collections.upload(login, state, patch)
+        refused_version = state.version if outcome == "conflict" else None
 
 
 def _last_value_mac(mutations: Sequence[server_sync.SyncdMutation]) -> bytes:

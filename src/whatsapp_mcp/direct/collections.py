@@ -80,8 +80,8 @@ class Collections:
     async def fetch(self, login: SideLogin, name: str) -> CollectionState:
         """Everything new of a collection, verified and taken over.
 
-        When the stored state and the server's patches do not fit together, it starts once more from nothing, with the
-        server's snapshot: neonize's state may be broken, ours must not become so.
+        When the stored state is not whole, or does not fit to the server's patches, it starts once more from nothing,
+        with the server's snapshot: neonize's state may be broken, ours must not become so.
 
         Raises:
             AppStateKeyMissing: something was made with a key that the phone has not shared with us.
@@ -89,7 +89,7 @@ class Collections:
             WhatsAppRefused, ConnectionLost, SideReplaced: from the request.
         """
         if name not in self._states:
-            self._states[name] = await asyncio.to_thread(self._database.collection, self._device, name)
+            self._states[name] = await asyncio.to_thread(self._stored_state, name)
         try:
             return await self._fetch_all(login, self._states[name])
         except UnknownKeyError as error:
@@ -104,6 +104,10 @@ class Collections:
             raise AppStateUnreadable(f"the collection {name} cannot be verified: {error}") from error
         self._states[name] = state
         return state
+
+    def start_over(self, name: str) -> None:
+        """Believe nothing of a collection any more: the next fetch takes the snapshot."""
+        self._states[name] = CollectionState(name)
 
     async def upload(
         self, login: SideLogin, state: CollectionState, patch: server_sync.SyncdPatch
@@ -191,6 +195,15 @@ class Collections:
     def _learn(self, name: str, mutations: list[Mutation]) -> None:
         self.learned += (Learned(name, mutation) for mutation in mutations)
         self._seen |= {mutation.value_mac for mutation in mutations}
+
+    def _stored_state(self, name: str) -> CollectionState:
+        """neonize's state, unless it is not whole: then nothing new from the server might show that, and a patch built
+        on it would be a wrong one, for every device of the account."""
+        state = self._database.collection(self._device, name)
+        if state.is_consistent():
+            return state
+        logger.warning("the stored app state of %s is not whole, taking the snapshot", name)
+        return CollectionState(name)
 
     async def _stored_keys(self) -> StoredKeys:
         if self._keys is None:

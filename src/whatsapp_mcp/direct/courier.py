@@ -170,6 +170,7 @@ class Courier:
         started = self._monotonic()
         try:
             service, version = await asyncio.to_thread(self._prepare)
+            started = self._monotonic()
             async with self._pause():
                 self._pauses.append(started)
                 visit = Visit(

@@ -98,7 +98,7 @@ class Visit:
             async with asyncio.timeout(self._total_seconds):
                 await self._work()
         except TimeoutError:
-            self._fail_open(_unknown_outcome(f"WhatsApp did not answer within {self._total_seconds:g} seconds"))
+            self._give_up(f"WhatsApp did not answer within {self._total_seconds:g} seconds")
         except WhatsAppMcpError as error:
             self._fail_open(error)
         except Exception:
@@ -127,7 +127,8 @@ class Visit:
                 logger.warning("short login %d: %s", logins, lost)
                 self._give_up_unrepeatable(lost)
                 if logins >= _MAX_LOGINS:
-                    raise self._given_up(lost) from lost
+                    self._give_up(str(lost))
+                    return
                 await asyncio.sleep(_BACK_OFF * (logins - 1))
 
     def _has_open(self) -> bool:
@@ -183,10 +184,15 @@ class Visit:
             if isinstance(job.work, Query) and job.asked and not job.work.repeatable:
                 job.fail(_unknown_outcome(str(lost)))
 
-    def _given_up(self, lost: ConnectionLost) -> WhatsAppMcpError:
-        if any(upload.sent for upload, _ in self._uploads):
-            return _unknown_outcome(str(lost))
-        return NotConnected(f"the short login did not succeed: {lost}")
+    def _give_up(self, reason: str) -> None:
+        """End what is open: with an unknown outcome where something was sent, else as not done."""
+        self.jobs += self._take()
+        offered = {id(job) for upload, jobs in self._uploads if upload.sent for job in jobs}
+        for job in self.jobs:
+            if job.asked or id(job) in offered:
+                job.fail(_unknown_outcome(reason))
+            else:
+                job.fail(NotConnected(f"the short login did not succeed: {reason}"))
 
     def _fail_open(self, error: WhatsAppMcpError) -> None:
         self.jobs += self._take()

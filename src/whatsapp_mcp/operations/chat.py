@@ -54,7 +54,7 @@ async def get_chat_messages(services: Services, arguments: Arguments, _progress:
     start, end = _moment(arguments, "start_time"), _moment(arguments, "end_time")
     if start and end and start > end:
         raise InvalidArgument("start_time is after end_time", field="start_time")
-    chat = await services.store.read(lambda store: store.chat(chat_jid))
+    chat = services.store.look(lambda store: store.chat(chat_jid))
     if chat is None:
         raise NotFound(
             "chat_jid: this chat has no stored messages",
@@ -128,7 +128,7 @@ async def wait_for_message(services: Services, arguments: Arguments, _progress: 
 
 async def _position(services: Services, cursor: str | None) -> int:
     if cursor is None:
-        return await services.store.read(lambda store: store.newest_arrival())
+        return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
             "cursor: not a cursor of waitForMessage",
@@ -136,7 +136,7 @@ async def _position(services: Services, cursor: str | None) -> int:
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )
     position = int(cursor)
-    newest = await services.store.read(lambda store: store.newest_arrival())
+    newest = services.store.look(lambda store: store.newest_arrival())
     # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
     return position if position <= newest else 0
 

@@ -26,6 +26,7 @@ from whatsapp_mcp.operations.group import group_of
 from whatsapp_mcp.operations.media_policy import media_policy
 from whatsapp_mcp.operations.message import stored_message
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.recipients import resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.send import send
 from whatsapp_mcp.operations.services import Services
@@ -42,11 +43,13 @@ UPLOAD_TIMEOUT: Final = 75.0
 """Seconds; a large file takes longer than a message."""
 
 
-def _source(arguments: Arguments, *fields: str) -> tuple[str, str]:
-    """The one argument of ``fields`` that was given, and its name."""
+async def _source(services: Services, arguments: Arguments, *fields: str) -> tuple[str, str]:
+    """The one argument of ``fields`` that was given, and its name; first, whatever is cheap to find wrong."""
+    await resolve(services, arguments["phone"])
     given = [field for field in fields if arguments.get(field)]
     if len(given) != 1:
         raise InvalidArgument(f"exactly one of {' and '.join(fields)} is needed", field=fields[0])
+    await services.session.ready()
     return arguments[given[0]], given[0]
 
 
@@ -61,7 +64,7 @@ async def _send(services: Services, arguments: Arguments, progress: Progress, ou
 
 @operation("sendImage")
 async def send_image(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    source, field = _source(arguments, "image", "image_url")
+    source, field = await _source(services, arguments, "image", "image_url")
     async with prepared_image(
         source,
         field=field,
@@ -86,7 +89,7 @@ async def send_image(services: Services, arguments: Arguments, progress: Progres
 
 @operation("sendVideo")
 async def send_video(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    source, field = _source(arguments, "video", "video_url")
+    source, field = await _source(services, arguments, "video", "video_url")
     async with prepared_video(
         source,
         field=field,
@@ -113,7 +116,7 @@ async def send_video(services: Services, arguments: Arguments, progress: Progres
 
 @operation("sendAudio")
 async def send_audio(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    source, field = _source(arguments, "audio", "audio_url")
+    source, field = await _source(services, arguments, "audio", "audio_url")
     voice = arguments.get("ptt", False)
     policy = media_policy(services.settings)
     async with prepared_audio(source, field=field, policy=policy, progress=progress, voice=voice) as audio:
@@ -130,7 +133,7 @@ async def send_audio(services: Services, arguments: Arguments, progress: Progres
 
 @operation("sendFile")
 async def send_file(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    source, field = _source(arguments, "file", "file_url")
+    source, field = await _source(services, arguments, "file", "file_url")
     policy = media_policy(services.settings)
     async with prepared_document(source, field=field, policy=policy, progress=progress) as document:
         out = MediaOut(
@@ -147,7 +150,7 @@ async def send_file(services: Services, arguments: Arguments, progress: Progress
 
 @operation("sendSticker")
 async def send_sticker(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    source, field = _source(arguments, "sticker", "sticker_url")
+    source, field = await _source(services, arguments, "sticker", "sticker_url")
     policy = media_policy(services.settings)
     async with prepared_sticker(source, field=field, policy=policy, progress=progress) as sticker:
         out = MediaOut(

@@ -31,7 +31,7 @@ async def stored_message(services: Services, arguments: Arguments) -> tuple[Jid,
     message_id: str = arguments["message_id"].strip()
     given = arguments.get("phone")
     chat = await resolve(services, given) if given else None
-    message = await services.store.read(lambda store: store.message(message_id, chat))
+    message = services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
         where = "in this chat" if chat else "in the store"
         raise NotFound(

@@ -122,7 +122,7 @@ def _parse_jid(text: str, field: str) -> Jid:
 async def _canonical(services: Services, jid: Jid) -> Jid:
     if not jid.is_lid:
         return jid
-    number = await services.store.read(lambda store: store.number_of(jid))
+    number = services.store.look(lambda store: store.number_of(jid))
     return number or jid
 
 

@@ -12,7 +12,7 @@ __all__ = ["chat_json", "contact_json", "message_json", "time_text"]
 
 def time_text(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment is not None else None
 
 
 def chat_json(chat: Chat) -> dict[str, Any]:

@@ -50,10 +50,10 @@ async def send(
     chat = await resolve(services, arguments["phone"])
     duration: int | None = arguments.get("duration")
     if duration is None:
-        known = await services.store.read(lambda store: store.chat(chat))
+        known = services.store.look(lambda store: store.chat(chat))
         duration = known.ephemeral_expiration if known else 0
     reply_to: str | None = arguments.get("reply_message_id") or None
-    if reply_to and await services.store.read(lambda store: store.message(reply_to, chat)) is None:
+    if reply_to and services.store.look(lambda store: store.message(reply_to, chat)) is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
             next_step="Take the id from getChatMessages of this chat, or send without it.",

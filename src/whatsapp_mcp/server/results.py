@@ -45,18 +45,23 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True) -> types.Ca
         body["results"] = results
     rows = results.get(outcome.rows) if outcome.rows and isinstance(results, dict) else None
     marks: JsonObject = {"untrusted": True, "note": UNTRUSTED_NOTE} if outcome.untrusted else {}
-    if len(_encode(body | marks)) > budget:
+    text = _encode(body | marks)
+    if len(text) <= budget:
+        body |= marks
+    else:
         if outcome.rows and isinstance(rows, list) and len(rows) > 1:
             body = _cut_rows(body, outcome, budget=budget - len(_encode(marks)), pageable=pageable)
         body = _shrink(body, budget - len(_encode(marks)))
-    if outcome.untrusted:
-        note = body.pop("note", None)
-        body |= {"untrusted": True, "note": f"{note} {UNTRUSTED_NOTE}" if note else UNTRUSTED_NOTE}
+        if note := body.pop("note", None):
+            marks["note"] = f"{note} {marks['note']}" if marks else note
+        body |= marks
+        text = _encode(body)
     pictures = [
         types.ImageContent(type="image", data=base64.b64encode(i.data).decode(), mime_type=i.mime_type)
         for i in outcome.images
     ]
-    return types.CallToolResult(content=[_text(body), *pictures], structured_content=body)
+    shown = types.TextContent(type="text", text=text.decode())
+    return types.CallToolResult(content=[shown, *pictures], structured_content=body)
 
 
 def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = False) -> types.CallToolResult:

@@ -18,8 +18,7 @@ FIELD_LIMIT: Final = 16_000
 
 _LINE_ENDS: Final = re.compile("\r\n|[\r\u2028\u2029]")
 
-_REMOVED: Final = re.compile(
-    "["
+_REMOVED_CHARACTERS: Final = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters; tab and newline stay
     "\u00ad"  # soft hyphen
     "\u200b"  # zero-width space
@@ -30,8 +29,8 @@ _REMOVED: Final = re.compile(
     "\ufdd0-\ufdef\ufff0-\ufffb\ufeff\ufffe\uffff"  # noncharacters, interlinear annotation, byte order mark
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # shorthand and musical format controls
     "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # tag characters and what is reserved around them
-    "]"
 )
+_REMOVED: Final = re.compile(f"[{_REMOVED_CHARACTERS}]")
 
 _IDEOGRAPHS: Final = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _STRAY_SELECTORS: Final = re.compile(
@@ -40,15 +39,15 @@ _STRAY_SELECTORS: Final = re.compile(
     f"(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]+|(?<=[\x00-\x7f])[\ufe00-\ufe0d]+"
 )
 
-_LONG_INVISIBLE_RUN: Final = re.compile(
-    # Joiners, direction marks and variation selectors: scripts and emoji need up to three in a row, hidden text more.
-    "([\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]{3})"
-    "[\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]+"
-)
+_INVISIBLE: Final = "\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+"""Joiners, direction marks and variation selectors."""
+# Scripts and emoji need up to three in a row, hidden text more.
+_LONG_INVISIBLE_RUN: Final = re.compile(f"([{_INVISIBLE}]{{3}})[{_INVISIBLE}]+")
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SHORTENED: Final = "… [shortened]"
-_ORDINARY_ASCII: Final = re.compile("[\t\n -~]*")
+_SUSPECT: Final = re.compile(f"[{_REMOVED_CHARACTERS}{_INVISIBLE}\r\u2028\u2029\ud800-\udfff]")
+"""Every character that any rule here looks for: a text without one is left as it is, which is the usual case."""
 
 
 def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
@@ -56,7 +55,7 @@ def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
 
     A longer text ends with a remark that it was shortened. Applying it twice changes nothing more.
     """
-    if _ORDINARY_ASCII.fullmatch(text) is None:
+    if _SUSPECT.search(text) is not None:
         text = _LINE_ENDS.sub("\n", text)
         text = _REMOVED.sub("", encodable(text))
         text = _STRAY_SELECTORS.sub("", text)

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import IO
 
-import portalocker
 from pydantic import BaseModel, ValidationError
 
 from whatsapp_mcp.errors import SetupError
@@ -59,9 +58,7 @@ class AccountLock:
             file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         except OSError as error:
             raise SetupError(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
-        try:
-            portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-        except portalocker.LockException:
+        if not _try_lock(file):
             file.close()
             return False
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -98,8 +95,14 @@ class AccountLock:
         except OSError:
             return False
         with file:
-            try:
-                portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-            except portalocker.LockException:
-                return False
-            return True
+            return _try_lock(file)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    import portalocker  # 10 ms that the answer to `initialize` does not have to wait for
+
+    try:
+        portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.LockException:
+        return False
+    return True

@@ -51,7 +51,7 @@ __all__ = [
 class Wire(BaseModel):
     """Whatever travels over the pipe."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 R = TypeVar("R", bound=BaseModel)

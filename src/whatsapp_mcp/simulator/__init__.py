@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.endpoint import Endpoint
     from whatsapp_mcp.simulator.faults import Faults
     from whatsapp_mcp.simulator.group import Group
+    from whatsapp_mcp.simulator.history import HistoryChat, HistoryMessage
     from whatsapp_mcp.simulator.pairing import PairingError
     from whatsapp_mcp.simulator.phone import SimulatedPhone
+    from whatsapp_mcp.simulator.phone_history import SharedHistory
     from whatsapp_mcp.simulator.record import Record
     from whatsapp_mcp.simulator.server import Simulator
     from whatsapp_mcp.simulator.summary import ReceivedMessage, Summary
@@ -65,12 +67,15 @@ __all__ = [
     "Endpoint",
     "Faults",
     "Group",
+    "HistoryChat",
+    "HistoryMessage",
     "PairingError",
     "QrTiming",
     "ReceivedMessage",
     "ReceivedReceipt",
     "Record",
     "SentMessage",
+    "SharedHistory",
     "SimulateOptions",
     "SimulatedPhone",
     "Simulator",
@@ -87,12 +92,15 @@ _MODULES = {
     "Endpoint": "endpoint",
     "Faults": "faults",
     "Group": "group",
+    "HistoryChat": "history",
+    "HistoryMessage": "history",
     "PairingError": "pairing",
     "QrTiming": "config",
     "ReceivedMessage": "summary",
     "ReceivedReceipt": "actor",
     "Record": "record",
     "SentMessage": "actor",
+    "SharedHistory": "phone_history",
     "SimulateOptions": "command",
     "SimulatedPhone": "phone",
     "Simulator": "server",

@@ -294,7 +294,8 @@ def _contact(contact: VirtualContact) -> Json:
 
 
 def _sent(sent: SentMessage) -> Json:
-    return {"id": sent.id, "time": sent.time.isoformat(), "chat": str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number}
+    chat = str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number
+    return {"id": sent.id, "time": sent.time.isoformat(), "chat": chat}
 
 
 def _message(received: ReceivedMessage) -> Json:

@@ -46,5 +46,7 @@ class SimulatorConfig:
     qr: QrTiming = field(default_factory=QrTiming)
     clock: Callable[[], float] = time.time
     """Seconds since 1970; every timestamp in a stanza comes from here."""
+    history_after_pairing: bool = False
+    """Whether a newly linked device gets the phone's history by itself, as with WhatsApp; ``False``: when told to."""
     keep_alive_seconds: float = 90.0
     """A connection that sends nothing for this long is closed (whatsmeow pings every 20 to 30 s)."""

@@ -20,7 +20,7 @@ from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.simulator.writing import WritingDevice
 from whatsapp_mcp.wire.node import Attr, Node
-from whatsapp_mcp.wire.protos import common, e2e
+from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["ChatState", "GroupNotice", "PresenceUpdate", "VirtualContact"]
 
@@ -139,18 +139,6 @@ class VirtualContact(WritingDevice):
 
     def _default_chat(self) -> Account:
         return self._owner
-
-    def _key(self, message: ReceivedMessage | SentMessage) -> common.MessageKey:
-        own = isinstance(message, SentMessage)
-        key = common.MessageKey(remoteJID=str(address(self._chat_of(message))), fromMe=own, ID=message.id)
-        if isinstance(message, ReceivedMessage) and message.group is not None:
-            key.participant = str(message.sender.bare)
-        return key
-
-    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Chat:
-        if isinstance(message, SentMessage):
-            return message.chat
-        return self.world.groups.get(message.chat) or self.world.account(message.chat) or self._owner
 
     # --- groups ---
 

@@ -16,8 +16,8 @@ _MAX_LINE = 1 << 24
 
 
 class ControlError(Exception):
-    """A command failed. ``code`` is ``bad_request``, ``not_found``, ``pairing_failed``, ``refused`` (as WhatsApp would), ``timeout``, ``failed`` or
-    ``disconnected``."""
+    """A command failed. ``code`` is ``bad_request``, ``not_found``, ``pairing_failed``, ``refused`` (WhatsApp would not
+    do it), ``timeout``, ``failed`` or ``disconnected``."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -65,12 +65,16 @@ class MessageSecrets:
             self._messages.popitem(last=False)
 
     def seal(self, change: Change, message_id: str, author: Jid, plaintext: bytes) -> SealedChange:
-        """Encrypt a change by ``author``, in the LID form.
+        """Encrypt a change by ``author``, whose form of address (number or LID) goes for the message's sender too.
 
         Raises:
             LookupError: the message is not known, or had no secret.
         """
-        return seal_change(change, self._origin(message_id), author, plaintext)
+        origin = self._origin(message_id)
+        account = self._world.account(origin.sender)
+        if account is not None:
+            origin = replace(origin, sender=account.lid if author.is_lid else account.pn)
+        return seal_change(change, origin, author, plaintext)
 
     def hashes(self, poll_id: str, options: Iterable[str]) -> list[bytes]:
         """How a vote names the options of a poll.

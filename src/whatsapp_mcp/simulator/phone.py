@@ -9,25 +9,28 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
+from whatsapp_mcp.simulator.actor import SentMessage
 from whatsapp_mcp.simulator.appstate import AppState
 from whatsapp_mcp.simulator.faults import stream_error
 from whatsapp_mcp.simulator.groups import Chat
+from whatsapp_mcp.simulator.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.pairing import LinkRequest, Pairing, PairingError, PairingSession
+from whatsapp_mcp.simulator.phone_history import PhoneHistory, SharedHistory
 from whatsapp_mcp.simulator.privacy import Privacy
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.router import Router
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.sync_keys import CollectionState, Mutation, PatchError, SyncKey
 from whatsapp_mcp.simulator.world import Account, Device, World
+from whatsapp_mcp.simulator.writing import WritingDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 from whatsapp_mcp.wire.node import Node
@@ -67,7 +70,7 @@ class QrCode:
         return cls(ref, *keys)
 
 
-class SimulatedPhone(SimulatedDevice):
+class SimulatedPhone(WritingDevice):
     """The phone of one account, to be used like a person with a phone in the hand."""
 
     def __init__(
@@ -93,6 +96,8 @@ class SimulatedPhone(SimulatedDevice):
         """Devices that finished their first login."""
         self.patches: Record[Mutation] = Record("app-state change")
         """What linked devices changed in the app state."""
+        self.history = PhoneHistory(world, account, self.receipts, self._send_peer_message)
+        """What it remembers of the past, and tells linked devices."""
         self.shares_keys = True
         """Switch off to see a companion without app-state keys."""
         self._pairing = pairing
@@ -212,6 +217,8 @@ class SimulatedPhone(SimulatedDevice):
         self._shared_with.add(device)
         if self.shares_keys:
             self.share_keys(device)
+        if self.history.automatic:
+            self.history.bootstrap(device)
         self.linked.add(device)
 
     def share_keys(self, device: Device) -> None:
@@ -220,6 +227,8 @@ class SimulatedPhone(SimulatedDevice):
 
     def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:
         self.peer_messages.add(message)
+        if message.protocolMessage.HasField("peerDataOperationRequestMessage"):
+            self.history.handle_request(sender, message.protocolMessage.peerDataOperationRequestMessage, message_id)
         if message.protocolMessage.type == e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST and self.shares_keys:
             self.share_keys(sender)
 
@@ -279,17 +288,46 @@ class SimulatedPhone(SimulatedDevice):
         """
         self._privacy.change(self.device, {name: value})
 
+    # --- history ---
+
+    def share_history(
+        self,
+        chats: Sequence[HistoryChat] = (),
+        *,
+        kind: HistoryKind = "initial",
+        inline: bool | None = None,
+        chunks: int = 1,
+        device: Device | None = None,
+    ) -> list[SharedHistory]:
+        """Send a history sync to the linked devices, or to one; see :meth:`PhoneHistory.share`."""
+        return self.history.share(chats, kind=kind, inline=inline, chunks=chunks, device=device)
+
+    def _send_peer_message(self, device: Device, message: e2e.Message, message_id: str) -> None:
+        self.send_directly(device, message, {"id": message_id, "category": "peer"})
+
     # --- messages ---
+
+    def _default_chat(self) -> Chat:
+        raise ValueError("the phone has to be told whom to write to: to=…")
 
     def say(self, to: Chat, text: str) -> SentMessage:
         """Write to somebody, or to a group, from the phone; linked devices get a copy."""
         return self.send_message(to, e2e.Message(conversation=text))
 
+    def send_message(
+        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
+    ) -> SentMessage:
+        sent = super().send_message(chat, message, kind=kind, edit=edit, message_id=message_id)
+        self.history.note_sent(sent)
+        return sent
+
     def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
         self.received.add(received)
+        self.history.note_received(received)
 
     def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
         self.sent_copies.add(received)
+        self.history.note_received(received)
 
     async def wait_for_copy(
         self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 10.0

@@ -103,6 +103,7 @@ class Simulator:
         person."""
         self.phone = self.add_account(self.config.phone_number, self.config.phone_name)
         """The phone of the default account."""
+        self.phone.history.automatic = self.config.history_after_pairing
 
     # --- life ---
 

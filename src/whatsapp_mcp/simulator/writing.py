@@ -7,10 +7,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import compose
 from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
 from whatsapp_mcp.simulator.attachments import UploadedMedia, upload
-from whatsapp_mcp.simulator.groups import Chat
+from whatsapp_mcp.simulator.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.world import Account
 from whatsapp_mcp.wire.media import MediaKind
@@ -47,9 +48,23 @@ class WritingDevice(SimulatedDevice):
             ValueError: nowhere.
         """
 
-    @abstractmethod
+    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Chat:
+        """The chat that a message is in."""
+        if isinstance(message, SentMessage):
+            return message.chat
+        return self.world.groups.get(message.chat) or self.world.account(message.chat) or self._default_chat()
+
     def _key(self, message: ReceivedMessage | SentMessage) -> common.MessageKey:
         """How a message is named in another one."""
+        own = isinstance(message, SentMessage)
+        key = common.MessageKey(remoteJID=str(address(self._chat_of(message))), fromMe=own, ID=message.id)
+        if isinstance(message, ReceivedMessage) and message.group is not None:
+            key.participant = str(message.sender.bare)
+        return key
+
+    def _own_name(self, chat: Chat) -> Jid:
+        """The own address as a chat uses it."""
+        return chat.name_of(self.account) if isinstance(chat, GroupState) else self.account.lid
 
     def send_content(
         self,
@@ -64,8 +79,10 @@ class WritingDevice(SimulatedDevice):
         if reply_to is not None:
             author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
             compose.quote(content, reply_to.id, str(author), reply_to.message)
+        chat = options.get("to") or self._default_chat()
         if mentions := options.get("mentions"):
-            compose.context_of(content).mentionedJID.extend(str(account.pn) for account in mentions)
+            named = [chat.name_of(person) if isinstance(chat, GroupState) else person.pn for person in mentions]
+            compose.context_of(content).mentionedJID.extend(map(str, named))
         if options.get("forwarded"):
             context = compose.context_of(content)
             context.isForwarded, context.forwardingScore = True, 1
@@ -73,7 +90,6 @@ class WritingDevice(SimulatedDevice):
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
-        chat = options.get("to") or self._default_chat()
         return self.send_message(chat, content, kind=compose.stanza_kind(content)[0], edit=edit)
 
     # --- media ---
@@ -249,13 +265,14 @@ class WritingDevice(SimulatedDevice):
             LookupError: the message is no poll that this phone knows.
         """
         vote = e2e.PollVoteMessage(selectedOptions=self.secrets.hashes(poll.id, options_))
-        sealed = self.secrets.seal(Change.POLL_VOTE, poll.id, self.account.lid, vote.SerializeToString())
+        chat = self._chat_of(poll)
+        sealed = self.secrets.seal(Change.POLL_VOTE, poll.id, self._own_name(chat), vote.SerializeToString())
         update = e2e.PollUpdateMessage(
             pollCreationMessageKey=self._key(poll),
             vote=e2e.PollEncValue(encPayload=sealed.ciphertext, encIV=sealed.iv),
             senderTimestampMS=int(self.world.clock() * 1000),
         )
-        options.setdefault("to", self._chat_of(poll))
+        options.setdefault("to", chat)
         return self.send_content(e2e.Message(pollUpdateMessage=update), **options)
 
     # --- changes ---
@@ -274,7 +291,8 @@ class WritingDevice(SimulatedDevice):
                 timestampMS=int(self.world.clock() * 1000),
             )
             content = e2e.Message(protocolMessage=edit)
-        sealed = self.secrets.seal(Change.MESSAGE_EDIT, sent.id, self.account.lid, content.SerializeToString())
+        author = self._own_name(sent.chat)
+        sealed = self.secrets.seal(Change.MESSAGE_EDIT, sent.id, author, content.SerializeToString())
         message = e2e.Message()
         message.secretEncryptedMessage.targetMessageKey.CopyFrom(self._key(sent))
         message.secretEncryptedMessage.encPayload = sealed.ciphertext
@@ -289,7 +307,3 @@ class WritingDevice(SimulatedDevice):
         message.protocolMessage.ephemeralExpiration = seconds
         message.protocolMessage.ephemeralSettingTimestamp = int(self.world.clock())
         return self.send_message(to or self._default_chat(), message)
-
-    @abstractmethod
-    def _chat_of(self, message: ReceivedMessage | SentMessage) -> Chat:
-        """The chat that a message is in."""

@@ -19,7 +19,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.simulator.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.sync_keys import CollectionState, SyncKey
-from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.simulator.world import Collection, Device
+from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
 ANA = Jid("12025550111", "s.whatsapp.net")
@@ -151,6 +152,22 @@ async def test_many_pages(side: Linked) -> None:
     assert len(stars(side)) == 19
 
 
+async def test_patches_that_are_known_already_are_ignored(side: Linked) -> None:
+    """A server that gives out more than it was asked for."""
+    for number in range(4):
+        phone(side).star(ANA, f"P{number}")
+    side.sync("regular_high")
+    phone(side).star(ANA, "new")
+    newer = side.simulator.app_state._newer
+
+    def older_too(name: str, collection: Collection, version: int, *, snapshot: bool) -> Node:
+        return newer(name, collection, max(0, version - 2), snapshot=snapshot)
+
+    side.simulator.app_state._newer = older_too  # type: ignore[method-assign]
+    done = await side.courier().change(STAR)
+    assert [change.message_id for change in done.changes if isinstance(change, MessageStarred)] == ["new", "M1"]
+
+
 @pytest.mark.parametrize("snapshots", [True, False])
 async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: bool) -> None:
     for number in range(6):
@@ -204,12 +221,15 @@ async def test_a_file_that_is_gone_is_said(side: Linked) -> None:
         await side.courier().change(STAR)
 
 
-async def test_a_broken_stored_state_is_left_alone_and_the_snapshot_taken(side: Linked) -> None:
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_a_broken_stored_state_is_left_alone_and_the_snapshot_taken(side: Linked, quiet: bool) -> None:
+    """Also when the server has nothing new that would show it."""
     for number in range(6):
         phone(side).star(ANA, f"P{number}")
     side.sync("regular_high")
     side.execute("UPDATE whatsmeow_app_state_version SET hash = ?", bytes(range(128)))
-    phone(side).star(ANA, "after")
+    if not quiet:
+        phone(side).star(ANA, "after")
     before = side.database_path.read_bytes()
     await side.courier().change(STAR)
     assert "M1" in stars(side)
@@ -224,6 +244,23 @@ async def test_missing_mac_rows_are_noticed_too(side: Linked) -> None:
     phone(side).star(ANA, "P0", starred=False)
     await side.courier().change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
+
+
+async def test_a_stored_state_that_the_server_does_not_know(side: Linked) -> None:
+    """A conflict for ever, if one went on believing the stored version."""
+    for number in range(6):
+        phone(side).star(ANA, f"P{number}")
+    side.sync("regular_high")
+    account = side.simulator.phone.account
+    phone_state, kept = CollectionState("regular_high"), account.collections["regular_high"].patches[:4]
+    account.collections["regular_high"].patches = []
+    side.simulator.phone._collections["regular_high"] = phone_state
+    for patch in kept:
+        phone_state.apply(patch, side.phone_key)
+        account.collections["regular_high"].patches.append(patch)
+    await side.courier().change(STAR)
+    assert "M1" in stars(side)
+    assert version(side) == 5
 
 
 async def test_a_state_that_cannot_be_verified_at_all_is_not_built_on(side: Linked) -> None:

@@ -21,13 +21,13 @@ from whatsapp_mcp.direct.queries import (
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
-from whatsapp_mcp.simulator.world import Account, Picture
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.node import Node
 
 GROUP = Jid("120363000000000001", "g.us")
 ANA = Jid("12025550111", "s.whatsapp.net")
 BRUNO = Jid("998877", "lid")
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 
 @dataclass
@@ -151,21 +151,51 @@ async def test_an_answer_that_says_nothing_is_an_error() -> None:
         await JoinRequestsAnswer(GROUP, (), "reject").ask(side_login)
 
 
+async def test_join_requests_are_approved_and_rejected(side: Linked) -> None:
+    simulator = side.simulator
+    ana, bruno, chen, dora = [await simulator.add_contact(name) for name in ("Ana", "Bruno", "Chen", "Dora")]
+    group = await simulator.add_group("Hikers", [ana], owner=simulator.phone)
+    group.require_approval(by=simulator.phone)
+    for person in (bruno, chen, dora):
+        assert not group.join(person)
+    courier = side.courier()
+    done = await courier.ask(
+        JoinRequestsAnswer(group.jid, (bruno.account.pn, chen.account.lid, ana.account.pn), "approve")
+    )
+    assert [(result.jid, result.error) for result in done.result] == [
+        (bruno.account.pn, None),
+        (chen.account.lid, None),
+        (ana.account.pn, 404),
+    ]
+    assert {bruno.account, chen.account} <= set(group.participants)
+    assert group.waiting == [dora.account]
+    done = await courier.ask(JoinRequestsAnswer(group.jid, (dora.account.pn,), "reject"))
+    assert [result.error for result in done.result] == [None]
+    assert group.waiting == [] and dora.account not in group.participants
+
+
+async def test_only_admins_decide(side: Linked) -> None:
+    simulator = side.simulator
+    ana, bruno = [await simulator.add_contact(name) for name in ("Ana", "Bruno")]
+    group = await simulator.add_group("Hikers", [simulator.phone], owner=ana)
+    group.require_approval(by=ana)
+    group.join(bruno)
+    with pytest.raises(WhatsAppRefused, match="403"):
+        await side.courier().ask(JoinRequestsAnswer(group.jid, (bruno.account.pn,), "approve"))
+    assert group.waiting == [bruno.account]
+
+
 async def test_a_groups_picture_is_removed(side: Linked) -> None:
-    own = side.simulator.profile.set_picture(side.simulator.phone.account, b"\xff\xd8jpeg")
-    changes: list[tuple[Jid, object]] = []
-
-    class Groups:
-        def visible_to(self, viewer: Account, group: Jid) -> None:
-            return None
-
-        def change(self, actor: Account, group: Jid, picture: Picture | None) -> None:
-            changes.append((group, picture))
-
-    side.simulator.profile.groups = Groups()  # type: ignore[assignment]
-    await side.courier().ask(GroupPictureRemoval(GROUP))
-    assert changes == [(GROUP, None)]
-    assert side.simulator.phone.account.picture is own, "only the group's"
+    simulator = side.simulator
+    group = await simulator.add_group("Hikers", [await simulator.add_contact("Ana")], owner=simulator.phone)
+    group.set_picture(JPEG, by=simulator.phone)
+    own = simulator.profile.set_picture(simulator.phone.account, JPEG)
+    assert group.state.picture is not None
+    await side.courier().ask(GroupPictureRemoval(group.jid))
+    assert group.state.picture is None
+    assert simulator.phone.account.picture is own, "only the group's"
+    with pytest.raises(WhatsAppRefused, match="404"):
+        await side.courier().ask(GroupPictureRemoval(GROUP))
 
 
 async def test_the_removal_has_no_content() -> None:

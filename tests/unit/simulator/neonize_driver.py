@@ -79,6 +79,7 @@ from neonize.utils.enum import (  # noqa: E402
     ClientName,
     ClientType,
     MediaType,
+    ParticipantChange,
     Presence,
     ReceiptType,
     VoteType,
@@ -235,8 +236,54 @@ class Client:
             jid(chat), ChatPresence.CHAT_PRESENCE_COMPOSING, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
         )
 
+    def do_mark_read_in_group(self, group: str, sender: str, ids: list[str]) -> None:
+        self.neonize.mark_read(*ids, chat=jid(group), sender=jid(sender), receipt=ReceiptType.READ)
+
     def do_group_info(self, group: str) -> Any:
         return self.neonize.get_group_info(jid(group))
+
+    def do_groups(self) -> Any:
+        return self.neonize.get_joined_groups()
+
+    def do_create_group(self, name: str, people: list[str]) -> Any:
+        return self.neonize.create_group(name, [jid(person) for person in people])
+
+    def do_change_people(self, group: str, action: str, people: list[str]) -> Any:
+        change = ParticipantChange[action]
+        return self.neonize.update_group_participants(jid(group), [jid(person) for person in people], change)
+
+    def do_set_group_name(self, group: str, name: str) -> None:
+        self.neonize.set_group_name(jid(group), name)
+
+    def do_set_group_topic(self, group: str, topic: str) -> None:
+        self.neonize.set_group_topic(jid(group), "", "", topic)
+
+    def do_set_group_locked(self, group: str, locked: bool) -> None:
+        self.neonize.set_group_locked(jid(group), locked)
+
+    def do_set_group_announce(self, group: str, announce: bool) -> None:
+        self.neonize.set_group_announce(jid(group), announce)
+
+    def do_set_group_timer(self, group: str, seconds: int) -> None:
+        self.neonize.set_disappearing_timer(jid(group), seconds * 10**9)
+
+    def do_set_group_photo(self, group: str, hexadecimal: str) -> Any:
+        return self.neonize.set_group_photo(jid(group), bytes.fromhex(hexadecimal))
+
+    def do_group_invite_link(self, group: str, reset: bool = False) -> Any:
+        return self.neonize.get_group_invite_link(jid(group), reset)
+
+    def do_group_info_from_link(self, link: str) -> Any:
+        return self.neonize.get_group_info_from_link(link)
+
+    def do_join_group(self, link: str) -> Any:
+        return self.neonize.join_group_with_link(link)
+
+    def do_join_requests(self, group: str) -> Any:
+        return self.neonize.get_group_request_participants(jid(group))
+
+    def do_leave_group(self, group: str) -> None:
+        self.neonize.leave_group(jid(group))
 
     # --- media and polls; bytes travel as base64, or in files when they are large ---
 

@@ -156,7 +156,7 @@ async def test_prekeys_are_checked_kept_and_used_up(simulator: Simulator) -> Non
 
 async def test_unknown_requests_are_answered_with_an_error(simulator: Simulator) -> None:
     client, _, _ = await login(simulator)
-    assert error_of(await ask(client, "w:g2", "get", Node("query"))) == "501"
+    assert error_of(await ask(client, "w:g2", "get", Node("query"))) == "400"
     assert error_of(await ask(client, "no-such-thing", "set")) == "501"
     assert error_of(await ask(client, "usync", "get")) == "400"
     assert error_of(await ask(client, "privacy", "set", Node("privacy"))) == "400"

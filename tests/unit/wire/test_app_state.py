@@ -123,6 +123,16 @@ def test_every_reader_ends_up_with_the_same_state(patches: list[list[tuple[str, 
         extend(late, entry("after", "the snapshot"))
 
 
+def test_what_is_missing_from_a_stored_state_shows() -> None:
+    state = CollectionState("regular")
+    assert state.is_consistent()
+    extend(state, entry("a"), entry("b"))
+    extend(state, entry("a"))
+    assert state.is_consistent()
+    state.value_macs.popitem()
+    assert not state.is_consistent()
+
+
 def test_a_removed_entry_leaves_no_trace() -> None:
     state = CollectionState("regular")
     extend(state, entry("kept"))
