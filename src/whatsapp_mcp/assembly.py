@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,16 @@ import platformdirs
 from mcp.server import Server
 
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
+from whatsapp_mcp.direct.courier import Courier, CourierConfig
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.models import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.session.change_codec import encode_changes
 from whatsapp_mcp.session.lock import ensure_private_folder
 from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.session.protocol import RecordChanges
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.reader import StoreReader
 
@@ -36,6 +40,22 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
     except CatalogError as error:
         raise SetupError(str(error)) from error
+
+
+def _courier(settings: Settings, manager: SessionManager) -> Courier:
+    """What neonize cannot send goes through it; what it learns on the way goes into the store."""
+
+    async def record(changes: Sequence[AppStateChange]) -> None:
+        await manager.call(RecordChanges(changes=tuple(encode_changes(changes))))
+
+    config = CourierConfig(
+        session_db=settings.session_db,
+        endpoint=settings.endpoint,
+        require_endpoint=settings.require_endpoint,
+        min_seconds_between=settings.side_login_distance,
+        max_pauses_per_day=settings.side_login_per_day,
+    )
+    return Courier(config, manager.paused, on_changes=record)
 
 
 def _check_path(folder: Path) -> None:
@@ -67,7 +87,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     else:
         world = None
         manager = SessionManager(settings)
-    services = Services(settings, manager, Store(StoreReader(settings.store_path)))
+    courier = _courier(settings, manager)
+    services = Services(settings, manager, courier, Store(StoreReader(settings.store_path)))
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -75,6 +96,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
+            stack.push_async_callback(courier.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 

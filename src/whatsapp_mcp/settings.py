@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     allow_loopback_urls: bool = Field(
         default=False, description="Fetch media and previews from this machine too. For tests only."
     )
+    side_login_distance: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds between two short pauses of the session for requests that neonize cannot send.",
+    )
+    side_login_per_day: int = Field(default=200, ge=0, description="Most such pauses in 24 hours; 0 means no limit.")
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @property

@@ -26,6 +26,7 @@ OWN: Final = {
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
+    "archiveChat": "as the seed's successor has it",
 }
 """Operations of ours, beyond the seed."""
 

@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"session", "store", "catalog", "media", "direct"},
     "server": {"catalog", "operations"},
     "simulated": {"simulator", "session"},
-    "assembly": {"catalog", "operations", "server", "session", "store", "simulated"},
+    "assembly": {"catalog", "direct", "operations", "server", "session", "store", "simulated"},
     "media": set(),
     "direct": {"wire"},
     "status": {"catalog", "session", "store", "whatsapp", "wire"},

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import anyio.to_thread
 
+from whatsapp_mcp.direct.queries import GroupPictureRemoval
 from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.policy import MIB
 from whatsapp_mcp.media.prepare import (
@@ -22,6 +24,7 @@ from whatsapp_mcp.media.prepare import (
     prepared_sticker,
     prepared_video,
 )
+from whatsapp_mcp.operations.direct import pause_note
 from whatsapp_mcp.operations.group import group_of
 from whatsapp_mcp.operations.media_policy import media_policy
 from whatsapp_mcp.operations.message import stored_message
@@ -195,11 +198,18 @@ async def user_change_avatar(services: Services, arguments: Arguments, progress:
 async def set_group_photo(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
     group = await group_of(services, arguments)
     if not arguments.get("photo"):
-        raise InvalidArgument("photo: a picture is needed", field="photo")
+        return await _remove_group_photo(services, group)
     async with _photo(services, arguments["photo"], "photo", progress) as path:
         answer = await services.session.call(SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
     return Outcome(message, {"picture_id": answer.id, "message": message})
+
+
+async def _remove_group_photo(services: Services, group: Jid) -> Outcome:
+    await services.session.ready()
+    delivery = await services.courier.ask(GroupPictureRemoval(group))
+    message = f"The group's picture was removed. {pause_note(delivery.paused_seconds)}"
+    return Outcome(message, {"picture_id": "remove", "message": message})
 
 
 @operation("downloadMessageMedia")

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import anyio
 import anyio.to_thread
 
+from whatsapp_mcp.direct.courier import Courier
 from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.reader import StoreReader
@@ -39,4 +40,5 @@ class Store:
 class Services:
     settings: Settings
     session: SessionManager
+    courier: Courier
     store: Store

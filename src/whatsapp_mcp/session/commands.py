@@ -26,6 +26,7 @@ from whatsapp_mcp.models import (
 )
 from whatsapp_mcp.outgoing import MediaOut
 from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.session.change_codec import decode_changes
 from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.writer import StoredMessage
@@ -73,6 +74,7 @@ class Handlers:
             p.GetPrivacy: self._get_privacy,
             p.ChangePushName: self._change_push_name,
             p.SyncContacts: self._sync_contacts,
+            p.RecordChanges: self._record_changes,
             p.SendMessage: self._send,
             p.DownloadMedia: self._download,
             p.React: self._react,
@@ -149,6 +151,11 @@ class Handlers:
 
     def _set_chat_presence(self, command: p.SetChatPresence) -> p.Done:
         self._account.send_chat_presence(command.chat, composing=command.composing)
+        return p.Done()
+
+    def _record_changes(self, command: p.RecordChanges) -> p.Done:
+        changes: list[Change] = list(decode_changes(command.changes))
+        self._store.apply(changes).result(STORE_WAIT)
         return p.Done()
 
     # -- messages -----------------------------------------------------------------------------------------------------

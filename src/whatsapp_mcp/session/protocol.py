@@ -35,6 +35,7 @@ __all__ = [
     "Notice",
     "PairPhone",
     "React",
+    "RecordChanges",
     "Reply",
     "Revoke",
     "SendMessage",
@@ -177,6 +178,14 @@ class SyncContacts(Command[Done]):
 
     name = "sync_contacts"
     result = Done
+
+
+class RecordChanges(Command[Done]):
+    """Store what was learned beside this process; see :mod:`whatsapp_mcp.session.change_codec`."""
+
+    name = "record_changes"
+    result = Done
+    changes: tuple[dict[str, Any], ...]
 
 
 class SendMessage(Command[SentMessage]):

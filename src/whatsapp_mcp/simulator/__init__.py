@@ -30,6 +30,10 @@ Names:
 - :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
   output)`` is the command.
 
+Further, by their modules: ``chat_settings.ChatSettings(simulator.phone)`` stars, pins, archives, mutes, labels on the
+phone; ``simulator.app_state.switches`` makes conflicts, pages, snapshots and lost answers; ``simulator.business`` has
+the profiles of shops; ``simulator.login.pushes_to_passive`` gives a passive login what it should not get.
+
 A QR code's secret is in its text only, never in a stanza: the simulator cannot scan what nobody tells it. Whoever
 shows the code passes the text on (``simulator.show_qr(text)``, control command ``show_qr``); with
 ``simulator.autoscan = 2.0`` the phone then scans it after two seconds.

@@ -289,8 +289,11 @@ class SimulatedDevice(ABC):
 
     def _dispatch_group_message(self, group: Jid, sender: Device, node: Node, message: e2e.Message) -> None:
         if message.HasField("senderKeyDistributionMessage"):
-            key = message.senderKeyDistributionMessage
-            self.sender_keys.learn(group, sender, key.axolotlSenderKeyDistributionMessage)
+            key = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
+            try:
+                self.sender_keys.learn(group, sender, key)
+            except SignalError as error:
+                log.warning("%r sent a sender key for %s that is none: %s", sender, group, error)
             message.ClearField("senderKeyDistributionMessage")
             if all(part.name == "messageContextInfo" for part, _ in message.ListFields()):
                 return  # the key only; the content is in the part that all members got

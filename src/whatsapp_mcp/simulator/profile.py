@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.http import Request, Response, Routes
+from whatsapp_mcp.simulator.mex import Mex
 from whatsapp_mcp.simulator.router import IqError, Router
 from whatsapp_mcp.simulator.world import Account, Device, Picture, World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -26,29 +26,23 @@ MAX_ABOUT = 139
 MAX_PICTURE = 1 << 20
 
 _SET_ABOUT = "9152604461510864"
-_SUBSCRIBED_NEWSLETTERS = "6388546374527196"
 
 
 class Profile:
-    """``iq xmlns=w:profile:picture``, ``status`` and ``w:mex`` (GraphQL in JSON, by query id), and what a login asks
-    aside."""
+    """``iq xmlns=w:profile:picture`` and ``status``, and what a login asks aside."""
 
-    def __init__(self, world: World, routes: Routes) -> None:
+    def __init__(self, world: World, routes: Routes, mex: Mex) -> None:
         self._world = world
         self._images: dict[str, bytes] = {}
         self.groups: GroupPictures | None = None
         """Answers for pictures of groups."""
-        self._queries: dict[str, Callable[[Device, dict[str, Any]], dict[str, Any]]] = {
-            _SET_ABOUT: self._set_about,
-            _SUBSCRIBED_NEWSLETTERS: lambda device, variables: {"xwa2_newsletter_subscribed": []},
-        }
+        mex.on_query(_SET_ABOUT, self._set_about)
         routes.add(_PICTURE_PATH, self._serve_picture)
 
     def register(self, router: Router) -> None:
         router.on_iq("w:profile:picture", "get", self._get_picture)
         router.on_iq("w:profile:picture", "set", self._set_picture)
         router.on_iq("status", "set", self._set_about_directly)
-        router.on_iq("w:mex", "get", self._mex)
         router.on_iq("urn:xmpp:whatsapp:dirty", "set", lambda device, node: ())
         router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1"})])
         router.on_iq("w", "get", lambda device, node: [Node("props")])
@@ -125,18 +119,6 @@ class Profile:
         return Response(body=image, content_type="image/jpeg")
 
     # --- about ---
-
-    def _mex(self, device: Device, node: Node) -> Sequence[Node]:
-        query = node.child("query")
-        handler = self._queries.get(query.get("query_id")) if query else None
-        if query is None or handler is None:
-            log.warning("%r sent a GraphQL query that is not simulated: %s", device, node.xml())
-            raise IqError(501, "feature-not-implemented")
-        try:
-            variables = json.loads(query.data)["variables"]
-        except (ValueError, KeyError, TypeError):
-            raise IqError(400, "bad-request") from None
-        return [Node("result", {}, json.dumps({"data": handler(device, variables)}).encode())]
 
     def _set_about(self, device: Device, variables: dict[str, Any]) -> dict[str, Any]:
         text = (variables.get("input") or {}).get("text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from whatsapp_mcp.simulator.group_messages import GroupReceipts
 from whatsapp_mcp.simulator.router import Reply, Router
@@ -24,6 +25,8 @@ class Receipts:
     def __init__(self, world: World) -> None:
         self._world = world
         self._groups = GroupReceipts(world)
+        self.kinds: dict[str, Callable[[Device, Node, Jid], None]] = {}
+        """Who takes receipts about other kinds of chats, by the server part of the address."""
 
     def register(self, router: Router) -> None:
         router.on_stanza("receipt", self._receive)
@@ -40,6 +43,9 @@ class Receipts:
         reply(Node("ack", attrs))
         if kind != "retry":
             sender.confirm("message", node)
+        if to.server in self.kinds:
+            self.kinds[to.server](sender, node, to)
+            return
         if to.is_group:
             self._groups.relay(sender, node, to)
             return

@@ -66,15 +66,17 @@ class SenderKeys:
 
     def learn(self, group: Jid, sender: Device, distribution: bytes) -> None:
         """Take a key that another device handed out. A key that is known already stays as it is: some clients send it
-        with every message, and earlier messages may still be under way.
+        with every message, and earlier messages may still be under way. Another key under the same id replaces it:
+        some clients number all their keys alike.
 
         Raises:
             SignalError: it is none.
         """
         key = SenderKey.from_distribution(distribution)
         known = self._foreign.setdefault((group, sender.address), {})
-        if key.key_id in known:
+        if key.key_id in known and key.continues(known[key.key_id]):
             return
+        known.pop(key.key_id, None)
         known[key.key_id] = key
         while len(known) > _KEPT_KEYS:
             del known[next(iter(known))]

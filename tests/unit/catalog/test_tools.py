@@ -16,7 +16,7 @@ from whatsapp_mcp.catalog.tool import to_tool
 
 CATALOG: Final = load_catalog()
 NAMES: Final = [operation.name for operation in CATALOG.operations]
-OWN: Final = {"waitForMessage", "appStatus", "sendSticker", "downloadMessageMedia"}
+OWN: Final = {"waitForMessage", "appStatus", "sendSticker", "downloadMessageMedia", "archiveChat"}
 
 
 def shown(tool: Tool) -> dict[str, Any]:
@@ -141,7 +141,7 @@ STAYS_HERE: Final = {
         "waitForMessage",
         "deleteMessage",
     ),
-    *("starMessage", "unstarMessage", "labelChat", "pinChat", "groupInfo", "getGroupParticipantRequests"),
+    *("starMessage", "unstarMessage", "labelChat", "pinChat", "archiveChat", "groupInfo", "getGroupParticipantRequests"),
 }
 
 WITHOUT_CONNECTION: Final = {

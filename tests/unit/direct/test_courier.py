@@ -71,6 +71,16 @@ def logins(side: Linked) -> list[int]:
 
 async def test_what_waits_goes_in_one_login(side: Linked) -> None:
     count, courier = logins(side), side.courier()
+    pause = courier._pause
+
+    @asynccontextmanager
+    async def pause_when_all_wait() -> AsyncIterator[None]:
+        while len(courier._waiting) < 4:
+            await asyncio.sleep(0.005)
+        async with pause():
+            yield
+
+    courier._pause = pause_when_all_wait
     results = await asyncio.gather(
         courier.change(star("A")), courier.ask(Ping("1")), courier.change(star("B"), PinChat(ANA, pinned=True)),
         courier.ask(Ping("2")),

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.validate import ArgumentChecker
+from whatsapp_mcp.direct.courier import Courier
 from whatsapp_mcp.errors import NotLoggedIn, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import (
@@ -152,7 +153,8 @@ class Bench:
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
-        self.services = Services(self.settings, cast(SessionManager, self.session), Store(self.reader))
+        session, no_courier = cast(SessionManager, self.session), cast(Courier, None)
+        self.services = Services(self.settings, session, no_courier, Store(self.reader))
         self._runner = OperationRunner(self.services)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")

@@ -138,6 +138,7 @@ class _EmptyBench:
         from typing import cast
 
         from tests.unit.operations.bench import FakeSession
+        from whatsapp_mcp.direct.courier import Courier
         from whatsapp_mcp.operations.services import Services, Store
         from whatsapp_mcp.session.manager import SessionManager
         from whatsapp_mcp.settings import Settings
@@ -147,7 +148,7 @@ class _EmptyBench:
         session = FakeSession()
         session.unlinked()
         nowhere = StoreReader(settings.data_dir / "does-not-exist.db")
-        self.services = Services(settings, cast(SessionManager, session), Store(nowhere))
+        self.services = Services(settings, cast(SessionManager, session), cast(Courier, None), Store(nowhere))
 
 
 async def test_a_name_that_several_have(bench: Bench) -> None:

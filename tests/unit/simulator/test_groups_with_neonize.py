@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.simulator.neonize_client import DriverError, Event, NeonizeClient, neonize_client
-from whatsapp_mcp.simulator import Group, Simulator, VirtualContact
+from whatsapp_mcp.simulator import Group, ReceivedMessage, ReceivedReceipt, Simulator, VirtualContact
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -70,6 +70,14 @@ class Linked:
         return (await self.client.events.wait_for(fits)).data
 
 
+def with_id(message_id: str) -> Callable[[ReceivedMessage], bool]:
+    return lambda message: message.id == message_id
+
+
+def delivered_to_client(message_id: str) -> Callable[[ReceivedReceipt], bool]:
+    return lambda receipt: message_id in receipt.ids and receipt.sender.device == 1 and receipt.group is not None
+
+
 def _subject(event: Event) -> str:
     return str(event.data["GroupInfo"]["GroupName"]["Name"])
 
@@ -110,9 +118,9 @@ async def test_messages_in_both_directions(linked: Linked) -> None:
     for text in ("first, with the key", "second, without it"):
         sent = await linked.client.call("send_text", to=str(group.jid), text=text)
         for person in (linked.ana, linked.bruno):
-            received = await person.wait_for_message(lambda m: m.id == sent["ID"])
+            received = await person.wait_for_message(with_id(sent["ID"]))
             assert (received.text, received.group, received.sender.device) == (text, group.jid, 1)
-        copy = await linked.simulator.phone.wait_for_copy(lambda m: m.id == sent["ID"])
+        copy = await linked.simulator.phone.wait_for_copy(with_id(sent["ID"]))
         assert (copy.text, copy.chat) == (text, group.jid)
         await linked.receipt(sent["ID"], "READ", linked.ana)
         await linked.receipt(sent["ID"], "READ", linked.bruno)
@@ -126,8 +134,8 @@ async def test_messages_in_both_directions(linked: Linked) -> None:
             linked.ana.account.lid_user,
             linked.ana.number,
         )
-        assert (await linked.bruno.wait_for_message(lambda m: m.id == said.id)).sender.bare == linked.ana.account.lid
-        await linked.ana.receipts.wait_for(lambda r: said.id in r.ids and r.sender.device == 1 and r.group == group.jid)
+        assert (await linked.bruno.wait_for_message(with_id(said.id))).sender.bare == linked.ana.account.lid
+        await linked.ana.receipts.wait_for(delivered_to_client(said.id))
     assert linked.chen.inbox.since(0) == []
 
 
@@ -140,7 +148,7 @@ async def test_replies_mentions_reactions_edits_and_revokes(linked: Linked) -> N
     quote = {"stanzaID": said.id, "participant": lid, "quotedMessage": {"conversation": "who comes?"}}
     content = {"extendedTextMessage": {"text": "me", "contextInfo": {**quote, "mentionedJID": [lid]}}}
     sent = await linked.client.call("send", to=jid, message=content)
-    reply = await linked.ana.wait_for_message(lambda m: m.id == sent["ID"])
+    reply = await linked.ana.wait_for_message(with_id(sent["ID"]))
     assert (reply.summary.reply_to, reply.summary.mentions) == (said.id, (lid,))
     await linked.client.call("react", chat=jid, sender=lid, message_id=said.id, emoji="👍")
     reaction = await linked.bruno.wait_for_message(lambda m: m.kind == "reaction")
@@ -148,7 +156,7 @@ async def test_replies_mentions_reactions_edits_and_revokes(linked: Linked) -> N
     event = await linked.incoming(linked.ana.react("❤️", reply).id)
     assert event["Message"]["reactionMessage"]["key"]["ID"] == sent["ID"]
     assert (await linked.incoming(linked.ana.edit(said, "who comes along?").id))["Info"]["Edit"] == "1"
-    answer = linked.bruno.say("I do", to=group, reply_to=await linked.bruno.wait_for_message(lambda m: m.id == said.id))
+    answer = linked.bruno.say("I do", to=group, reply_to=await linked.bruno.wait_for_message(with_id(said.id)))
     context = (await linked.incoming(answer.id))["Message"]["extendedTextMessage"]["contextInfo"]
     assert (context["stanzaID"], context["participant"]) == (said.id, lid)
     event = await linked.incoming(linked.ana.revoke(said).id)
@@ -163,9 +171,9 @@ async def test_an_admin_deletes_the_message_of_another(linked: Linked) -> None:
     revoke = await linked.bruno.wait_for_message(lambda m: m.kind == "revoke" and m.summary.target == rude.id)
     assert revoke.message.protocolMessage.key.participant == str(linked.bruno.account.lid)
     mine = await linked.client.call("send_text", to=str(group.jid), text="something silly")
-    event = await linked.incoming(linked.ana.revoke(await linked.ana.wait_for_message(lambda m: m.id == mine["ID"])).id)
+    event = await linked.incoming(linked.ana.revoke(await linked.ana.wait_for_message(with_id(mine["ID"]))).id)
     assert (event["Info"]["Edit"], event["Message"]["protocolMessage"]["key"]["ID"]) == ("8", mine["ID"])
-    received = await linked.bruno.wait_for_message(lambda m: m.id == mine["ID"])
+    received = await linked.bruno.wait_for_message(with_id(mine["ID"]))
     attempt = linked.bruno.revoke(received)  # not an admin
     refused = await linked.bruno.refused.wait_for(lambda r: r.id == attempt.id)
     assert refused.code == 403
@@ -213,11 +221,11 @@ async def test_the_member_list_of_the_client_follows(linked: Linked) -> None:
     group.add(linked.chen, by=linked.simulator.phone)
     await linked.change(group, "Join", start=start)
     sent = await linked.client.call("send_text", to=jid, text="welcome Chen")
-    assert (await linked.chen.wait_for_message(lambda m: m.id == sent["ID"])).text == "welcome Chen"
+    assert (await linked.chen.wait_for_message(with_id(sent["ID"]))).text == "welcome Chen"
     group.remove(linked.bruno, by=linked.simulator.phone)
     await linked.change(group, "Leave", start=start)
     sent = await linked.client.call("send_text", to=jid, text="Bruno is gone")
-    await linked.chen.wait_for_message(lambda m: m.id == sent["ID"])
+    await linked.chen.wait_for_message(with_id(sent["ID"]))
     assert sent["ID"] not in [m.id for m in linked.bruno.inbox]
     said = linked.ana.say("finally", to=group)  # with a new key, since Bruno has the old one
     await linked.incoming(said.id)
@@ -232,9 +240,9 @@ async def test_a_stale_member_list_is_noticed(linked: Linked) -> None:
     group.add(linked.chen, by=linked.ana)
     # The client does not know Chen; the server's hash of the devices tells it to look again.
     sent = await linked.client.call("send_text", to=jid, text="not for Chen yet")
-    await linked.ana.wait_for_message(lambda m: m.id == sent["ID"])
+    await linked.ana.wait_for_message(with_id(sent["ID"]))
     sent = await linked.client.call("send_text", to=jid, text="for Chen too")
-    assert (await linked.chen.wait_for_message(lambda m: m.id == sent["ID"])).text == "for Chen too"
+    assert (await linked.chen.wait_for_message(with_id(sent["ID"]))).text == "for Chen too"
 
 
 async def test_changing_people_and_settings(linked: Linked) -> None:
@@ -360,7 +368,7 @@ async def test_undecryptable_and_lost_keys(linked: Linked) -> None:
     for device in linked.simulator.phone.account.devices.values():
         linked.bruno.signal.end_session(device.address)
     sent = await linked.client.call("send_text", to=str(group.jid), text="to a new phone")
-    assert (await linked.bruno.wait_for_message(lambda m: m.id == sent["ID"])).text == "to a new phone"
+    assert (await linked.bruno.wait_for_message(with_id(sent["ID"]))).text == "to a new phone"
     again = linked.bruno.say("new key, new phone", to=group)
     assert (await linked.incoming(again.id))["Message"]["conversation"] == "new key, new phone"
 
@@ -394,4 +402,4 @@ async def test_what_the_phone_says_in_a_group(linked: Linked) -> None:
         True,
         "typed on the phone",
     )
-    assert (await linked.ana.wait_for_message(lambda m: m.id == said.id)).sender.device == 0
+    assert (await linked.ana.wait_for_message(with_id(said.id))).sender.device == 0

@@ -54,6 +54,10 @@ class SenderKey:
             raise SignalError("the chain key of a sender key must have 32 bytes")
         return cls(integer(fields, 1), Chain(chain_key, integer(fields, 2)), untagged(binary(fields, 4)), None)
 
+    def continues(self, other: SenderKey) -> bool:
+        """Whether both are the same sender's same key, perhaps at different positions of its chain."""
+        return (self.key_id, self._signing_public) == (other.key_id, other._signing_public)
+
     def distribution(self) -> bytes:
         """What the members need: everything that is encrypted from now on can be read with it."""
         return VERSION + encode_fields(

@@ -1,0 +1,116 @@
+"""What neonize cannot send: stars, pins, labels, deletion, business profile — and that nothing is lost meanwhile."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import anyio
+
+from tests.e2e.harness import paired
+from tests.e2e.test_messages import row_where
+from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.chat_settings import ChatSettings
+
+NO_DISTANCE = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}
+
+
+async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path) -> None:
+    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        cursor = await host.cursor()
+        said = ana.say("remember this")
+        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        calls = (
+            ("starMessage", {"message_id": said.id, "phone": ana.number}, "star"),
+            ("unstarMessage", {"message_id": said.id, "phone": ana.number}, "star"),
+            ("pinChat", {"chat_jid": ana.number, "pinned": True}, "pin_v1"),
+            ("archiveChat", {"chat_jid": ana.number, "archived": True}, "archive"),
+            (
+                "labelChat",
+                {"chat_jid": ana.number, "label_id": "7", "label_name": "Friends", "labeled": True},
+                "label_jid",
+            ),
+            ("deleteMessage", {"message_id": said.id, "phone": ana.number}, "deleteMessageForMe"),
+        )
+        for tool, arguments, index in calls:
+            seen = len(simulator.phone.patches)
+            began = time.monotonic()
+            await host.call(tool, **arguments)
+            took = time.monotonic() - began
+            change = await simulator.phone.patches.wait_for(lambda one, index=index: one.index[0] == index, start=seen)
+            assert str(ana.account.lid) in change.index or index == "label_jid", (tool, change.index)
+            assert took < 15, tool
+        starred = [one.value.starAction.starred for one in simulator.phone.patches if one.index[0] == "star"]
+        assert starred == [True, False]
+        labels = [one.value.labelEditAction.name for one in simulator.phone.patches if one.index[0] == "label_edit"]
+        assert labels == ["Friends"]
+
+
+async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:
+    """The phone changes the same collection afterwards; whatsmeow must accept our patch and the phone's."""
+    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        cursor = await host.cursor()
+        ana.say("hello")
+        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("pinChat", chat_jid=ana.number, pinned=True)
+        ChatSettings(simulator.phone).pin(ana.account.lid, pinned=False)
+        await host.call("userChangePushName", push_name="Still in sync")
+        await anyio.sleep(0.2)
+        await host.call("pinChat", chat_jid=ana.number, pinned=True)
+        pins = [one.value.pinAction.pinned for one in simulator.phone.patches if one.index[0] == "pin_v1"]
+        assert pins == [True, True]
+
+
+async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
+    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        cursor = await host.cursor()
+        ana.say("first")
+        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        stop = anyio.Event()
+        sent: list[str] = []
+
+        async def write() -> None:
+            while not stop.is_set():
+                sent.append(ana.say(f"message {len(sent)}").id)
+                await anyio.sleep(0.02)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            for pinned in (True, False, True):
+                await host.call("pinChat", chat_jid=ana.number, pinned=pinned)
+            stop.set()
+        await row_where(host, ana.number, id=sent[-1])
+        stored: list[str] = []
+        while True:
+            page = await host.call("getChatMessages", chat_jid=ana.number, limit=100, offset=len(stored))
+            if not page["data"]:
+                break
+            stored += [row["id"] for row in page["data"]]
+        assert sorted(stored) == sorted([*sent, *(one for one in stored if one not in sent)])
+        assert set(sent) <= set(stored), "nothing is lost"
+        assert len(stored) == len(set(stored)), "nothing comes twice"
+
+
+async def test_business_profile(tmp_path: Path) -> None:
+    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
+        shop = await simulator.add_contact("Petal & Stem", business_name="Petal & Stem")
+        simulator.business.set(
+            shop.account,
+            BusinessDetails(
+                email="hello@petal.example",
+                address="1 Flower Street",
+                hours=(OpeningHours("mon", "specific_hours", 540, 1080),),
+            ),
+        )
+        profile = await host.call("userBusinessProfile", phone=shop.number)
+        assert profile["email"] == "hello@petal.example"
+        assert profile["address"] == "1 Flower Street"
+        (monday,) = profile["business_hours"]
+        assert (monday["open_time"], monday["close_time"]) == ("09:00", "18:00")
+        ana = await simulator.add_contact("Ana")
+        error = await host.refused("userBusinessProfile", phone=ana.number)
+        assert error["code"] == "not_found"
+        await host.call("sendMessage", phone=ana.number, message="the session works on")
