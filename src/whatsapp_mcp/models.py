@@ -490,6 +490,9 @@ class Group(View):
 
 class JoinRequest(View):
     jid: Jid
+    """Phone number form where it is known."""
+    wire_jid: Jid
+    """As the group addresses the person; the form in which a request is answered."""
     requested_at: datetime
 
 

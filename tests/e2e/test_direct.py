@@ -102,7 +102,7 @@ async def test_business_profile(tmp_path: Path) -> None:
             BusinessDetails(
                 email="hello@petal.example",
                 address="1 Flower Street",
-                hours=(OpeningHours("mon", "specific_hours", 540, 1080),),
+                hours=(OpeningHours("mon", 540, 1080),),
             ),
         )
         profile = await host.call("userBusinessProfile", phone=shop.number)

@@ -24,6 +24,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.group_protocol import GetJoinRequests
 
 __all__ = ["pause_note"]
 
@@ -169,8 +170,10 @@ async def reject_request(services: Services, arguments: Arguments, _progress: Pr
 async def _answer_requests(services: Services, arguments: Arguments, action: Literal["approve", "reject"]) -> Outcome:
     group = await group_of(services, arguments)
     people = [await person(services, entry, field="participants") for entry in arguments["participants"]]
-    await services.session.ready()
-    delivery = await services.courier.ask(JoinRequestsAnswer(group, tuple(dict.fromkeys(people)), action))
+    requests = (await services.session.call(GetJoinRequests(group=group))).requests
+    addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
+    wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
+    delivery = await services.courier.ask(JoinRequestsAnswer(group, wanted, action))
     done = "approved" if action == "approve" else "rejected"
     failed = [one for one in delivery.result if one.error]
     if delivery.result and len(failed) == len(delivery.result):

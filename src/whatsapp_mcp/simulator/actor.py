@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.simulator.compose import stanza_kind
 from whatsapp_mcp.simulator.group_messages import participant_hash
 from whatsapp_mcp.simulator.groups import Chat, GroupState, address
@@ -321,7 +321,7 @@ class SimulatedDevice(ABC):
         attrs: dict[str, Attr] = {"id": first, "to": to, "t": self.world.now()}
         if kind:
             attrs["type"] = kind
-        if to.is_group and author is not None:
+        if author is not None and not to.is_person:
             attrs["participant"] = author
         listed = [Node("list", {}, [Node("item", {"id": other}) for other in rest])] if rest else None
         self._submit(Node("receipt", attrs, listed))
@@ -411,9 +411,9 @@ class SimulatedDevice(ABC):
 
 
 def _group_of(node: Node) -> Jid | None:
-    """The group that a stanza comes from."""
+    """The group that a stanza comes from; status posts come as from one."""
     origin = node.jid("from")
-    return origin if origin is not None and origin.is_group else None
+    return origin if origin is not None and (origin.is_group or origin == STATUS_BROADCAST) else None
 
 
 def _devices_of(*accounts: Account) -> list[Device]:

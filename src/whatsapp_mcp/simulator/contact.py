@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.actor import SentMessage
+from whatsapp_mcp.simulator.calls import Call, CallSignal, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.compose import without_secret
 from whatsapp_mcp.simulator.group_membership import GroupMembership
 from whatsapp_mcp.simulator.groups import Chat, GroupState, address
@@ -73,6 +75,7 @@ class VirtualContact(WritingDevice):
         self.inbox: Record[ReceivedMessage] = Record(f"message to {name}")
         self.chat_states: Record[ChatState] = Record(f"chat state seen by {name}")
         self.presences: Record[PresenceUpdate] = Record(f"presence seen by {name}")
+        self.call_signals: Record[CallSignal] = Record(f"call signal to {name}")
         self.group_notices: Record[GroupNotice] = Record(f"group notification to {name}")
         self.persona = persona
         """Answers by itself when set."""
@@ -139,6 +142,25 @@ class VirtualContact(WritingDevice):
 
     def _default_chat(self) -> Account:
         return self._owner
+
+    # --- calls ---
+
+    def call(self, *, video: bool = False, to: Account | None = None) -> Call:
+        """Ring. Nobody can answer here; the other side may reject."""
+        callee, call_id = to or self._owner, new_call_id()
+        key = e2e.Message(call=e2e.Call(callKey=secrets.token_bytes(32)))
+        keys = []
+        for target in callee.devices.values():
+            enc = self._encrypt(target, key)
+            keys.append(Node(enc.tag, {**enc.attrs, "jid": target.lid}, enc.content))
+
+        def submit(signal: Node) -> None:
+            attrs: dict[str, Attr] = {"call-creator": self.device.lid, **signal.attrs}
+            content = [Node(signal.tag, attrs, signal.content)]
+            self._submit(Node("call", {"id": self.world.new_id(), "to": callee.lid}, content))
+
+        submit(offer(call_id, self.device, video=video, keys=keys))
+        return Call(call_id, callee, self.call_signals, submit)
 
     # --- groups ---
 
@@ -233,7 +255,7 @@ class VirtualContact(WritingDevice):
     def _concerns_me(self, message: ReceivedMessage) -> bool:
         """In groups nobody answers everything: only what mentions, names or quotes this contact."""
         if message.group is None:
-            return True
+            return message.chat != STATUS_BROADCAST
         summary = message.summary
         if {str(self.account.lid), str(self.account.pn)} & set(summary.mentions):
             return True
@@ -268,7 +290,9 @@ class VirtualContact(WritingDevice):
             return
         if account is None:
             return
-        if node.tag == "chatstate" and node.children():
+        if node.tag == "call" and (signal := parse_signal(self.world, node)):
+            self.call_signals.add(signal)
+        elif node.tag == "chatstate" and node.children():
             state = node.children()[0]
             self.chat_states.add(ChatState(account, state.tag, state.get("media"), group))
         elif node.tag == "presence":

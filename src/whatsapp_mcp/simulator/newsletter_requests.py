@@ -124,7 +124,9 @@ class Newsletters:
     @staticmethod
     def _devices(newsletter: Newsletter) -> list[Device]:
         """The followers' devices that are not simulated; those others see everything in the newsletter itself."""
-        return [device for account in newsletter.followers for device in account.devices.values() if not device.is_local]
+        return [
+            device for account in newsletter.followers for device in account.devices.values() if not device.is_local
+        ]
 
     def react(self, newsletter: Newsletter, account: Account, post: Post, emoji: str) -> None:
         """Set or (empty) remove somebody's reaction."""
@@ -284,7 +286,9 @@ class Newsletters:
             invite = messages.get("key") if messages.get("type") == "invite" else ""
             newsletter = next((one for one in self.all if invite and one.invite == invite), None)
             newsletter = newsletter or self._required(messages.jid("jid"))
-            posts = posts_before(newsletter, _number(messages, "before"), min(_number(messages, "count", 50), MAX_MESSAGES))
+            posts = posts_before(
+                newsletter, _number(messages, "before"), min(_number(messages, "count", 50), MAX_MESSAGES)
+            )
             found = [_message(post, whole=True) for post in posts]
             return [Node("messages", {"jid": newsletter.jid, "t": self._world.now()}, found)]
         if updates is not None:

@@ -6,12 +6,13 @@ import logging
 import secrets
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, overload
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.http import Request, Response, Routes
 from whatsapp_mcp.simulator.mex import Mex
+from whatsapp_mcp.simulator.picture_notices import tell_picture
 from whatsapp_mcp.simulator.router import IqError, Router
 from whatsapp_mcp.simulator.world import Account, Device, Picture, World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -50,9 +51,25 @@ class Profile:
     # --- pictures ---
 
     def set_picture(self, account: Account, jpeg: bytes) -> Picture:
-        """Give an account a profile picture."""
-        account.picture = self.keep(jpeg)
-        return account.picture
+        """Give an account a profile picture; those who may see it are told.
+
+        Raises:
+            IqError: 406, it is no JPEG or too large.
+        """
+        return self._change_picture(account, self.keep(jpeg), None)
+
+    def remove_picture(self, account: Account) -> None:
+        """Take the profile picture away; those who could see it are told."""
+        self._change_picture(account, None, None)
+
+    @overload
+    def _change_picture(self, account: Account, picture: Picture, by: Device | None) -> Picture: ...
+    @overload
+    def _change_picture(self, account: Account, picture: None, by: Device | None) -> None: ...
+    def _change_picture(self, account: Account, picture: Picture | None, by: Device | None) -> Picture | None:
+        account.picture = picture
+        tell_picture(self._world, account, by)
+        return picture
 
     def keep(self, jpeg: bytes) -> Picture:
         """Put a picture on the picture host.
@@ -100,9 +117,10 @@ class Profile:
             raise IqError(403, "forbidden")
         wanted = node.child("picture")
         if wanted is None or not wanted.data:
-            device.account.picture = None
+            self._change_picture(device.account, None, device)
             return ()
-        return [Node("picture", {"id": self.set_picture(device.account, wanted.data).id})]
+        picture = self._change_picture(device.account, self.keep(wanted.data), device)
+        return [Node("picture", {"id": picture.id})]
 
     def _set_group_picture(self, actor: Account, group: Jid, wanted: Node | None) -> Sequence[Node]:
         """A request without ``<picture>`` removes it; an empty one is no picture."""

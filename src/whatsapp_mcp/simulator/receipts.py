@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.group_messages import GroupReceipts
 from whatsapp_mcp.simulator.router import Reply, Router
 from whatsapp_mcp.simulator.world import Account, Device, World

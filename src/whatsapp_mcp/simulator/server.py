@@ -11,9 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
 from whatsapp_mcp.simulator.app_state_files import AppStateFiles
 from whatsapp_mcp.simulator.appstate import AppState
 from whatsapp_mcp.simulator.business import BusinessProfiles
+from whatsapp_mcp.simulator.calls import Calls
 from whatsapp_mcp.simulator.certificates import issue_tls_identity, server_context
 from whatsapp_mcp.simulator.config import SimulatorConfig
 from whatsapp_mcp.simulator.connection import Connection, NoiseIdentity
@@ -21,10 +23,14 @@ from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.endpoint import Endpoint
 from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.group import Group, Groups, Person
+from whatsapp_mcp.simulator.history import Person, account_of
 from whatsapp_mcp.simulator.http import Request, Routes
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.media import MediaHost
 from whatsapp_mcp.simulator.messages import Messages
+from whatsapp_mcp.simulator.mex import Mex
+from whatsapp_mcp.simulator.newsletter import Follower, Newsletter
+from whatsapp_mcp.simulator.newsletter_requests import Newsletters
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError
 from whatsapp_mcp.simulator.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.phone import SimulatedPhone
@@ -34,12 +40,14 @@ from whatsapp_mcp.simulator.privacy import Privacy
 from whatsapp_mcp.simulator.profile import Profile
 from whatsapp_mcp.simulator.receipts import Receipts
 from whatsapp_mcp.simulator.router import Router
+from whatsapp_mcp.simulator.status import StatusPosts
 from whatsapp_mcp.simulator.transport import Listener
 from whatsapp_mcp.simulator.usync import Usync
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["Simulator"]
 
@@ -64,9 +72,16 @@ class Simulator:
         self.business = BusinessProfiles(self.world)
         presence = Presence(self.world)
         self._privacy = Privacy(self.world)
-        self.profile = Profile(self.world, self.routes)
+        mex = Mex(self.world)
+        self.profile = Profile(self.world, self.routes, mex)
+        self.newsletters = Newsletters(self.world, mex, self.profile.keep)
+        """All newsletters, and what can be done with them."""
+        statuses = StatusPosts(self.world)
+        receipts = Receipts(self.world)
+        receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
         self.media = MediaHost(self.world, self.routes, self.faults)
         messages = Messages(self.world, self.faults)
+        messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         self.groups = Groups(self.world, self.faults, self.profile)
         """All groups, and what can be done in them."""
         self.groups.register(self.router, messages)
@@ -74,10 +89,14 @@ class Simulator:
             PreKeys(self.world),
             Usync(self.world),
             messages,
-            Receipts(self.world),
+            receipts,
             presence,
             self._privacy,
             self.profile,
+            mex,
+            self.newsletters,
+            statuses,
+            Calls(self.world),
             self.media,
             self.app_state,
             self.business,
@@ -332,6 +351,51 @@ class Simulator:
     @property
     def phones(self) -> list[SimulatedPhone]:
         return list(self._phones.values())
+
+    # --- newsletters ---
+
+    def add_newsletter(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        posts: Sequence[str | e2e.Message] = (),
+        subscribers: int = 0,
+        owner: Person | None = None,
+        picture: bytes | None = None,
+        verified: bool = False,
+        followed: bool = False,
+    ) -> Newsletter:
+        """A newsletter with these posts. ``subscribers``: how many follow it besides simulated people; ``followed``: by
+        the default account, from before.
+
+        Raises:
+            IqError: the picture is no JPEG or too large.
+        """
+        newsletter = self.newsletters.add(
+            name, description, owner=account_of(owner) if owner else None, crowd=subscribers
+        )
+        newsletter.verified = verified
+        if picture is not None:
+            self.newsletters.set_picture(newsletter, picture)
+        for content in posts:
+            newsletter.post(content)
+        if followed:
+            newsletter.followers[self.phone.account] = Follower()
+        return newsletter
+
+    def newsletter(self, name: str) -> Newsletter:
+        """A newsletter by its name or address.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for newsletter in self.newsletters.all:
+            if name in (newsletter.name, str(newsletter.jid)):
+                return newsletter
+        raise KeyError(
+            f"no newsletter {name!r}; there are: {', '.join(n.name for n in self.newsletters.all) or 'none'}"
+        )
 
     # --- the rest ---
 

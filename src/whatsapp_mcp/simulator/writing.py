@@ -12,6 +12,7 @@ from whatsapp_mcp.simulator import compose
 from whatsapp_mcp.simulator.actor import SentMessage, SimulatedDevice
 from whatsapp_mcp.simulator.attachments import UploadedMedia, upload
 from whatsapp_mcp.simulator.groups import Chat, GroupState, address
+from whatsapp_mcp.simulator.status import StatusAudience
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.world import Account
 from whatsapp_mcp.wire.media import MediaKind
@@ -246,6 +247,20 @@ class WritingDevice(SimulatedDevice):
         media = None if picture is None else self._uploaded(MediaKind.LINK_THUMBNAIL, picture)
         message = compose.link(text, url, title=title, description=description, thumbnail=thumbnail, picture=media)
         return self.send_content(message, **options)
+
+    # --- status ---
+
+    def post_status(self, content: str | e2e.Message, *, audience: Sequence[Account] | None = None) -> SentMessage:
+        """Post a status update for ``audience`` (without it: for the one that messages usually go to)."""
+        if isinstance(content, str):
+            text = e2e.ExtendedTextMessage(text=content, backgroundArgb=0xFF54C265, font=e2e.ExtendedTextMessage.SYSTEM)
+            content = e2e.Message(extendedTextMessage=text)
+        if audience is None:
+            usual = self._default_chat()
+            audience = list(usual.members) if isinstance(usual, GroupState) else [usual]
+        chat = StatusAudience.of(self.account, audience)
+        self.sender_keys.prepare(chat.jid, ())  # every post goes out with the key, to all that it is for
+        return self.send_message(chat, content, kind=compose.stanza_kind(content)[0])
 
     # --- polls ---
 

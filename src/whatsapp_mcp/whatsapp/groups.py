@@ -87,7 +87,9 @@ class Groups:
         return [
             # Microseconds in neonize 0.5.2.
             JoinRequest(
-                jid=from_proto(entry.Participant).bare, requested_at=datetime.fromtimestamp(entry.TimeAt / 1e6, UTC)
+                jid=from_proto(entry.Participant).bare,
+                wire_jid=from_proto(entry.Participant).bare,
+                requested_at=datetime.fromtimestamp(entry.TimeAt / 1e6, UTC),
             )
             for entry in answer.Participants
         ]
