@@ -27,6 +27,10 @@ OWN: Final = {
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
     "archiveChat": "as the seed's successor has it",
+    "muteChat": "the same way as pinChat",
+    "markChatRead": "the same way as pinChat",
+    "deleteChat": "the same way as pinChat",
+    "labelMessage": "the same way as labelChat",
 }
 """Operations of ours, beyond the seed."""
 

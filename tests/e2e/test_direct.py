@@ -21,6 +21,7 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         cursor = await host.cursor()
         said = ana.say("remember this")
         await host.call("waitForMessage", cursor=cursor, timeout=10)
+        label = {"label_id": "7", "label_name": "Friends"}
         calls = (
             ("starMessage", {"message_id": said.id, "phone": ana.number}, "star"),
             ("unstarMessage", {"message_id": said.id, "phone": ana.number}, "star"),
@@ -31,6 +32,9 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
                 {"chat_jid": ana.number, "label_id": "7", "label_name": "Friends", "labeled": True},
                 "label_jid",
             ),
+            ("muteChat", {"chat_jid": ana.number, "muted": True}, "mute"),
+            ("markChatRead", {"chat_jid": ana.number, "read": False}, "markChatAsRead"),
+            ("labelMessage", {"message_id": said.id, "phone": ana.number, **label, "labeled": True}, "label_message"),
             ("deleteMessage", {"message_id": said.id, "phone": ana.number}, "deleteMessageForMe"),
         )
         for tool, arguments, index in calls:
@@ -44,7 +48,9 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         starred = [one.value.starAction.starred for one in simulator.phone.patches if one.index[0] == "star"]
         assert starred == [True, False]
         labels = [one.value.labelEditAction.name for one in simulator.phone.patches if one.index[0] == "label_edit"]
-        assert labels == ["Friends"]
+        assert labels == ["Friends", "Friends"]
+        await host.call("deleteChat", chat_jid=ana.number)
+        await simulator.phone.patches.wait_for(lambda one: one.index[0] == "deleteChat")
 
 
 async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, Literal
 
 from whatsapp_mcp.direct.actions import (
+    FOR_EVER,
     Action,
     ArchiveChat,
+    DeleteChat,
     DeleteForMe,
     LabelChat,
     LabelEdit,
+    LabelMessage,
     LastMessage,
+    MarkChatRead,
+    MuteChat,
     PinChat,
     Star,
 )
@@ -98,14 +104,53 @@ async def pin_chat(services: Services, arguments: Arguments, _progress: Progress
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "pinned": pinned})
 
 
+def _last(newest: Message | None) -> LastMessage | None:
+    """Up to which message a change of a whole chat is meant."""
+    if newest is None:
+        return None
+    return LastMessage(newest.id, newest.from_me, int(newest.timestamp.timestamp() * 1000), _author(newest))
+
+
+@operation("muteChat")
+async def mute_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    _, wire, _ = await _known_chat(services, arguments)
+    if not arguments["muted"]:
+        return Outcome(await _change(services, "The chat is no longer muted.", MuteChat(wire, 0)))
+    seconds = arguments.get("duration")
+    until = int((time.time() + seconds) * 1000) if seconds else FOR_EVER
+    return Outcome(await _change(services, "The chat is muted.", MuteChat(wire, until)))
+
+
+@operation("markChatRead")
+async def mark_chat_read(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    _, wire, newest = await _known_chat(services, arguments)
+    read: bool = arguments["read"]
+    action = MarkChatRead(wire, read, _last(newest))
+    return Outcome(await _change(services, f"The chat is marked as {'read' if read else 'unread'}.", action))
+
+
+@operation("deleteChat")
+async def delete_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    _, wire, newest = await _known_chat(services, arguments)
+    return Outcome(await _change(services, "The chat was deleted on your devices.", DeleteChat(wire, _last(newest))))
+
+
+@operation("labelMessage")
+async def label_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    _, message = await stored_message(services, arguments)
+    label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
+    actions: list[Action] = [LabelMessage(label_id, message.wire_chat, message.id, labelled)]
+    if labelled:
+        actions.insert(0, LabelEdit(label_id, arguments["label_name"].strip(), LABEL_COLOR))
+    done = f"The label was {'put on' if labelled else 'taken off'} the message."
+    return Outcome(await _change(services, done, *actions))
+
+
 @operation("archiveChat")
 async def archive_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     jid, wire, newest = await _known_chat(services, arguments)
     archived: bool = arguments["archived"]
-    last = None
-    if newest is not None:
-        last = LastMessage(newest.id, newest.from_me, int(newest.timestamp.timestamp() * 1000), _author(newest))
-    action = ArchiveChat(wire, archived, last)
+    action = ArchiveChat(wire, archived, _last(newest))
     message = await _change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", action)
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "archived": archived})
 

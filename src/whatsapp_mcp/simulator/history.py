@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from whatsapp_mcp.jid import LID, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.compose import context_of, without_secret
+from whatsapp_mcp.simulator.group import Person
 from whatsapp_mcp.simulator.groups import GroupState
 from whatsapp_mcp.simulator.world import Account, World
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, web
 
-__all__ = ["SYNC_TYPES", "HistoryBuilder", "HistoryChat", "HistoryKind", "HistoryMessage", "Person"]
+__all__ = ["SYNC_TYPES", "HistoryBuilder", "HistoryChat", "HistoryKind", "HistoryMessage", "account_of", "same_chat"]
 
 HistoryKind = Literal["initial", "status", "full", "recent", "push_names", "non_blocking", "on_demand"]
 
@@ -40,16 +41,6 @@ _STATUS = {
     "read": web.WebMessageInfo.READ,
     "played": web.WebMessageInfo.PLAYED,
 }
-
-
-class HasAccount(Protocol):
-    """A simulated contact or phone."""
-
-    @property
-    def account(self) -> Account: ...
-
-
-Person = Account | HasAccount
 
 
 def account_of(person: Person) -> Account:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from whatsapp_mcp.jid import NEWSLETTER, Jid
 from whatsapp_mcp.simulator import compose
 from whatsapp_mcp.simulator.attachments import upload_plain
-from whatsapp_mcp.simulator.history import Person, account_of
+from whatsapp_mcp.simulator.group import Person
+from whatsapp_mcp.simulator.history import account_of
 from whatsapp_mcp.simulator.record import Record
 from whatsapp_mcp.simulator.summary import Summary, summarise
 from whatsapp_mcp.simulator.world import Account, Picture, World

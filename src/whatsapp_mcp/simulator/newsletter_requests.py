@@ -124,9 +124,8 @@ class Newsletters:
     @staticmethod
     def _devices(newsletter: Newsletter) -> list[Device]:
         """The followers' devices that are not simulated; those others see everything in the newsletter itself."""
-        return [
-            device for account in newsletter.followers for device in account.devices.values() if not device.is_local
-        ]
+        everybody = (device for account in newsletter.followers for device in account.devices.values())
+        return [device for device in everybody if not device.is_local]
 
     def react(self, newsletter: Newsletter, account: Account, post: Post, emoji: str) -> None:
         """Set or (empty) remove somebody's reaction."""

@@ -23,7 +23,7 @@ from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.endpoint import Endpoint
 from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.group import Group, Groups, Person
-from whatsapp_mcp.simulator.history import Person, account_of
+from whatsapp_mcp.simulator.history import account_of
 from whatsapp_mcp.simulator.http import Request, Routes
 from whatsapp_mcp.simulator.login import Login
 from whatsapp_mcp.simulator.media import MediaHost
@@ -390,12 +390,11 @@ class Simulator:
         Raises:
             KeyError: there is none.
         """
-        for newsletter in self.newsletters.all:
+        known = self.newsletters.all
+        for newsletter in known:
             if name in (newsletter.name, str(newsletter.jid)):
                 return newsletter
-        raise KeyError(
-            f"no newsletter {name!r}; there are: {', '.join(n.name for n in self.newsletters.all) or 'none'}"
-        )
+        raise KeyError(f"no newsletter {name!r}; there are: {', '.join(one.name for one in known) or 'none'}")
 
     # --- the rest ---
 

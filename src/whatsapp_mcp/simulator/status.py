@@ -1,7 +1,7 @@
 """Status updates: posts that everybody who knows somebody sees for a day. They are messages to ``status@broadcast``.
 
-Encrypted as in groups, with a sender key; the message names every device that it is for (whatsmeow broadcast.go, send.go:
-sendGroup, message.go: parseMessageSource).
+Encrypted as in groups, with a sender key; the message names every device that it is for (whatsmeow broadcast.go,
+send.go: sendGroup, message.go: parseMessageSource).
 """
 
 from __future__ import annotations

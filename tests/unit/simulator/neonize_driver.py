@@ -72,6 +72,7 @@ from neonize.events import INT_TO_EVENT  # noqa: E402
 from neonize.proto import Neonize_pb2 as neonize  # noqa: E402
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps  # noqa: E402
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: E402
+from neonize.types import MessageServerID  # noqa: E402
 from neonize.utils.enum import (  # noqa: E402
     BlocklistAction,
     ChatPresence,
@@ -328,19 +329,19 @@ class Client:
         self.neonize.newsletter_toggle_mute(jid(newsletter), mute)
 
     def do_newsletter_messages(self, newsletter: str, count: int = 10, before: int = 0) -> Any:
-        return self.neonize.get_newsletter_messages(jid(newsletter), count, before)
+        return self.neonize.get_newsletter_messages(jid(newsletter), count, MessageServerID(before))
 
     def do_newsletter_updates(self, newsletter: str, count: int = 10, since: int = 0, after: int = 0) -> Any:
         return self.neonize.get_newsletter_message_update(jid(newsletter), count, since, after)
 
     def do_react_newsletter(self, newsletter: str, server_id: int, emoji: str) -> None:
-        self.neonize.newsletter_send_reaction(jid(newsletter), server_id, emoji, "")
+        self.neonize.newsletter_send_reaction(jid(newsletter), MessageServerID(server_id), emoji, "")
 
     def do_live_updates(self, newsletter: str) -> int:
         return self.neonize.newsletter_subscribe_live_updates(jid(newsletter))
 
     def do_view_newsletter(self, newsletter: str, server_ids: list[int]) -> None:
-        self.neonize.newsletter_mark_viewed(jid(newsletter), server_ids)
+        self.neonize.newsletter_mark_viewed(jid(newsletter), [MessageServerID(number) for number in server_ids])
 
     def do_logout(self) -> None:
         self.neonize.logout()  # type: ignore[no-untyped-call]

@@ -45,7 +45,8 @@ async def test_a_conversation_says_everything_about_its_chat() -> None:
     simulator = Simulator()
     ana = await simulator.add_contact("Ana")
     question = HistoryMessage("When?", author=ana, time=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
-    answer = HistoryMessage("Now", reply_to=question, reactions=[(ana, "👍"), (None, "❤️")], starred=True, status="played")
+    reactions = [(ana, "👍"), (None, "❤️")]
+    answer = HistoryMessage("Now", reply_to=question, reactions=reactions, starred=True, status="played")
     chat = HistoryChat(ana, [question, answer], unread=2, pinned=True, archived=True, muted_until=99, ephemeral=86400)
     companion = Companion(simulator)
     (shared,) = simulator.phone.share_history([chat])
@@ -102,7 +103,9 @@ async def test_names_statuses_and_settings() -> None:
     companion = Companion(simulator)
     simulator.phone.share_history(kind="push_names", inline=True)
     assert [(name.ID, name.pushname) for name in companion.sync().pushnames] == [(str(ana.account.pn), "Ana B.")]
-    simulator.phone.share_history([HistoryChat(ana, [HistoryMessage("sunset", author=ana)])], kind="status", inline=True)
+    simulator.phone.share_history(
+        [HistoryChat(ana, [HistoryMessage("sunset", author=ana)])], kind="status", inline=True
+    )
     (status,) = companion.sync().statusV3Messages
     assert (status.key.remoteJID, status.key.participant) == ("status@broadcast", str(ana.account.lid))
     simulator.phone.account.default_disappearing_seconds = 86400

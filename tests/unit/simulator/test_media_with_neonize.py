@@ -179,7 +179,7 @@ async def test_refused_uploads_and_downloads(linked: Linked) -> None:
         with pytest.raises(DriverError, match=str(status)):
             await linked.download(event["Message"])
     media.corrupt_downloads()
-    with pytest.raises(DriverError, match="hash|hmac|HMAC|checksum"):
+    with pytest.raises(DriverError, match="hash"):
         await linked.download(event["Message"])
     assert await linked.download(event["Message"]) == CONTENT
 

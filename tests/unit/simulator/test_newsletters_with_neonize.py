@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.simulator.linked import Linked, linked_client
-from tests.unit.simulator.neonize_client import DriverError
+from tests.unit.simulator.neonize_client import DriverError, Event
 from whatsapp_mcp.simulator.newsletter import Newsletter
 
 pytestmark = [
@@ -143,7 +143,14 @@ async def test_reactions_views_and_live_updates(linked: Linked) -> None:
 
 async def test_status_posts(linked: Linked) -> None:
     for text in ("sunset", "sunrise"):
-        event = await linked.incoming(linked.ana.post_status(text).id)
+        sent = linked.ana.post_status(text)
+
+        def fits(event: Event, message_id: str = sent.id) -> bool:
+            # The key comes before the post, as a message event of its own with the same id.
+            known = event.name == "Message" and event.data["Info"]["ID"] == message_id
+            return known and "extendedTextMessage" in event.data["Message"]
+
+        event = (await linked.client.events.wait_for(fits)).data
         source = event["Info"]["MessageSource"]
         assert (source["Chat"]["User"], source["Chat"]["Server"]) == ("status", "broadcast")
         assert source["Sender"]["User"] == linked.ana.account.lid_user
@@ -175,7 +182,7 @@ async def test_pictures_of_people(linked: Linked) -> None:
     shown = await linked.client.call("picture", who=linked.ana.number)
     assert (shown["ID"], shown["DirectPath"]) == (picture.id, picture.direct_path)
     ana.privacy["profile"] = "none"
-    with pytest.raises(DriverError, match="hidden|authorized"):
+    with pytest.raises(DriverError, match="authorized"):
         await linked.client.call("picture", who=linked.ana.number)
     ana.privacy["profile"] = "all"
     start = len(linked.client.events)
