@@ -8,15 +8,16 @@ Times are timezone-aware UTC datetimes in views and integer milliseconds since 1
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.jid import Jid
 
 __all__ = [
+    "FOR_EVER",
     "AppStateChange",
     "Change",
     "Chat",
@@ -47,11 +48,14 @@ __all__ = [
     "NewsletterPicture",
     "NewsletterText",
     "Picture",
+    "PollOptionVotes",
+    "PollVoted",
     "Quote",
     "Reaction",
     "ReactionChanged",
     "ReceiptKind",
     "ReceiptReceived",
+    "ReceiptView",
     "SessionSnapshot",
     "SessionState",
 ]
@@ -267,16 +271,20 @@ class ChatChanged:
     """Milliseconds since 1970; 0 = not muted, -1 = for ever."""
 
 
-Change = (
-    MessageReceived
-    | MessageEdited
-    | MessageRevoked
-    | ReactionChanged
-    | ReceiptReceived
-    | IdentityLearned
-    | ContactSeen
-    | ChatChanged
-)
+@dataclass(frozen=True, slots=True)
+class PollVoted:
+    """A person's whole choice in a poll; it replaces what the person chose before."""
+
+    chat: Jid
+    poll_id: str
+    """Id of the message that is the poll."""
+    voter: Jid
+    options: tuple[str, ...]
+    """Names of the chosen options; empty: the vote was withdrawn."""
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    voter_alt: Jid | None = None
 
 
 # ---- changes made in the app state: on the phone, on other linked devices, or here ----------------------------------
@@ -369,6 +377,22 @@ AppStateChange = (
 )
 """``timestamp`` is when the device that made the change made it (milliseconds since 1970)."""
 
+Change = (
+    MessageReceived
+    | MessageEdited
+    | MessageRevoked
+    | ReactionChanged
+    | ReceiptReceived
+    | PollVoted
+    | IdentityLearned
+    | ContactSeen
+    | AppStateChange
+)
+"""All that a store takes in. Those of one message or chat may come in any order, and before it."""
+
+FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Until when a chat is muted that is muted without an end."""
+
 
 # ---- views: what rooms above the store read --------------------------------------------------------------------------
 
@@ -382,6 +406,25 @@ class Reaction(View):
     sender_name: str | None = None
     emoji: str
     from_me: bool = False
+
+
+class PollOptionVotes(View):
+    """Who chose one option of a poll."""
+
+    option: str
+    count: int
+    voters: tuple[Jid, ...] = ()
+    """Canonical, who voted first comes first."""
+
+
+class ReceiptView(View):
+    """How far a message of ours got with one person. WhatsApp may tell of a later step only."""
+
+    jid: Jid
+    name: str | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    played_at: datetime | None = None
 
 
 class Message(View):
@@ -412,6 +455,11 @@ class Message(View):
     edited_at: datetime | None = None
     revoked_at: datetime | None = None
     reactions: tuple[Reaction, ...] = ()
+    starred: bool = False
+    labels: tuple[str, ...] = ()
+    """Names, in alphabetical order."""
+    votes: tuple[PollOptionVotes, ...] = ()
+    """Of a poll: its options in their order, also those without votes."""
     created_at: datetime
     updated_at: datetime
     arrival: int
@@ -429,8 +477,14 @@ class Chat(View):
     last_message_time: datetime | None = None
     ephemeral_expiration: int = 0
     unread_count: int = 0
+    marked_unread: bool = False
+    """Marked as unread by hand, on any device; says nothing about ``unread_count``."""
     archived: bool = False
     pinned: bool = False
+    muted_until: datetime | None = None
+    """``FOR_EVER`` without an end; a time that is over: not muted any more."""
+    labels: tuple[str, ...] = ()
+    """Names, in alphabetical order."""
     created_at: datetime
     updated_at: datetime
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from whatsapp_mcp.direct.actions import (
@@ -21,7 +23,7 @@ from whatsapp_mcp.direct.actions import (
     Star,
 )
 from whatsapp_mcp.direct.queries import BusinessProfile, BusinessProfileQuery, JoinRequestsAnswer
-from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.errors import AppStateKeysMissing, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Message
 from whatsapp_mcp.operations.group import group_of
@@ -34,6 +36,10 @@ from whatsapp_mcp.session.group_protocol import GetJoinRequests
 
 __all__ = ["pause_note"]
 
+KEYS_ARRIVE: Final = timedelta(seconds=30)
+"""So long after connecting, the phone's app-state keys may still be on their way."""
+KEYS_WAIT: Final = 8.0
+KEYS_PAUSE: Final = 0.3
 LABEL_COLOR: Final = 0
 """First of WhatsApp's palette; the seed gives no colour."""
 _ANSWERS: Final = {404: "did not ask to join", 403: "you are not an admin of the group", 409: "is in the group already"}
@@ -45,10 +51,20 @@ def pause_note(seconds: float) -> str:
 
 
 async def _change(services: Services, done: str, *actions: Action) -> str:
-    """Carry the actions out; the sentence for the caller."""
+    """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
     await services.session.ready()
-    delivery = await services.courier.change(*actions)
-    return f"{done} {pause_note(delivery.paused_seconds)}"
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + KEYS_WAIT
+    while True:
+        try:
+            delivery = await services.courier.change(*actions)
+        except AppStateKeysMissing:
+            fresh = datetime.now(UTC) - services.session.snapshot.since < KEYS_ARRIVE
+            if not fresh or loop.time() > deadline:
+                raise
+            await services.session.wait_change(KEYS_PAUSE)
+        else:
+            return f"{done} {pause_note(delivery.paused_seconds)}"
 
 
 def _author(message: Message) -> Jid | None:

@@ -17,6 +17,8 @@ from whatsapp_mcp.simulator.contact import VirtualContact
 from whatsapp_mcp.simulator.faults import StreamFault
 from whatsapp_mcp.simulator.group_commands import GroupCommands
 from whatsapp_mcp.simulator.groups import GroupState
+from whatsapp_mcp.simulator.history_commands import HistoryCommands
+from whatsapp_mcp.simulator.media_commands import MediaCommands
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.summary import ReceivedMessage
 
@@ -25,7 +27,7 @@ __all__ = ["Commands"]
 Json = dict[str, Any]
 
 
-class Commands(GroupCommands):
+class Commands(GroupCommands, MediaCommands, HistoryCommands):
     """What can be asked over the socket. Every method's arguments are checked; an unknown one is an error."""
 
     def __init__(self, simulator: Simulator, stop: Callable[[], None] | None = None) -> None:

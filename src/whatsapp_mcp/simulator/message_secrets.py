@@ -84,6 +84,8 @@ class MessageSecrets:
             ValueError: it has no such option.
         """
         known = self._remembered(poll_id).options
+        if not known:
+            raise LookupError(f"message {poll_id} is no poll")
         for option in options:
             if option not in known:
                 raise ValueError(f"no option {option!r}; there are: {', '.join(known)}")

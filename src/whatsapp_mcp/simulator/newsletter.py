@@ -21,7 +21,7 @@ from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.newsletter_requests import Newsletters
+    from whatsapp_mcp.simulator.newsletters import Newsletters
 
 __all__ = ["Follower", "Newsletter", "Post", "Role", "new_newsletter_id"]
 

@@ -30,7 +30,7 @@ from whatsapp_mcp.simulator.media import MediaHost
 from whatsapp_mcp.simulator.messages import Messages
 from whatsapp_mcp.simulator.mex import Mex
 from whatsapp_mcp.simulator.newsletter import Follower, Newsletter
-from whatsapp_mcp.simulator.newsletter_requests import Newsletters
+from whatsapp_mcp.simulator.newsletters import Newsletters
 from whatsapp_mcp.simulator.pairing import Pairing, PairingError
 from whatsapp_mcp.simulator.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.phone import SimulatedPhone

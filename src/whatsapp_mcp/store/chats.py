@@ -1,4 +1,4 @@
-"""The chat rows: when something last happened, how much is in a chat, how much of it is unread.
+"""The chat rows: when something last happened, how much is in a chat, how much of it is unread; hidden messages apart.
 
 Unread, as WhatsApp counts: a message from somebody else counts until it is read. Reading one (on any of our devices)
 reads all before it, and so does writing into the chat. What the phone says about a chat (``ChatChanged.unread_count``)
@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models import ChatChanged
-from whatsapp_mcp.store.rows import clean, fitting, place_floor
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, place_floor
 
 __all__ = ["ChatRow", "Chats"]
 
@@ -36,6 +36,21 @@ class ChatRow:
     sent_count: int = 0
     created_at: int = 0
     updated_at: int = 0
+    deleted_until: int = 0
+    cleared_until: int = 0
+    cleared_unstarred_until: int = 0
+    marked_unread: int = 0
+    marked_at: int = 0
+
+    @property
+    def empty_until(self) -> int:
+        """No message up to this time is shown."""
+        return max(self.deleted_until, self.cleared_until)
+
+    @property
+    def hides_until(self) -> int:
+        """Up to this time messages may be hidden, later ones only one by one."""
+        return max(self.deleted_until, self.cleared_until, self.cleared_unstarred_until)
 
 
 _COLUMNS: Final = [field.name for field in fields(ChatRow)]
@@ -46,6 +61,13 @@ _WRITE: Final = (
 )
 _UNREAD_AFTER: Final = (
     "SELECT count(*) FROM messages WHERE chat = ? AND place >= ? AND timestamp > ? AND from_me = 0 AND from_history = ?"
+)
+
+
+_LAST_MESSAGE: Final = (
+    # Places ascend with the second, not within it.
+    f"SELECT max(timestamp) FROM messages WHERE chat = ?1 AND place >= (SELECT place & ~{ARRIVAL_MASK} FROM messages"
+    " WHERE chat = ?1 AND place > 0 ORDER BY place DESC LIMIT 1)"
 )
 
 
@@ -101,6 +123,22 @@ class Chats:
         elif live and timestamp > row.read_until:
             row.unread_live += 1
 
+    def message_shown(self, row: ChatRow, *, timestamp: int, from_me: bool, has_media: bool) -> None:
+        """A message that was hidden is shown again; its row says so already."""
+        row.message_count += 1
+        row.media_count += has_media
+        row.sent_count += from_me
+        row.last_message_at = max(timestamp, row.last_message_at or 0)
+        self.recount_unread(row)
+
+    def messages_hidden(self, row: ChatRow, *, messages: int, media: int, sent: int) -> None:
+        """So many messages, so many of them with media, so many of ours; their rows say so already."""
+        row.message_count -= messages
+        row.media_count -= media
+        row.sent_count -= sent
+        row.last_message_at = self._connection.execute(_LAST_MESSAGE, (row.entity,)).fetchone()[0]
+        self.recount_unread(row)
+
     def read(self, row: ChatRow, until: int) -> None:
         """Everything up to ``until`` is read."""
         if until <= row.read_until:
@@ -141,8 +179,8 @@ class Chats:
             return
         # Fewer than we counted: all but the newest ``count`` are read.
         found = self._connection.execute(
-            "SELECT timestamp FROM messages WHERE chat = ? AND from_me = 0 AND from_history = 0"
-            " ORDER BY place DESC LIMIT 1 OFFSET ?",
+            "SELECT timestamp FROM messages WHERE chat = ? AND place > 0 AND from_me = 0"
+            " AND from_history = 0 ORDER BY place DESC LIMIT 1 OFFSET ?",
             (row.entity, count),
         ).fetchone()
         row.unread_base = 0

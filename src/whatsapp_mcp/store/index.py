@@ -20,7 +20,7 @@ _SEARCHED: Final = ("name", "title", "description", "link", "address", "options"
 
 _ALL: Final = (
     "SELECT place, chat, text, file_name, extra FROM messages LEFT JOIN media USING (arrival)"
-    " WHERE revoked_at IS NULL ORDER BY place"
+    " WHERE revoked_at IS NULL AND place > 0 ORDER BY place"
 )
 
 
@@ -99,7 +99,7 @@ class SearchIndex:
         """All messages of one chat belong to another; to be called before their rows are changed."""
         found = self._connection.execute(
             "SELECT place, text, file_name, extra FROM messages LEFT JOIN media USING (arrival)"
-            " WHERE chat = ? AND revoked_at IS NULL",
+            " WHERE chat = ? AND place > 0 AND revoked_at IS NULL",
             (chat,),
         ).fetchall()
         for place, text, file_name, extra in found:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models import DeliveryStatus, MediaInfo, MessageKind, MessageReceived
 from whatsapp_mcp.store.chats import Chats
+from whatsapp_mcp.store.held import Held
 from whatsapp_mcp.store.identity import Address
 from whatsapp_mcp.store.index import SearchIndex, words_of
 from whatsapp_mcp.store.rows import (
@@ -21,7 +22,7 @@ from whatsapp_mcp.store.rows import (
     fitting,
     place_of,
 )
-from whatsapp_mcp.store.settling import Held, Settling
+from whatsapp_mcp.store.settling import Settling
 
 __all__ = ["Messages"]
 
@@ -83,16 +84,15 @@ class Messages:
 
         Returns:
             Its arrival number when those who wait for messages should see it: it is new, or was a placeholder or known
-            from the history only. None when it was here already.
+            from the history only. None when it was here already, or is hidden.
         """
         if self._insert(change, wire_chat, sender, now):
-            self._settling.arrived(wire_chat.entity, change.id, now)
-            return self.arrival
+            shown = self._settling.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
+            return self.arrival if shown else None
         held = self._settling.held(wire_chat.entity, change.id)
         assert held is not None
         if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
-            self._replace(held, change, wire_chat, sender, now)
-            return self.arrival
+            return self.arrival if self._replace(held, change, wire_chat, sender, now) else None
         return self._repeated(held, change, wire_chat, sender, now)
 
     def absorb(self, better: Held, worse: Held, now: int) -> None:
@@ -126,12 +126,17 @@ class Messages:
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             self._update(held.arrival, now, "wire_chat = ?, sender = ?", *wire)
-        return self._came_alive(held, now) if held.from_history and not change.from_history else None
+        if not held.from_history or change.from_history:
+            return None
+        self._came_alive(held, now)
+        return None if held.is_hidden else self.arrival
 
-    def _came_alive(self, held: Held, now: int) -> int:
+    def _came_alive(self, held: Held, now: int) -> None:
         """Known from the history, and now delivered to us as well."""
         self.arrival += 1
         place = place_of(held.timestamp, self.arrival)
+        if held.is_hidden:
+            place = -place
         self._index.remove(held.place, held.chat, held.words)
         self._index.add(place, held.chat, held.words)
         self._update(held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place)
@@ -139,10 +144,9 @@ class Messages:
         if held.from_me:
             self._chats.read(chat, held.timestamp)
         self._chats.recount_unread(chat)
-        return self.arrival
 
-    def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
-        """A placeholder gives way to the message it stood for."""
+    def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> bool:
+        """A placeholder gives way to the message it stood for; whether that is shown."""
         self._remove(held, now)
         chat_address, sender_address = _wire_forms(held, change, wire_chat, sender)
         self._insert(
@@ -153,13 +157,16 @@ class Messages:
             _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status),
         )
         self._chats.recount_unread(self._chats.get(held.chat, now))
-        self._settling.settle(held.chat, held.id, now)
+        settled = self._settling.settle(held.chat, held.id, now)
+        return settled is not None and not settled.is_hidden
 
     def _remove(self, held: Held, now: int) -> None:
         """Take a row out: another row says the same and more."""
         self._index.remove(held.place, held.chat, held.words)
         self._connection.execute("DELETE FROM media WHERE arrival = ?", (held.arrival,))
         self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
+        if held.is_hidden:
+            return
         chat = self._chats.get(held.chat, now)
         chat.message_count -= 1
         chat.media_count -= held.has_media

@@ -3,7 +3,8 @@
 A message has two numbers. ``arrival`` is the key of its row and ascends in order of storing, so that history, which
 comes chat by chat, is written to the end of the file. ``place`` ascends with the time of the message; the search index
 is keyed by it, so that the newest hits come first without sorting. The arrival is part of the place: neither needs an
-index to find the other.
+index to find the other. A hidden message (``visibility``) has its place with a minus sign: it lies outside every range
+of places that a list reads or counts, whatever index serves it.
 """
 
 from __future__ import annotations

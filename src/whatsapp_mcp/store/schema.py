@@ -4,8 +4,8 @@ A person or chat is an *entity* with a small number. Every JID ever seen is an *
 to two, the phone number and the LID. Messages name their author by address and their chat by entity, so that learning
 that two addresses belong together touches few rows.
 
-Edits, revokes, reactions and receipts lie in tables of their own and name their message by chat and id, not by foreign
-key: they may come before it.
+Whatever is said about messages (edits, reactions, stars, votes …) lies in tables of its own and names its message by
+chat and id, not by foreign key: it may come before the message.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _MESSAGES: Final = (
     """
     CREATE TABLE messages (
         arrival INTEGER PRIMARY KEY,    -- ascends in order of storing
-        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index
+        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index; below 0: hidden
         chat INTEGER NOT NULL REFERENCES entities(id),
         id TEXT NOT NULL,
         sender INTEGER NOT NULL REFERENCES addresses(id),
@@ -202,12 +202,84 @@ _EVENTS: Final = (
     """,
 )
 
+_APP_STATE_AND_VOTES: Final = (
+    "ALTER TABLE chats ADD COLUMN deleted_until INTEGER NOT NULL DEFAULT 0",  # the chat, with its messages up to then
+    "ALTER TABLE chats ADD COLUMN cleared_until INTEGER NOT NULL DEFAULT 0",  # all messages up to then
+    "ALTER TABLE chats ADD COLUMN cleared_unstarred_until INTEGER NOT NULL DEFAULT 0",  # those without a star
+    "ALTER TABLE chats ADD COLUMN marked_unread INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE chats ADD COLUMN marked_at INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE stars (
+        chat INTEGER NOT NULL REFERENCES entities(id),
+        message_id TEXT NOT NULL,
+        starred INTEGER NOT NULL,  -- 0: the star was taken off
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (chat, message_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Deleted for us alone.
+    """
+    CREATE TABLE deletions (
+        chat INTEGER NOT NULL REFERENCES entities(id),
+        message_id TEXT NOT NULL,
+        deleted_at INTEGER NOT NULL,
+        PRIMARY KEY (chat, message_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE labels (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        color INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The label may come after what it is on.
+    """
+    CREATE TABLE chat_labels (
+        chat INTEGER NOT NULL REFERENCES entities(id),
+        label TEXT NOT NULL,
+        labelled INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (chat, label)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE message_labels (
+        chat INTEGER NOT NULL REFERENCES entities(id),
+        message_id TEXT NOT NULL,
+        label TEXT NOT NULL,
+        labelled INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (chat, message_id, label)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE votes (
+        chat INTEGER NOT NULL REFERENCES entities(id),
+        message_id TEXT NOT NULL,
+        voter INTEGER NOT NULL REFERENCES addresses(id),
+        options TEXT NOT NULL,     -- JSON: names of the chosen options, all of the person's choice
+        voted_at INTEGER NOT NULL,
+        PRIMARY KEY (chat, message_id, voter)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 
 @migrations()
 def first_tables(db: Database) -> None:
     for statement in (*_IDENTITY, *_MESSAGES, *_EVENTS):
         db.conn.execute(statement)
     db.conn.execute("PRAGMA user_version = 1")
+
+
+@migrations()
+def app_state_and_votes(db: Database) -> None:
+    for statement in _APP_STATE_AND_VOTES:
+        db.conn.execute(statement)
+    db.conn.execute("PRAGMA user_version = 2")
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

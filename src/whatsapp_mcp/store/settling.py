@@ -1,4 +1,4 @@
-"""What a message row shows of the things that were said about the message: edits, revokes, receipts.
+"""What a message row shows of the things that were said about the message: edits, revokes, deletions, receipts.
 
 Each of those is kept in a table of its own. ``settle`` works the row out from them, so that it makes no difference
 whether the message came first.
@@ -7,66 +7,25 @@ whether the message came first.
 from __future__ import annotations
 
 import sqlite3
-from typing import Final, NamedTuple
 
-from whatsapp_mcp.models import DeliveryStatus, MessageKind
+from whatsapp_mcp.models import DeliveryStatus
 from whatsapp_mcp.store.chats import Chats
-from whatsapp_mcp.store.index import SearchIndex, words_of
-from whatsapp_mcp.store.rows import RANK, load_extra
+from whatsapp_mcp.store.held import Held, find_held
+from whatsapp_mcp.store.index import SearchIndex
+from whatsapp_mcp.store.rows import RANK
+from whatsapp_mcp.store.visibility import Visibility
 
-__all__ = ["Held", "Settling"]
-
-
-class Held(NamedTuple):
-    """What the writer needs to know of a stored message."""
-
-    arrival: int
-    place: int
-    chat: int
-    id: str
-    sender: int
-    wire_chat: int
-    timestamp: int
-    from_me: int
-    from_history: int
-    has_media: int
-    kind: str
-    text: str
-    status: int | None
-    extra: str | None
-    edited_at: int | None
-    revoked_at: int | None
-    created_at: int
-    author: int
-    """The entity of ``sender``."""
-    person: int
-    """1 in a chat with one person."""
-    file_name: str | None
-
-    @property
-    def is_placeholder(self) -> bool:
-        return self.kind == MessageKind.UNDECRYPTABLE
-
-    @property
-    def words(self) -> str:
-        """What the search index holds for it."""
-        return "" if self.revoked_at is not None else words_of(self.text, self.file_name, load_extra(self.extra))
-
-
-_HELD: Final = (
-    "SELECT m.arrival, m.place, m.chat, m.id, m.sender, m.wire_chat, m.timestamp, m.from_me, m.from_history,"
-    " m.has_media, m.kind, m.text, m.status, m.extra, m.edited_at, m.revoked_at, m.created_at, addresses.entity,"
-    " entities.kind = 'person', media.file_name"
-    " FROM messages AS m JOIN addresses ON addresses.id = m.sender JOIN entities ON entities.id = m.chat"
-    " LEFT JOIN media ON media.arrival = m.arrival WHERE m.chat = ? AND m.id = ?"
-)
+__all__ = ["Settling"]
 
 
 class Settling:
-    def __init__(self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, visibility: Visibility
+    ) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index
+        self._visibility = visibility
         self._awaited: int | None = None
         """How many messages are awaited; None when it must be counted again."""
 
@@ -74,30 +33,42 @@ class Settling:
         self._awaited = None
 
     def held(self, chat: int, message_id: str) -> Held | None:
-        row = self._connection.execute(_HELD, (chat, message_id)).fetchone()
-        return None if row is None else Held(*row)
+        return find_held(self._connection, chat, message_id)
 
-    def arrived(self, chat: int, message_id: str, now: int) -> None:
-        """A message was stored: apply what came before it."""
+    def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> bool:
+        """A message was stored: apply what came before it; whether the message is shown."""
+        if not self._taken(chat, message_id) and timestamp > self._chats.get(chat, now).hides_until:
+            return True
+        held = self.settle(chat, message_id, now)
+        return held is not None and not held.is_hidden
+
+    def _taken(self, chat: int, message_id: str) -> bool:
+        """Whether the message was awaited; now it is not any more."""
         if self._awaited is None:
             self._awaited = self._connection.execute("SELECT count(*) FROM awaited").fetchone()[0]
         if not self._awaited:
-            return
+            return False
         values = (chat, message_id)
-        if self._connection.execute("DELETE FROM awaited WHERE chat = ? AND message_id = ?", values).rowcount:
-            self._awaited -= 1
-            self.settle(chat, message_id, now)
+        found = self._connection.execute("DELETE FROM awaited WHERE chat = ? AND message_id = ?", values).rowcount > 0
+        self._awaited -= found
+        return found
 
-    def settle(self, chat: int, message_id: str, now: int) -> None:
-        """Make the row say what edits, revokes and receipts say; if it is not here, remember that they wait for it."""
+    def settle(self, chat: int, message_id: str, now: int) -> Held | None:
+        """Make the row say what was said about the message.
+
+        Returns:
+            The message as it is now; None when it is not here: then it is remembered that something waits for it.
+        """
         held = self.held(chat, message_id)
         if held is None:
             self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id))
             self._awaited = None
-            return
+            return None
         held = self._settle_edit(held, now)
-        self._settle_revoke(held, now)
+        held = self._settle_revoke(held, now)
+        held = self._visibility.settle(held, now)
         self._settle_receipts(held, now)
+        return held
 
     def _settle_edit(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
@@ -122,7 +93,7 @@ class Settling:
             break
         return held
 
-    def _settle_revoke(self, held: Held, now: int) -> None:
+    def _settle_revoke(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
             "SELECT revoked_at, addresses.entity FROM revokes JOIN addresses ON addresses.id = revokes.sender"
             " WHERE chat = ? AND message_id = ?",
@@ -131,11 +102,13 @@ class Settling:
         # In a group admins may, and who is one is not known here: WhatsApp's server checks it.
         times = [at for at, by in found if not held.person or _is_author(held, by)]
         if not times or min(times) == held.revoked_at:
-            return
+            return held
         if held.revoked_at is None:
             self._index.remove(held.place, held.chat, held.words)
-            self._chats.get(held.chat, now).media_count -= held.has_media
+            if not held.is_hidden:
+                self._chats.get(held.chat, now).media_count -= held.has_media
         self._update(held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
+        return held._replace(revoked_at=min(times), has_media=0)
 
     def _settle_receipts(self, held: Held, now: int) -> None:
         delivered, read, played, read_by_us = self._connection.execute(

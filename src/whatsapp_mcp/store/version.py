@@ -8,9 +8,9 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 
-__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "newer_store", "schema_version"]
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "newer_store", "older_store", "schema_version"]
 
-MIGRATIONS: Final = ("first_tables",)
+MIGRATIONS: Final = ("first_tables", "app_state_and_votes")
 """Names of all migrations, in order; they are in ``schema``."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -27,6 +27,14 @@ def schema_version(connection: sqlite3.Connection, path: Path) -> int:
     if version > SCHEMA_VERSION:
         raise newer_store(path, f"schema {version}, this program knows {SCHEMA_VERSION}")
     return version
+
+
+def older_store(path: Path, version: int) -> StoreError:
+    return StoreError(
+        f"the message store {path} is of an older version of whatsapp-web-mcp (schema {version})",
+        next_step="It is brought up to date when the session starts: call again in a few seconds.",
+        details={"path": str(path)},
+    )
 
 
 def newer_store(path: Path, detail: str) -> StoreError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from neonize.proto import Neonize_pb2
 
 __all__ = ["Profiles"]
+
+_NO_PICTURE: Final = re.compile(r"does not have a profile picture|hidden|status 40[14]")
+"""whatsmeow: user.go, ErrProfilePictureNotSet and ErrProfilePictureUnauthorized."""
 
 
 class Profiles:
@@ -39,7 +43,7 @@ class Profiles:
             f"{jid} has no picture, or hides it from this account", next_step="There is nothing to do."
         )
         if answer.Error:
-            if "not set" in answer.Error or "hidden" in answer.Error or "404" in answer.Error or "401" in answer.Error:
+            if _NO_PICTURE.search(answer.Error):
                 raise no_picture
             raise error_for(answer.Error, "tell the picture")
         picture = answer.Picture

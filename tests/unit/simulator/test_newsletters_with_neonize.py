@@ -182,7 +182,7 @@ async def test_pictures_of_people(linked: Linked) -> None:
     shown = await linked.client.call("picture", who=linked.ana.number)
     assert (shown["ID"], shown["DirectPath"]) == (picture.id, picture.direct_path)
     ana.privacy["profile"] = "none"
-    with pytest.raises(DriverError, match="authorized"):
+    with pytest.raises(DriverError, match="hidden"):
         await linked.client.call("picture", who=linked.ana.number)
     ana.privacy["profile"] = "all"
     start = len(linked.client.events)

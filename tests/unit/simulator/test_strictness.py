@@ -183,7 +183,7 @@ async def test_faults_of_requests(simulator: Simulator) -> None:
     ("to", "enc", "error"),
     [
         (Jid("999", "lid"), True, "404"),
-        (Jid("120363000000000001", "g.us"), True, "501"),
+        (Jid("120363000000000001", "g.us"), True, "404"),
         (None, False, "400"),
     ],
 )

@@ -1,0 +1,95 @@
+"""Which messages are shown: not those deleted for us alone, nor those up to a time of which the chat was cleared.
+
+Nothing is erased. A hidden message has its place with a minus sign, counts nowhere and is not in the search index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from whatsapp_mcp.store.chats import ChatRow, Chats
+from whatsapp_mcp.store.held import Held
+from whatsapp_mcp.store.index import SearchIndex, words_of
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, load_extra, place_ceiling
+
+__all__ = ["Visibility"]
+
+_AT_ONCE: Final = 5000
+"""Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
+
+# A star that was put on or taken off after the clearing shows that the message was still there then.
+_STAR_KEEPS: Final = "starred OR changed_at > ?"
+_CLEARED: Final = (
+    "SELECT m.place, m.has_media, m.from_me, m.revoked_at, m.text, media.file_name, m.extra"
+    " FROM messages AS m INDEXED BY messages_chat LEFT JOIN media ON media.arrival = m.arrival"
+    " WHERE m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
+    f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))"
+    f" ORDER BY m.place LIMIT {_AT_ONCE}"
+)
+
+
+class Visibility:
+    def __init__(self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex) -> None:
+        self._connection = connection
+        self._chats = chats
+        self._index = index
+
+    def settle(self, held: Held, now: int) -> Held:
+        """Hide or show one message, as what is known demands; the message as it is then."""
+        if (self._is_deleted(held) or self._is_cleared(held)) is held.is_hidden:
+            return held
+        settled = held._replace(place=-held.place)
+        self._index.remove(held.place, held.chat, held.words)
+        self._index.add(settled.place, settled.chat, settled.words)
+        self._connection.execute(
+            "UPDATE messages SET place = ?, updated_at = ? WHERE arrival = ?", (settled.place, now, held.arrival)
+        )
+        row = self._chats.get(held.chat, now)
+        if settled.is_hidden:
+            self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
+        else:
+            self._chats.message_shown(
+                row, timestamp=held.timestamp, from_me=bool(held.from_me), has_media=bool(held.has_media)
+            )
+        return settled
+
+    def settle_chat(self, row: ChatRow, now: int) -> None:
+        """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
+        messages = media = sent = 0
+        while found := self._cleared(row):
+            for place, has_media, from_me, revoked_at, text, file_name, extra in found:
+                if revoked_at is None:
+                    self._index.remove(place, row.entity, words_of(text, file_name, load_extra(extra)))
+                media += has_media
+                sent += from_me
+            messages += len(found)
+            self._connection.executemany(
+                "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
+                [(now, place & ARRIVAL_MASK) for place, *_ in found],
+            )
+            self._index.flush()
+        self._chats.read(row, row.hides_until)
+        if messages:
+            self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
+
+    def _cleared(self, row: ChatRow) -> list[tuple[int, int, int, int | None, str, str | None, str | None]]:
+        unstarred = row.cleared_unstarred_until
+        values = (row.entity, place_ceiling(row.hides_until), row.empty_until, unstarred, unstarred)
+        return self._connection.execute(_CLEARED, values).fetchall()
+
+    def _is_deleted(self, held: Held) -> bool:
+        return self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
+
+    def _is_cleared(self, held: Held) -> bool:
+        row = self._chats.stored(held.chat)
+        if row is None or held.timestamp > row.hides_until:
+            return False
+        if held.timestamp <= row.empty_until:
+            return True
+        starred = f"stars WHERE chat = ? AND message_id = ? AND ({_STAR_KEEPS})"
+        return not self._is_in(starred, held, row.cleared_unstarred_until)
+
+    def _is_in(self, source: str, held: Held, *values: int) -> bool:
+        sql = f"SELECT EXISTS (SELECT 1 FROM {source})"
+        return bool(self._connection.execute(sql, (held.chat, held.id, *values)).fetchone()[0])
