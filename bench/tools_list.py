@@ -17,6 +17,11 @@ __all__ = ["measure"]
 ALL: Final = 16_000
 CORE: Final = 6_500
 OURS: Final = {
+    "forwardMessage",
+    "rejectCall",
+    "setDisappearingTimer",
+    "getNewsletterMessages",
+    "getGroupParticipants",
     "waitForMessage",
     "appStatus",
     "sendSticker",

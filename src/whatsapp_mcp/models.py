@@ -46,6 +46,7 @@ __all__ = [
     "MessageStarred",
     "Newsletter",
     "NewsletterPicture",
+    "NewsletterPost",
     "NewsletterText",
     "Picture",
     "PollOptionVotes",
@@ -587,6 +588,16 @@ class Newsletter(View):
     reaction_codes: str = ""
     mute: str = ""
     role: str = ""
+
+
+class NewsletterPost(View):
+    server_id: int
+    """Ascending number of the post within its newsletter."""
+    text: str
+    kind: MessageKind
+    views: int
+    reactions: dict[str, int] = {}
+    """Emoji -> how often."""
 
 
 class SessionSnapshot(View):

@@ -27,6 +27,11 @@ OWN: Final = {
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
     "archiveChat": "as the seed's successor has it",
+    "forwardMessage": "as the seed's successor has it",
+    "rejectCall": "as the seed's successor has it",
+    "setDisappearingTimer": "as the seed's successor has it",
+    "getNewsletterMessages": "as the seed's successor has it",
+    "getGroupParticipants": "as the seed's successor has it",
     "muteChat": "the same way as pinChat",
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
@@ -87,7 +92,7 @@ _NEVER_EMPTY: Final = (
 _FROM_THE_SUCCESSOR: Final = (
     *("sendMessage.mentions", "sendImage.reply_message_id", "sendImage.hd"),
     *("sendAudio.ptt", "sendAudio.reply_message_id", "sendFile.file_url", "sendFile.reply_message_id"),
-    *("sendVideo.reply_message_id", "sendVideo.hd", "sendVideo.gif_playback"),
+    *("listChats.archived", "sendVideo.reply_message_id", "sendVideo.hd", "sendVideo.gif_playback"),
 )
 
 _PAGED: Final = ("userMyGroups", "userMyNewsletter", "userMyContacts", "groupInfo", "getGroupParticipantRequests")

@@ -14,6 +14,7 @@ from whatsapp_mcp.operations.recipients import resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import chat_json, message_json
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.protocol import SetDisappearingTimer
 
 __all__: list[str] = []
 
@@ -32,6 +33,7 @@ async def list_chats(services: Services, arguments: Arguments, _progress: Progre
             offset=offset,
             search=arguments.get("search") or None,
             has_media=arguments.get("has_media", False),
+            archived=arguments.get("archived"),
         )
     )
     return Outcome(
@@ -98,6 +100,14 @@ def _moment(arguments: Arguments, field: str) -> datetime | None:
             f"{field}: not a date and time", field=field, next_step="Write it like 2026-01-31T15:00:00Z."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@operation("setDisappearingTimer")
+async def set_disappearing_timer(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    seconds: int = arguments["timer_seconds"]
+    await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))
+    return Outcome(f"New messages disappear after {seconds} seconds." if seconds else "New messages stay.")
 
 
 @operation("waitForMessage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final, Literal
 
 from whatsapp_mcp.errors import InvalidArgument
@@ -14,6 +15,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session import group_protocol as g
+from whatsapp_mcp.store.reader import StoreReader
 
 __all__ = ["group_json", "group_of"]
 
@@ -118,6 +120,34 @@ async def group_info(services: Services, arguments: Arguments, _progress: Progre
         f"The group has {len(group.members)} participants.",
         group_json(group, offset=offset),
         rows="Participants",
+        offset=offset,
+        untrusted=True,
+    )
+
+
+def _name_of(store: StoreReader, jid: Jid) -> str | None:
+    return store.display_name(jid)
+
+
+@operation("getGroupParticipants")
+async def group_participants(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await group_of(services, arguments)
+    offset = arguments.get("offset", 0)
+    group = (await services.session.call(g.GetGroup(group=jid))).group
+    rows = [
+        {
+            "jid": str(member.jid),
+            "lid": str(member.lid) if member.lid and member.lid != member.jid else None,
+            "name": services.store.look(partial(_name_of, jid=member.jid)),
+            "is_admin": member.admin,
+            "is_super_admin": member.super_admin,
+        }
+        for member in group.members[offset:]
+    ]
+    return Outcome(
+        f"The group has {len(group.members)} participants.",
+        {"group_id": str(jid), "data": rows},
+        rows="data",
         offset=offset,
         untrusted=True,
     )

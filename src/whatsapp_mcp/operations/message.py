@@ -9,11 +9,11 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Message, MessageKind
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import resolve
+from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.send import sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.protocol import ChatRef, EditMessage, MarkRead, React, Revoke
+from whatsapp_mcp.session.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
 
 __all__ = ["stored_message"]
 
@@ -81,6 +81,25 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
         )
     sent = await services.session.call(EditMessage(target=ChatRef(chat=chat, message_id=message.id), text=text))
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was edited.")
+
+
+@operation("forwardMessage")
+async def forward_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat = await resolve(services, arguments["phone"])
+    source, message = await stored_message(services, {"message_id": arguments["message_id"]})
+    if message.revoked_at is not None:
+        raise InvalidArgument("message_id: this message was deleted", field="message_id")
+    target = ChatRef(chat=source, message_id=message.id)
+    expiration = arguments.get("duration", 0)
+    sent = await services.session.call(ForwardMessage(target=target, chat=chat, expiration=expiration))
+    return sent_outcome(sent, "The message was forwarded.")
+
+
+@operation("rejectCall")
+async def reject_call(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    caller = await person(services, arguments["caller_jid"], field="caller_jid")
+    await services.session.call(RejectCall(caller=caller, call_id=arguments["call_id"].strip()))
+    return Outcome("The call was rejected.")
 
 
 @operation("readMessage")

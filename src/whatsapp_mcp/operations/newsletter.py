@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Newsletter, NewsletterPicture, NewsletterText
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.profile_protocol import ListNewsletters, UnfollowNewsletter
+from whatsapp_mcp.session.profile_protocol import GetNewsletterPosts, ListNewsletters, UnfollowNewsletter
 
 __all__: list[str] = []
+
+POSTS_DEFAULT: Final = 20
 
 
 @operation("userMyNewsletter")
@@ -28,13 +31,38 @@ async def user_my_newsletter(services: Services, arguments: Arguments, _progress
     )
 
 
-@operation("unfollowNewsletter")
-async def unfollow_newsletter(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+@operation("getNewsletterMessages")
+async def newsletter_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await _newsletter(services, arguments)
+    command = GetNewsletterPosts(
+        newsletter=jid, count=arguments.get("count", POSTS_DEFAULT), before=arguments.get("before", 0)
+    )
+    posts = (await services.session.call(command)).posts
+    rows = [
+        {
+            "server_id": post.server_id,
+            "content": post.text,
+            "kind": post.kind.value,
+            "views": post.views,
+            "reactions": [{"emoji": emoji, "count": count} for emoji, count in post.reactions.items()] or None,
+        }
+        for post in posts
+    ]
+    return Outcome(f"{len(rows)} posts.", {"data": rows}, rows="data", untrusted=True)
+
+
+async def _newsletter(services: Services, arguments: Arguments) -> Jid:
     jid = await resolve(services, arguments["newsletter_id"], field="newsletter_id")
     if not jid.is_newsletter:
         raise InvalidArgument(
             "newsletter_id: not a newsletter", field="newsletter_id", next_step="Take it from userMyNewsletter."
         )
+    return jid
+
+
+@operation("unfollowNewsletter")
+async def unfollow_newsletter(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await _newsletter(services, arguments)
     await services.session.call(UnfollowNewsletter(newsletter=jid))
     return Outcome("You no longer follow the newsletter.")
 

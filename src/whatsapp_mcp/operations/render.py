@@ -24,6 +24,8 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "unread_count": chat.unread_count,
         "archived": chat.archived or None,
         "pinned": chat.pinned or None,
+        "muted_until": time_text(chat.muted_until),
+        "labels": list(chat.labels) or None,
         "ephemeral_expiration": chat.ephemeral_expiration,
         "created_at": time_text(chat.created_at),
         "updated_at": time_text(chat.updated_at),
@@ -36,6 +38,17 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
         "name": contact.name,
     }
+
+
+def _details(message: Message) -> dict[str, Any] | None:
+    """Facts of the kind; of a poll also who chose what."""
+    details: dict[str, Any] = dict(message.extra)
+    if message.votes:
+        details["votes"] = [
+            {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters]}
+            for one in message.votes
+        ]
+    return details or None
 
 
 def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:
@@ -64,7 +77,9 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "filename": message.file_name,
         "url": message.url,
         "file_length": message.file_length,
-        "details": dict(message.extra) or None,
+        "details": _details(message),
+        "starred": message.starred or None,
+        "labels": list(message.labels) or None,
         "created_at": time_text(message.created_at),
         "updated_at": time_text(message.updated_at),
     }

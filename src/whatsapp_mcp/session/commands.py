@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,6 +15,8 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import (
     Change,
+    ChatChanged,
+    Content,
     DeliveryStatus,
     IdentityLearned,
     MessageEdited,
@@ -35,6 +37,7 @@ from whatsapp_mcp.whatsapp.compose import (
     QuotedMessage,
     compose,
     compose_edit,
+    compose_forward,
     compose_media,
     compose_reaction,
     compose_revoke,
@@ -42,6 +45,9 @@ from whatsapp_mcp.whatsapp.compose import (
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.profiles import Profiles
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 __all__ = ["Handlers"]
 
@@ -77,6 +83,9 @@ class Handlers:
             p.RecordChanges: self._record_changes,
             p.SendMessage: self._send,
             p.DownloadMedia: self._download,
+            p.ForwardMessage: self._forward,
+            p.RejectCall: self._reject_call,
+            p.SetDisappearingTimer: self._set_disappearing_timer,
             p.React: self._react,
             p.Revoke: self._revoke,
             p.EditMessage: self._edit,
@@ -173,12 +182,15 @@ class Handlers:
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)
-        sent = self._account.send(command.chat, message)
         content = read_content(message)
         assert content is not None, "everything that compose() makes can be read back"
+        return self._send_and_record(command.chat, message, content)
+
+    def _send_and_record(self, chat: Jid, message: Message, content: Content) -> p.SentMessage:
+        sent = self._account.send(chat, message)
         own = self._account.device()
         return self._record(
-            command.chat,
+            chat,
             sent,
             MessageReceived(
                 id=sent.message_id,
@@ -187,11 +199,30 @@ class Handlers:
                 timestamp=sent.timestamp,
                 content=content,
                 from_me=True,
-                chat_alt=_other_form(sent.chat, command.chat),
+                chat_alt=_other_form(sent.chat, chat),
                 raw=message.SerializeToString(),
                 status=DeliveryStatus.SENT,
             ),
         )
+
+    def _forward(self, command: p.ForwardMessage) -> p.SentMessage:
+        stored = self._find(command.target)
+        if not stored.raw:
+            raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
+        message = compose_forward(stored.raw, command.expiration)
+        content = read_content(message)
+        if content is None:
+            raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
+        return self._send_and_record(command.chat, message, content)
+
+    def _reject_call(self, command: p.RejectCall) -> p.Done:
+        self._account.reject_call(command.caller, command.call_id)
+        return p.Done()
+
+    def _set_disappearing_timer(self, command: p.SetDisappearingTimer) -> p.Done:
+        self._account.set_disappearing_timer(command.chat, command.seconds)
+        self._store.apply([ChatChanged(command.chat, ephemeral_expiration=command.seconds)]).result(STORE_WAIT)
+        return p.Done()
 
     def _download(self, command: p.DownloadMedia) -> p.Done:
         stored = self._find(command.target)

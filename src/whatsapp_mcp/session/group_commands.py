@@ -127,6 +127,7 @@ class ProfileHandlers:
             pp.GetPicture: self._picture,
             pp.SetOwnPicture: self._set_own_picture,
             pp.ListNewsletters: lambda _: pp.NewsletterResults(newsletters=tuple(self._profiles.newsletters())),
+            pp.GetNewsletterPosts: self._posts,
             pp.UnfollowNewsletter: self._unfollow,
         }
 
@@ -138,6 +139,10 @@ class ProfileHandlers:
     def _set_own_picture(self, command: pp.SetOwnPicture) -> Done:
         self._profiles.set_own_picture(Path(command.path).read_bytes())
         return Done()
+
+    def _posts(self, command: pp.GetNewsletterPosts) -> pp.NewsletterPosts:
+        posts = self._profiles.newsletter_posts(command.newsletter, count=command.count, before=command.before)
+        return pp.NewsletterPosts(posts=tuple(posts))
 
     def _unfollow(self, command: pp.UnfollowNewsletter) -> Done:
         self._profiles.unfollow(command.newsletter)

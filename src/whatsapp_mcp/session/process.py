@@ -31,7 +31,8 @@ from whatsapp_mcp.errors import (
     StoreError,
     WhatsAppMcpError,
 )
-from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import ContactSeen, IdentityLearned, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
 from whatsapp_mcp.session.store_thread import StoreThread
@@ -44,6 +45,7 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.profiles import Profiles
+from whatsapp_mcp.whatsapp.sealed import Original, open_sealed
 
 __all__ = ["main"]
 
@@ -75,6 +77,7 @@ class SessionProcess:
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._stopping = threading.Event()
         self._was_connected = False
+        self._own: tuple[Jid, ...] = ()
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
@@ -278,8 +281,15 @@ class SessionProcess:
             case EventCode.HISTORY_SYNC:
                 return changes_from_history(payload, self._store.owner)
             case _:
-                return changes_from_event(code, payload)
+                changes = changes_from_event(code, payload)
+                if code == EventCode.MESSAGE and all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):
+                    changes += open_sealed(payload, self._original, self._own)  # nothing that could be read as it is
+                return changes
         return []
+
+    def _original(self, message_id: str, chat: Jid) -> Original | None:
+        stored = self._store.find(message_id, chat)
+        return Original(stored.wire_sender, stored.from_me, stored.raw) if stored is not None else None
 
     def _device(self) -> Device | None:
         try:
@@ -290,6 +300,7 @@ class SessionProcess:
     def _announce(self, state: SessionState) -> None:
         device = self._device()
         if device is not None:
+            self._own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
             self._store.own(device.jid.bare, device.lid.bare if device.lid else None)
         self._notify(
             p.StateChanged(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Newsletter, Picture
+from whatsapp_mcp.models import Newsletter, NewsletterPost, Picture
 from whatsapp_mcp.session.protocol import Command, Done, Wire
 
-__all__ = ["GetPicture", "ListNewsletters", "SetOwnPicture", "UnfollowNewsletter"]
+__all__ = ["GetNewsletterPosts", "GetPicture", "ListNewsletters", "SetOwnPicture", "UnfollowNewsletter"]
 
 
 class PictureResult(Wire):
@@ -36,6 +36,18 @@ class SetOwnPicture(Command[Done]):
 class ListNewsletters(Command[NewsletterResults]):
     name = "list_newsletters"
     result = NewsletterResults
+
+
+class NewsletterPosts(Wire):
+    posts: tuple[NewsletterPost, ...]
+
+
+class GetNewsletterPosts(Command[NewsletterPosts]):
+    name = "get_newsletter_posts"
+    result = NewsletterPosts
+    newsletter: Jid
+    count: int
+    before: int
 
 
 class UnfollowNewsletter(Command[Done]):

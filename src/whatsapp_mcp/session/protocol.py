@@ -26,6 +26,7 @@ __all__ = [
     "EditMessage",
     "EndReason",
     "Ended",
+    "ForwardMessage",
     "GetDevice",
     "GetPerson",
     "GetPrivacy",
@@ -36,10 +37,12 @@ __all__ = [
     "PairPhone",
     "React",
     "RecordChanges",
+    "RejectCall",
     "Reply",
     "Revoke",
     "SendMessage",
     "SetChatPresence",
+    "SetDisappearingTimer",
     "SetPresence",
     "Shown",
     "StateChanged",
@@ -194,6 +197,29 @@ class SendMessage(Command[SentMessage]):
     chat: Jid
     message: Outgoing
     options: SendOptions = SendOptions()
+
+
+class ForwardMessage(Command[SentMessage]):
+    name = "forward_message"
+    result = SentMessage
+    target: ChatRef
+    chat: Jid
+    """Where to."""
+    expiration: int = 0
+
+
+class RejectCall(Command[Done]):
+    name = "reject_call"
+    result = Done
+    caller: Jid
+    call_id: str
+
+
+class SetDisappearingTimer(Command[Done]):
+    name = "set_disappearing_timer"
+    result = Done
+    chat: Jid
+    seconds: int
 
 
 class DownloadMedia(Command[Done]):

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Change
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.writer import StoredMessage, StoreWriter
 
 __all__ = ["StoreThread"]
 
@@ -50,6 +50,7 @@ class StoreThread:
         self._translate = translate
         self._on_stored = on_stored
         self._on_failure = on_failure
+        self._translated: list[Change] = []
         self._queue: queue.SimpleQueue[_Event | _Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
 
@@ -88,8 +89,14 @@ class StoreThread:
         """Say whose messages these are. Store thread only."""
         self._writer.set_owner(number, lid)
 
+    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+        """A message, also one that came a moment ago. Store thread only."""
+        self._flush()
+        return self._writer.find(message_id, chat)
+
     def replace(self, make: Callable[[], StoreWriter]) -> None:
         """Close the store and go on with another one. Store thread only."""
+        self._flush()
         self._writer.close()
         self._writer = make()
 
@@ -121,12 +128,16 @@ class StoreThread:
         self._writer.close()
 
     def _store_events(self, events: list[_Event]) -> None:
-        changes: list[Change] = []
         for event in events:
             try:
-                changes.extend(self._translate(event.code, event.payload))
+                self._translated.extend(self._translate(event.code, event.payload))
             except Exception:
                 logger.exception("event %d could not be read; the rest goes on", event.code)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Commit what was translated so far."""
+        changes, self._translated = self._translated, []
         if not changes:
             return
         try:

@@ -23,7 +23,19 @@ Names:
 - :class:`VirtualContact`: ``simulator.contact("Ana")``. ``say``, ``react``, ``edit``, ``revoke``, ``typing``,
   ``online``, ``offline``, ``reads``, ``persona``; what it sees is in ``inbox``, ``receipts``, ``chat_states``,
   ``presences``. All are :class:`Record` lists that can be waited on.
-- :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values.
+  Both send everything: ``send_image(content, caption=…)``, ``send_video``, ``send_voice``, ``send_audio``,
+  ``send_document``, ``send_sticker``, ``send_album``, ``send_location``, ``send_live_location``, ``send_contacts``,
+  ``send_link``, ``send_poll``, ``vote(poll, ["Fri"])``, ``edit_secretly``, ``set_disappearing``, ``post_status``,
+  ``send_content(compose.…)``; contacts ``call()`` too.
+- :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values. ``media``, and
+  ``await message.download()``: the file that came with it.
+- :class:`HistoryChat`, :class:`HistoryMessage`, :class:`SharedHistory`:
+  ``simulator.phone.share_history([HistoryChat(ana, [HistoryMessage("long ago", author=ana)], unread=1)])``;
+  ``simulator.phone.history`` is what the phone remembers, for devices linked later and requests for older messages.
+- :class:`Newsletter`, :class:`Post`: ``simulator.add_newsletter("News", posts=["one"], followed=True)``, ``post``,
+  ``react``, ``follow``; what a client does shows in ``posts`` and ``followers``.
+- ``simulator.media`` (``uploads``, ``downloads``, ``deletions``), ``simulator.world.media`` (the files; ``expire``),
+  ``simulator.profile.set_picture(account, jpeg)``, ``simulator.faults.media``.
 - :class:`Group`: ``simulator.group("Weekend trip")`` or ``await simulator.add_group(…)``. ``members``, ``add``,
   ``remove``, ``rename`` …; ``ana.say("Hi!", to=group)``, ``ana.join(group.invite_code)``, ``ana.leave(group)``.
 - :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
@@ -57,6 +69,7 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.faults import Faults
     from whatsapp_mcp.simulator.group import Group
     from whatsapp_mcp.simulator.history import HistoryChat, HistoryMessage
+    from whatsapp_mcp.simulator.newsletter import Newsletter, Post
     from whatsapp_mcp.simulator.pairing import PairingError
     from whatsapp_mcp.simulator.phone import SimulatedPhone
     from whatsapp_mcp.simulator.phone_history import SharedHistory
@@ -73,7 +86,9 @@ __all__ = [
     "Group",
     "HistoryChat",
     "HistoryMessage",
+    "Newsletter",
     "PairingError",
+    "Post",
     "QrTiming",
     "ReceivedMessage",
     "ReceivedReceipt",
@@ -98,7 +113,9 @@ _MODULES = {
     "Group": "group",
     "HistoryChat": "history",
     "HistoryMessage": "history",
+    "Newsletter": "newsletter",
     "PairingError": "pairing",
+    "Post": "newsletter",
     "QrTiming": "config",
     "ReceivedMessage": "summary",
     "ReceivedReceipt": "actor",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO
 
@@ -19,6 +20,8 @@ class Blob:
 
     def __init__(self, content: bytes | IO[bytes], size: int, sha256: bytes) -> None:
         self._content = content
+        if not isinstance(content, bytes):
+            weakref.finalize(self, content.close)
         self.size = size
         self.sha256 = sha256
 

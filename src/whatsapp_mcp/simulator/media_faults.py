@@ -59,7 +59,9 @@ class MediaFaults:
 
     def clear(self) -> None:
         """Back to healthy media hosts."""
-        self.__init__()  # type: ignore[misc]
+        self._upload = self._download = None
+        self._slow = (0.0, Countdown())
+        self._cut_uploads, self._cut_downloads, self._corrupted = Countdown(), Countdown(), Countdown()
 
     # --- for the media host ---
 

@@ -36,9 +36,9 @@ class ChatRow:
     sent_count: int = 0
     created_at: int = 0
     updated_at: int = 0
-    deleted_until: int = 0
-    cleared_until: int = 0
-    cleared_unstarred_until: int = 0
+    deleted_until: int = -1
+    cleared_until: int = -1
+    cleared_unstarred_until: int = -1
     marked_unread: int = 0
     marked_at: int = 0
 

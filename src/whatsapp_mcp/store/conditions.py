@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from whatsapp_mcp.models import MessageKind
 from whatsapp_mcp.store.query import like_words
 from whatsapp_mcp.store.rows import place_ceiling, place_floor
 
@@ -22,6 +24,7 @@ class Where:
     conditions: list[str] = field(default_factory=list)
     values: list[int | str] = field(default_factory=list)
     timeless: bool = True
+    has_start: bool = False
     by_name: bool = False
 
     def __str__(self) -> str:
@@ -31,9 +34,9 @@ class Where:
         self.conditions.append(condition)
         self.values.extend(values)
 
-    def insert(self, condition: str, value: int | str) -> None:
+    def insert(self, condition: str, *values: int | str) -> None:
         self.conditions.insert(0, condition)
-        self.values.insert(0, value)
+        self.values[:0] = values
 
     def replaced(self, old: str, new: str) -> str:
         return str(self).replace(old, new)
@@ -47,6 +50,11 @@ class Where:
             at = _milliseconds(end)
             self.add("m.place <= ? AND (m.place < ? OR m.timestamp <= ?)", place_ceiling(at), place_floor(at), at)
         self.timeless = start is None and end is None
+        self.has_start = start is not None
+
+    def kinds(self, kinds: Collection[MessageKind] | None) -> None:
+        if kinds is not None:
+            self.add(f"m.kind IN ({', '.join('?' * len(kinds))})", *kinds)
 
     def name(self, search: str | None) -> None:
         """Words of a name, or digits of a number."""

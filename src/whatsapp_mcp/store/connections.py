@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatsapp_mcp.store.files import open_for_reading, store_errors
-from whatsapp_mcp.store.version import schema_version
+from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store, schema_version
 
 __all__ = ["ReadConnections"]
 
@@ -36,7 +36,7 @@ class ReadConnections:
         """A connection on which all queries inside see one state of the store; None when there is no store yet.
 
         Raises:
-            StoreError: the file is damaged, or a newer version wrote it.
+            StoreError: the file is damaged, or a newer version wrote it, or an older one and no writer opened it since.
         """
         with store_errors(self.path):
             connection = self._connection()
@@ -73,11 +73,13 @@ class ReadConnections:
     def _reopen(self, file: tuple[int, int]) -> sqlite3.Connection | None:
         connection = open_for_reading(self.path)
         try:
-            ready = schema_version(connection, self.path) > 0
+            version = schema_version(connection, self.path)
+            if 0 < version < SCHEMA_VERSION:
+                raise older_store(self.path, version)
         except BaseException:
             connection.close()
             raise
-        if not ready:  # another process is just creating it
+        if version == 0:  # another process is just creating it
             connection.close()
             return None
         connection.row_factory = sqlite3.Row

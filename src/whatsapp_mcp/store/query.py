@@ -23,10 +23,16 @@ _TERM: Final = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 
 
-def match_expression(text: str, *, chat: int | None = None, beginnings: bool = False) -> str | None:
+def match_expression(
+    text: str, *, chat: int | None = None, apart_from: int | None = None, beginnings: bool = False
+) -> str | None:
     """The expression for ``message_search MATCH``, within one chat or everywhere.
 
+    Everywhere something must be wanted: what merely lacks a word would be almost all.
+
     Args:
+        chat: the only chat.
+        apart_from: a chat that is left out.
         beginnings: take every wanted word as if it had a ``*``.
 
     Returns:
@@ -42,6 +48,8 @@ def match_expression(text: str, *, chat: int | None = None, beginnings: bool = F
         wanted.insert(0, f'chat : "{chat_word(chat)}"')
     if not wanted:
         return None
+    if apart_from is not None:
+        unwanted.append(f'chat : "{chat_word(apart_from)}"')
     found = " AND ".join(wanted)
     return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import Chat, Contact, Message
+from whatsapp_mcp.models import Chat, Contact, Message, MessageKind, ReceiptView
 from whatsapp_mcp.store import recipients
+from whatsapp_mcp.store.annotations import known_as, receipts
 from whatsapp_mcp.store.conditions import Where
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.query import match_expression
+from whatsapp_mcp.store.listing import count, found, listed, page_of, size
 from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, stored_jid
+from whatsapp_mcp.store.rows import clean, fitting, stored_jid
 from whatsapp_mcp.store.version import schema_version
-from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chat_view, contact_view, known_as, messages_view
+from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
 
 __all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
 
@@ -50,13 +51,15 @@ class StoreReader:
         has_media: bool = False,
         archived: bool | None = None,
     ) -> ChatPage:
-        """Chats, the one with the newest message first; status updates are not among them.
+        """Chats, the one with the newest message first; not status updates, nor deleted chats until somebody writes.
 
         Args:
             search: words of the name (each may be a beginning), or three and more digits of the number.
             has_media: only those with media in them.
         """
-        where = Where(conditions=[f"chats.entity {_NOT_STATUS}"])
+        where = Where(
+            conditions=[f"chats.entity {_NOT_STATUS}", "(chats.deleted_until < 0 OR chats.message_count > 0)"]
+        )
         where.name(search)
         if has_media:
             where.add("chats.media_count > 0")
@@ -69,19 +72,20 @@ class StoreReader:
                 # WhatsApp's times are whole seconds: what was written later comes first within one.
                 f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
                 " LIMIT ? OFFSET ?",
-                (*where.values, _size(limit), _size(offset)),
+                (*where.values, size(limit), size(offset)),
             ).fetchall()
             joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
-            total = _count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
-            return ChatPage(tuple(map(chat_view, rows)), total)
+            total = count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
+            return ChatPage(chats_view(connection, rows), total)
 
     def chat(self, jid: Jid) -> Chat | None:
+        """One chat; also one that was deleted, with what is known beyond its messages."""
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, jid) if connection else None
             if connection is None or entity is None:
                 return None
-            row = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchone()
-            return chat_view(row) if row else None
+            rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
+            return chats_view(connection, rows)[0] if rows else None
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
@@ -114,74 +118,55 @@ class StoreReader:
             if from_me is not None:
                 where.add(f"m.from_me = {int(from_me)}")
             if search and search.strip():
-                source, total = self._found(connection, entity, search, where)
+                source = found(connection, search, where, chat=entity)
             else:
-                source, total = self._listed(connection, entity, where, media_only=media_only, from_me=from_me)
-            if total == 0 or limit <= 0:
-                return MessagePage((), total)
-            page = f"{source} ORDER BY place DESC LIMIT ? OFFSET ?"
-            rows = connection.execute(
-                MESSAGES.format(page=page, order="m.place DESC"), (*where.values, _size(limit), _size(offset))
-            ).fetchall()
-            return MessagePage(messages_view(connection, rows), total)
+                source = listed(connection, entity, where, media_only=media_only, from_me=from_me)
+            return page_of(connection, source, limit=limit, offset=offset)
 
-    def _listed(
+    def search(
         self,
-        connection: sqlite3.Connection,
-        chat: int,
-        where: Where,
+        text: str,
         *,
-        media_only: bool,
-        from_me: bool | None,
-    ) -> tuple[str, int]:
-        """The query for the places that fit, and how many they are."""
-        index = "messages_media" if media_only else "messages_sent" if from_me else "messages_chat"
-        counted = self._counter(connection, chat, media_only=media_only, from_me=from_me) if where.timeless else None
-        where.insert("m.chat = ?", chat)
-        source = f"FROM messages AS m INDEXED BY {index} WHERE {where}"
-        if counted is None:
-            counted = _count(connection, f"SELECT count(*) {source}", where.values)
-        return f"SELECT m.arrival AS arrival, m.place AS place {source}", counted
+        chat: Jid | None = None,
+        sender: Jid | None = None,
+        from_me: bool | None = None,
+        kinds: Collection[MessageKind] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int,
+        offset: int,
+    ) -> MessagePage:
+        """Messages of all chats (but status updates) with these words, newest first.
 
-    @staticmethod
-    def _counter(connection: sqlite3.Connection, chat: int, *, media_only: bool, from_me: bool | None) -> int | None:
-        """The counters that the writer keeps, where one answers the question."""
-        row = connection.execute(
-            "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (chat,)
-        ).fetchone()
-        if row is None:
-            return 0
-        match media_only, from_me:
-            case False, None:
-                count: int = row["message_count"]
-            case False, True:
-                count = row["sent_count"]
-            case False, False:
-                count = row["message_count"] - row["sent_count"]
-            case True, None:
-                count = row["media_count"]
-            case _:
-                return None
-        return count
+        Args:
+            text: see ``whatsapp_mcp.store.query``; without a word that is wanted nothing is found.
+            chat: only there; also status updates, if asked for.
+            kinds: only messages of these kinds.
+            start, end: both inclusive; without a time zone they are UTC.
+        """
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return MessagePage((), 0)
+            where = Where()
+            where.between(start, end)
+            where.kinds(kinds)
+            if from_me is not None:
+                where.add(f"m.from_me = {int(from_me)}")
+            if sender is not None:
+                author = find_entity(connection, sender)
+                where.add("m.sender IN (SELECT id FROM addresses WHERE entity = ?)", author or 0)
+            entity = find_entity(connection, chat) if chat else None
+            if chat and entity is None:
+                return MessagePage((), 0)
+            status = find_entity(connection, STATUS_BROADCAST) if entity is None else None
+            source = found(connection, text, where, chat=entity, apart_from=status)
+            return page_of(connection, source, limit=limit, offset=offset)
 
-    @staticmethod
-    def _found(connection: sqlite3.Connection, chat: int, search: str, where: Where) -> tuple[str, int]:
-        """As ``_listed``. Where no message has all the words, those that have words beginning so."""
-        where.insert("message_search MATCH ?", "")
-        source = "FROM message_search"
-        if len(where.conditions) > 1:
-            source += f" CROSS JOIN messages AS m ON m.arrival = message_search.rowid & {ARRIVAL_MASK}"
-        source += f" WHERE {where.replaced('m.place', 'message_search.rowid')}"
-        total = 0
-        for beginnings in (False, True):
-            expression = match_expression(search, chat=chat, beginnings=beginnings)
-            if expression is None:
-                return "", 0
-            where.values[0] = expression
-            total = _count(connection, f"SELECT count(*) {source}", where.values)
-            if total:
-                break
-        return f"SELECT message_search.rowid & {ARRIVAL_MASK} AS arrival, message_search.rowid AS place {source}", total
+    def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
+        """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, message.chat) if connection else None
+            return receipts(connection, (entity, clean(message.id))) if connection and entity is not None else ()
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
         """One message.
@@ -194,12 +179,12 @@ class StoreReader:
             if connection is None or (chat and entity is None):
                 return None
             if entity is not None:
-                found = "SELECT arrival FROM messages WHERE chat = ? AND id = ?"
+                wanted = "SELECT arrival FROM messages WHERE chat = ? AND id = ? AND place > 0"
                 values: tuple[int | str, ...] = (entity, clean(message_id))
             else:  # one look into the index per chat
-                found = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ?"
+                wanted = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
                 values = (clean(message_id),)
-            rows = connection.execute(MESSAGES.format(page=found, order="m.place"), values).fetchall()
+            rows = connection.execute(MESSAGES.format(page=wanted, order="m.place"), values).fetchall()
             if len(rows) > 1:
                 raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
             return messages_view(connection, rows)[0] if rows else None
@@ -214,12 +199,12 @@ class StoreReader:
             if connection is None or (chat and entity is None):
                 return ()
             condition = f"chat {_NOT_STATUS}" if entity is None else f"chat = {entity} AND chat {_NOT_STATUS}"
-            found = (
+            wanted = (
                 "SELECT arrival FROM messages INDEXED BY messages_incoming WHERE arrival > ? AND from_me = 0"
-                f" AND from_history = 0 AND {condition} ORDER BY arrival LIMIT ?"
+                f" AND from_history = 0 AND place > 0 AND {condition} ORDER BY arrival LIMIT ?"
             )
             rows = connection.execute(
-                MESSAGES.format(page=found, order="m.arrival"), (fitting(arrival), _size(limit))
+                MESSAGES.format(page=wanted, order="m.arrival"), (fitting(arrival), size(limit))
             ).fetchall()
             return messages_view(connection, rows)
 
@@ -309,12 +294,3 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone() if connection else None
             return row["value"] if row else None
-
-
-def _size(number: int) -> int:
-    return fitting(max(0, number))
-
-
-def _count(connection: sqlite3.Connection, sql: str, values: list[int | str]) -> int:
-    count: int = connection.execute(sql, values).fetchone()[0]
-    return count

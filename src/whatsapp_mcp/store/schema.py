@@ -88,7 +88,8 @@ _MESSAGES: Final = (
     """
     CREATE TABLE messages (
         arrival INTEGER PRIMARY KEY,    -- ascends in order of storing
-        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index; below 0: hidden
+        -- below 0: hidden
+        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index
         chat INTEGER NOT NULL REFERENCES entities(id),
         id TEXT NOT NULL,
         sender INTEGER NOT NULL REFERENCES addresses(id),
@@ -203,9 +204,9 @@ _EVENTS: Final = (
 )
 
 _APP_STATE_AND_VOTES: Final = (
-    "ALTER TABLE chats ADD COLUMN deleted_until INTEGER NOT NULL DEFAULT 0",  # the chat, with its messages up to then
-    "ALTER TABLE chats ADD COLUMN cleared_until INTEGER NOT NULL DEFAULT 0",  # all messages up to then
-    "ALTER TABLE chats ADD COLUMN cleared_unstarred_until INTEGER NOT NULL DEFAULT 0",  # those without a star
+    "ALTER TABLE chats ADD COLUMN deleted_until INTEGER NOT NULL DEFAULT -1",  # the chat, with its messages up to then
+    "ALTER TABLE chats ADD COLUMN cleared_until INTEGER NOT NULL DEFAULT -1",  # all messages up to then
+    "ALTER TABLE chats ADD COLUMN cleared_unstarred_until INTEGER NOT NULL DEFAULT -1",  # those without a star
     "ALTER TABLE chats ADD COLUMN marked_unread INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE chats ADD COLUMN marked_at INTEGER NOT NULL DEFAULT 0",
     """

@@ -8,12 +8,15 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from whatsapp_mcp.store.app_state import MOVES
 from whatsapp_mcp.store.chats import ChatRow, Chats
+from whatsapp_mcp.store.held import Held
 from whatsapp_mcp.store.identity import Identities, Union
 from whatsapp_mcp.store.index import SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
-from whatsapp_mcp.store.settling import Held, Settling
+from whatsapp_mcp.store.settling import Settling
+from whatsapp_mcp.store.visibility import Visibility
 
 __all__ = ["unite"]
 
@@ -30,9 +33,16 @@ _MOVES: Final = (
     " delivered_at = coalesce(min(delivered_at, excluded.delivered_at), delivered_at, excluded.delivered_at),"
     " read_at = coalesce(min(read_at, excluded.read_at), read_at, excluded.read_at),"
     " played_at = coalesce(min(played_at, excluded.played_at), played_at, excluded.played_at)",
+    "INSERT INTO votes SELECT :kept, message_id, voter, options, voted_at FROM votes WHERE chat = :gone"
+    " ON CONFLICT DO UPDATE SET options = excluded.options, voted_at = excluded.voted_at"
+    " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
     "INSERT OR IGNORE INTO awaited SELECT :kept, message_id FROM awaited WHERE chat = :gone",
+    *MOVES,
 )
-_EVENT_TABLES: Final = ("edits", "revokes", "reactions", "receipts", "awaited")
+_TABLES: Final = (
+    *("edits", "revokes", "reactions", "receipts", "votes", "awaited"),
+    *("stars", "deletions", "chat_labels", "message_labels"),
+)
 
 _TWICE: Final = (
     "SELECT one.id FROM messages AS one JOIN messages AS other ON other.chat = :kept AND other.id = one.id"
@@ -46,6 +56,9 @@ _UNSETTLED: Final = (
     " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
     " UNION SELECT chat, message_id FROM revokes WHERE chat = :kept"
     " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
+    # A star under the one form may keep a message under the other.
+    " UNION SELECT chat, message_id FROM stars WHERE chat = :kept"
+    " AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
 )
 
 
@@ -58,6 +71,7 @@ def unite(
     people: People,
     messages: Messages,
     settling: Settling,
+    visibility: Visibility,
     index: SearchIndex,
     now: int,
 ) -> tuple[int, int]:
@@ -79,7 +93,7 @@ def unite(
     index.move(gone, kept)
     connection.execute("UPDATE messages SET chat = :kept WHERE chat = :gone", entities)
     _unite_chats(connection, chats, kept=kept, gone=gone, preferred=union.by_number, now=now)
-    for table in _EVENT_TABLES:
+    for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE chat = ?", (gone,))
     people.unite(kept=kept, gone=gone, preferred=union.by_number, now=now)
     identities.unite(union, kept=kept, gone=gone)
@@ -87,6 +101,9 @@ def unite(
     unsettled = {(chat, message_id) for chat, message_id in connection.execute(_UNSETTLED, entities).fetchall()}
     for chat, message_id in sorted(unsettled | {(kept, message_id) for message_id in twice}):
         settling.settle(chat, message_id, now)
+    row = chats.stored(kept)
+    if row is not None and row.hides_until >= 0:
+        visibility.settle_chat(chats.get(kept, now), now)
     connection.execute(
         "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)",
         entities,
@@ -129,6 +146,10 @@ def _unite_chats(
     one.archived = max(one.archived, other.archived)
     one.pinned = max(one.pinned, other.pinned)
     one.muted_until = min((one.muted_until, other.muted_until), key=lambda until: (until != -1, -until))
+    one.deleted_until = max(one.deleted_until, other.deleted_until)
+    one.cleared_until = max(one.cleared_until, other.cleared_until)
+    one.cleared_unstarred_until = max(one.cleared_unstarred_until, other.cleared_unstarred_until)
+    one.marked_at, one.marked_unread = max((one.marked_at, one.marked_unread), (other.marked_at, other.marked_unread))
     one.message_count += other.message_count
     one.media_count += other.media_count
     one.sent_count += other.sent_count

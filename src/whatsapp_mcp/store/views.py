@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
-from whatsapp_mcp.jid import GROUP, NEWSLETTER, USER, Jid
-from whatsapp_mcp.models import Chat, Contact, Message, MessageKind, Reaction
+from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
+from whatsapp_mcp.models import FOR_EVER, Chat, Contact, Message, MessageKind, PollOptionVotes, Reaction
+from whatsapp_mcp.store.annotations import (
+    Key,
+    chat_labels,
+    known_as,
+    message_labels,
+    reactions,
+    time_or_none,
+    votes,
+)
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
 
-__all__ = ["CHATS", "CONTACTS", "MESSAGES", "chat_view", "contact_view", "known_as", "messages_view", "named_target"]
+__all__ = ["CHATS", "CONTACTS", "MESSAGES", "chats_view", "contact_view", "messages_view", "named_target"]
 
 Kind = Literal["person", "group", "newsletter", "broadcast"]
 
@@ -21,20 +31,22 @@ MESSAGES: Final = (
     " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
-    " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid"
-    " FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
+    " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
+    " coalesce(stars.starred, 0) AS starred FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
     " JOIN entities AS chat ON chat.id = m.chat"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
     " JOIN entities AS author ON author.id = wire_sender.entity"
-    " LEFT JOIN media ON media.arrival = m.arrival ORDER BY {order}"
+    " LEFT JOIN media ON media.arrival = m.arrival"
+    " LEFT JOIN stars ON stars.chat = m.chat AND stars.message_id = m.id ORDER BY {order}"
 )
 """``page``: a query for the arrivals of the messages to show."""
 
 CHATS: Final = (
-    "SELECT entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
+    "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread_live + chats.unread_base AS unread_count, chats.archived,"
-    " chats.pinned, chats.created_at, chats.updated_at FROM chats JOIN entities ON entities.id = chats.entity"
+    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " FROM chats JOIN entities ON entities.id = chats.entity"
 )
 
 CONTACTS: Final = (
@@ -42,14 +54,7 @@ CONTACTS: Final = (
     " contacts.push_name, contacts.business_name FROM contacts JOIN entities ON entities.id = contacts.entity"
 )
 
-_REACTIONS: Final = (
-    "SELECT r.chat, r.message_id, r.emoji, r.from_me, person.id AS person, person.jid, person.name"
-    " FROM reactions AS r JOIN addresses ON addresses.id = r.sender JOIN entities AS person"
-    " ON person.id = addresses.entity WHERE (r.chat, r.message_id) IN (VALUES {wanted})"
-    " ORDER BY r.reacted_at, r.sender"
-)
-
-
+_FOR_EVER: Final = int(FOR_EVER.timestamp() * 1000)
 _UNNAMED: Final = {GROUP: "Group", NEWSLETTER: "Channel"}
 
 
@@ -57,37 +62,11 @@ def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _time_or_none(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _time(milliseconds)
-
-
-def known_as(jid: Jid, name: str | None) -> str | None:
-    """The name, else the phone number with a plus sign; None for who has neither."""
-    return name or (f"+{jid.user}" if jid.server == USER and jid.user else None)
-
-
 def _title(jid: Jid, name: str | None) -> str:
     known = known_as(jid, name)
     if known is not None:
         return known
     return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
-
-
-def chat_view(row: sqlite3.Row) -> Chat:
-    jid = stored_jid(row["jid"])
-    return Chat(
-        jid=jid,
-        lid=stored_jid(row["lid"]) if row["lid"] else None,
-        name=_title(jid, row["name"]),
-        kind=cast(Kind, row["kind"]),
-        last_message_time=_time_or_none(row["last_message_at"]),
-        ephemeral_expiration=row["ephemeral_expiration"],
-        unread_count=row["unread_count"],
-        archived=bool(row["archived"]),
-        pinned=bool(row["pinned"]),
-        created_at=_time(row["created_at"]),
-        updated_at=_time(row["updated_at"]),
-    )
 
 
 def contact_view(row: sqlite3.Row) -> Contact:
@@ -107,37 +86,67 @@ def named_target(row: sqlite3.Row) -> NamedTarget:
     return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]))
 
 
+def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
+    """The chats of ``CHATS``, with their labels."""
+    labels = chat_labels(connection, [row["entity"] for row in rows])
+    return tuple(_chat(row, labels.get(row["entity"], ())) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    reactions: Mapping[Key, tuple[Reaction, ...]]
+    votes: Mapping[Key, tuple[PollOptionVotes, ...]]
+    labels: Mapping[Key, tuple[str, ...]]
+
+
 def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
-    """The messages of ``MESSAGES``, with their reactions."""
-    reactions = _reactions(connection, [(row["chat"], row["id"]) for row in rows if row["revoked_at"] is None])
-    return tuple(_message(row, reactions.get((row["chat"], row["id"]), ())) for row in rows)
+    """The messages of ``MESSAGES``, with what people attached to them."""
+    shown = [(row["chat"], row["id"]) for row in rows if row["revoked_at"] is None]
+    attached = _Attached(
+        reactions(connection, shown),
+        votes(connection, dict(_polls(rows))),
+        message_labels(connection, [(row["chat"], row["id"]) for row in rows]),
+    )
+    return tuple(_message(row, attached) for row in rows)
 
 
-def _reactions(
-    connection: sqlite3.Connection, wanted: Sequence[tuple[int, str]]
-) -> dict[tuple[int, str], tuple[Reaction, ...]]:
-    """The last reaction of each person, those taken back left out."""
-    if not wanted:
-        return {}
-    sql = _REACTIONS.format(wanted=", ".join(["(?, ?)"] * len(wanted)))
-    latest: dict[tuple[int, str], dict[int, sqlite3.Row]] = {}
-    for row in connection.execute(sql, [value for pair in wanted for value in pair]):
-        people = latest.setdefault((row["chat"], row["message_id"]), {})
-        people.pop(row["person"], None)
-        people[row["person"]] = row
-    return {message: tuple(_reaction_views(people.values())) for message, people in latest.items()}
-
-
-def _reaction_views(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
+def _polls(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[Key, list[str]]]:
+    """Polls and their options."""
     for row in rows:
-        if row["emoji"]:
-            jid = stored_jid(row["jid"])
-            yield Reaction(
-                sender=jid, sender_name=known_as(jid, row["name"]), emoji=row["emoji"], from_me=bool(row["from_me"])
-            )
+        if row["kind"] == MessageKind.POLL and row["revoked_at"] is None:
+            options = load_extra(row["extra"]).get("options")
+            names = options if isinstance(options, list) else []
+            yield (row["chat"], row["id"]), [name for name in names if isinstance(name, str)]
 
 
-def _message(row: sqlite3.Row, reactions: tuple[Reaction, ...]) -> Message:
+def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
+    jid = stored_jid(row["jid"])
+    return Chat(
+        jid=jid,
+        lid=stored_jid(row["lid"]) if row["lid"] else None,
+        name=_title(jid, row["name"]),
+        kind=cast(Kind, row["kind"]),
+        last_message_time=time_or_none(row["last_message_at"]),
+        ephemeral_expiration=row["ephemeral_expiration"],
+        unread_count=row["unread_count"],
+        marked_unread=bool(row["marked_unread"]),
+        archived=bool(row["archived"]),
+        pinned=bool(row["pinned"]),
+        muted_until=_muted_until(row["muted_until"]),
+        labels=labels,
+        created_at=_time(row["created_at"]),
+        updated_at=_time(row["updated_at"]),
+    )
+
+
+def _muted_until(milliseconds: int) -> datetime | None:
+    if milliseconds == 0:
+        return None
+    return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else _time(milliseconds)
+
+
+def _message(row: sqlite3.Row, attached: _Attached) -> Message:
+    key = (row["chat"], row["id"])
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row)
     return Message(
@@ -152,9 +161,12 @@ def _message(row: sqlite3.Row, reactions: tuple[Reaction, ...]) -> Message:
         forwarded=bool(row["forwarded"]),
         view_once=bool(row["view_once"]),
         status=None if row["status"] is None else STATUS[row["status"]],
-        edited_at=_time_or_none(row["edited_at"]),
-        revoked_at=_time_or_none(row["revoked_at"]),
-        reactions=reactions,
+        edited_at=time_or_none(row["edited_at"]),
+        revoked_at=time_or_none(row["revoked_at"]),
+        reactions=attached.reactions.get(key, ()),
+        starred=bool(row["starred"]),
+        labels=attached.labels.get(key, ()),
+        votes=attached.votes.get(key, ()),
         created_at=_time(row["created_at"]),
         updated_at=_time(row["updated_at"]),
         arrival=row["arrival"],

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from whatsapp_mcp.errors import InvalidArgument, StoreError
+from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import (
     Change,
     ChatChanged,
     ContactSeen,
     IdentityLearned,
+    LabelChanged,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    PollVoted,
     ReactionChanged,
     ReceiptReceived,
 )
+from whatsapp_mcp.store.app_state import AppState
 from whatsapp_mcp.store.chats import Chats
-from whatsapp_mcp.store.events import Events
+from whatsapp_mcp.store.events import Events, Saying
 from whatsapp_mcp.store.files import open_for_writing, store_errors
+from whatsapp_mcp.store.finding import find_message
 from whatsapp_mcp.store.folding import FOLD_VERSION
 from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
 from whatsapp_mcp.store.index import SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
 from whatsapp_mcp.store.records import Applied, StoredMessage
-from whatsapp_mcp.store.rows import STATUS, clamp, clean, read_content, stored_jid
+from whatsapp_mcp.store.rows import clamp, clean, stored_jid
 from whatsapp_mcp.store.schema import migrate
 from whatsapp_mcp.store.settling import Settling
 from whatsapp_mcp.store.union import unite
+from whatsapp_mcp.store.visibility import Visibility
 
 __all__ = ["Applied", "StoreWriter", "StoredMessage"]
 
@@ -76,10 +80,12 @@ class StoreWriter:
         self._chats = Chats(connection)
         self._people = People(connection)
         self._index = SearchIndex(connection)
-        self._settling = Settling(connection, self._chats, self._index)
+        self._visibility = Visibility(connection, self._chats, self._index)
+        self._settling = Settling(connection, self._chats, self._index, self._visibility)
         arrival = int(self._meta("arrival") or 0)
         self._messages = Messages(connection, self._chats, self._index, self._settling, arrival)
         self._events = Events(connection, self._settling)
+        self._app_state = AppState(connection, self._chats, self._settling, self._visibility)
         self._arrival = self._messages.arrival
         self._touched: set[int] = set()
         self._arrivals: list[int] = []
@@ -122,7 +128,7 @@ class StoreWriter:
             return self._transaction(lambda now: self._apply_all(changes, now))
 
     def find(self, message_id: str, chat: Jid | None = None) -> StoredMessage | None:
-        """A message by its id; ``chat`` in any form.
+        """A message by its id, also a hidden one; ``chat`` in any form.
 
         Raises:
             InvalidArgument: without ``chat``, and several chats have a message of this id.
@@ -131,7 +137,7 @@ class StoreWriter:
             entity = find_entity(self._connection, chat) if chat else None
             if chat and entity is None:
                 return None
-            return self._find(clean(message_id), entity)
+            return find_message(self._connection, clean(message_id), entity)
 
     def rebuild_search(self) -> None:
         """Make the search index anew; takes some ten seconds for a million messages."""
@@ -183,27 +189,22 @@ class StoreWriter:
             match change:
                 case MessageReceived():
                     self._received(change, now)
-                case MessageEdited():
-                    self._events.edited(change, self._chat(change, now), self._identities.address(change.sender), now)
-                case MessageRevoked():
-                    sender = self._identities.address(change.revoked_by)
-                    self._events.revoked(change, self._chat(change, now), sender, now)
-                case ReactionChanged():
-                    chat, sender = self._chat(change, now), self._author(change, now)
-                    self._events.reacted(change, chat, sender, now)
-                case ReceiptReceived():
-                    chat, sender = self._chat(change, now), self._author(change, now)
-                    self._events.receipt(change, chat, sender, now)
                 case IdentityLearned():
                     self._learn(change.lid, change.number, now)
                 case ContactSeen():
                     self._people.seen(self._identities.address(change.jid).entity, change, now)
+                case LabelChanged():
+                    self._app_state.label(change)
+                case MessageEdited() | MessageRevoked() | ReactionChanged() | ReceiptReceived() | PollVoted():
+                    self._said(change, now)
                 case ChatChanged():
                     self._chat_changed(change, now)
+                case _:
+                    self._app_state.apply(change, self._chat(change.chat, None, now), now)
 
     def _received(self, change: MessageReceived, now: int) -> None:
         self._learn(change.chat, change.chat_alt, now)
-        sender = self._author(change, now)
+        sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
         chat = self._identities.address(change.chat)
         self._touched.add(chat.entity)
         arrival = self._messages.store(change, chat, sender, now)
@@ -211,31 +212,43 @@ class StoreWriter:
             self._arrivals.append(arrival)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
 
+    def _said(self, change: Saying, now: int) -> None:
+        """Something was said about a message."""
+        match change:
+            case MessageEdited():
+                who = self._identities.address(change.sender)
+            case MessageRevoked():
+                who = self._identities.address(change.revoked_by)
+            case PollVoted():
+                who = self._author(change.voter, change.voter_alt, now, from_me=change.from_me)
+            case _:
+                who = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+        # Last: who it is may make one chat of two.
+        self._events.apply(change, self._chat(change.chat, change.chat_alt, now), who, now)
+
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
-        entity = self._chat(change, now)
-        row = self._chats.get(entity, now)
+        chat = self._chat(change.chat, change.chat_alt, now)
+        row = self._chats.get(chat, now)
         name = row.name
         self._chats.changed(row, change)
         if row.name != name:
-            self._people.rename(entity)
+            self._people.rename(chat)
 
-    def _chat(
-        self, change: MessageEdited | MessageRevoked | ReactionChanged | ReceiptReceived | ChatChanged, now: int
-    ) -> int:
+    def _chat(self, chat: Jid, other: Jid | None, now: int) -> int:
         """The entity of the chat that a change names."""
-        self._learn(change.chat, change.chat_alt, now)
-        entity = self._identities.address(change.chat).entity
+        self._learn(chat, other, now)
+        entity = self._identities.address(chat).entity
         self._touched.add(entity)
         return entity
 
-    def _author(self, change: MessageReceived | ReactionChanged | ReceiptReceived, now: int) -> Address:
-        self._learn(change.sender, change.sender_alt, now)
-        sender = self._identities.address(change.sender)
-        if change.from_me and self._owner is not None:
+    def _author(self, sender: Jid, other: Jid | None, now: int, *, from_me: bool) -> Address:
+        self._learn(sender, other, now)
+        address = self._identities.address(sender)
+        if from_me and self._owner is not None:
             own = self._identities.address(self._owner)
-            if sender.entity != own.entity:
+            if address.entity != own.entity:
                 return own
-        return sender
+        return address
 
     def _learn(self, one: Jid, other: Jid | None, now: int) -> None:
         forms = pair(one, other)
@@ -252,6 +265,7 @@ class StoreWriter:
             people=self._people,
             messages=self._messages,
             settling=self._settling,
+            visibility=self._visibility,
             index=self._index,
             now=now,
         )
@@ -276,42 +290,3 @@ class StoreWriter:
         self._connection.execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
         )
-
-    def _find(self, message_id: str, chat: int | None) -> StoredMessage | None:
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        # Without a chat, one look into the index per chat.
-        where = "chats.entity = ?1" if chat is not None else "?1 IS NULL"
-        rows = cursor.execute(_FIND.format(where=where), (chat, message_id)).fetchall()
-        if not rows:
-            return None
-        if len(rows) > 1:
-            raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
-        row = rows[0]
-        return StoredMessage(
-            id=row["id"],
-            chat=stored_jid(row["chat_jid"]),
-            sender=stored_jid(row["sender_jid"]),
-            wire_chat=stored_jid(row["wire_chat_jid"]),
-            wire_sender=stored_jid(row["wire_sender_jid"]),
-            from_me=bool(row["from_me"]),
-            timestamp=row["timestamp"],
-            content=read_content(row),
-            raw=row["raw"] or b"",
-            status=None if row["status"] is None else STATUS[row["status"]],
-            edited_at=row["edited_at"],
-            revoked_at=row["revoked_at"],
-        )
-
-
-_FIND = (
-    "SELECT m.*, media.*, chat.jid AS chat_jid, author.jid AS sender_jid, wire_chat.jid AS wire_chat_jid,"
-    " wire_sender.jid AS wire_sender_jid"
-    " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
-    " JOIN entities AS chat ON chat.id = m.chat"
-    " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
-    " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
-    " JOIN entities AS author ON author.id = wire_sender.entity"
-    " LEFT JOIN media ON media.arrival = m.arrival"
-    " WHERE {where}"
-)

@@ -6,6 +6,7 @@ seconds (whatsmeow's request timeout) and is meant for a worker thread; every me
 
 from __future__ import annotations
 
+import ctypes
 import re
 import time
 from dataclasses import dataclass
@@ -163,6 +164,17 @@ class Account:
         ids = " ".join(message_ids).encode()
         answer = self._client.call("MarkRead", ids, int(time.time()), to, len(to), author, len(author), b"read")
         self._check(answer, "mark the message as read")
+
+    def reject_call(self, caller: Jid, call_id: str) -> None:
+        who = to_proto(caller).SerializeToString()
+        answer = self._client.call("RejectCall", who, len(who), ctypes.create_string_buffer(call_id.encode()))
+        self._check(answer, "reject the call")
+
+    def set_disappearing_timer(self, chat: Jid, seconds: int) -> None:
+        """0 switches it off. neonize 0.5.2 takes nanoseconds here."""
+        to = to_proto(chat).SerializeToString()
+        answer = self._client.call("SetDisappearingTimer", to, len(to), seconds * 1_000_000_000, 0)
+        self._check(answer, "change the disappearing timer")
 
     def send_presence(self, *, available: bool) -> None:
         self._check(

@@ -44,9 +44,10 @@ class EventCode:
     JOINED_GROUP: Final = 21
     GROUP_INFO: Final = 22
     OFFLINE_SYNC_COMPLETED: Final = 27
+    CALL_OFFER: Final = 36
     UNDECRYPTABLE: Final = 44
 
-    SUBSCRIBED: Final = (2, 3, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 44)
+    SUBSCRIBED: Final = (2, 3, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 44)
     """Not chat presence (19), bans (8) and connect failures (9): a value that neonize does not know ends its event
     pump. A ban is recognised by whatsmeow's log line instead."""
 

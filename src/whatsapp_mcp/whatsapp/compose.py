@@ -21,6 +21,7 @@ __all__ = [
     "Uploaded",
     "compose",
     "compose_edit",
+    "compose_forward",
     "compose_media",
     "compose_reaction",
     "compose_revoke",
@@ -161,6 +162,21 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
             # Phones show a caption only inside this wrapper.
             inner = e2e.FutureProofMessage(message=e2e.Message(documentMessage=document))
             return e2e.Message(documentWithCaptionMessage=inner)
+
+
+def compose_forward(raw: bytes, expiration: int) -> Message:
+    """A stored message once more, marked as forwarded; media keeps its upload, quotes and mentions stay behind."""
+    message, _ = unwrap(e2e.Message.FromString(raw))
+    message.ClearField("messageContextInfo")
+    if message.HasField("conversation"):
+        message = e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text=message.conversation))
+    for field, value in message.ListFields():
+        if field.message_type is None or "contextInfo" not in field.message_type.fields_by_name:
+            continue
+        score = value.contextInfo.forwardingScore + 1
+        context = e2e.ContextInfo(isForwarded=True, forwardingScore=score, expiration=expiration or None)
+        value.contextInfo.CopyFrom(context)
+    return message
 
 
 def compose_reaction(*, chat: Jid, message_id: str, author: Jid, from_me: bool, emoji: str) -> Message:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["changes_from_event"]
+__all__ = ["Where", "changes_from_event"]
 
 
 def changes_from_event(code: int, payload: bytes) -> list[Change]:
@@ -52,6 +52,8 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return list(_message(payload))
         case EventCode.RECEIPT:
             return list(_receipt(payload))
+        case EventCode.CALL_OFFER:
+            return list(_call(payload))
         case EventCode.UNDECRYPTABLE:
             return list(_undecryptable(payload))
         case EventCode.JOINED_GROUP:
@@ -69,7 +71,7 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return []
 
 
-class _Where:
+class Where:
     """Chat and author of an event, with the other address form where WhatsApp told it."""
 
     def __init__(self, source: Source) -> None:
@@ -92,7 +94,7 @@ class _Where:
 
 def _message(payload: bytes) -> Iterator[Change]:
     event = neonize_pb2.Message.FromString(payload)
-    info, where = event.Info, _Where(event.Info.MessageSource)
+    info, where = event.Info, Where(event.Info.MessageSource)
     yield from where.identities()
     if info.Pushname and not where.from_me:
         yield ContactSeen(where.sender, push_name=info.Pushname)
@@ -132,7 +134,7 @@ def _with_flags(content: Content, *, view_once: bool) -> Content:
     return replace(content, view_once=True)
 
 
-def _protocol(message: Message, info: MessageInfo, where: _Where) -> Iterator[Change]:
+def _protocol(message: Message, info: MessageInfo, where: Where) -> Iterator[Change]:
     protocol = message.protocolMessage
     kind = protocol.type
     if kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
@@ -149,7 +151,7 @@ def _protocol(message: Message, info: MessageInfo, where: _Where) -> Iterator[Ch
             )
 
 
-def _reaction(message: Message, info: MessageInfo, where: _Where) -> ReactionChanged:
+def _reaction(message: Message, info: MessageInfo, where: Where) -> ReactionChanged:
     key: MessageKey = message.reactionMessage.key
     return ReactionChanged(
         chat=where.chat,
@@ -162,6 +164,9 @@ def _reaction(message: Message, info: MessageInfo, where: _Where) -> ReactionCha
         sender_alt=where.sender_alt,
     )
 
+
+_MILLISECONDS_FROM: Final = 100_000_000_000
+"""A timestamp above this is in milliseconds: in seconds it would be the year 5138."""
 
 _RECEIPTS: Final = {
     "DELIVERED": (ReceiptKind.DELIVERED, False),
@@ -177,7 +182,7 @@ def _receipt(payload: bytes) -> Iterator[Change]:
     event = neonize_pb2.Receipt.FromString(payload)
     # A type that the enum does not have is left out by the parser; the field's default would read as "delivered".
     known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type)) if event.HasField("Type") else None
-    where = _Where(event.MessageSource)
+    where = Where(event.MessageSource)
     yield from where.identities()
     if known is None:
         return
@@ -194,9 +199,32 @@ def _receipt(payload: bytes) -> Iterator[Change]:
     )
 
 
+def _call(payload: bytes) -> Iterator[Change]:
+    """An incoming call, kept as a message; its id is what `rejectCall` takes."""
+    offer = neonize_pb2.CallOffer.FromString(payload)
+    meta = offer.basicCallMeta
+    caller = optional(meta.callCreator) or optional(getattr(meta, "from"))
+    if caller is None or not meta.callID:
+        return
+    alt = optional(meta.callCreatorAlt)
+    other = alt.bare if alt is not None and alt.user else None
+    if other is not None and {other.server, caller.server} == {LID, USER}:
+        pair = {caller.server: caller.bare, other.server: other}
+        yield IdentityLearned(lid=pair[LID], number=pair[USER])
+    yield MessageReceived(
+        id=meta.callID,
+        chat=caller.bare,
+        sender=caller.bare,
+        timestamp=meta.timestamp * 1000 if meta.timestamp < _MILLISECONDS_FROM else meta.timestamp,
+        content=Content(MessageKind.CALL, extra={"call_id": meta.callID}),
+        chat_alt=other,
+        sender_alt=other,
+    )
+
+
 def _undecryptable(payload: bytes) -> Iterator[Change]:
     info = neonize_pb2.UndecryptableMessage.FromString(payload).Info
-    where = _Where(info.MessageSource)
+    where = Where(info.MessageSource)
     yield from where.identities()
     yield MessageReceived(
         id=info.ID,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Newsletter, NewsletterPicture, NewsletterText, Picture
+from whatsapp_mcp.models import MessageKind, Newsletter, NewsletterPicture, NewsletterPost, NewsletterText, Picture
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto, to_proto
 from whatsapp_mcp.whatsapp.client import Client
+from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.refusals import error_for
 from whatsapp_mcp.wire.protos import neonize_pb2
 
@@ -68,6 +69,26 @@ class Profiles:
         if answer.Error:
             raise error_for(answer.Error, "list the newsletters")
         return [_newsletter(entry) for entry in answer.Newsletter]
+
+    def newsletter_posts(self, newsletter: Jid, *, count: int, before: int) -> list[NewsletterPost]:
+        """The newest posts, or those before the post with server id ``before`` (0: newest), newest last."""
+        self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        who = to_proto(newsletter).SerializeToString()
+        answer = neonize_pb2.GetNewsletterMessageUpdateReturnFunction.FromString(
+            self._client.call("GetNewsletterMessages", who, len(who), count, before)
+        )
+        if answer.Error:
+            raise error_for(answer.Error, "hand out the newsletter's posts")
+        return [
+            NewsletterPost(
+                server_id=post.MessageServerID,
+                text=content.text if (content := read_content(post.Message)) is not None else "",
+                kind=content.kind if content is not None else MessageKind.OTHER,
+                views=post.ViewsCount,
+                reactions={one.type: one.count for one in post.ReactionCounts},
+            )
+            for post in answer.NewsletterMessage
+        ]
 
     def unfollow(self, newsletter: Jid) -> None:
         self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account

@@ -33,10 +33,10 @@ def test_all_is_everything_in_the_order_of_the_file(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ("newsletter", {"unfollowNewsletter"}),
-        (" newsletter , sendPoll ", {"unfollowNewsletter", "sendPoll"}),
-        ("newsletter,+sendPoll", {"unfollowNewsletter", "sendPoll"}),
-        ("newsletter,+sendPoll,-unfollowNewsletter", {"sendPoll"}),
+        ("newsletter", {"unfollowNewsletter", "getNewsletterMessages"}),
+        (" newsletter , sendPoll ", {"unfollowNewsletter", "getNewsletterMessages", "sendPoll"}),
+        ("newsletter,+sendPoll", {"unfollowNewsletter", "getNewsletterMessages", "sendPoll"}),
+        ("newsletter,+sendPoll,-unfollowNewsletter", {"getNewsletterMessages", "sendPoll"}),
         ("app,-core", {"appLogout", "appReconnect", "appDevices", "appStatus"}),
     ],
 )

@@ -17,6 +17,11 @@ from whatsapp_mcp.catalog.tool import to_tool
 CATALOG: Final = load_catalog()
 NAMES: Final = [operation.name for operation in CATALOG.operations]
 OWN: Final = {
+    "forwardMessage",
+    "rejectCall",
+    "setDisappearingTimer",
+    "getNewsletterMessages",
+    "getGroupParticipants",
     "waitForMessage",
     "appStatus",
     "sendSticker",
@@ -54,7 +59,7 @@ def test_core_fits_the_budget() -> None:
 def test_output_schemas_and_the_rest_stay_small() -> None:
     whole = json.dumps([shown(to_tool(operation)) for operation in CATALOG.operations], separators=(",", ":"))
 
-    assert len(whole) <= 52_000
+    assert len(whole) <= 60_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,6 +112,7 @@ def test_a_description_is_ours_to_read(name: str) -> None:
 # ---- annotations -----------------------------------------------------------------------------------------------------
 
 READS: Final = {
+    *("getGroupParticipants", "getNewsletterMessages"),
     *(
         "appDevices",
         "appStatus",
@@ -142,11 +148,13 @@ DESTRUCTIVE: Final = {
 }
 
 REPEATING_MATTERS: Final = {
+    "forwardMessage",
     *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
     *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
 }
 
 STAYS_HERE: Final = {
+    "getGroupParticipants",
     *("muteChat", "markChatRead", "deleteChat", "labelMessage"),
     # the own account and the local store
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),

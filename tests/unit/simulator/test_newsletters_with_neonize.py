@@ -110,6 +110,15 @@ async def test_the_owner_posts(linked: Linked) -> None:
     assert news.posts[1].kind == "media"
 
 
+async def test_the_owner_corrects_and_deletes(linked: Linked) -> None:
+    news = await own_newsletter(linked, "Corrected")
+    sent = await linked.client.call("send", to=str(news.jid), message={"conversation": "frist"})
+    await linked.client.call("edit", chat=str(news.jid), message_id=sent["ID"], text="first")
+    assert [post.text for post in news.posts] == ["first"]
+    await linked.client.call("revoke", chat=str(news.jid), sender="", message_id=sent["ID"])
+    assert news.posts[0].message is None
+
+
 async def test_who_may_not_post(linked: Linked) -> None:
     news = linked.simulator.add_newsletter("Not mine", owner=linked.ana, followed=True)
     with pytest.raises(DriverError, match="403"):
@@ -155,6 +164,12 @@ async def test_status_posts(linked: Linked) -> None:
         assert (source["Chat"]["User"], source["Chat"]["Server"]) == ("status", "broadcast")
         assert source["Sender"]["User"] == linked.ana.account.lid_user
         assert event["Message"]["extendedTextMessage"]["text"] == text
+
+
+async def test_a_status_post_of_the_client(linked: Linked) -> None:
+    await linked.client.call("send", to="status@broadcast", message={"conversation": "from the desk"})
+    post = await linked.ana.wait_for_message(lambda m: m.text == "from the desk")
+    assert (str(post.chat), post.sender.bare) == ("status@broadcast", linked.simulator.phone.account.lid)
 
 
 async def test_calls_ring_and_are_rejected(linked: Linked) -> None:

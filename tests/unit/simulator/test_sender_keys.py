@@ -22,7 +22,7 @@ async def devices() -> list[Device]:
 
 
 async def test_the_key_is_handed_out_once_and_renewed_when_somebody_is_gone(devices: list[Device]) -> None:
-    ana, bruno, chen = devices
+    _, bruno, chen = devices
     keys = SenderKeys()
     assert keys.prepare(GROUP, [bruno]) == [bruno]
     first = keys.distribution(GROUP)

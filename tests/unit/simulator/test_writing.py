@@ -98,7 +98,7 @@ async def test_places_and_people() -> None:
     album, first, _ = ana.send_album([CONTENT, CONTENT])
     assert (await to_phone(simulator, album)).kind == "album"
     association = unwrap((await to_phone(simulator, first)).message).messageContextInfo.messageAssociation
-    assert association.parentMessageKey.ID == album.id
+    assert (association.parentMessageKey.ID, association.parentMessageKey.fromMe) == (album.id, True)
 
 
 async def test_replies_and_mentions_with_media() -> None:

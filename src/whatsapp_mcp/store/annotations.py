@@ -1,0 +1,157 @@
+"""What readers see on a message or chat beside its own row: reactions, votes, labels, receipts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.models import PollOptionVotes, Reaction, ReceiptView
+from whatsapp_mcp.store.rows import stored_jid
+
+__all__ = [
+    "Key",
+    "chat_labels",
+    "known_as",
+    "message_labels",
+    "reactions",
+    "receipts",
+    "time_or_none",
+    "votes",
+]
+
+Key = tuple[int, str]
+"""Chat (an entity) and id of a message."""
+
+_PERSON: Final = (
+    " JOIN addresses ON addresses.id = {address} JOIN entities AS person ON person.id = addresses.entity"
+    " WHERE (chat, message_id) IN (VALUES {wanted})"
+)
+_REACTIONS: Final = (
+    "SELECT chat, message_id, emoji, from_me, person.id AS person, person.jid, person.name FROM reactions"
+    f"{_PERSON} ORDER BY reacted_at, sender"
+)
+_VOTES: Final = (
+    f"SELECT chat, message_id, options, person.id AS person, person.jid FROM votes{_PERSON} ORDER BY voted_at, options"
+)
+_RECEIPTS: Final = (
+    "SELECT min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at, person.jid,"
+    f" person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY person.id"
+    " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
+)
+_LABELS: Final = (
+    "SELECT {key}, labels.name FROM {table} JOIN labels ON labels.id = label AND NOT labels.deleted"
+    " WHERE {wanted} AND labelled ORDER BY labels.name, labels.id"
+)
+
+
+def time_or_none(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def known_as(jid: Jid, name: str | None) -> str | None:
+    """The name, else the phone number with a plus sign; None for who has neither."""
+    return name or (f"+{jid.user}" if jid.server == USER and jid.user else None)
+
+
+def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
+    """The last reaction of each person, those taken back left out."""
+    latest = _latest(_rows(connection, _REACTIONS, "sender", wanted))
+    return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
+
+
+def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[PollOptionVotes, ...]]:
+    """The last choice of each person, by option.
+
+    Args:
+        polls: the options of each poll, in their order.
+    """
+    latest = _latest(_rows(connection, _VOTES, "voter", list(polls)))
+    return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
+
+
+def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
+    """Names of the labels, in alphabetical order."""
+    pairs = f"(chat, message_id) IN (VALUES {_marks(wanted)})"
+    found: dict[Key, tuple[str, ...]] = {}
+    if wanted and _any_labels(connection):
+        sql = _LABELS.format(key="chat, message_id", table="message_labels", wanted=pairs)
+        for chat, message_id, name in connection.execute(sql, _flat(wanted)):
+            found[chat, message_id] = (*found.get((chat, message_id), ()), name)
+    return found
+
+
+def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Names of the labels, in alphabetical order; ``wanted``: entities of chats."""
+    found: dict[int, tuple[str, ...]] = {}
+    if wanted and _any_labels(connection):
+        sql = _LABELS.format(key="chat", table="chat_labels", wanted=f"chat IN ({', '.join('?' * len(wanted))})")
+        for chat, name in connection.execute(sql, tuple(wanted)):
+            found[chat] = (*found.get(chat, ()), name)
+    return found
+
+
+def receipts(connection: sqlite3.Connection, message: Key) -> tuple[ReceiptView, ...]:
+    """Of other people, in the order in which they got the message."""
+    return tuple(
+        ReceiptView(
+            jid=(jid := stored_jid(row["jid"])),
+            name=known_as(jid, row["name"]),
+            delivered_at=time_or_none(row["delivered_at"]),
+            read_at=time_or_none(row["read_at"]),
+            played_at=time_or_none(row["played_at"]),
+        )
+        for row in _rows(connection, _RECEIPTS, "sender", [message])
+    )
+
+
+def _rows(connection: sqlite3.Connection, sql: str, address: str, wanted: Sequence[Key]) -> Iterable[sqlite3.Row]:
+    if not wanted:
+        return ()
+    return connection.execute(sql.format(address=address, wanted=_marks(wanted)), _flat(wanted))
+
+
+def _marks(wanted: Sequence[Key]) -> str:
+    return ", ".join(["(?, ?)"] * len(wanted))
+
+
+def _flat(wanted: Sequence[Key]) -> list[int | str]:
+    return [value for key in wanted for value in key]
+
+
+def _any_labels(connection: sqlite3.Connection) -> bool:
+    """Only business accounts have labels: most need not look for any."""
+    return connection.execute("SELECT 1 FROM labels LIMIT 1").fetchone() is not None
+
+
+def _latest(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
+    """By message, the last row of each person (who may have two addresses), in order."""
+    latest: dict[Key, dict[int, sqlite3.Row]] = {}
+    for row in rows:
+        people = latest.setdefault((row["chat"], row["message_id"]), {})
+        people.pop(row["person"], None)
+        people[row["person"]] = row
+    return latest
+
+
+def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
+    for row in rows:
+        if row["emoji"]:
+            jid = stored_jid(row["jid"])
+            yield Reaction(
+                sender=jid, sender_name=known_as(jid, row["name"]), emoji=row["emoji"], from_me=bool(row["from_me"])
+            )
+
+
+def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
+    voters: dict[str, list[Jid]] = {option: [] for option in options}
+    for row in rows:
+        for option in dict.fromkeys(json.loads(row["options"])):
+            # An option that the poll does not name was added to it later.
+            voters.setdefault(option, []).append(stored_jid(row["jid"]))
+    return tuple(
+        PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()
+    )

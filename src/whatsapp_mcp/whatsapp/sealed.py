@@ -1,0 +1,136 @@
+"""Votes and edits that are encrypted under the secret of the message they are about (whatsmeow: msgsecret.go).
+
+neonize 0.5.2 cannot open them; the secret lies in the message itself, which the store keeps whole. Which form of
+address (number or LID) went into the key is not told: the cipher says which one fits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Change, MessageEdited, PollVoted
+from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.whatsapp.events import Where
+from whatsapp_mcp.wire import message_secrets
+from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+__all__ = ["Original", "open_sealed"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The stored message that a sealed change is about."""
+
+    sender: Jid
+    from_me: bool
+    raw: bytes
+    """Serialized waE2E.Message."""
+
+
+def open_sealed(payload: bytes, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]) -> list[Change]:
+    """The changes that a message event means when it carries a vote or a sealed edit; else nothing.
+
+    Args:
+        payload: serialized ``Neonize_pb2.Message``.
+        find: looks a stored message up by its id and chat.
+        own: our own addresses, number and LID.
+    """
+    event = neonize_pb2.Message.FromString(payload)
+    message, _ = unwrap(event.Message)
+    where = Where(event.Info.MessageSource)
+    try:
+        if message.HasField("pollUpdateMessage"):
+            return _vote(message, where, event.Info.Timestamp, find, own)
+        if message.secretEncryptedMessage.secretEncType == e2e.SecretEncryptedMessage.MESSAGE_EDIT:
+            return _edit(message, where, event.Info.Timestamp, find, own)
+    except (SecretError, DecodeError) as error:
+        logger.warning("a sealed change in %s could not be opened: %s", where.chat, error)
+    return []
+
+
+def _vote(
+    message: Message, where: Where, timestamp: int, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]
+) -> list[Change]:
+    update = message.pollUpdateMessage
+    poll_id = update.pollCreationMessageKey.ID
+    poll = find(poll_id, where.chat)
+    if poll is None:
+        raise SecretError(f"poll {poll_id} is not stored")
+    plain = _open(
+        message_secrets.Change.POLL_VOTE, poll_id, poll, where, own, update.vote.encPayload, update.vote.encIV
+    )
+    chosen = e2e.PollVoteMessage.FromString(plain).selectedOptions
+    names = {option_hash(name): name for name in _options(poll.raw)}
+    return [
+        PollVoted(
+            chat=where.chat,
+            poll_id=poll_id,
+            voter=where.sender,
+            options=tuple(names[digest] for digest in chosen if digest in names),
+            timestamp=timestamp,
+            from_me=where.from_me,
+            chat_alt=where.chat_alt,
+            voter_alt=where.sender_alt,
+        )
+    ]
+
+
+def _edit(
+    message: Message, where: Where, timestamp: int, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]
+) -> list[Change]:
+    sealed = message.secretEncryptedMessage
+    target = sealed.targetMessageKey.ID
+    original = find(target, where.chat)
+    if original is None:
+        raise SecretError(f"message {target} is not stored")
+    kind = message_secrets.Change.MESSAGE_EDIT
+    edited = e2e.Message.FromString(_open(kind, target, original, where, own, sealed.encPayload, sealed.encIV))
+    if edited.HasField("protocolMessage"):
+        edited = edited.protocolMessage.editedMessage
+    content = read_content(edited)
+    if content is None:
+        return []
+    return [MessageEdited(where.chat, target, where.sender, content, timestamp, chat_alt=where.chat_alt)]
+
+
+def _open(
+    kind: message_secrets.Change,
+    message_id: str,
+    original: Original,
+    where: Where,
+    own: tuple[Jid, ...],
+    ciphertext: bytes,
+    iv: bytes,
+) -> bytes:
+    secret = e2e.Message.FromString(original.raw).messageContextInfo.messageSecret
+    authors = _forms(where.sender, where.sender_alt, own if where.from_me else ())
+    senders = _forms(original.sender, None, own if original.from_me else authors)
+    error = SecretError(f"message {message_id} has no author")
+    for sender in senders:
+        try:
+            return open_change(kind, Origin(message_id, sender, secret), authors, ciphertext, iv)
+        except SecretError as failure:
+            error = failure
+    raise error
+
+
+def _forms(one: Jid, other: Jid | None, more: Iterable[Jid]) -> tuple[Jid, ...]:
+    return tuple(dict.fromkeys(jid.bare for jid in (one, other, *more) if jid is not None))
+
+
+def _options(raw: bytes) -> list[str]:
+    content = read_content(e2e.Message.FromString(raw))
+    options = content.extra.get("options") if content is not None else None
+    return [str(option) for option in options] if isinstance(options, list) else []

@@ -1,0 +1,127 @@
+"""The control commands for media, polls, calls, pictures, history and newsletters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from whatsapp_mcp.simulator import Simulator
+from whatsapp_mcp.simulator.commands import Commands
+
+
+@pytest.fixture
+async def commands() -> Commands:
+    simulator = Simulator()
+    await simulator.add_contact("Ana")
+    await simulator.add_contact("Bea")
+    return Commands(simulator)
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "voice", "audio", "document", "sticker"])
+async def test_files_are_sent_and_saved(commands: Commands, tmp_path: Path, kind: str) -> None:
+    simulator = commands._simulator
+    original, saved = tmp_path / "file.pdf", tmp_path / "saved"
+    original.write_bytes(b"content")
+    await commands.run("send_file", {"contact": "Ana", "kind": kind, "path": str(original), "caption": "look"})
+    received = await simulator.phone.received.wait_for()
+    assert received.kind == kind
+    assert await received.download() == b"content"
+    sent = simulator.phone.send_document(b"answer", name="a.txt", to=simulator.contact("Ana").account)
+    await simulator.contact("Ana").wait_for_message(lambda m: m.id == sent.id)
+    told = await commands.run("save_file", {"contact": "Ana", "message_id": sent.id, "path": str(saved)})
+    assert (saved.read_bytes(), told["bytes"]) == (b"answer", 6)
+    with pytest.raises(LookupError):
+        await commands.run("save_file", {"contact": "Ana", "message_id": "none", "path": str(saved)})
+
+
+async def test_polls_votes_and_edits(commands: Commands) -> None:
+    phone = commands._simulator.phone
+    poll = await commands.run("send_poll", {"contact": "Ana", "question": "When?", "options": ["Fri", "Sat"]})
+    await commands.run("vote", {"contact": "Ana", "message_id": poll["id"], "options": ["Sat"]})
+    assert (await phone.received.wait_for(lambda m: m.kind == "vote")).summary.options == ("Sat",)
+    said = await commands.run("say", {"contact": "Ana", "text": "frist"})
+    await commands.run("edit_secretly", {"contact": "Ana", "message_id": said["id"], "text": "first"})
+    assert (await phone.received.wait_for(lambda m: m.kind == "edit")).text == "first"
+    with pytest.raises(LookupError):
+        await commands.run("edit_secretly", {"contact": "Ana", "message_id": "none", "text": "x"})
+
+
+async def test_places_cards_links_and_timers(commands: Commands) -> None:
+    phone = commands._simulator.phone
+    for command, arguments, kind in (
+        ("send_location", {"latitude": 1.0, "longitude": 2.0, "name": "here"}, "location"),
+        ("send_location", {"latitude": 1.0, "longitude": 2.0, "live": True}, "live_location"),
+        ("send_card", {"name": "Dr. Who", "number": "12025550190"}, "contact"),
+        ("send_link", {"text": "https://a.example", "url": "https://a.example", "title": "A"}, "text"),
+        ("set_disappearing", {"seconds": 60}, "disappearing"),
+        ("post_status", {"text": "sunset"}, "text"),
+    ):
+        sent = await commands.run(command, {"contact": "Ana", **arguments})
+        received = await phone.received.wait_for(lambda m, message_id=sent["id"]: m.id == message_id)  # type: ignore[misc]
+        assert received.kind == kind
+
+
+async def test_calls_and_pictures(commands: Commands, tmp_path: Path) -> None:
+    call = await commands.run("call", {"contact": "Ana"})
+    with pytest.raises(TimeoutError):
+        await commands.run("wait_call", {"contact": "Ana", "call_id": call["call_id"], "timeout": 0.01})
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"\xff\xd8jpeg")
+    for person, account in (
+        ("Ana", commands._simulator.contact("Ana").account),
+        ("me", commands._simulator.phone.account),
+    ):
+        assert (await commands.run("set_picture", {"person": person, "path": str(picture)}))["id"]
+        assert account.picture is not None
+        await commands.run("set_picture", {"person": person})
+        assert account.picture is None
+
+
+async def test_history(commands: Commands) -> None:
+    history = commands._simulator.phone.history
+    messages = [{"text": "long ago", "author": "Ana", "time": 1000, "id": "OLD"}, {"text": "yes", "starred": True}]
+    chat = {"chat": "Ana", "messages": messages, "unread": 1, "pinned": True}
+    await commands.run("remember_history", {"chats": [chat]})
+    (known,) = history.chats
+    assert [(m.id, m.seconds, m.starred) for m in known.messages[:1]] == [("OLD", 1000, False)]
+    assert (known.unread, known.pinned, known.account) == (1, True, commands._simulator.contact("Ana").account)
+    assert await commands.run("share_history", {"chats": [chat], "kind": "recent"}) == []  # nobody is linked
+    await commands.run("history_after_pairing", {"on": True})
+    assert history.automatic
+    with pytest.raises(ValidationError):
+        await commands.run("remember_history", {"chats": [{"chat": "Ana", "colour": "red"}]})
+    with pytest.raises(LookupError):
+        await commands.run("remember_history", {"chats": [{"chat": "Zoe"}]})
+
+
+async def test_newsletters(commands: Commands) -> None:
+    made = await commands.run("add_newsletter", {"name": "News", "posts": ["one"], "subscribers": 3, "owner": "Ana"})
+    assert (made["subscribers"], made["posts"], made["role"]) == (4, 1, None)
+    await commands.run("newsletter_follow", {"newsletter": "News"})
+    post = await commands.run("newsletter_post", {"newsletter": "News", "text": "two"})
+    reaction = {"newsletter": "News", "server_id": post["server_id"], "contact": "Bea", "emoji": "👍"}
+    await commands.run("newsletter_react", reaction)
+    posts = await commands.run("newsletter_posts", {"newsletter": made["jid"]})
+    assert [(one["text"], one["reactions"]) for one in posts] == [("one", {}), ("two", {"👍": 1})]
+    assert [news["role"] for news in await commands.run("newsletters", {})] == ["subscriber"]
+    with pytest.raises(LookupError):
+        await commands.run("newsletter_react", {**reaction, "server_id": 7})
+
+
+async def test_faults_of_the_media_hosts(commands: Commands) -> None:
+    faults = commands._simulator.faults.media
+    await commands.run("fail_uploads", {"status": 500})
+    await commands.run("fail_downloads", {"status": 503, "retry_after": 0, "times": 2})
+    await commands.run("slow_media", {"seconds": 0.5})
+    for command in ("cut_uploads", "cut_downloads", "corrupt_downloads"):
+        await commands.run(command, {})
+    refusal = faults.take_upload_refusal()
+    assert refusal is not None
+    assert refusal.status == 500
+    assert faults.take_upload_refusal() is None
+    assert (faults.take_slowness(), faults.take_cut_upload(), faults.take_cut_upload()) == (0.5, True, False)
+    assert (faults.take_cut_download(), faults.take_corruption()) == (True, True)
+    await commands.run("clear_faults", {})
+    assert (faults.take_download_refusal(), faults.take_slowness()) == (None, 0.0)
