@@ -130,7 +130,8 @@ class StoreThread:
     def _store_events(self, events: list[_Event]) -> None:
         for event in events:
             try:
-                self._translated.extend(self._translate(event.code, event.payload))
+                changes = self._translate(event.code, event.payload)  # may look at the store, and flush for that
+                self._translated.extend(changes)
             except Exception:
                 logger.exception("event %d could not be read; the rest goes on", event.code)
         self._flush()

@@ -14,6 +14,7 @@ from whatsapp_mcp.models import (
     MessageKind,
     MessageReceived,
     MessageRevoked,
+    PollVoted,
     Quote,
     ReactionChanged,
     ReceiptKind,
@@ -28,6 +29,7 @@ ANA = Jid.parse("5511911112222@s.whatsapp.net")
 ANA_LID = Jid.parse("81111111111111@lid")
 BORIS = Jid.parse("79161112233@s.whatsapp.net")
 BORIS_LID = Jid.parse("82222222222222@lid")
+CARLA = Jid.parse("34600111222@s.whatsapp.net")
 GROUP = Jid.parse("120363000000000001@g.us")
 NOW = 1_800_000_000_000
 """The clock of the tests, milliseconds."""
@@ -133,6 +135,12 @@ def receipt(
     from_me: bool = False,
 ) -> ReceiptReceived:
     return ReceiptReceived(chat, sender or chat, message_ids, kind, ms(second), from_me=from_me)
+
+
+def vote(
+    poll_id: str, second: int, *options: str, chat: Jid = GROUP, voter: Jid = ANA, from_me: bool = False
+) -> PollVoted:
+    return PollVoted(chat, poll_id, voter, options, ms(second), from_me=from_me)
 
 
 PHOTO = MediaInfo(

@@ -1,7 +1,8 @@
 """The same facts in any order, in any batches, end in the same state.
 
 Everything that WhatsApp tells with a time or that is true once and for all is drawn: messages (live, from history,
-unreadable at first, delivered twice, under either address), edits, revokes, reactions, receipts, mappings, names.
+unreadable at first, delivered twice, under either address), edits, revokes, reactions, votes, receipts, mappings,
+names, stars, labels, marks, deletions.
 Left out is what is true only until the next such statement: ``ChatChanged.unread_count`` and flags that change.
 """
 
@@ -19,6 +20,7 @@ from tests.unit.store.build import (
     ANA_LID,
     BORIS,
     BORIS_LID,
+    CARLA,
     GROUP,
     ME,
     MY_LID,
@@ -26,17 +28,27 @@ from tests.unit.store.build import (
     Store,
     edit,
     message,
+    ms,
     reaction,
     receipt,
     revoke,
+    vote,
 )
 from whatsapp_mcp.models import (
     Change,
     ChatChanged,
+    ChatCleared,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
     ContactSeen,
     DeliveryStatus,
     IdentityLearned,
+    LabelChanged,
+    MessageDeletedForMe,
     MessageKind,
+    MessageLabelled,
+    MessageStarred,
     ReceiptKind,
 )
 
@@ -84,13 +96,66 @@ FACTS: Final[tuple[Change, ...]] = (
     reaction("G1", 41, "", chat=GROUP, sender=BORIS),
     receipt(ReceiptKind.READ, 50, "G3", chat=GROUP, sender=BORIS_LID),
     receipt(ReceiptKind.READ, 51, "G1", chat=GROUP, sender=ME, from_me=True),
+    # a poll
+    message("G5", 6, "Which word?", chat=GROUP, sender=ANA, kind=MessageKind.POLL, extra={"options": ["yes", "no"]}),
+    vote("G5", 60, "yes", voter=BORIS),
+    vote("G5", 61, "no", voter=BORIS_LID),
+    vote("G5", 62, "yes", "no", voter=ANA_LID),
+    vote("G5", 63, voter=ANA),
+    vote("G5", 62, "yes", voter=ME, from_me=True),
+    # what our devices say of single messages
+    MessageStarred(ANA, "A3", starred=True, from_me=False, timestamp=ms(70)),
+    MessageStarred(ANA_LID, "A3", starred=False, from_me=False, timestamp=ms(71)),
+    MessageStarred(ANA_LID, "A4", starred=True, from_me=True, timestamp=ms(70)),
+    MessageDeletedForMe(ANA_LID, "A6", from_me=False, timestamp=ms(72)),
+    MessageDeletedForMe(GROUP, "G4", from_me=False, author=BORIS, timestamp=ms(72)),
+    LabelChanged("1", "New customer", 3, timestamp=ms(73)),
+    LabelChanged("1", "Old customer", 3, timestamp=ms(74)),
+    LabelChanged("2", "Paid", 4, timestamp=ms(73)),
+    LabelChanged("2", "Paid", 4, deleted=True, timestamp=ms(75)),
+    MessageLabelled("1", ANA_LID, "A3", labelled=True, timestamp=ms(76)),
+    MessageLabelled("1", ANA, "A3", labelled=False, timestamp=ms(75)),
+    ChatLabelled("1", ANA_LID, labelled=True, timestamp=ms(76)),
+    ChatLabelled("1", ANA, labelled=True, timestamp=ms(77)),
+    ChatLabelled("2", ANA, labelled=True, timestamp=ms(76)),
+    ChatMarkedRead(ANA, read=True, timestamp=ms(4)),
+    ChatMarkedRead(ANA_LID, read=False, timestamp=ms(5)),
+    # a chat that was cleared, under both addresses
+    message("B1", 1, "first word", chat=BORIS_LID, media=PHOTO),
+    message("B2", 2, "second word", chat=BORIS),
+    message("B2", 2, "second word", chat=BORIS_LID),
+    message("B3", 3, chat=BORIS_LID, kind=MessageKind.UNDECRYPTABLE, raw=b""),
+    message("B3", 3, "third word", chat=BORIS),
+    message("B4", 4, "mine", chat=BORIS, from_me=True),
+    message("B5", 5, "known twice", chat=BORIS, from_history=True),
+    message("B5", 5, "known twice", chat=BORIS_LID),
+    message("B6", 6, "later word", chat=BORIS_LID),
+    message("B7", 7, "last word", chat=BORIS),
+    edit("B2", 8, "second edited", chat=BORIS_LID),
+    revoke("B3", 8, chat=BORIS),
+    MessageStarred(BORIS_LID, "B1", starred=True, from_me=False, timestamp=ms(1)),
+    MessageStarred(BORIS, "B2", starred=True, from_me=False, timestamp=ms(2)),
+    MessageStarred(BORIS, "B2", starred=False, from_me=False, timestamp=ms(9)),
+    MessageStarred(BORIS, "B4", starred=True, from_me=True, timestamp=ms(4)),
+    MessageStarred(BORIS_LID, "B4", starred=False, from_me=True, timestamp=ms(5)),
+    ChatCleared(BORIS_LID, keeps_starred=True, timestamp=ms(5)),
+    ChatCleared(BORIS, keeps_starred=False, timestamp=ms(1)),
+    MessageDeletedForMe(BORIS, "B7", from_me=False, timestamp=ms(8)),
+    # one that was deleted
+    message("C1", 1, "first word", chat=CARLA),
+    message("C2", 2, "second word", chat=CARLA, from_me=True, media=PHOTO),
+    message("C3", 3, "third word", chat=CARLA),
+    ChatDeleted(CARLA, timestamp=ms(2)),
+    ChatDeleted(CARLA, timestamp=ms(1)),
+    ChatMarkedRead(CARLA, read=True, timestamp=ms(2)),
+    # names
     ChatChanged(GROUP, name="Family"),
     ContactSeen(ANA, full_name="Ana Souza"),
     ContactSeen(ANA_LID, business_name="Padaria"),
     ChatChanged(BORIS_LID, name="Boris at work"),
 )
 WORDS: Final = ("first", "second", "third", "mine", "edited", "again", "forged", "group", "later", "strasse", "word")
-CHATS: Final = (ANA, BORIS, GROUP)
+CHATS: Final = (ANA, BORIS, CARLA, GROUP)
 
 
 def state(changes: list[Change], cuts: list[int]) -> dict[str, object]:
@@ -108,7 +173,7 @@ def state(changes: list[Change], cuts: list[int]) -> dict[str, object]:
 def seen(store: Store) -> dict[str, object]:
     reader, volatile = store.reader, {"arrival", "created_at", "updated_at"}
     chats = reader.chats(limit=100, offset=0)
-    messages = {chat.jid: reader.messages(chat.jid, limit=100, offset=0) for chat in chats.rows}
+    messages = {jid: reader.messages(jid, limit=100, offset=0) for jid in (*CHATS, *(chat.jid for chat in chats.rows))}
     by_index = store.writer._connection.execute(
         "SELECT entities.jid, message_id, author.jid, receipts.from_me, min(delivered_at), min(read_at), min(played_at)"
         " FROM receipts JOIN entities ON entities.id = receipts.chat JOIN addresses ON addresses.id = receipts.sender"
@@ -116,7 +181,17 @@ def seen(store: Store) -> dict[str, object]:
     ).fetchall()
     store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
     assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    for word in WORDS:
+        everywhere = reader.search(f'"{word}"', limit=100, offset=0)
+        assert everywhere.total == len(everywhere.rows)
+        assert {(row.chat, row.id) for row in everywhere.rows} == {
+            (row.chat, row.id)
+            for jid in messages
+            for row in reader.messages(jid, limit=100, offset=0, search=f'"{word}"').rows
+        }
     for jid, page in messages.items():
+        chat = reader.chat(jid)
+        assert (chat and chat.last_message_time) == max((row.timestamp for row in page.rows), default=None)
         assert page.total == len(page.rows)
         for word in WORDS:  # the index and the texts say the same
             found = {row.id for row in reader.messages(jid, limit=100, offset=0, search=f'"{word}"').rows}
@@ -132,6 +207,12 @@ def seen(store: Store) -> dict[str, object]:
         ),
         "contacts": [contact.model_dump_json() for contact in reader.contacts()],
         "receipts": by_index,
+        "receipts seen": sorted(
+            receipt.model_dump_json()
+            for page in messages.values()
+            for row in page.rows
+            for receipt in reader.receipts(row)
+        ),
         "identities": [(reader.number_of(lid), reader.lid_of(lid)) for lid in (ANA_LID, BORIS_LID, MY_LID)],
         "newest": reader.stats().newest_message,
     }
@@ -170,21 +251,26 @@ def test_the_state_is_what_the_facts_say() -> None:
                 "A3": "third word",
                 "A4": "mine edited as lid",
                 "A5": "fifth word",
-                "A6": "old",
                 "A7": "known twice",
                 "A8": "mine from the phone",
                 "G1": "group edited",
                 "G2": "",
                 "G3": "from me",
-                "G4": "group later",
+                "G5": "Which word?",
+                "B2": "second edited",
+                "B6": "later word",
+                "C3": "third word",
             }
-            assert {jid: store.unread(jid) for jid in (ANA, GROUP)} == {ANA: 2, GROUP: 1}
+            assert {jid: store.unread(jid) for jid in CHATS} == {ANA: 2, BORIS: 1, CARLA: 1, GROUP: 1}
             status = {row.id: row.status for row in store.reader.messages(ANA, limit=99, offset=0, from_me=True).rows}
             assert status == {"A4": DeliveryStatus.READ, "A8": DeliveryStatus.DELIVERED}
-            assert [chat.name for chat in store.reader.chats(limit=9, offset=0).rows] == [
-                "Ana Souza",
-                "Family",
-                "Boris at work",
-            ]
+            chats = store.reader.chats(limit=9, offset=0).rows
+            assert [chat.name for chat in chats] == ["Ana Souza", "Boris at work", "Family", "+34600111222"]
+            assert [(chat.labels, chat.marked_unread) for chat in chats][0] == (("Old customer",), True)
+            marks = {row.id: (row.starred, row.labels) for row in store.reader.messages(ANA, limit=99, offset=0).rows}
+            assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))
+            poll = store.reader.message("G5", GROUP)
+            assert poll is not None
+            assert [(one.option, one.voters) for one in poll.votes] == [("yes", (ME,)), ("no", (BORIS,))]
         finally:
             store.close()
