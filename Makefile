@@ -36,7 +36,7 @@ lint: .venv/installed-dev
 	@$(BIN)/mypy
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -11,8 +12,13 @@ from tests.e2e.harness import paired
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.simulator.chat_settings import ChatSettings
+from whatsapp_mcp.wire.app_state import Mutation
 
 NO_DISTANCE = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}
+
+
+def _is_about(change: Mutation, index: str) -> bool:
+    return change.index[0] == index
 
 
 async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path) -> None:
@@ -42,7 +48,7 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
             began = time.monotonic()
             await host.call(tool, **arguments)
             took = time.monotonic() - began
-            change = await simulator.phone.patches.wait_for(lambda one, index=index: one.index[0] == index, start=seen)
+            change = await simulator.phone.patches.wait_for(partial(_is_about, index=index), start=seen)
             assert str(ana.account.lid) in change.index or index == "label_jid", (tool, change.index)
             assert took < 15, tool
         starred = [one.value.starAction.starred for one in simulator.phone.patches if one.index[0] == "star"]

@@ -34,7 +34,7 @@ async def test_votes_are_opened_and_counted(tmp_path: Path) -> None:
         assert votes[0]["voters"] == [f"{ana.number}@s.whatsapp.net"]
         ana.vote(poll, ["Sat"])
         await votes_of(host, ana.number, sent["message_id"], {"Fri": 0, "Sat": 1})
-        hers = ana.ask("Pizza?", ["yes", "no"])
+        hers = ana.send_poll("Pizza?", ["yes", "no"])
         await row_where(host, ana.number, id=hers.id)
         ana.vote(hers, ["yes"])
         await votes_of(host, ana.number, hers.id, {"yes": 1, "no": 0})

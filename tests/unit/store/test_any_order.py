@@ -266,7 +266,7 @@ def test_the_state_is_what_the_facts_say() -> None:
             assert status == {"A4": DeliveryStatus.READ, "A8": DeliveryStatus.DELIVERED}
             chats = store.reader.chats(limit=9, offset=0).rows
             assert [chat.name for chat in chats] == ["Ana Souza", "Boris at work", "Family", "+34600111222"]
-            assert [(chat.labels, chat.marked_unread) for chat in chats][0] == (("Old customer",), True)
+            assert next((chat.labels, chat.marked_unread) for chat in chats) == (("Old customer",), True)
             marks = {row.id: (row.starred, row.labels) for row in store.reader.messages(ANA, limit=99, offset=0).rows}
             assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))
             poll = store.reader.message("G5", GROUP)
