@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -33,6 +35,7 @@ from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.group_protocol import GetJoinRequests
+from whatsapp_mcp.session.protocol import AppStateEntry, SendAppState
 
 __all__ = ["pause_note"]
 
@@ -40,6 +43,8 @@ KEYS_ARRIVE: Final = timedelta(seconds=30)
 """So long after connecting, the phone's app-state keys may still be on their way."""
 KEYS_WAIT: Final = 8.0
 KEYS_PAUSE: Final = 0.3
+_neonize_can = True
+"""Until it has shown that it cannot: 0.5.2 cannot, a later one may."""
 LABEL_COLOR: Final = 0
 """First of WhatsApp's palette; the seed gives no colour."""
 _ANSWERS: Final = {404: "did not ask to join", 403: "you are not an admin of the group", 409: "is in the group already"}
@@ -53,6 +58,8 @@ def pause_note(seconds: float) -> str:
 async def _change(services: Services, done: str, *actions: Action) -> str:
     """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
     await services.session.ready()
+    if await _through_neonize(services, actions):
+        return done
     loop = asyncio.get_running_loop()
     deadline = loop.time() + KEYS_WAIT
     while True:
@@ -65,6 +72,28 @@ async def _change(services: Services, done: str, *actions: Action) -> str:
             await services.session.wait_change(KEYS_PAUSE)
         else:
             return f"{done} {pause_note(delivery.paused_seconds)}"
+
+
+async def _through_neonize(services: Services, actions: Sequence[Action]) -> bool:
+    """Whether the installed neonize could do it by itself, without a pause; it is asked once per process."""
+    global _neonize_can
+    if not _neonize_can:
+        return False
+    now = int(time.time() * 1000)
+    for action in actions:
+        entries = tuple(
+            AppStateEntry(
+                index=tuple(entry.index),
+                version=entry.version,
+                value_base64=base64.b64encode(entry.value.SerializeToString()).decode(),
+            )
+            for entry in action.entries(now)
+        )
+        sent = await services.session.call(SendAppState(collection=action.collection, entries=entries))
+        if not sent.sent:
+            _neonize_can = False
+            return False
+    return True
 
 
 def _author(message: Message) -> Jid | None:

@@ -16,6 +16,7 @@ from whatsapp_mcp.outgoing import Outgoing, SendOptions
 
 __all__ = [
     "COMMANDS",
+    "AppStateEntry",
     "Call",
     "ChangePushName",
     "ChatRef",
@@ -40,6 +41,7 @@ __all__ = [
     "RejectCall",
     "Reply",
     "Revoke",
+    "SendAppState",
     "SendMessage",
     "SetChatPresence",
     "SetDisappearingTimer",
@@ -181,6 +183,27 @@ class SyncContacts(Command[Done]):
 
     name = "sync_contacts"
     result = Done
+
+
+class AppStateSent(Wire):
+    sent: bool
+    """False: the installed neonize cannot; nothing was changed."""
+
+
+class AppStateEntry(Wire):
+    index: tuple[str, ...]
+    version: int
+    value_base64: str
+    """Serialized SyncActionValue, base64."""
+
+
+class SendAppState(Command[AppStateSent]):
+    """Change the app state through neonize, if it can."""
+
+    name = "send_app_state"
+    result = AppStateSent
+    collection: str
+    entries: tuple[AppStateEntry, ...]
 
 
 class RecordChanges(Command[Done]):

@@ -119,6 +119,9 @@ FILE, _ = media.seal(b"content", MediaKind.IMAGE)
         (b"plain text of 26 bytes ...", {}, 200),
         (b"short", {}, 400),
     ],
+    ids=lambda value: (
+        f"{len(value)} bytes" if isinstance(value, bytes) else None
+    ),  # the file is random, and names must not be
 )
 async def test_uploads_are_checked(browser: Browser, file: bytes, changes: dict[str, Any], status: int) -> None:
     assert (await browser.upload(file, **changes))[0] == status

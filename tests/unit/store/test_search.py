@@ -1,4 +1,4 @@
-"""What a search within a chat finds, and that no text of a query is an error."""
+"""What a search within a chat or everywhere finds, and that no text of a query is an error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store.build import ANA, BORIS, PHOTO, Store, edit, message, revoke
-from whatsapp_mcp.models import MessageKind
+from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store, at, edit, message, revoke
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.models import IdentityLearned, MessageKind
 from whatsapp_mcp.store.query import match_expression
 
 TEXTS = (
@@ -116,11 +117,54 @@ def test_more_than_the_text_is_found(store: Store) -> None:
     assert store.texts(ANA, "look") == []
 
 
+def ids(store: Store, text: str, **filters: object) -> list[str]:
+    page = store.reader.search(text, limit=50, offset=0, **filters)  # type: ignore[arg-type]
+    assert page.total == len(page.rows)
+    return [row.id for row in page.rows]
+
+
+def test_searching_everywhere(store: Store) -> None:
+    store.apply(
+        [
+            message("A1", 1, "the invoice", media=PHOTO),
+            message("B1", 2, "your invoice", chat=BORIS, from_me=True),
+            message("G1", 3, "invoice, please", chat=GROUP, sender=ANA_LID),
+            message("G2", 4, "Invoice!", chat=GROUP, sender=BORIS),
+            message("S1", 5, "invoice in a status", chat=STATUS_BROADCAST, sender=ANA),
+            message("A2", 6, "something else"),
+            IdentityLearned(ANA_LID, ANA),
+        ]
+    )
+    assert ids(store, "invoice") == ["G2", "G1", "B1", "A1"]
+    assert ids(store, "invo") == ["G2", "G1", "B1", "A1"]  # no such word: the beginning of one
+    assert ids(store, "invoice -please") == ["G2", "B1", "A1"]
+    assert ids(store, "invoice", chat=GROUP) == ["G2", "G1"]
+    assert ids(store, "invoice", chat=STATUS_BROADCAST) == ["S1"]
+    assert ids(store, "invoice", sender=ANA) == ids(store, "invoice", sender=ANA_LID) == ["G1", "A1"]
+    assert ids(store, "invoice", sender=ME) == ids(store, "invoice", from_me=True) == ["B1"]
+    assert ids(store, "invoice", sender=ANA, chat=GROUP, from_me=False) == ["G1"]
+    assert ids(store, "invoice", kinds=[MessageKind.IMAGE, MessageKind.VIDEO]) == ["A1"]
+    assert ids(store, "invoice", start=at(2), end=at(3)) == ["G1", "B1"]
+    assert ids(store, "invoice", kinds=()) == []
+    stranger = Jid.parse("1@s.whatsapp.net")
+    assert ids(store, "invoice", sender=stranger) == ids(store, "invoice", chat=stranger) == []
+    assert ids(store, "") == ids(store, "-invoice") == ids(store, "?!") == []
+
+
+def test_pages_of_a_search_everywhere(texts: Store) -> None:
+    pages = [texts.reader.search("the", limit=1, offset=offset) for offset in range(3)]
+    assert [page.total for page in pages] == [2, 2, 2]
+    assert [row.chat for page in pages for row in page.rows] == [BORIS, ANA]
+    assert texts.reader.search("the", limit=0, offset=0).total == 2
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text() | st.text(alphabet="abc\"-*+()^:{}'\\ \n") | st.lists(st.sampled_from(TEXTS)).map(" ".join))
 def test_no_query_is_an_error(texts: Store, query: str) -> None:
     page = texts.reader.messages(ANA, limit=3, offset=0, search=query)
     assert len(page.rows) == min(3, page.total)
+    everywhere = texts.reader.search(query, limit=3, offset=0)
+    assert len(everywhere.rows) == min(3, everywhere.total)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
