@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import anyio
@@ -14,7 +14,7 @@ from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.reader import StoreReader
 
-__all__ = ["Services", "Store"]
+__all__ = ["Abilities", "Services", "Store"]
 
 T = TypeVar("T")
 READERS: Final = 4
@@ -36,9 +36,18 @@ class Store:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
 
 
+@dataclass(slots=True)
+class Abilities:
+    """What the installed neonize can do, as found out while it runs."""
+
+    app_state: bool = True
+    """Until it has shown that it cannot: 0.5.2 cannot, a later one may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
     session: SessionManager
     courier: Courier
     store: Store
+    neonize: Abilities = field(default_factory=Abilities)

@@ -77,6 +77,7 @@ class SessionProcess:
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._stopping = threading.Event()
         self._was_connected = False
+        self._silent = False
         self._own: tuple[Jid, ...] = ()
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
@@ -261,7 +262,15 @@ class SessionProcess:
     # -- events (store thread) ----------------------------------------------------------------------------------------
 
     def _translate(self, code: int, payload: bytes) -> list[Any]:
+        if self._silent and code not in (EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED):
+            self._silent = False
+            self._announce(SessionState.CONNECTED)
         match code:
+            case EventCode.KEEP_ALIVE_TIMEOUT:
+                if not self._silent:
+                    self._silent = True
+                    detail = "WhatsApp has not answered for half a minute"
+                    self._notify(p.StateChanged(state=SessionState.RECONNECTING, detail=detail))
             case EventCode.DEVICE:
                 self._remember_owner()
             case EventCode.CONNECTED:

@@ -371,10 +371,14 @@ class SimulatedDevice(ABC):
         if count >= _MAX_RETRIES:
             return
         bundle = _bundle_from_retry(node, keys) if keys else None
-        if bundle is not None and bundle.identity_public == target.identity:
-            self.signal.start_session(target.address, bundle)
-        else:
+        if bundle is None or bundle.identity_public != target.identity:
             self._start_session(target)
+        else:
+            try:
+                self.signal.start_session(target.address, bundle)
+            except SignalError as error:
+                log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
+                return
         message = sent.message
         attrs: dict[str, Attr] = {"id": sent.id, "t": str(int(sent.time.timestamp())), "device_fanout": "false"}
         if isinstance(sent.chat, GroupState):

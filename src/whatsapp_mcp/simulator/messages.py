@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Protocol
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.device_identity import ForgedIdentityError, check_device_identity
 from whatsapp_mcp.simulator.faults import Faults
 from whatsapp_mcp.simulator.router import Reply, Router
 from whatsapp_mcp.simulator.usync import verified_name_node
@@ -60,6 +61,8 @@ class Messages:
         kind = self.kinds.get(to.server)
         if error is None:
             error = kind.refusal(sender, node, to) if kind else self._refusal(sender, node, to)
+        if error is None and not _is_signed(sender, node):
+            error = 400
         if error is None and not self._already_seen(sender, node):
             if kind:
                 kind.relay(sender, node, to)
@@ -175,6 +178,25 @@ class Messages:
         if sender.account.business_name is not None:
             content.append(verified_name_node(sender.account.business_name))
         return content
+
+
+def _is_signed(sender: Device, node: Node) -> bool:
+    """Whether a linked device shows who it is, where it must: with messages that start a session."""
+    if sender.is_local:
+        return True
+    shown = node.child("device-identity")
+    if shown is None:
+        encrypted = node.children("enc") + [enc for to in _addressed(node) for enc in to.children("enc")]
+        if all(enc.get("type") != "pkmsg" for enc in encrypted):
+            return True
+        log.warning("%r starts a session without showing its device identity", sender)
+        return False
+    try:
+        check_device_identity(shown.data, sender)
+    except ForgedIdentityError as error:
+        log.warning("%r shows a forged device identity: %s", sender, error)
+        return False
+    return True
 
 
 def _addressed(node: Node) -> list[Node]:

@@ -19,6 +19,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.config import QrTiming
+from whatsapp_mcp.simulator.device_identity import is_signed_by_device
 from whatsapp_mcp.simulator.faults import stream_error
 from whatsapp_mcp.simulator.router import SERVER, IqError, iq_error, iq_result
 from whatsapp_mcp.simulator.world import Account, Device, SignedPreKey, World
@@ -338,6 +339,5 @@ def _check_device_signature(answer: Node, offered: adv.ADVSignedDeviceIdentity, 
         raise PairingError("the companion's answer is not an ADVSignedDeviceIdentity") from error
     if signed.details != offered.details or signed.accountSignature != offered.accountSignature:
         raise PairingError("the companion's answer is not about the identity it was offered")
-    message = b"\x06\x01" + offered.details + identity + offered.accountSignatureKey
-    if not xeddsa.verify(identity, message, signed.deviceSignature):
+    if not is_signed_by_device(signed, identity, offered.accountSignatureKey):
         raise PairingError("the companion's device signature is wrong")

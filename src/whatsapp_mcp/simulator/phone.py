@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from whatsapp_mcp.simulator.actor import SentMessage
 from whatsapp_mcp.simulator.appstate import AppState
+from whatsapp_mcp.simulator.device_identity import sign_for_account
 from whatsapp_mcp.simulator.faults import stream_error
 from whatsapp_mcp.simulator.groups import Chat
 from whatsapp_mcp.simulator.history import HistoryChat, HistoryKind
@@ -31,7 +32,6 @@ from whatsapp_mcp.simulator.summary import ReceivedMessage
 from whatsapp_mcp.simulator.sync_keys import CollectionState, Mutation, PatchError, SyncKey
 from whatsapp_mcp.simulator.world import Account, Device, World
 from whatsapp_mcp.simulator.writing import WritingDevice
-from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import adv, e2e, sync_action
@@ -186,7 +186,7 @@ class SimulatedPhone(WritingDevice):
             accountType=adv.E2EE,
             deviceType=adv.E2EE,
         ).SerializeToString()
-        signature = xeddsa.sign(identity.private, b"\x06\x00" + details + session.registration.identity)
+        signature = sign_for_account(identity, details, session.registration.identity)
         signed = adv.ADVSignedDeviceIdentity(
             details=details, accountSignatureKey=identity.public, accountSignature=signature
         ).SerializeToString()

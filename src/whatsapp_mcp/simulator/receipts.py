@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _READ = {"read", "read-self", "played", "played-self"}
 _PRIVATE = {"sender", "read-self", "played-self"}
 """Never shown to the other person."""
+_DELIVERED = "delivery"
+"""Some clients write out what no type at all says. Passed on, it would be a type that whatsmeow does not know (neonize
+0.5.2: its event loop ends)."""
 
 
 class Receipts:
@@ -44,6 +47,8 @@ class Receipts:
         reply(Node("ack", attrs))
         if kind != "retry":
             sender.confirm("message", node)
+        if kind == _DELIVERED:
+            node = Node(node.tag, {name: value for name, value in node.attrs.items() if name != "type"}, node.content)
         if to.server in self.kinds:
             self.kinds[to.server](sender, node, to)
             return

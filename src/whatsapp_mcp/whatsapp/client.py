@@ -33,6 +33,8 @@ class EventCode:
     DEVICE: Final = 0
     PAIR_STATUS: Final = 2
     CONNECTED: Final = 3
+    KEEP_ALIVE_TIMEOUT: Final = 4
+    KEEP_ALIVE_RESTORED: Final = 5
     LOGGED_OUT: Final = 6
     STREAM_REPLACED: Final = 7
     CLIENT_OUTDATED: Final = 10
@@ -47,7 +49,7 @@ class EventCode:
     CALL_OFFER: Final = 36
     UNDECRYPTABLE: Final = 44
 
-    SUBSCRIBED: Final = (2, 3, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 44)
+    SUBSCRIBED: Final = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 44)
     """Not chat presence (19), bans (8) and connect failures (9): a value that neonize does not know ends its event
     pump. A ban is recognised by whatsmeow's log line instead."""
 

@@ -323,6 +323,14 @@ async def test_a_drop_is_no_end(running: Running) -> None:
     assert (await running.line("state"))["state"] == "connected"
 
 
+async def test_silence_shows_until_something_is_heard(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.KEEP_ALIVE_TIMEOUT)
+    assert (await running.line("state"))["state"] == "reconnecting"
+    running.go.event(EventCode.KEEP_ALIVE_RESTORED)
+    assert (await running.line("state"))["state"] == "connected"
+
+
 async def test_a_missing_endpoint(running: Running) -> None:
     await running.start(require_endpoint=True)
     ended = await running.ended()
