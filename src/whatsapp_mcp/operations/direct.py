@@ -37,7 +37,7 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.group_protocol import GetJoinRequests
 from whatsapp_mcp.session.protocol import AppStateEntry, SendAppState
 
-__all__ = ["change_app_state", "pause_note"]
+__all__ = ["change", "pause_note"]
 
 KEYS_ARRIVE: Final = timedelta(seconds=30)
 """So long after connecting, the phone's app-state keys may still be on their way."""
@@ -53,7 +53,7 @@ def pause_note(seconds: float) -> str:
     return f"The session was re-connected for this ({seconds:.1f} s)."
 
 
-async def change_app_state(services: Services, done: str, *actions: Action) -> str:
+async def change(services: Services, done: str, *actions: Action) -> str:
     """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
     await services.session.ready()
     if await _through_neonize(services, actions):
@@ -111,9 +111,7 @@ async def unstar_message(services: Services, arguments: Arguments, _progress: Pr
 async def _star(services: Services, arguments: Arguments, *, starred: bool) -> Outcome:
     _, message = await stored_message(services, arguments)
     action = Star(message.wire_chat, message.id, message.from_me, starred, _author(message))
-    return Outcome(
-        await change_app_state(services, f"The message is {'starred' if starred else 'no longer starred'}.", action)
-    )
+    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", action))
 
 
 @operation("deleteMessage")
@@ -121,7 +119,7 @@ async def delete_message(services: Services, arguments: Arguments, _progress: Pr
     chat, message = await stored_message(services, arguments)
     sent_ms = int(message.timestamp.timestamp() * 1000)
     action = DeleteForMe(message.wire_chat, message.id, message.from_me, sent_ms, _author(message))
-    status = await change_app_state(services, "The message was deleted for you; others still have it.", action)
+    status = await change(services, "The message was deleted for you; others still have it.", action)
     return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
 
 
@@ -142,7 +140,7 @@ async def _known_chat(services: Services, arguments: Arguments) -> tuple[Jid, Ji
 async def pin_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments)
     pinned: bool = arguments["pinned"]
-    message = await _change(
+    message = await change(
         services, f"The chat is {'pinned' if pinned else 'no longer pinned'}.", PinChat(wire, pinned)
     )
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "pinned": pinned})
@@ -159,10 +157,10 @@ def _last(newest: Message | None) -> LastMessage | None:
 async def mute_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     _, wire, _ = await _known_chat(services, arguments)
     if not arguments["muted"]:
-        return Outcome(await change_app_state(services, "The chat is no longer muted.", MuteChat(wire, 0)))
+        return Outcome(await change(services, "The chat is no longer muted.", MuteChat(wire, 0)))
     seconds = arguments.get("duration")
     until = int((time.time() + seconds) * 1000) if seconds else FOR_EVER
-    return Outcome(await change_app_state(services, "The chat is muted.", MuteChat(wire, until)))
+    return Outcome(await change(services, "The chat is muted.", MuteChat(wire, until)))
 
 
 @operation("markChatRead")
@@ -170,15 +168,13 @@ async def mark_chat_read(services: Services, arguments: Arguments, _progress: Pr
     _, wire, newest = await _known_chat(services, arguments)
     read: bool = arguments["read"]
     action = MarkChatRead(wire, read, _last(newest))
-    return Outcome(await change_app_state(services, f"The chat is marked as {'read' if read else 'unread'}.", action))
+    return Outcome(await change(services, f"The chat is marked as {'read' if read else 'unread'}.", action))
 
 
 @operation("deleteChat")
 async def delete_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments)
-    return Outcome(
-        await change_app_state(services, "The chat was deleted on your devices.", DeleteChat(wire, _last(newest)))
-    )
+    return Outcome(await change(services, "The chat was deleted on your devices.", DeleteChat(wire, _last(newest))))
 
 
 @operation("labelMessage")
@@ -189,7 +185,7 @@ async def label_message(services: Services, arguments: Arguments, _progress: Pro
     if labelled:
         actions.insert(0, LabelEdit(label_id, arguments["label_name"].strip(), LABEL_COLOR))
     done = f"The label was {'put on' if labelled else 'taken off'} the message."
-    return Outcome(await change_app_state(services, done, *actions))
+    return Outcome(await change(services, done, *actions))
 
 
 @operation("archiveChat")
@@ -197,9 +193,7 @@ async def archive_chat(services: Services, arguments: Arguments, _progress: Prog
     jid, wire, newest = await _known_chat(services, arguments)
     archived: bool = arguments["archived"]
     action = ArchiveChat(wire, archived, _last(newest))
-    message = await change_app_state(
-        services, f"The chat is {'archived' if archived else 'no longer archived'}.", action
-    )
+    message = await change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", action)
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "archived": archived})
 
 
@@ -210,9 +204,7 @@ async def label_chat(services: Services, arguments: Arguments, _progress: Progre
     actions: list[Action] = [LabelChat(label_id, wire, labelled)]
     if labelled:
         actions.insert(0, LabelEdit(label_id, arguments["label_name"].strip(), LABEL_COLOR))
-    message = await change_app_state(
-        services, f"The label was {'put on' if labelled else 'taken off'} the chat.", *actions
-    )
+    message = await change(services, f"The label was {'put on' if labelled else 'taken off'} the chat.", *actions)
     results = {"status": "success", "message": message, "chat_jid": str(jid), "label_id": label_id, "labeled": labelled}
     return Outcome(message, results)
 

@@ -10,7 +10,7 @@ from whatsapp_mcp.direct.actions import Action, PinChat
 from whatsapp_mcp.direct.courier import Courier, Delivery
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import ChatChanged
-from whatsapp_mcp.operations.direct import change_app_state
+from whatsapp_mcp.operations.direct import change
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.session.protocol import AppStateSent, SendAppState
@@ -38,7 +38,7 @@ def services(*, neonize_can: bool) -> tuple[Services, FakeSession, FakeCourier]:
 
 async def test_a_neonize_that_can_is_used() -> None:
     working, session, courier = services(neonize_can=True)
-    assert await change_app_state(working, "Pinned.", ACTION) == "Pinned."
+    assert await change(working, "Pinned.", ACTION) == "Pinned."
     command = session.last(SendAppState)
     (entry,) = command.entries
     assert (command.collection, entry.index, entry.version) == ("regular_low", ("pin_v1", str(ANA)), 5)
@@ -48,7 +48,7 @@ async def test_a_neonize_that_can_is_used() -> None:
 async def test_one_that_cannot_is_asked_once() -> None:
     working, session, courier = services(neonize_can=False)
     for _ in range(2):
-        said = await change_app_state(working, "Pinned.", ACTION)
+        said = await change(working, "Pinned.", ACTION)
         assert said == "Pinned. The session was re-connected for this (0.3 s)."
     assert len([command for command in session.commands if isinstance(command, SendAppState)]) == 1
     assert courier.carried == [(ACTION,), (ACTION,)]
