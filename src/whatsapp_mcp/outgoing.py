@@ -8,7 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.jid import Jid
 
-__all__ = ["ContactOut", "LinkOut", "LocationOut", "MediaOut", "Outgoing", "PollOut", "SendOptions", "TextOut"]
+__all__ = [
+    "ContactOut",
+    "LinkOut",
+    "LocationOut",
+    "MediaOut",
+    "MediaType",
+    "Outgoing",
+    "PollOut",
+    "SendOptions",
+    "TextOut",
+]
+
+MediaType = Literal["image", "video", "audio", "voice", "document", "sticker"]
+"""How WhatsApp treats an upload; ``voice`` is audio that shows as a voice note."""
 
 
 class _Out(BaseModel):
@@ -57,7 +70,7 @@ class MediaOut(_Out):
     """A prepared file: the server process made it, the session process reads and uploads it."""
 
     kind: Literal["media"] = "media"
-    media: Literal["image", "video", "audio", "voice", "document", "sticker"]
+    media: MediaType
     path: str
     mimetype: str
     file_length: int

@@ -36,6 +36,11 @@ GOOD: dict[str, Any] = {
     "pinned": True,
     "labeled": True,
     "timer_seconds": 86400,
+    "muted": True,
+    "read": True,
+    "archived": True,
+    "caller_jid": "12025550111",
+    "newsletter_id": "120363000000000009@newsletter",
 }
 ONE_OF = {
     "sendImage": ("image",),
@@ -45,7 +50,7 @@ ONE_OF = {
     "sendSticker": ("sticker",),
 }
 """Of several arguments, exactly one has to be given."""
-ADDRESSES = ("phone", "chat_jid", "contact_phone")
+ADDRESSES = ("phone", "chat_jid", "contact_phone", "caller_jid")
 MALFORMED = ("@", "a@b@c", "12345@nowhere", "0151 234", "+", "12 34", "9" * 16 + "x", "x" * 5000, "49151\x00", "１２３")
 
 

@@ -102,6 +102,11 @@ async def test_forward_and_disappearing_timer(tmp_path: Path) -> None:
         forwarded = await bruno.wait_for_message()
         assert (forwarded.kind, forwarded.text, forwarded.summary.forwarded) == ("image", "look", True)
         assert await forwarded.download() == samples.jpeg()
+        await host.call("forwardMessage", message_id=said.id, phone=bruno.number, force_reupload=True)
+        anew = await bruno.wait_for_message(lambda message: message.id != forwarded.id)
+        assert await anew.download() == samples.jpeg()
+        first, second = forwarded.message.imageMessage, anew.message.imageMessage
+        assert first.directPath != second.directPath and first.mediaKey != second.mediaKey
         await host.call("setDisappearingTimer", chat_jid=ana.number, timer_seconds=86400)
         setting = await ana.wait_for_message(lambda message: message.kind == "disappearing")
         assert setting.message.protocolMessage.ephemeralExpiration == 86400

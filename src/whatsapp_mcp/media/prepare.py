@@ -49,7 +49,6 @@ __all__ = [
     "prepared_image",
     "prepared_sticker",
     "prepared_video",
-    "sweep",
 ]
 
 T = TypeVar("T")
@@ -226,15 +225,6 @@ async def prepare_photo(
         return photo
 
 
-def sweep(policy: MediaPolicy) -> None:
-    """Remove what servers that crashed left in the temporary folder. Call it once at the start, in a worker thread."""
-    if not policy.temp.is_dir():
-        return
-    for folder in policy.temp.glob(f"{_PREFIX}*"):
-        if not folder.is_symlink() and folder.stat().st_mtime < time.time() - _STALE:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 @asynccontextmanager
 async def _prepared(
     source: str,
@@ -271,9 +261,17 @@ async def _prepared(
 def _new_folder(policy: MediaPolicy) -> Path:
     try:
         policy.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(policy)
         return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=policy.temp))  # mode 0700
     except OSError as error:
         raise _disk_trouble(error) from error
+
+
+def _sweep(policy: MediaPolicy) -> None:
+    """Remove what servers that crashed left in the temporary folder."""
+    for folder in policy.temp.glob(f"{_PREFIX}*"):
+        if not folder.is_symlink() and folder.stat().st_mtime < time.time() - _STALE:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _disk_trouble(error: OSError) -> StoreError:

@@ -91,7 +91,10 @@ async def forward_message(services: Services, arguments: Arguments, _progress: P
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = ChatRef(chat=source, message_id=message.id)
     expiration = arguments.get("duration", 0)
-    sent = await services.session.call(ForwardMessage(target=target, chat=chat, expiration=expiration))
+    again = arguments.get("force_reupload", False)
+    sent = await services.session.call(
+        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again)
+    )
     return sent_outcome(sent, "The message was forwarded.")
 
 

@@ -27,7 +27,7 @@ from whatsapp_mcp.models import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.outgoing import MediaOut
+from whatsapp_mcp.outgoing import MediaOut, MediaType
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.change_codec import decode_changes
 from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
@@ -36,6 +36,7 @@ from whatsapp_mcp.store.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import (
     QuotedMessage,
+    Uploaded,
     compose,
     compose_edit,
     compose_forward,
@@ -184,7 +185,7 @@ class Handlers:
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
             data = Path(outgoing.path).read_bytes()
-            uploaded = self._account.upload(data, outgoing, newsletter=command.chat.is_newsletter)
+            uploaded = self._account.upload(data, outgoing.media, newsletter=command.chat.is_newsletter)
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)
@@ -215,7 +216,13 @@ class Handlers:
         stored = self._find(command.target)
         if not stored.raw:
             raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
-        message = compose_forward(stored.raw, command.expiration)
+
+        def upload(kind: MediaType) -> Uploaded:
+            return self._account.upload(self._account.download(stored.raw), kind, newsletter=command.chat.is_newsletter)
+
+        # Newsletters do not encrypt media, so what a chat got is of no use to them.
+        again = command.upload_again or command.chat.is_newsletter
+        message = compose_forward(stored.raw, command.expiration, upload if again else None)
         content = read_content(message)
         if content is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")

@@ -229,6 +229,8 @@ class ForwardMessage(Command[SentMessage]):
     chat: Jid
     """Where to."""
     expiration: int = 0
+    upload_again: bool = False
+    """Download the media and upload it anew."""
 
 
 class RejectCall(Command[Done]):

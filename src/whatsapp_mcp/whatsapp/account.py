@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models import ContactSeen
-from whatsapp_mcp.outgoing import MediaOut
+from whatsapp_mcp.outgoing import MediaType
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
@@ -141,10 +141,10 @@ class Account:
             message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp or int(time.time())) * 1000
         )
 
-    def upload(self, data: bytes, kind: MediaOut, *, newsletter: bool) -> Uploaded:
+    def upload(self, data: bytes, kind: MediaType, *, newsletter: bool) -> Uploaded:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
         function = "UploadNewsletter" if newsletter else "Upload"
-        raw = self._client.call(function, data, len(data), _MEDIA_TYPES[kind.media])
+        raw = self._client.call(function, data, len(data), _MEDIA_TYPES[kind])
         answer = neonize_pb2.UploadReturnFunction.FromString(raw)
         if answer.Error:
             raise error_for(answer.Error, "take the file")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import secrets
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, MediaOut, PollOut, SendOptions, TextOut
+from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, MediaOut, MediaType, PollOut, SendOptions, TextOut
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
@@ -102,6 +103,17 @@ def compose(
             )
 
 
+_MEDIA_FIELDS: Final[dict[str, MediaType]] = {
+    "imageMessage": "image",
+    "videoMessage": "video",
+    "ptvMessage": "video",
+    "audioMessage": "audio",
+    "documentMessage": "document",
+    "stickerMessage": "sticker",
+}
+"""Fields of a message that point to an upload."""
+
+
 class Uploaded:
     """Where an uploaded file lies and how it is encrypted (neonize: UploadResponse)."""
 
@@ -157,15 +169,22 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
                 caption=media.caption or None,
                 JPEGThumbnail=thumbnail,
             )
-            if not media.caption:
-                return e2e.Message(documentMessage=document)
-            # Phones show a caption only inside this wrapper.
-            inner = e2e.FutureProofMessage(message=e2e.Message(documentMessage=document))
-            return e2e.Message(documentWithCaptionMessage=inner)
+            return _with_caption(e2e.Message(documentMessage=document))
 
 
-def compose_forward(raw: bytes, expiration: int) -> Message:
-    """A stored message once more, marked as forwarded; media keeps its upload, quotes and mentions stay behind."""
+def _with_caption(message: Message) -> Message:
+    """Phones show a document's caption only inside a wrapper."""
+    if not message.documentMessage.caption:
+        return message
+    return e2e.Message(documentWithCaptionMessage=e2e.FutureProofMessage(message=message))
+
+
+def compose_forward(raw: bytes, expiration: int, upload: Callable[[MediaType], Uploaded] | None = None) -> Message:
+    """A stored message once more, marked as forwarded; quotes and mentions stay behind.
+
+    Args:
+        upload: Uploads the media of the message again; without it, the copy points to the first upload.
+    """
     message, _ = unwrap(e2e.Message.FromString(raw))
     message.ClearField("messageContextInfo")
     if message.HasField("conversation"):
@@ -176,7 +195,12 @@ def compose_forward(raw: bytes, expiration: int) -> Message:
         score = value.contextInfo.forwardingScore + 1
         context = e2e.ContextInfo(isForwarded=True, forwardingScore=score, expiration=expiration or None)
         value.contextInfo.CopyFrom(context)
-    return message
+        if upload is not None and field.name in _MEDIA_FIELDS:
+            for name, content in upload(_MEDIA_FIELDS[field.name]).fields.items():
+                value.ClearField(name)
+                if content is not None:
+                    setattr(value, name, content)
+    return _with_caption(message)
 
 
 def compose_reaction(*, chat: Jid, message_id: str, author: Jid, from_me: bool, emoji: str) -> Message:

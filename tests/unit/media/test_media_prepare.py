@@ -273,17 +273,16 @@ async def test_two_conversions_at_a_time(outbox: Path, policy: MediaPolicy, monk
 
 
 async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> None:
-    """A conversion in a worker thread lets other tools answer within 50 ms."""
+    """A conversion runs in a worker thread: other tools go on answering."""
     samples.sound(outbox / "x", "mp3", "libmp3lame", seconds=20)
     samples.film(outbox / "y", "mp4", "libx264", seconds=5, width=640, height=320, rate=25)
-    longest = 0.0
+    turns = 0
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal turns
         while True:
-            begin = time.monotonic()
             await anyio.sleep(0.001)
-            longest = max(longest, time.monotonic() - begin)
+            turns += 1
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
@@ -292,10 +291,10 @@ async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> N
         async with prepare.prepared_video("y", field="video", policy=policy, progress=quiet, compress=True):
             pass
         group.cancel_scope.cancel()
-    assert longest < 0.25  # some milliseconds where nobody else uses the machine
+    assert turns > 50  # a handful if the loop stood still in the conversions
 
 
-async def test_sweeping(policy: MediaPolicy) -> None:
+async def test_sweeping(outbox: Path, policy: MediaPolicy) -> None:
     policy.temp.mkdir()
     old, fresh, other = (policy.temp / name for name in ("send-old", "send-fresh", "something-else"))
     for folder in (old, fresh, other):
@@ -303,9 +302,10 @@ async def test_sweeping(policy: MediaPolicy) -> None:
         (folder / "x").write_bytes(b"x")
     for folder in (old, other):
         os.utime(folder, (0, 0))
-    prepare.sweep(policy)
+    samples.photo_with_place(outbox / "picture")
+    async with prepare.prepared_image("picture", field="image", policy=policy, progress=quiet):
+        pass
     assert sorted(folder.name for folder in leftovers(policy)) == ["send-fresh", "something-else"]
-    prepare.sweep(replace(policy, temp=policy.temp / "none"))
 
 
 def test_importing_the_facade_loads_nothing_heavy() -> None:
