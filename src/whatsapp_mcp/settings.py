@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     side_login_distance: float = Field(
         default=5.0,
         ge=0,
+        le=3600,
         description="Seconds between two short pauses of the session for requests that neonize cannot send.",
     )
     side_login_per_day: int = Field(default=200, ge=0, description="Most such pauses in 24 hours; 0 means no limit.")

@@ -44,6 +44,8 @@ VALUES = {
     "log_level": ("DEBUG", "DEBUG"),
     "outbox": ("/a:/b", "/a:/b"),
     "allow_loopback_urls": ("1", True),
+    "side_login_distance": ("0.5", 0.5),
+    "side_login_per_day": ("7", 7),
 }
 
 
@@ -96,6 +98,8 @@ def test_a_relative_folder_stays_where_it_is(monkeypatch: pytest.MonkeyPatch, tm
         ("call_timeout", "0"),
         ("call_timeout", "81"),
         ("result_budget", "10"),
+        ("side_login_distance", "inf"),
+        ("side_login_per_day", "-1"),
         ("read_only", "perhaps"),
         ("log_level", "LOUD"),
     ],
