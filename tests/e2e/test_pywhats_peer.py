@@ -140,8 +140,8 @@ def everywhere(chat: JID) -> JID:
     return JID(chat.user, chat.server)
 
 
-def delivered(sent: SentMessage, *, to: Jid | None = None) -> Callable[[ReceivedReceipt], bool]:
-    return lambda receipt: receipt.kind == "" and sent.id in receipt.ids and to in (None, receipt.sender)
+def delivered(sent: SentMessage, to: Jid) -> Callable[[ReceivedReceipt], bool]:
+    return lambda receipt: receipt.kind == "" and sent.id in receipt.ids and receipt.sender == to
 
 
 def with_id(message_id: str) -> Callable[[ReceivedMessage], bool]:
@@ -177,19 +177,16 @@ async def test_links_logs_in_again_and_gets_what_waited(tmp_path: Path, monkeypa
 async def test_chats_with_a_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with whatsapp(tmp_path) as (simulator, _), linked(simulator, tmp_path, monkeypatch) as peer:
         ana, rita = await simulator.add_contact("Ana"), rita_of(simulator)
+        device = rita.account.devices[1]
         for number in range(3):
             said = ana.say(f"ping {number}", to=rita.account)
             received = await peer.message(said.id)
             assert received.text == f"ping {number}"
             assert (received.chat.user, received.chat.server) == (ana.account.lid_user, "lid")
-            await ana.receipts.wait_for(delivered(said))
+            await ana.receipts.wait_for(delivered(said, device.lid))
             answer = await peer.write(received.chat, f"pong {number}", reply_to=received)
             got = await ana.wait_for_message(with_id(answer.id))
-            assert (got.text, got.summary.reply_to, got.sender) == (
-                f"pong {number}",
-                said.id,
-                rita.account.devices[1].lid,
-            )
+            assert (got.text, got.summary.reply_to, got.sender) == (f"pong {number}", said.id, device.lid)
             copy = await rita.wait_for_copy(with_id(answer.id))
             assert (copy.text, copy.chat) == (f"pong {number}", ana.account.lid), "the own phone has it too"
             await peer.receipt("read", answer.id)
@@ -294,7 +291,7 @@ async def meet_in_a_group(simulator: Simulator, host: Host, peer: Peer) -> None:
         ):
             received = await peer.message(message_id)
             assert (received.chat, received.sender.user, received.text) == (jid, author.lid_user, text)
-        await ana.receipts.wait_for(delivered(said, to=rita.account.devices[1].lid))
+        await ana.receipts.wait_for(delivered(said, rita.account.devices[1].lid))
         wrote = await peer.write_to_group(jid, f"Rita {number}")
         got = await ana.wait_for_message(with_id(wrote.id))
         assert (got.text, got.group, got.sender) == (f"Rita {number}", group.jid, rita.account.devices[1].lid)
