@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -233,7 +234,7 @@ async def test_history_goes_into_the_store(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana")
         question = HistoryMessage("When do we meet?", author=ana)
-        answer = HistoryMessage("At eight", reply_to=question, reactions=[(ana, "👍")])
+        answer = HistoryMessage("At eight", reply_to=question, reactions=[(ana, "👍")], starred=True)
         for inline in (True, False):
             simulator.phone.share_history([HistoryChat(ana, [question, answer], unread=1)], inline=inline)
             row = await row_where(host, ana.number, id=answer.id)
@@ -241,6 +242,7 @@ async def test_history_goes_into_the_store(tmp_path: Path) -> None:
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
         assert [row["content"] for row in rows] == ["At eight", "When do we meet?"], "nothing twice"
         assert rows[0]["reactions"][0]["emoji"] == "👍"
+        assert [row.get("starred") for row in rows] == [True, None]
         waited = await host.call("waitForMessage", cursor="0", timeout=0)
         assert waited["timed_out"], "history is not news"
 
@@ -255,3 +257,19 @@ async def test_newsletters(tmp_path: Path) -> None:
         assert (await host.call("userMyNewsletter"))["data"] == []
         error = await host.refused("unfollowNewsletter", newsletter_id="12025550111")
         assert "newsletter_id" in error["message"]
+
+
+async def test_posts_of_newsletters(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ours = simulator.add_newsletter("Ours", owner=simulator.phone, followed=True)
+        sent: Any = await host.call("sendMessage", phone=str(ours.jid), message="Fresh beans")
+        post = next(one for one in ours.posts if one.id == sent["message_id"])
+        assert post.summary.text == "Fresh beans"
+        picture: Any = await host.call("sendImage", phone=str(ours.jid), image=data_uri(samples.jpeg(), "image/jpeg"))
+        shown = next(one for one in ours.posts if one.id == picture["message_id"])
+        assert shown.kind == "media"
+        assert shown.message is not None and not shown.message.imageMessage.mediaKey, "newsletters are not encrypted"
+
+        others = simulator.add_newsletter("Theirs", followed=True)
+        await host.refused("sendMessage", phone=str(others.jid), message="me too")
+        assert not others.posts

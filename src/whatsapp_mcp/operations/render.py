@@ -22,6 +22,7 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "name": chat.name,
         "last_message_time": time_text(chat.last_message_time),
         "unread_count": chat.unread_count,
+        "marked_unread": chat.marked_unread or None,
         "archived": chat.archived or None,
         "pinned": chat.pinned or None,
         "muted_until": time_text(chat.muted_until),

@@ -381,7 +381,7 @@ class Simulator:
         for content in posts:
             newsletter.post(content)
         if followed:
-            newsletter.followers[self.phone.account] = Follower()
+            newsletter.followers.setdefault(self.phone.account, Follower())
         return newsletter
 
     def newsletter(self, name: str) -> Newsletter:

@@ -123,13 +123,14 @@ class Chats:
         elif live and timestamp > row.read_until:
             row.unread_live += 1
 
-    def message_shown(self, row: ChatRow, *, timestamp: int, from_me: bool, has_media: bool) -> None:
-        """A message that was hidden is shown again; its row says so already."""
+    def message_shown(self, row: ChatRow, *, timestamp: int, from_me: bool, live: bool, has_media: bool) -> None:
+        """A message that was hidden is shown again."""
         row.message_count += 1
         row.media_count += has_media
         row.sent_count += from_me
         row.last_message_at = max(timestamp, row.last_message_at or 0)
-        self.recount_unread(row)
+        if live and not from_me and timestamp > row.read_until:
+            row.unread_live += 1
 
     def messages_hidden(self, row: ChatRow, *, messages: int, media: int, sent: int) -> None:
         """So many messages, so many of them with media, so many of ours; their rows say so already."""
@@ -137,7 +138,8 @@ class Chats:
         row.media_count -= media
         row.sent_count -= sent
         row.last_message_at = self._connection.execute(_LAST_MESSAGE, (row.entity,)).fetchone()[0]
-        self.recount_unread(row)
+        if row.unread_live:
+            self.recount_unread(row)
 
     def read(self, row: ChatRow, until: int) -> None:
         """Everything up to ``until`` is read."""
@@ -179,8 +181,8 @@ class Chats:
             return
         # Fewer than we counted: all but the newest ``count`` are read.
         found = self._connection.execute(
-            "SELECT timestamp FROM messages WHERE chat = ? AND place > 0 AND from_me = 0"
-            " AND from_history = 0 ORDER BY place DESC LIMIT 1 OFFSET ?",
+            "SELECT timestamp FROM messages WHERE chat = ? AND from_me = 0 AND from_history = 0"
+            " ORDER BY place DESC LIMIT 1 OFFSET ?",
             (row.entity, count),
         ).fetchone()
         row.unread_base = 0

@@ -50,7 +50,11 @@ class Visibility:
             self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
         else:
             self._chats.message_shown(
-                row, timestamp=held.timestamp, from_me=bool(held.from_me), has_media=bool(held.has_media)
+                row,
+                timestamp=held.timestamp,
+                from_me=bool(held.from_me),
+                live=not held.from_history,
+                has_media=bool(held.has_media),
             )
         return settled
 

@@ -19,6 +19,7 @@ from whatsapp_mcp.models import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    MessageStarred,
     ReactionChanged,
 )
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
@@ -85,8 +86,13 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
         unread_count=conversation.unreadCount if conversation.HasField("unreadCount") else None,
         archived=conversation.archived if conversation.HasField("archived") else None,
         pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
-        muted_until=conversation.muteEndTime * 1000 if conversation.HasField("muteEndTime") else None,
+        muted_until=_mute_end(conversation.muteEndTime) if conversation.HasField("muteEndTime") else None,
     )
+
+
+def _mute_end(seconds: int) -> int:
+    """As ChatChanged has it. The field is unsigned: what is -1 elsewhere, "for ever", comes as a huge number."""
+    return seconds * 1000 if seconds < 1 << 40 else -1
 
 
 def _other_form(conversation: Conversation, chat: Jid) -> Jid | None:
@@ -127,6 +133,9 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
         status=_STATUS.get(info.status) if key.fromMe else None,
         from_history=True,
     )
+    if info.starred:
+        other = author if chat.server == GROUP and not key.fromMe else None
+        yield MessageStarred(chat, key.ID, starred=True, from_me=key.fromMe, author=other, timestamp=timestamp)
     for reaction in info.reactions:
         by_us = reaction.key.fromMe
         who = own if by_us else _jid(reaction.key.participant) or (chat if chat.is_person else None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -109,7 +111,7 @@ def test_a_deleted_message_is_nowhere_but_kept(store: Store) -> None:
     assert kept is not None
     assert kept.text == "secret"
     store.writer.rebuild_search()
-    assert store.texts(ANA, "secret") == []
+    assert reader.messages(ANA, limit=9, offset=0, search="secret").total == 0
 
 
 def test_a_message_deleted_before_it_came_is_not_announced(store: Store) -> None:
@@ -131,9 +133,41 @@ def test_nothing_brings_a_deleted_message_back(store: Store) -> None:
     assert (store.unread(ANA), chat_of(store).last_message_time) == (0, None)
 
 
+def test_a_deleted_message_of_the_history_that_is_delivered_as_well(store: Store) -> None:
+    store.apply([message("M1", 6, "old", from_history=True), delete("M1")])
+    assert store.apply([message("M1", 6, "old")]).arrivals == ()
+    page = store.reader.messages(ANA, limit=9, offset=0)
+    assert (page.rows, page.total, store.texts(ANA, "old")) == ((), 0, [])
+    assert store.reader.incoming_after(0) == ()
+
+
 def test_an_unread_message_that_is_deleted_is_not_unread(store: Store) -> None:
     store.apply([message("M1", 1), message("M2", 2), delete("M2")])
     assert store.unread(ANA) == 1
+
+
+def test_the_count_of_the_phone_is_about_messages_that_are_shown(store: Store) -> None:
+    store.apply([message(f"M{i}", i) for i in range(1, 5)])
+    store.apply([delete("M4"), ChatChanged(ANA, unread_count=1)])
+    assert store.unread(ANA) == 1
+    store.apply([receipt(ReceiptKind.READ, 9, "M2", sender=ME, from_me=True)])
+    assert store.unread(ANA) == 1
+    store.apply([receipt(ReceiptKind.READ, 9, "M3", sender=ME, from_me=True)])
+    assert store.unread(ANA) == 0
+
+
+def test_the_last_message_that_is_shown_to_the_millisecond(store: Store) -> None:
+    first = message("M1", 5)
+    store.apply([replace(first, id=f"M{i}", timestamp=first.timestamp + i) for i in (500, 250, 900)])
+    store.apply([delete("M900")])
+    assert chat_of(store).last_message_time == at(5) + timedelta(milliseconds=500)
+
+
+def test_a_message_that_is_deleted_and_revoked_counts_once(store: Store) -> None:
+    store.apply([message("M1", 1, media=PHOTO), message("M2", 2, media=PHOTO), delete("M2"), revoke("M2", 3)])
+    assert store.reader.messages(ANA, limit=9, offset=0, media_only=True).total == 1
+    store.apply([revoke("M1", 3), delete("M1")])
+    assert store.reader.messages(ANA, limit=9, offset=0, media_only=True).total == 0
 
 
 @pytest.mark.parametrize("form", [ANA, ANA_LID])

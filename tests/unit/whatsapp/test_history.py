@@ -90,9 +90,10 @@ def test_chat_facts_names_and_identities() -> None:
     assert facts.name is None, "a person's name is a contact's, not a chat's"
     group = conversation(str(GROUP))
     group.name = "Weekend"
+    group.muteEndTime = (1 << 64) - 1
     (named,) = changes(group)
     assert isinstance(named, ChatChanged)
-    assert named.name == "Weekend"
+    assert (named.name, named.muted_until) == ("Weekend", -1)
     assert named.unread_count is None, "what was not told stays as it is"
 
 
