@@ -50,7 +50,7 @@ ONE_OF = {
     "sendSticker": ("sticker",),
 }
 """Of several arguments, exactly one has to be given."""
-ADDRESSES = ("phone", "chat_jid", "contact_phone", "caller_jid")
+ADDRESSES = ("phone", "chat_jid", "contact_phone", "caller_jid", "sender")
 MALFORMED = ("@", "a@b@c", "12345@nowhere", "0151 234", "+", "12 34", "9" * 16 + "x", "x" * 5000, "49151\x00", "１２３")
 
 

@@ -27,6 +27,9 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         assert found["pagination"]["total"] == 1
         found = await host.call("getChatMessages", chat_jid="bruno", search="привет")
         assert [row["content"] for row in found["data"]] == ["ПРИВЕТ"]
+        found = await host.call("searchMessages", query="pronto ORCAM")
+        assert [(row["content"], row["chat_name"]) for row in found["data"]] == [("Orçamento pronto", "Ana Júlia")]
+        assert (await host.call("searchMessages", query="привет", sender="Ana Júlia"))["data"] == []
         by_lid = await host.call("getChatMessages", chat_jid=str(ana.account.lid))
         assert len(by_lid["data"]) == 2, "a LID names the same chat as its number"
         page = await host.call("getChatMessages", chat_jid=ana.number, limit=1, offset=1)

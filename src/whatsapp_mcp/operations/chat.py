@@ -8,18 +8,20 @@ from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message
+from whatsapp_mcp.models import Message, MessageKind
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import resolve
+from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import chat_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import SetDisappearingTimer
+from whatsapp_mcp.store.query import match_expression
 
 __all__: list[str] = []
 
 CHATS_DEFAULT, CHATS_MAX = 25, 100
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 100
+FOUND_DEFAULT: Final = 25
 WAIT_DEFAULT: Final = 30
 
 
@@ -53,9 +55,7 @@ async def get_chat_messages(services: Services, arguments: Arguments, _progress:
     chat_jid = await resolve(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments.get("limit", MESSAGES_DEFAULT)
     offset = arguments.get("offset", 0)
-    start, end = _moment(arguments, "start_time"), _moment(arguments, "end_time")
-    if start and end and start > end:
-        raise InvalidArgument("start_time is after end_time", field="start_time")
+    start, end = _period(arguments)
     chat = services.store.look(lambda store: store.chat(chat_jid))
     if chat is None:
         raise NotFound(
@@ -86,6 +86,52 @@ async def get_chat_messages(services: Services, arguments: Arguments, _progress:
         offset=offset,
         untrusted=True,
     )
+
+
+@operation("searchMessages")
+async def search_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    query = arguments["query"]
+    if match_expression(query) is None:
+        raise InvalidArgument(
+            "query: holds no word to look for",
+            field="query",
+            next_step="Pass a word of the message; -word only leaves out.",
+        )
+    chat = await resolve(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
+    sender = await person(services, arguments["sender"], field="sender") if "sender" in arguments else None
+    limit, offset = arguments.get("limit", FOUND_DEFAULT), arguments.get("offset", 0)
+    start, end = _period(arguments)
+    kinds = (MessageKind(arguments["kind"]),) if "kind" in arguments else None
+    page = await services.store.read(
+        lambda store: store.search(
+            query,
+            chat=chat,
+            sender=sender,
+            from_me=arguments.get("is_from_me"),
+            kinds=kinds,
+            start=start,
+            end=end,
+            limit=limit,
+            offset=offset,
+        )
+    )
+    return Outcome(
+        f"{len(page.rows)} of {page.total} messages, newest first.",
+        {
+            "data": [message_json(message, with_chat_name=True) for message in page.rows],
+            "pagination": {"limit": limit, "offset": offset, "total": page.total},
+        },
+        rows="data",
+        offset=offset,
+        untrusted=True,
+    )
+
+
+def _period(arguments: Arguments) -> tuple[datetime | None, datetime | None]:
+    start, end = _moment(arguments, "start_time"), _moment(arguments, "end_time")
+    if start and end and start > end:
+        raise InvalidArgument("start_time is after end_time", field="start_time")
+    return start, end
 
 
 def _moment(arguments: Arguments, field: str) -> datetime | None:

@@ -111,6 +111,7 @@ READS: Final = {
         "userMyContacts",
     ),
     *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
+    "searchMessages",
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -151,6 +152,7 @@ STAYS_HERE: Final = {
         "userMyContacts",
         "listChats",
         "getChatMessages",
+        "searchMessages",
         "waitForMessage",
         "deleteMessage",
     ),
@@ -167,7 +169,7 @@ STAYS_HERE: Final = {
 
 WITHOUT_CONNECTION: Final = {
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appStatus"),
-    *("userMyContacts", "listChats", "getChatMessages"),
+    *("userMyContacts", "listChats", "getChatMessages", "searchMessages"),
 }
 
 
@@ -187,11 +189,12 @@ def test_annotations_are_true(name: str) -> None:
 def test_what_a_person_with_an_assistant_needs_is_in_core() -> None:
     core = select(CATALOG, "core").by_name
 
-    assert len(core) <= 16
+    assert len(core) <= 17
     assert {
         "appLogin",
         "listChats",
         "getChatMessages",
+        "searchMessages",
         "waitForMessage",
         "sendMessage",
         "userMyContacts",

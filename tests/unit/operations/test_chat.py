@@ -138,6 +138,32 @@ async def test_filters(bench: Bench) -> None:
     assert await ids(offset=3) == []
 
 
+async def test_search_everywhere(bench: Bench) -> None:
+    bench.receive("M1", "Apple pie, Jürgen?", timestamp=at(30))
+    bench.receive("P1", content=PICTURE, timestamp=at(20))
+    bench.send("S1", "apple juice", timestamp=at(10))
+
+    async def ids(query: str, **filters: Any) -> list[str]:
+        return [row["id"] for row in (await bench.run("searchMessages", query=query, **filters))["data"]]
+
+    [row] = (await bench.run("searchMessages", query="pie"))["data"]
+    assert (row["chat_name"], row["content"]) == ("Ana", "Apple pie, Jürgen?")
+    assert await ids("APPLE") == ["S1", "M1"]
+    assert await ids("jurgen app") == ["M1"], "any order, accents aside, beginnings of words"
+    assert await ids("apple -juice") == ["M1"]
+    assert await ids('"apple juice"') == ["S1"]
+    assert await ids('"juice apple"') == []
+    assert await ids("apple", is_from_me=True) == ["S1"]
+    assert await ids("apple", sender="Ana") == ["M1"]
+    assert await ids("apple", chat_jid="Ana") == ["S1", "M1"]
+    assert await ids("apple", kind="image") == []
+    assert await ids("apple", limit=1, offset=1) == ["M1"]
+    assert await ids("""C++ "unclosed AND (x:y* NEAR""") == []
+    await refused(bench, "query", tool="searchMessages", query="-juice")
+    await refused(bench, "query", tool="searchMessages", query="?!")
+    await refused(bench, "chat_jid", tool="searchMessages", query="apple", chat_jid="Nobody here")
+
+
 @pytest.mark.parametrize("field", ["start_time", "end_time"])
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01T00:00:00Z", "12:00"])
 async def test_no_time(bench: Bench, field: str, value: str) -> None:
@@ -157,9 +183,9 @@ async def test_a_chat_that_is_not_there(bench: Bench, chat: str) -> None:
     await refused(bench, "chat_jid", chat_jid=chat)
 
 
-async def refused(bench: Bench, field: str, **arguments: Any) -> None:
+async def refused(bench: Bench, field: str, *, tool: str = "getChatMessages", **arguments: Any) -> None:
     with pytest.raises((WhatsAppMcpError, BadArguments)) as caught:
-        await bench.run("getChatMessages", **arguments)
+        await bench.run(tool, **arguments)
     if isinstance(caught.value, BadArguments):
         assert caught.value.fields == [field]
     else:
