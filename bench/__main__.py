@@ -20,7 +20,7 @@ import click
 from bench.program import BenchError
 from bench.row import Row, header, line
 
-ROWS: Final = ("start", "tools_list", "calls", "send", "incoming", "pause", "memory", "ingest", "search")
+ROWS: Final = ("start", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "ingest", "search")
 LIMIT: Final = 60.0
 """Seconds one module may take."""
 

@@ -17,7 +17,7 @@ from bench.program import BenchError
 from bench.row import Row, median
 from bench.world import ANA, world
 
-__all__ = ["measure"]
+__all__ = ["MEBIBYTE", "child_of", "measure"]
 
 MEBIBYTE: Final = 1024
 """In the KiB that /proc counts."""
@@ -37,7 +37,7 @@ async def measure() -> list[Row]:
             await host.call("sendMessage", {"phone": ANA, "message": "Hi Ana"})
             await host.call("listChats")
             await whatsapp.settle()
-            server, session = host.program.pid, _child_of(host.program.pid)
+            server, session = host.program.pid, child_of(host.program.pid)
             readings: list[tuple[float, float]] = []
             for _ in range(READINGS):
                 await asyncio.sleep(1)
@@ -58,7 +58,7 @@ def _memory(pid: int, what: str) -> float:
     raise BenchError(f"/proc/{pid}/smaps_rollup has no {what}")
 
 
-def _child_of(parent: int) -> int:
+def child_of(parent: int) -> int:
     for entry in Path("/proc").iterdir():
         with suppress(OSError):  # it ended
             if entry.name.isdigit() and f"\nPPid:\t{parent}\n" in (entry / "status").read_text():

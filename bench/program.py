@@ -50,6 +50,8 @@ class Program:
         self._process = process
         self._log = log
         self._id = 0
+        self.overtaken: dict[int, Json] = {}
+        """Answers, by number, that came while another was waited for."""
         self.started = started
         """``time.monotonic()`` before the process was started."""
 
@@ -57,23 +59,29 @@ class Program:
     def pid(self) -> int:
         return self._process.pid
 
+    def begin(self, method: str, params: Json) -> int:
+        """Ask without waiting; the answer will be in ``overtaken``, under this number, once a later request saw it."""
+        self._id += 1
+        self._write({"jsonrpc": "2.0", "id": self._id, "method": method, "params": params})
+        return self._id
+
     async def request(self, method: str, params: Json | None = None, *, timeout: float = 30.0) -> Timed:
         """Raises BenchError: an error was answered, nothing in ``timeout`` seconds, or the program ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+        stdout = self._process.stdout
         assert stdout is not None
         self._id += 1
         request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params or {}}
-        line = json.dumps(request, ensure_ascii=False).encode() + b"\n"
         try:
             async with asyncio.timeout(timeout):
                 began = time.monotonic()
-                stdin.write(line)
+                self._write(request)
                 while answer := await stdout.readline():
                     at = time.monotonic()
                     message = json.loads(answer)
                     if message.get("id") != self._id:
-                        continue  # a notification
+                        if "id" in message:
+                            self.overtaken[message["id"]] = message
+                        continue  # else a notification
                     if "error" in message:
                         raise BenchError(f"{method}: {message['error']}{self._last_words()}")
                     return Timed(message["result"], at - began, at)
@@ -84,8 +92,11 @@ class Program:
         raise BenchError(f"the program ended before it answered {method}{self._last_words()}")
 
     def notify(self, method: str) -> None:
+        self._write({"jsonrpc": "2.0", "method": method})
+
+    def _write(self, message: Json) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": method}).encode() + b"\n")
+        self._process.stdin.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
 
     def _last_words(self) -> str:
         words = self._log.read_text("utf-8", "replace")[-LOG_TAIL:].strip()
