@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.harness import paired
+from tests.unit.media import samples
 
 
 async def test_text_reaches_contact_phone_and_store(tmp_path: Path) -> None:
@@ -68,13 +70,40 @@ async def test_unknown_reply_is_refused_before_sending(tmp_path: Path) -> None:
         assert len(ana.inbox) == 0
 
 
+PAGE = b"""<html><head><meta property="og:title" content="Caf\xc3\xa9 Lisboa">
+<meta property="og:description" content="Open until nine">
+<meta property="og:image" content="/front.jpg"></head></html>"""
+
+
+async def test_link_with_the_preview_of_its_page(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        kind, body = ("text/html; charset=utf-8", PAGE) if target == b"/menu" else ("image/jpeg", samples.jpeg())
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async with (
+        await asyncio.start_server(answer, "127.0.0.1", 0) as site,
+        paired(tmp_path, WHATSAPP_MCP_ALLOW_LOOPBACK_URLS="true") as (simulator, host),
+    ):
+        ana = await simulator.add_contact("Ana")
+        link = f"http://127.0.0.1:{site.sockets[0].getsockname()[1]}/menu"
+        await host.call("sendLink", phone=ana.number, link=link)
+        shown = (await ana.wait_for_message()).message.extendedTextMessage
+        assert (shown.text, shown.matchedText) == (link, link)
+        assert (shown.title, shown.description) == ("Café Lisboa", "Open until nine")
+        assert shown.JPEGThumbnail.startswith(b"\xff\xd8")
+
+
 async def test_link_location_contact_poll(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana")
-        await host.call("sendLink", phone=ana.number, link="https://example.com/a", caption="Look")
+        await host.call("sendLink", phone=ana.number, link="https://nowhere.invalid/a", caption="Look")
         link = await ana.wait_for_message()
-        assert link.text == "Look\nhttps://example.com/a"
-        assert link.summary.url == "https://example.com/a"
+        assert link.text == "Look\nhttps://nowhere.invalid/a"
+        assert link.summary.url == "https://nowhere.invalid/a", "sent without a preview when there is none"
 
         await host.call("sendLocation", phone=ana.number, latitude="-7.797068", longitude="110.370529")
         location = await ana.wait_for_message(start=1)
