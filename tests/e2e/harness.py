@@ -95,11 +95,18 @@ def session_pids(data_dir: Path) -> list[int]:
             command = (entry / "cmdline").read_bytes()
             if b"whatsapp_mcp.session.process" not in command:
                 continue
-            if any(link.readlink() == lock for link in (entry / "fd").iterdir()):
+            if any(_leads_to(link, lock) for link in (entry / "fd").iterdir()):
                 found.append(int(entry.name))
-        except OSError:
+        except OSError:  # the process ended
             continue
     return found
+
+
+def _leads_to(link: Path, target: Path) -> bool:
+    try:
+        return link.readlink() == target
+    except OSError:  # closed meanwhile, as a starting process does all the time
+        return False
 
 
 async def until(condition: Any, *, timeout: float = 10.0, what: str = "the condition") -> None:
