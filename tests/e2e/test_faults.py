@@ -24,6 +24,7 @@ from tests.e2e.harness import (
     until,
     whatsapp,
 )
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator import VirtualContact
 from whatsapp_mcp.wire.node import Node
 
@@ -277,7 +278,7 @@ async def test_session_waits_for_the_network(tmp_path: Path) -> None:
         async with host_on(nowhere, data_dir, WHATSAPP_MCP_CONNECT_WAIT="1") as host:
             error = await host.refused("appDevices")
             assert error["code"] == "not_connected"
-            nowhere.write_text(endpoint.read_text())
+            Endpoint.read(endpoint).write(nowhere)
             await connected_again(host)
 
 

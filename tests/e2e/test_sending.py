@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import paired
+from tests.e2e.harness import paired, until
 from tests.unit.media import samples
 
 
@@ -145,6 +145,21 @@ async def test_presence_and_typing(tmp_path: Path) -> None:
         await ana.chat_states.wait_for(lambda state: state.state == "paused")
         await host.call("sendPresence", type="unavailable")
         await ana.presences.wait_for(lambda update: not update.available)
+
+
+async def test_push_name_changed_on_the_phone_at_the_same_moment(tmp_path: Path) -> None:
+    """WhatsApp refuses the change that comes second as a conflict; whatsmeow does not repeat it."""
+    async with paired(tmp_path) as (simulator, host):
+        faster = ["Phone 1", "Phone 2"]
+
+        def phone_is_faster(_author: object, collection: str) -> None:
+            if faster and collection == "critical_block":
+                simulator.phone.set_push_name(faster.pop())
+
+        simulator.app_state.switches.before_upload.append(phone_is_faster)
+        await host.call("userChangePushName", push_name="Robin B.")
+        assert not faster, "the phone was in between twice"
+        await until(lambda: simulator.phone.account.push_name == "Robin B.", what="the new name on the phone")
 
 
 async def test_delivery_status_follows_receipts(tmp_path: Path) -> None:

@@ -57,8 +57,9 @@ class Link:
             SetupError: bad endpoint file, or the system starts no process.
         """
         environment = dict(os.environ) | _EXEC_ENVIRONMENT
-        if settings.endpoint is not None:
-            environment = Endpoint.read(settings.endpoint).environment(environment)
+        endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
+        if endpoint is not None:
+            environment = endpoint.environment(environment)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -78,7 +79,7 @@ class Link:
             p.Hello(
                 session_db=str(settings.session_db.absolute()),
                 store_path=str(settings.store_path.absolute()),
-                endpoint=str(settings.endpoint.absolute()) if settings.endpoint else None,
+                endpoint=endpoint,
                 require_endpoint=settings.require_endpoint,
                 log_level=settings.log_level,
             )

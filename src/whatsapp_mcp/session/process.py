@@ -23,7 +23,6 @@ import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
-from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import (
     InvalidArgument,
     SessionTimeout,
@@ -131,7 +130,6 @@ class SessionProcess:
         logging.getLogger("whatsapp_mcp").setLevel(hello.log_level.upper())
         if hello.log_level.upper() != "DEBUG":
             _drop_prints()
-        endpoint = Endpoint.read(Path(hello.endpoint)) if hello.endpoint else None
         self._store_path = Path(hello.store_path)
         self._store = StoreThread(
             StoreWriter(self._store_path),
@@ -139,7 +137,7 @@ class SessionProcess:
             on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
             on_failure=lambda error: self._end("store_error", str(error)),
         )
-        library = load(endpoint, require_endpoint=hello.require_endpoint)
+        library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
         events = ClientEvents(
             event=self._store_put,
             qr=self._on_qr,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import SessionState
 from whatsapp_mcp.outgoing import Outgoing, SendOptions
@@ -303,7 +304,8 @@ class Hello(Wire):
 
     session_db: str
     store_path: str
-    endpoint: str | None
+    endpoint: Endpoint | None
+    """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool
     log_level: str
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "Device", "NumberCheck", "Person", "PersonDevice", "Sent"]
 
+_CONFLICT: Final = b'<error code="409"'
+"""In the answer to a change of settings that another change came before; nothing was changed."""
+_CONFLICT_PAUSES: Final = (0.2, 1.0, 2.0)
+"""Seconds before each repetition: by then whatsmeow, which does not repeat by itself, has the newer settings."""
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
 
@@ -221,7 +225,13 @@ class Account:
 
     def set_push_name(self, name: str) -> None:
         self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
-        self._check(self._client.call("SetPushName", name.encode()), "change the display name")
+        answer = self._client.call("SetPushName", name.encode())
+        for pause in _CONFLICT_PAUSES:
+            if _CONFLICT not in answer:
+                break
+            time.sleep(pause)
+            answer = self._client.call("SetPushName", name.encode())
+        self._check(answer, "change the display name")
 
     def check_numbers(self, numbers: list[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""

@@ -134,6 +134,16 @@ def test_push_name() -> None:
     assert client.calls[-1] == ("SetPushName", ("Zoë".encode(),))
 
 
+def test_push_name_is_repeated_after_a_conflict_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    me, client = account(SetPushName=b'server returned error: <error code="409" text="conflict"/>')
+    with pytest.raises(WhatsAppRefused, match="conflict"):
+        me.set_push_name("Zoë")
+    assert client.functions == ["GetMe", *["SetPushName"] * 4]
+    assert sum(pauses) < 5
+
+
 @pytest.mark.parametrize(
     "act",
     [
