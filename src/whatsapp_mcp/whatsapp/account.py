@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "Device", "NumberCheck", "Person", "PersonDevice", "Sent"]
 
-_CONFLICT: Final = b'<error code="409"'
-"""In the answer to a change of settings that another change came before; nothing was changed."""
-_CONFLICT_PAUSES: Final = (0.2, 1.0, 2.0)
-"""Seconds before each repetition: by then whatsmeow, which does not repeat by itself, has the newer settings."""
+_PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
+"""In the answer to a change of settings that another change came before, or that comes right after pairing, before the
+phone has shared its keys. Nothing was changed, and whatsmeow does not repeat by itself."""
+_REFUSAL_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
+"""Seconds before each repetition."""
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
 
@@ -226,8 +227,8 @@ class Account:
     def set_push_name(self, name: str) -> None:
         self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
         answer = self._client.call("SetPushName", name.encode())
-        for pause in _CONFLICT_PAUSES:
-            if _CONFLICT not in answer:
+        for pause in _REFUSAL_PAUSES:
+            if not any(refusal in answer for refusal in _PASSING_REFUSALS):
                 break
             time.sleep(pause)
             answer = self._client.call("SetPushName", name.encode())

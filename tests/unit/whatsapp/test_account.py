@@ -9,7 +9,15 @@ import pytest
 
 from tests.unit.whatsapp.fake_client import account
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, empty_jid, jid, text
-from whatsapp_mcp.errors import NotFound, NotLoggedIn, RateLimited, SessionTimeout, WhatsAppMcpError, WhatsAppRefused
+from whatsapp_mcp.errors import (
+    NotConnected,
+    NotFound,
+    NotLoggedIn,
+    RateLimited,
+    SessionTimeout,
+    WhatsAppMcpError,
+    WhatsAppRefused,
+)
 from whatsapp_mcp.models import ContactSeen
 from whatsapp_mcp.whatsapp import account as account_module
 from whatsapp_mcp.whatsapp.account import Account, Device, NumberCheck, Person, PersonDevice, Sent
@@ -134,14 +142,23 @@ def test_push_name() -> None:
     assert client.calls[-1] == ("SetPushName", ("Zoë".encode(),))
 
 
-def test_push_name_is_repeated_after_a_conflict_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b'server returned error: <error code="409" text="conflict"/>', WhatsAppRefused),
+        (b"no app state keys found, creating app state keys is not yet supported", NotConnected),
+    ],
+)
+def test_push_name_is_repeated_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, error: type[WhatsAppMcpError]
+) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    me, client = account(SetPushName=b'server returned error: <error code="409" text="conflict"/>')
-    with pytest.raises(WhatsAppRefused, match="conflict"):
+    me, client = account(SetPushName=answer)
+    with pytest.raises(error):
         me.set_push_name("Zoë")
-    assert client.functions == ["GetMe", *["SetPushName"] * 4]
-    assert sum(pauses) < 5
+    assert client.functions == ["GetMe", *["SetPushName"] * 7]
+    assert 5 < sum(pauses) < 15
 
 
 @pytest.mark.parametrize(
