@@ -82,12 +82,12 @@ class SearchIndex:
                 continue
             if old:
                 execute(
-                    "INSERT INTO message_search (message_search, rowid, body, chat) VALUES ('delete', ?, ?, ?)",
+                    "INSERT INTO message_search (message_search, rowid, body, tags) VALUES ('delete', ?, ?, ?)",
                     (place, old[1], chat_word(old[0])),
                 )
             if new:
                 execute(
-                    "INSERT INTO message_search (rowid, body, chat) VALUES (?, ?, ?)",
+                    "INSERT INTO message_search (rowid, body, tags) VALUES (?, ?, ?)",
                     (place, new[1], chat_word(new[0])),
                 )
         self._pending.clear()
@@ -111,7 +111,7 @@ class SearchIndex:
         """Make the whole index anew from the messages; within the caller's transaction."""
         self._connection.execute("INSERT INTO message_search (message_search) VALUES ('delete-all')")
         self._connection.executemany(
-            "INSERT INTO message_search (rowid, body, chat) VALUES (?, ?, ?)",
+            "INSERT INTO message_search (rowid, body, tags) VALUES (?, ?, ?)",
             self._documents(self._connection.execute(_ALL)),
         )
 

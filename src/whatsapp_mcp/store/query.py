@@ -45,11 +45,11 @@ def match_expression(
         if expression is not None:
             (unwanted if negative else wanted).append(expression)
     if chat is not None and (wanted or unwanted):
-        wanted.insert(0, f'chat : "{chat_word(chat)}"')
+        wanted.insert(0, f'tags : "{chat_word(chat)}"')
     if not wanted:
         return None
     if apart_from is not None:
-        unwanted.append(f'chat : "{chat_word(apart_from)}"')
+        unwanted.append(f'tags : "{chat_word(apart_from)}"')
     found = " AND ".join(wanted)
     return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 

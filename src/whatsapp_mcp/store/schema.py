@@ -268,6 +268,26 @@ _APP_STATE_AND_VOTES: Final = (
     """,
 )
 
+_SEARCH_TAGS_AND_SENDS: Final = (
+    "DROP TABLE message_search",
+    # tags: words that say where a message belongs, see index.tags_of; filters are looked up like words of the text.
+    f"""
+    CREATE VIRTUAL TABLE message_search USING fts5(
+        body, tags, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
+    )
+    """,
+    "DELETE FROM meta WHERE key = 'fold_version'",  # the index is made anew
+    # Sends under a key that the caller chose: the same key sends nothing again.
+    """
+    CREATE TABLE sends (
+        key TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL, -- of the tool and its arguments
+        result TEXT,               -- JSON; NULL while it is not known whether the message was sent
+        started_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -281,6 +301,13 @@ def app_state_and_votes(db: Database) -> None:
     for statement in _APP_STATE_AND_VOTES:
         db.conn.execute(statement)
     db.conn.execute("PRAGMA user_version = 2")
+
+
+@migrations()
+def search_tags_and_sends(db: Database) -> None:
+    for statement in _SEARCH_TAGS_AND_SENDS:
+        db.conn.execute(statement)
+    db.conn.execute("PRAGMA user_version = 3")
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,7 +10,7 @@ from whatsapp_mcp.errors import StoreError
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "newer_store", "older_store", "schema_version"]
 
-MIGRATIONS: Final = ("first_tables", "app_state_and_votes")
+MIGRATIONS: Final = ("first_tables", "app_state_and_votes", "search_tags_and_sends")
 """Names of all migrations, in order; they are in ``schema``."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
