@@ -282,6 +282,9 @@ async def meet_in_a_group(simulator: Simulator, host: Host, peer: Peer) -> None:
     assert info.subject == "Trip"
     assert {member.jid.user for member in info.participants} == {member.lid_user for member in group.participants}
     assert [member.jid.user for member in info.participants if member.is_admin] == [simulator.phone.account.lid_user]
+    # whatsmeow handles what it gets in order: with this message it also knows who has joined, and writes to Rita too.
+    heard = ana.say("Rita is here", to=group)
+    await row_where(host, group_id, id=heard.id)
     for number in range(2):  # the first messages bring the keys, the second ones go on with them
         sent = await host.call("sendMessage", phone=group_id, message=f"server {number}")
         said = ana.say(f"Ana {number}", to=group)
