@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.models import MessageKind
-from whatsapp_mcp.store.index import words_of
+from whatsapp_mcp.store.index import document_of
 from whatsapp_mcp.store.rows import load_extra
 
 __all__ = ["Held", "find_held"]
@@ -47,11 +47,20 @@ class Held(NamedTuple):
         return self.place < 0
 
     @property
-    def words(self) -> str:
+    def document(self) -> str | None:
         """What the search index holds for it."""
         if self.revoked_at is not None or self.is_hidden:
-            return ""
-        return words_of(self.text, self.file_name, load_extra(self.extra))
+            return None
+        return document_of(
+            chat=self.chat,
+            sender=self.sender,
+            from_me=self.from_me,
+            has_media=self.has_media,
+            kind=self.kind,
+            text=self.text,
+            file_name=self.file_name,
+            extra=load_extra(self.extra),
+        )
 
 
 _HELD: Final = (

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.store.rows import clean, stored_jid
 
-__all__ = ["Address", "Identities", "Union", "entity_kind", "find_entity", "pair"]
+__all__ = ["Address", "Identities", "Union", "addresses_of", "entity_kind", "find_entity", "pair"]
 
 _KINDS: Final = {GROUP: "group", NEWSLETTER: "newsletter", BROADCAST: "broadcast"}
 
@@ -42,6 +42,12 @@ def find_entity(connection: sqlite3.Connection, jid: Jid) -> int | None:
     """The entity with this address, in any form."""
     row = connection.execute("SELECT entity FROM addresses WHERE jid = ?", (clean(str(jid.bare)),)).fetchone()
     return None if row is None else int(row[0])
+
+
+def addresses_of(connection: sqlite3.Connection, jid: Jid) -> list[int]:
+    """All addresses of who has this one."""
+    wanted = "SELECT id FROM addresses WHERE entity = (SELECT entity FROM addresses WHERE jid = ?)"
+    return [address for (address,) in connection.execute(wanted, (clean(str(jid.bare)),))]
 
 
 class Identities:

@@ -1,35 +1,103 @@
 """The search index: what of a message is found, and the only code that writes ``message_search``.
 
+A message is in the index as a document: its words, then tags, which say where it belongs (chat, author, kind …), so
+that a filter is one more word to look up. Shown messages are in the index, those without words too; revoked and hidden
+ones are not.
+
 A contentless FTS5 table keeps no text: to take a message out, SQLite must be given exactly the words that were put in.
-They are always worked out from the stored message, hence ``rebuild`` when folding changes.
+They are always worked out from the stored message, hence ``rebuild`` when that changes.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-from whatsapp_mcp.store.folding import fold
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.store.folding import FOLD_VERSION, fold
 from whatsapp_mcp.store.rows import load_extra
 
-__all__ = ["SearchIndex", "chat_word", "words_of"]
+__all__ = [
+    "DOCUMENT_COLUMNS",
+    "INDEX_VERSION",
+    "LINK",
+    "MEDIA",
+    "OWN",
+    "TAG_SIGN",
+    "SearchIndex",
+    "author_tag",
+    "chat_tag",
+    "check_index",
+    "document_of",
+    "documents",
+    "kind_tag",
+]
+
+INDEX_VERSION: Final = f"2 fold {FOLD_VERSION}"
+"""Changes when the same message may get another document; the index is made anew then."""
+
+TAG_SIGN: Final = "="
+"""Begins every tag, and no word of a text: folding makes it a word of its own."""
+OWN: Final = f"{TAG_SIGN}own"
+MEDIA: Final = f"{TAG_SIGN}media"
+LINK: Final = f"{TAG_SIGN}link"
 
 _SEARCHED: Final = ("name", "title", "description", "link", "address", "options")
 """Keys of Content.extra whose text is found: place and event names, link previews, poll options."""
 
-_ALL: Final = (
-    "SELECT place, chat, text, file_name, extra FROM messages LEFT JOIN media USING (arrival)"
-    " WHERE revoked_at IS NULL AND place > 0 ORDER BY place"
+_LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
+
+DOCUMENT_COLUMNS: Final = "m.place, m.chat, m.sender, m.from_me, m.has_media, m.kind, m.text, media.file_name, m.extra"
+"""What ``documents`` needs, of messages AS m and media."""
+
+_ROWS: Final = (
+    f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
+    " WHERE m.revoked_at IS NULL AND m.place > 0"
 )
 
 
-def chat_word(chat: int) -> str:
-    """The word in the column ``chat`` of every message of that chat."""
-    return f"c{chat}"
+def chat_tag(chat: int) -> str:
+    return f"{TAG_SIGN}c{chat}"
 
 
-def words_of(text: str, file_name: str | None, extra: Mapping[str, object] | None) -> str:
+def author_tag(address: int) -> str:
+    """By address, not by person: which addresses are one person's may turn out later."""
+    return f"{TAG_SIGN}a{address}"
+
+
+def kind_tag(kind: str) -> str:
+    return f"{TAG_SIGN}k{kind}"
+
+
+def document_of(
+    *,
+    chat: int,
+    sender: int,
+    from_me: int,
+    has_media: int,
+    kind: str,
+    text: str,
+    file_name: str | None,
+    extra: Mapping[str, object] | None,
+) -> str:
+    """What the index holds for a message.
+
+    ``chat``: an entity, ``sender``: an address; ``file_name`` and texts as they are stored.
+    """
+    tags = [chat_tag(chat), author_tag(sender), kind_tag(kind)]
+    if from_me:
+        tags.append(OWN)
+    if has_media:
+        tags.append(MEDIA)
+    if _LINK.search(text) or (extra and extra.get("link")):
+        tags.append(LINK)
+    return " ".join((_words(text, file_name, extra), *tags))
+
+
+def _words(text: str, file_name: str | None, extra: Mapping[str, object] | None) -> str:
     """All that a message is found by, folded."""
     if not file_name and not extra:
         return fold(text)
@@ -47,10 +115,10 @@ def _texts(extra: Mapping[str, object]) -> Iterator[str]:
 
 
 class _Pending(NamedTuple):
-    """What the index holds for a place, and what it shall hold: chat and words."""
+    """What the index holds for a place, and what it shall hold."""
 
-    old: tuple[int, str] | None
-    new: tuple[int, str] | None
+    old: str | None
+    new: str | None
 
 
 class SearchIndex:
@@ -64,15 +132,15 @@ class SearchIndex:
         self._connection = connection
         self._pending: dict[int, _Pending] = {}
 
-    def add(self, place: int, chat: int, words: str) -> None:
+    def add(self, place: int, document: str | None) -> None:
+        """None, here and below: the message is not to be found."""
         pending = self._pending.get(place)
-        self._pending[place] = _Pending(pending.old if pending else None, (chat, words) if words else None)
+        self._pending[place] = _Pending(pending.old if pending else None, document)
 
-    def remove(self, place: int, chat: int, words: str) -> None:
-        """``words`` as they were added."""
+    def remove(self, place: int, document: str | None) -> None:
+        """``document`` as it was added."""
         pending = self._pending.get(place)
-        old = pending.old if pending else (chat, words) if words else None
-        self._pending[place] = _Pending(old, None)
+        self._pending[place] = _Pending(pending.old if pending else document, None)
 
     def flush(self) -> None:
         execute = self._connection.execute
@@ -82,14 +150,11 @@ class SearchIndex:
                 continue
             if old:
                 execute(
-                    "INSERT INTO message_search (message_search, rowid, body, tags) VALUES ('delete', ?, ?, ?)",
-                    (place, old[1], chat_word(old[0])),
+                    "INSERT INTO message_search (message_search, rowid, document) VALUES ('delete', ?, ?)",
+                    (place, old),
                 )
             if new:
-                execute(
-                    "INSERT INTO message_search (rowid, body, tags) VALUES (?, ?, ?)",
-                    (place, new[1], chat_word(new[0])),
-                )
+                execute("INSERT INTO message_search (rowid, document) VALUES (?, ?)", (place, new))
         self._pending.clear()
 
     def forget(self) -> None:
@@ -97,29 +162,44 @@ class SearchIndex:
 
     def move(self, chat: int, to: int) -> None:
         """All messages of one chat belong to another; to be called before their rows are changed."""
-        found = self._connection.execute(
-            "SELECT place, text, file_name, extra FROM messages LEFT JOIN media USING (arrival)"
-            " WHERE chat = ? AND place > 0 AND revoked_at IS NULL",
-            (chat,),
-        ).fetchall()
-        for place, text, file_name, extra in found:
-            words = words_of(text, file_name, load_extra(extra))
-            self.remove(place, chat, words)
-            self.add(place, to, words)
+        rows = self._connection.execute(f"{_ROWS} AND m.chat = ?", (chat,)).fetchall()
+        for place, document in documents(rows):
+            self.remove(place, document)
+        for place, document in documents((place, to, *rest) for place, _, *rest in rows):
+            self.add(place, document)
 
     def rebuild(self) -> None:
         """Make the whole index anew from the messages; within the caller's transaction."""
         self._connection.execute("INSERT INTO message_search (message_search) VALUES ('delete-all')")
+        rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
         self._connection.executemany(
-            "INSERT INTO message_search (rowid, body, tags) VALUES (?, ?, ?)",
-            self._documents(self._connection.execute(_ALL)),
+            "INSERT INTO message_search (rowid, document) VALUES (?, ?)",
+            documents(rows),
         )
 
-    @staticmethod
-    def _documents(
-        messages: Iterable[tuple[int, int, str, str | None, str | None]],
-    ) -> Iterator[tuple[int, str, str]]:
-        for place, chat, text, file_name, extra in messages:
-            words = words_of(text, file_name, load_extra(extra))
-            if words:
-                yield place, words, chat_word(chat)
+
+def check_index(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError while there is no search index of this version: it is made anew when the store is opened."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'index_version'").fetchone()
+    if row is None or row[0] != INDEX_VERSION:
+        raise StoreError(
+            "the search index is being made anew",
+            next_step="Call again in half a minute; lists without a search work meanwhile.",
+            details={"path": str(path)},
+        )
+
+
+def documents(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
+    """Place and document of each row of ``DOCUMENT_COLUMNS``."""
+    for place, chat, sender, from_me, has_media, kind, text, file_name, extra in rows:
+        document = document_of(
+            chat=chat,
+            sender=sender,
+            from_me=from_me,
+            has_media=has_media,
+            kind=kind,
+            text=text,
+            file_name=file_name,
+            extra=load_extra(extra),
+        )
+        yield place, document

@@ -10,7 +10,7 @@ from whatsapp_mcp.models import DeliveryStatus, MediaInfo, MessageKind, MessageR
 from whatsapp_mcp.store.chats import Chats
 from whatsapp_mcp.store.held import Held
 from whatsapp_mcp.store.identity import Address
-from whatsapp_mcp.store.index import SearchIndex, words_of
+from whatsapp_mcp.store.index import SearchIndex, document_of
 from whatsapp_mcp.store.rows import (
     MEDIA_COLUMNS,
     RANK,
@@ -99,6 +99,8 @@ class Messages:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""
         (raw,) = self._connection.execute("SELECT raw FROM messages WHERE arrival = ?", (worse.arrival,)).fetchone()
         self._remove(worse, now)
+        sender = worse.sender if self._is_lid(worse.sender) else better.sender
+        self._reindex(better, better._replace(sender=sender))
         self._update(
             better.arrival,
             now,
@@ -107,7 +109,7 @@ class Messages:
             min(better.created_at, worse.created_at),
             min(better.from_history, worse.from_history),
             worse.wire_chat if self._is_lid(worse.wire_chat) else better.wire_chat,
-            worse.sender if self._is_lid(worse.sender) else better.sender,
+            sender,
             raw,
         )
 
@@ -126,6 +128,9 @@ class Messages:
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             self._update(held.arrival, now, "wire_chat = ?, sender = ?", *wire)
+            found = held._replace(wire_chat=wire[0], sender=wire[1])
+            self._reindex(held, found)
+            held = found
         if not held.from_history or change.from_history:
             return None
         self._came_alive(held, now)
@@ -137,8 +142,7 @@ class Messages:
         place = place_of(held.timestamp, self.arrival)
         if held.is_hidden:
             place = -place
-        self._index.remove(held.place, held.chat, held.words)
-        self._index.add(place, held.chat, held.words)
+        self._reindex(held, held._replace(place=place))
         self._update(held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place)
         chat = self._chats.get(held.chat, now)
         if held.from_me:
@@ -162,7 +166,7 @@ class Messages:
 
     def _remove(self, held: Held, now: int) -> None:
         """Take a row out: another row says the same and more."""
-        self._index.remove(held.place, held.chat, held.words)
+        self._index.remove(held.place, held.document)
         self._connection.execute("DELETE FROM media WHERE arrival = ?", (held.arrival,))
         self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
         if held.is_hidden:
@@ -171,6 +175,10 @@ class Messages:
         chat.message_count -= 1
         chat.media_count -= held.has_media
         chat.sent_count -= held.from_me
+
+    def _reindex(self, old: Held, new: Held) -> None:
+        self._index.remove(old.place, old.document)
+        self._index.add(new.place, new.document)
 
     def _is_lid(self, address: int) -> bool:
         jid: str = self._connection.execute("SELECT jid FROM addresses WHERE id = ?", (address,)).fetchone()[0]
@@ -226,7 +234,17 @@ class Messages:
             return False
         self.arrival = arrival
         file_name = self._insert_media(arrival, media) if media else None
-        self._index.add(place, chat, words_of(text, file_name, content.extra))
+        document = document_of(
+            chat=chat,
+            sender=sender.id,
+            from_me=from_me,
+            has_media=media is not None,
+            kind=content.kind,
+            text=text,
+            file_name=file_name,
+            extra=content.extra,
+        )
+        self._index.add(place, document)
         self._chats.message_added(
             self._chats.get(chat, now),
             timestamp=timestamp,

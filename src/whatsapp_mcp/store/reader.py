@@ -12,10 +12,12 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models import Chat, Contact, Message, MessageKind, ReceiptView
 from whatsapp_mcp.store import recipients
 from whatsapp_mcp.store.annotations import known_as, receipts
-from whatsapp_mcp.store.conditions import Where
+from whatsapp_mcp.store.conditions import Span, Where
 from whatsapp_mcp.store.connections import ReadConnections
-from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.listing import count, found, listed, page_of, size
+from whatsapp_mcp.store.identity import addresses_of, find_entity
+from whatsapp_mcp.store.index import check_index
+from whatsapp_mcp.store.listing import chat_page, found, listed, size
+from whatsapp_mcp.store.query import Filters
 from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
 from whatsapp_mcp.store.rows import clean, fitting, stored_jid
 from whatsapp_mcp.store.version import schema_version
@@ -50,12 +52,17 @@ class StoreReader:
         search: str | None = None,
         has_media: bool = False,
         archived: bool | None = None,
+        cursor: str | None = None,
     ) -> ChatPage:
         """Chats, the one with the newest message first; not status updates, nor deleted chats until somebody writes.
 
         Args:
             search: words of the name (each may be a beginning), or three and more digits of the number.
             has_media: only those with media in them.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
         """
         where = Where(
             conditions=[f"chats.entity {_NOT_STATUS}", "(chats.deleted_until < 0 OR chats.message_count > 0)"]
@@ -66,17 +73,11 @@ class StoreReader:
         if archived is not None:
             where.add("chats.archived = ?", int(archived))
         with self._connections.snapshot() as connection:
-            if connection is None:
-                return ChatPage((), 0)
-            rows = connection.execute(
-                # WhatsApp's times are whole seconds: what was written later comes first within one.
-                f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
-                " LIMIT ? OFFSET ?",
-                (*where.values, size(limit), size(offset)),
-            ).fetchall()
-            joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
-            total = count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
-            return ChatPage(chats_view(connection, rows), total)
+            return (
+                chat_page(connection, where, limit=limit, offset=offset, cursor=cursor)
+                if connection
+                else ChatPage((), 0)
+            )
 
     def chat(self, jid: Jid) -> Chat | None:
         """One chat; also one that was deleted, with what is known beyond its messages."""
@@ -100,28 +101,37 @@ class StoreReader:
         media_only: bool = False,
         from_me: bool | None = None,
         search: str | None = None,
+        cursor: str | None = None,
     ) -> MessagePage:
         """Messages of one chat, newest first.
 
         Args:
-            start, end: both inclusive; without a time zone they are UTC.
+            start, end: both inclusive, by the second; without a time zone they are UTC.
             search: see ``whatsapp_mcp.store.query``.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
         """
+        span = Span(start, end)
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection else None
             if connection is None or entity is None:
                 return MessagePage((), 0)
-            where = Where()
-            where.between(start, end)
-            if media_only:
-                where.add("m.has_media = 1")
-            if from_me is not None:
-                where.add(f"m.from_me = {int(from_me)}")
             if search and search.strip():
-                source = found(connection, search, where, chat=entity)
-            else:
-                source = listed(connection, entity, where, media_only=media_only, from_me=from_me)
-            return page_of(connection, source, limit=limit, offset=offset)
+                check_index(connection, self._connections.path)
+                filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
+                return found(connection, search, filters, span, limit=limit, offset=offset, cursor=cursor)
+            return listed(
+                connection,
+                entity,
+                span,
+                media_only=media_only,
+                from_me=from_me,
+                limit=limit,
+                offset=offset,
+                cursor=cursor,
+            )
 
     def search(
         self,
@@ -131,36 +141,52 @@ class StoreReader:
         sender: Jid | None = None,
         from_me: bool | None = None,
         kinds: Collection[MessageKind] | None = None,
+        links_only: bool = False,
         start: datetime | None = None,
         end: datetime | None = None,
         limit: int,
         offset: int,
+        cursor: str | None = None,
+        by_relevance: bool = False,
     ) -> MessagePage:
         """Messages of all chats (but status updates) with these words, newest first.
 
         Args:
-            text: see ``whatsapp_mcp.store.query``; without a word that is wanted nothing is found.
+            text: see ``whatsapp_mcp.store.query``; blank for all messages that the filters want. Without a word or a
+                filter that is wanted nothing is found.
             chat: only there; also status updates, if asked for.
             kinds: only messages of these kinds.
-            start, end: both inclusive; without a time zone they are UTC.
+            links_only: only messages with a web address.
+            start, end: both inclusive, by the second; without a time zone they are UTC.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+            by_relevance: the best first, of the newest ``COUNTED``; no cursor then.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
         """
         with self._connections.snapshot() as connection:
-            if connection is None:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
                 return MessagePage((), 0)
-            where = Where()
-            where.between(start, end)
-            where.kinds(kinds)
-            if from_me is not None:
-                where.add(f"m.from_me = {int(from_me)}")
-            if sender is not None:
-                author = find_entity(connection, sender)
-                where.add("m.sender IN (SELECT id FROM addresses WHERE entity = ?)", author or 0)
-            entity = find_entity(connection, chat) if chat else None
-            if chat and entity is None:
-                return MessagePage((), 0)
-            status = find_entity(connection, STATUS_BROADCAST) if entity is None else None
-            source = found(connection, text, where, chat=entity, apart_from=status)
-            return page_of(connection, source, limit=limit, offset=offset)
+            check_index(connection, self._connections.path)
+            filters = Filters(
+                chat=entity,
+                apart_from=find_entity(connection, STATUS_BROADCAST) if entity is None else None,
+                authors=addresses_of(connection, sender) if sender else None,
+                kinds=kinds,
+                from_me=from_me,
+                links_only=links_only,
+            )
+            return found(
+                connection,
+                text,
+                filters,
+                Span(start, end),
+                limit=limit,
+                offset=offset,
+                cursor=cursor,
+                by_relevance=by_relevance,
+            )
 
     def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""

@@ -66,6 +66,10 @@ class ChatPage:
     rows: tuple[Chat, ...]
     total: int
     """How many chats fit the filters, on all pages."""
+    more: bool = False
+    """Whether others follow."""
+    cursors: tuple[str, ...] = ()
+    """For each row, where the rest after it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,12 @@ class MessagePage:
     rows: tuple[Message, ...]
     total: int
     """How many messages fit the filters, on all pages."""
+    total_is_more: bool = False
+    """There are more than ``total``: a search does not count them all."""
+    more: bool = False
+    """Whether others follow."""
+    cursors: tuple[str, ...] = ()
+    """For each row, where the rest after it begins; empty where rows are not sorted by time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Settling:
         for edited_at, author, text, mentions, extra in found:
             if not _is_author(held, author):
                 continue
-            self._index.remove(held.place, held.chat, held.words)
+            self._index.remove(held.place, held.document)
             self._update(
                 held.arrival,
                 now,
@@ -89,7 +89,7 @@ class Settling:
                 *(text, mentions, extra, edited_at),
             )
             held = held._replace(text=text, extra=extra or held.extra, edited_at=edited_at)
-            self._index.add(held.place, held.chat, held.words)
+            self._index.add(held.place, held.document)
             break
         return held
 
@@ -104,7 +104,7 @@ class Settling:
         if not times or min(times) == held.revoked_at:
             return held
         if held.revoked_at is None:
-            self._index.remove(held.place, held.chat, held.words)
+            self._index.remove(held.place, held.document)
             if not held.is_hidden:
                 self._chats.get(held.chat, now).media_count -= held.has_media
         self._update(held.arrival, now, "revoked_at = ?, has_media = 0", min(times))

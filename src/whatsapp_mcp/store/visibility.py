@@ -6,12 +6,12 @@ Nothing is erased. A hidden message has its place with a minus sign, counts nowh
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 from whatsapp_mcp.store.chats import ChatRow, Chats
 from whatsapp_mcp.store.held import Held
-from whatsapp_mcp.store.index import SearchIndex, words_of
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, load_extra, place_ceiling
+from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, SearchIndex, documents
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling
 
 __all__ = ["Visibility"]
 
@@ -21,7 +21,7 @@ _AT_ONCE: Final = 5000
 # A star that was put on or taken off after the clearing shows that the message was still there then.
 _STAR_KEEPS: Final = "starred OR changed_at > ?"
 _CLEARED: Final = (
-    "SELECT m.place, m.has_media, m.from_me, m.revoked_at, m.text, media.file_name, m.extra"
+    f"SELECT m.revoked_at IS NULL, {DOCUMENT_COLUMNS}"
     " FROM messages AS m INDEXED BY messages_chat LEFT JOIN media ON media.arrival = m.arrival"
     " WHERE m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
     f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))"
@@ -40,8 +40,8 @@ class Visibility:
         if (self._is_deleted(held) or self._is_cleared(held)) is held.is_hidden:
             return held
         settled = held._replace(place=-held.place)
-        self._index.remove(held.place, held.chat, held.words)
-        self._index.add(settled.place, settled.chat, settled.words)
+        self._index.remove(held.place, held.document)
+        self._index.add(settled.place, settled.document)
         self._connection.execute(
             "UPDATE messages SET place = ?, updated_at = ? WHERE arrival = ?", (settled.place, now, held.arrival)
         )
@@ -62,22 +62,22 @@ class Visibility:
         """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
         messages = media = sent = 0
         while found := self._cleared(row):
-            for place, has_media, from_me, revoked_at, text, file_name, extra in found:
-                if revoked_at is None:
-                    self._index.remove(place, row.entity, words_of(text, file_name, load_extra(extra)))
+            for place, document in documents(row[1:] for row in found if row[0]):
+                self._index.remove(place, document)
+            for _, _place, _chat, _sender, from_me, has_media, *_ in found:
                 media += has_media
                 sent += from_me
             messages += len(found)
             self._connection.executemany(
                 "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
-                [(now, place & ARRIVAL_MASK) for place, *_ in found],
+                [(now, place & ARRIVAL_MASK) for _, place, *_ in found],
             )
             self._index.flush()
         self._chats.read(row, row.hides_until)
         if messages:
             self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
 
-    def _cleared(self, row: ChatRow) -> list[tuple[int, int, int, int | None, str, str | None, str | None]]:
+    def _cleared(self, row: ChatRow) -> list[tuple[Any, ...]]:
         unstarred = row.cleared_unstarred_until
         values = (row.entity, place_ceiling(row.hides_until), row.empty_until, unstarred, unstarred)
         return self._connection.execute(_CLEARED, values).fetchall()

@@ -28,9 +28,8 @@ from whatsapp_mcp.store.chats import Chats
 from whatsapp_mcp.store.events import Events, Saying
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.finding import find_message
-from whatsapp_mcp.store.folding import FOLD_VERSION
 from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
-from whatsapp_mcp.store.index import SearchIndex
+from whatsapp_mcp.store.index import INDEX_VERSION, SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
 from whatsapp_mcp.store.records import Applied, StoredMessage
@@ -92,7 +91,7 @@ class StoreWriter:
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
-        if self._meta("fold_version") != FOLD_VERSION:
+        if self._meta("index_version") != INDEX_VERSION:
             self.rebuild_search()
 
     @property
@@ -145,7 +144,7 @@ class StoreWriter:
 
         def rebuild(_now: int) -> None:
             self._index.rebuild()
-            self._set_meta("fold_version", FOLD_VERSION)
+            self._set_meta("index_version", INDEX_VERSION)
 
         with self._lock, store_errors(self._path):
             self._transaction(rebuild)

@@ -177,7 +177,7 @@ def test_every_word_of_a_message_finds_it(texts: Store, number: int, data: st.Da
 
 
 def test_words_beyond_the_limit_are_left_out() -> None:
-    assert match_expression(" ".join(["word"] * 5000), chat=1) is not None
+    assert match_expression(" ".join(["word"] * 5000)) is not None
 
 
 def test_the_index_can_be_made_anew(texts: Store) -> None:
