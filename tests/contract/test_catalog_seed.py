@@ -24,6 +24,8 @@ Facts = dict[str, Any]
 OWN: Final = {
     "waitForMessage": "the next incoming message; the seed offers webhooks for that",
     "searchMessages": "the seed searches within one chat only",
+    "getMessageContext": "what was said around a hit",
+    "checkInbox": "what is new in all chats since the last look",
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
@@ -57,6 +59,7 @@ _NEEDED = "the operation does nothing without it"
 _EMPTY = "an empty string names or says nothing"
 _RANGE = "below it makes no sense"
 _PAGE = "answers have a byte budget: what was cut has to be reachable"
+_STABLE = "pages do not shift while messages arrive"
 _WHATSAPP = "WhatsApp takes no more"
 
 _NOW_REQUIRED: Final = {
@@ -121,6 +124,7 @@ EXPLAINED: Final = (
     Explained("*.limit.minimum", 1, _RANGE),
     Explained("*.offset.minimum", 0, _RANGE),
     *(Explained(f"{operation}.offset", "added", _PAGE) for operation in _PAGED),
+    *(Explained(f"{operation}.cursor", "added", _STABLE) for operation in ("listChats", "getChatMessages")),
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
     *(Explained(where, "added", "as the seed's successor has it") for where in _FROM_THE_SUCCESSOR),
     Explained(

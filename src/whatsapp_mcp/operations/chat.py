@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,16 +13,20 @@ from whatsapp_mcp.models import Message, MessageKind
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import chat_json, message_json
+from whatsapp_mcp.operations.render import chat_json, line_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import SetDisappearingTimer
-from whatsapp_mcp.store.query import match_expression
+from whatsapp_mcp.store.query import Query
+from whatsapp_mcp.store.reader import MessagePage, StoreReader
+from whatsapp_mcp.store.records import Surroundings
 
 __all__: list[str] = []
 
 CHATS_DEFAULT, CHATS_MAX = 25, 100
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 100
 FOUND_DEFAULT: Final = 25
+AROUND_DEFAULT: Final = 5
+INBOX_DEFAULT: Final = 50
 WAIT_DEFAULT: Final = 30
 
 
@@ -36,6 +41,7 @@ async def list_chats(services: Services, arguments: Arguments, _progress: Progre
             search=arguments.get("search") or None,
             has_media=arguments.get("has_media", False),
             archived=arguments.get("archived"),
+            cursor=arguments.get("cursor"),
         )
     )
     return Outcome(
@@ -46,6 +52,8 @@ async def list_chats(services: Services, arguments: Arguments, _progress: Progre
         },
         rows="data",
         offset=offset,
+        cursors=page.cursors,
+        next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
     )
 
@@ -73,56 +81,130 @@ async def get_chat_messages(services: Services, arguments: Arguments, _progress:
             media_only=arguments.get("media_only", False),
             from_me=arguments.get("is_from_me"),
             search=arguments.get("search") or None,
+            cursor=arguments.get("cursor"),
         )
     )
+    return _messages(page, limit, offset, [message_json(message) for message in page.rows], chat_info=chat_json(chat))
+
+
+def _messages(page: MessagePage, limit: int, offset: int, rows: list[dict[str, Any]], **others: object) -> Outcome:
+    """A page of messages; ``rows`` show its messages."""
+    total = f"more than {page.total}" if page.total_is_more else str(page.total)
+    pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
     return Outcome(
-        f"{len(page.rows)} of {page.total} messages, newest first.",
-        {
-            "data": [message_json(message) for message in page.rows],
-            "pagination": {"limit": limit, "offset": offset, "total": page.total},
-            "chat_info": chat_json(chat),
-        },
+        f"{len(rows)} of {total} messages.",
+        {"data": rows, "pagination": pagination, **others},
         rows="data",
         offset=offset,
+        cursors=page.cursors,
+        next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
     )
 
 
 @operation("searchMessages")
 async def search_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    query = arguments["query"]
-    if match_expression(query) is None:
+    text, by_relevance = arguments.get("query", ""), arguments.get("by_relevance", False)
+    _check_question(arguments, Query.parse(text))
+    if by_relevance and "cursor" in arguments:
         raise InvalidArgument(
-            "query: holds no word to look for",
-            field="query",
-            next_step="Pass a word of the message; -word only leaves out.",
+            "cursor: there is none in order of relevance",
+            field="cursor",
+            next_step="Page with offset, or leave out by_relevance.",
         )
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
     sender = await person(services, arguments["sender"], field="sender") if "sender" in arguments else None
-    limit, offset = arguments.get("limit", FOUND_DEFAULT), arguments.get("offset", 0)
+    limit, offset, around = (
+        arguments.get("limit", FOUND_DEFAULT),
+        arguments.get("offset", 0),
+        arguments.get("context_lines", 0),
+    )
     start, end = _period(arguments)
-    kinds = (MessageKind(arguments["kind"]),) if "kind" in arguments else None
-    page = await services.store.read(
-        lambda store: store.search(
-            query,
+
+    def look(store: StoreReader) -> tuple[MessagePage, Sequence[Surroundings]]:
+        page = store.search(
+            text,
             chat=chat,
             sender=sender,
             from_me=arguments.get("is_from_me"),
-            kinds=kinds,
+            kinds=(MessageKind(arguments["kind"]),) if "kind" in arguments else None,
+            links_only=arguments.get("has_link", False),
             start=start,
             end=end,
             limit=limit,
             offset=offset,
+            cursor=arguments.get("cursor"),
+            by_relevance=by_relevance,
         )
+        return page, store.around(page.rows, before=around, after=around) if around else ()
+
+    page, surroundings = await services.store.read(look)
+    rows = [message_json(message, with_chat_name=True) for message in page.rows]
+    for row, near in zip(rows, surroundings, strict=False):
+        row["context_before"] = [line_json(message) for message in near.before] or None
+        row["context_after"] = [line_json(message) for message in near.after] or None
+    return _messages(page, limit, offset, rows)
+
+
+def _check_question(arguments: Arguments, query: Query) -> None:
+    """Something must be wanted: what merely lacks a word would be almost everything."""
+    narrow = any(arguments.get(name) for name in ("chat_jid", "sender", "kind", "has_link", "is_from_me"))
+    if query.wanted or (narrow and (query.is_blank or query.unwanted)):
+        return
+    raise InvalidArgument(
+        "query: holds no word to look for",
+        field="query",
+        next_step="Pass a word of the message (-word only leaves out), or a filter: chat_jid, sender, kind, has_link.",
     )
+
+
+@operation("getMessageContext")
+async def get_message_context(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    before, after = arguments.get("before", AROUND_DEFAULT), arguments.get("after", AROUND_DEFAULT)
+
+    def look(store: StoreReader) -> list[Message]:
+        message = store.message(arguments["message_id"], chat)
+        if message is None:
+            return []
+        (near,) = store.around([message], before=before, after=after)
+        return [*near.before, message, *near.after]
+
+    messages = await services.store.read(look)
+    if not messages:
+        raise NotFound(
+            "message_id: no such message in this chat",
+            next_step="Take message_id and chat_jid from one row of getChatMessages or searchMessages.",
+            details={"field": "message_id"},
+        )
     return Outcome(
-        f"{len(page.rows)} of {page.total} messages, newest first.",
-        {
-            "data": [message_json(message, with_chat_name=True) for message in page.rows],
-            "pagination": {"limit": limit, "offset": offset, "total": page.total},
-        },
+        f"{len(messages)} messages, oldest first.",
+        {"data": [message_json(message) for message in messages]},
         rows="data",
-        offset=offset,
+        untrusted=True,
+    )
+
+
+@operation("checkInbox")
+async def check_inbox(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    limit, cursor = arguments.get("limit", INBOX_DEFAULT), arguments.get("cursor")
+    position = await _position(services, cursor) if cursor is not None else None
+
+    def look(store: StoreReader) -> tuple[tuple[Message, ...], int]:
+        if position is None:
+            return store.unread(limit=limit), store.newest_arrival()
+        found = store.incoming_after(position, limit=limit + 1)
+        # All up to the newest were looked at, unless there are more.
+        return found[:limit], found[limit - 1].arrival if len(found) > limit else max(position, store.newest_arrival())
+
+    messages, newest = await services.store.read(look)
+    what = "unread" if position is None else "new"
+    return Outcome(
+        f"{len(messages)} {what} messages, oldest first.",
+        {"data": [line_json(message, with_chat=True) for message in messages]},
+        rows="data",
+        cursors=[str(message.arrival) for message in messages],
+        next_cursor=str(newest),
         untrusted=True,
     )
 
@@ -187,7 +269,7 @@ async def _position(services: Services, cursor: str | None) -> int:
         return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
-            "cursor: not a cursor of waitForMessage",
+            "cursor: not a cursor of waitForMessage or checkInbox",
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )

@@ -6,7 +6,7 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,6 +36,10 @@ class Outcome:
     """Name of the list inside ``results`` (``data``) that may be cut to fit the byte budget, if there is one."""
     offset: int = 0
     """Position of the first row, so that a cut can say where to go on."""
+    cursors: Sequence[str] = ()
+    """For each row, where the rest after it begins, so that a cut can say so."""
+    next_cursor: str | None = None
+    """Where to go on after all rows; None when nothing follows."""
     untrusted: bool = False
     """True when results carry text that other people wrote."""
     images: tuple[Image, ...] = field(default_factory=tuple)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from whatsapp_mcp.models import Chat, Contact, DeliveryStatus, Message
+from whatsapp_mcp.models import Chat, Contact, DeliveryStatus, Message, MessageKind
 
-__all__ = ["chat_json", "contact_json", "message_json", "time_text"]
+__all__ = ["chat_json", "contact_json", "line_json", "message_json", "time_text"]
+
+LINE_LENGTH: Final = 300
+"""Characters of a message that is shown in few words."""
 
 
 def time_text(moment: datetime | None) -> str | None:
@@ -83,4 +86,20 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "labels": list(message.labels) or None,
         "created_at": time_text(message.created_at),
         "updated_at": time_text(message.updated_at),
+    }
+
+
+def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
+    """A message in few words: beside a hit, or in the inbox."""
+    content = message.text
+    return {
+        "id": message.id,
+        "chat_jid": str(message.chat) if with_chat else None,
+        "chat_name": message.chat_name if with_chat else None,
+        "sender_name": None if message.from_me else message.sender_name,
+        "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
+        "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
+        "timestamp": time_text(message.timestamp),
+        "is_from_me": message.from_me or None,
+        "filename": message.file_name,
     }

@@ -43,6 +43,8 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True) -> types.Ca
     body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)}
     if results is not None:
         body["results"] = results
+    if outcome.next_cursor is not None:
+        body["next_cursor"] = outcome.next_cursor
     rows = results.get(outcome.rows) if outcome.rows and isinstance(results, dict) else None
     marks: JsonObject = {"untrusted": True, "note": UNTRUSTED_NOTE} if outcome.untrusted else {}
     text = _encode(body | marks)
@@ -120,8 +122,12 @@ def _cut_rows(body: JsonObject, outcome: Outcome, *, budget: int, pageable: bool
 
     def with_rows(kept: list[Any]) -> JsonObject:
         cut = body | {"results": body["results"] | {name: kept}, "truncated": True}
+        if outcome.cursors:
+            cut["next_cursor"] = outcome.cursors[len(kept) - 1] if kept else max(outcome.cursors, key=len)
         if pageable:
             return cut | {"next_offset": outcome.offset + len(kept)}
+        if outcome.cursors:
+            return cut
         return cut | {"note": f"Only {len(kept)} of {len(rows)} rows fit here; ask for less."}
 
     # The frame is measured with the longest numbers it can come to hold.

@@ -9,10 +9,11 @@ import re
 from typing import Final
 
 from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.store.rows import fitting
 
 __all__ = ["decode_cursor", "encode_cursor"]
 
-_CURSOR: Final = re.compile(r"[0-9a-f]{1,15}(-[0-9a-f]{1,15})*")
+_CURSOR: Final = re.compile(r"[0-9a-f]{1,16}(-[0-9a-f]{1,16})*")
 
 
 def encode_cursor(*numbers: int) -> str:
@@ -31,6 +32,6 @@ def decode_cursor(text: str, count: int) -> tuple[int, ...]:
         raise InvalidArgument(
             "cursor: not a next_cursor of this tool",
             field="cursor",
-            next_step="Pass pagination.next_cursor of the page before, or leave it out for the first page.",
+            next_step="Pass next_cursor of the page before, or leave it out for the first page.",
         )
-    return tuple(int(number, 16) for number in numbers)
+    return tuple(fitting(int(number, 16)) for number in numbers)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
+from whatsapp_mcp.models import Message
 from whatsapp_mcp.store.conditions import Span, Where
 from whatsapp_mcp.store.cursors import decode_cursor, encode_cursor
-from whatsapp_mcp.store.query import Filters, match_expression
-from whatsapp_mcp.store.records import ChatPage, MessagePage
+from whatsapp_mcp.store.query import Filters, Query, Term
+from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.views import CHATS, MESSAGES, chats_view, messages_view
 
-__all__ = ["COUNTED", "chat_page", "found", "listed", "size"]
+__all__ = ["COUNTED", "chat_page", "found", "listed", "size", "surroundings"]
 
 COUNTED: Final = 1000
-"""Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long."""
+"""Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
+with as many is frequent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _count(connection: sqlite3.Connection, source: _Source) -> int:
 
 def found(
     connection: sqlite3.Connection,
-    text: str,
+    query: Query,
     filters: Filters,
     span: Span,
     *,
@@ -121,58 +123,60 @@ def found(
     cursor: str | None,
     by_relevance: bool = False,
 ) -> MessagePage:
-    """Messages with all words of ``text``; where there are none, those that have words beginning so.
+    """Messages with all words of ``query``; where there are none, those that have words beginning like the rare ones.
 
-    Newest first or, of the newest ones, the most relevant first: bm25, which prefers short messages and rare words.
+    Newest first or, of the newest ones, the most relevant first: those with the words side by side, then short ones.
     """
     before = _place(cursor)
-    for beginnings in (False, True):
-        expression = match_expression(text, filters, beginnings=beginnings)
-        if expression is None:
-            break
-        source = _Source("FROM message_search WHERE message_search MATCH ?", "rowid", (expression,))
-        if not span.is_everything:
-            where, values = span.condition("rowid")
-            source = _Source(f"{source.sql} AND {where}", "rowid", (expression, *values))
-        newest = source.places(connection, COUNTED + 1)
-        if newest:
-            return _found_page(
-                connection, source, newest, limit=limit, offset=offset, before=before, by_relevance=by_relevance
-            )
-    return MessagePage((), 0)
-
-
-def _found_page(
-    connection: sqlite3.Connection,
-    source: _Source,
-    newest: list[int],
-    *,
-    limit: int,
-    offset: int,
-    before: int | None,
-    by_relevance: bool,
-) -> MessagePage:
-    total, more = min(len(newest), COUNTED), len(newest) > COUNTED
-    if limit <= 0:
+    places = _hits(connection, query, filters, span)
+    if not places.newest and (wider := query.with_beginnings(lambda term: _is_rare(connection, term))):
+        query, places = wider, _hits(connection, wider, filters, span)
+    total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
+    if total == 0 or limit <= 0:
         return MessagePage((), total, total_is_more=more)
     if by_relevance:
-        places = _ranked(connection, source)[offset : offset + limit + 1]
+        phrase = query.side_by_side()
+        together = set(_hits(connection, phrase, filters, span).newest) if phrase else set()
+        ranked = _ranked(connection, places.newest[:COUNTED], together)
+        page = _page(connection, ranked[offset : offset + limit + 1], limit, total, total_is_more=more)
+        return replace(page, cursors=())
+    start = (0 if before is None else bisect_right(places.newest, -before, key=lambda place: -place)) + offset
+    if more and start + limit >= len(places.newest):
+        shown = places.source.places(connection, limit + 1, offset=offset, before=before)
     else:
-        start = (0 if before is None else bisect_right(newest, -before, key=lambda place: -place)) + offset
-        if more and start + limit + 1 > len(newest):
-            places = source.places(connection, limit + 1, offset=offset, before=before)
-        else:
-            places = newest[start : start + limit + 1]
-    return _page(connection, places, limit, total, total_is_more=more)
+        shown = places.newest[start : start + limit + 1]
+    return _page(connection, shown, limit, total, total_is_more=more)
 
 
-def _ranked(connection: sqlite3.Connection, source: _Source) -> list[int]:
+class _Hits(NamedTuple):
+    source: _Source
+    newest: list[int]
+    """Places, one more than ``COUNTED`` where there are more."""
+
+
+def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> _Hits:
+    expression = query.match(filters)
+    source = _Source("FROM message_search WHERE message_search MATCH ?", "rowid", (expression or "",))
+    if not span.is_everything:
+        where, values = span.condition("rowid")
+        source = _Source(f"{source.sql} AND {where}", "rowid", (*source.values, *values))
+    return _Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
+
+
+def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
+    """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
+    some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
+    return count(connection, f"SELECT count(*) FROM ({some})", (str(term), COUNTED)) < COUNTED
+
+
+def _ranked(connection: sqlite3.Connection, places: Sequence[int], together: Collection[int]) -> list[int]:
+    """bm25 would count all messages with each word first, and prefer much the same: messages have each word once."""
     rows = connection.execute(
-        "SELECT place FROM (SELECT rowid AS place, bm25(message_search) AS score"
-        f" {source.sql} ORDER BY rowid DESC LIMIT {COUNTED}) ORDER BY score, place DESC",
-        source.values,
+        f"SELECT id, length(sz), sz FROM message_search_docsize WHERE id IN ({', '.join('?' * len(places))})", places
     )
-    return [place for (place,) in rows]
+    # sz: the number of words, as a varint of which more bytes mean more.
+    sizes = {place: (length, number) for place, length, number in rows}
+    return sorted(places, key=lambda place: (place not in together, sizes[place], -place))
 
 
 def _page(
@@ -180,12 +184,46 @@ def _page(
 ) -> MessagePage:
     """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
     shown = [place & ARRIVAL_MASK for place in places[:limit]]
-    wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(shown))})"
-    rows = connection.execute(MESSAGES.format(page=wanted, order="NULL"), shown).fetchall() if shown else []
-    by_arrival = {row["arrival"]: row for row in rows}
-    messages = messages_view(connection, [by_arrival[arrival] for arrival in shown])
-    cursors = tuple(encode_cursor(place) for place in places[:limit])
-    return MessagePage(messages, total, total_is_more=total_is_more, more=len(places) > limit, cursors=cursors)
+    messages = _by_arrival(connection, shown)
+    return MessagePage(
+        tuple(messages[arrival] for arrival in shown),
+        total,
+        total_is_more=total_is_more,
+        more=len(places) > limit,
+        cursors=tuple(encode_cursor(place) for place in places[:limit]),
+    )
+
+
+def surroundings(
+    connection: sqlite3.Connection, messages: Sequence[Message], *, before: int, after: int
+) -> tuple[Surroundings, ...]:
+    """Around each message, in its chat."""
+    found = [_neighbours(connection, message.arrival, before, after) for message in messages]
+    wanted = {arrival for sides in found for side in sides for arrival in side}
+    shown = _by_arrival(connection, sorted(wanted))
+    return tuple(Surroundings(*(tuple(shown[arrival] for arrival in side) for side in sides)) for sides in found)
+
+
+def _neighbours(connection: sqlite3.Connection, arrival: int, before: int, after: int) -> tuple[list[int], list[int]]:
+    """Arrivals of the messages before and after one, oldest first."""
+    row = connection.execute("SELECT chat, place FROM messages WHERE arrival = ?", (arrival,)).fetchone()
+    if row is None:  # taken out since
+        return [], []
+    near = "SELECT place FROM messages INDEXED BY messages_chat WHERE chat = ? AND place"
+    earlier = connection.execute(f"{near} BETWEEN 1 AND ? - 1 ORDER BY place DESC LIMIT ?", (*row, size(before)))
+    later = connection.execute(f"{near} > ? ORDER BY place LIMIT ?", (*row, size(after)))
+    return (
+        [place & ARRIVAL_MASK for (place,) in reversed(earlier.fetchall())],
+        [place & ARRIVAL_MASK for (place,) in later],
+    )
+
+
+def _by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[int, Message]:
+    if not arrivals:
+        return {}
+    wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
+    rows = connection.execute(MESSAGES.format(page=wanted, order="NULL"), arrivals).fetchall()
+    return {message.arrival: message for message in messages_view(connection, rows)}
 
 
 def _counter(connection: sqlite3.Connection, chat: int, *, media_only: bool, from_me: bool | None) -> int | None:

@@ -1,22 +1,22 @@
 """What a person types into a search field, and the filters beside it, as an FTS5 expression.
 
 All words must occur, in any order. ``"several words"`` must stand together, ``-word`` and ``-"several words"`` must not
-occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries them as beginnings of
-words. Words are folded as the messages were, so that case, accents and the like do not matter, and whatever else the
-text holds is harmless. Filters are tags (``whatsapp_mcp.store.index``).
+occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries the rare ones of them as
+beginnings of words. Words are folded as the messages were, so that case, accents and the like do not matter, and
+whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.index``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from whatsapp_mcp.store.folding import fold
 from whatsapp_mcp.store.index import LINK, MEDIA, OWN, TAG_SIGN, author_tag, chat_tag, kind_tag
 
-__all__ = ["Filters", "like_words", "match_expression"]
+__all__ = ["Filters", "Query", "Term", "like_words"]
 
 MAX_TERMS: Final = 40
 """More words than a question has; FTS5 limits the depth of an expression."""
@@ -71,33 +71,69 @@ class Filters:
         return [_tagged(tags)] if tags else []
 
 
-def match_expression(text: str, filters: Filters = Filters(), *, beginnings: bool = False) -> str | None:
-    """The expression for ``message_search MATCH``.
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words that stand together, folded."""
 
-    Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
+    words: str
+    prefix: bool = False
+    """Whether the last of them only begins so."""
 
-    Args:
-        text: blank for all messages that ``filters`` want.
-        beginnings: take every wanted word as if it had a ``*``.
+    def __str__(self) -> str:
+        # Folded text has no quotes: nothing in it can end the FTS5 string.
+        return f'"{self.words}"*' if self.prefix and not self.words.endswith(TAG_SIGN) else f'"{self.words}"'
 
-    Returns:
-        None when nothing can match: ``text`` is not blank and holds no word that could be found.
-    """
-    wanted: list[str] = []
-    unwanted: list[str] = []
-    for term in list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS]:
-        negative, expression = _term(term, beginnings=beginnings)
-        if expression is not None:
-            (unwanted if negative else wanted).append(expression)
-    places = filters.wanted()
-    if places is None or (text.strip() and not wanted and not unwanted):
-        return None
-    wanted += places
-    if not wanted:
-        return None
-    unwanted += filters.unwanted()
-    found = " AND ".join(wanted)
-    return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search text, taken apart."""
+
+    wanted: tuple[Term, ...]
+    unwanted: tuple[Term, ...]
+    is_blank: bool
+    """No text at all: everything that the filters want."""
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        wanted: list[Term] = []
+        unwanted: list[Term] = []
+        for found in list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS]:
+            negative, term = _term(found)
+            if term.words:
+                (unwanted if negative else wanted).append(term)
+        return cls(tuple(wanted), tuple(unwanted), is_blank=not text.strip())
+
+    def with_beginnings(self, is_rare: Callable[[Term], bool]) -> Query | None:
+        """The same with rare words taken as beginnings of words; None when nothing is left to be taken so."""
+        wanted = tuple(
+            replace(term, prefix=True) if not term.prefix and is_rare(term) else term for term in self.wanted
+        )
+        return replace(self, wanted=wanted) if wanted != self.wanted else None
+
+    def side_by_side(self) -> Query | None:
+        """The same with all words in their order and nothing between them; None when there is only one."""
+        if len(self.wanted) < 2 or any(term.prefix for term in self.wanted[:-1]):
+            return None
+        phrase = Term(" ".join(term.words for term in self.wanted), self.wanted[-1].prefix)
+        return replace(self, wanted=(phrase,))
+
+    def match(self, filters: Filters = Filters()) -> str | None:
+        """The expression for ``message_search MATCH``.
+
+        Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
+
+        Returns:
+            None when nothing can match, as when a text that is not blank holds no word that could be found.
+        """
+        places = filters.wanted()
+        if places is None or not (self.is_blank or self.wanted or self.unwanted):
+            return None
+        wanted = [*map(str, self.wanted), *places]
+        if not wanted:
+            return None
+        unwanted = [*map(str, self.unwanted), *filters.unwanted()]
+        found = " AND ".join(wanted)
+        return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 
 
 def _tagged(tags: Collection[str]) -> str:
@@ -105,21 +141,12 @@ def _tagged(tags: Collection[str]) -> str:
     return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
 
 
-def _term(term: re.Match[str], *, beginnings: bool) -> tuple[bool, str | None]:
-    """Whether the term must not occur, and its expression; None when no word is in it."""
-    word = term["word"]
+def _term(found: re.Match[str]) -> tuple[bool, Term]:
+    """Whether the term must not occur, and the term; without words when there are none in it."""
+    word = found["word"]
     if word is None:
-        return bool(term["minus"]), _phrase(term["phrase"], prefix=False)
-    negative = word.startswith("-") and len(word) > 1
-    return negative, _phrase(word, prefix=word.endswith("*") or (beginnings and not negative))
-
-
-def _phrase(text: str, *, prefix: bool) -> str | None:
-    # Folded text has no quotes: nothing in it can end the FTS5 string.
-    folded = fold(text)
-    if not folded:
-        return None
-    return f'"{folded}"*' if prefix and not folded.endswith(TAG_SIGN) else f'"{folded}"'
+        return bool(found["minus"]), Term(fold(found["phrase"]))
+    return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))
 
 
 def like_words(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,10 +16,10 @@ from whatsapp_mcp.store.conditions import Span, Where
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.index import check_index
-from whatsapp_mcp.store.listing import chat_page, found, listed, size
-from whatsapp_mcp.store.query import Filters
-from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats
-from whatsapp_mcp.store.rows import clean, fitting, stored_jid
+from whatsapp_mcp.store.listing import chat_page, found, listed, size, surroundings
+from whatsapp_mcp.store.query import Filters, Query
+from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats, Surroundings
+from whatsapp_mcp.store.rows import ARRIVAL_BITS, clean, fitting, stored_jid
 from whatsapp_mcp.store.version import schema_version
 from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
 
@@ -121,7 +121,7 @@ class StoreReader:
             if search and search.strip():
                 check_index(connection, self._connections.path)
                 filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
-                return found(connection, search, filters, span, limit=limit, offset=offset, cursor=cursor)
+                return found(connection, Query.parse(search), filters, span, limit=limit, offset=offset, cursor=cursor)
             return listed(
                 connection,
                 entity,
@@ -179,7 +179,7 @@ class StoreReader:
             )
             return found(
                 connection,
-                text,
+                Query.parse(text),
                 filters,
                 Span(start, end),
                 limit=limit,
@@ -214,6 +214,25 @@ class StoreReader:
             if len(rows) > 1:
                 raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
             return messages_view(connection, rows)[0] if rows else None
+
+    def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
+        """For each message what was said in its chat around it: so many messages before and after it."""
+        with self._connections.snapshot() as connection:
+            return surroundings(connection, messages, before=before, after=after) if connection else ()
+
+    def unread(self, *, limit: int) -> tuple[Message, ...]:
+        """The newest messages from others that are not read yet, in order of arrival; without status updates."""
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return ()
+            wanted = (
+                "SELECT m.arrival FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat"
+                f" ON m.chat = chats.entity AND m.place > (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.from_me = 0"
+                f" WHERE chats.unread_live + chats.unread_base > 0 AND chats.entity {_NOT_STATUS}"
+                " AND m.timestamp > chats.read_until ORDER BY m.arrival DESC LIMIT ?"
+            )
+            rows = connection.execute(MESSAGES.format(page=wanted, order="m.arrival"), (size(limit),)).fetchall()
+            return messages_view(connection, rows)
 
     def incoming_after(self, arrival: int, *, chat: Jid | None = None, limit: int = 1) -> tuple[Message, ...]:
         """Messages from others that arrived after that number, in order of arrival.

@@ -9,7 +9,7 @@ from typing import Literal
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Chat, Content, DeliveryStatus, MediaInfo, Message, MessageKind
 
-__all__ = ["Applied", "ChatPage", "MessagePage", "NamedTarget", "StoreStats", "StoredMessage"]
+__all__ = ["Applied", "ChatPage", "MessagePage", "NamedTarget", "StoreStats", "StoredMessage", "Surroundings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,14 @@ class MessagePage:
     """Whether others follow."""
     cursors: tuple[str, ...] = ()
     """For each row, where the rest after it begins; empty where rows are not sorted by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What was said in a chat around a message, oldest first."""
+
+    before: tuple[Message, ...]
+    after: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)

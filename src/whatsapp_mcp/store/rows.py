@@ -18,6 +18,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Content, DeliveryStatus, MediaInfo, MessageKind, Quote
 
 __all__ = [
+    "ARRIVAL_BITS",
     "ARRIVAL_MASK",
     "MEDIA_COLUMNS",
     "RANK",

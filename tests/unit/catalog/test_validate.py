@@ -72,7 +72,7 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
             "listChats",
             {"qqqq": 1},
             "qqqq",
-            '"qqqq" is no argument of this tool; it takes limit, offset, search, archived, has_media',
+            '"qqqq" is no argument of this tool; it takes limit, offset, search, archived, has_media, cursor',
         ),
         ("appLogin", {"qqqq": 1}, "qqqq", '"qqqq" is no argument of this tool; it takes none'),
         (

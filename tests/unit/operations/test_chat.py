@@ -159,9 +159,90 @@ async def test_search_everywhere(bench: Bench) -> None:
     assert await ids("apple", kind="image") == []
     assert await ids("apple", limit=1, offset=1) == ["M1"]
     assert await ids("""C++ "unclosed AND (x:y* NEAR""") == []
+    assert await ids("", chat_jid="Ana", kind="image") == ["P1"]
+    assert await ids("-juice", chat_jid="Ana") == ["P1", "M1"]
+    assert await ids("apple", has_link=True) == []
+    assert await ids("apple pie", by_relevance=True) == ["M1"]
+    await refused(bench, "query", tool="searchMessages")
+    await refused(bench, "query", tool="searchMessages", is_from_me=False)
+    await refused(bench, "query", tool="searchMessages", query="?!", chat_jid="Ana")
+    await refused(bench, "cursor", tool="searchMessages", query="apple", by_relevance=True, cursor="1")
+    await refused(bench, "cursor", tool="searchMessages", query="apple", cursor="next")
     await refused(bench, "query", tool="searchMessages", query="-juice")
     await refused(bench, "query", tool="searchMessages", query="?!")
     await refused(bench, "chat_jid", tool="searchMessages", query="apple", chat_jid="Nobody here")
+
+
+async def test_lines_around_a_hit(bench: Bench) -> None:
+    for number in range(7):
+        bench.receive(f"M{number}", f"line {number} {'x' * 400 if number == 2 else ''}", timestamp=at(30 - number))
+    bench.send("S1", "mine", timestamp=at(2))
+    [row] = (await bench.run("searchMessages", query="3", context_lines=2))["data"]
+    assert [line["id"] for line in row["context_before"]] == ["M1", "M2"]
+    assert len(row["context_before"][1]["content"]) == 301
+    assert [line["content"] for line in row["context_after"]] == ["line 4 ", "line 5 "]
+    assert row["context_after"][0]["sender_name"] == "Ana"
+    [row] = (await bench.run("searchMessages", query="6", context_lines=5))["data"]
+    assert [(line["content"], line["is_from_me"]) for line in row["context_after"]] == [("mine", True)]
+    [row] = (await bench.run("searchMessages", query="6"))["data"]
+    assert "context_before" not in row
+
+
+async def test_what_was_said_around_a_message(bench: Bench) -> None:
+    for number in range(9):
+        bench.receive(f"M{number}", timestamp=at(30 - number))
+
+    async def ids(**arguments: Any) -> list[str]:
+        found = await bench.run("getMessageContext", chat_jid="Ana", **arguments)
+        return [row["id"] for row in found["data"]]
+
+    assert await ids(message_id="M4", before=1, after=2) == ["M3", "M4", "M5", "M6"]
+    assert await ids(message_id="M0") == ["M0", "M1", "M2", "M3", "M4", "M5"]
+    assert await ids(message_id="M8", before=0, after=0) == ["M8"]
+    await refused(bench, "message_id", tool="getMessageContext", chat_jid="Ana", message_id="M99")
+    await refused(bench, "message_id", tool="getMessageContext", chat_jid="Bo", message_id="M4")
+
+
+async def test_pages_by_cursor(bench: Bench) -> None:
+    for number in range(5):
+        bench.receive(f"M{number}", "tea", timestamp=at(30 - number))
+    bench.receive("B1", "tea", chat=BO, timestamp=at(40))
+    for tool, arguments in (
+        ("getChatMessages", {"chat_jid": "Ana", "limit": 2}),
+        ("searchMessages", {"query": "tea", "limit": 2}),
+        ("listChats", {"limit": 1}),
+    ):
+        rows = (await bench.run(tool, **arguments))["data"]
+        while (cursor := bench.outcome.next_cursor) is not None:
+            rows += (await bench.run(tool, **arguments, cursor=cursor))["data"]
+        whole = (await bench.run(tool, **{**arguments, "limit": 50}))["data"]
+        assert rows == whole
+        assert len(rows) == {"getChatMessages": 5, "searchMessages": 6, "listChats": 3}[tool]
+
+
+# ---- checkInbox -----------------------------------------------------------------------------------------------------
+
+
+async def test_inbox(bench: Bench) -> None:
+    bench.receive("M1", "one")
+    bench.receive("B1", "two", chat=BO)
+    bench.send("S1", "an answer")
+    found = (await bench.run("checkInbox"))["data"]
+    assert [(row["content"], row["chat_name"], row["chat_jid"]) for row in found] == [("two", "Bo", str(BO))], (
+        "what was answered is read"
+    )
+    cursor = bench.outcome.next_cursor
+    assert (await bench.run("checkInbox", cursor=cursor))["data"] == []
+    assert bench.outcome.next_cursor == cursor
+    for number in range(4):
+        bench.receive(f"N{number}", f"new {number}")
+        bench.send(f"T{number}", "mine")
+    seen = []
+    for _ in range(2):
+        seen += (await bench.run("checkInbox", cursor=cursor, limit=3))["data"]
+        cursor = bench.outcome.next_cursor
+    assert [row["content"] for row in seen] == [f"new {number}" for number in range(4)]
+    await refused(bench, "cursor", tool="checkInbox", cursor="abc")
 
 
 @pytest.mark.parametrize("field", ["start_time", "end_time"])

@@ -91,6 +91,19 @@ def test_rows_are_cut_at_a_row_and_the_next_offset_goes_on() -> None:
     assert collected == everything
 
 
+def test_the_next_cursor_goes_on_after_the_last_row_that_is_shown() -> None:
+    everything = rows(200)
+    page = Outcome("x", {"data": everything}, rows="data", cursors=[f"c{i}" for i in range(200)], next_cursor="c199")
+    cut = body_of(success(page, budget=2_000, pageable=False))
+    assert cut["next_cursor"] == f"c{len(cut['results']['data']) - 1}"
+    assert "note" not in cut
+    whole = body_of(success(page, budget=100_000))
+    assert whole["next_cursor"] == "c199"
+    assert "truncated" not in whole
+    last = Outcome("x", {"data": everything}, rows="data", cursors=[f"c{i}" for i in range(200)])
+    assert "next_cursor" not in body_of(success(last, budget=100_000))
+
+
 def test_without_an_offset_to_pass_a_cut_says_how_much_is_missing() -> None:
     body = body_of(success(Outcome("x", {"data": rows(200)}, rows="data"), budget=2_000, pageable=False))
     assert "next_offset" not in body

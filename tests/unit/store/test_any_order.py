@@ -51,6 +51,7 @@ from whatsapp_mcp.models import (
     MessageStarred,
     ReceiptKind,
 )
+from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, documents
 
 FACTS: Final[tuple[Change, ...]] = (
     IdentityLearned(ANA_LID, ANA),
@@ -180,6 +181,7 @@ def seen(store: Store) -> dict[str, object]:
         " JOIN entities AS author ON author.id = addresses.entity GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     ).fetchall()
     store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+    assert indexed(store) == expected_in_index(store)
     assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
     for word in WORDS:
         everywhere = reader.search(f'"{word}"', limit=100, offset=0)
@@ -216,6 +218,25 @@ def seen(store: Store) -> dict[str, object]:
         "identities": [(reader.number_of(lid), reader.lid_of(lid)) for lid in (ANA_LID, BORIS_LID, MY_LID)],
         "newest": reader.stats().newest_message,
     }
+
+
+def indexed(store: Store) -> dict[int, str]:
+    """What the search index holds, by place."""
+    execute = store.writer._connection.execute
+    execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab(main, message_search, instance)")
+    documents: dict[int, list[str]] = {}
+    for place, word in execute("SELECT doc, term FROM temp.words ORDER BY doc, offset"):
+        documents.setdefault(place, []).append(word)
+    return {place: " ".join(words) for place, words in documents.items()}
+
+
+def expected_in_index(store: Store) -> dict[int, str]:
+    """What the messages say that it should hold."""
+    rows = store.writer._connection.execute(
+        f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
+        " WHERE m.revoked_at IS NULL AND m.place > 0"
+    )
+    return {place: document.strip() for place, document in documents(rows)}
 
 
 @st.composite

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store, at, edit, message, revoke
+from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store, at, edit, message, ms, receipt, revoke
+from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import IdentityLearned, MessageKind
-from whatsapp_mcp.store.query import match_expression
+from whatsapp_mcp.models import IdentityLearned, MessageDeletedForMe, MessageKind, ReceiptKind
+from whatsapp_mcp.store.listing import COUNTED
+from whatsapp_mcp.store.query import Query
+from whatsapp_mcp.store.writer import StoreWriter
 
 TEXTS = (
     "Could you send the invoice by Friday?",
@@ -151,6 +154,171 @@ def test_searching_everywhere(store: Store) -> None:
     assert ids(store, "") == ids(store, "-invoice") == ids(store, "?!") == []
 
 
+def test_filters_without_a_word(store: Store) -> None:
+    store.apply(
+        [
+            message("A1", 1, "", media=PHOTO),
+            message("A2", 2, "look: HTTPS://example.org"),
+            message("A3", 3, "www.example.org", from_me=True),
+            message("A4", 4, "nothing to see", extra={"link": "https://example.org"}),
+            message("A5", 5, "no link: http, www"),
+            message("B1", 6, "", media=PHOTO, chat=BORIS),
+        ]
+    )
+    assert ids(store, "", kinds=[MessageKind.IMAGE]) == ["B1", "A1"], "also those without a word"
+    assert ids(store, "", kinds=[MessageKind.IMAGE], chat=ANA) == ["A1"]
+    assert ids(store, " ", links_only=True) == ["A4", "A3", "A2"]
+    assert ids(store, "", links_only=True, from_me=False) == ["A4", "A2"]
+    assert ids(store, "-look", links_only=True) == ["A4", "A3"]
+    assert ids(store, "", sender=BORIS) == ["B1"]
+    assert ids(store, "", from_me=True) == ["A3"]
+    assert ids(store, "", from_me=False) == [], "almost everything is nothing to look for"
+    store.apply([edit("A2", 9, "no more"), revoke("A4", 9), revoke("B1", 9, chat=BORIS)])
+    assert ids(store, "", links_only=True) == ["A3"]
+    assert ids(store, "", kinds=[MessageKind.IMAGE]) == ["A1"]
+
+
+def test_no_text_of_a_message_is_taken_for_a_filter(store: Store) -> None:
+    store.apply([message("M1", 1, "=c1 =own =link =kimage =media"), message("M2", 2, "plain")])
+    assert ids(store, "", links_only=True) == ids(store, "", from_me=True) == []
+    assert ids(store, "=own") == ["M1"]
+    assert ids(store, "=*") == ["M1"], "the sign itself, not all that begins with it"
+
+
+def test_who_wrote_it_is_found_under_every_address(store: Store) -> None:
+    store.apply(
+        [message("G1", 1, "by lid", chat=GROUP, sender=ANA_LID), message("G2", 2, "by number", chat=GROUP, sender=ANA)]
+    )
+    assert ids(store, "by", sender=ANA) == ["G2"]
+    store.apply([IdentityLearned(ANA_LID, ANA)])
+    assert ids(store, "by", sender=ANA) == ids(store, "by", sender=ANA_LID) == ["G2", "G1"]
+
+
+def test_a_frequent_search_is_not_counted_to_the_end(store: Store) -> None:
+    store.apply([message(f"M{i}", i, f"tea {'green' if i % 2 else 'black'} {i}") for i in range(COUNTED + 50)])
+    page = store.reader.search("tea", limit=3, offset=0)
+    assert (page.total, page.total_is_more, page.more) == (COUNTED, True, True)
+    last = store.reader.search("tea", limit=3, offset=COUNTED + 48)
+    assert [row.id for row in last.rows] == ["M1", "M0"]
+    assert not last.more
+    assert last.total == COUNTED
+    half = store.reader.search("tea green", limit=3, offset=0)
+    assert (half.total, half.total_is_more) == (COUNTED // 2 + 25, False)
+    exact = store.reader.search(f"tea -{COUNTED + 49}", limit=1, offset=0, start=at(50))
+    assert (exact.total, exact.total_is_more) == (COUNTED - 1, False)
+
+
+@pytest.mark.parametrize("how", ["everywhere", "in the chat", "all of the chat"])
+def test_cursors_go_through_everything_once(store: Store, how: str) -> None:
+    """While messages arrive, and beyond what is counted."""
+    store.apply([message(f"M{i}", i // 3, "tea") for i in range(COUNTED + 100)])
+    seen: list[str] = []
+    cursor, pages = None, 0
+    while True:
+        if how == "everywhere":
+            page = store.reader.search("tea", limit=90, offset=0, cursor=cursor)
+        else:
+            search = "tea" if how == "in the chat" else None
+            page = store.reader.messages(ANA, limit=90, offset=0, search=search, cursor=cursor)
+        seen += [row.id for row in page.rows]
+        if not page.more:
+            break
+        cursor, pages = page.cursors[-1], pages + 1
+        store.apply([message(f"LATER{pages}", 5000 + pages, "more tea")])
+    assert seen == [f"M{i}" for i in reversed(range(COUNTED + 100))]
+
+
+def test_cursors_go_through_all_chats_once(store: Store) -> None:
+    store.apply([message("A", 100)])
+    chats = [Jid.parse(f"{5511900000000 + i}@s.whatsapp.net") for i in range(9)]
+    store.apply([message("X", 100 + i % 2, chat=chat) for i, chat in enumerate(chats)])
+    listed: list[Jid] = []
+    shown = store.reader.chats(limit=2, offset=0)
+    while True:
+        listed += [chat.jid for chat in shown.rows]
+        if not shown.more:
+            break
+        shown = store.reader.chats(limit=2, offset=0, cursor=shown.cursors[-1])
+    assert len(listed) == len(set(listed)) == 10
+    assert listed == [chat.jid for chat in store.reader.chats(limit=20, offset=0).rows]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "1-2", "-1", "1" * 17, "１", "1-2-3-4"])
+def test_no_cursor(texts: Store, cursor: str) -> None:
+    with pytest.raises(InvalidArgument, match="cursor"):
+        texts.reader.search("the", limit=1, offset=0, cursor=cursor)
+    with pytest.raises(InvalidArgument, match="cursor"):
+        texts.reader.messages(ANA, limit=1, offset=0, cursor=cursor)
+    with pytest.raises(InvalidArgument, match="cursor"):
+        texts.reader.chats(limit=1, offset=0, cursor=cursor)
+
+
+def test_by_relevance(store: Store) -> None:
+    store.apply(
+        [
+            message("SHORT", 1, "green tea"),
+            message("LONG", 2, "they say that green tea is what one should drink in the morning"),
+            message("APART", 3, "tea, green"),
+            message("NEW", 4, "some green and also some black tea"),
+        ]
+    )
+    assert ids(store, "green tea") == ["NEW", "APART", "LONG", "SHORT"]
+    assert ids(store, "green tea", by_relevance=True) == ["SHORT", "LONG", "APART", "NEW"]
+    assert ids(store, "tea", by_relevance=True) == ["APART", "SHORT", "NEW", "LONG"]
+    page = store.reader.search("green tea", limit=2, offset=1, by_relevance=True)
+    assert [row.id for row in page.rows] == ["LONG", "APART"]
+    assert page.more
+    assert page.cursors == ()
+
+
+def test_only_rare_words_are_taken_as_beginnings(store: Store) -> None:
+    store.apply([message(f"M{i}", i, "meet", chat=BORIS) for i in range(COUNTED)])
+    store.apply([message("A1", 1, "the meeting on monday")])
+    assert ids(store, "meet", chat=ANA) == [], "a frequent word is meant as it stands"
+    assert ids(store, "meet*", chat=ANA) == ids(store, "meeti", chat=ANA) == ids(store, "mond", chat=ANA) == ["A1"]
+
+
+def test_while_the_index_is_made_anew_a_search_says_so(texts: Store) -> None:
+    execute = texts.writer._connection.execute
+    execute("DELETE FROM meta WHERE key = 'index_version'")
+    with pytest.raises(StoreError, match="made anew"):
+        texts.reader.search("the", limit=1, offset=0)
+    assert texts.reader.messages(ANA, limit=1, offset=0).total == len(TEXTS)
+    texts.writer.close()
+    texts.writer = StoreWriter(texts.path)
+    assert texts.reader.search("the", limit=1, offset=0).total == 2
+
+
+def test_what_was_said_around(store: Store) -> None:
+    store.apply([message(f"M{i}", i, f"line {i}") for i in range(9)] + [message("B1", 4, "elsewhere", chat=BORIS)])
+    store.apply([MessageDeletedForMe(ANA, "M3", from_me=False, timestamp=ms(50))])
+    hits = store.reader.search("4", limit=5, offset=0).rows + store.reader.search("8", limit=5, offset=0).rows
+    inside, end = store.reader.around(hits, before=2, after=3)
+    assert [row.id for row in inside.before] == ["M1", "M2"], "without what was deleted"
+    assert [row.id for row in inside.after] == ["M5", "M6", "M7"]
+    assert [row.id for row in end.before] == ["M6", "M7"]
+    assert end.after == ()
+    (nothing,) = store.reader.around(hits[:1], before=0, after=0)
+    assert nothing.before == nothing.after == ()
+
+
+def test_what_is_unread(store: Store) -> None:
+    store.apply(
+        [
+            message("A1", 1, "read"),
+            message("A2", 2, "mine", from_me=True),
+            message("A3", 3, "new"),
+            message("B1", 4, "new too", chat=BORIS),
+            message("S1", 5, "a status", chat=STATUS_BROADCAST, sender=ANA),
+            message("A4", 6, "newer"),
+        ]
+    )
+    assert [row.id for row in store.reader.unread(limit=9)] == ["A3", "B1", "A4"]
+    assert [row.id for row in store.reader.unread(limit=2)] == ["B1", "A4"]
+    store.apply([receipt(ReceiptKind.READ, 9, "A4", sender=ME, from_me=True)])
+    assert [row.id for row in store.reader.unread(limit=9)] == ["B1"]
+
+
 def test_pages_of_a_search_everywhere(texts: Store) -> None:
     pages = [texts.reader.search("the", limit=1, offset=offset) for offset in range(3)]
     assert [page.total for page in pages] == [2, 2, 2]
@@ -177,7 +345,7 @@ def test_every_word_of_a_message_finds_it(texts: Store, number: int, data: st.Da
 
 
 def test_words_beyond_the_limit_are_left_out() -> None:
-    assert match_expression(" ".join(["word"] * 5000)) is not None
+    assert len(Query.parse(" ".join(["word"] * 5000)).wanted) == 40
 
 
 def test_the_index_can_be_made_anew(texts: Store) -> None:
