@@ -78,6 +78,8 @@ class Term:
     words: str
     prefix: bool = False
     """Whether the last of them only begins so."""
+    quoted: bool = False
+    """Meant as it stands."""
 
     def __str__(self) -> str:
         # Folded text has no quotes: nothing in it can end the FTS5 string.
@@ -106,7 +108,8 @@ class Query:
     def with_beginnings(self, is_rare: Callable[[Term], bool]) -> Query | None:
         """The same with rare words taken as beginnings of words; None when nothing is left to be taken so."""
         wanted = tuple(
-            replace(term, prefix=True) if not term.prefix and is_rare(term) else term for term in self.wanted
+            term if term.prefix or term.quoted or not is_rare(term) else replace(term, prefix=True)
+            for term in self.wanted
         )
         return replace(self, wanted=wanted) if wanted != self.wanted else None
 
@@ -145,7 +148,7 @@ def _term(found: re.Match[str]) -> tuple[bool, Term]:
     """Whether the term must not occur, and the term; without words when there are none in it."""
     word = found["word"]
     if word is None:
-        return bool(found["minus"]), Term(fold(found["phrase"]))
+        return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)
     return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))
 
 

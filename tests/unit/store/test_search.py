@@ -79,6 +79,7 @@ def texts(store: Store) -> Store:
         ('"invoice the send"', []),
         ("“send the invoice”", [0]),
         ('"send the', [0]),
+        ('"send the inv"', []),
         ("the -friday", []),
         ("the -monday", [0]),
         ("-invoice", [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
