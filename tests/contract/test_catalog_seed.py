@@ -122,6 +122,7 @@ EXPLAINED: Final = (
     Explained("*.offset.minimum", 0, _RANGE),
     *(Explained(f"{operation}.offset", "added", _PAGE) for operation in _PAGED),
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
+    Explained("*.idempotency_key", "added", "who does not know whether a call worked has to be able to repeat it"),
     *(Explained(where, "added", "as the seed's successor has it") for where in _FROM_THE_SUCCESSOR),
     Explained(
         "userMyGroups -> results.data[].Participants[].Error",

@@ -9,7 +9,7 @@ from typing import Literal
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Chat, Content, DeliveryStatus, MediaInfo, Message, MessageKind
 
-__all__ = ["Applied", "ChatPage", "MessagePage", "NamedTarget", "StoreStats", "StoredMessage"]
+__all__ = ["Applied", "ChatPage", "KeyedSend", "MessagePage", "NamedTarget", "StoreStats", "StoredMessage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,16 @@ class MessagePage:
     rows: tuple[Message, ...]
     total: int
     """How many messages fit the filters, on all pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSend:
+    """A send under a key that the caller chose."""
+
+    fingerprint: str
+    """Of the tool and its arguments."""
+    result: str | None
+    """What the session answered, as JSON; None while it is not known whether the message was sent."""
 
 
 @dataclass(frozen=True, slots=True)
