@@ -24,6 +24,7 @@ Facts = dict[str, Any]
 OWN: Final = {
     "waitForMessage": "the next incoming message; the seed offers webhooks for that",
     "searchMessages": "the seed searches within one chat only",
+    "getMessageStatus": "the seed keeps no receipts",
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",

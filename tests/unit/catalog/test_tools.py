@@ -45,7 +45,7 @@ def test_core_fits_the_budget() -> None:
 def test_output_schemas_and_the_rest_stay_small() -> None:
     whole = json.dumps([shown(to_tool(operation)) for operation in CATALOG.operations], separators=(",", ":"))
 
-    assert len(whole) <= 60_000
+    assert len(whole) <= 62_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +116,7 @@ READS: Final = {
         "userMyContacts",
     ),
     *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
-    "searchMessages",
+    *("searchMessages", "getMessageStatus"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -146,7 +146,7 @@ REPEATING_MATTERS: Final = {
 }
 
 STAYS_HERE: Final = {
-    "getGroupParticipants",
+    *("getGroupParticipants", "getMessageStatus"),
     *("muteChat", "markChatRead", "deleteChat", "labelMessage"),
     # the own account and the local store
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),
@@ -174,7 +174,7 @@ STAYS_HERE: Final = {
 
 WITHOUT_CONNECTION: Final = {
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appStatus"),
-    *("userMyContacts", "listChats", "getChatMessages", "searchMessages"),
+    *("userMyContacts", "listChats", "getChatMessages", "searchMessages", "getMessageStatus"),
 }
 
 
