@@ -32,6 +32,12 @@ what is unknown: results carry no null. A failure is a tool result with `isError
 "next_step", …}`. Who or where (`phone`, `chat_jid`) is a phone number with country code, a JID, or an exact and unique
 name. Limits that stand in the third column are checked before anything happens.
 
+What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
+worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
+true) and sends nothing. The key is stored before the message is sent, so restarts do not matter. A call that certainly
+sent nothing gives the key back. If a process was killed between sending and WhatsApp's acknowledgement, nobody can know
+whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing.
+
 """
 
 

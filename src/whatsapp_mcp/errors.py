@@ -14,6 +14,7 @@ WhatsAppMcpError                   code, message, next_step, retryable
 │   ├── SessionReplaced            the same linked device connected elsewhere
 │   ├── SessionCrashed             the session process ended during the call
 │   ├── SessionTimeout             WhatsApp did not answer in time
+│   ├── OutcomeUnknown             a message was handed over, and nothing came back
 │   ├── DataDirectoryInUse         another server owns the data directory
 │   └── SideLoginError             a short login of our own, for what neonize cannot send
 │       ├── CertificateRefused     the other end did not prove that it is WhatsApp
@@ -56,6 +57,7 @@ __all__ = [
     "NotConnected",
     "NotFound",
     "NotLoggedIn",
+    "OutcomeUnknown",
     "RateLimited",
     "ReachoutTimelock",
     "SessionCrashed",
@@ -206,6 +208,16 @@ class SessionTimeout(SessionError):
     code = "session_timeout"
     next_step = "Before repeating a send, look with getChatMessages whether it went out."
     retryable = True
+
+
+class OutcomeUnknown(SessionError):
+    """A message was handed to the connection and never acknowledged: it may have been sent, or not."""
+
+    code = "outcome_unknown"
+    next_step = (
+        "Do not send it again blindly: ask the recipient, or look on the phone or with getChatMessages and "
+        "getMessageStatus whether it went out. If it did not, send it under a new idempotency_key."
+    )
 
 
 class DataDirectoryInUse(SessionError):

@@ -57,6 +57,7 @@ __all__ = [
     "ReceiptKind",
     "ReceiptReceived",
     "ReceiptView",
+    "SendFinished",
     "SessionSnapshot",
     "SessionState",
 ]
@@ -365,6 +366,15 @@ class MessageLabelled:
     timestamp: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SendFinished:
+    """A message of ours that was sent under a key: what the caller of this key gets from now on."""
+
+    key: str
+    result: str
+    """JSON."""
+
+
 AppStateChange = (
     ChatChanged
     | MessageStarred
@@ -387,6 +397,7 @@ Change = (
     | PollVoted
     | IdentityLearned
     | ContactSeen
+    | SendFinished
     | AppStateChange
 )
 """All that a store takes in. Those of one message or chat may come in any order, and before it."""

@@ -26,6 +26,7 @@ OWN: Final = {
     "searchMessages": "the seed searches within one chat only",
     "getMessageContext": "what was said around a hit",
     "checkInbox": "what is new in all chats since the last look",
+    "getMessageStatus": "the seed keeps no receipts",
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
@@ -126,6 +127,7 @@ EXPLAINED: Final = (
     *(Explained(f"{operation}.offset", "added", _PAGE) for operation in _PAGED),
     *(Explained(f"{operation}.cursor", "added", _STABLE) for operation in ("listChats", "getChatMessages")),
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
+    Explained("*.idempotency_key", "added", "who does not know whether a call worked has to be able to repeat it"),
     *(Explained(where, "added", "as the seed's successor has it") for where in _FROM_THE_SUCCESSOR),
     Explained(
         "userMyGroups -> results.data[].Participants[].Error",

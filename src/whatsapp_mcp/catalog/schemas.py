@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import JsonObject
 
@@ -14,6 +14,10 @@ _ANNOTATIONS = frozenset({"description", "title", "example", "examples", "deprec
 
 _MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 """Keywords whose keys are names and not keywords."""
+
+
+ENDLESS: Final = 200
+"""Characters that no model writes into one argument by chance."""
 
 
 def input_schema(properties: Mapping[str, JsonObject], required: Collection[str]) -> JsonObject:
@@ -39,9 +43,23 @@ def published_schema(schema: JsonObject) -> JsonObject:
     """What tools/list shows of an input schema.
 
     Every character here is paid for by each user in each request, so what a model does right anyway (not to invent
-    arguments, not to pass empty or negative values) is enforced and explained by the check alone.
+    arguments, not to pass empty, negative or endless values; to take what is left out for 0 or false) is enforced and
+    explained by the check alone.
     """
     return _published(schema)
+
+
+def _goes_without_saying(key: str, value: Any) -> bool:
+    match key:
+        case "additionalProperties":
+            return value is False
+        case "minLength" | "minItems" | "minimum":
+            return value in (0, 1)
+        case "maxLength":
+            return bool(value >= ENDLESS)
+        case "default":
+            return not value
+    return False
 
 
 def _argument(schema: JsonObject) -> JsonObject:
@@ -69,7 +87,7 @@ def _without(value: Any, dropped: Collection[str]) -> Any:
 def _published(schema: JsonObject) -> JsonObject:
     shown: JsonObject = {}
     for key, value in schema.items():
-        if (key == "additionalProperties" and value is False) or (key in {"minLength", "minimum"} and value in (0, 1)):
+        if _goes_without_saying(key, value):
             continue
         if key == "properties":
             shown[key] = {name: _published(item) for name, item in value.items()}

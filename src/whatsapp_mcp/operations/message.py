@@ -11,7 +11,7 @@ from whatsapp_mcp.models import Message, MessageKind
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.send import sent_outcome
+from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.session.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
 
@@ -92,8 +92,9 @@ async def forward_message(services: Services, arguments: Arguments, _progress: P
     target = ChatRef(chat=source, message_id=message.id)
     expiration = arguments.get("duration", 0)
     again = arguments.get("force_reupload", False)
+    key = arguments.get(IDEMPOTENCY_KEY)
     sent = await services.session.call(
-        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again)
+        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=key)
     )
     return sent_outcome(sent, "The message was forwarded.")
 

@@ -29,7 +29,8 @@ def operation(operation_id: str) -> Callable[[Handler], Handler]:
 
 def handlers() -> Mapping[str, Handler]:
     """All handlers by operationId."""
-    from whatsapp_mcp.operations import app, chat, direct, group, media, message, newsletter, send, user
+    from whatsapp_mcp.operations import app, chat, delivery, direct, group, media, message, newsletter, send, user
 
-    _ = (app, chat, direct, group, media, message, newsletter, send, user)  # importing a module registers its handlers
+    # Importing a module registers its handlers.
+    _ = (app, chat, delivery, direct, group, media, message, newsletter, send, user)
     return MappingProxyType(_HANDLERS)

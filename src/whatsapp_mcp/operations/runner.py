@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.operations.idempotency import run_once
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import handlers
+from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY
 from whatsapp_mcp.operations.services import Services
 
 __all__ = ["OperationRunner", "with_handler"]
@@ -26,4 +28,7 @@ class OperationRunner:
         self._handlers = handlers()
 
     async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
-        return await self._handlers[name](self._services, arguments, progress)
+        handler = self._handlers[name]
+        if IDEMPOTENCY_KEY in arguments:
+            return await run_once(name, handler, self._services, arguments, progress)
+        return await handler(self._services, arguments, progress)

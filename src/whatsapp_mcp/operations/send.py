@@ -20,13 +20,18 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
 from whatsapp_mcp.session.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
 
-__all__ = ["send", "sent_outcome"]
+__all__ = ["IDEMPOTENCY_KEY", "send", "sent_outcome"]
+
+IDEMPOTENCY_KEY: Final = "idempotency_key"
+"""Argument of every operation that sends a message; handlers get a SendKey there, see `idempotency`."""
 
 _MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
 
 
 def sent_outcome(sent: SentMessage, status: str) -> Outcome:
     """The seed's SendResponse."""
+    if sent.repeated:
+        status = "Already sent under this idempotency_key; nothing was sent now."
     return Outcome(
         status,
         {
@@ -34,6 +39,7 @@ def sent_outcome(sent: SentMessage, status: str) -> Outcome:
             "status": status,
             "chat_jid": str(sent.chat),
             "timestamp": time_text(datetime.fromtimestamp(sent.timestamp / 1000, UTC)),
+            "repeated": sent.repeated or None,
         },
     )
 
@@ -65,7 +71,8 @@ async def send(
         expiration=duration,
         mentions=mentions,
     )
-    sent = await services.session.call(SendMessage(chat=chat, message=message, options=options), timeout=timeout)
+    command = SendMessage(chat=chat, message=message, options=options, key=arguments.get(IDEMPOTENCY_KEY))
+    sent = await services.session.call(command, timeout=timeout)
     return sent_outcome(sent, "The message was sent.")
 
 

@@ -31,6 +31,7 @@ from whatsapp_mcp.outgoing import MediaOut, MediaType
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.change_codec import decode_changes
 from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
+from whatsapp_mcp.session.keyed_sends import KeyedSends
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
@@ -73,6 +74,7 @@ class Handlers:
     def __init__(self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread) -> None:
         self._account = account
         self._store = store
+        self._sends = KeyedSends(store)
         self._run: dict[type[p.Command[Any]], Callable[[Any], BaseModel]] = {
             p.PairPhone: self._pair_phone,
             p.Logout: self._logout,
@@ -85,6 +87,7 @@ class Handlers:
             p.RecordChanges: self._record_changes,
             p.SendAppState: self._send_app_state,
             p.SendMessage: self._send,
+            p.SettleSend: self._settle_send,
             p.DownloadMedia: self._download,
             p.ForwardMessage: self._forward,
             p.RejectCall: self._reject_call,
@@ -191,15 +194,13 @@ class Handlers:
             message = compose(outgoing, command.options, quoted)
         content = read_content(message)
         assert content is not None, "everything that compose() makes can be read back"
-        return self._send_and_record(command.chat, message, content)
+        return self._send_and_record(command.chat, message, content, command.key)
 
-    def _send_and_record(self, chat: Jid, message: Message, content: Content) -> p.SentMessage:
-        sent = self._account.send(chat, message)
+    def _send_and_record(self, chat: Jid, message: Message, content: Content, key: p.SendKey | None) -> p.SentMessage:
         own = self._account.device()
-        return self._record(
-            chat,
-            sent,
-            MessageReceived(
+
+        def received(sent: Sent) -> MessageReceived:
+            return MessageReceived(
                 id=sent.message_id,
                 chat=sent.chat,
                 sender=own.jid.bare,
@@ -209,8 +210,12 @@ class Handlers:
                 chat_alt=_other_form(sent.chat, chat),
                 raw=message.SerializeToString(),
                 status=DeliveryStatus.SENT,
-            ),
-        )
+            )
+
+        return self._sends.send(key, chat, lambda: self._account.send(chat, message), received)
+
+    def _settle_send(self, command: p.SettleSend) -> p.SettledSend:
+        return p.SettledSend(sent=self._sends.settle(command.key))
 
     def _forward(self, command: p.ForwardMessage) -> p.SentMessage:
         stored = self._find(command.target)
@@ -226,7 +231,7 @@ class Handlers:
         content = read_content(message)
         if content is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
-        return self._send_and_record(command.chat, message, content)
+        return self._send_and_record(command.chat, message, content, command.key)
 
     def _reject_call(self, command: p.RejectCall) -> p.Done:
         self._account.reject_call(command.caller, command.call_id)

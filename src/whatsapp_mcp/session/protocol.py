@@ -43,10 +43,12 @@ __all__ = [
     "Reply",
     "Revoke",
     "SendAppState",
+    "SendKey",
     "SendMessage",
     "SetChatPresence",
     "SetDisappearingTimer",
     "SetPresence",
+    "SettleSend",
     "Shown",
     "StateChanged",
     "Stored",
@@ -94,6 +96,13 @@ class SentMessage(Wire):
     """Canonical chat, as the store keys it."""
     timestamp: int
     """Milliseconds since 1970."""
+    repeated: bool = False
+    """It was sent by an earlier call under the same key; nothing was sent now."""
+
+
+class SettledSend(Wire):
+    sent: SentMessage | None
+    """None: nothing was sent, and the key is free."""
 
 
 class PairingCode(Wire):
@@ -215,12 +224,29 @@ class RecordChanges(Command[Done]):
     changes: tuple[dict[str, Any], ...]
 
 
+class SendKey(Wire):
+    """A key that the caller chose: one message is sent under it within a day."""
+
+    key: str
+    fingerprint: str
+    """Of the tool and its arguments."""
+
+
+class SettleSend(Command[SettledSend]):
+    """Wait for a send that is under way under a key, and say what became of it."""
+
+    name = "settle_send"
+    result = SettledSend
+    key: SendKey
+
+
 class SendMessage(Command[SentMessage]):
     name = "send_message"
     result = SentMessage
     chat: Jid
     message: Outgoing
     options: SendOptions = SendOptions()
+    key: SendKey | None = None
 
 
 class ForwardMessage(Command[SentMessage]):
@@ -232,6 +258,7 @@ class ForwardMessage(Command[SentMessage]):
     expiration: int = 0
     upload_again: bool = False
     """Download the media and upload it anew."""
+    key: SendKey | None = None
 
 
 class RejectCall(Command[Done]):

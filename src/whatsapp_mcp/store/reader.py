@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models import Chat, Contact, Message, MessageKind, ReceiptView
-from whatsapp_mcp.store import recipients
+from whatsapp_mcp.store import recipients, sends
 from whatsapp_mcp.store.annotations import known_as, receipts
 from whatsapp_mcp.store.conditions import Span, Where
 from whatsapp_mcp.store.connections import ReadConnections
@@ -18,7 +19,7 @@ from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.index import check_index
 from whatsapp_mcp.store.listing import chat_page, found, listed, size, surroundings
 from whatsapp_mcp.store.query import Filters, Query
-from whatsapp_mcp.store.records import ChatPage, MessagePage, NamedTarget, StoreStats, Surroundings
+from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, clean, fitting, stored_jid
 from whatsapp_mcp.store.version import schema_version
 from whatsapp_mcp.store.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
@@ -305,6 +306,14 @@ class StoreReader:
         if number is None:
             return None
         return stored_jid(str(number)), stored_jid(str(lid)) if lid else None
+
+    # -- sends --------------------------------------------------------------------------------------------------------
+
+    def send_under(self, key: str) -> KeyedSend | None:
+        """What stands under a key that the caller of a send chose, for a day."""
+        now = time.time_ns() // 1_000_000
+        with self._connections.snapshot() as connection:
+            return sends.find(connection, clean(key), now) if connection else None
 
     # -- the store itself ---------------------------------------------------------------------------------------------
 

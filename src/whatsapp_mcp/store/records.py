@@ -9,7 +9,16 @@ from typing import Literal
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Chat, Content, DeliveryStatus, MediaInfo, Message, MessageKind
 
-__all__ = ["Applied", "ChatPage", "MessagePage", "NamedTarget", "StoreStats", "StoredMessage", "Surroundings"]
+__all__ = [
+    "Applied",
+    "ChatPage",
+    "KeyedSend",
+    "MessagePage",
+    "NamedTarget",
+    "StoreStats",
+    "StoredMessage",
+    "Surroundings",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,16 @@ class Surroundings:
 
     before: tuple[Message, ...]
     after: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSend:
+    """A send under a key that the caller chose."""
+
+    fingerprint: str
+    """Of the tool and its arguments."""
+    result: str | None
+    """What the session answered, as JSON; None while it is not known whether the message was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from whatsapp_mcp.models import (
     PollVoted,
     ReactionChanged,
     ReceiptReceived,
+    SendFinished,
 )
+from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.app_state import AppState
 from whatsapp_mcp.store.chats import Chats
 from whatsapp_mcp.store.events import Events, Saying
@@ -32,7 +34,7 @@ from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
 from whatsapp_mcp.store.index import INDEX_VERSION, SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
-from whatsapp_mcp.store.records import Applied, StoredMessage
+from whatsapp_mcp.store.records import Applied, KeyedSend, StoredMessage
 from whatsapp_mcp.store.rows import clamp, clean, stored_jid
 from whatsapp_mcp.store.schema import migrate
 from whatsapp_mcp.store.settling import Settling
@@ -138,6 +140,23 @@ class StoreWriter:
                 return None
             return find_message(self._connection, clean(message_id), entity)
 
+    def claim_send(self, key: str, fingerprint: str) -> KeyedSend | None:
+        """Take a key to send one message under; what stands under it if somebody did within a day."""
+        earlier: list[KeyedSend | None] = []
+        with self._lock, store_errors(self._path):
+            self._transaction(lambda now: earlier.append(sends.claim(self._connection, clean(key), fingerprint, now)))
+        return earlier[0]
+
+    def release_send(self, key: str) -> None:
+        """Give a key back under which nothing was sent."""
+        with self._lock, store_errors(self._path):
+            self._transaction(lambda _now: sends.release(self._connection, clean(key)))
+
+    def find_send(self, key: str) -> KeyedSend | None:
+        """What stands under a key, for a day."""
+        with self._lock, store_errors(self._path):
+            return sends.find(self._connection, clean(key), self._now())
+
     def rebuild_search(self) -> None:
         """Make the search index anew; takes some ten seconds for a million messages."""
         logger.info("making the search index of %s", self._path)
@@ -198,6 +217,8 @@ class StoreWriter:
                     self._said(change, now)
                 case ChatChanged():
                     self._chat_changed(change, now)
+                case SendFinished():
+                    sends.finish(self._connection, clean(change.key), change.result)
                 case _:
                     self._app_state.apply(change, self._chat(change.chat, None, now), now)
 

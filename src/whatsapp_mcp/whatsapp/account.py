@@ -22,7 +22,7 @@ from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.library import neonize_version
-from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2, sync_action
 
 if TYPE_CHECKING:
@@ -135,11 +135,12 @@ class Account:
         self._check(self._client.call("Logout"), "unlink this device")
 
     def send(self, chat: Jid, message: Message) -> Sent:
+        """Raises OutcomeUnknown if the message may have been sent; after any other error it was not."""
         to, payload = to_proto(chat).SerializeToString(), message.SerializeToString()
         raw = self._client.call("SendMessage", to, len(to), payload, len(payload))
         answer = neonize_pb2.SendMessageReturnFunction.FromString(raw)
         if answer.Error:
-            raise error_for(answer.Error, "send the message")
+            raise send_error_for(answer.Error)
         response = answer.SendResponse
         wire_chat = optional(response.Chat) or chat
         return Sent(

@@ -10,6 +10,7 @@ from whatsapp_mcp.errors import (
     NotConnected,
     NotFound,
     NotLoggedIn,
+    OutcomeUnknown,
     RateLimited,
     ReachoutTimelock,
     SessionTimeout,
@@ -17,10 +18,15 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 
-__all__ = ["error_for"]
+__all__ = ["error_for", "send_error_for"]
 
 DEFAULT_RETRY_SECONDS: Final = 60
 _DOWN: Final = ("websocket not connected", "websocket disconnected", "frame socket is closed", "client is nil")
+_REFUSED: Final = "server returned error"
+_NOT_SENDABLE: Final = ("can't send message", "can't encrypt message", "message recipient must be", "cipher encryption")
+_WRITING: Final = "failed to send message node"
+_PREPARING: Final = re.compile(r"failed to (?!send message node|write|flush)")
+"""Writing to the socket may fail when all of it has left; everything else that fails comes before that."""
 _CODE: Final = re.compile(r"(?:error|status) (\d{3})")
 
 
@@ -61,3 +67,23 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
         )
     details: dict[str, object] = {"whatsapp_code": code} if code else {}
     return WhatsAppRefused(f"WhatsApp did not {action}: {text}", details=details)
+
+
+def send_error_for(text: str) -> WhatsAppMcpError:
+    """The error that a Go text of SendMessage means; OutcomeUnknown unless it certainly sent nothing.
+
+    whatsmeow: send.go, SendMessage. Whatever fails before the message is written to the socket says so; after that come
+    the refusal by the server, or the end of the connection, also while writing once more, or of the time to wait.
+    """
+    error = error_for(text, "send the message")
+    lowered = text.lower()
+    unsent = (
+        isinstance(error, InvalidArgument | NotFound | NotLoggedIn)
+        or _REFUSED in lowered
+        or lowered.startswith(_NOT_SENDABLE)
+        or _PREPARING.match(lowered)
+        or (lowered.startswith(_WRITING) and any(down in lowered for down in _DOWN))
+    )
+    if unsent:
+        return error
+    return OutcomeUnknown(f"WhatsApp did not acknowledge the message, so whether it was sent is unknown: {text}")

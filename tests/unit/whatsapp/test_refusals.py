@@ -9,13 +9,14 @@ from whatsapp_mcp.errors import (
     NotConnected,
     NotFound,
     NotLoggedIn,
+    OutcomeUnknown,
     RateLimited,
     ReachoutTimelock,
     SessionTimeout,
     WhatsAppMcpError,
     WhatsAppRefused,
 )
-from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 
 TEXTS: list[tuple[str, type[WhatsAppMcpError]]] = [
     ("info query timed out", SessionTimeout),
@@ -71,3 +72,42 @@ def test_a_number_in_the_text_is_not_a_code() -> None:
 def test_what_is_only_a_timeout_may_be_repeated() -> None:
     assert error_for("info query timed out", "send").retryable
     assert not error_for("server returned error 463", "send").retryable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timed out waiting for message send response",
+        "websocket disconnected before message send returned response",
+        "websocket disconnected before message send (retry) returned response",
+        "websocket not connected",  # writing it once more, after the connection was lost
+        "frame socket is closed",
+        "failed to write msg: write tcp 127.0.0.1:5: broken pipe",
+        "failed to send message node: failed to flush: write tcp 127.0.0.1:5: connection reset by peer",
+        "something nobody has seen",
+    ],
+)
+def test_a_message_that_may_have_been_sent(text: str) -> None:
+    error = send_error_for(text)
+    assert type(error) is OutcomeUnknown
+    assert text in error.message
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("server returned error 463", ReachoutTimelock),
+        ("server returned error 479", WhatsAppRefused),
+        ("no LID found for 4915100000001@s.whatsapp.net from server", NotFound),
+        ("failed to get group members: you're not participating in that group", WhatsAppRefused),
+        ("failed to get device list: failed to send usync query: info query timed out", SessionTimeout),
+        ("failed to get device list: websocket disconnected before info query returned response", NotConnected),
+        ("failed to send message node: websocket not connected", NotConnected),
+        ("failed to send message node: frame socket is closed", NotConnected),
+        ("can't send message to unknown server newsletters", WhatsAppRefused),
+        ("the store doesn't contain a device JID", NotLoggedIn),
+    ],
+)
+def test_a_message_that_certainly_was_not_sent(text: str, expected: type[WhatsAppMcpError]) -> None:
+    assert type(send_error_for(text)) is expected

@@ -1,0 +1,138 @@
+"""How far a message of ours got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import DeliveryStatus, GroupMember, ReceiptView, SessionState
+from whatsapp_mcp.operations.message import stored_message
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.render import time_text
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.session.group_protocol import GetGroup
+from whatsapp_mcp.store.reader import StoreReader
+
+__all__: list[str] = []
+
+_ORDER: Final = list(DeliveryStatus)
+_COUNTED: Final = (DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.PLAYED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Somebody whom the message is for."""
+
+    receipt: ReceiptView
+    status: DeliveryStatus
+    left: bool = False
+    """Of a group: not a participant any more, so nobody waits for this person."""
+
+    def reached(self, step: DeliveryStatus) -> bool:
+        return _ORDER.index(self.status) >= _ORDER.index(step)
+
+
+@operation("getMessageStatus")
+async def get_message_status(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments)
+    if not message.from_me:
+        raise InvalidArgument(
+            "message_id: this is somebody else's message; how far it got is known of your own only", field="message_id"
+        )
+    status = message.status or DeliveryStatus.PENDING
+    members = await _other_members(services, chat) if chat.is_group else None
+    receipts = await services.store.read(lambda store: store.receipts(message))
+    if members is not None:
+        people = await services.store.read(lambda store: _in_group(store, receipts, members, status))
+        status = min((one.status for one in people if not one.left), key=_ORDER.index, default=status)
+    else:
+        if chat.is_person and not receipts:
+            receipts = (ReceiptView(jid=chat, name=message.chat_name),)
+        people = _by_progress(_person(receipt, status) for receipt in receipts)
+    counted = [one for one in people if not one.left]
+    counts = {step.value: sum(one.reached(step) for one in counted) for step in _COUNTED}
+    if members is not None:
+        counts["participants"] = len(members)
+    offset = arguments.get("offset", 0)
+    results: dict[str, Any] = {
+        "message_id": message.id,
+        "chat_jid": str(chat),
+        "status": status.value,
+        "timestamp": time_text(message.timestamp),
+        "revoked": True if message.revoked_at else None,
+        "participants_known": members is not None if chat.is_group else None,
+        "counts": counts,
+        "data": [_json(one) for one in people[offset:]],
+    }
+    return Outcome(_sentence(chat, status, counts), results, rows="data", offset=offset, untrusted=True)
+
+
+async def _other_members(services: Services, group: Jid) -> tuple[GroupMember, ...] | None:
+    """Who beside us is in the group now; None when WhatsApp cannot be asked, or does not say."""
+    if services.session.snapshot.state is not SessionState.CONNECTED:
+        return None
+    try:
+        members = (await services.session.call(GetGroup(group=group))).group.members
+    except WhatsAppMcpError:  # the connection was lost just now, or we are not in the group any more
+        return None
+    snapshot = services.session.snapshot
+    own = {jid.bare for jid in (snapshot.own_jid, snapshot.own_lid) if jid is not None}
+    return tuple(member for member in members if not own & {member.jid, member.lid})
+
+
+def _in_group(
+    store: StoreReader, receipts: Sequence[ReceiptView], members: Sequence[GroupMember], status: DeliveryStatus
+) -> list[_Person]:
+    """Who is in the group, and who was when the message came."""
+    got = {receipt.jid: receipt for receipt in receipts}
+    people = []
+    for member in members:
+        receipt = next((got.pop(jid) for jid in (member.jid, member.lid) if jid in got), None)
+        people.append(_person(receipt or ReceiptView(jid=member.jid, name=store.display_name(member.jid)), status))
+    people += [_person(receipt, status, left=True) for receipt in got.values()]
+    return _by_progress(people)
+
+
+def _person(receipt: ReceiptView, least: DeliveryStatus, *, left: bool = False) -> _Person:
+    """``least``: what is known of the message as a whole. WhatsApp may tell of a later step only."""
+    if receipt.played_at:
+        reached = DeliveryStatus.PLAYED
+    elif receipt.read_at:
+        reached = DeliveryStatus.READ
+    else:
+        reached = DeliveryStatus.DELIVERED if receipt.delivered_at else least
+    return _Person(receipt, max(reached, least, key=_ORDER.index), left)
+
+
+def _by_progress(people: Iterable[_Person]) -> list[_Person]:
+    """Those first whom the message got the least far with; who left comes last."""
+    return sorted(people, key=lambda one: (one.left, _ORDER.index(one.status)))
+
+
+def _json(person: _Person) -> dict[str, Any]:
+    receipt = person.receipt
+    return {
+        "jid": str(receipt.jid),
+        "name": receipt.name,
+        "status": person.status.value,
+        "delivered_at": time_text(receipt.delivered_at),
+        "read_at": time_text(receipt.read_at),
+        "played_at": time_text(receipt.played_at),
+        "left": True if person.left else None,
+    }
+
+
+def _sentence(chat: Jid, status: DeliveryStatus, counts: dict[str, int]) -> str:
+    if not chat.is_group:
+        return f"The status of the message is {status.value}."
+    if "participants" in counts:
+        participants, got, read = counts["participants"], counts["delivered"], counts["read"]
+        return f"Of {participants} other participants, {got} got the message and {read} read it."
+    return (
+        f"{counts['delivered']} got the message and {counts['read']} read it. Who has not is unknown: WhatsApp cannot "
+        "be asked now who is in the group (not connected, or not a participant any more)."
+    )

@@ -1,0 +1,179 @@
+"""idempotency_key: whatever breaks in between, a repeated call never sends a second message."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp.shared.exceptions import MCPError
+
+from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, until, whatsapp
+from tests.e2e.test_faults import connected_again
+from tests.unit.media import samples
+from whatsapp_mcp.simulator import VirtualContact
+
+
+def texts(contact: VirtualContact) -> list[str]:
+    return [message.text for message in contact.inbox]
+
+
+def order(contact: VirtualContact, **more: str) -> Json:
+    return {"phone": contact.number, "message": "two kilos", "idempotency_key": "order 7", **more}
+
+
+async def parent_of(pid: int) -> int:
+    stat = await anyio.Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+async def nothing_more_arrives(host: Host, contact: VirtualContact, so_far: list[str]) -> None:
+    """Messages keep their order, so what comes before the next one has come."""
+    await host.call("sendMessage", phone=contact.number, message="last")
+    await contact.wait_for_message(lambda message: message.text == "last")
+    assert texts(contact) == [*so_far, "last"]
+
+
+async def test_the_same_key_sends_once(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        first = await host.call("sendMessage", **order(ana))
+        again = await host.raw("sendMessage", order(ana))
+        assert body_of(again)["message"] == "Already sent under this idempotency_key; nothing was sent now."
+        repeated = body_of(again)["results"]
+        assert {name: repeated[name] for name in ("message_id", "chat_jid", "timestamp")} == {
+            name: first[name] for name in ("message_id", "chat_jid", "timestamp")
+        }
+        assert repeated["repeated"] is True
+        assert "repeated" not in first
+        error = await host.refused("sendMessage", **order(ana, message="three kilos"))
+        assert error["code"] == "invalid_argument"
+        assert "idempotency_key" in error["message"]
+        await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_every_kind_of_message(tmp_path: Path) -> None:
+    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(tmp_path)) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        (tmp_path / "a.jpg").write_bytes(samples.jpeg())
+        sent = await host.call("sendMessage", phone=ana.number, message="the first")
+        calls: dict[str, Json] = {
+            "sendImage": {"image": str(tmp_path / "a.jpg")},
+            "sendSticker": {"sticker": str(tmp_path / "a.jpg")},
+            "sendFile": {"file": str(tmp_path / "a.jpg")},
+            "sendContact": {"contact_name": "Bo", "contact_phone": "+351 912 345 678"},
+            "sendLink": {"link": "https://nowhere.invalid/a"},
+            "sendLocation": {"latitude": "1", "longitude": "2"},
+            "sendPoll": {"question": "When?", "options": ["Fri", "Sat"], "max_answer": 1},
+            "forwardMessage": {"message_id": sent["message_id"]},
+        }
+        for tool, arguments in calls.items():
+            keyed = {"phone": ana.number, "idempotency_key": f"key of {tool}", **arguments}
+            first = await host.call(tool, **keyed)
+            again = await host.call(tool, **keyed)
+            assert (again["message_id"], again["repeated"]) == (first["message_id"], True), tool
+        (tmp_path / "a.jpg").unlink()
+        image = {"phone": ana.number, "idempotency_key": "key of sendImage", **calls["sendImage"]}
+        assert (await host.call("sendImage", **image))["repeated"], "the file is not looked at again"
+        await ana.wait_for_message(start=len(calls))
+        assert len(ana.inbox) == 1 + len(calls)
+
+
+async def test_at_the_same_time(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.delay_answers(0.2)
+        results = await asyncio.gather(*(host.call("sendMessage", **order(ana)) for _ in range(5)))
+        assert len({result["message_id"] for result in results}) == 1
+        assert sorted(result.get("repeated", False) for result in results) == [False, True, True, True, True]
+        simulator.faults.clear()
+        await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+            first = await host.call("sendMessage", **order(ana))
+        async with host_on(endpoint, data_dir) as host:
+            again = await host.call("sendMessage", **order(ana))
+            assert (again["message_id"], again["repeated"]) == (first["message_id"], True)
+            await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_what_was_refused_may_be_sent_again(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.reject_messages(479)
+        assert (await host.refused("sendMessage", **order(ana)))["code"] == "whatsapp_refused"
+        assert "repeated" not in await host.call("sendMessage", **order(ana, message="three kilos"))
+        await nothing_more_arrives(host, ana, ["three kilos"])
+
+
+async def test_session_process_killed_in_between(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.faults.withhold_acks()
+        errors: list[Json] = []
+
+        async def send() -> None:
+            errors.append(await host.refused("sendMessage", **order(ana)))
+
+        (pid,) = host.session_pids()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await ana.wait_for_message()
+            kill(pid)
+        assert errors[0]["code"] == "session_crashed"
+        assert "same idempotency_key" in errors[0]["next_step"]
+        await connected_again(host)
+        for _ in range(2):
+            error = await host.refused("sendMessage", **order(ana))
+            assert error["code"] == "outcome_unknown"
+            assert "getChatMessages" in error["next_step"]
+        await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_server_killed_in_between(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+            simulator.faults.withhold_acks()
+            (session,) = host.session_pids()
+            async with anyio.create_task_group() as tasks:
+
+                async def send() -> None:
+                    with pytest.raises(MCPError):
+                        await host.raw("sendMessage", order(ana))
+
+                tasks.start_soon(send)
+                await ana.wait_for_message()
+                kill(await parent_of(session))
+        async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="20") as host:
+            await until(lambda: session not in host.session_pids(), timeout=20, what="the end of the orphan")
+            error = await host.refused("sendMessage", **order(ana))
+            assert error["code"] == "outcome_unknown"
+            await connected_again(host)
+            await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_an_acknowledgement_that_comes_too_late_is_not_lost(tmp_path: Path) -> None:
+    """whatsmeow writes the same message once more after it has connected again; recipients know it by its id."""
+    async with paired(tmp_path, WHATSAPP_MCP_CALL_TIMEOUT="2") as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendMessage", phone=ana.number, message="warm up")
+        simulator.faults.withhold_acks()
+        assert (await host.refused("sendMessage", **order(ana)))["code"] == "session_timeout"
+        error = await host.refused("sendMessage", **order(ana))
+        assert error["code"] == "outcome_unknown"
+        assert "same idempotency_key" in error["next_step"]
+        simulator.faults.drop()
+        await connected_again(host)
+        again = await host.call("sendMessage", **order(ana))
+        assert again["repeated"]
+        assert {message.id for message in ana.inbox if message.text == "two kilos"} == {again["message_id"]}

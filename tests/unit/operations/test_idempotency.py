@@ -1,0 +1,152 @@
+"""idempotency_key: what a repeated call is told, and what reaches the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.operations.bench import ANA, NOW, BadArguments, Bench, catalog, milliseconds
+from whatsapp_mcp.errors import (
+    InvalidArgument,
+    NotFound,
+    NotLoggedIn,
+    OutcomeUnknown,
+    SessionCrashed,
+    SessionTimeout,
+    WhatsAppMcpError,
+)
+from whatsapp_mcp.models import SendFinished
+from whatsapp_mcp.operations.idempotency import fingerprint
+from whatsapp_mcp.session import protocol as p
+
+MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
+KEYED: dict[str, Any] = MESSAGE | {"idempotency_key": "order 7"}
+SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
+SENDS = {one.name for one in catalog().operations if "idempotency_key" in one.input_schema["properties"]}
+
+
+def key_of(**arguments: Any) -> p.SendKey:
+    rest = {name: value for name, value in arguments.items() if name != "idempotency_key"}
+    return p.SendKey(key="order 7", fingerprint=fingerprint("sendMessage", rest))
+
+
+def was_sent(bench: Bench) -> None:
+    """As the session process leaves the store."""
+    key = key_of(**KEYED)
+    assert bench.writer.claim_send(key.key, key.fingerprint) is None
+    bench.learn(SendFinished(key.key, SENT.model_dump_json(exclude={"repeated"})))
+
+
+def test_every_operation_that_sends_a_message_takes_a_key() -> None:
+    assert {
+        *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink"),
+        *("sendLocation", "sendPoll", "sendSticker", "forwardMessage"),
+    } == SENDS
+
+
+async def test_the_key_travels_with_the_message(bench: Bench) -> None:
+    results = await bench.run("sendMessage", **KEYED)
+    assert bench.session.last(p.SendMessage).key == key_of(**KEYED)
+    assert "repeated" not in results
+    await bench.run("sendMessage", **MESSAGE)
+    assert bench.session.last(p.SendMessage).key is None
+
+
+async def test_so_it_does_when_forwarding(bench: Bench) -> None:
+    bench.receive("M1")
+    await bench.run("forwardMessage", message_id="M1", phone="Ana", idempotency_key="k")
+    key = bench.session.last(p.ForwardMessage).key
+    assert key is not None
+    assert key.key == "k"
+
+
+async def test_a_repetition_gets_the_first_result(bench: Bench) -> None:
+    was_sent(bench)
+    results = await bench.run("sendMessage", **KEYED)
+    assert results == {
+        "message_id": "S1",
+        "status": "Already sent under this idempotency_key; nothing was sent now.",
+        "chat_jid": str(ANA),
+        "timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "repeated": True,
+    }
+    assert bench.outcome.message == results["status"]
+    assert bench.session.commands == []
+
+
+async def test_a_repetition_needs_no_connection(bench: Bench) -> None:
+    was_sent(bench)
+    bench.session.unlinked()
+    assert (await bench.run("sendMessage", **KEYED))["repeated"]
+
+
+async def test_a_repetition_that_only_the_session_knew_of(bench: Bench) -> None:
+    bench.session.answers["send_message"] = SENT.model_copy(update={"repeated": True})
+    assert (await bench.run("sendMessage", **KEYED))["repeated"]
+
+
+@pytest.mark.parametrize("more", [{"message": "hallo"}, {"phone": "Bo"}, {"duration": 0}])
+async def test_other_arguments_under_the_same_key(bench: Bench, more: dict[str, Any]) -> None:
+    was_sent(bench)
+    with pytest.raises(InvalidArgument, match="idempotency_key") as caught:
+        await bench.run("sendMessage", **KEYED | more)
+    assert caught.value.details["field"] == "idempotency_key"
+
+
+async def test_another_tool_under_the_same_key(bench: Bench) -> None:
+    was_sent(bench)
+    with pytest.raises(InvalidArgument, match="idempotency_key"):
+        await bench.run("sendLink", phone="Ana", link="https://example.com", idempotency_key="order 7")
+
+
+async def test_an_unfinished_send_is_asked_for(bench: Bench) -> None:
+    key = key_of(**KEYED)
+    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.session.answers["settle_send"] = p.SettledSend(sent=SENT.model_copy(update={"repeated": True}))
+    assert (await bench.run("sendMessage", **KEYED))["message_id"] == "S1"
+    assert bench.session.last(p.SettleSend).key == key
+
+
+async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> None:
+    key = key_of(**KEYED)
+    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.session.answers["settle_send"] = p.SettledSend(sent=None)
+    assert "repeated" not in await bench.run("sendMessage", **KEYED)
+    assert bench.session.last(p.SendMessage).key == key
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("lost"), SessionTimeout("slow"), NotLoggedIn("unlinked")])
+async def test_an_unfinished_send_that_nobody_knows_of_is_not_sent(bench: Bench, error: WhatsAppMcpError) -> None:
+    key = key_of(**KEYED)
+    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.session.answers["settle_send"] = error
+    with pytest.raises(OutcomeUnknown):
+        await bench.run("sendMessage", **KEYED)
+    assert [command.name for command in bench.session.commands] == ["settle_send"]
+
+
+@pytest.mark.parametrize("error", [SessionCrashed("gone"), SessionTimeout("slow")])
+async def test_after_a_lost_answer_the_key_is_to_be_used_again(bench: Bench, error: WhatsAppMcpError) -> None:
+    bench.session.answers["send_message"] = error
+    with pytest.raises(type(error)) as caught:
+        await bench.run("sendMessage", **KEYED)
+    assert "same idempotency_key" in caught.value.next_step
+
+
+async def test_what_is_refused_here_claims_nothing(bench: Bench) -> None:
+    with pytest.raises(NotFound):
+        await bench.run("sendMessage", **KEYED | {"phone": "Nobody"})
+    assert bench.reader.send_under("order 7") is None
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, 7])
+async def test_a_key_has_a_length(bench: Bench, key: object) -> None:
+    with pytest.raises(BadArguments) as caught:
+        await bench.run("sendMessage", **MESSAGE, idempotency_key=key)
+    assert caught.value.fields == ["idempotency_key"]
+
+
+def test_a_fingerprint_does_not_depend_on_the_order() -> None:
+    assert fingerprint("a", {"x": 1, "y": ["ü", None]}) == fingerprint("a", {"y": ["ü", None], "x": 1})
+    assert len({fingerprint("a", {"x": 1}), fingerprint("b", {"x": 1}), fingerprint("a", {"x": "1"})}) == 3

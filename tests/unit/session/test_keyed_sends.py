@@ -1,0 +1,216 @@
+"""Sending under a key: claimed before it is sent, finished with the message, released when nothing was sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.test_commands import Session, from_ana
+from tests.unit.session.waiting import WAIT, wait_until
+from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND
+from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
+from whatsapp_mcp.outgoing import TextOut
+from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+KEY = p.SendKey(key="order 7", fingerprint="f")
+SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
+AGAIN = SENT.model_copy(update={"repeated": True})
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    session = Session(tmp_path)
+    session.will_send("S1", ANA_LID)
+    yield session
+    assert session.thread.close(WAIT)
+
+
+def send(session: Session, *, key: p.SendKey | None = KEY, text: str = "hello") -> p.SentMessage:
+    result = session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text=text), key=key))
+    assert isinstance(result, p.SentMessage)
+    return result
+
+
+def settle(session: Session, key: p.SendKey = KEY) -> p.SentMessage | None:
+    result = session.handlers.run(p.SettleSend(key=key))
+    assert isinstance(result, p.SettledSend)
+    return result.sent
+
+
+def stands(session: Session) -> KeyedSend | None:
+    return session.thread.run(lambda writer: writer.find_send(KEY.key)).result(WAIT)
+
+
+def will_fail(session: Session, text: str) -> None:
+    answer = neonize_pb2.SendMessageReturnFunction(Error=text)
+    session.client.answers["SendMessage"] = answer.SerializeToString()
+
+
+def how_often(session: Session) -> int:
+    return session.client.functions.count("SendMessage")
+
+
+def while_sending(session: Session, do: Callable[[], None]) -> None:
+    """Call ``do`` when neonize is asked to send."""
+    call = session.client.call
+
+    def watched(function: str, *arguments: bytes | int) -> bytes:
+        if function == "SendMessage":
+            do()
+        return call(function, *arguments)
+
+    session.client.call = watched  # type: ignore[method-assign]
+
+
+def test_the_second_call_sends_nothing(session: Session) -> None:
+    assert send(session) == SENT
+    session.will_send("S2", ANA_LID)
+    assert send(session) == AGAIN
+    assert settle(session) == AGAIN
+    assert how_often(session) == 1
+
+
+def test_without_a_key_every_call_sends(session: Session) -> None:
+    assert send(session, key=None) == SENT
+    session.will_send("S2", ANA_LID)
+    assert send(session, key=None).message_id == "S2"
+
+
+def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
+    seen: list[KeyedSend | None] = []
+    while_sending(session, lambda: seen.append(session.reader.send_under(KEY.key)))
+    send(session)
+    assert seen == [KeyedSend("f", None)]
+
+
+def test_forwarding_counts_too(session: Session) -> None:
+    session.receive(from_ana())
+    forward = p.ForwardMessage(target=p.ChatRef(chat=ANA, message_id="M1"), chat=ANA, key=KEY)
+    assert session.handlers.run(forward) == SENT
+    assert session.handlers.run(forward) == AGAIN
+    assert how_often(session) == 1
+
+
+def test_a_key_belongs_to_its_arguments(session: Session) -> None:
+    send(session)
+    other = KEY.model_copy(update={"fingerprint": "g"})
+    with pytest.raises(InvalidArgument) as caught:
+        send(session, key=other, text="something else")
+    assert caught.value.details["field"] == "idempotency_key"
+    with pytest.raises(InvalidArgument):
+        settle(session, other)
+    assert how_often(session) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server returned error 463",
+        "no LID found for 4915100000001@s.whatsapp.net from server",
+        "failed to get device list: failed to send usync query: info query timed out",
+        "failed to send message node: websocket not connected",
+    ],
+)
+def test_what_was_certainly_not_sent_may_be_sent_again(session: Session, text: str) -> None:
+    will_fail(session, text)
+    with pytest.raises(WhatsAppMcpError):
+        send(session)
+    assert stands(session) is None
+    assert settle(session) is None
+    session.will_send("S1", ANA_LID)
+    assert send(session) == SENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timed out waiting for message send response",
+        "websocket disconnected before message send returned response",
+        "failed to send message node: failed to write msg: broken pipe",
+    ],
+)
+def test_what_may_have_been_sent_is_not_sent_again(session: Session, text: str) -> None:
+    will_fail(session, text)
+    with pytest.raises(OutcomeUnknown):
+        send(session)
+    session.will_send("S2", ANA_LID)
+    for call in (send, settle):
+        with pytest.raises(OutcomeUnknown, match="idempotency_key"):
+            call(session)
+    assert how_often(session) == 1
+
+
+def test_a_defect_while_sending_leaves_the_outcome_unknown(session: Session) -> None:
+    session.client.answers["SendMessage"] = b"\xff"
+    with pytest.raises(Exception, match="parsing"):
+        send(session)
+    session.will_send("S2", ANA_LID)
+    with pytest.raises(OutcomeUnknown):
+        send(session)
+
+
+def test_a_claim_of_a_process_that_died_is_not_sent_again(session: Session) -> None:
+    session.thread.run(lambda writer: writer.claim_send(KEY.key, "f")).result(WAIT)
+    for call in (send, settle):
+        with pytest.raises(OutcomeUnknown) as caught:
+            call(session)
+        assert "getChatMessages" in caught.value.next_step
+    assert how_often(session) == 0
+
+
+def test_what_fails_before_the_key_is_claimed_claims_nothing(session: Session) -> None:
+    with pytest.raises(NotFound):
+        forward = p.ForwardMessage(target=p.ChatRef(chat=ANA, message_id="nope"), chat=ANA, key=KEY)
+        session.handlers.run(forward)
+    session.client.answers["GetMe"] = b""
+    with pytest.raises(WhatsAppMcpError):
+        send(session)
+    assert stands(session) is None
+
+
+def test_a_call_waits_for_the_one_under_way(session: Session) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    while_sending(session, hold)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(send, session)
+        assert inside.wait(WAIT)
+        others = [pool.submit(send, session), pool.submit(send, session)]
+        settled = pool.submit(settle, session)
+        another = pool.submit(send, session, key=KEY.model_copy(update={"key": "order 8"}))
+        wait_until(lambda: another.running() and settled.running())
+        assert not (first.done() or settled.done() or any(future.done() for future in others))
+        go_on.set()
+        assert first.result(WAIT) == SENT
+        assert settled.result(WAIT) == AGAIN
+        assert [future.result(WAIT) for future in others] == [AGAIN, AGAIN]
+        assert another.result(WAIT) == SENT, "another key waits for nobody"
+    assert how_often(session) == 2
+
+
+def test_the_waiting_call_sends_when_the_first_sent_nothing(session: Session) -> None:
+    refused: list[str] = []
+
+    def refuse_once() -> None:
+        if refused:
+            session.will_send("S1", ANA_LID)
+        else:
+            refused.append("once")
+            will_fail(session, "failed to send message node: websocket not connected")
+
+    while_sending(session, refuse_once)
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(send, session) for _ in range(2)]
+        outcomes = [future.exception(WAIT) for future in futures]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", NotConnected.__name__]
+    assert how_often(session) == 2
