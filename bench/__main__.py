@@ -34,7 +34,7 @@ ROWS: Final = (
 LIMIT: Final = 60.0
 """Seconds one module may take."""
 LIMIT_PER_MESSAGE: Final = 0.001
-"""Seconds more for every message above the default of a scaled one."""
+"""Seconds more for every message of a scaled one, for each peer."""
 
 
 def _peer(
@@ -88,7 +88,7 @@ async def _measure_all(names: tuple[str, ...], scale: Scale, *, as_json: bool) -
         print(header(), flush=True)
     for name in names:
         scaled = (scale,) if name in SCALED else ()
-        limit = LIMIT + (LIMIT_PER_MESSAGE * max(0, scale.messages - DEFAULT) if scaled else 0)
+        limit = LIMIT + (LIMIT_PER_MESSAGE * scale.messages * max(1, len(scale.peers)) if scaled else 0)
         try:
             async with asyncio.timeout(limit):
                 measuring: Any = importlib.import_module(f"bench.{name}").measure(*scaled)

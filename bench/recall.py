@@ -18,7 +18,7 @@ from bench.row import Row
 from bench.stores import Scale, large_store
 from whatsapp_mcp.store.query import match_expression
 
-__all__ = ["Tally", "measure"]
+__all__ = ["Tally", "hits", "measure"]
 
 PAGE: Final = 100
 MOST: Final = 3000
@@ -60,12 +60,12 @@ async def measure(scale: Scale) -> list[Row]:
             for query in queries:
                 if match_expression(query.text) is None:
                     continue  # refused: there is no word in it
-                tally.add(query.text, await _hits(host, {"query": query.text}), query.found)
+                tally.add(query.text, await hits(host, {"query": query.text}), query.found)
             rows.append(Row(f"recall, {kind}", tally.share, "%", at_least=100.0, note=str(tally)))
     return rows
 
 
-async def _hits(host: Host, arguments: dict[str, Any]) -> set[str]:
+async def hits(host: Host, arguments: dict[str, Any]) -> set[str]:
     """The held messages among all that are found."""
     hits: set[str] = set()
     offset = 0

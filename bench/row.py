@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Row", "header", "line", "median", "quantile"]
 
-_WIDTHS = (34, 16, 16, 7, 24, 5)
+_WIDTHS = (46, 16, 16, 7, 24, 5)
 
 
 @dataclass(frozen=True, slots=True)
