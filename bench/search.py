@@ -27,8 +27,8 @@ from bench.turns import turns
 __all__ = ["measure"]
 
 WARM_UP, ROUNDS, REPEATS = 1, 150, 3
-SECONDS: Final = 25.0
-SECONDS_PER_MESSAGE: Final = 50e-6
+SECONDS: Final = 15.0
+SECONDS_PER_MESSAGE: Final = 60e-6
 AT_MOST: Final = 10.0
 MONTH: Final = 30 * 86_400_000
 LARGEST: Final = 5

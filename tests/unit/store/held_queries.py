@@ -2,7 +2,8 @@
 
 Every query is asked against all of ``HELD``; it must find exactly the messages it names. So each message is also one
 that all other queries must not find, and many are here for that alone (``й`` beside ``и``, ``パ`` beside ``ハ``).
-The words are none of those that ``bench.languages`` writes, so that the same table can be asked of a large store.
+The words asked for are none of those that ``bench.languages`` writes, so that the same table can be asked of a large
+store.
 """
 
 from __future__ import annotations
