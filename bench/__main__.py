@@ -1,8 +1,11 @@
 """``python -m bench [ROW ...] [--json] [--check]``: measure, and compare with the budgets.
 
-A row is a module of this package with ``async def measure() -> list[Row]``; without names all are measured. Everything
-is a ratio to a floor of the same run, taken in turn with it, so that a noisy machine is noisy for both. Ends with 1 if
-something could not be measured or, with ``--check``, is over its budget.
+A row is a module of this package with ``async def measure() -> list[Row]``; without names all are measured, but the
+peers. Everything is a ratio to a floor of the same run, taken in turn with it, so that a noisy machine is noisy for
+both. Ends with 1 if something could not be measured or, with ``--check``, is over its budget.
+
+The rows of ``SCALED`` ask a store of any size, and their ``measure`` takes a ``Scale``: ``--messages 1000000`` for a
+million messages, ``--keep FOLDER`` to have the store made once for several runs.
 """
 
 from __future__ import annotations
@@ -13,28 +16,60 @@ import json
 import signal
 import sys
 import time
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from bench.program import BenchError
 from bench.row import Row, header, line
+from bench.stores import DEFAULT, Scale
 
-ROWS: Final = ("start", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "ingest", "search")
+SCALED: Final = ("search", "recall", "peers")
+ROWS: Final = (
+    *("start", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "ingest"),
+    *("search", "recall"),
+)
+"""Measured by default."""
 LIMIT: Final = 60.0
 """Seconds one module may take."""
+LIMIT_PER_MESSAGE: Final = 0.001
+"""Seconds more for every message of a scaled one, for each peer."""
+
+
+def _peer(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, Path], ...]:
+    peers = []
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not separator or not Path(path).is_dir():
+            raise click.BadParameter(f"{value}: write NAME=FOLDER, the folder a checkout of that peer")
+        peers.append((name, Path(path).resolve()))
+    return tuple(peers)
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(ROWS), metavar="[ROW]...")
+@click.argument("names", nargs=-1, type=click.Choice((*ROWS, "peers")), metavar="[ROW]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of the table.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a row is over its budget.")
-def main(names: tuple[str, ...], as_json: bool, check: bool) -> None:
+@click.option("--messages", default=DEFAULT, show_default=True, help=f"Size of the store of {', '.join(SCALED)}.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep such stores here, for other runs.")
+@click.option("--peer", "peers", multiple=True, callback=_peer, help="NAME=FOLDER of a peer's checkout, for peers.")
+def main(
+    names: tuple[str, ...],
+    as_json: bool,
+    check: bool,
+    messages: int,
+    keep: Path | None,
+    peers: tuple[tuple[str, Path], ...],
+) -> None:
     """Measure all rows, or the named ones."""
     if not sys.platform.startswith("linux"):
         raise click.ClickException("the bench needs Linux, as the simulator does")
+    scale = Scale(messages, keep.resolve() if keep else None, peers)
     try:
-        rows, failures = asyncio.run(_measure_all(names or ROWS, as_json=as_json))
+        rows, failures = asyncio.run(_measure_all(names or ROWS, scale, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
     if as_json:
@@ -42,7 +77,7 @@ def main(names: tuple[str, ...], as_json: bool, check: bool) -> None:
     sys.exit(1 if failures or (check and not all(row.ok for row in rows)) else 0)
 
 
-async def _measure_all(names: tuple[str, ...], *, as_json: bool) -> tuple[list[Row], int]:
+async def _measure_all(names: tuple[str, ...], scale: Scale, *, as_json: bool) -> tuple[list[Row], int]:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -52,12 +87,15 @@ async def _measure_all(names: tuple[str, ...], *, as_json: bool) -> tuple[list[R
     if not as_json:
         print(header(), flush=True)
     for name in names:
+        scaled = (scale,) if name in SCALED else ()
+        limit = LIMIT + (LIMIT_PER_MESSAGE * scale.messages * max(1, len(scale.peers)) if scaled else 0)
         try:
-            async with asyncio.timeout(LIMIT):
-                rows: list[Row] = await importlib.import_module(f"bench.{name}").measure()
+            async with asyncio.timeout(limit):
+                measuring: Any = importlib.import_module(f"bench.{name}").measure(*scaled)
+                rows: list[Row] = await measuring
         except TimeoutError:
             failures += 1
-            print(f"{name}: could not be measured in {LIMIT:g} s", file=sys.stderr)
+            print(f"{name}: could not be measured in {limit:g} s", file=sys.stderr)
             continue
         except (BenchError, OSError, LookupError) as error:
             failures += 1

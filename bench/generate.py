@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -32,18 +32,31 @@ from whatsapp_mcp.models import (
 )
 from whatsapp_mcp.store.writer import StoreWriter
 
-__all__ = ["BATCH", "LID_OF_OURS", "NUMBER_OF_OURS", "History", "batches", "fill"]
+__all__ = [
+    "BATCH",
+    "LID_OF_OURS",
+    "NOW",
+    "NUMBER_OF_OURS",
+    "SPAN",
+    "Conversation",
+    "History",
+    "Person",
+    "batches",
+    "fill",
+]
 
 NUMBER_OF_OURS: Final = Jid("4915112345678", USER)
 LID_OF_OURS: Final = Jid("90000000000001", LID)
 BATCH: Final = 1000
 """Changes stored in one transaction."""
 
+NOW: Final = 1_790_000_000_000
+"""Milliseconds since 1970 at which the history ends."""
+SPAN: Final = 2 * 365 * 86_400_000
+"""Milliseconds that it reaches back."""
+
 _PEOPLE: Final = 160
 _GROUPS: Final = 40
-_NOW: Final = 1_790_000_000_000
-_SPAN: Final = 2 * 365 * 86_400_000
-"""Milliseconds that the history reaches back."""
 _MEDIAN_WORDS: Final = 6.0
 _SPREAD: Final = 0.9
 _LONGEST: Final = 300
@@ -52,7 +65,7 @@ _RARE: Final = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class Person:
     number: Jid
     lid: Jid
     name: str
@@ -60,10 +73,10 @@ class _Person:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chat:
+class Conversation:
     jid: Jid
     name: str | None
-    members: tuple[_Person, ...]
+    members: tuple[Person, ...]
     language: Language
 
 
@@ -74,7 +87,7 @@ class History:
         self._random = random.Random(seed)
         self._weights = {language.name: _zipf(len(language.words)) for language in LANGUAGES}
         self._people = [self._person(index) for index in range(_PEOPLE)]
-        self._chats = [_Chat(person.lid, None, (person,), person.language) for person in self._people]
+        self._chats = [Conversation(person.lid, None, (person,), person.language) for person in self._people]
         self._chats += [self._group(index) for index in range(_GROUPS)]
         self._random.shuffle(self._chats)
 
@@ -82,6 +95,15 @@ class History:
     def chats(self) -> list[Jid]:
         """The liveliest first."""
         return [chat.jid for chat in self._chats]
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """The liveliest first."""
+        return list(self._chats)
+
+    @property
+    def people(self) -> list[Person]:
+        return list(self._people)
 
     def changes(self, messages: int) -> Iterator[Change]:
         """Names first, then so many messages."""
@@ -99,24 +121,24 @@ class History:
 
     # -- people -------------------------------------------------------------------------------------------------------
 
-    def _person(self, index: int) -> _Person:
+    def _person(self, index: int) -> Person:
         language = LANGUAGES[index % len(LANGUAGES)]
         first, last = self._random.choice(language.first_names), self._random.choice(language.last_names)
         number = f"{language.country_code}{self._random.randrange(10**8, 10**9)}"
-        return _Person(Jid(number, USER), Jid(str(10**14 + index), LID), f"{first} {last}", language)
+        return Person(Jid(number, USER), Jid(str(10**14 + index), LID), f"{first} {last}", language)
 
-    def _group(self, index: int) -> _Chat:
+    def _group(self, index: int) -> Conversation:
         members = tuple(self._random.sample(self._people, self._random.randint(3, 30)))
         language = members[0].language
         name = " ".join(self._word(language) for _ in range(self._random.randint(1, 4)))
-        return _Chat(Jid(str(120363000000000000 + index), GROUP), name, members, language)
+        return Conversation(Jid(str(120363000000000000 + index), GROUP), name, members, language)
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def _talk(self, chat: _Chat, count: int) -> Iterator[MessageReceived]:
+    def _talk(self, chat: Conversation, count: int) -> Iterator[MessageReceived]:
         rest = self._random
-        timestamp = _NOW - rest.randrange(_SPAN // 20)
-        step = _SPAN / 2 / max(1, count)
+        timestamp = NOW - rest.randrange(SPAN // 20)
+        step = SPAN / 2 / max(1, count)
         earlier: str | None = None
         for _ in range(count):
             message = self._message(chat, timestamp, earlier)
@@ -124,7 +146,7 @@ class History:
             earlier = message.id
             timestamp -= int(rest.expovariate(1 / step)) + 1
 
-    def _message(self, chat: _Chat, timestamp: int, other: str | None) -> MessageReceived:
+    def _message(self, chat: Conversation, timestamp: int, other: str | None) -> MessageReceived:
         chance = self._random
         author = chance.choice(chat.members)
         from_me = chance.random() < (0.42 if len(chat.members) == 1 else 0.15)
@@ -145,7 +167,7 @@ class History:
             from_history=True,
         )
 
-    def _content(self, language: Language, other: str | None, author: _Person) -> Content:
+    def _content(self, language: Language, other: str | None, author: Person) -> Content:
         kind, chance = MessageKind.TEXT, self._random
         media = None
         if (luck := chance.random()) < 0.10:
@@ -195,13 +217,13 @@ def batches(changes: Iterator[Change], size: int = BATCH) -> Iterator[list[Chang
         yield batch
 
 
-async def fill(path: Path, messages: int) -> History:
-    """Make a store with so many messages."""
-    history = History()
+async def fill(path: Path, messages: int, *, history: History | None = None, more: Iterable[Change] = ()) -> History:
+    """Make a store with so many messages, and what else is given."""
+    history = history or History()
     writer = StoreWriter(path)
     try:
         writer.set_owner(NUMBER_OF_OURS, LID_OF_OURS)
-        for batch in batches(history.changes(messages)):
+        for batch in batches(chain(history.changes(messages), more)):
             writer.apply(batch)
             await asyncio.sleep(0)  # so that Ctrl-C is seen
     finally:

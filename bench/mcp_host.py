@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.program import BenchError, Program, Timed, running
 
-__all__ = ["SERVER", "Called", "Host", "environment", "hosting"]
+__all__ = ["SERVER", "Called", "Host", "environment", "hosting", "initialized"]
 
 Json = dict[str, Any]
 
@@ -40,6 +40,14 @@ class Host:
         self.start_seconds = initialized.at - program.started
         """From before the spawn to the answer to ``initialize``."""
 
+    async def text(self, tool: str, arguments: Json, *, timeout: float = 60.0) -> tuple[str, float]:
+        """All text that any server's tool answers, and the seconds. Raises BenchError when the tool fails."""
+        answer = await self.program.request("tools/call", {"name": tool, "arguments": arguments}, timeout=timeout)
+        text = "\n".join(block.get("text", "") for block in answer.result["content"])
+        if answer.result.get("isError"):
+            raise BenchError(f"{tool} failed: {text}")
+        return text, answer.seconds
+
     async def call(self, tool: str, arguments: Json | None = None, *, timeout: float = 30.0) -> Called:
         """Raises BenchError when the tool fails."""
         answer = await self.program.request("tools/call", {"name": tool, "arguments": arguments or {}}, timeout=timeout)
@@ -68,6 +76,11 @@ def environment(home: Path, endpoint: Path | None = None, **more: str) -> dict[s
 async def hosting(arguments: Sequence[str], environment: dict[str, str]) -> AsyncIterator[Host]:
     """A server (``python ARGUMENTS``), initialised."""
     async with running(arguments, environment) as program:
-        host = Host(program, await program.request("initialize", _HELLO))
-        program.notify("notifications/initialized")
-        yield host
+        yield await initialized(program)
+
+
+async def initialized(program: Program) -> Host:
+    """What has just been started, a server of ours or of others, after its handshake."""
+    host = Host(program, await program.request("initialize", _HELLO))
+    program.notify("notifications/initialized")
+    return host

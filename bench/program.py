@@ -116,17 +116,23 @@ class Program:
 
 
 @asynccontextmanager
-async def running(arguments: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[Program]:
-    """``python ARGUMENTS`` from the root of the checkout; what it says on stderr is shown only when it fails."""
+async def running(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    python: Path = Path(sys.executable),
+    folder: Path = ROOT,
+) -> AsyncIterator[Program]:
+    """``python ARGUMENTS`` in ``folder``; what it says on stderr is shown only when it fails."""
     with tempfile.NamedTemporaryFile(prefix="bench-log-") as log:
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log.file,
-            cwd=ROOT,
+            cwd=folder,
             env=dict(environment),
             limit=MAX_LINE,
             start_new_session=True,  # Ctrl-C is for the bench, which then ends its programs in order

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Row", "header", "line", "median", "quantile"]
 
-_WIDTHS = (34, 16, 16, 7, 24, 5)
+_WIDTHS = (46, 16, 16, 7, 24, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def header() -> str:
 
 def line(row: Row) -> str:
     floor = "" if row.floor is None else f"{_number(row.floor)} {row.unit}"
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}" if row.ratio >= 0.1 else f"{row.ratio:.1g}"
     shown = _columns(row.name, f"{_number(row.ours)} {row.unit}", floor, ratio, row.budget, row.verdict)
     return f"{shown}\n    {row.note}" if row.note else shown
 
