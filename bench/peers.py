@@ -26,7 +26,7 @@ from bench.recall import Tally, hits
 from bench.row import Row, median
 from bench.stores import Scale, held_messages, large_store
 from whatsapp_mcp.models import MessageKind
-from whatsapp_mcp.store.query import match_expression
+from whatsapp_mcp.store.query import Query as SearchQuery
 
 __all__ = ["measure"]
 
@@ -149,7 +149,7 @@ _OUR_SYNTAX: Final = frozenset(("phrases", "beginnings", "without"))
 
 def _judged() -> Iterable[Query]:
     for query in QUERIES:
-        if query.kind not in _OUR_SYNTAX and query.found <= _PLAIN and match_expression(query.text):
+        if query.kind not in _OUR_SYNTAX and query.found <= _PLAIN and SearchQuery.parse(query.text).wanted:
             yield query
 
 

@@ -16,7 +16,7 @@ from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.program import BenchError
 from bench.row import Row
 from bench.stores import Scale, large_store
-from whatsapp_mcp.store.query import match_expression
+from whatsapp_mcp.store.query import Query as SearchQuery
 
 __all__ = ["Tally", "hits", "measure"]
 
@@ -58,7 +58,7 @@ async def measure(scale: Scale) -> list[Row]:
         for kind, queries in groupby(QUERIES, lambda query: query.kind):
             tally = Tally()
             for query in queries:
-                if match_expression(query.text) is None:
+                if not SearchQuery.parse(query.text).wanted:
                     continue  # refused: there is no word in it
                 tally.add(query.text, await hits(host, {"query": query.text}), query.found)
             rows.append(Row(f"recall, {kind}", tally.share, "%", at_least=100.0, note=str(tally)))

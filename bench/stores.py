@@ -17,7 +17,7 @@ from tests.unit.store.held_queries import HELD
 
 from bench.generate import NOW, SPAN, History, fill
 from whatsapp_mcp.models import Change, MessageReceived
-from whatsapp_mcp.store.folding import FOLD_VERSION
+from whatsapp_mcp.store.index import INDEX_VERSION
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
 __all__ = ["DEFAULT", "LargeStore", "Scale", "held_messages", "large_store"]
@@ -48,7 +48,7 @@ async def large_store(scale: Scale) -> AsyncIterator[LargeStore]:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             yield LargeStore(Path(folder), await _made(Path(folder), scale.messages))
         return
-    version = f"{SCHEMA_VERSION}-{FOLD_VERSION.replace(' ', '-')}"
+    version = f"{SCHEMA_VERSION}-{INDEX_VERSION.replace(' ', '-')}"
     home = scale.keep / f"{scale.messages}-schema-{version}"
     if not home.is_dir():
         unfinished = home.with_suffix(".unfinished")

@@ -13,12 +13,12 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["ASCII_SYMBOLS", "FOLD_VERSION", "fold"]
+__all__ = ["ASCII_SYMBOLS", "FOLD_VERSION", "PHONE_NUMBER", "digits_of", "fold"]
 
 ASCII_SYMBOLS: Final = "+#$<>="
 """ASCII characters that are words of their own: ``C++``, ``C#``, ``<3``. The other ones only separate words."""
 
-FOLD_VERSION: Final = f"1 unicode {unicodedata.unidata_version}"
+FOLD_VERSION: Final = f"2 unicode {unicodedata.unidata_version}"
 """Changes when the same text may fold to something else; the search index is rebuilt then."""
 
 _UNSPACED: Final = (
@@ -44,13 +44,19 @@ _GEORGIAN: Final = range(0x10A0, 0x1100)
 _DROPPED_MARKS: Final = (
     (0x0300, 0x036F),  # accents of Latin, Greek, Cyrillic
     (0x0483, 0x0487),
-    (0x0591, 0x05C7),  # Hebrew points
+    (0x0591, 0x05BD),  # Hebrew points, between them punctuation
+    (0x05BF, 0x05BF),
+    (0x05C1, 0x05C2),
+    (0x05C4, 0x05C5),
+    (0x05C7, 0x05C7),
     (0x0610, 0x061A),  # Arabic signs and points
     (0x064B, 0x065F),
     (0x0670, 0x0670),
     (0x06D6, 0x06ED),
-    (0x0711, 0x074A),  # Syriac points
-    (0x0898, 0x08FF),
+    (0x0711, 0x0711),  # Syriac points
+    (0x0730, 0x074A),
+    (0x0898, 0x089F),  # more of Arabic
+    (0x08CA, 0x08FF),
     (0x1AB0, 0x1AFF),
     (0x1DC0, 0x1DFF),
     (0x20D0, 0x20FF),
@@ -72,6 +78,8 @@ _LETTERS: Final = {
     **dict(zip("ىیېةکڪہھەٱ", "ييي\u0647ككههها", strict=True)),
     "ـ": "",
 }
+_SEPARATORS: Final = frozenset("ʹʺʻʼʽʾʿ\u200b")
+"""Unicode calls them letters or format characters: apostrophes as some languages type them, the zero-width blank."""
 _OWN_LETTERS: Final = frozenset("йїў")
 """Letters of their own although Unicode composes them of a letter and a mark (ё is deliberately not among them)."""
 
@@ -85,6 +93,14 @@ def fold(text: str) -> str:
     else:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_FOLDED)
     return " ".join(folded.split())
+
+
+PHONE_NUMBER: Final = r"\+?\(?\d(?:[ ().\-/\u00a0\u2011]{0,3}\d){6,}"
+"""A number of seven digits and more, however it is grouped."""
+
+
+def digits_of(number: str) -> str:
+    return "".join(str(unicodedata.digit(c)) for c in number if c.isdecimal())
 
 
 _ASCII_SYMBOL: Final = re.compile(f"[{re.escape(ASCII_SYMBOLS)}]")
@@ -107,6 +123,8 @@ def _fold_character(c: str) -> str:
     code = ord(c)
     if code < 128:
         return f" {c} " if c in ASCII_SYMBOLS else c.lower() if c.isalnum() else " "
+    if c in _SEPARATORS:
+        return " "
     category = unicodedata.category(c)
     if category == "Nd":
         return str(unicodedata.digit(c))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.store.folding import FOLD_VERSION, fold
+from whatsapp_mcp.store.folding import FOLD_VERSION, PHONE_NUMBER, digits_of, fold
 from whatsapp_mcp.store.rows import load_extra
 
 __all__ = [
@@ -45,8 +45,10 @@ OWN: Final = f"{TAG_SIGN}own"
 MEDIA: Final = f"{TAG_SIGN}media"
 LINK: Final = f"{TAG_SIGN}link"
 
-_SEARCHED: Final = ("name", "title", "description", "link", "address", "options")
-"""Keys of Content.extra whose text is found: place and event names, link previews, poll options."""
+_SEARCHED: Final = ("name", "title", "description", "link", "address", "options", "group_name")
+"""Keys of Content.extra whose text is found: place and event names, link previews, poll options, invitations."""
+_VCARD_LINE: Final = re.compile(r"^(?:item\d+\.)?(?:FN|ORG|TEL|EMAIL)\b[^:\n]*:(.+)$", re.IGNORECASE | re.MULTILINE)
+_PHONE_NUMBER: Final = re.compile(PHONE_NUMBER)
 
 _LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
 
@@ -98,11 +100,11 @@ def document_of(
 
 
 def _words(text: str, file_name: str | None, extra: Mapping[str, object] | None) -> str:
-    """All that a message is found by, folded."""
-    if not file_name and not extra:
-        return fold(text)
-    parts = [text, file_name or "", *_texts(extra or {})]
-    return fold("\n".join(part for part in parts if part))
+    """All that a message is found by, folded; telephone numbers also without what groups their digits."""
+    if file_name or extra:
+        text = "\n".join(part for part in (text, file_name, *_texts(extra or {})) if part)
+    numbers = [digits_of(number) for number in _PHONE_NUMBER.findall(text)]
+    return " ".join((fold(text), *numbers)) if numbers else fold(text)
 
 
 def _texts(extra: Mapping[str, object]) -> Iterator[str]:
@@ -112,6 +114,10 @@ def _texts(extra: Mapping[str, object]) -> Iterator[str]:
             yield value
         elif isinstance(value, list | tuple):
             yield from (item for item in value if isinstance(item, str))
+    vcards = extra.get("vcards")
+    if isinstance(vcards, list | tuple):
+        for vcard in vcards:
+            yield from _VCARD_LINE.findall(str(vcard))
 
 
 class _Pending(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from whatsapp_mcp.store.folding import fold
+from whatsapp_mcp.store.folding import PHONE_NUMBER, digits_of, fold
 from whatsapp_mcp.store.index import LINK, MEDIA, OWN, TAG_SIGN, author_tag, chat_tag, kind_tag
 
 __all__ = ["Filters", "Query", "Term", "like_words"]
@@ -21,7 +21,10 @@ __all__ = ["Filters", "Query", "Term", "like_words"]
 MAX_TERMS: Final = 40
 """More words than a question has; FTS5 limits the depth of an expression."""
 
-_TERM: Final = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
+_TERM: Final = re.compile(
+    # A quote within a word is an abbreviation in Hebrew, and inches elsewhere.
+    rf'(?<!\S)(?:(?P<number>{PHONE_NUMBER})(?!\S)|(?P<minus>-?)"(?P<phrase>[^"]*)")|(?P<word>\S+)'
+)
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 
 
@@ -76,6 +79,8 @@ class Term:
     """Words that stand together, folded."""
 
     words: str
+    digits: str | None = None
+    """The same telephone number without what groups its digits."""
     prefix: bool = False
     """Whether the last of them only begins so."""
     quoted: bool = False
@@ -83,7 +88,9 @@ class Term:
 
     def __str__(self) -> str:
         # Folded text has no quotes: nothing in it can end the FTS5 string.
-        return f'"{self.words}"*' if self.prefix and not self.words.endswith(TAG_SIGN) else f'"{self.words}"'
+        star = "*" if self.prefix and not self.words.endswith(TAG_SIGN) else ""
+        words = f'"{self.words}"{star}'
+        return f'({words} OR "{self.digits}"{star})' if self.digits else words
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class Query:
         """The same with all words in their order and nothing between them; None when there is only one."""
         if len(self.wanted) < 2 or any(term.prefix for term in self.wanted[:-1]):
             return None
-        phrase = Term(" ".join(term.words for term in self.wanted), self.wanted[-1].prefix)
+        phrase = Term(" ".join(term.words for term in self.wanted), prefix=self.wanted[-1].prefix)
         return replace(self, wanted=(phrase,))
 
     def match(self, filters: Filters = Filters()) -> str | None:
@@ -146,6 +153,9 @@ def _tagged(tags: Collection[str]) -> str:
 
 def _term(found: re.Match[str]) -> tuple[bool, Term]:
     """Whether the term must not occur, and the term; without words when there are none in it."""
+    if (number := found["number"]) is not None:
+        words, digits = fold(number), digits_of(number)
+        return False, Term(words, digits if digits != words else None)
     word = found["word"]
     if word is None:
         return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)

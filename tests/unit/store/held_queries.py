@@ -65,6 +65,9 @@ _TEXTS: Final = {
     "room_ar": "الغرفة ٤٢٧",
     "writing_fa": "دارم می\u200cنویسم",
     "window_he": "הַחַלּוֹן נִשְׁבַּר",
+    "school_he": "בית־ספר חדש",
+    "boss_he": 'מנכ"ל פגש את אנשי צה"ל',
+    "peace_syr": "ܫܠܡܐ ܥܠܘܟ",
     "army_he": 'השירות בצה"ל ארוך',
     # India
     "pakora": "पनीर पकौड़े मसालेदार",
@@ -81,6 +84,8 @@ _TEXTS: Final = {
     "magic": 'He said "abracadabra" twice',
     "miss": "Miss you <3 :)",
     "hedgehog_emoji": "Fantastic🦔news 🎊",
+    "name_uk": "пʼятниця з Hawaiʻi",
+    "zero_width": "granola\u200bmuesli",
     "astronaut": "👩🏽‍🚀 launch",
     "uruguay": "Vamos 🇺🇾!",
     "nine": "Shouldn't we start at nine o'clock?",
@@ -108,6 +113,19 @@ HELD: Final[dict[str, Content]] = {key: Content(MessageKind.TEXT, text) for key,
     "contact": Content(MessageKind.CONTACT, "Zoë Quistgaard", extra={"vcards": ["BEGIN:VCARD\nEND:VCARD"]}),
     "contacts": Content(
         MessageKind.CONTACT, "Zoë Quistgaard, Pål Ødegård", extra={"vcards": ["BEGIN:VCARD\nEND:VCARD"] * 2}
+    ),
+    "several": Content(
+        MessageKind.CONTACT,
+        "2 contacts",
+        extra={
+            "vcards": [
+                "BEGIN:VCARD\nVERSION:3.0\nFN:Wilhelmina Ögren\nitem1.TEL;waid=46701234567:+46 70 123 45 67\nEND:VCARD",
+                "BEGIN:VCARD\nVERSION:3.0\nFN:Notar Pfeiffer\nORG:Kanzlei;\nEND:VCARD",
+            ]
+        },
+    ),
+    "invitation": Content(
+        MessageKind.INVITE, "come!", extra={"group_id": "1@g.us", "group_name": "Ruderverein", "invite_code": "AbC"}
     ),
     "link": Content(
         MessageKind.TEXT,
@@ -295,6 +313,12 @@ QUERIES: Final = (
         ("החלון נשבר", "window_he"),
         ("נִשְׁבַּר", "window_he"),
         ("החלונ", ""),
+        ("ספר", "school_he"),
+        ("בית ספר", "school_he"),
+        ("בית־ספר", "school_he"),
+        ('צה"ל מנכ"ל', "boss_he"),
+        ("ܫܠܡܐ", "peace_syr"),
+        ("ܥܠܡܐ", ""),
         ('בצה"ל', "army_he"),
         ("בצה״ל", "army_he"),
     ),
@@ -352,6 +376,11 @@ QUERIES: Final = (
     ),
     *_asked(
         "punctuation",
+        ("п'ятниця", "name_uk"),
+        ("п’ятниця", "name_uk"),
+        ("hawai'i", "name_uk"),
+        ("muesli", "zero_width"),
+        ("granola muesli", "zero_width"),
         ("C++", "cpp cpp17"),
         ("c++ parser", "cpp"),
         ("C#", "cpp"),
@@ -407,6 +436,10 @@ QUERIES: Final = (
         ("+598 2 901-2345", "phone"),
         ("901-2345", "phone"),
         ("+598", "phone"),
+        ("59829012345", "phone"),
+        ("+598 29012345", "phone"),
+        ("(598) 2-901 2345 call", "phone"),
+        ("9829012345", ""),
         ("v2.10.3", "release"),
         ("10.3", "release"),
         ("R$ 89,90", "release"),
@@ -429,7 +462,16 @@ QUERIES: Final = (
         ("trattoria nandu", "poll"),
         ("焼肉", "poll"),
     ),
-    *_asked("shared contacts", ("zoe quistgaard", "contact contacts"), ("odegard", "contacts")),
+    *_asked(
+        "shared contacts",
+        ("zoe quistgaard", "contact contacts"),
+        ("odegard", "contacts"),
+        ("wilhelmina ogren", "several"),
+        ("kanzlei pfeiffer", "several"),
+        ("+46 701234567", "several"),
+        ("waid", ""),
+    ),
+    *_asked("invitations", ("ruderverein", "invitation")),
     *_asked(
         "link previews",
         ("basaltsaulen", "link"),

@@ -47,7 +47,7 @@ from whatsapp_mcp.store.folding import fold
         ("१२", "12"),
         ("👍🏽", "👍"),
         ("❤️", "❤"),
-        ("zero\u200bwidth", "zerowidth"),
+        ("zero\u200bwidth", "zero width"),
         ("soft\u00adhyphen", "softhyphen"),
         ("e-mail", "E mail"),
         ("don't", "don’t"),
