@@ -154,7 +154,7 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
     transcript.said("you", AGREED)
 
     transcript.step("5. Find it again")
-    found = await guest.call("getChatMessages", chat_jid=message["chat_jid"], search="DÍNNER friday")
+    found = await guest.call("searchMessages", query="DÍNNER friday")
     ids = [row["id"] for row in found["results"]["data"]]
     if sent["results"]["message_id"] not in ids:
         raise DemoError("the search did not find the message that was sent")
