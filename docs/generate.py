@@ -35,8 +35,9 @@ name. Limits that stand in the third column are checked before anything happens.
 What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
 worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
 true) and sends nothing. The key is stored before the message is sent, so restarts do not matter. A call that certainly
-sent nothing gives the key back. If a process was killed between sending and WhatsApp's acknowledgement, nobody can know
-whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing.
+sent nothing gives the key back. If a process was killed between sending and WhatsApp's acknowledgement, it is unknown
+whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing, until a receipt
+of somebody who got the message proves that it was sent; from then on it returns the result.
 
 """
 

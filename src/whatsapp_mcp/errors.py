@@ -197,7 +197,8 @@ class SessionCrashed(SessionError):
 
     code = "session_crashed"
     next_step = (
-        "The session restarts by itself. Before repeating a send, look with getChatMessages whether it went out."
+        "The session restarts by itself. Before repeating a send, look on the phone or with getChatMessages whether it "
+        "went out; what getChatMessages does not show may have gone out all the same."
     )
     retryable = True
 
@@ -215,8 +216,9 @@ class OutcomeUnknown(SessionError):
 
     code = "outcome_unknown"
     next_step = (
-        "Do not send it again blindly: ask the recipient, or look on the phone or with getChatMessages and "
-        "getMessageStatus whether it went out. If it did not, send it under a new idempotency_key."
+        "Do not send it again blindly: it may have gone out even if getChatMessages does not show it; the phone and "
+        "the recipient know. If there was an idempotency_key, call again with it: that sends nothing, and tells as "
+        "soon as a receipt proves that it went out. If it did not, send it under a new key."
     )
 
 

@@ -11,8 +11,10 @@ from mcp.shared.exceptions import MCPError
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, until, whatsapp
 from tests.e2e.test_faults import connected_again
+from tests.e2e.test_groups import created, people
+from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
-from whatsapp_mcp.simulator import VirtualContact
+from whatsapp_mcp.simulator import Simulator, VirtualContact
 
 
 def texts(contact: VirtualContact) -> list[str]:
@@ -113,28 +115,74 @@ async def test_what_was_refused_may_be_sent_again(tmp_path: Path) -> None:
         await nothing_more_arrives(host, ana, ["three kilos"])
 
 
+async def killed_while_sending(host: Host, simulator: Simulator, contact: VirtualContact) -> None:
+    """The session process is killed when WhatsApp has got the message and not acknowledged it."""
+    simulator.faults.withhold_acks()
+    errors: list[Json] = []
+
+    async def send() -> None:
+        errors.append(await host.refused("sendMessage", **order(contact)))
+
+    (pid,) = host.session_pids()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
+        kill(pid)
+    assert errors[0]["code"] == "session_crashed"
+    assert "same idempotency_key" in errors[0]["next_step"]
+    await connected_again(host)
+
+
+async def proven(host: Host, contact: VirtualContact) -> Json:
+    """The result under the key, as soon as a receipt has shown that the message went out."""
+    with anyio.fail_after(15):
+        while (result := await host.raw("sendMessage", order(contact))).is_error:
+            assert body_of(result)["code"] in ("outcome_unknown", "not_connected")
+            await anyio.sleep(0.05)
+    found: Json = body_of(result)["results"]
+    return found
+
+
 async def test_session_process_killed_in_between(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana")
+        ana.offline()
+        await killed_while_sending(host, simulator, ana)
+        for _ in range(2):
+            error = await host.refused("sendMessage", **order(ana))
+            assert error["code"] == "outcome_unknown"
+            assert "receipt" in error["next_step"]
+        ana.online()
+        found = await proven(host, ana)
+        assert found["repeated"] is True
+        assert found["message_id"] == ana.inbox[0].id
+        row = await row_where(host, ana.number, id=found["message_id"], status="read")
+        assert (row["content"], row["is_from_me"]) == ("two kilos", True)
+        await nothing_more_arrives(host, ana, ["two kilos"])
+
+
+async def test_session_process_killed_before_a_group_got_it(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana, bruno = await people(simulator)
+        group_id = await created(host, ana, bruno)
+        arguments = {"phone": group_id, "message": "two kilos", "idempotency_key": "order 7"}
         simulator.faults.withhold_acks()
-        errors: list[Json] = []
 
         async def send() -> None:
-            errors.append(await host.refused("sendMessage", **order(ana)))
+            await host.refused("sendMessage", **arguments)
 
         (pid,) = host.session_pids()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(send)
-            await ana.wait_for_message()
+            await bruno.wait_for_message(lambda message: message.text == "two kilos")
             kill(pid)
-        assert errors[0]["code"] == "session_crashed"
-        assert "same idempotency_key" in errors[0]["next_step"]
         await connected_again(host)
-        for _ in range(2):
-            error = await host.refused("sendMessage", **order(ana))
-            assert error["code"] == "outcome_unknown"
-            assert "getChatMessages" in error["next_step"]
-        await nothing_more_arrives(host, ana, ["two kilos"])
+        with anyio.fail_after(15):
+            while (result := await host.raw("sendMessage", arguments)).is_error:
+                await anyio.sleep(0.05)
+        found = body_of(result)["results"]
+        assert (found["chat_jid"], found["repeated"]) == (group_id, True)
+        assert texts(ana).count("two kilos") == texts(bruno).count("two kilos") == 1
 
 
 async def test_server_killed_in_between(tmp_path: Path) -> None:
@@ -143,6 +191,7 @@ async def test_server_killed_in_between(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         async with host_on(endpoint, data_dir) as host:
             await host.pair(simulator)
+            ana.offline()
             simulator.faults.withhold_acks()
             (session,) = host.session_pids()
             async with anyio.create_task_group() as tasks:
@@ -152,13 +201,14 @@ async def test_server_killed_in_between(tmp_path: Path) -> None:
                         await host.raw("sendMessage", order(ana))
 
                 tasks.start_soon(send)
-                await ana.wait_for_message()
+                await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
                 kill(await parent_of(session))
-        async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="20") as host:
+        async with host_on(endpoint, data_dir) as host:
             await until(lambda: session not in host.session_pids(), timeout=20, what="the end of the orphan")
-            error = await host.refused("sendMessage", **order(ana))
-            assert error["code"] == "outcome_unknown"
             await connected_again(host)
+            assert (await host.refused("sendMessage", **order(ana)))["code"] == "outcome_unknown"
+            ana.online()
+            assert (await proven(host, ana))["message_id"] == ana.inbox[0].id
             await nothing_more_arrives(host, ana, ["two kilos"])
 
 

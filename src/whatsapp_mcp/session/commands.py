@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,11 +18,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import (
     Change,
     ChatChanged,
-    Content,
-    DeliveryStatus,
     IdentityLearned,
     MessageEdited,
-    MessageReceived,
     MessageRevoked,
     ReactionChanged,
     ReceiptKind,
@@ -30,8 +28,9 @@ from whatsapp_mcp.models import (
 from whatsapp_mcp.outgoing import MediaOut, MediaType
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.change_codec import decode_changes
+from whatsapp_mcp.session.database import message_with_secret
 from whatsapp_mcp.session.group_commands import GroupHandlers, ProfileHandlers
-from whatsapp_mcp.session.keyed_sends import KeyedSends
+from whatsapp_mcp.session.sends import Sends
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
@@ -50,7 +49,7 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.profiles import Profiles
 
 if TYPE_CHECKING:
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    pass
 
 __all__ = ["Handlers"]
 
@@ -71,10 +70,13 @@ class _Author:
 class Handlers:
     """Runs commands against the account and the store."""
 
-    def __init__(self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread) -> None:
+    def __init__(
+        self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread, *, session_db: Path
+    ) -> None:
+        """``session_db``: neonize's database, for looking things up."""
         self._account = account
         self._store = store
-        self._sends = KeyedSends(store)
+        self._sends = Sends(account, store, partial(message_with_secret, session_db))
         self._run: dict[type[p.Command[Any]], Callable[[Any], BaseModel]] = {
             p.PairPhone: self._pair_phone,
             p.Logout: self._logout,
@@ -192,27 +194,7 @@ class Handlers:
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)
-        content = read_content(message)
-        assert content is not None, "everything that compose() makes can be read back"
-        return self._send_and_record(command.chat, message, content, command.key)
-
-    def _send_and_record(self, chat: Jid, message: Message, content: Content, key: p.SendKey | None) -> p.SentMessage:
-        own = self._account.device()
-
-        def received(sent: Sent) -> MessageReceived:
-            return MessageReceived(
-                id=sent.message_id,
-                chat=sent.chat,
-                sender=own.jid.bare,
-                timestamp=sent.timestamp,
-                content=content,
-                from_me=True,
-                chat_alt=_other_form(sent.chat, chat),
-                raw=message.SerializeToString(),
-                status=DeliveryStatus.SENT,
-            )
-
-        return self._sends.send(key, chat, lambda: self._account.send(chat, message), received)
+        return self._sends.send(command.chat, message, command.key)
 
     def _settle_send(self, command: p.SettleSend) -> p.SettledSend:
         return p.SettledSend(sent=self._sends.settle(command.key))
@@ -228,10 +210,9 @@ class Handlers:
         # Newsletters do not encrypt media, so what a chat got is of no use to them.
         again = command.upload_again or command.chat.is_newsletter
         message = compose_forward(stored.raw, command.expiration, upload if again else None)
-        content = read_content(message)
-        if content is None:
+        if read_content(message) is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
-        return self._send_and_record(command.chat, message, content, command.key)
+        return self._sends.send(command.chat, message, command.key)
 
     def _reject_call(self, command: p.RejectCall) -> p.Done:
         self._account.reject_call(command.caller, command.call_id)
@@ -336,8 +317,3 @@ class Handlers:
         """Store what was sent before the caller learns of it."""
         self._store.apply([change]).result(STORE_WAIT)
         return p.SentMessage(message_id=sent.message_id, chat=chat, timestamp=sent.timestamp)
-
-
-def _other_form(wire: Jid, given: Jid) -> Jid | None:
-    """The number for a LID chat (and the other way round) when the caller addressed it so."""
-    return given.bare if given.is_person and given.server != wire.server else None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
 
-__all__ = ["linked_device", "remove_session"]
+__all__ = ["linked_device", "message_with_secret", "remove_session"]
+
+logger = logging.getLogger(__name__)
 
 
 def linked_device(session_db: Path) -> str | None:
@@ -36,6 +41,22 @@ def linked_device(session_db: Path) -> str | None:
             next_step=f"Move {session_db} away and link the account again with appLogin; messages are kept.",
         ) from error
     return str(row[0]) if row else None
+
+
+def message_with_secret(session_db: Path, secret: bytes) -> tuple[str, Jid] | None:
+    """Id and chat, as on the wire, of the message that was given this secret; also while neonize uses the file.
+
+    whatsmeow writes it down when it has chosen the id, before the message goes to the connection (send.go).
+    """
+    try:
+        with closing(sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            row = connection.execute(
+                "SELECT message_id, chat_jid FROM whatsmeow_message_secrets WHERE key = ?", (secret,)
+            ).fetchone()
+        return (str(row[0]), Jid.parse(row[1]).bare) if row else None
+    except (sqlite3.Error, ValueError) as error:
+        logger.warning("the id of a message could not be looked up in %s: %s", session_db, error)
+        return None
 
 
 def remove_session(session_db: Path) -> None:

@@ -149,7 +149,9 @@ class SessionProcess:
         self._client = Client(library, Path(hello.session_db), events, log_level=level)
         self._account = Account(self._client)
         profiles = Profiles(self._client, self._account)
-        self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
+        self._handlers = Handlers(
+            self._account, Groups(self._client), profiles, self._store, session_db=Path(hello.session_db)
+        )
         self._store.start()
         self._client.start()
 

@@ -110,6 +110,10 @@ class KeyedSend:
     """Of the tool and its arguments."""
     result: str | None
     """What the session answered, as JSON; None while it is not known whether the message was sent."""
+    message: bytes | None
+    """Serialized waE2E.Message, as long as there is no result."""
+    started_at: int
+    """Milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,6 +283,7 @@ _SEARCH_TAGS_AND_SENDS: Final = (
         key TEXT PRIMARY KEY,
         fingerprint TEXT NOT NULL, -- of the tool and its arguments
         result TEXT,               -- JSON; NULL while it is not known whether the message was sent
+        message BLOB,              -- protobuf, as long as there is no result
         started_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID
     """,

@@ -16,23 +16,23 @@ KEPT: Final = 24 * 60 * 60 * 1000
 def find(connection: sqlite3.Connection, key: str, now: int) -> KeyedSend | None:
     """What stands under a key, unless that is older than a day. Milliseconds since 1970."""
     row = connection.execute(
-        "SELECT fingerprint, result FROM sends WHERE key = ? AND started_at > ?", (key, now - KEPT)
+        "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND started_at > ?", (key, now - KEPT)
     ).fetchone()
     return KeyedSend(*row) if row else None
 
 
-def claim(connection: sqlite3.Connection, key: str, fingerprint: str, now: int) -> KeyedSend | None:
+def claim(connection: sqlite3.Connection, key: str, fingerprint: str, message: bytes, now: int) -> KeyedSend | None:
     """Take a key that is free; what stands under it if it is not. Forgets all keys that are older than a day."""
     connection.execute("DELETE FROM sends WHERE started_at <= ?", (now - KEPT,))
     earlier = find(connection, key, now)
     if earlier is None:
-        connection.execute("INSERT INTO sends VALUES (?, ?, NULL, ?)", (key, fingerprint, now))
+        connection.execute("INSERT INTO sends VALUES (?, ?, NULL, ?, ?)", (key, fingerprint, message, now))
     return earlier
 
 
 def finish(connection: sqlite3.Connection, key: str, result: str) -> None:
     """The message was sent; ``result`` is what the caller of this key gets from now on."""
-    connection.execute("UPDATE sends SET result = ? WHERE key = ?", (result, key))
+    connection.execute("UPDATE sends SET result = ?, message = NULL WHERE key = ?", (result, key))
 
 
 def release(connection: sqlite3.Connection, key: str) -> None:

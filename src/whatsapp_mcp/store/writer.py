@@ -140,11 +140,14 @@ class StoreWriter:
                 return None
             return find_message(self._connection, clean(message_id), entity)
 
-    def claim_send(self, key: str, fingerprint: str) -> KeyedSend | None:
+    def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within a day."""
+        name = clean(key)
         earlier: list[KeyedSend | None] = []
         with self._lock, store_errors(self._path):
-            self._transaction(lambda now: earlier.append(sends.claim(self._connection, clean(key), fingerprint, now)))
+            self._transaction(
+                lambda now: earlier.append(sends.claim(self._connection, name, fingerprint, message, now))
+            )
         return earlier[0]
 
     def release_send(self, key: str) -> None:
@@ -156,6 +159,15 @@ class StoreWriter:
         """What stands under a key, for a day."""
         with self._lock, store_errors(self._path):
             return sends.find(self._connection, clean(key), self._now())
+
+    def has_receipt(self, message_id: str, chat: Jid) -> bool:
+        """Whether somebody else got this message of ours, which may not be stored."""
+        with self._lock, store_errors(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND NOT from_me LIMIT 1",
+                (find_entity(self._connection, chat), clean(message_id)),
+            ).fetchone()
+            return row is not None
 
     def rebuild_search(self) -> None:
         """Make the search index anew; takes some ten seconds for a million messages."""

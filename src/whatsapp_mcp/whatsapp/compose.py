@@ -26,6 +26,9 @@ __all__ = [
     "compose_media",
     "compose_reaction",
     "compose_revoke",
+    "give_secret",
+    "load_message",
+    "secret_of",
 ]
 
 FORWARDING_SCORE: Final = 100
@@ -170,6 +173,22 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
                 JPEGThumbnail=thumbnail,
             )
             return _with_caption(e2e.Message(documentMessage=document))
+
+
+def give_secret(message: Message) -> None:
+    """What recent clients put into every message: 32 random bytes, here to recognise it by."""
+    if not message.messageContextInfo.messageSecret:
+        message.messageContextInfo.messageSecret = secrets.token_bytes(32)
+
+
+def load_message(raw: bytes) -> Message:
+    """From its serialized form."""
+    return e2e.Message.FromString(raw)
+
+
+def secret_of(message: Message) -> bytes:
+    """Empty when it has none."""
+    return message.messageContextInfo.messageSecret
 
 
 def _with_caption(message: Message) -> Message:

@@ -34,7 +34,7 @@ def key_of(**arguments: Any) -> p.SendKey:
 def was_sent(bench: Bench) -> None:
     """As the session process leaves the store."""
     key = key_of(**KEYED)
-    assert bench.writer.claim_send(key.key, key.fingerprint) is None
+    assert bench.writer.claim_send(key.key, key.fingerprint, b"") is None
     bench.learn(SendFinished(key.key, SENT.model_dump_json(exclude={"repeated"})))
 
 
@@ -102,7 +102,7 @@ async def test_another_tool_under_the_same_key(bench: Bench) -> None:
 
 async def test_an_unfinished_send_is_asked_for(bench: Bench) -> None:
     key = key_of(**KEYED)
-    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.writer.claim_send(key.key, key.fingerprint, b"")
     bench.session.answers["settle_send"] = p.SettledSend(sent=SENT.model_copy(update={"repeated": True}))
     assert (await bench.run("sendMessage", **KEYED))["message_id"] == "S1"
     assert bench.session.last(p.SettleSend).key == key
@@ -110,7 +110,7 @@ async def test_an_unfinished_send_is_asked_for(bench: Bench) -> None:
 
 async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> None:
     key = key_of(**KEYED)
-    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.writer.claim_send(key.key, key.fingerprint, b"")
     bench.session.answers["settle_send"] = p.SettledSend(sent=None)
     assert "repeated" not in await bench.run("sendMessage", **KEYED)
     assert bench.session.last(p.SendMessage).key == key
@@ -119,7 +119,7 @@ async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> Non
 @pytest.mark.parametrize("error", [OutcomeUnknown("lost"), SessionTimeout("slow"), NotLoggedIn("unlinked")])
 async def test_an_unfinished_send_that_nobody_knows_of_is_not_sent(bench: Bench, error: WhatsAppMcpError) -> None:
     key = key_of(**KEYED)
-    bench.writer.claim_send(key.key, key.fingerprint)
+    bench.writer.claim_send(key.key, key.fingerprint, b"")
     bench.session.answers["settle_send"] = error
     with pytest.raises(OutcomeUnknown):
         await bench.run("sendMessage", **KEYED)

@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from whatsapp_mcp.jid import Jid
+
 OWN = "4915100000009:7@s.whatsapp.net"
 
 
@@ -20,3 +22,14 @@ def unlink_device(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY)")
         connection.execute("DELETE FROM whatsmeow_device")
+
+
+def remember_secret(path: Path, message_id: str, chat: Jid, secret: bytes) -> None:
+    """As whatsmeow does before it sends a message (store/sqlstore/upgrades/00-latest-schema.sql)."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (our_jid TEXT, chat_jid TEXT, sender_jid TEXT,"
+            " message_id TEXT, key bytea NOT NULL, PRIMARY KEY (our_jid, chat_jid, sender_jid, message_id))"
+        )
+        row = (OWN, str(chat), "100000000000009@lid", message_id, secret)
+        connection.execute("INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?, ?, ?)", row)

@@ -44,6 +44,7 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "messages.db"
+        self.session_db = folder / "session.db"
         self.client = FakeClient()
         self.thread = StoreThread(
             StoreWriter(path),
@@ -55,7 +56,7 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
-        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread)
+        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread, session_db=self.session_db)
         self.reader = StoreReader(path)
 
     def receive(self, payload: bytes) -> None:

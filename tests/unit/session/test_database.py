@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.session_database import OWN, link_device, unlink_device
+from tests.unit.session.session_database import OWN, link_device, remember_secret, unlink_device
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.session.database import linked_device, remove_session
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.session.database import linked_device, message_with_secret, remove_session
 
 
 @pytest.fixture
@@ -111,3 +112,13 @@ def test_remove(path: Path) -> None:
     remove_session(path)
     assert os.listdir(path.parent) == ["messages.db"]  # noqa: PTH208
     remove_session(path)
+
+
+def test_a_message_by_its_secret(path: Path) -> None:
+    assert message_with_secret(path, b"s" * 32) is None, "no database"
+    link_device(path)
+    assert message_with_secret(path, b"s" * 32) is None, "no such table"
+    chat = Jid("100000000000001", "lid")
+    remember_secret(path, "S1", chat, b"s" * 32)
+    assert message_with_secret(path, b"s" * 32) == ("S1", chat)
+    assert message_with_secret(path, b"t" * 32) is None

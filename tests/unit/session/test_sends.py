@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.session.session_database import remember_secret
 from tests.unit.session.test_commands import Session, from_ana
 from tests.unit.session.waiting import WAIT, wait_until
-from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND
+from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND, jid
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import DeliveryStatus, ReceiptKind, ReceiptReceived
 from whatsapp_mcp.outgoing import TextOut
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.store.records import KeyedSend
-from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.whatsapp.compose import give_secret
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 KEY = p.SendKey(key="order 7", fingerprint="f")
 SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
@@ -86,7 +90,13 @@ def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
     seen: list[KeyedSend | None] = []
     while_sending(session, lambda: seen.append(session.reader.send_under(KEY.key)))
     send(session)
-    assert seen == [KeyedSend("f", None)]
+    (claimed,) = seen
+    assert claimed is not None
+    assert (claimed.fingerprint, claimed.result) == ("f", None)
+    assert claimed.message == session.sent()[1].SerializeToString()
+    assert session.reader.send_under(KEY.key) == KeyedSend(
+        "f", SENT.model_dump_json(exclude={"repeated"}), None, claimed.started_at
+    )
 
 
 def test_forwarding_counts_too(session: Session) -> None:
@@ -156,12 +166,58 @@ def test_a_defect_while_sending_leaves_the_outcome_unknown(session: Session) -> 
 
 
 def test_a_claim_of_a_process_that_died_is_not_sent_again(session: Session) -> None:
-    session.thread.run(lambda writer: writer.claim_send(KEY.key, "f")).result(WAIT)
+    session.thread.run(lambda writer: writer.claim_send(KEY.key, "f", b"")).result(WAIT)
     for call in (send, settle):
         with pytest.raises(OutcomeUnknown) as caught:
             call(session)
         assert "getChatMessages" in caught.value.next_step
     assert how_often(session) == 0
+
+
+@pytest.fixture
+def killed(session: Session) -> Session:
+    """As a process finds things whose forerunner was killed after it handed the message S1 to neonize."""
+    message = e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="hello"))
+    give_secret(message)
+    raw = message.SerializeToString()
+    session.thread.run(lambda writer: writer.claim_send(KEY.key, "f", raw)).result(WAIT)
+    remember_secret(session.session_db, "S1", ANA_LID, message.messageContextInfo.messageSecret)
+    answer = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA))
+    session.client.answers["GetPNFromLID"] = answer.SerializeToString()
+    return session
+
+
+@pytest.mark.parametrize("ask", [send, settle])
+def test_a_receipt_proves_that_it_was_sent(killed: Session, ask: Callable[[Session], p.SentMessage | None]) -> None:
+    with pytest.raises(OutcomeUnknown):
+        ask(killed)
+    got = ReceiptReceived(ANA_LID, ANA_LID, ("S1",), ReceiptKind.DELIVERED, SECOND * 1000)
+    killed.thread.apply([got]).result(WAIT)
+    found = ask(killed)
+    assert found is not None
+    assert (found.message_id, found.chat, found.repeated) == ("S1", ANA, True)
+    assert settle(killed) == found
+    stored = killed.message("S1")
+    assert (stored.text, stored.chat, stored.from_me, stored.status) == ("hello", ANA, True, DeliveryStatus.DELIVERED)
+    assert how_often(killed) == 0
+
+
+def test_a_receipt_of_another_message_proves_nothing(killed: Session) -> None:
+    got = ReceiptReceived(ANA_LID, ANA_LID, ("S2",), ReceiptKind.DELIVERED, SECOND * 1000)
+    killed.thread.apply([got]).result(WAIT)
+    with pytest.raises(OutcomeUnknown):
+        settle(killed)
+
+
+def test_only_messages_under_a_key_get_a_secret_to_be_found_by(session: Session) -> None:
+    send(session)
+    assert len(session.sent()[1].messageContextInfo.messageSecret) == 32
+    send(session, key=None)
+    assert not session.sent()[1].HasField("messageContextInfo")
+    newsletter = Jid("120363000000000009", "newsletter")
+    key = KEY.model_copy(update={"key": "to everybody"})
+    session.handlers.run(p.SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))
+    assert not session.sent()[1].HasField("messageContextInfo")
 
 
 def test_what_fails_before_the_key_is_claimed_claims_nothing(session: Session) -> None:
