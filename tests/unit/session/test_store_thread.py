@@ -17,6 +17,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Change, ChatChanged
 from whatsapp_mcp.session import store_thread
 from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Applied
 from whatsapp_mcp.store.writer import StoreWriter
 
@@ -72,12 +73,14 @@ class FakeWriter:
 class Bench:
     """A store thread on a fake writer, with what it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.writer = FakeWriter()
+        self.journal = Journal(folder / "incoming")
         self.announced: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.failures: queue.SimpleQueue[Exception] = queue.SimpleQueue()
         self.thread = StoreThread(
             cast(StoreWriter, self.writer),
+            self.journal,
             translate=translate,
             on_stored=self.announced.put,
             on_failure=self.failures.put,
@@ -96,8 +99,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
     bench.thread.start()
     yield bench
     bench.writer.go_on.set()
@@ -202,8 +205,8 @@ def test_a_caller_that_gave_up_stops_nothing(bench: Bench) -> None:
     assert result(bench.thread.run(lambda _: "alive")) == "alive"
 
 
-def test_close_commits_what_was_handed_over() -> None:
-    bench = Bench()
+def test_close_commits_what_was_handed_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
     bench.thread.start()
     bench.hold()
     bench.events(*(str(number) for number in range(1200)))
@@ -216,8 +219,8 @@ def test_close_commits_what_was_handed_over() -> None:
     assert bench.thread.close(WAIT), "closing again changes nothing"
 
 
-def test_close_does_not_wait_for_ever() -> None:
-    bench = Bench()
+def test_close_does_not_wait_for_ever(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
     bench.thread.start()
     bench.hold()
     assert not bench.thread.close(0.05)
@@ -246,6 +249,7 @@ def test_with_the_real_store(tmp_path: Path) -> None:
     announced: queue.SimpleQueue[int] = queue.SimpleQueue()
     thread = StoreThread(
         StoreWriter(tmp_path / "messages.db"),
+        Journal(tmp_path / "incoming"),
         translate=translate,
         on_stored=announced.put,
         on_failure=lambda error: pytest.fail(str(error)),
