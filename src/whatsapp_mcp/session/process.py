@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,10 +35,9 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import ContactSeen, IdentityLearned, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
-from whatsapp_mcp.session.lost import REPEATED, SUSPECTED, Losses, tells_of_a_repetition
+from whatsapp_mcp.session.intake import Intake
 from whatsapp_mcp.session.store_thread import StoreThread
-from whatsapp_mcp.store.files import archive_store, check_space, journal_path
-from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account, Device
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
@@ -64,27 +64,12 @@ RECONNECT_CHECK: Final = 0.7
 STOP_LIMIT: Final = 12.0
 """Seconds after which a stop that hangs ends the process the hard way."""
 STORE_CLOSE_LIMIT: Final = 5.0
-LOSS_GRACE: Final = 1.0
-"""Seconds after which a message whose repetition was ignored must have come, if it is not lost."""
 SWITCH_INTERVAL: Final = 0.0005
-"""Seconds for which a thread may keep Python to itself. An event that waits for its turn would be lost in a crash."""
+"""Seconds for which a thread may keep Python to itself: an event that waits for its turn is lost in a crash."""
 
 _WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO"}
-"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza. Never above WARN: ignored
-repetitions and bans are recognised by lines of that level."""
-_JOURNALED: Final = frozenset(
-    {
-        EventCode.HISTORY_SYNC,
-        EventCode.MESSAGE,
-        EventCode.RECEIPT,
-        EventCode.JOINED_GROUP,
-        EventCode.GROUP_INFO,
-        EventCode.CALL_OFFER,
-        EventCode.UNDECRYPTABLE,
-        REPEATED,
-    }
-)
-"""Events whose content is for the store."""
+"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza. Never above WARN: bans and
+ignored repetitions are recognised by lines of that level."""
 
 
 class SessionProcess:
@@ -96,7 +81,6 @@ class SessionProcess:
         self._stopping = threading.Event()
         self._was_connected = False
         self._silent = False
-        self._own: tuple[Jid, ...] = ()
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
@@ -150,10 +134,20 @@ class SessionProcess:
         if hello.log_level.upper() != "DEBUG":
             _drop_prints()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        self._open_store(Path(hello.store_path))
+        self._store_path = Path(hello.store_path)
+        self._intake = Intake(
+            self._store_path,
+            Path(hello.session_db),
+            translate=self._translate,
+            later=self._later,
+            on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
+            on_failure=self._on_store_failure,
+        )
+        self._store = self._intake.store
+        self._intake.recover()
         library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
         events = ClientEvents(
-            event=self._store_put,
+            event=self._intake.event,
             qr=self._on_qr,
             login_status=self._on_login_status,
             log=self._on_log,
@@ -164,31 +158,7 @@ class SessionProcess:
         self._account = Account(self._client)
         profiles = Profiles(self._client, self._account)
         self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
-        self._store.start()
         self._client.start()
-
-    def _open_store(self, path: Path) -> None:
-        """Open the store, and put into it what the process before this one had taken from WhatsApp.
-
-        Raises:
-            StoreError: the store cannot be written. Then nothing more may be taken.
-        """
-        self._store_path = path
-        writer = StoreWriter(path)
-        journal = Journal(journal_path(path))
-        self._own = tuple(jid for jid in (writer.owner, writer.owner_lid) if jid is not None)
-        self._losses = Losses(int((journal.last_written or time.time()) * 1000))
-        self._store = StoreThread(
-            writer, journal, translate=self._translate, on_stored=self._on_stored, on_failure=self._on_store_failure
-        )
-        recovered = self._store.recover()
-        if recovered:
-            logger.warning("%d events that the last process could not store any more are stored now", recovered)
-        check_space(path)
-        for entry in journal.recent():
-            self._losses.remember(entry.code, entry.payload)
-            if entry.code == REPEATED:
-                self._store.put_event(SUSPECTED, entry.payload, note=False)
 
     # -- pipe ---------------------------------------------------------------------------------------------------------
 
@@ -238,10 +208,11 @@ class SessionProcess:
         """From any thread."""
         self._loop.call_soon_threadsafe(self._write, notice)
 
-    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
 
-    def _store_put(self, code: int, payload: bytes) -> None:
-        self._store.put_event(code, payload, note=code in _JOURNALED)
+    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
 
     def _on_qr(self, text: str) -> None:
         self._qr_count += 1
@@ -262,8 +233,7 @@ class SessionProcess:
         logging.getLogger("whatsapp_mcp.whatsmeow").log(levels.get(level, logging.INFO), "%s: %s", name, text)
         if "temporary ban connect failure" in text.lower():
             self._end("banned", text)
-        elif tells_of_a_repetition(text):
-            self._store_put(REPEATED, text.encode())
+        self._intake.log_line(text)
 
     def _on_client_ended(self, error: str | None) -> None:
         if self._was_connected:
@@ -298,15 +268,8 @@ class SessionProcess:
 
     # -- events (store thread) ----------------------------------------------------------------------------------------
 
-    def _on_stored(self, newest_arrival: int) -> None:
-        self._notify(p.Stored(newest_arrival=newest_arrival))
-        try:
-            check_space(self._store_path)
-        except StoreError as error:
-            self._on_store_failure(error)
-
     def _on_store_failure(self, error: Exception) -> None:
-        """Take nothing more from WhatsApp. The next process connects when what is in the journal could be stored."""
+        """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
         self._end("store_error", f"{error}. {error.next_step}" if isinstance(error, StoreError) else str(error))
 
     def _translate(self, code: int, payload: bytes) -> list[Any]:
@@ -337,29 +300,18 @@ class SessionProcess:
                 self._end("outdated", "WhatsApp refuses this version of the client (405)")
             case EventCode.HISTORY_SYNC:
                 return changes_from_history(payload, self._store.owner)
-            case _ if code == REPEATED:
-                self._loop.call_soon_threadsafe(self._suspect_later, payload)
-            case _ if code == SUSPECTED:
-                lost = self._losses.placeholder(payload.decode(), own=self._own, is_stored=self._is_stored)
-                return [lost] if lost is not None else []
             case _:
                 changes = changes_from_event(code, payload)
-                if code == EventCode.MESSAGE:
-                    self._losses.heard(payload)
                 if code == EventCode.MESSAGE and all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):
-                    changes += open_sealed(payload, self._original, self._own)  # nothing that could be read as it is
+                    changes += open_sealed(
+                        payload, self._original, self._intake.own
+                    )  # nothing that could be read as it is
                 return changes
         return []
 
     def _original(self, message_id: str, chat: Jid) -> Original | None:
         stored = self._store.find(message_id, chat)
         return Original(stored.wire_sender, stored.from_me, stored.raw) if stored is not None else None
-
-    def _suspect_later(self, line: bytes) -> None:
-        self._loop.call_later(LOSS_GRACE, lambda: self._store.put_event(SUSPECTED, line, note=False))
-
-    def _is_stored(self, message_id: str, chat: Jid) -> bool:
-        return self._store.find(message_id, chat) is not None
 
     def _device(self) -> Device | None:
         try:
@@ -370,7 +322,7 @@ class SessionProcess:
     def _announce(self, state: SessionState) -> None:
         device = self._device()
         if device is not None:
-            self._own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
+            self._intake.own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
             self._store.own(device.jid.bare, device.lid.bare if device.lid else None)
         self._notify(
             p.StateChanged(

@@ -1,9 +1,9 @@
 """What came from WhatsApp and is not in the store yet, in a file that outlives the process.
 
 What was handed to neonize, WhatsApp never repeats, or in a form that cannot be decrypted twice. So each event is
-written here, without waiting for the disk, before anything else is done with it: whatever ends the process (kill -9, a crash of
-the Go library, a store that cannot be written), the next one stores what is here first. Only the end of the whole
-machine can take the last moments with it.
+written here, without waiting for the disk, before anything else is done with it: whatever ends the process (kill -9, a
+crash of the Go library, a store that cannot be written), the next one stores what is here first. Only the end of the
+whole machine can take the last moments with it.
 
 The file begins with the number of its entries that the store holds; each entry carries a checksum, so that one that was
 cut off is known. Its room is taken in advance, so that it can still be written when the disk is full. When it has
