@@ -50,7 +50,9 @@ class Journal:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._complained = False
-        self._reset()
+        self._entries = 0
+        self._stored = 0
+        self._end = _HEADER.size
         self.last_written: float | None = None
         """When the process before this one last wrote here, in seconds since 1970; None when there was none."""
         with suppress(OSError):
@@ -80,9 +82,9 @@ class Journal:
         with self._lock:
             if self._descriptor is None or not count:
                 return
-            self._stored += count
+            self._stored = min(self._stored + count, self._entries)
             try:
-                if self._stored >= self._entries and self._end >= SIZE:
+                if self._stored == self._entries and self._end >= SIZE:
                     self._begin_anew()
                 else:
                     _write(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
@@ -135,11 +137,6 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self._entries = self._stored = 0
-        self._end = _HEADER.size
 
     def _complain(self, error: OSError) -> None:
         if not self._complained:
