@@ -18,6 +18,7 @@ from whatsapp_mcp.jid import Jid
 
 __all__ = [
     "FOR_EVER",
+    "LOST",
     "AppStateChange",
     "Change",
     "Chat",
@@ -96,8 +97,12 @@ class MessageKind(StrEnum):
     INTERACTIVE = "interactive"
     CALL = "call"
     UNDECRYPTABLE = "undecryptable"
-    """A message that could not be read; the sender was asked to repeat it."""
+    """A message that could not be read; the sender was asked to repeat it, unless its content is ``LOST``."""
     OTHER = "other"
+
+
+LOST: Final = "lost"
+"""In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
 
 
 class DeliveryStatus(StrEnum):

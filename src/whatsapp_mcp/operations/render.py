@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from whatsapp_mcp.models import Chat, Contact, DeliveryStatus, Message, MessageKind
+from whatsapp_mcp.models import LOST, Chat, Contact, DeliveryStatus, Message, MessageKind
 
 __all__ = ["chat_json", "contact_json", "line_json", "message_json", "time_text"]
 
 LINE_LENGTH: Final = 300
 """Characters of a message that is shown in few words."""
+
+
+_LOST: Final = (
+    "The content was lost when this server crashed, and WhatsApp will not deliver it again. It is on the phone; or ask"
+    " the sender for it again. The time is that of the crash, at the latest."
+)
+_UNREADABLE: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
 def time_text(moment: datetime | None) -> str | None:
@@ -45,8 +52,10 @@ def contact_json(contact: Contact) -> dict[str, Any]:
 
 
 def _details(message: Message) -> dict[str, Any] | None:
-    """Facts of the kind; of a poll also who chose what."""
+    """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason."""
     details: dict[str, Any] = dict(message.extra)
+    if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
+        details["note"] = _LOST if message.extra.get(LOST) else _UNREADABLE
     if message.votes:
         details["votes"] = [
             {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters]}

@@ -1,18 +1,28 @@
-"""Looking into neonize's session database from outside: is a device linked?"""
+"""Looking into neonize's session database from outside: is a device linked, which messages were decrypted last?"""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 
-__all__ = ["linked_device", "message_with_secret", "remove_session"]
+__all__ = ["Decrypted", "last_decrypted", "linked_device", "message_with_secret", "remove_session"]
 
 logger = logging.getLogger(__name__)
+
+
+class Decrypted(NamedTuple):
+    """A message that whatsmeow decrypted; the addresses as WhatsApp wrote them, without devices."""
+
+    id: str
+    chat: str
+    sender: str
 
 
 def linked_device(session_db: Path) -> str | None:
@@ -24,13 +34,8 @@ def linked_device(session_db: Path) -> str | None:
     if not session_db.exists() or session_db.stat().st_size == 0:
         return None
     try:
-        # Nothing is written here, but after kill -9 in the middle of a transaction SQLite rolls back what was half
-        # done before it lets anybody read, and a connection that may only read cannot do that.
-        connection = sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=rw", uri=True, timeout=5)
-        try:
+        with _opened(session_db) as connection:
             row = connection.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
-        finally:
-            connection.close()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return None
@@ -57,6 +62,36 @@ def message_with_secret(session_db: Path, secret: bytes) -> tuple[str, Jid] | No
     except (sqlite3.Error, ValueError) as error:
         logger.warning("the id of a message could not be looked up in %s: %s", session_db, error)
         return None
+
+
+def last_decrypted(session_db: Path, limit: int) -> list[Decrypted]:
+    """The messages that whatsmeow decrypted last, newest first, of those that have a secret, as nearly all have; those
+    of a history sync too. Only while nobody has the file open; empty when there is nothing that could be read.
+
+    whatsmeow stores the secret of a message before it hands the message over (message.go: ``processProtocolParts``).
+    """
+    if not session_db.exists():
+        return []
+    try:
+        with _opened(session_db) as connection:
+            rows = connection.execute(
+                "SELECT message_id, chat_jid, sender_jid FROM whatsmeow_message_secrets ORDER BY rowid DESC LIMIT ?",
+                (limit,),
+            )
+            return [Decrypted(*row) for row in rows]
+    except sqlite3.DatabaseError:  # neonize will say what is wrong with it
+        return []
+
+
+@contextmanager
+def _opened(session_db: Path) -> Iterator[sqlite3.Connection]:
+    # Nothing is written here, but after kill -9 in the middle of a transaction SQLite rolls back what was half done
+    # before it lets anybody read, and a connection that may only read cannot do that.
+    connection = sqlite3.connect(f"{session_db.absolute().as_uri()}?mode=rw", uri=True, timeout=5)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def remove_session(session_db: Path) -> None:

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import ContactSeen, IdentityLearned, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
+from whatsapp_mcp.session.intake import Intake
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.writer import StoreWriter
@@ -62,10 +64,12 @@ RECONNECT_CHECK: Final = 0.7
 STOP_LIMIT: Final = 12.0
 """Seconds after which a stop that hangs ends the process the hard way."""
 STORE_CLOSE_LIMIT: Final = 5.0
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds for which a thread may keep Python to itself: an event that waits for its turn is lost in a crash."""
 
-
-_WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO", "ERROR": "ERROR", "CRITICAL": "ERROR"}
-"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza."""
+_WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO"}
+"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza. Never above WARN: bans and
+ignored repetitions are recognised by lines of that level."""
 
 
 class SessionProcess:
@@ -77,7 +81,6 @@ class SessionProcess:
         self._stopping = threading.Event()
         self._was_connected = False
         self._silent = False
-        self._own: tuple[Jid, ...] = ()
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
@@ -130,16 +133,21 @@ class SessionProcess:
         logging.getLogger("whatsapp_mcp").setLevel(hello.log_level.upper())
         if hello.log_level.upper() != "DEBUG":
             _drop_prints()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._store_path = Path(hello.store_path)
-        self._store = StoreThread(
-            StoreWriter(self._store_path),
+        self._intake = Intake(
+            self._store_path,
+            Path(hello.session_db),
             translate=self._translate,
+            later=self._later,
             on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
-            on_failure=lambda error: self._end("store_error", str(error)),
+            on_failure=self._on_store_failure,
         )
+        self._store = self._intake.store
+        self._intake.recover()
         library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
         events = ClientEvents(
-            event=self._store_put,
+            event=self._intake.event,
             qr=self._on_qr,
             login_status=self._on_login_status,
             log=self._on_log,
@@ -152,7 +160,6 @@ class SessionProcess:
         self._handlers = Handlers(
             self._account, Groups(self._client), profiles, self._store, session_db=Path(hello.session_db)
         )
-        self._store.start()
         self._client.start()
 
     # -- pipe ---------------------------------------------------------------------------------------------------------
@@ -203,10 +210,11 @@ class SessionProcess:
         """From any thread."""
         self._loop.call_soon_threadsafe(self._write, notice)
 
-    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
 
-    def _store_put(self, code: int, payload: bytes) -> None:
-        self._store.put_event(code, payload)
+    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
 
     def _on_qr(self, text: str) -> None:
         self._qr_count += 1
@@ -227,6 +235,7 @@ class SessionProcess:
         logging.getLogger("whatsapp_mcp.whatsmeow").log(levels.get(level, logging.INFO), "%s: %s", name, text)
         if "temporary ban connect failure" in text.lower():
             self._end("banned", text)
+        self._intake.log_line(text)
 
     def _on_client_ended(self, error: str | None) -> None:
         if self._was_connected:
@@ -261,6 +270,10 @@ class SessionProcess:
 
     # -- events (store thread) ----------------------------------------------------------------------------------------
 
+    def _on_store_failure(self, error: Exception) -> None:
+        """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
+        self._end("store_error", f"{error}. {error.next_step}" if isinstance(error, StoreError) else str(error))
+
     def _translate(self, code: int, payload: bytes) -> list[Any]:
         if self._silent and code not in (EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED):
             self._silent = False
@@ -292,7 +305,9 @@ class SessionProcess:
             case _:
                 changes = changes_from_event(code, payload)
                 if code == EventCode.MESSAGE and all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):
-                    changes += open_sealed(payload, self._original, self._own)  # nothing that could be read as it is
+                    changes += open_sealed(
+                        payload, self._original, self._intake.own
+                    )  # nothing that could be read as it is
                 return changes
         return []
 
@@ -309,7 +324,7 @@ class SessionProcess:
     def _announce(self, state: SessionState) -> None:
         device = self._device()
         if device is not None:
-            self._own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
+            self._intake.own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
             self._store.own(device.jid.bare, device.lid.bare if device.lid else None)
         self._notify(
             p.StateChanged(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Change
+from whatsapp_mcp.store.files import is_the_files_fault
+from whatsapp_mcp.store.journal import Entry, Journal
 from whatsapp_mcp.store.writer import StoredMessage, StoreWriter
 
 __all__ = ["StoreThread"]
@@ -27,6 +29,8 @@ MAX_BATCH: Final = 500
 class _Event:
     code: int
     payload: bytes
+    noted: bool
+    """Whether it is in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,20 @@ class StoreThread:
     def __init__(
         self,
         writer: StoreWriter,
+        journal: Journal,
         *,
         translate: Callable[[int, bytes], list[Change]],
         on_stored: Callable[[int], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
-        """``on_stored(newest_arrival)`` after each commit; ``on_failure`` when the store cannot be written any more."""
+        """``on_stored(newest_arrival)`` after each commit; ``on_failure`` when the store cannot be written any more.
+
+        What was not written then stays in the journal, for ``recover`` of the next process.
+        """
         self._writer = writer
+        self._journal = journal
+        self._order = threading.Lock()
+        self._failed = False
         self._translate = translate
         self._on_stored = on_stored
         self._on_failure = on_failure
@@ -54,12 +65,51 @@ class StoreThread:
         self._queue: queue.SimpleQueue[_Event | _Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
 
+    def recover(self) -> int:
+        """Store what the process before this one had taken and not stored; how many events that were. Before ``start``.
+
+        Raises:
+            StoreError: the store cannot be written; the events stay in the journal.
+        """
+        pending = self._journal.pending()
+        for start in range(0, len(pending), MAX_BATCH):
+            batch = pending[start : start + MAX_BATCH]
+            try:
+                self._recover(batch)
+            except Exception as error:
+                if is_the_files_fault(error):
+                    raise
+                for entry in batch:
+                    self._recover_if_possible(entry)
+            self._journal.stored(len(batch))
+        return len(pending)
+
+    def _recover(self, entries: Sequence[Entry]) -> None:
+        self._translated = []
+        for entry in entries:
+            self._read(entry.code, entry.payload)
+        self._commit_translated()
+
+    def _recover_if_possible(self, entry: Entry) -> None:
+        try:
+            self._recover([entry])
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            # Otherwise every process from now on would end here.
+            logger.exception("event %d could not be stored; the rest goes on", entry.code)
+            self._translated = []
+
     def start(self) -> None:
         self._thread.start()
 
-    def put_event(self, code: int, payload: bytes) -> None:
-        """Hand over one event; returns at once (called from neonize's callback thread)."""
-        self._queue.put(_Event(code, payload))
+    def put_event(self, code: int, payload: bytes, *, note: bool = True) -> None:
+        """Hand over one event; returns at once (called from neonize's callback threads).
+
+        ``note``: keep it in the journal until it is stored.
+        """
+        with self._order:
+            self._queue.put(_Event(code, payload, note and self._journal.append(code, payload)))
 
     def run(self, work: Callable[[StoreWriter], T]) -> Future[T]:
         """Do something with the store, after all events handed over before."""
@@ -99,6 +149,7 @@ class StoreThread:
         self._flush()
         self._writer.close()
         self._writer = make()
+        self._journal.clear()
 
     def close(self, timeout: float) -> bool:
         """Commit everything handed over so far and end; False when that took longer than ``timeout`` seconds."""
@@ -126,26 +177,37 @@ class StoreThread:
             elif item is None:
                 break
         self._writer.close()
+        self._journal.close()
 
     def _store_events(self, events: list[_Event]) -> None:
         for event in events:
-            try:
-                changes = self._translate(event.code, event.payload)  # may look at the store, and flush for that
-                self._translated.extend(changes)
-            except Exception:
-                logger.exception("event %d could not be read; the rest goes on", event.code)
-        self._flush()
+            self._read(event.code, event.payload)
+        if self._flush():
+            self._journal.stored(sum(event.noted for event in events))
 
-    def _flush(self) -> None:
-        """Commit what was translated so far."""
-        changes, self._translated = self._translated, []
-        if not changes:
-            return
+    def _read(self, code: int, payload: bytes) -> None:
         try:
-            self._commit(changes)
+            changes = self._translate(code, payload)  # may look at the store, and flush for that
+            self._translated.extend(changes)
+        except Exception:
+            logger.exception("event %d could not be read; the rest goes on", code)
+
+    def _flush(self) -> bool:
+        """Commit what was translated so far; False when that failed, now or before: then nothing more is taken as
+        stored, and all of it is tried again with what comes next."""
+        try:
+            self._commit_translated()
         except Exception as error:
-            logger.exception("the store could not be written")
-            self._on_failure(error)
+            if not self._failed:
+                logger.exception("the store could not be written")
+                self._on_failure(error)
+            self._failed = True
+        return not self._failed
+
+    def _commit_translated(self) -> None:
+        if self._translated:
+            self._commit(self._translated)
+            self._translated = []
 
     def _commit(self, changes: list[Change]) -> None:
         applied = self._writer.apply(changes)

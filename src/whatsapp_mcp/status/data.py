@@ -15,6 +15,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.status.checks import Check, ok, problem, warning
 from whatsapp_mcp.status.databases import find_damage
 from whatsapp_mcp.status.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.store.files import RESERVE
 
 __all__ = [
     "check_disk",
@@ -28,7 +29,6 @@ __all__ = [
 ]
 
 _LITTLE_SPACE: Final = 500_000_000
-_NO_SPACE: Final = 20_000_000
 """Bytes."""
 _BREAKS_URI: Final = re.compile(r"[?#]|%[0-9A-Fa-f]{2}")
 
@@ -160,7 +160,7 @@ def check_disk(settings: Settings) -> Check:
     except OSError as error:
         return warning("disk", f"free space of {folder} cannot be told: {error.strerror}", "Look with `df`.")
     said = f"{free / 1e9:,.1f} GB free"
-    if free < _NO_SPACE:
+    if free < RESERVE:
         return problem("disk", f"{said}: messages cannot be stored", "Free some space on that disk.")
     if free < _LITTLE_SPACE:
         return warning("disk", said, "Free some space on that disk.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,12 +12,25 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 
-__all__ = ["archive_store", "open_for_reading", "open_for_writing", "remove_store", "store_errors"]
+__all__ = [
+    "RESERVE",
+    "archive_store",
+    "check_space",
+    "is_the_files_fault",
+    "journal_path",
+    "open_for_reading",
+    "open_for_writing",
+    "remove_store",
+    "store_errors",
+]
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
 SUFFIXES: Final = ("", "-wal", "-shm")
 """What belongs to one SQLite database in WAL mode."""
+_JOURNAL: Final = "-incoming"
+RESERVE: Final = 20_000_000
+"""Bytes of the disk that are kept free, so that what was taken from WhatsApp can still be stored."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -89,14 +103,33 @@ def archive_store(path: Path, suffix: str) -> Path | None:
 
 
 def remove_store(path: Path) -> None:
-    """Delete a store that nobody writes (after a logout that asked for it).
+    """Delete a store that nobody writes, and its journal (after a logout that asked for it).
 
     Raises:
         StoreError: the folder does not allow it.
     """
     with store_errors(path):
-        for part in SUFFIXES:
+        for part in (*SUFFIXES, _JOURNAL, f"{_JOURNAL}-old"):
             path.with_name(path.name + part).unlink(missing_ok=True)
+
+
+def journal_path(path: Path) -> Path:
+    """Where the journal of the store at ``path`` is."""
+    return path.with_name(path.name + _JOURNAL)
+
+
+def check_space(path: Path) -> None:
+    """
+    Raises:
+        StoreError: the disk is nearly full. What has come can still be stored; nothing more should be taken.
+    """
+    with suppress(OSError):
+        if shutil.disk_usage(path.parent).free < RESERVE:
+            raise StoreError(
+                f"the disk of the message store {path} is full",
+                next_step="Free some space on that disk; the connection comes back by itself then.",
+                details={"path": str(path)},
+            )
 
 
 @contextmanager
@@ -139,6 +172,14 @@ def _settle(connection: sqlite3.Connection) -> None:
     # Pages. History comes chat by chat and touches pages all over the file: the log spares writing them each time.
     connection.execute("PRAGMA wal_autocheckpoint = 8000")
     connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes kept of the log after a checkpoint
+
+
+def is_the_files_fault(error: Exception) -> bool:
+    """Whether a failed commit says something of the file or the disk, not of what was to be stored."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in _REASONS
+    return isinstance(cause, OSError)
 
 
 _KEEP: Final = "Nothing was deleted. Move the file away to start with an empty store, or restore a back-up of it."

@@ -101,6 +101,11 @@ class StoreWriter:
         """Our own number; None until ``set_owner``."""
         return self._owner
 
+    @property
+    def owner_lid(self) -> Jid | None:
+        """Our own LID, where it is known."""
+        return self._owner_lid
+
     def set_owner(self, number: Jid, lid: Jid | None) -> None:
         """Remember whose messages these are.
 

@@ -27,6 +27,7 @@ from whatsapp_mcp.outgoing import PollOut, SendOptions, TextOut
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
 from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.reader import StoreReader
 from whatsapp_mcp.store.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
@@ -48,6 +49,7 @@ class Session:
         self.client = FakeClient()
         self.thread = StoreThread(
             StoreWriter(path),
+            Journal(folder / "incoming"),
             translate=changes_from_event,
             on_stored=lambda _: None,
             on_failure=lambda error: pytest.fail(str(error)),

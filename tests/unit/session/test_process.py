@@ -18,11 +18,16 @@ from tests.unit.whatsapp.fake_library import FakeGo, fake_library
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import Message, MessageKind
+from whatsapp_mcp.session import intake
 from whatsapp_mcp.session import process as process_module
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.process import SessionProcess
+from whatsapp_mcp.store import files
+from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.reader import StoreReader
 from whatsapp_mcp.store.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
@@ -361,6 +366,113 @@ async def test_a_server_that_leaves_at_once(running: Running) -> None:
     await running.start()
     running.hang_up()
     assert (await running.ended())["reason"] == "stopped"
+
+
+# ---- crashes and full disks ------------------------------------------------------------------------------------------
+
+
+def event_of(message_id: str, words: str) -> bytes:
+    return message_event(text(words), source(ANA, ANA), message_id=message_id)
+
+
+def leave(running: Running, *events: tuple[int, bytes]) -> None:
+    """What a process that was killed had taken and not stored."""
+    journal = Journal(journal_path(running.store_path))
+    for code, payload in events:
+        assert journal.append(code, payload)
+
+
+def repetition(message_id: str, sender: Jid = ANA) -> str:
+    return f"Ignoring message {message_id} from {sender}: failed to decrypt: received message with old counter"
+
+
+def stored(running: Running, message_id: str) -> Message | None:
+    return StoreReader(running.store_path).message(message_id)
+
+
+async def test_what_a_killed_process_left_is_stored_before_connecting(running: Running) -> None:
+    leave(running, (EventCode.MESSAGE, event_of("M1", "left behind")))
+    await running.start()
+    assert (await running.line("stored"))["newest_arrival"] == 1
+    message = stored(running, "M1")
+    assert message is not None
+    assert message.text == "left behind"
+
+
+async def test_it_does_not_connect_while_the_store_cannot_be_written(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(running, (EventCode.MESSAGE, event_of("M1", "left behind")))
+
+    def fail(*_: object) -> None:
+        raise StoreError("the disk is full") from OSError("no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(StoreWriter, "apply", fail)
+        await running.start()
+        ended = await running.ended()
+    assert ended["reason"] == "store_error"
+    assert running.go.started.empty(), "nothing more is taken from WhatsApp"
+    assert Journal(journal_path(running.store_path)).pending()
+
+
+async def test_it_ends_while_there_is_still_room_for_what_it_has_taken(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.connected()
+    monkeypatch.setattr(files, "RESERVE", 1 << 60)
+    running.go.event(EventCode.MESSAGE, event_of("M1", "the last"))
+    ended = await running.ended()
+    assert ended["reason"] == "store_error"
+    assert "is full. Free some space" in ended["detail"]
+    assert stored(running, "M1") is not None
+
+
+async def test_a_lost_message_leaves_a_placeholder(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "LOSS_GRACE", 0.05)
+    await running.connected()
+    running.go.log("WARN", "Client", repetition("M1"))
+    assert (await running.line("stored"))["newest_arrival"] == 1
+    placeholder = stored(running, "M1")
+    assert placeholder is not None
+    assert (placeholder.kind, placeholder.extra) == (MessageKind.UNDECRYPTABLE, {"lost": True})
+    running.go.event(EventCode.MESSAGE, event_of("M1", "sent again"))
+    assert (await running.line("stored"))["newest_arrival"] == 2
+    found = stored(running, "M1")
+    assert found is not None
+    assert (found.text, found.extra) == ("sent again", {})
+
+
+async def test_the_line_may_come_before_the_message(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "LOSS_GRACE", 0.2)
+    await running.connected()
+    running.go.log("WARN", "Client", repetition("M1"))
+    running.go.event(EventCode.MESSAGE, event_of("M1", "here it is"))
+    running.go.log("WARN", "Client", repetition("M2"))
+    assert (await running.line("stored"))["newest_arrival"] == 1
+    assert (await running.line("stored"))["newest_arrival"] == 2, "M2 only"
+    found = stored(running, "M1")
+    assert found is not None
+    assert found.text == "here it is"
+
+
+async def test_a_line_whose_process_was_killed_is_not_forgotten(running: Running) -> None:
+    leave(
+        running,
+        (EventCode.MESSAGE, event_of("M1", "came")),
+        (intake.REPEATED, repetition("M1").encode()),
+        (intake.REPEATED, repetition("M2").encode()),
+    )
+    await running.connected()
+    await soon(lambda: stored(running, "M2") is not None)
+    came = stored(running, "M1")
+    assert came is not None
+    assert came.text == "came"
+
+
+async def test_the_lines_come_whatever_is_logged(running: Running) -> None:
+    await running.connected(log_level="CRITICAL")
+    assert running.go.started.get(timeout=WAIT).log_level == b"WARN"
 
 
 # ---- whose messages these are ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Change, ChatChanged
 from whatsapp_mcp.session import store_thread
 from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Applied
 from whatsapp_mcp.store.writer import StoreWriter
 
@@ -42,6 +43,7 @@ class FakeWriter:
         self.commits: list[list[str | None]] = []
         self.threads: set[int] = set()
         self.failing: Exception | None = None
+        self.refused: str | None = None
         self.closed = False
         self.inside = threading.Event()
         self.go_on = threading.Event()
@@ -55,6 +57,8 @@ class FakeWriter:
         assert self.go_on.wait(WAIT)
         if self.failing is not None:
             raise self.failing
+        if self.refused in [change.name for change in changes if isinstance(change, ChatChanged)]:
+            raise ValueError("cannot be stored")
         self.commits.append([change.name for change in changes if isinstance(change, ChatChanged)])
         return Applied((), len(self.stored), frozenset())
 
@@ -72,12 +76,15 @@ class FakeWriter:
 class Bench:
     """A store thread on a fake writer, with what it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.writer = FakeWriter()
+        self.journal = Journal(folder / "incoming")
         self.announced: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.failures: queue.SimpleQueue[Exception] = queue.SimpleQueue()
         self.thread = StoreThread(
             cast(StoreWriter, self.writer),
+            self.journal,
             translate=translate,
             on_stored=self.announced.put,
             on_failure=self.failures.put,
@@ -96,8 +103,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
     bench.thread.start()
     yield bench
     bench.writer.go_on.set()
@@ -202,8 +209,8 @@ def test_a_caller_that_gave_up_stops_nothing(bench: Bench) -> None:
     assert result(bench.thread.run(lambda _: "alive")) == "alive"
 
 
-def test_close_commits_what_was_handed_over() -> None:
-    bench = Bench()
+def test_close_commits_what_was_handed_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
     bench.thread.start()
     bench.hold()
     bench.events(*(str(number) for number in range(1200)))
@@ -216,8 +223,8 @@ def test_close_commits_what_was_handed_over() -> None:
     assert bench.thread.close(WAIT), "closing again changes nothing"
 
 
-def test_close_does_not_wait_for_ever() -> None:
-    bench = Bench()
+def test_close_does_not_wait_for_ever(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
     bench.thread.start()
     bench.hold()
     assert not bench.thread.close(0.05)
@@ -246,6 +253,7 @@ def test_with_the_real_store(tmp_path: Path) -> None:
     announced: queue.SimpleQueue[int] = queue.SimpleQueue()
     thread = StoreThread(
         StoreWriter(tmp_path / "messages.db"),
+        Journal(tmp_path / "incoming"),
         translate=translate,
         on_stored=announced.put,
         on_failure=lambda error: pytest.fail(str(error)),
@@ -254,3 +262,78 @@ def test_with_the_real_store(tmp_path: Path) -> None:
     thread.put_event(1, b"Team")
     assert announced.get(timeout=WAIT) == 0
     assert thread.close(WAIT)
+
+
+# ---- what outlives the process --------------------------------------------------------------------------------------
+
+
+def next_process(bench: Bench) -> Bench:
+    """As if the process had been killed: nothing is closed."""
+    return Bench(bench.folder)
+
+
+def test_what_was_not_committed_is_recovered_in_order(tmp_path: Path) -> None:
+    killed = Bench(tmp_path)  # never started: nothing is committed
+    killed.events("a", "b")
+    killed.thread.put_event(1, b"not for the store", note=False)
+    killed.thread.put_event(666, b"")
+    killed.events("c")
+    after = next_process(killed)
+    assert after.thread.recover() == 4
+    assert after.writer.stored == ["a", "b", "c"]
+    assert next_process(after).thread.recover() == 0
+
+
+def test_what_was_committed_is_not_recovered(bench: Bench) -> None:
+    bench.events("a", "b")
+    wait_until(lambda: bench.writer.stored == ["a", "b"])
+    result(bench.thread.run(lambda _: None))
+    bench.hold()
+    bench.events("c")
+    after = next_process(bench)
+    assert after.thread.recover() == 2
+    assert after.writer.stored == ["held", "c"]
+
+
+def test_a_store_that_fails_loses_nothing(bench: Bench) -> None:
+    bench.writer.failing = StoreError("disk full")
+    bench.events("a")
+    assert bench.failures.get(timeout=WAIT) is bench.writer.failing
+    bench.events("b")
+    result(bench.thread.run(lambda _: None))
+    assert bench.failures.empty(), "told once"
+    still_full = next_process(bench)
+    still_full.writer.failing = full_disk()
+    with pytest.raises(StoreError, match="disk full"):
+        still_full.thread.recover()
+    after = next_process(still_full)
+    assert after.thread.recover() == 2
+    assert after.writer.stored == ["a", "b"]
+
+
+def test_the_end_tries_once_more(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.thread.start()
+    bench.writer.failing = full_disk()
+    bench.events("a")
+    bench.failures.get(timeout=WAIT)
+    bench.writer.failing = None
+    assert bench.thread.close(WAIT)
+    assert bench.writer.stored == ["a"]
+
+
+def test_an_event_that_the_store_refuses_does_not_come_back_for_ever(tmp_path: Path) -> None:
+    killed = Bench(tmp_path)
+    killed.events("a", "poison", "b")
+    after = next_process(killed)
+    after.writer.refused = "poison"
+    assert after.thread.recover() == 3
+    assert after.writer.stored == ["a", "b"]
+    assert next_process(after).thread.recover() == 0
+
+
+def full_disk() -> StoreError:
+    """As the store raises it."""
+    error = StoreError("disk full")
+    error.__cause__ = OSError("no space left on device")
+    return error

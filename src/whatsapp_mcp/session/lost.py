@@ -1,0 +1,134 @@
+"""Messages whose content was lost: decrypted by whatsmeow, which can be done once, in a process that died too early.
+
+They leave two traces. WhatsApp repeats a message that was not confirmed. Of a repetition that whatsmeow decrypted
+before, neonize tells nothing; there is only a line in whatsmeow's log (message.go: ``decryptMessages``), without time:
+
+    Ignoring message 3EB0… from 4915…:2@s.whatsapp.net in 1203…@g.us: failed to decrypt …: received message with old …
+
+Nearly always only the confirmation had been lost then: the message is in the store, or was about another one (a
+reaction, an edit) and was taken note of when it came. And of a message that was confirmed, and so is never repeated,
+whatsmeow has stored the secret: if that came after the last message that is known here, the message got no further. Of
+what is lost the store gets a placeholder, which gives way to the content if it comes after all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.session.database import Decrypted
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.wire.protos import neonize_pb2
+
+__all__ = ["IN_BETWEEN", "Losses", "tells_of_a_repetition"]
+
+REMEMBERED: Final = 5000
+IN_BETWEEN: Final = 128
+"""More messages than there can be between whatsmeow and us: neonize queues 100 (main.go: ``eventChan``)."""
+
+_LINE: Final = re.compile(r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
+_NO_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
+"""Parts of a message that come ahead of its content, under the same id."""
+_OWN_IDS: Final = "3EB0"
+"""Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
+
+
+def tells_of_a_repetition(line: str) -> bool:
+    """Whether a line of whatsmeow's log says that a repeated message was ignored."""
+    return line.startswith("Ignoring message ") and _LINE.match(line) is not None
+
+
+class Losses:
+    """Tells lost messages from those that were only repeated."""
+
+    def __init__(self, last_moment: int, is_stored: Callable[[str, Jid], bool]) -> None:
+        """
+        Args:
+            last_moment: when the process before this one last heard of anything, in milliseconds since 1970. Lost
+                messages are dated to it: they came then, or before it if they had waited at WhatsApp.
+            is_stored: looks for a message by its id and chat.
+        """
+        self._last_moment = last_moment
+        self._is_stored = is_stored
+        self._heard: dict[str, None] = {}
+        self._histories: list[bytes] = []
+        self.own: tuple[Jid, ...] = ()
+        """Our own addresses, number and LID."""
+
+    def remember(self, code: int, payload: bytes) -> None:
+        """An event of the process before this one."""
+        if code == EventCode.MESSAGE:
+            self.heard(payload)
+        elif code == EventCode.HISTORY_SYNC:
+            self._histories.append(payload)
+
+    def heard(self, message_event: bytes) -> None:
+        """A message came, whatever it was about."""
+        try:
+            event = neonize_pb2.Message.FromString(message_event)
+        except DecodeError:
+            return
+        if all(field.name in _NO_CONTENT for field, _ in event.Message.ListFields()):
+            return
+        self._heard[event.Info.ID] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+
+    def repeated(self, line: str) -> MessageReceived | None:
+        """The placeholder to store for a line of whatsmeow's log; None when the message is not lost."""
+        match = _LINE.match(line)
+        if match is None:
+            return None
+        sender = Jid.parse(match[2]).bare
+        chat = Jid.parse(match[3]).bare if match[3] else sender
+        if chat in self.own:
+            return None  # almost always between our own devices: keys, history
+        return self._placeholder(match[1], chat, sender)
+
+    def never_came(self, decrypted: Iterable[Decrypted]) -> list[MessageReceived]:
+        """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
+
+        Args:
+            decrypted: newest first; ``IN_BETWEEN`` of them are enough.
+        """
+        later: list[Decrypted] = []
+        for one in decrypted:
+            if one.id in self._heard:
+                break
+            later.append(one)
+        else:
+            return []  # nothing to go by: a new account, or the secrets of a whole history
+        if later:
+            histories = self._ids_of_histories()
+            later = [one for one in later if one.id not in histories]
+        lost = [self._placeholder(one.id, Jid.parse(one.chat).bare, Jid.parse(one.sender).bare) for one in later]
+        # What this program sent itself has a secret too, and is stored when WhatsApp confirms it.
+        return [one for one in reversed(lost) if one and not (one.from_me and one.id.startswith(_OWN_IDS))]
+
+    def _placeholder(self, message_id: str, chat: Jid, sender: Jid) -> MessageReceived | None:
+        if message_id in self._heard or self._is_stored(message_id, chat):
+            return None
+        return MessageReceived(
+            id=message_id,
+            chat=chat,
+            sender=sender,
+            timestamp=self._last_moment,
+            content=Content(MessageKind.UNDECRYPTABLE, extra={LOST: True}),
+            from_me=sender in self.own,
+        )
+
+    def _ids_of_histories(self) -> set[str]:
+        ids: set[str] = set()
+        for payload in self._histories:
+            try:
+                data = neonize_pb2.HistorySync.FromString(payload).Data
+            except DecodeError:
+                continue
+            for conversation in data.conversations:
+                ids.update(entry.message.key.ID for entry in conversation.messages)
+        return ids

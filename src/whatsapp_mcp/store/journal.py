@@ -1,0 +1,177 @@
+"""What came from WhatsApp and is not in the store yet, in a file that outlives the process.
+
+What was handed to neonize, WhatsApp never repeats, or in a form that cannot be decrypted twice. So each event is
+written here, without waiting for the disk, before anything else is done with it: whatever ends the process (kill -9, a
+crash of the Go library, a store that cannot be written), the next one stores what is here first. Only the end of the
+whole machine can take the last moments with it.
+
+The file begins with the number of its entries that the store holds; each entry carries a checksum, so that one that was
+cut off is known. Its room is taken in advance, so that it can still be written when the disk is full. When it has
+grown and everything in it is stored, it becomes ``…-old`` and a new one is begun: what came last stays known.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import threading
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+__all__ = ["Entry", "Journal"]
+
+logger = logging.getLogger(__name__)
+
+SIZE: Final = 512 * 1024
+"""Bytes taken in advance, and from which on a new file is begun."""
+_HEADER: Final = struct.Struct("<8sQ")
+_MAGIC: Final = b"WAMCPj1\n"
+_ENTRY: Final = struct.Struct("<III")
+"""Length of the payload, checksum of code and payload, code."""
+
+
+class Entry(NamedTuple):
+    """An event: its number and its serialized protobuf."""
+
+    code: int
+    payload: bytes
+
+
+class Journal:
+    """May be used from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file (0600). A journal that cannot be used is reported in the log, and does without."""
+        self._path = path
+        self._old = path.with_name(path.name + "-old")
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._complained = False
+        self._entries = 0
+        self._stored = 0
+        self._end = _HEADER.size
+        self.last_written: float | None = None
+        """When the process before this one last wrote here, in seconds since 1970; None when there was none."""
+        with suppress(OSError):
+            self.last_written = path.stat().st_mtime
+        try:
+            self._open()
+        except OSError as error:
+            self._complain(error)
+
+    def append(self, code: int, payload: bytes) -> bool:
+        """Note an event; False when that was not possible. Never raises."""
+        record = _ENTRY.pack(len(payload), _checksum(code, payload), code) + payload
+        with self._lock:
+            if self._descriptor is None:
+                return False
+            try:
+                _write(self._descriptor, record, self._end)
+            except OSError as error:
+                self._complain(error)
+                return False
+            self._end += len(record)
+            self._entries += 1
+            return True
+
+    def stored(self, count: int) -> None:
+        """The next ``count`` entries are in the store now."""
+        with self._lock:
+            if self._descriptor is None or not count:
+                return
+            self._stored = min(self._stored + count, self._entries)
+            try:
+                if self._stored == self._entries and self._end >= SIZE:
+                    self._begin_anew()
+                else:
+                    _write(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
+            except OSError as error:
+                self._complain(error)
+
+    def pending(self) -> list[Entry]:
+        """What is not in the store, oldest first."""
+        with self._lock:
+            return _read(self._path)[0][self._stored :]
+
+    def recent(self) -> list[Entry]:
+        """Everything that is still here, stored or not, oldest first."""
+        with self._lock:
+            return _read(self._old)[0] + _read(self._path)[0]
+
+    def clear(self) -> None:
+        """Forget everything: it belongs to another account."""
+        with self._lock:
+            self._close()
+            with suppress(OSError):
+                self._old.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
+            try:
+                self._open()
+            except OSError as error:
+                self._complain(error)
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _open(self) -> None:
+        entries, self._stored, self._end = _read(self._path)
+        self._entries = len(entries)
+        self._stored = min(self._stored, self._entries)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _write(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
+        with suppress(OSError, AttributeError):  # not every system and file system can
+            os.posix_fallocate(self._descriptor, 0, SIZE)
+
+    def _begin_anew(self) -> None:
+        self._close()
+        try:
+            self._path.replace(self._old)
+        finally:
+            self._open()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            logger.error("the journal %s cannot be written: %s", self._path, error.strerror)
+
+
+def _checksum(code: int, payload: bytes) -> int:
+    return zlib.crc32(payload, code + 1)  # never 0 for an empty entry, of which the rest of the file consists
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    written = os.pwrite(descriptor, data, offset)
+    while written < len(data):  # the disk became full, or a limit was reached: the next attempt says so
+        written += os.pwrite(descriptor, data[written:], offset + written)
+
+
+def _read(path: Path) -> tuple[list[Entry], int, int]:
+    """Entries, the number of those that the store holds, and where the next one goes."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        data = b""
+    if len(data) < _HEADER.size:
+        return [], 0, _HEADER.size
+    magic, stored = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        return [], 0, _HEADER.size
+    entries: list[Entry] = []
+    position = _HEADER.size
+    while position + _ENTRY.size <= len(data):
+        length, checksum, code = _ENTRY.unpack_from(data, position)
+        payload = data[position + _ENTRY.size : position + _ENTRY.size + length]
+        if len(payload) < length or checksum != _checksum(code, payload):
+            break
+        entries.append(Entry(code, payload))
+        position += _ENTRY.size + length
+    return entries, stored, position

@@ -1,0 +1,181 @@
+"""Which messages are lost, by the traces that they leave: nothing that came is taken for lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.session_database import link_device
+from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, message_event, source, text
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.session.database import Decrypted, last_decrypted
+from whatsapp_mcp.session.lost import IN_BETWEEN, Losses, tells_of_a_repetition
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+WHEN = SECOND * 1000
+WHY = ": failed to decrypt normal message: received message with old counter (index: 7, count: 3)"
+IN_TEAM = f"Ignoring message M1 from {ANA_LID.with_device(3)} in {TEAM}" + WHY
+PRIVATE = f"Ignoring message M1 from {ANA.with_device(3)} in {ANA}" + WHY
+FROM_PHONE = f"Ignoring message M1 from {ANA}" + WHY
+
+
+class Store:
+    """Knows which messages are stored, by id and chat."""
+
+    def __init__(self) -> None:
+        self.messages: set[tuple[str, Jid]] = set()
+
+    def has(self, message_id: str, chat: Jid) -> bool:
+        return (message_id, chat) in self.messages
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def losses(store: Store) -> Losses:
+    losses = Losses(WHEN, store.has)
+    losses.own = (ME, ME_LID)
+    return losses
+
+
+def lost(message_id: str, chat: Jid, sender: Jid, *, from_me: bool = False) -> MessageReceived:
+    content = Content(MessageKind.UNDECRYPTABLE, extra={LOST: True})
+    return MessageReceived(message_id, chat, sender, WHEN, content, from_me)
+
+
+# ---- repetitions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (IN_TEAM, lost("M1", TEAM, ANA_LID)),
+        (PRIVATE, lost("M1", ANA, ANA)),
+        (FROM_PHONE, lost("M1", ANA, ANA)),
+        (f"Ignoring message M1 from {ME} in {ANA}" + WHY, lost("M1", ANA, ME, from_me=True)),
+    ],
+)
+def test_a_lost_message(losses: Losses, line: str, expected: MessageReceived) -> None:
+    assert tells_of_a_repetition(line)
+    assert losses.repeated(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "Ignoring message M1",
+        f"Ignoring message M1 from {ANA}: event was already processed",
+        f"Error decrypting message M1 from {ANA}: received message with old counter",
+        f"Failed to send receipt for M1 from {ANA}: old counter",
+    ],
+)
+def test_other_lines(losses: Losses, line: str) -> None:
+    assert not tells_of_a_repetition(line)
+    assert losses.repeated(line) is None
+
+
+def test_what_is_stored_is_not_lost(losses: Losses, store: Store) -> None:
+    store.messages.add(("M1", TEAM))
+    assert losses.repeated(IN_TEAM) is None
+    assert losses.repeated(PRIVATE) is not None, "in another chat"
+
+
+def test_what_came_is_not_lost_though_the_store_has_no_row_for_it(losses: Losses) -> None:
+    reaction = e2e.Message()
+    reaction.reactionMessage.text = "👍"
+    losses.heard(message_event(reaction, source(ANA, ANA)))
+    assert losses.repeated(PRIVATE) is None
+
+
+def test_the_key_of_a_group_is_not_the_message(losses: Losses) -> None:
+    """It comes under the id of the message, in an event of its own."""
+    key = e2e.Message()
+    key.senderKeyDistributionMessage.groupID = str(TEAM)
+    losses.heard(message_event(key, source(TEAM, ANA_LID)))
+    assert losses.repeated(IN_TEAM) is not None
+    key.conversation = "and the message"
+    losses.heard(message_event(key, source(TEAM, ANA_LID)))
+    assert losses.repeated(IN_TEAM) is None
+
+
+def test_what_our_own_devices_tell_each_other_is_no_message(losses: Losses) -> None:
+    assert losses.repeated(f"Ignoring message M1 from {ME_LID}" + WHY) is None
+
+
+def test_an_event_that_cannot_be_read(losses: Losses) -> None:
+    losses.heard(b"\xff\xff")
+    losses.remember(EventCode.HISTORY_SYNC, b"\xff\xff")
+    losses.remember(EventCode.RECEIPT, b"\xff\xff")
+    assert losses.repeated(PRIVATE) is not None
+
+
+# ---- secrets --------------------------------------------------------------------------------------------------------
+
+
+def decrypted(*ids: str, sender: Jid = ANA_LID) -> list[Decrypted]:
+    return [Decrypted(message_id, str(sender), str(sender)) for message_id in ids]
+
+
+def test_what_was_decrypted_after_the_last_that_came(losses: Losses) -> None:
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M2"))
+    found = losses.never_came(decrypted("M4", "M3", "M2", "M1"))
+    assert found == [lost("M3", ANA_LID, ANA_LID), lost("M4", ANA_LID, ANA_LID)]
+
+
+def test_what_is_stored_came(losses: Losses, store: Store) -> None:
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
+    store.messages.add(("M2", ANA_LID))
+    assert losses.never_came(decrypted("M3", "M2", "M1")) == [lost("M3", ANA_LID, ANA_LID)]
+
+
+def test_nothing_to_go_by(losses: Losses) -> None:
+    """Before anything came, or when secrets of a history fill the list."""
+    assert losses.never_came([]) == []
+    assert losses.never_came(decrypted("M2", "M1")) == []
+
+
+def test_what_came_with_a_history_is_not_lost(losses: Losses) -> None:
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
+    history = neonize_pb2.HistorySync()
+    conversation = history.Data.conversations.add(ID=str(ANA))
+    conversation.messages.add().message.key.ID = "H1"
+    losses.remember(EventCode.HISTORY_SYNC, history.SerializePartialToString())
+    assert losses.never_came(decrypted("M2", "H1", "M1")) == [lost("M2", ANA_LID, ANA_LID)]
+
+
+def test_what_we_sent_ourselves_did_not_come(losses: Losses) -> None:
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
+    rows = [Decrypted("3EB0AA", str(ANA), str(ME_LID)), Decrypted("A5FF", str(ANA), str(ME)), *decrypted("M1")]
+    assert losses.never_came(rows) == [lost("A5FF", ANA, ME, from_me=True)], "the other was written on the phone"
+
+
+def test_the_secrets_in_the_session_database(tmp_path: Path) -> None:
+    path = tmp_path / "session.db"
+    assert last_decrypted(path, IN_BETWEEN) == []
+    link_device(path)
+    assert last_decrypted(path, IN_BETWEEN) == [], "there is no such table"
+    add_secrets(path, "M9", "M1", "M5")
+    assert last_decrypted(path, 2) == decrypted("M5", "M1")
+    path.write_bytes(b"no database" * 1000)
+    assert last_decrypted(path, 2) == []
+
+
+def add_secrets(path: Path, *ids: str) -> None:
+    """As whatsmeow does (sqlstore/upgrades: 00-latest-schema.sql)."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (our_jid TEXT, chat_jid TEXT, sender_jid TEXT,"
+            " message_id TEXT, key BLOB NOT NULL, PRIMARY KEY (our_jid, chat_jid, sender_jid, message_id))"
+        )
+        for message_id in ids:
+            values = ("me", str(ANA_LID), str(ANA_LID), message_id, b"k")
+            connection.execute("INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?, ?, ?)", values)
+    connection.close()

@@ -1,0 +1,147 @@
+"""What is noted stays known, in order, whatever happens to the process or to the end of the file."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from whatsapp_mcp.store.journal import SIZE, Entry, Journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "incoming"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    journal = Journal(path)
+    yield journal
+    journal.close()
+
+
+def note(journal: Journal, *payloads: bytes) -> None:
+    for payload in payloads:
+        assert journal.append(17, payload)
+
+
+def entries(*payloads: bytes) -> list[Entry]:
+    return [Entry(17, payload) for payload in payloads]
+
+
+def again(path: Path) -> Journal:
+    """As the next process finds it; the one before closed nothing."""
+    return Journal(path)
+
+
+def test_a_new_one_is_empty_and_private(journal: Journal, path: Path) -> None:
+    assert journal.pending() == journal.recent() == []
+    assert journal.last_written is None
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_not_stored_is_pending_in_the_next_process(journal: Journal, path: Path) -> None:
+    note(journal, b"a", b"b", b"c")
+    journal.stored(2)
+    after = again(path)
+    assert after.pending() == entries(b"c")
+    assert after.recent() == entries(b"a", b"b", b"c")
+    assert after.last_written == pytest.approx(path.stat().st_mtime, abs=5)
+    note(after, b"d")
+    after.stored(1)
+    assert again(path).pending() == entries(b"d")
+
+
+def test_an_entry_that_was_cut_off_ends_the_list_and_is_written_over(journal: Journal, path: Path) -> None:
+    note(journal, b"first", b"second" * 10)
+    end = path.read_bytes().rindex(b"second") + 3
+    with path.open("r+b") as file:
+        file.seek(end)
+        file.write(bytes(3))
+    after = again(path)
+    assert after.pending() == entries(b"first")
+    note(after, b"third")
+    assert again(path).pending() == entries(b"first", b"third")
+
+
+def test_what_was_never_a_journal_is_begun_anew(path: Path) -> None:
+    path.write_bytes(os.urandom(1000))
+    journal = Journal(path)
+    assert journal.pending() == []
+    note(journal, b"a")
+    assert again(path).pending() == entries(b"a")
+
+
+def test_it_does_not_grow_for_ever(journal: Journal, path: Path) -> None:
+    big = [bytes([number]) * (SIZE // 3) for number in range(1, 10)]
+    for payload in big:
+        note(journal, payload)
+        journal.stored(1)
+    kept = again(path).recent()
+    assert [entry.payload for entry in kept] == big[-len(kept) :]
+    assert 0 < len(kept) < 8
+    assert again(path).pending() == []
+    assert {child.name for child in path.parent.iterdir()} == {"incoming", "incoming-old"}
+
+
+def test_nothing_that_is_not_stored_is_given_up_when_it_grows(journal: Journal, path: Path) -> None:
+    big = [bytes([number]) * (SIZE // 2) for number in range(1, 7)]
+    note(journal, *big)
+    journal.stored(5)
+    assert again(path).pending() == entries(big[-1])
+
+
+def test_clear(journal: Journal, path: Path) -> None:
+    note(journal, b"of another account")
+    journal.clear()
+    assert again(path).recent() == []
+    note(journal, b"mine")
+    assert again(path).pending() == entries(b"mine")
+
+
+def test_a_full_disk_leaves_the_room_taken_in_advance(journal: Journal, path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE, before[1]))
+    try:
+        assert not journal.append(13, bytes(SIZE))
+        note(journal, b"small")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert again(path).pending() == entries(b"small")
+    note(journal, b"later")
+    assert again(path).pending() == entries(b"small", b"later")
+
+
+def test_a_folder_that_cannot_be_written_does_without(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "nowhere" / "incoming")
+    assert not journal.append(17, b"a")
+    journal.stored(1)
+    assert journal.pending() == []
+    journal.close()
+
+
+def test_any_history_comes_back(path: Path) -> None:
+    """Random notes, commits and new processes: pending is what was noted and not stored."""
+    chance = random.Random(5)
+    journal, waiting, number = Journal(path), list[bytes](), 0
+    for _ in range(400):
+        match chance.randrange(10):
+            case 0:
+                journal = again(path)
+            case 1 | 2 | 3:
+                count = chance.randint(0, len(waiting))
+                journal.stored(count)
+                del waiting[:count]
+            case _:
+                number += 1
+                payload = str(number).encode() * chance.randint(1, 5000)
+                note(journal, payload)
+                waiting.append(payload)
+        assert journal.pending() == entries(*waiting)
+    journal.close()
