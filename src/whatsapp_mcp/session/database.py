@@ -14,7 +14,7 @@ __all__ = ["Decrypted", "last_decrypted", "linked_device", "remove_session"]
 
 
 class Decrypted(NamedTuple):
-    """A message that whatsmeow decrypted; the addresses as WhatsApp wrote them, without devices."""
+    """A message that whatsmeow decrypted; the addresses as whatsmeow wrote them."""
 
     id: str
     chat: str
