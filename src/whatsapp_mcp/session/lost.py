@@ -13,6 +13,7 @@ what is lost the store gets a placeholder, which gives way to the content if it 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -25,6 +26,8 @@ from whatsapp_mcp.whatsapp.events import content_id
 from whatsapp_mcp.whatsapp.history import ids_in_history
 
 __all__ = ["IN_BETWEEN", "Losses", "tells_of_a_repetition"]
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000
 IN_BETWEEN: Final = 128
@@ -99,9 +102,12 @@ class Losses:
         if later:
             histories = set().union(*map(ids_in_history, self._histories))
             later = [one for one in later if one.id not in histories]
-        lost = [self._placeholder(one) for one in later]
-        # What this program sent itself has a secret too, and is stored when WhatsApp confirms it.
-        return [one for one in reversed(lost) if one and not (one.from_me and one.id.startswith(_OWN_IDS))]
+        lost = [self._placeholder(one) for one in reversed(later) if not self._sent_here(one)]
+        return [one for one in lost if one is not None]
+
+    def _sent_here(self, message: Decrypted) -> bool:
+        """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
+        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self.own)
 
     def _placeholder(self, message: Decrypted) -> MessageReceived | None:
         try:
@@ -110,6 +116,7 @@ class Losses:
             return None
         if message.id in self._heard or self._is_stored(message.id, chat):
             return None
+        logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
         return MessageReceived(
             id=message.id,
             chat=chat,
