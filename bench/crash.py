@@ -3,8 +3,8 @@
 Contacts write, react and edit all the time, privately and in a group. Meanwhile the server process is killed, the
 session process is killed, and the session is restarted in order, each N times, mixed and at random moments. When
 everything has settled, every message that the simulator saw confirmed must be in the store once: as it was written or,
-after a kill of the session process only, as a placeholder that says that the content was lost. Takes some two seconds
-for each kill, so it is no row of the table.
+after a kill of the session process only, as a placeholder that says that the content was lost. Takes some four seconds
+for each fault, so it is no row of the table.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ SOON: Final = 0.2
 """Seconds in which the first restart after a crash has begun."""
 CONNECT_LIMIT: Final = 40.0
 SETTLE_LIMIT: Final = 40.0
+QUIET: Final = 3.0
+"""Seconds after the last confirmation, for what is decided a little later: whether a repetition was a loss."""
 
 
 @dataclass
@@ -71,13 +73,20 @@ class Figures:
     duplicates: int
     """Rows beyond the first for one message."""
     strangers: int
-    """Rows for what is no message, such as a reaction."""
+    """Rows for what is no message, such as a reaction, though it was not lost."""
+    events_applied: int
+    """Of ``events``: those that the store knows of."""
+    events_placeholders: int
+    """Of ``events``: those that left a placeholder."""
+    events_missing: int
+    """Of ``events``: the rest; lost and confirmed at once, which of them leaves no trace."""
 
     @property
     def ok(self) -> bool:
         """Nothing is missing, doubled or invented; content is lost by kills of the session process only."""
-        none = self.sent - self.confirmed, self.missing, self.wrong, self.duplicates, self.strangers
-        return not any(none) and not (self.placeholders and not self.faults.get("kill session"))
+        never = self.sent - self.confirmed, self.missing, self.wrong, self.duplicates, self.strangers
+        lost = self.placeholders, self.events_placeholders, self.events_missing
+        return not any(never) and not (any(lost) and not self.faults.get("kill session"))
 
 
 class _Load:
@@ -90,27 +99,33 @@ class _Load:
         self._last: dict[VirtualContact, SentMessage] = {}
         self.texts: dict[str, set[str]] = {}
         """By message: what it says, at first and after edits."""
-        self.others: set[str] = set()
+        self.reactions: dict[str, str] = {}
+        """Message by reaction; one to a message at most."""
+        self.edits: dict[str, str] = {}
+        """Message by edit; one of a message at most."""
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / PAUSE))
             self._act(self._chance.choice(self._people))
 
+    @property
+    def ids(self) -> set[str]:
+        return self.texts.keys() | self.reactions.keys() | self.edits.keys()
+
     def _act(self, who: VirtualContact) -> None:
         last = self._last.get(who)
-        throw = self._chance.random()
-        if last is not None and throw < 0.08:
-            self.others.add(who.react(self._chance.choice("👍🎉🙏"), last).id)
-            return
         text = f"Number {len(self.texts)} of those that {who.name} and others write"
-        if last is not None and throw < 0.12:
+        throw = self._chance.random()
+        if last is not None and throw < 0.08 and last.id not in self.reactions.values():
+            self.reactions[who.react(self._chance.choice("👍🎉🙏"), last).id] = last.id
+        elif last is not None and throw > 0.95 and last.id not in self.edits.values():
             self.texts[last.id].add(text)
-            self.others.add(who.edit(last, text).id)
-            return
-        sent = who.say(text, to=self._group.state if self._chance.random() < 0.4 else None)
-        self._last[who] = sent
-        self.texts[sent.id] = {text}
+            self.edits[who.edit(last, text).id] = last.id
+        else:
+            sent = who.say(text, to=self._group.state if self._chance.random() < 0.4 else None)
+            self._last[who] = sent
+            self.texts[sent.id] = {text}
 
 
 class _Run:
@@ -220,15 +235,11 @@ async def _settled(run: _Run, load: _Load) -> set[str]:
     """What is still not confirmed when nothing changes any more, or the time is over."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_LIMIT):
-            while run.waiting() & (load.texts.keys() | load.others):
+            while run.waiting() & load.ids:
                 await run.connected()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(QUIET)
     return run.waiting()
-
-
-QUIET: Final = 3.0
-"""Seconds after the last confirmation, for what is decided a little later: whether a repetition was a loss."""
 
 
 def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault], seconds: float) -> Figures:
@@ -236,31 +247,30 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
         rows: list[tuple[str, str, str, str | None]] = connection.execute(
             "SELECT id, kind, text, extra FROM messages"
         ).fetchall()
+        reacted = {message_id for (message_id,) in connection.execute("SELECT message_id FROM reactions")}
+        edited = {message_id for (message_id,) in connection.execute("SELECT message_id FROM edits")}
     confirmed = load.texts.keys() - waiting
-    good, lost, wrong, strangers, seen, doubled = set(), set(), 0, 0, set(), 0
-    for message_id, kind, text, extra in rows:
-        doubled += message_id in seen
-        seen.add(message_id)
-        if message_id not in load.texts:
-            strangers += 1
-        elif kind == "text" and text in load.texts[message_id]:
-            good.add(message_id)
-        elif kind == "undecryptable" and json.loads(extra or "{}").get("lost"):
-            lost.add(message_id)
-        else:
-            wrong += 1
+    events = load.reactions.keys() | load.edits.keys()
+    applied = {event for event, message in load.reactions.items() if message in reacted}
+    applied |= {event for event, message in load.edits.items() if message in edited}
+    seen = {message_id for message_id, *_ in rows}
+    lost = {row[0] for row in rows if row[1] == "undecryptable" and json.loads(row[3] or "{}").get("lost")}
+    good = {row[0] for row in rows if row[1] == "text" and row[2] in load.texts.get(row[0], ())}
     return Figures(
         faults={fault: list(faults).count(fault) for fault in FAULTS},
         seconds=seconds,
         sent=len(load.texts),
-        events=len(load.others),
+        events=len(events),
         confirmed=len(confirmed),
         stored=len(confirmed & good),
         placeholders=len(confirmed & lost),
         missing=len(confirmed - seen),
-        wrong=wrong,
-        duplicates=doubled,
-        strangers=strangers,
+        wrong=len(seen & load.texts.keys() - good - lost),
+        duplicates=len(rows) - len(seen),
+        strangers=len(seen - load.texts.keys() - (events & lost - applied)),
+        events_applied=len(applied),
+        events_placeholders=len(events & lost),
+        events_missing=len(events - applied - lost - waiting),
     )
 
 
@@ -279,7 +289,7 @@ def main(kills: int, seed: int, only: Fault | None, as_json: bool) -> None:
         click.echo(json.dumps(asdict(figures) | {"ok": figures.ok}, indent=2))
     else:
         for name, value in asdict(figures).items():
-            click.echo(f"{name:>12}  {value if not isinstance(value, float) else format(value, '.0f')}")
+            click.echo(f"{name:>19}  {value if not isinstance(value, float) else format(value, '.0f')}")
     sys.exit(0 if figures.ok else 1)
 
 

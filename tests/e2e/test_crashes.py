@@ -220,3 +220,30 @@ async def test_a_store_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
         await shown(host, ana.number, late.id)
         texts = [row["content"] for row in await rows(host, ana.number)]
         assert texts[:6] == ["later", *(message.message.conversation for message in reversed(sent))]
+
+
+async def test_a_damaged_store_is_named_and_what_comes_waits_at_whatsapp(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    store = data_dir / "default" / "messages.db"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with host_on(endpoint, data_dir) as host:
+            await host.pair(simulator)
+            first = ana.say("first")
+            await shown(host, ana.number, first.id)
+        damaged = b"this is not a database" * 500
+        store.write_bytes(damaged)
+        for suffix in ("-wal", "-shm"):  # the log alone would be enough for such a small store
+            store.with_name(store.name + suffix).unlink(missing_ok=True)
+        async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="2") as host:
+            error = await host.refused("appDevices")
+            assert error["code"] == "not_connected"
+            assert f"{store} is not a database" in error["message"]
+            assert "Move the file away" in error["message"]
+            assert (await host.refused("listChats"))["code"] == "store_error"
+            later = ana.say("while it is damaged")
+            store.rename(tmp_path / "aside.db")
+            await host.call("appReconnect")
+            await shown(host, ana.number, later.id)
+            assert [row["content"] for row in await rows(host, ana.number)] == ["while it is damaged"]
+    assert (tmp_path / "aside.db").read_bytes() == damaged, "nothing is deleted unasked"

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Decrypted(NamedTuple):
-    """A message that whatsmeow decrypted; the addresses as WhatsApp wrote them, without devices."""
+    """A message that whatsmeow decrypted; the addresses as whatsmeow wrote them."""
 
     id: str
     chat: str

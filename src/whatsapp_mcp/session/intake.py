@@ -12,7 +12,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Change
 from whatsapp_mcp.session.database import last_decrypted
-from whatsapp_mcp.session.lost import IN_BETWEEN, Losses, tells_of_a_repetition
+from whatsapp_mcp.session.lost import IN_BETWEEN, Losses
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.files import check_space, journal_path
 from whatsapp_mcp.store.journal import Journal
@@ -117,10 +117,9 @@ class Intake:
         """Hand over one event; returns at once (neonize's callback threads)."""
         self.store.put_event(code, payload, note=code in _JOURNALED)
 
-    def log_line(self, text: str) -> None:
-        """Hand over a line of whatsmeow's log (neonize's callback threads)."""
-        if tells_of_a_repetition(text):
-            self.event(REPEATED, text.encode())
+    def repeated(self, line: str) -> None:
+        """Hand over a log line that tells of an ignored repetition (neonize's callback threads)."""
+        self.event(REPEATED, line.encode())
 
     # -- store thread -------------------------------------------------------------------------------------------------
 

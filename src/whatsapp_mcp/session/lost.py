@@ -13,27 +13,27 @@ what is lost the store gets a placeholder, which gives way to the content if it 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
-
-from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import LOST, Content, MessageKind, MessageReceived
 from whatsapp_mcp.session.database import Decrypted
 from whatsapp_mcp.whatsapp.client import EventCode
-from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.whatsapp.events import content_id
+from whatsapp_mcp.whatsapp.history import ids_in_history
 
 __all__ = ["IN_BETWEEN", "Losses", "tells_of_a_repetition"]
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000
 IN_BETWEEN: Final = 128
 """More messages than there can be between whatsmeow and us: neonize queues 100 (main.go: ``eventChan``)."""
 
 _LINE: Final = re.compile(r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
-_NO_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
-"""Parts of a message that come ahead of its content, under the same id."""
 _OWN_IDS: Final = "3EB0"
 """Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
 
@@ -69,13 +69,10 @@ class Losses:
 
     def heard(self, message_event: bytes) -> None:
         """A message came, whatever it was about."""
-        try:
-            event = neonize_pb2.Message.FromString(message_event)
-        except DecodeError:
+        message_id = content_id(message_event)
+        if message_id is None:
             return
-        if all(field.name in _NO_CONTENT for field, _ in event.Message.ListFields()):
-            return
-        self._heard[event.Info.ID] = None
+        self._heard[message_id] = None
         if len(self._heard) > REMEMBERED:
             del self._heard[next(iter(self._heard))]
 
@@ -84,11 +81,10 @@ class Losses:
         match = _LINE.match(line)
         if match is None:
             return None
-        sender = Jid.parse(match[2]).bare
-        chat = Jid.parse(match[3]).bare if match[3] else sender
-        if chat in self.own:
+        chat = match[3] or match[2]
+        if chat in map(str, self.own):
             return None  # almost always between our own devices: keys, history
-        return self._placeholder(match[1], chat, sender)
+        return self._placeholder(Decrypted(match[1], chat, match[2]))
 
     def never_came(self, decrypted: Iterable[Decrypted]) -> list[MessageReceived]:
         """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
@@ -104,31 +100,28 @@ class Losses:
         else:
             return []  # nothing to go by: a new account, or the secrets of a whole history
         if later:
-            histories = self._ids_of_histories()
+            histories = set().union(*map(ids_in_history, self._histories))
             later = [one for one in later if one.id not in histories]
-        lost = [self._placeholder(one.id, Jid.parse(one.chat).bare, Jid.parse(one.sender).bare) for one in later]
-        # What this program sent itself has a secret too, and is stored when WhatsApp confirms it.
-        return [one for one in reversed(lost) if one and not (one.from_me and one.id.startswith(_OWN_IDS))]
+        lost = [self._placeholder(one) for one in reversed(later) if not self._sent_here(one)]
+        return [one for one in lost if one is not None]
 
-    def _placeholder(self, message_id: str, chat: Jid, sender: Jid) -> MessageReceived | None:
-        if message_id in self._heard or self._is_stored(message_id, chat):
+    def _sent_here(self, message: Decrypted) -> bool:
+        """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
+        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self.own)
+
+    def _placeholder(self, message: Decrypted) -> MessageReceived | None:
+        try:
+            chat, sender = Jid.parse(message.chat).bare, Jid.parse(message.sender).bare
+        except ValueError:
             return None
+        if message.id in self._heard or self._is_stored(message.id, chat):
+            return None
+        logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
         return MessageReceived(
-            id=message_id,
+            id=message.id,
             chat=chat,
             sender=sender,
             timestamp=self._last_moment,
             content=Content(MessageKind.UNDECRYPTABLE, extra={LOST: True}),
             from_me=sender in self.own,
         )
-
-    def _ids_of_histories(self) -> set[str]:
-        ids: set[str] = set()
-        for payload in self._histories:
-            try:
-                data = neonize_pb2.HistorySync.FromString(payload).Data
-            except DecodeError:
-                continue
-            for conversation in data.conversations:
-                ids.update(entry.message.key.ID for entry in conversation.messages)
-        return ids

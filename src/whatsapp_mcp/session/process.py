@@ -36,6 +36,7 @@ from whatsapp_mcp.models import ContactSeen, IdentityLearned, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
 from whatsapp_mcp.session.intake import Intake
+from whatsapp_mcp.session.lost import tells_of_a_repetition
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.writer import StoreWriter
@@ -232,10 +233,13 @@ class SessionProcess:
 
     def _on_log(self, level: str, name: str, text: str) -> None:
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
-        logging.getLogger("whatsapp_mcp.whatsmeow").log(levels.get(level, logging.INFO), "%s: %s", name, text)
-        if "temporary ban connect failure" in text.lower():
+        shown = levels.get(level, logging.INFO)
+        if tells_of_a_repetition(text):
+            self._intake.repeated(text)
+            shown = logging.INFO  # nearly all are harmless
+        elif "temporary ban connect failure" in text.lower():
             self._end("banned", text)
-        self._intake.log_line(text)
+        logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     def _on_client_ended(self, error: str | None) -> None:
         if self._was_connected:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
+
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models import (
     Change,
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Where", "changes_from_event"]
+__all__ = ["Where", "changes_from_event", "content_id"]
+
+_AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
+"""Parts of a message to a group that come in an event of their own, under the id of the message."""
 
 
 def changes_from_event(code: int, payload: bytes) -> list[Change]:
@@ -69,6 +74,20 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return list(_group_info(payload))
         case _:
             return []
+
+
+def content_id(payload: bytes) -> str | None:
+    """The id of a message event; None when it has no content, or cannot be read.
+
+    Args:
+        payload: serialized ``Neonize_pb2.Message``.
+    """
+    try:
+        event = neonize_pb2.Message.FromString(payload)
+    except DecodeError:
+        return None
+    has_content = any(field.name not in _AHEAD_OF_CONTENT for field, _ in event.Message.ListFields())
+    return event.Info.ID if has_content else None
 
 
 class Where:

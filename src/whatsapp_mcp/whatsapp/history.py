@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
+
 from whatsapp_mcp.jid import GROUP, LID, USER, Jid
 from whatsapp_mcp.models import (
     Change,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync
     from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
 
-__all__ = ["changes_from_history"]
+__all__ = ["changes_from_history", "ids_in_history"]
 
 _STATUS: Final = {
     0: DeliveryStatus.FAILED,
@@ -51,6 +53,16 @@ def changes_from_history(payload: bytes, own: Jid | None) -> list[Change]:
     """
     data: HistorySync = neonize_pb2.HistorySync.FromString(payload).Data
     return list(_changes(data, own))
+
+
+def ids_in_history(payload: bytes) -> set[str]:
+    """The ids of all messages in a history sync event, also of those that are no row of the store; empty when it cannot
+    be read."""
+    try:
+        data: HistorySync = neonize_pb2.HistorySync.FromString(payload).Data
+    except DecodeError:
+        return set()
+    return {entry.message.key.ID for conversation in data.conversations for entry in conversation.messages}
 
 
 def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:

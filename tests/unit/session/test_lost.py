@@ -107,6 +107,7 @@ def test_the_key_of_a_group_is_not_the_message(losses: Losses) -> None:
 
 
 def test_what_our_own_devices_tell_each_other_is_no_message(losses: Losses) -> None:
+    assert losses.repeated(f"Ignoring message M1 from {ME.with_device(1)} in {ME}" + WHY) is None
     assert losses.repeated(f"Ignoring message M1 from {ME_LID}" + WHY) is None
 
 
@@ -155,6 +156,12 @@ def test_what_we_sent_ourselves_did_not_come(losses: Losses) -> None:
     losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
     rows = [Decrypted("3EB0AA", str(ANA), str(ME_LID)), Decrypted("A5FF", str(ANA), str(ME)), *decrypted("M1")]
     assert losses.never_came(rows) == [lost("A5FF", ANA, ME, from_me=True)], "the other was written on the phone"
+
+
+def test_addresses_that_are_none(losses: Losses) -> None:
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
+    assert losses.never_came([Decrypted("M2", "", "a b@c"), *decrypted("M1")]) == []
+    assert losses.repeated("Ignoring message M2 from a@b@c: received message with old counter") is None
 
 
 def test_the_secrets_in_the_session_database(tmp_path: Path) -> None:
