@@ -159,6 +159,51 @@ def demo() -> None:
         run_demo()
 
 
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the messages.")
+@click.option("--chat", "chats", multiple=True, metavar="CHAT", help="JID, number or exact name; may be repeated.")
+@click.option("--since", metavar="TIME", help="Only from this date or time on, as 2026-10-31 or 2026-10-31T18:30.")
+@click.option("--until", metavar="TIME", help="Only up to this date, all day, or time.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "text"]), default="jsonl", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; standard output without it.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def export(data_dir: Path | None, form: str, **options: Any) -> None:
+    """Write stored messages as JSON lines or as a readable transcript; a server may run meanwhile.
+
+    JSON lines hold all that is known of each message, times in UTC. Chats come one after the other, the oldest message
+    first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
+    """
+    from whatsapp_mcp.export import Format, run_export
+
+    with _explained():
+        settings = _settings({"data_dir": data_dir})
+        try:
+            done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
+        except BrokenPipeError:  # whoever read it has enough, as in `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)  # as if ended by SIGPIPE
+        except OSError as error:
+            raise SetupError(
+                f"standard output cannot be written to: {error.strerror}", next_step="Name a file with --output."
+            ) from error
+    if done is not None:
+        click.echo(done, err=True)
+
+
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the messages.")
+def reindex(data_dir: Path | None) -> None:
+    """Make the search index of the stored messages anew; no server may run on them meanwhile.
+
+    Takes about half a minute for a million messages. To interrupt it does no harm.
+    """
+    from whatsapp_mcp.reindex import run_reindex
+
+    with _explained():
+        done = run_reindex(_settings({"data_dir": data_dir}))
+    click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
+
+
 def _settings(options: dict[str, Any]) -> Settings:
     """Settings from the environment, overridden by the options that were given."""
     from pydantic import ValidationError

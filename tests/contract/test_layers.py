@@ -26,8 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     "media": set(),
     "direct": {"wire"},
     "status": {"catalog", "session", "store", "whatsapp", "wire"},
+    "export": {"operations", "server", "store"},
+    "reindex": {"session", "store"},
     "demo": {"simulator"},
-    "cli": {"assembly", "server", "session", "simulator", "demo", "status"},
+    "cli": {"assembly", "server", "session", "simulator", "demo", "status", "export", "reindex"},
     "__main__": {"cli"},
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,13 +25,23 @@ import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models import (
+    Content,
+    MessageDeletedForMe,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    MessageRevoked,
+)
 from whatsapp_mcp.session.lock import AccountLock
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.status import diagnosis_text, examine, status_text, take_status
 from whatsapp_mcp.status.checks import Check, Diagnosis, Verdict
+from whatsapp_mcp.status.databases import find_index_fault
 from whatsapp_mcp.status.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
 from whatsapp_mcp.status.native import NativeLibrary, installed_version, library_name, library_path, read_library
+from whatsapp_mcp.store import verifying
+from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.reader import StoreReader
 from whatsapp_mcp.store.writer import StoreWriter
 
@@ -335,6 +345,111 @@ def test_a_store_damaged_inside(settings: Settings) -> None:
     finding = only_finding(diagnose(settings))
     assert (finding.name, finding.verdict) == ("store", Verdict.PROBLEM)
     assert str(settings.store_path) in finding.message
+
+
+def change_store(settings: Settings, sql: str) -> None:
+    with closing(sqlite3.connect(settings.store_path)) as connection, connection:
+        connection.execute(sql)
+
+
+def entry(settings: Settings, message_id: str) -> tuple[int, str]:
+    """Place and document of a message."""
+    sql = f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival WHERE m.id = ?"
+    with closing(sqlite3.connect(settings.store_path)) as connection:
+        ((place, document),) = documents(connection.execute(sql, (message_id,)))
+    return place, document
+
+
+def put(place: int, document: str) -> str:
+    return f"INSERT INTO message_search (rowid, document) VALUES ({place}, '{document}')"
+
+
+def take_out(place: int, document: str) -> str:
+    return f"INSERT INTO message_search (message_search, rowid, document) VALUES ('delete', {place}, '{document}')"
+
+
+def test_the_search_index_of_a_store_that_is_written(settings: Settings) -> None:
+    writer = StoreWriter(settings.store_path)
+    chat = Jid.parse("12025550101@s.whatsapp.net")
+    try:
+        writer.apply([received("12025550101", f"A{n}", "tea or coffee? " * n) for n in range(20)])
+        writer.apply([MessageRevoked(chat, "A3", chat, 1), MessageDeletedForMe(chat, "A4", from_me=False)])
+        writer.apply([MessageEdited(chat, "A5", chat, Content(MessageKind.TEXT, "tea"), 1)])
+        diagnosis = diagnose(settings)
+    finally:
+        writer.close()
+    assert findings(diagnosis) == []
+    said = {check.name: check.message for check in diagnosis.checks}
+    assert said["search-index"] == "holds the messages"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda a, _b: [take_out(*a)], "1 of 2 messages are not in it"),
+        (lambda a, _b: [put(a[0] + 1, "hello")], "1 of its 3 entries belong to no shown message"),
+        (lambda a, b: [take_out(*a), put(a[0], f"{b[1]} more")], "other words than 1 of 2"),
+        (lambda a, _b: [take_out(*a), put(a[0], a[1].replace("hello", "hallo"))], "other words than 1 of 2"),
+        (lambda a, b: [take_out(*a), put(a[0], b[1])], "other words than 1 of 2"),
+        (lambda _a, _b: ["INSERT INTO message_search (message_search) VALUES ('delete-all')"], "2 of 2 messages"),
+        (
+            lambda _a, _b: ["UPDATE message_search_data SET block = zeroblob(length(block)) WHERE id > 10"],
+            "2 of 2 comp",
+        ),
+        (lambda _a, _b: ["DELETE FROM message_search_data"], "searches find"),
+        (lambda _a, _b: ["DELETE FROM message_search_config"], "searches find"),
+        (lambda _a, _b: ["DROP TABLE message_search"], "searches find"),
+        (lambda _a, _b: ["UPDATE messages SET text = 'bye' WHERE id = 'A1'"], "other words than 1 of 2"),
+        (lambda _a, _b: ["UPDATE messages SET revoked_at = 1 WHERE id = 'A1'"], "1 of its 2 entries"),
+        (lambda _a, _b: ["UPDATE messages SET place = -place WHERE id = 'A1'"], "1 of its 2 entries"),
+        (lambda a, b: [take_out(*a), put(b[0] + 1, "x")], "1 of 2 messages are not in it"),
+    ],
+)
+def test_a_broken_search_index_and_its_repair(
+    settings: Settings, change: Callable[[tuple[int, str], tuple[int, str]], list[str]], said: str
+) -> None:
+    fill_store(settings)
+    for sql in change(entry(settings, "A1"), entry(settings, "B1")):
+        change_store(settings, sql)
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("search-index", Verdict.PROBLEM)
+    assert said in finding.message
+    assert "`whatsapp-mcp reindex`" in (finding.next_step or "")
+    assert run("reindex", "--data-dir", str(settings.data_dir))[0] == 0
+    assert findings(diagnose(settings)) == []
+
+
+def test_messages_other_than_the_newest_are_compared_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "_NEWEST", 1)
+    monkeypatch.setattr(verifying, "_STRETCHES", 100)  # of 2 messages: one of them is as good as never left out
+    fill_store(settings)
+    change_store(settings, "UPDATE messages SET text = 'bye' WHERE id = 'B1'")
+    assert only_finding(diagnose(settings)).name == "search-index"
+
+
+@pytest.mark.parametrize("words", [1, 126, 127, 128, 20_000])
+def test_messages_of_any_length_are_compared(settings: Settings, words: int) -> None:
+    writer = StoreWriter(settings.store_path)
+    writer.apply([received("12025550101", "A1", " ".join(f"w{n}" for n in range(words)))])
+    writer.close()
+    assert findings(diagnose(settings)) == []
+
+
+def test_a_search_index_of_an_older_version(settings: Settings) -> None:
+    fill_store(settings)
+    change_store(settings, "UPDATE meta SET value = '1' WHERE key = 'index_version'")
+    finding = only_finding(diagnose(settings))
+    assert (finding.name, finding.verdict) == ("search-index", Verdict.WARNING)
+    StoreWriter(settings.store_path).close()
+    assert findings(diagnose(settings)) == []
+
+
+def test_a_comparison_that_would_take_too_long(settings: Settings) -> None:
+    writer = StoreWriter(settings.store_path)
+    writer.apply([received("12025550101", f"A{n}", f"number {n}") for n in range(3000)])
+    writer.close()
+    assert find_index_fault(settings.store_path, limit=0.0) == (None, False)
+    assert find_index_fault(settings.store_path) == (None, True)
 
 
 def test_a_store_from_a_newer_version(settings: Settings) -> None:

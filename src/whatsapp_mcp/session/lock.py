@@ -86,6 +86,11 @@ class AccountLock:
         except (OSError, ValidationError):
             return None
 
+    def holder_text(self) -> str:
+        """The holder, for a person."""
+        holder = self.holder()
+        return f"process {holder.pid} ({holder.command}) since {holder.since}" if holder else "another process"
+
     def is_free(self) -> bool:
         """Look without taking it (for ``status``)."""
         if self._file is not None or not self._path.exists():

@@ -429,9 +429,7 @@ class SessionManager:
             raise self.problem()
 
     def _holder_text(self) -> str:
-        holder = self._lock.holder()
-        who = f"process {holder.pid} ({holder.command}) since {holder.since}" if holder else "another process"
-        return f"the data directory {self._settings.data_dir} is in use by {who}"
+        return f"the data directory {self._settings.data_dir} is in use by {self._lock.holder_text()}"
 
     def problem(self) -> SessionError:
         """Why there is no connection now, as the error that a call would get."""

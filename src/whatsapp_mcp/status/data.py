@@ -13,7 +13,7 @@ from typing import Final
 
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.status.checks import Check, ok, problem, warning
-from whatsapp_mcp.status.databases import find_damage
+from whatsapp_mcp.status.databases import find_damage, find_index_fault, index_is_outdated
 from whatsapp_mcp.status.report import LockStatus, SessionStatus, StoreStatus
 from whatsapp_mcp.store.files import RESERVE
 
@@ -137,20 +137,42 @@ def check_session(session: SessionStatus) -> Check:
     return ok("session", said if complete else f"{said}; too large to be checked to the end")
 
 
-def check_store(store: StoreStatus) -> Check:
+def check_store(store: StoreStatus) -> Iterator[Check]:
+    """The message store and, where it is sound, its search index."""
     if store.problem is not None:
-        return problem("store", store.problem, store.next_step or "Run this command as the server's user.")
+        yield problem("store", store.problem, store.next_step or "Run this command as the server's user.")
+        return
     if not store.exists:
-        return ok("store", "no messages yet")
+        yield ok("store", "no messages yet")
+        return
     damage, complete = find_damage(store.path)
     if damage is not None:
-        return problem(
+        yield problem(
             "store",
             f"{store.path} is damaged: {damage}",
             "Stop the server and restore a back-up, or move the file away to start with an empty store.",
         )
+        return
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
-    return ok("store", said if complete else f"{said}; too large to be checked to the end")
+    yield ok("store", said if complete else f"{said}; too large to be checked to the end")
+    yield _check_index(store.path)
+
+
+def _check_index(path: Path) -> Check:
+    if index_is_outdated(path):
+        return warning(
+            "search-index",
+            "of an older version of this program; searches do not work until it is made anew",
+            "Start the server, which does it, and wait half a minute; or run `whatsapp-mcp reindex`.",
+        )
+    fault, complete = find_index_fault(path)
+    if fault is not None:
+        return problem(
+            "search-index",
+            f"searches find too little or something wrong: {fault}",
+            "Stop the server and run `whatsapp-mcp reindex`.",
+        )
+    return ok("search-index", "holds the messages" if complete else "too large to be checked to the end")
 
 
 def check_disk(settings: Settings) -> Check:

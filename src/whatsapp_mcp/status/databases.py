@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,15 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.store.files import store_errors
 from whatsapp_mcp.store.records import StoreStats
+from whatsapp_mcp.store.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.version import schema_version
 
-__all__ = ["find_damage", "open_untouched", "store_stats"]
+__all__ = ["find_damage", "find_index_fault", "index_is_outdated", "open_untouched", "store_stats"]
 
 _BUSY_TIMEOUT: Final = 5.0
 _STEPS: Final = 100_000
 """SQLite instructions between two looks at the clock; some milliseconds."""
+_SEARCH_INDEX: Final = "message_search"
 _STATS: Final = (
     "SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
     " WHERE entity IS NOT (SELECT entity FROM addresses WHERE jid = ?)"
@@ -55,18 +57,52 @@ def find_damage(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
     Returns:
         What is wrong (None: nothing was found) and whether the check came to its end.
     """
+
+    def look(connection: sqlite3.Connection) -> str | None:
+        found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        # SQLite 3.44 and later look into the search index too; that is a matter of ``find_index_fault``.
+        return "; ".join(line for line in found if line != "ok" and _SEARCH_INDEX not in line) or None
+
+    return _look(path, look, limit)
+
+
+def index_is_outdated(path: Path) -> bool:
+    """Whether the search index is of an older version, and is made anew as soon as a server opens the store.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with store_errors(path), open_untouched(path) as connection:
+        return not index_is_current(connection)
+
+
+def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
+    """Compare the search index of a message store with the messages, for at most ``limit`` seconds.
+
+    Returns:
+        What is wrong (None: nothing was found) and whether the comparison came to its end.
+    """
+
+    def look(connection: sqlite3.Connection) -> str | None:
+        connection.execute("BEGIN")  # a server may be writing: messages and index of one moment
+        return index_fault(connection)
+
+    return _look(path, look, limit)
+
+
+def _look(path: Path, look: Callable[[sqlite3.Connection], str | None], limit: float) -> tuple[str | None, bool]:
+    """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
     deadline = time.monotonic() + limit
     try:
         with open_untouched(path) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+            return look(connection), True
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             return None, False
         return str(error), True
     except (sqlite3.Error, OSError) as error:
         return str(error), True
-    return (None if found == ["ok"] else "; ".join(found)), True
 
 
 def store_stats(path: Path) -> StoreStats | None:

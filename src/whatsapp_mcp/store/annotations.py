@@ -38,8 +38,8 @@ _VOTES: Final = (
     f"SELECT chat, message_id, options, person.id AS person, person.jid FROM votes{_PERSON} ORDER BY voted_at, options"
 )
 _RECEIPTS: Final = (
-    "SELECT min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at, person.jid,"
-    f" person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY person.id"
+    "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
+    f" person.jid, person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
     " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
 )
 _LABELS: Final = (
@@ -94,18 +94,20 @@ def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict
     return found
 
 
-def receipts(connection: sqlite3.Connection, message: Key) -> tuple[ReceiptView, ...]:
+def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[ReceiptView, ...]]:
     """Of other people, in the order in which they got the message."""
-    return tuple(
-        ReceiptView(
-            jid=(jid := stored_jid(row["jid"])),
+    found: dict[Key, tuple[ReceiptView, ...]] = {}
+    for row in _rows(connection, _RECEIPTS, "sender", wanted):
+        jid, message = stored_jid(row["jid"]), (row["chat"], row["message_id"])
+        receipt = ReceiptView(
+            jid=jid,
             name=known_as(jid, row["name"]),
             delivered_at=time_or_none(row["delivered_at"]),
             read_at=time_or_none(row["read_at"]),
             played_at=time_or_none(row["played_at"]),
         )
-        for row in _rows(connection, _RECEIPTS, "sender", [message])
-    )
+        found[message] = (*found.get(message, ()), receipt)
+    return found
 
 
 def _rows(connection: sqlite3.Connection, sql: str, address: str, wanted: Sequence[Key]) -> Iterable[sqlite3.Row]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.store.folding import FOLD_VERSION, PHONE_NUMBER, digits_of, fold
+from whatsapp_mcp.store.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold
 from whatsapp_mcp.store.rows import load_extra
 
 __all__ = [
@@ -54,6 +54,13 @@ _LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
 
 DOCUMENT_COLUMNS: Final = "m.place, m.chat, m.sender, m.from_me, m.has_media, m.kind, m.text, media.file_name, m.extra"
 """What ``documents`` needs, of messages AS m and media."""
+
+_TABLE: Final = f"""
+    CREATE VIRTUAL TABLE message_search USING fts5(
+        document, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
+    )
+    """
+"""As ``schema`` makes it."""
 
 _ROWS: Final = (
     f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
@@ -175,13 +182,30 @@ class SearchIndex:
             self.add(place, document)
 
     def rebuild(self) -> None:
-        """Make the whole index anew from the messages; within the caller's transaction."""
-        self._connection.execute("INSERT INTO message_search (message_search) VALUES ('delete-all')")
+        """Make the whole index anew from the messages, however broken it is; within the caller's transaction."""
+        try:
+            self._connection.execute("INSERT INTO message_search (message_search) VALUES ('delete-all')")
+        except sqlite3.DatabaseError:
+            if not self._connection.in_transaction:  # SQLite ended it: more is wrong than the index
+                raise
+            self._replace_table()
         rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
         self._connection.executemany(
             "INSERT INTO message_search (rowid, document) VALUES (?, ?)",
             documents(rows),
         )
+
+    def _replace_table(self) -> None:
+        """SQLite opens a virtual table before it drops it, which a damaged one does not survive."""
+        execute = self._connection.execute
+        execute("PRAGMA writable_schema = ON")
+        try:
+            execute("DELETE FROM sqlite_master WHERE name = 'message_search'")
+        finally:
+            execute("PRAGMA writable_schema = RESET")
+        for part in ("data", "idx", "docsize", "config"):
+            execute(f"DROP TABLE IF EXISTS message_search_{part}")
+        execute(_TABLE)
 
 
 def check_index(connection: sqlite3.Connection, path: Path) -> None:

@@ -193,7 +193,10 @@ class StoreReader:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, message.chat) if connection else None
-            return receipts(connection, (entity, clean(message.id))) if connection and entity is not None else ()
+            if connection is None or entity is None:
+                return ()
+            key = (entity, clean(message.id))
+            return receipts(connection, [key]).get(key, ())
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
         """One message.

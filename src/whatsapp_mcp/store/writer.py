@@ -174,8 +174,12 @@ class StoreWriter:
             ).fetchone()
             return row is not None
 
-    def rebuild_search(self) -> None:
-        """Make the search index anew; takes some ten seconds for a million messages."""
+    def rebuild_search(self) -> int:
+        """Make the search index anew, also a damaged one; takes some ten seconds for a million messages.
+
+        Returns:
+            How many messages are in it.
+        """
         logger.info("making the search index of %s", self._path)
 
         def rebuild(_now: int) -> None:
@@ -184,6 +188,8 @@ class StoreWriter:
 
         with self._lock, store_errors(self._path):
             self._transaction(rebuild)
+            indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
+        return indexed
 
     def close(self) -> None:
         """Close the file; further calls fail. Closing twice is harmless."""
