@@ -34,6 +34,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import ContactSeen, IdentityLearned, SessionState
 from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
+from whatsapp_mcp.session.pruning import keep_pruned, policy
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.writer import StoreWriter
@@ -78,6 +79,7 @@ class SessionProcess:
         self._was_connected = False
         self._silent = False
         self._own: tuple[Jid, ...] = ()
+        self._pruning: asyncio.Task[None] | None = None
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
@@ -131,8 +133,9 @@ class SessionProcess:
         if hello.log_level.upper() != "DEBUG":
             _drop_prints()
         self._store_path = Path(hello.store_path)
+        self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._store = StoreThread(
-            StoreWriter(self._store_path),
+            self._open_store(),
             translate=self._translate,
             on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
             on_failure=lambda error: self._end("store_error", str(error)),
@@ -151,6 +154,8 @@ class SessionProcess:
         profiles = Profiles(self._client, self._account)
         self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
         self._store.start()
+        if self._retention is not None:
+            self._pruning = asyncio.create_task(keep_pruned(self._store))
         self._client.start()
 
     # -- pipe ---------------------------------------------------------------------------------------------------------
@@ -332,7 +337,10 @@ class SessionProcess:
 
     def _fresh_store(self, suffix: str) -> StoreWriter:
         archive_store(self._store_path, suffix)
-        return StoreWriter(self._store_path)
+        return self._open_store()
+
+    def _open_store(self) -> StoreWriter:
+        return StoreWriter(self._store_path, retention=self._retention)
 
     # -- end ----------------------------------------------------------------------------------------------------------
 
@@ -348,6 +356,8 @@ class SessionProcess:
 
     async def _drain(self) -> None:
         """Close the socket, let every decrypted message reach the store, commit."""
+        if self._pruning is not None:
+            self._pruning.cancel()
         await anyio.to_thread.run_sync(self._client.disconnect)
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")

@@ -58,6 +58,8 @@ class Running:
         fields: dict[str, Any] = {
             "session_db": str(self.folder / "session.db"),
             "store_path": str(self.store_path),
+            "media_dir": str(self.folder / "media"),
+            "retention_days": None,
             "endpoint": None,
             "require_endpoint": False,
             "log_level": "WARNING",
