@@ -226,6 +226,14 @@ def test_unread_messages_that_are_gone_do_not_count(bench: Bench) -> None:
     assert (bench.store.unread(ANA), bench.store.unread(BORIS)) == (0, 0)
 
 
+def test_unread_messages_that_are_gone_are_not_found_in_a_history(bench: Bench) -> None:
+    bench.store.apply([message("A1", 1), message("A2", 2), message("A6", 6, from_history=True)])
+    bench.limit(5)
+    bench.prune()
+    assert bench.ids() == ["A6"]
+    assert bench.store.unread(ANA) == 0
+
+
 def test_fewer_unread_than_came_in_one_second(bench: Bench) -> None:
     """The phone says 1 unread of two with the same time: which one it is cannot be told from the time."""
     bench.store.apply([message("A1", 1), message("A2", 1), ChatChanged(ANA, unread_count=1)])
@@ -484,7 +492,7 @@ def pages_and_unread(store: Store) -> dict[str, object]:
     return {**pages(store), "chats": sorted(chat.model_dump_json(exclude=volatile) for chat in listed)}
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(facts_and_limits())
 @example((list(FACTS), 4))
 @example((list(reversed(FACTS)), 9))
@@ -493,10 +501,11 @@ def test_what_stays_is_as_if_the_others_had_never_been(drawn: Said) -> None:
     assert stored(facts, None, limit, pages) == stored(young(facts, limit), None, 0, pages)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(facts_and_limits())
 @example((list(FACTS), 4))
 @example((list(reversed(FACTS)), 9))
+@example(([star("A3", 2), message("A3", 3), message("A4", 4, from_me=True)], 6))  # what we wrote read the other
 def test_not_to_store_is_the_same_as_to_store_and_remove(drawn: Said) -> None:
     facts, limit = nameless(drawn[0]), drawn[1]
     # A star keeps only a message that is here or comes later.
