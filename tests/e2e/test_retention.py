@@ -79,8 +79,7 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
         async with host_on(endpoint, data, WHATSAPP_MCP_RETENTION_DAYS="30") as host:
             await messages(host, ana, "new word", "old star")
             assert not file.exists()
-            simulator.phone.share_history([history(ana)])
-            cursor = await host.cursor()
-            ana.say("now")
-            await host.call("waitForMessage", cursor=cursor, timeout=10)
-            await messages(host, ana, "now", "new word", "old star")
+            again = history(ana)
+            today = HistoryMessage("another word", author=ana)
+            simulator.phone.share_history([HistoryChat(ana, [*again.messages, today])])
+            await messages(host, ana, "another word", "new word", "old star")

@@ -274,6 +274,14 @@ def test_a_chat_of_which_only_old_messages_come_is_listed(bench: Bench) -> None:
     assert (chat.jid, chat.last_message_time.timestamp(), chat.unread_count) == (ANA, START + 2, 0)
 
 
+def test_two_chats_that_become_one_after_an_old_message(bench: Bench) -> None:
+    bench.store.apply([message("A5", 5), message("B5", 5, chat=ANA_LID)])
+    bench.limit(5)
+    bench.store.apply([message("A1", 1), message("B2", 2, chat=ANA_LID), IdentityLearned(ANA_LID, ANA)])
+    assert sorted(bench.ids()) == ["A5", "B5"]
+    assert [chat.jid for chat in bench.store.reader.chats(limit=9, offset=0).rows] == [ANA]
+
+
 def test_a_history_brings_what_is_starred(bench: Bench) -> None:
     bench.limit(5)
     bench.store.apply([star("A1", 1), *history(message("A2", 2), message("A1", 1, "kept"))])
