@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         description="Seconds between two short pauses of the session for requests that neonize cannot send.",
     )
     side_login_per_day: int = Field(default=200, ge=0, description="Most such pauses in 24 hours; 0 means no limit.")
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which stored messages are removed, with their media; starred ones stay. Unset: never.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @property

@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "store": set(),
     "whatsapp": {"wire"},
     "simulator": {"wire"},
-    "session": {"whatsapp", "store"},
+    "session": {"whatsapp", "store", "media"},
     "operations": {"session", "store", "catalog", "media", "direct"},
     "server": {"catalog", "operations"},
     "simulated": {"simulator", "session"},

@@ -46,6 +46,7 @@ VALUES = {
     "allow_loopback_urls": ("1", True),
     "side_login_distance": ("0.5", 0.5),
     "side_login_per_day": ("7", 7),
+    "retention_days": ("90", 90),
 }
 
 
@@ -100,6 +101,10 @@ def test_a_relative_folder_stays_where_it_is(monkeypatch: pytest.MonkeyPatch, tm
         ("result_budget", "10"),
         ("side_login_distance", "inf"),
         ("side_login_per_day", "-1"),
+        ("retention_days", "0"),
+        ("retention_days", "-30"),
+        ("retention_days", "1.5"),
+        ("retention_days", "for ever"),
         ("read_only", "perhaps"),
         ("log_level", "LOUD"),
     ],

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,10 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.documents import safe_name
 
-__all__ = ["SavedMedia", "save", "saved", "target"]
+__all__ = ["SavedMedia", "remove", "save", "saved", "target"]
 
 _MAX_PART: Final = 64
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,31 @@ def save(place: Path, chunks: Iterable[bytes]) -> SavedMedia:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return SavedMedia(place, size, digest, is_new=True)
+
+
+def remove(place: Path) -> bool:
+    """Delete the media of a message, if it is there. Follows no link and deletes nothing but a plain file.
+
+    Args:
+        place: from :func:`target`.
+
+    Raises:
+        StoreError: the file cannot be deleted.
+    """
+    with contextlib.ExitStack() as opened:
+        try:
+            media = os.open(place.parent.parent, _FOLDER)
+            opened.callback(os.close, media)
+            folder = os.open(place.parent.name, _FOLDER, dir_fd=media)
+            opened.callback(os.close, folder)
+            if not stat.S_ISREG(os.stat(place.name, dir_fd=folder, follow_symlinks=False).st_mode):
+                return False
+            os.unlink(place.name, dir_fd=folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{place} cannot be deleted: {error.strerror}") from error
+    return True
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> tuple[int, bytes]:

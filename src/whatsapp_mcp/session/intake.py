@@ -46,10 +46,11 @@ _JOURNALED: Final = frozenset(
 
 
 class Intake:
-    """Opens the store and its journal, and brings both and the traces of lost messages together."""
+    """Opens the journal of a store, and brings both and the traces of lost messages together."""
 
     def __init__(
         self,
+        writer: StoreWriter,
         store_path: Path,
         session_db: Path,
         *,
@@ -65,9 +66,6 @@ class Intake:
             later: runs something after so many seconds; may be called from any thread.
             on_stored: is told the newest arrival after each commit.
             on_failure: the store cannot be written, or soon could not be; nothing more may be taken from WhatsApp.
-
-        Raises:
-            StoreError: the store cannot be opened.
         """
         self._path = store_path
         self._session_db = session_db
@@ -75,7 +73,6 @@ class Intake:
         self._later = later
         self._on_stored = on_stored
         self._on_failure = on_failure
-        writer = StoreWriter(store_path)
         self._journal = Journal(journal_path(store_path))
         self.store = StoreThread(
             writer, self._journal, translate=self._changes, on_stored=self._stored, on_failure=on_failure

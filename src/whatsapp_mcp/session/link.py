@@ -79,6 +79,8 @@ class Link:
             p.Hello(
                 session_db=str(settings.session_db.absolute()),
                 store_path=str(settings.store_path.absolute()),
+                media_dir=str(settings.media_dir.absolute()),
+                retention_days=settings.retention_days,
                 endpoint=endpoint,
                 require_endpoint=settings.require_endpoint,
                 log_level=settings.log_level,

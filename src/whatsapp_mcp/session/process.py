@@ -37,6 +37,7 @@ from whatsapp_mcp.session import protocol as p
 from whatsapp_mcp.session.commands import Handlers
 from whatsapp_mcp.session.intake import Intake
 from whatsapp_mcp.session.lost import tells_of_a_repetition
+from whatsapp_mcp.session.pruning import keep_pruned, policy
 from whatsapp_mcp.session.store_thread import StoreThread
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.writer import StoreWriter
@@ -82,6 +83,7 @@ class SessionProcess:
         self._stopping = threading.Event()
         self._was_connected = False
         self._silent = False
+        self._pruning: asyncio.Task[None] | None = None
         self._qr_count = 0
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
@@ -136,7 +138,9 @@ class SessionProcess:
             _drop_prints()
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._store_path = Path(hello.store_path)
+        self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(
+            self._open_store(),
             self._store_path,
             Path(hello.session_db),
             translate=self._translate,
@@ -161,6 +165,8 @@ class SessionProcess:
         self._handlers = Handlers(
             self._account, Groups(self._client), profiles, self._store, session_db=Path(hello.session_db)
         )
+        if self._retention is not None:
+            self._pruning = asyncio.create_task(keep_pruned(self._store))
         self._client.start()
 
     # -- pipe ---------------------------------------------------------------------------------------------------------
@@ -353,7 +359,10 @@ class SessionProcess:
 
     def _fresh_store(self, suffix: str) -> StoreWriter:
         archive_store(self._store_path, suffix)
-        return StoreWriter(self._store_path)
+        return self._open_store()
+
+    def _open_store(self) -> StoreWriter:
+        return StoreWriter(self._store_path, retention=self._retention)
 
     # -- end ----------------------------------------------------------------------------------------------------------
 
@@ -369,6 +378,8 @@ class SessionProcess:
 
     async def _drain(self) -> None:
         """Close the socket, let every decrypted message reach the store, commit."""
+        if self._pruning is not None:
+            self._pruning.cancel()
         await anyio.to_thread.run_sync(self._client.disconnect)
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")

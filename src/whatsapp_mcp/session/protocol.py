@@ -331,6 +331,9 @@ class Hello(Wire):
 
     session_db: str
     store_path: str
+    media_dir: str
+    retention_days: int | None
+    """How long messages are kept; None: for ever."""
     endpoint: Endpoint | None
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool

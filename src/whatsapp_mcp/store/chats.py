@@ -62,7 +62,10 @@ _WRITE: Final = (
 _UNREAD_AFTER: Final = (
     "SELECT count(*) FROM messages WHERE chat = ? AND place >= ? AND timestamp > ? AND from_me = 0 AND from_history = ?"
 )
-
+_UNREAD_HISTORY: Final = (  # at most so many
+    "SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat = ? AND place >= ? AND timestamp > ? AND from_me = 0"
+    " AND from_history = 1 LIMIT ?)"
+)
 
 _LAST_MESSAGE: Final = (
     # Places ascend with the second, not within it.
@@ -140,6 +143,29 @@ class Chats:
         row.last_message_at = self._connection.execute(_LAST_MESSAGE, (row.entity,)).fetchone()[0]
         if row.unread_live:
             self.recount_unread(row)
+
+    def messages_removed(self, row: ChatRow, *, messages: int, media: int, sent: int, unread: int) -> None:
+        """So many messages that were shown are not kept any longer, ``unread`` of them counted in ``unread_live``.
+
+        ``last_message_at`` stays: the chat keeps its place in the list.
+        """
+        row.message_count -= messages
+        row.media_count -= media
+        row.sent_count -= sent
+        row.unread_live = max(0, min(row.unread_live - unread, row.message_count - row.sent_count))
+        self.bound_unread(row)
+
+    def message_passed_over(self, row: ChatRow, *, timestamp: int, from_me: bool, live: bool) -> None:
+        """A message came that is not stored: the row is as if it had been stored and removed."""
+        row.last_message_at = max(timestamp, row.last_message_at or 0)
+        if live and from_me:
+            self.read(row, timestamp)
+
+    def bound_unread(self, row: ChatRow) -> None:
+        """Of the unread messages that the phone told of, only those count that are here."""
+        if row.unread_base:
+            values = (row.entity, place_floor(row.read_until), row.read_until, row.unread_base)
+            row.unread_base = self._connection.execute(_UNREAD_HISTORY, values).fetchone()[0]
 
     def read(self, row: ChatRow, until: int) -> None:
         """Everything up to ``until`` is read."""

@@ -35,6 +35,7 @@ from whatsapp_mcp.store.index import INDEX_VERSION, SearchIndex
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
 from whatsapp_mcp.store.records import Applied, KeyedSend, StoredMessage
+from whatsapp_mcp.store.retention import Retention, RetentionPolicy
 from whatsapp_mcp.store.rows import clamp, clean, stored_jid
 from whatsapp_mcp.store.schema import migrate
 from whatsapp_mcp.store.settling import Settling
@@ -53,18 +54,22 @@ def _clock() -> int:
 class StoreWriter:
     """The only writer of a store. May be called from any thread; calls are done one after the other."""
 
-    def __init__(self, path: Path, *, now: Callable[[], int] = _clock) -> None:
+    def __init__(
+        self, path: Path, *, now: Callable[[], int] = _clock, retention: RetentionPolicy | None = None
+    ) -> None:
         """Open the store, create it (0600, in a folder of 0700) or bring its schema up to date.
 
         Args:
             path: the database file.
             now: the time in milliseconds since 1970.
+            retention: how long messages are kept; for ever without it.
 
         Raises:
             StoreError: the file is damaged, read-only, or written by a newer version. Nothing is deleted.
         """
         self._path = path
         self._now = now
+        self._policy = retention
         self._lock = threading.RLock()
         self._connection = open_for_writing(path)
         try:
@@ -87,6 +92,9 @@ class StoreWriter:
         self._messages = Messages(connection, self._chats, self._index, self._settling, arrival)
         self._events = Events(connection, self._settling)
         self._app_state = AppState(connection, self._chats, self._settling, self._visibility)
+        self._retention = (
+            Retention(connection, self._chats, self._index, self._settling, self._policy) if self._policy else None
+        )
         self._arrival = self._messages.arrival
         self._touched: set[int] = set()
         self._arrivals: list[int] = []
@@ -191,6 +199,26 @@ class StoreWriter:
             indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
         return indexed
 
+    def prune(self) -> bool:
+        """Remove some of the messages that are older than they are kept, in one short transaction.
+
+        Returns:
+            Whether to go on; False when the whole store was looked through, and at once when messages are kept for
+            ever.
+
+        Raises:
+            StoreError: see ``apply``. The next call begins anew.
+        """
+        retention, goes_on = self._retention, False
+
+        def work(now: int) -> None:
+            nonlocal goes_on
+            goes_on = retention is not None and retention.prune(now)
+
+        with self._lock, store_errors(self._path):
+            self._transaction(work)
+        return goes_on
+
     def close(self) -> None:
         """Close the file; further calls fail. Closing twice is harmless."""
         with self._lock:
@@ -205,6 +233,8 @@ class StoreWriter:
         try:
             now = self._now()
             work(now)
+            if self._retention is not None:
+                self._retention.flush(now)
             self._touched |= self._chats.flush()
             self._people.flush(now)
             self._index.flush()
@@ -220,6 +250,8 @@ class StoreWriter:
             self._chats.forget()
             self._index.forget()
             self._settling.forget()
+            if self._retention is not None:
+                self._retention.forget()
             self._messages.arrival = self._arrival
             raise
         self._arrival = self._messages.arrival
@@ -250,9 +282,10 @@ class StoreWriter:
         sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
         chat = self._identities.address(change.chat)
         self._touched.add(chat.entity)
-        arrival = self._messages.store(change, chat, sender, now)
-        if arrival is not None:
-            self._arrivals.append(arrival)
+        if self._retention is None or not self._retention.passes_over(change, chat.entity, now):
+            arrival = self._messages.store(change, chat, sender, now)
+            if arrival is not None:
+                self._arrivals.append(arrival)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
 
     def _said(self, change: Saying, now: int) -> None:

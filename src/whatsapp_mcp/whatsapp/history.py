@@ -132,6 +132,9 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
     content = read_content(info.message)
     if content is None:
         return
+    if info.starred:  # before the message: an old one is stored for its star only
+        other = author if chat.server == GROUP and not key.fromMe else None
+        yield MessageStarred(chat, key.ID, starred=True, from_me=key.fromMe, author=other, timestamp=timestamp)
     yield MessageReceived(
         id=key.ID,
         chat=chat,
@@ -145,9 +148,6 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
         status=_STATUS.get(info.status) if key.fromMe else None,
         from_history=True,
     )
-    if info.starred:
-        other = author if chat.server == GROUP and not key.fromMe else None
-        yield MessageStarred(chat, key.ID, starred=True, from_me=key.fromMe, author=other, timestamp=timestamp)
     for reaction in info.reactions:
         by_us = reaction.key.fromMe
         who = own if by_us else _jid(reaction.key.participant) or (chat if chat.is_person else None)

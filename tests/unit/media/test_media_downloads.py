@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media.downloads import save, saved, target
+from whatsapp_mcp.media.downloads import remove, save, saved, target
 
 ANA = Jid("4915112345678", "s.whatsapp.net")
 
@@ -122,3 +122,50 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "media").write_bytes(b"a file")
     with pytest.raises(StoreError):
         save(place(tmp_path / "media"), [b"x"])
+
+
+def test_removing(tmp_path: Path) -> None:
+    path, other = place(tmp_path / "media"), place(tmp_path / "media", message_id="3EB0A2")
+    assert not remove(path), "there is not even a folder"
+    save(path, [b"x"])
+    save(other, [b"y"])
+    assert remove(path)
+    assert not remove(path)
+    assert list(path.parent.iterdir()) == [other]
+
+
+def test_nothing_outside_the_media_folder_is_removed(tmp_path: Path) -> None:
+    """Whatever was put in the way: a link as the file, as the chat's folder or as the media folder; a folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    path = place(tmp_path / "media")
+    victim = outside / path.name
+    victim.write_bytes(b"precious")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(victim)
+    assert not remove(path)
+    path.unlink()
+    path.mkdir()
+    assert not remove(path)
+    path.rmdir()
+    path.parent.rmdir()
+    path.parent.symlink_to(outside)
+    with pytest.raises(StoreError):
+        remove(path)
+    chat_outside = tmp_path / "elsewhere" / path.parent.name
+    chat_outside.mkdir(parents=True)
+    (chat_outside / path.name).write_bytes(b"precious")
+    linked = place(tmp_path / "linked")
+    linked.parent.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError):
+        remove(linked)
+    assert victim.read_bytes() == (chat_outside / path.name).read_bytes() == b"precious"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
+def test_what_was_saved_is_removed(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
+    path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)
+    save(path, [b"x"])
+    assert remove(path)
+    assert saved(path) is None

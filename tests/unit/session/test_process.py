@@ -20,7 +20,7 @@ from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message, MessageKind
+from whatsapp_mcp.models import Content, Message, MessageKind, MessageReceived
 from whatsapp_mcp.session import intake
 from whatsapp_mcp.session import process as process_module
 from whatsapp_mcp.session import protocol as p
@@ -63,6 +63,8 @@ class Running:
         fields: dict[str, Any] = {
             "session_db": str(self.folder / "session.db"),
             "store_path": str(self.store_path),
+            "media_dir": str(self.folder / "media"),
+            "retention_days": None,
             "endpoint": None,
             "require_endpoint": False,
             "log_level": "WARNING",
@@ -500,6 +502,19 @@ async def test_the_same_account_keeps_its_store(running: Running) -> None:
     writer.close()
     await running.connected()
     assert sorted(path.name for path in running.folder.glob("messages.db.*")) == []
+
+
+async def test_old_messages_are_removed_at_the_start(running: Running) -> None:
+    writer = StoreWriter(running.store_path)
+    writer.set_owner(ME, ME_LID)
+    old = Content(MessageKind.TEXT, "old")
+    writer.apply([MessageReceived("OLD", ANA, ANA, SECOND * 1000, old, from_me=False)])
+    writer.close()
+    reader = StoreReader(running.store_path)
+    assert reader.message("OLD") is not None
+    await running.start(retention_days=1)
+    await soon(lambda: reader.message("OLD") is None)
+    reader.close()
 
 
 async def test_what_is_sent_is_announced(running: Running) -> None:

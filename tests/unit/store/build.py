@@ -21,6 +21,7 @@ from whatsapp_mcp.models import (
     ReceiptReceived,
 )
 from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.retention import RetentionPolicy
 from whatsapp_mcp.store.writer import StoreWriter
 
 ME = Jid.parse("491700000000@s.whatsapp.net")
@@ -40,10 +41,10 @@ START = 1_790_000_000
 class Store:
     """A writer and a reader on one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: RetentionPolicy | None = None) -> None:
         self.path = path
         self.now = NOW
-        self.writer = StoreWriter(path, now=lambda: self.now)
+        self.writer = StoreWriter(path, now=lambda: self.now, retention=retention)
         self.writer.set_owner(ME, MY_LID)
         self.reader = StoreReader(path)
         self.apply = self.writer.apply

@@ -1,0 +1,116 @@
+"""Old messages go while the session runs, and their files, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.unit.session.waiting import soon
+from tests.unit.store.build import ANA, PHOTO
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.models import Content, MessageKind, MessageReceived
+from whatsapp_mcp.session import pruning
+from whatsapp_mcp.session.pruning import keep_pruned, policy
+from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.writer import StoreWriter
+
+DAY = 24 * 60 * 60
+
+
+def photo(message_id: str, days: float) -> MessageReceived:
+    """From Ana, so many days old."""
+    at = int((time.time() - days * DAY) * 1000)
+    return MessageReceived(
+        id=message_id,
+        chat=ANA,
+        sender=ANA,
+        timestamp=at,
+        content=Content(MessageKind.IMAGE, message_id, PHOTO),
+        from_me=False,
+    )
+
+
+@asynccontextmanager
+async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
+    thread = StoreThread(
+        writer,
+        Journal(journal_path(writer._path)),
+        translate=lambda _code, _payload: [],
+        on_stored=lambda _newest: None,
+        on_failure=lambda error: pytest.fail(str(error)),
+    )
+    thread.start()
+    task = asyncio.create_task(keep_pruned(thread))
+    yield thread
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(thread.close, 10)
+
+
+def file_of(media: Path, message_id: str) -> Path:
+    return downloads.target(media, chat=ANA, message_id=message_id, mimetype=PHOTO.mimetype, name=PHOTO.file_name)
+
+
+async def test_messages_and_their_files_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store, media = tmp_path / "messages.db", tmp_path / "media"
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31), photo("LOST", 32), photo("NEW", 29)])
+    writer.close()
+    for message_id in ("OLD", "NEW"):
+        downloads.save(file_of(media, message_id), [b"x"])
+    file_of(media, "LOST").symlink_to(store)
+    reader = StoreReader(store)
+    async with pruned(StoreWriter(store, retention=policy(30, media))):
+        await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 1)
+    assert not file_of(media, "OLD").exists()
+    assert file_of(media, "NEW").exists()
+    assert store.exists()
+    assert caplog.messages == []
+    reader.close()
+
+
+async def test_a_file_that_stays_does_not_keep_its_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store, media = tmp_path / "messages.db", tmp_path / "media"
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31)])
+    writer.close()
+    media.write_bytes(b"not a folder")
+    reader = StoreReader(store)
+    async with pruned(StoreWriter(store, retention=policy(30, media))):
+        await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 0)
+    assert "stays" in caplog.text
+    reader.close()
+
+
+async def test_what_gets_old_later_goes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a failure in between does not end it."""
+    monkeypatch.setattr(pruning, "INTERVAL", 0.01)
+    now = time.time_ns() // 1_000_000
+    writer = StoreWriter(tmp_path / "messages.db", now=lambda: now, retention=policy(30, tmp_path / "media"))
+    writer.apply([photo("A1", 29)])
+    failures = [StoreError("disk full")]
+    prune = writer.prune
+
+    def failing() -> bool:
+        if failures:
+            raise failures.pop()
+        return prune()
+
+    monkeypatch.setattr(writer, "prune", failing)
+    async with pruned(writer) as thread:
+        await soon(lambda: not failures)
+        assert writer.find("A1", ANA) is not None
+        now += 2 * DAY * 1000
+        await soon(lambda: writer.find("A1", ANA) is None)
+        assert await asyncio.wrap_future(thread.run(lambda _writer: "others work")) == "others work"
