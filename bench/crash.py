@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import random
 import signal
@@ -281,6 +282,7 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(kills: int, seed: int, only: Fault | None, as_json: bool) -> None:
     """Kill and restart under load; exit with 1 when a confirmed message is missing, doubled or wrong."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the simulator writes to connections that were just killed
     faults = [fault for fault in FAULTS if only in (None, fault)] * kills
     random.Random(seed).shuffle(faults)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -13,7 +13,9 @@ import pytest
 from tests.unit.store.build import ANA, BORIS, ME, Store, message
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models import IdentityLearned
-from whatsapp_mcp.store.files import archive_store
+from whatsapp_mcp.store import files
+from whatsapp_mcp.store.files import archive_store, check_space, journal_path, remove_store
+from whatsapp_mcp.store.journal import SIZE, Journal
 from whatsapp_mcp.store.reader import StoreReader
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION
 from whatsapp_mcp.store.writer import StoreWriter
@@ -274,3 +276,24 @@ def test_many_threads_read_while_one_writes(store: Store) -> None:
     assert failures == []
     assert not any(thread.is_alive() for thread in threads)
     assert store.reader.messages(ANA, limit=1, offset=0).total == 60
+
+
+def test_removing_takes_everything_along(store: Store) -> None:
+    store.apply([message("M1", 1)])
+    store.close()
+    for _ in range(3):  # until there is an old one too
+        journal = Journal(journal_path(store.path))
+        assert journal.append(17, bytes(SIZE))
+        journal.stored(1)
+        journal.close()
+    assert len(list(store.path.parent.glob("messages.db-incoming*"))) == 2
+    remove_store(store.path)
+    assert list(store.path.parent.iterdir()) == []
+
+
+def test_a_disk_that_is_nearly_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_space(store.path)
+    monkeypatch.setattr(files, "RESERVE", 1 << 60)
+    with pytest.raises(StoreError, match="is full") as caught:
+        check_space(store.path)
+    assert "Free some space" in caught.value.next_step

@@ -1,0 +1,45 @@
+"""Views as JSON: what a client reads of a message."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models import LOST, Message, MessageKind
+from whatsapp_mcp.operations.render import message_json
+
+ANA = Jid("4915100000001", "s.whatsapp.net")
+THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def shown(**fields: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "id": "M1",
+        "chat": ANA,
+        "sender": ANA,
+        "from_me": False,
+        "timestamp": THEN,
+        "kind": MessageKind.UNDECRYPTABLE,
+        "created_at": THEN,
+        "updated_at": THEN,
+        "arrival": 1,
+        "wire_chat": ANA,
+        "wire_sender": ANA,
+    }
+    return message_json(Message(**(values | fields)))
+
+
+@pytest.mark.parametrize(("extra", "word"), [({}, "asked to send it again"), ({LOST: True}, "ask the sender")])
+def test_a_message_that_cannot_be_read_says_why(extra: dict[str, object], word: str) -> None:
+    row = shown(extra=extra)
+    assert (row["kind"], row["content"]) == ("undecryptable", "")
+    assert word in row["details"].pop("note")
+    assert row["details"] == extra
+
+
+def test_of_others_there_is_no_note() -> None:
+    assert shown(kind=MessageKind.TEXT, text="hi")["details"] is None
+    assert shown(revoked_at=THEN)["details"] is None
