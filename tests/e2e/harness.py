@@ -22,7 +22,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 
 from whatsapp_mcp.simulator import Simulator
 
-LIMIT = 40.0
+LIMIT = 150.0
 """Seconds after which a whole test fails instead of hanging."""
 
 Json = dict[str, Any]
@@ -109,7 +109,7 @@ def _leads_to(link: Path, target: Path) -> bool:
         return False
 
 
-async def until(condition: Any, *, timeout: float = 10.0, what: str = "the condition") -> None:
+async def until(condition: Any, *, timeout: float = 40.0, what: str = "the condition") -> None:
     """Poll a condition of another process, with a deadline."""
     try:
         with anyio.fail_after(timeout):
@@ -125,7 +125,7 @@ def environment(endpoint: Path, **more: str) -> dict[str, str]:
         "WHATSAPP_MCP_ENDPOINT": str(endpoint),
         "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
         "WHATSAPP_MCP_TOOLSETS": "all",
-        "WHATSAPP_MCP_CONNECT_WAIT": "8",
+        "WHATSAPP_MCP_CONNECT_WAIT": "20",
         **more,
     }
 

@@ -17,7 +17,7 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         cursor = await host.cursor()
         for contact, text in ((ana, "Orçamento pronto"), (bruno, "ПРИВЕТ"), (ana, "ok")):
             contact.say(text)
-            cursor = (await host.call("waitForMessage", cursor=cursor, timeout=10))["cursor"]
+            cursor = (await host.call("waitForMessage", cursor=cursor, timeout=40))["cursor"]
         chats = await host.call("listChats")
         assert [chat["name"] for chat in chats["data"]] == ["Ana Júlia", "Bruno"]
         assert chats["pagination"] == {"limit": 25, "offset": 0, "total": 2}
@@ -40,7 +40,7 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         inbox = await host.raw("checkInbox", {})
         assert [row["content"] for row in body_of(inbox)["results"]["data"]] == ["Orçamento pronto", "ПРИВЕТ", "ok"]
         bruno.say("and now?")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         new = await host.call("checkInbox", cursor=body_of(inbox)["next_cursor"])
         assert [(row["content"], row["chat_name"]) for row in new["data"]] == [("and now?", "Bruno")]
         by_lid = await host.call("getChatMessages", chat_jid=str(ana.account.lid))
@@ -58,12 +58,12 @@ async def test_a_name_is_a_recipient_only_when_it_is_unique(tmp_path: Path) -> N
         one = await simulator.add_contact("one", push_name="Maria")
         cursor = await host.cursor()
         one.say("hi")
-        cursor = (await host.call("waitForMessage", cursor=cursor, timeout=10))["cursor"]
+        cursor = (await host.call("waitForMessage", cursor=cursor, timeout=40))["cursor"]
         await host.call("sendMessage", phone="maria", message="for you")
         assert (await one.wait_for_message()).text == "for you"
         two = await simulator.add_contact("two", push_name="Maria")
         two.say("hi too")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         error = await host.refused("sendMessage", phone="Maria", message="for whom?")
         assert error["code"] == "ambiguous_recipient"
         jids = {candidate["jid"] for candidate in error["details"]["candidates"]}
@@ -85,7 +85,7 @@ async def test_wait_misses_nothing_between_calls(tmp_path: Path) -> None:
         bruno.say("not for this filter")
         heard: list[str] = []
         while len(heard) < len(texts):
-            waited = await host.call("waitForMessage", phone=ana.number, cursor=cursor, timeout=10)
+            waited = await host.call("waitForMessage", phone=ana.number, cursor=cursor, timeout=40)
             assert not waited["timed_out"]
             heard.append(waited["message"]["content"])
             cursor = waited["cursor"]
@@ -101,7 +101,7 @@ async def test_wait_wakes_up_when_a_message_comes(tmp_path: Path) -> None:
         got: list[Json] = []
 
         async def wait() -> None:
-            got.append(await host.call("waitForMessage", timeout=20))
+            got.append(await host.call("waitForMessage", timeout=40))
 
         began = time.monotonic()
         async with anyio.create_task_group() as tasks:
@@ -125,7 +125,7 @@ async def test_people(tmp_path: Path) -> None:
         assert privacy["last_seen"] == "all"
         cursor = await host.cursor()
         ana.say("hi")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         contacts = (await host.call("userMyContacts"))["data"]
         assert {"jid": f"{ana.number}@s.whatsapp.net", "lid": str(ana.account.lid), "name": "Ana"} in contacts
         await host.call("userChangePushName", push_name="Robin the Second")

@@ -62,7 +62,7 @@ async def rows(host: Host, chat: str) -> list[Json]:
 
 async def shown(host: Host, chat: str, message_id: str) -> Json:
     """The row of a message, as soon as there is one."""
-    with anyio.fail_after(15):
+    with anyio.fail_after(60):
         while True:
             for row in await rows(host, chat):
                 if row["id"] == message_id:
@@ -113,7 +113,7 @@ async def test_a_message_that_was_lost_leaves_a_placeholder_until_it_comes_again
             forget(data_dir, private, first_in_group)
             journal_path(data_dir / "default" / "messages.db").unlink()  # so that only the repetition tells of them
             unconfirm(simulator, *stanzas)
-            waited = (await host.call("waitForMessage", cursor=cursor, timeout=15))["message"]
+            waited = (await host.call("waitForMessage", cursor=cursor, timeout=40))["message"]
             assert waited["kind"] == "undecryptable"
             for chat, author, sent in ((ana.number, ana, private), (str(group.jid), bruno, first_in_group)):
                 row = await shown(host, chat, sent.id)
@@ -125,7 +125,7 @@ async def test_a_message_that_was_lost_leaves_a_placeholder_until_it_comes_again
             assert (await host.call("searchMessages", query="lost"))["data"] == []
 
             ana.send_directly(linked(simulator), private.message, {"id": private.id}, count=1)
-            with anyio.fail_after(15):
+            with anyio.fail_after(60):
                 while (row := await shown(host, ana.number, private.id))["kind"] == "undecryptable":
                     await anyio.sleep(0.05)
             assert row["content"] == "lost"
@@ -191,7 +191,7 @@ def server_pid(host: Host) -> int:
 async def write_much(host: Host, contact: VirtualContact, store: Path, size: int) -> None:
     """Until the log of the store has this size."""
     log = store.with_name(store.name + "-wal")
-    with anyio.fail_after(25):
+    with anyio.fail_after(60):
         while log.stat().st_size < size:
             sent = contact.say("x" * 20_000)
             await shown(host, contact.number, sent.id)
@@ -208,7 +208,7 @@ async def test_a_store_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
         server = server_pid(host)
         limit_files([server, *host.session_pids()], size)
         sent = [ana.say(f"while there is no room {number}") for number in range(5)]
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while (error := body_of(await host.raw("appDevices")))["code"] != "not_connected":
                 await anyio.sleep(0.1)
         assert "messages.db" in error["message"]

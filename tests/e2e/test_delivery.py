@@ -87,6 +87,6 @@ async def test_of_somebody_elses_message(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("mine")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         error = await host.refused("getMessageStatus", message_id=said.id, phone=ana.number)
         assert (error["code"], error["details"]["field"]) == ("invalid_argument", "message_id")

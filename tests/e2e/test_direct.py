@@ -26,7 +26,7 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("remember this")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         label = {"label_id": "7", "label_name": "Friends"}
         calls = (
             ("starMessage", {"message_id": said.id, "phone": ana.number}, "star"),
@@ -65,7 +65,7 @@ async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         ana.say("hello")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         await host.call("pinChat", chat_jid=ana.number, pinned=True)
         ChatSettings(simulator.phone).pin(ana.account.lid, pinned=False)
         await host.call("userChangePushName", push_name="Still in sync")
@@ -80,7 +80,7 @@ async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         ana.say("first")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         stop = anyio.Event()
         sent: list[str] = []
 

@@ -29,7 +29,7 @@ async def test_react_and_take_back(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("News!")
-        message = (await host.call("waitForMessage", cursor=cursor, timeout=10))["message"]
+        message = (await host.call("waitForMessage", cursor=cursor, timeout=40))["message"]
         await host.call("reactMessage", message_id=said.id, phone=ana.number, emoji="👍🏽")
         reaction = await ana.wait_for_message()
         assert (reaction.kind, reaction.summary.emoji, reaction.summary.target) == ("reaction", "👍🏽", said.id)
@@ -106,7 +106,7 @@ async def test_mark_read(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("read me")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         (chat,) = (await host.call("listChats"))["data"]
         assert chat["unread_count"] == 1
         await host.call("readMessage", message_id=said.id, phone=ana.number)
@@ -121,7 +121,7 @@ async def test_refusals_name_the_field(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("mine")
-        await host.call("waitForMessage", cursor=cursor, timeout=10)
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
         sent = await host.call("sendMessage", phone=ana.number, message="yours")
         cases: list[tuple[str, Json, str]] = [
             ("updateMessage", {"message_id": said.id, "phone": ana.number, "message": "x"}, "message_id"),

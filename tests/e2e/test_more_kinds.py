@@ -76,7 +76,7 @@ async def test_status_stays_out_of_chats(tmp_path: Path) -> None:
         cursor = await host.cursor()
         ana.post_status("at the beach")
         ana.say("and a message")
-        waited = await host.call("waitForMessage", cursor=cursor, timeout=10)
+        waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
         assert waited["message"]["content"] == "and a message"
         assert [chat["name"] for chat in (await host.call("listChats"))["data"]] == ["Ana"]
 

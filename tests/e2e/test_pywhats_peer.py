@@ -35,7 +35,7 @@ from whatsapp_mcp.simulator import ReceivedMessage, ReceivedReceipt, Record, Sen
 from whatsapp_mcp.simulator.endpoint import Endpoint
 
 RITA = "12025550150"
-SECONDS = 10.0
+SECONDS = 40.0
 """For one step of the client."""
 
 T = TypeVar("T")

@@ -31,7 +31,7 @@ async def test_reply_forward_duration_and_mentions(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         question = ana.say("Dinner?")
-        asked = (await host.call("waitForMessage", cursor=cursor, timeout=10))["message"]
+        asked = (await host.call("waitForMessage", cursor=cursor, timeout=40))["message"]
         assert asked["id"] == question.id
         await host.call(
             "sendMessage",

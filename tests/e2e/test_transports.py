@@ -31,7 +31,7 @@ async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str
     assert process.stderr is not None
     try:
         url = ""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not url:
                 line = await anyio.to_thread.run_sync(process.stderr.readline)
                 assert line, "the server ended"
@@ -59,7 +59,7 @@ async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
                 await host.call("sendMessage", phone=ana.number, message=f"over HTTP, {mode}")
                 assert (await ana.wait_for_message()).text == f"over HTTP, {mode}"
         process.terminate()
-        with anyio.fail_after(12):
+        with anyio.fail_after(60):
             assert await anyio.to_thread.run_sync(process.wait) == 0
         assert not host.session_pids()
 
@@ -128,7 +128,7 @@ async def test_toolsets_and_read_only(tmp_path: Path) -> None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=40,
         )
         assert wrong.returncode == 1
         assert "chta" in wrong.stderr
@@ -149,7 +149,7 @@ async def test_simulated_whatsapp_scans_and_answers() -> None:
             assert login["qr_text"]
             await host.call("appDevices")
             await host.call("sendMessage", phone="Ana", message="Dinner on Friday?")
-            waited = await host.call("waitForMessage", timeout=15, cursor="0")
+            waited = await host.call("waitForMessage", timeout=40, cursor="0")
             assert waited["message"]["sender_name"] == "Ana"
         await until(lambda: not folder.exists(), what="the end of the temporary data directory")
 

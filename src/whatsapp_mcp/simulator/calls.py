@@ -79,7 +79,7 @@ class Call:
         self._signals = signals
         self._submit = submit
 
-    async def wait_for(self, what: str = "reject", *, timeout: float = 10.0) -> CallSignal:
+    async def wait_for(self, what: str = "reject", *, timeout: float = 30.0) -> CallSignal:
         """Wait until the other side rejects (or accepts …) the call.
 
         Raises:

@@ -157,7 +157,7 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands):
         """What a contact received, from position ``start`` on."""
         return _messages(self._simulator.contact(contact).inbox.since(start), start)
 
-    async def do_wait(self, contact: str, text: str | None = None, start: int = 0, timeout: float = 10.0) -> Json:
+    async def do_wait(self, contact: str, text: str | None = None, start: int = 0, timeout: float = 30.0) -> Json:
         """Wait for a message to a contact, from position ``start`` of its inbox on, whose text contains ``text``."""
         inbox = self._simulator.contact(contact).inbox
         found = await inbox.wait_for(lambda m: text is None or text in m.text, timeout=timeout, start=start)

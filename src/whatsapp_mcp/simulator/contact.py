@@ -233,7 +233,7 @@ class VirtualContact(WritingDevice):
     # --- receiving ---
 
     async def wait_for_message(
-        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 10.0, start: int = 0
+        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 30.0, start: int = 0
     ) -> ReceivedMessage:
         """The first message in the inbox, from position ``start`` on, that fits.
 

@@ -34,7 +34,7 @@ class ControlClient:
     The commands and their arguments are documented in :mod:`whatsapp_mcp.simulator.commands`.
     """
 
-    def __init__(self, path: Path, *, timeout: float = 15.0) -> None:
+    def __init__(self, path: Path, *, timeout: float = 45.0) -> None:
         self._path = path
         self._timeout = timeout
         self._ids = itertools.count(1)

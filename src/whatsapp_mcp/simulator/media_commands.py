@@ -136,7 +136,7 @@ class MediaCommands:
         """A contact rings."""
         return {"call_id": self._speaker(contact).call(video=video).id}
 
-    async def do_wait_call(self, contact: str, call_id: str, what: str = "reject", timeout: float = 10.0) -> Json:
+    async def do_wait_call(self, contact: str, call_id: str, what: str = "reject", timeout: float = 30.0) -> Json:
         """Wait until a contact's call is rejected (or what else is said)."""
         signals = self._speaker(contact).call_signals
         found = await signals.wait_for(lambda s: s.call_id == call_id and s.what == what, timeout=timeout)

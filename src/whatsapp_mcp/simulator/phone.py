@@ -126,7 +126,7 @@ class SimulatedPhone(WritingDevice):
         session = self._pairing.pending(code.ref, code.noise_public, code.identity)
         return await self._link(session, code.adv_secret)
 
-    async def enter_code(self, code: str, *, timeout: float = 10.0) -> Device:
+    async def enter_code(self, code: str, *, timeout: float = 30.0) -> Device:
         """Type the eight characters that a companion shows (``Q2ZP-1QM6``), waiting up to ``timeout`` s for its
         request.
 
@@ -330,7 +330,7 @@ class SimulatedPhone(WritingDevice):
         self.history.note_received(received)
 
     async def wait_for_copy(
-        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 10.0
+        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 30.0
     ) -> ReceivedMessage:
         """The first message sent by a linked device that fits.
 

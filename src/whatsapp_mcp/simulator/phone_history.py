@@ -52,7 +52,7 @@ class SharedHistory:
     """Where the device has to download it; empty: it was part of the message."""
     receipts: Record[ReceivedReceipt]
 
-    async def taken(self, *, timeout: float = 10.0) -> None:
+    async def taken(self, *, timeout: float = 30.0) -> None:
         """Wait until the device confirmed that it took the history in (receipt ``hist_sync``).
 
         Raises:

@@ -39,7 +39,7 @@ class Record(Generic[T]):
         return self._items[start:]
 
     async def wait_for(
-        self, predicate: Callable[[T], bool] | None = None, *, timeout: float = 10.0, start: int = 0
+        self, predicate: Callable[[T], bool] | None = None, *, timeout: float = 30.0, start: int = 0
     ) -> T:
         """The first item from ``start`` on that fits, waiting up to ``timeout`` seconds for it.
 
