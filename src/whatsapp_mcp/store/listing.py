@@ -183,14 +183,15 @@ def _page(
     connection: sqlite3.Connection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
 ) -> MessagePage:
     """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
-    shown = [place & ARRIVAL_MASK for place in places[:limit]]
-    messages = _by_arrival(connection, shown)
+    found = _by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
+    # An index that is out of step, which `doctor` tells of, may name messages that are not there.
+    shown = [place for place in places[:limit] if place & ARRIVAL_MASK in found]
     return MessagePage(
-        tuple(messages[arrival] for arrival in shown),
+        tuple(found[place & ARRIVAL_MASK] for place in shown),
         total,
         total_is_more=total_is_more,
         more=len(places) > limit,
-        cursors=tuple(encode_cursor(place) for place in places[:limit]),
+        cursors=tuple(map(encode_cursor, shown)),
     )
 
 

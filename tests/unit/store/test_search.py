@@ -290,6 +290,13 @@ def test_while_the_index_is_made_anew_a_search_says_so(texts: Store) -> None:
     assert texts.reader.search("the", limit=1, offset=0).total == 2
 
 
+def test_an_index_out_of_step_is_no_error(texts: Store) -> None:
+    texts.writer._connection.execute("DELETE FROM messages WHERE id = 'M0'")
+    page = texts.reader.search("invoice", limit=5, offset=0)
+    assert [row.id for row in page.rows] == ["B0"]
+    assert len(page.cursors) == 1
+
+
 def test_what_was_said_around(store: Store) -> None:
     store.apply([message(f"M{i}", i, f"line {i}") for i in range(9)] + [message("B1", 4, "elsewhere", chat=BORIS)])
     store.apply([MessageDeletedForMe(ANA, "M3", from_me=False, timestamp=ms(50))])
