@@ -34,6 +34,7 @@ from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.actor import SentMessage
 from whatsapp_mcp.simulator.group import Group
+from whatsapp_mcp.simulator.world import Device
 
 __all__ = ["Fault", "Figures", "play"]
 
@@ -41,6 +42,8 @@ Fault = Literal["kill server", "kill session", "restart"]
 FAULTS: Final[tuple[Fault, ...]] = ("kill server", "kill session", "restart")
 PAUSE: Final = 0.004
 """Mean seconds between two messages, beside the time that the simulator needs to encrypt one."""
+BACKLOG: Final = 500
+"""Undelivered stanzas at which contacts wait for a slow machine."""
 RUN_UP: Final = 0.8
 """Most seconds between a connection and the next fault."""
 SOON: Final = 0.2
@@ -91,9 +94,10 @@ class Figures:
 
 
 class _Load:
-    """Two contacts who write, react and edit without end."""
+    """Contacts who write, react and edit without end, unless very much waits to be delivered."""
 
-    def __init__(self, people: Sequence[VirtualContact], group: Group, chance: random.Random) -> None:
+    def __init__(self, run: _Run, people: Sequence[VirtualContact], group: Group, chance: random.Random) -> None:
+        self._run = run
         self._people = people
         self._group = group
         self._chance = chance
@@ -108,7 +112,8 @@ class _Load:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / PAUSE))
-            self._act(self._chance.choice(self._people))
+            if self._run.backlog < BACKLOG:
+                self._act(self._chance.choice(self._people))
 
     @property
     def ids(self) -> set[str]:
@@ -185,11 +190,18 @@ class _Run:
         except BenchError:
             await self._host.call("appReconnect", timeout=CONNECT_LIMIT)
 
+    @property
+    def _device(self) -> Device:
+        (device,) = (one for one in self._simulator.phone.account.devices.values() if not one.is_local)
+        return device
+
+    @property
+    def backlog(self) -> int:
+        return len(self._device.waiting)
+
     def waiting(self) -> set[str]:
         """Ids of messages that the linked device has not confirmed."""
-        devices = self._simulator.phone.account.devices.values()
-        nodes = [node for device in devices if not device.is_local for node in device.waiting]
-        return {node.get("id") for node in nodes if node.tag == "message"}
+        return {node.get("id") for node in self._device.waiting if node.tag == "message"}
 
 
 async def play(faults: Sequence[Fault], *, seed: int, home: Path) -> Figures:
@@ -207,7 +219,7 @@ async def play(faults: Sequence[Fault], *, seed: int, home: Path) -> Figures:
         await run.start()
         try:
             await run.pair()
-            load = _Load(people, group, chance)
+            load = _Load(run, people, group, chance)
             async with _running(load.run()):
                 for fault in faults:
                     await run.connected()
