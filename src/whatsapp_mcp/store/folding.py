@@ -13,7 +13,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["ASCII_SYMBOLS", "FOLD_VERSION", "PHONE_NUMBER", "digits_of", "fold"]
+__all__ = ["ASCII_SYMBOLS", "FOLD_VERSION", "PHONE_NUMBER", "digits_of", "fold", "unspaced"]
 
 ASCII_SYMBOLS: Final = "+#$<>="
 """ASCII characters that are words of their own: ``C++``, ``C#``, ``<3``. The other ones only separate words."""
@@ -94,6 +94,16 @@ def fold(text: str) -> str:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_FOLDED)
     return " ".join(folded.split())
 
+
+class _UnspacedTable(dict[str, bool]):
+    def __missing__(self, word: str) -> bool:
+        code = ord(word) if len(word) == 1 else 0
+        known = self[word] = _within(code, _UNSPACED) and code not in _GEORGIAN
+        return known
+
+
+unspaced: Final = _UnspacedTable()
+"""Whether a folded word is one character of a script without blanks. To be asked of words of one character."""
 
 PHONE_NUMBER: Final = r"\+?\(?\d(?:[ ().\-/\u00a0\u2011]{0,3}\d){6,}"
 """A number of seven digits and more, however it is grouped."""

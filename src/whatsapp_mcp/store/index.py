@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.store.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold
+from whatsapp_mcp.store.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
 from whatsapp_mcp.store.rows import load_extra
 
 __all__ = [
@@ -29,14 +29,16 @@ __all__ = [
     "TAG_SIGN",
     "SearchIndex",
     "author_tag",
+    "character_pairs",
     "chat_tag",
     "check_index",
     "document_of",
     "documents",
     "kind_tag",
+    "own_tag",
 ]
 
-INDEX_VERSION: Final = f"2 fold {FOLD_VERSION}"
+INDEX_VERSION: Final = f"3 fold {FOLD_VERSION}"
 """Changes when the same message may get another document; the index is made anew then."""
 
 TAG_SIGN: Final = "="
@@ -72,6 +74,11 @@ def chat_tag(chat: int) -> str:
     return f"{TAG_SIGN}c{chat}"
 
 
+def own_tag(chat: int) -> str:
+    """Of our own messages in that chat."""
+    return f"{TAG_SIGN}o{chat}"
+
+
 def author_tag(address: int) -> str:
     """By address, not by person: which addresses are one person's may turn out later."""
     return f"{TAG_SIGN}a{address}"
@@ -98,7 +105,7 @@ def document_of(
     """
     tags = [chat_tag(chat), author_tag(sender), kind_tag(kind)]
     if from_me:
-        tags.append(OWN)
+        tags += (OWN, own_tag(chat))
     if has_media:
         tags.append(MEDIA)
     if _LINK.search(text) or (extra and extra.get("link")):
@@ -110,8 +117,28 @@ def _words(text: str, file_name: str | None, extra: Mapping[str, object] | None)
     """All that a message is found by, folded; telephone numbers also without what groups their digits."""
     if file_name or extra:
         text = "\n".join(part for part in (text, file_name, *_texts(extra or {})) if part)
+    words = fold(text)
     numbers = [digits_of(number) for number in _PHONE_NUMBER.findall(text)]
-    return " ".join((fold(text), *numbers)) if numbers else fold(text)
+    if numbers:
+        words = " ".join((words, *numbers))
+    return words if words.isascii() else " ".join((words, *character_pairs(words)))
+
+
+def character_pairs(words: str) -> Iterator[str]:
+    """In scripts without blanks each character is a word, and most are in a great many messages; two that stand
+    together are not. The pairs of a run come in its order, after a sign that ends the words or the run before it.
+    """
+    before, in_run = "", False
+    for word in words.split():
+        if len(word) > 1 or not unspaced[word]:
+            before, in_run = "", False
+            continue
+        if before:
+            if not in_run:
+                yield TAG_SIGN
+                in_run = True
+            yield before + word
+        before = word
 
 
 def _texts(extra: Mapping[str, object]) -> Iterator[str]:

@@ -16,11 +16,13 @@ from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.views import CHATS, MESSAGES, chats_view, messages_view
 
-__all__ = ["COUNTED", "chat_page", "found", "listed", "size", "surroundings"]
+__all__ = ["COUNTED", "chat_page", "found", "listed", "own_is_rare", "size", "surroundings"]
 
 COUNTED: Final = 1000
 """Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
 with as many is frequent."""
+RARE: Final = 0.1
+"""Share of the messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,23 @@ class _Hits(NamedTuple):
 
 def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> _Hits:
     expression = query.match(filters)
-    source = _Source("FROM message_search WHERE message_search MATCH ?", "rowid", (expression or "",))
+    place, table = "message_search.rowid", "FROM message_search"
+    conditions, values = filters.conditions(alone=not query.wanted)
+    if conditions:
+        table += f" CROSS JOIN messages AS m ON m.arrival = {place} & {ARRIVAL_MASK}"
+    where: list[str] = ["message_search MATCH ?", *conditions]
+    all_values: list[int | str] = [expression or "", *values]
     if not span.is_everything:
-        where, values = span.condition("rowid")
-        source = _Source(f"{source.sql} AND {where}", "rowid", (*source.values, *values))
+        condition, moments = span.condition(place)
+        where.append(condition)
+        all_values += moments
+    source = _Source(f"{table} WHERE {' AND '.join(where)}", place, tuple(all_values))
     return _Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
+
+
+def own_is_rare(connection: sqlite3.Connection) -> bool:
+    sent, all_of_them = connection.execute("SELECT sum(sent_count), sum(message_count) FROM chats").fetchone()
+    return bool((sent or 0) < RARE * (all_of_them or 0))
 
 
 def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:

@@ -3,18 +3,28 @@
 All words must occur, in any order. ``"several words"`` must stand together, ``-word`` and ``-"several words"`` must not
 occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries the rare ones of them as
 beginnings of words. Words are folded as the messages were, so that case, accents and the like do not matter, and
-whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.index``).
+whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.index``) where that is quicker.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from whatsapp_mcp.store.folding import PHONE_NUMBER, digits_of, fold
-from whatsapp_mcp.store.index import LINK, MEDIA, OWN, TAG_SIGN, author_tag, chat_tag, kind_tag
+from whatsapp_mcp.store.folding import PHONE_NUMBER, digits_of, fold, unspaced
+from whatsapp_mcp.store.index import (
+    LINK,
+    MEDIA,
+    OWN,
+    TAG_SIGN,
+    author_tag,
+    character_pairs,
+    chat_tag,
+    kind_tag,
+    own_tag,
+)
 
 __all__ = ["Filters", "Query", "Term", "like_words"]
 
@@ -30,7 +40,11 @@ _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Where to look. An empty collection fits no message."""
+    """Where to look. An empty collection fits no message.
+
+    Most filters are tags. To look for what most messages have is slower by tag than to look at each hit: FTS5 goes
+    through the whole list. So what is ours is no tag unless it is rare or nothing else is wanted, nor is plain text.
+    """
 
     chat: int | None = None
     apart_from: int | None = None
@@ -39,39 +53,41 @@ class Filters:
     """Addresses."""
     kinds: Collection[str] | None = None
     from_me: bool | None = None
+    own_is_rare: bool = False
+    """Few messages are ours."""
     media_only: bool = False
     links_only: bool = False
 
-    @property
-    def narrow(self) -> bool:
-        """Whether they alone say what is wanted, without any word."""
-        return any(True for _ in self._wanted())
-
-    def _wanted(self) -> Iterator[Collection[str]]:
-        """Groups of tags, one of each of which must be there."""
+    def tags(self, *, alone: bool) -> list[Collection[str]]:
+        """Groups of tags, one of each of which must be there. ``alone``: without any word."""
+        groups: list[Collection[str]] = []
         if self.chat is not None:
-            yield (chat_tag(self.chat),)
+            groups.append((own_tag(self.chat),) if self.from_me else (chat_tag(self.chat),))
         if self.authors is not None:
-            yield [author_tag(author) for author in self.authors]
-        if self.kinds is not None:
-            yield [kind_tag(kind) for kind in self.kinds]
-        if self.from_me:
-            yield (OWN,)
+            groups.append([author_tag(author) for author in self.authors])
         if self.media_only:
-            yield (MEDIA,)
+            groups.append((MEDIA,))
         if self.links_only:
-            yield (LINK,)
+            groups.append((LINK,))
+        if self.kinds is not None and ("text" not in self.kinds or (alone and not groups)):
+            groups.append([kind_tag(kind) for kind in self.kinds])
+        if self.from_me and self.chat is None and (self.own_is_rare or (alone and not groups)):
+            groups.append((OWN,))
+        return groups
 
-    def wanted(self) -> list[str] | None:
-        """Expressions that must hold; None when nothing can fit."""
-        groups = list(self._wanted())
-        return [_tagged(group) for group in groups] if all(groups) else None
-
-    def unwanted(self) -> list[str]:
-        tags = [chat_tag(self.apart_from)] if self.apart_from is not None else []
+    def conditions(self, *, alone: bool) -> tuple[list[str], list[str]]:
+        """What is to be looked at in each message ``m``, and the values for the marks in it."""
+        tagged = {tag for group in self.tags(alone=alone) for tag in group}
+        conditions: list[str] = []
+        values: list[str] = []
         if self.from_me is False:
-            tags.append(OWN)
-        return [_tagged(tags)] if tags else []
+            conditions.append("m.from_me = 0")
+        elif self.from_me and self.chat is None and OWN not in tagged:
+            conditions.append("m.from_me = 1")
+        if self.kinds and not tagged.issuperset(map(kind_tag, self.kinds)):
+            conditions.append(f"m.kind IN ({', '.join('?' * len(self.kinds))})")
+            values += self.kinds
+        return conditions, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +104,19 @@ class Term:
 
     def __str__(self) -> str:
         # Folded text has no quotes: nothing in it can end the FTS5 string.
+        pairs = self._pairs()
+        if pairs:
+            return f'"{pairs}"'
         star = "*" if self.prefix and not self.words.endswith(TAG_SIGN) else ""
         words = f'"{self.words}"{star}'
         return f'({words} OR "{self.digits}"{star})' if self.digits else words
+
+    def _pairs(self) -> str:
+        """The words as pairs, where all of them are characters of a script without blanks."""
+        words = self.words.split()
+        if len(words) < 2 or not all(len(word) == 1 and unspaced[word] for word in words):
+            return ""
+        return " ".join(pair for pair in character_pairs(self.words) if pair != TAG_SIGN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +161,15 @@ class Query:
         Returns:
             None when nothing can match, as when a text that is not blank holds no word that could be found.
         """
-        places = filters.wanted()
-        if places is None or not (self.is_blank or self.wanted or self.unwanted):
+        groups = filters.tags(alone=not self.wanted)
+        if not all(groups) or not (self.is_blank or self.wanted or self.unwanted):
             return None
-        wanted = [*map(str, self.wanted), *places]
+        wanted = [*map(str, self.wanted), *map(_tagged, groups)]
         if not wanted:
             return None
-        unwanted = [*map(str, self.unwanted), *filters.unwanted()]
+        unwanted = list(map(str, self.unwanted))
+        if filters.apart_from is not None:
+            unwanted.append(_tagged((chat_tag(filters.apart_from),)))
         found = " AND ".join(wanted)
         return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 

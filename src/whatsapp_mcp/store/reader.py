@@ -17,7 +17,7 @@ from whatsapp_mcp.store.conditions import Span, Where
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.index import check_index
-from whatsapp_mcp.store.listing import chat_page, found, listed, size, surroundings
+from whatsapp_mcp.store.listing import chat_page, found, listed, own_is_rare, size, surroundings
 from whatsapp_mcp.store.query import Filters, Query
 from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, clean, fitting, stored_jid
@@ -176,6 +176,7 @@ class StoreReader:
                 authors=addresses_of(connection, sender) if sender else None,
                 kinds=kinds,
                 from_me=from_me,
+                own_is_rare=bool(from_me and entity is None and own_is_rare(connection)),
                 links_only=links_only,
             )
             return found(
