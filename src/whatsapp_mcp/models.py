@@ -423,6 +423,7 @@ class Reaction(View):
     sender_name: str | None = None
     emoji: str
     from_me: bool = False
+    reacted_at: datetime
 
 
 class PollOptionVotes(View):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,8 @@ from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.models import (
     ChatChanged,
     ContactSeen,
+    Content,
+    IdentityLearned,
     LabelChanged,
     MessageDeletedForMe,
     MessageKind,
@@ -130,12 +135,12 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
         "sender_name": "Ana Souza",
         "content": "a photo?",
         "kind": "text",
-        "timestamp": "2026-09-21T14:13:20Z",
+        "timestamp": "2026-09-21T14:13:20.000Z",
         "is_from_me": False,
         "wire_chat_jid": str(ANA_LID),
         "wire_sender_jid": str(ANA_LID),
-        "created_at": "2027-01-15T08:00:00Z",
-        "updated_at": "2027-01-15T08:00:00Z",
+        "created_at": "2027-01-15T08:00:00.000Z",
+        "updated_at": "2027-01-15T08:00:00.000Z",
     }
     assert (
         photo.items()
@@ -143,24 +148,31 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
             "content": "Straße",
             "original_content": "Strase",
             "edits": [
-                {"edited_at": "2026-09-21T14:13:40Z", "content": "Strasse"},
-                {"edited_at": "2026-09-21T14:13:50Z", "content": "Straße"},
+                {"edited_at": "2026-09-21T14:13:40.000Z", "content": "Strasse"},
+                {"edited_at": "2026-09-21T14:13:50.000Z", "content": "Straße"},
             ],
             "edited": True,
-            "edited_at": "2026-09-21T14:13:50Z",
+            "edited_at": "2026-09-21T14:13:50.000Z",
             "is_from_me": True,
             "status": "read",
             "reply_to_id": "Q",
             "reply_to_sender_jid": str(ANA),
             "reply_to_sender_name": "Ana Souza",
             "reply_to_content": "a photo?",
-            "reactions": [{"sender_jid": str(ANA), "sender_name": "Ana Souza", "emoji": "👍"}],
+            "reactions": [
+                {
+                    "sender_jid": str(ANA),
+                    "sender_name": "Ana Souza",
+                    "emoji": "👍",
+                    "reacted_at": "2026-09-21T14:14:10.000Z",
+                }
+            ],
             "receipts": [
                 {
                     "jid": str(ANA),
                     "name": "Ana Souza",
-                    "delivered_at": "2026-09-21T14:13:31Z",
-                    "read_at": "2026-09-21T14:13:32Z",
+                    "delivered_at": "2026-09-21T14:13:31.000Z",
+                    "read_at": "2026-09-21T14:13:32.000Z",
                 }
             ],
             "starred": True,
@@ -178,6 +190,43 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
     assert b"k" * 32 not in json.dumps(photo).encode(), "the key of the media is not for a file that is passed on"
 
 
+def test_times_are_as_exact_as_they_are_stored(settings: Settings, store: Store) -> None:
+    store.now += 7
+    store.apply([replace(message("1", 1), timestamp=ms(1) + 345), replace(reaction("1", 2, "👍"), timestamp=ms(2) + 5)])
+    (row,) = rows(settings)
+    assert row["timestamp"] == "2026-09-21T14:13:21.345Z"
+    assert row["created_at"] == "2027-01-15T08:00:00.007Z"
+    assert row["reactions"][0]["reacted_at"] == "2026-09-21T14:13:22.005Z"
+
+
+def test_who_deleted_a_message_for_everyone(settings: Settings, store: Store) -> None:
+    """The first whose word counts: in a chat of two the author, in a group an admin too."""
+    store.apply(
+        [
+            message("A", 1),
+            revoke("A", 9, by=ME),
+            revoke("A", 10, by=ANA_LID),
+            IdentityLearned(ANA_LID, ANA),
+            message("G", 2, chat=GROUP, sender=ANA),
+            revoke("G", 12, chat=GROUP, by=ANA),
+            revoke("G", 11, chat=GROUP, by=BORIS),
+        ]
+    )
+    by = {row["id"]: (row["revoked_by_jid"], row["revoked_at"]) for row in rows(settings)}
+    assert by == {
+        "A": (str(ANA), "2026-09-21T14:13:30.000Z"),
+        "G": (str(BORIS), "2026-09-21T14:13:31.000Z"),
+    }
+
+
+def test_people_named_in_an_edit(settings: Settings, store: Store) -> None:
+    text = Content(MessageKind.TEXT, "@Boris, see", mentions=(BORIS,))
+    store.apply([message("1", 1, "see"), replace(edit("1", 2, "@Boris, see"), content=text)])
+    (row,) = rows(settings)
+    edited = {"edited_at": "2026-09-21T14:13:22.000Z", "content": "@Boris, see", "mentions": [str(BORIS)]}
+    assert row["edits"] == [edited]
+
+
 def test_votes_and_placeholders(settings: Settings, store: Store) -> None:
     poll = message("P", 0, "When?", chat=GROUP, sender=ANA, kind=MessageKind.POLL, extra={"options": ["Mon", "Tue"]})
     lost = message("U", 1, chat=GROUP, sender=BORIS, kind=MessageKind.UNDECRYPTABLE)
@@ -187,6 +236,10 @@ def test_votes_and_placeholders(settings: Settings, store: Store) -> None:
         {"option": "Mon", "count": 0, "voters": []},
         {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)]},
     ]
+    ana = {"voter_jid": str(ANA), "voter_name": "Ana Souza", "options": ["Tue"]}
+    assert first["votes"][0] == ana | {"voted_at": "2026-09-21T14:13:22.000Z"}
+    store.apply([vote("P", 4)])
+    assert rows(settings)[0]["votes"][1] == ana | {"options": [], "voted_at": "2026-09-21T14:13:24.000Z"}
     assert (second["kind"], second["content"]) == ("undecryptable", "")
 
 
@@ -205,7 +258,7 @@ def test_revoked_messages_show_that_they_were_there_and_hidden_ones_do_not(setti
     assert "secret" not in result.stdout
     assert "Straße.jpg" not in result.stdout
     gone, stays = rows(settings)
-    assert (gone["id"], gone["revoked"], gone["revoked_at"]) == ("R", True, "2026-09-21T14:13:22Z")
+    assert (gone["id"], gone["revoked"], gone["revoked_at"]) == ("R", True, "2026-09-21T14:13:22.000Z")
     assert not gone.keys() & {"edits", "original_content", "mimetype", "width", "file_sha256", "reply_to_content"}
     assert stays["content"] == "stays"
     shown = text(settings)
@@ -415,6 +468,60 @@ def test_a_file_made_meanwhile_is_kept(
     monkeypatch.setattr("whatsapp_mcp.export.command.json_line", slow)
     assert "exists" in refusal(settings, "--output", str(target))
     assert target.read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_file_system_without_hard_links(
+    settings: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    """As on most memory sticks."""
+    store.apply([message("1", 1)])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "messages.jsonl"
+
+    def refuse(_source: Path, _target: Path) -> None:
+        if meanwhile:
+            target.write_text("somebody else's")
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    if meanwhile:
+        assert "exists" in refusal(settings, "--output", str(target))
+        assert target.read_text() == "somebody else's"
+    else:
+        assert export(settings, "--output", str(target)).exit_code == 0
+        assert json.loads(target.read_text())["id"] == "1"
+        assert target.stat().st_mode & 0o777 == 0o600
+    assert list(folder.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_an_export_that_is_ended_leaves_nothing(
+    settings: Settings, store: Store, tmp_path: Path, number: signal.Signals
+) -> None:
+    store.apply([message("1", 1)])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from whatsapp_mcp.export.output import new_file\n"
+        "with new_file(Path(sys.argv[1]), replace=False) as file:\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(30)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1])}
+    command = [sys.executable, "-c", program, str(folder / "messages.jsonl")]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        assert len(list(folder.iterdir())) == 1
+        process.send_signal(number)
+        assert process.wait(30) != 0
+    assert list(folder.iterdir()) == []
 
 
 def test_devices_and_folders_are_not_replaced(settings: Settings, store: Store, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from whatsapp_mcp.models import ReceiptView
-from whatsapp_mcp.operations.render import message_json, time_text
-from whatsapp_mcp.store.exporting import ExportedMessage
+from whatsapp_mcp.models import Reaction, ReceiptView
+from whatsapp_mcp.operations.render import message_json
+from whatsapp_mcp.store.annotations import Ballot
+from whatsapp_mcp.store.exporting import Edit, ExportedMessage
 
 __all__ = ["json_line", "message_row"]
 
@@ -34,8 +36,13 @@ def message_row(exported: ExportedMessage) -> dict[str, Any]:
     """JSON-ready; what is not known, or not so, is left out."""
     message = exported.message
     row = message_json(message, with_chat_name=True) | {
-        "edited_at": time_text(message.edited_at),
-        "revoked_at": time_text(message.revoked_at),
+        "timestamp": _time(message.timestamp),
+        "created_at": _time(message.created_at),
+        "updated_at": _time(message.updated_at),
+        "edited_at": _time(message.edited_at),
+        "revoked_at": _time(message.revoked_at),
+        "revoked_by_jid": str(exported.revoked_by) if exported.revoked_by is not None else None,
+        "reactions": [_reaction(one) for one in message.reactions] or None,
         "forwarded": message.forwarded or None,
         "view_once": message.view_once or None,
         "from_history": exported.from_history or None,
@@ -47,7 +54,8 @@ def message_row(exported: ExportedMessage) -> dict[str, Any]:
     if message.revoked_at is None:
         row |= {
             "original_content": exported.original_text,
-            "edits": [{"edited_at": time_text(one.edited_at), "content": one.text} for one in exported.edits] or None,
+            "edits": [_edit(one) for one in exported.edits] or None,
+            "votes": [_vote(one) for one in exported.ballots] or None,
             "reply_to_sender_jid": str(exported.quoted) if exported.quoted is not None else None,
             "reply_to_sender_name": exported.quoted_name,
             "reply_to_content": message.reply_to_text or None,
@@ -57,15 +65,52 @@ def message_row(exported: ExportedMessage) -> dict[str, Any]:
             "height": exported.height,
             "file_sha256": exported.file_sha256.hex() if exported.file_sha256 else None,
         }
-    return {name: value for name, value in row.items() if value is not None}
+    return _known(row)
+
+
+def _time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, with milliseconds: as exact as it is stored."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    mentions = [str(jid) for jid in edit.mentions]
+    return _known({"edited_at": _time(edit.edited_at), "content": edit.text, "mentions": mentions or None})
+
+
+def _reaction(reaction: Reaction) -> dict[str, Any]:
+    row = {
+        "sender_jid": str(reaction.sender),
+        "sender_name": reaction.sender_name,
+        "emoji": reaction.emoji,
+        "is_from_me": reaction.from_me or None,
+        "reacted_at": _time(reaction.reacted_at),
+    }
+    return _known(row)
+
+
+def _vote(ballot: Ballot) -> dict[str, Any]:
+    row = {
+        "voter_jid": str(ballot.voter),
+        "voter_name": ballot.voter_name,
+        "options": list(ballot.options),
+        "voted_at": _time(ballot.voted_at),
+    }
+    return _known(row)
 
 
 def _receipt(receipt: ReceiptView) -> dict[str, Any]:
     row = {
         "jid": str(receipt.jid),
         "name": receipt.name,
-        "delivered_at": time_text(receipt.delivered_at),
-        "read_at": time_text(receipt.read_at),
-        "played_at": time_text(receipt.played_at),
+        "delivered_at": _time(receipt.delivered_at),
+        "read_at": _time(receipt.read_at),
+        "played_at": _time(receipt.played_at),
     }
+    return _known(row)
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}

@@ -49,4 +49,7 @@ async def keep_pruned(store: StoreThread) -> None:
         except StoreError as error:
             logger.warning("old messages could not be removed: %s", error.message)
             goes_on = False
+        except Exception:  # nobody waits for this task: it would end unseen, and nothing be removed any more
+            logger.exception("old messages could not be removed")
+            goes_on = False
         await asyncio.sleep(PAUSE if goes_on else INTERVAL)

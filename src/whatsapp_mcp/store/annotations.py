@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,7 +14,9 @@ from whatsapp_mcp.models import PollOptionVotes, Reaction, ReceiptView
 from whatsapp_mcp.store.rows import stored_jid
 
 __all__ = [
+    "Ballot",
     "Key",
+    "ballots",
     "chat_labels",
     "known_as",
     "message_labels",
@@ -26,16 +29,30 @@ __all__ = [
 Key = tuple[int, str]
 """Chat (an entity) and id of a message."""
 
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What one person last chose in a poll."""
+
+    voter: Jid
+    """Canonical."""
+    voter_name: str | None
+    options: tuple[str, ...]
+    """Empty: the vote was withdrawn."""
+    voted_at: datetime
+
+
 _PERSON: Final = (
     " JOIN addresses ON addresses.id = {address} JOIN entities AS person ON person.id = addresses.entity"
     " WHERE (chat, message_id) IN (VALUES {wanted})"
 )
 _REACTIONS: Final = (
-    "SELECT chat, message_id, emoji, from_me, person.id AS person, person.jid, person.name FROM reactions"
+    "SELECT chat, message_id, emoji, from_me, reacted_at, person.id AS person, person.jid, person.name FROM reactions"
     f"{_PERSON} ORDER BY reacted_at, sender"
 )
 _VOTES: Final = (
-    f"SELECT chat, message_id, options, person.id AS person, person.jid FROM votes{_PERSON} ORDER BY voted_at, options"
+    "SELECT chat, message_id, options, voted_at, person.id AS person, person.jid, person.name FROM votes"
+    f"{_PERSON} ORDER BY voted_at, options"
 )
 _RECEIPTS: Final = (
     "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
@@ -49,7 +66,11 @@ _LABELS: Final = (
 
 
 def time_or_none(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else _time(milliseconds)
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def known_as(jid: Jid, name: str | None) -> str | None:
@@ -71,6 +92,12 @@ def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) ->
     """
     latest = _latest(_rows(connection, _VOTES, "voter", list(polls)))
     return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
+
+
+def ballots(connection: sqlite3.Connection, polls: Sequence[Key]) -> dict[Key, tuple[Ballot, ...]]:
+    """The last choice of each person, by person, who voted first comes first."""
+    latest = _latest(_rows(connection, _VOTES, "voter", polls))
+    return {poll: tuple(map(_ballot, people.values())) for poll, people in latest.items()}
 
 
 def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
@@ -144,8 +171,17 @@ def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
         if row["emoji"]:
             jid = stored_jid(row["jid"])
             yield Reaction(
-                sender=jid, sender_name=known_as(jid, row["name"]), emoji=row["emoji"], from_me=bool(row["from_me"])
+                sender=jid,
+                sender_name=known_as(jid, row["name"]),
+                emoji=row["emoji"],
+                from_me=bool(row["from_me"]),
+                reacted_at=_time(row["reacted_at"]),
             )
+
+
+def _ballot(row: sqlite3.Row) -> Ballot:
+    jid = stored_jid(row["jid"])
+    return Ballot(jid, known_as(jid, row["name"]), tuple(json.loads(row["options"])), _time(row["voted_at"]))
 
 
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message, ReceiptView
-from whatsapp_mcp.store.annotations import Key, known_as, receipts, time_or_none
+from whatsapp_mcp.models import Message, MessageKind, ReceiptView
+from whatsapp_mcp.store.annotations import Ballot, Key, ballots, known_as, receipts, time_or_none
 from whatsapp_mcp.store.conditions import Span
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.rows import place_of, stored_jid
+from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
 from whatsapp_mcp.store.views import MESSAGES, messages_view
 
 __all__ = ["Edit", "ExportedMessage", "exported_messages"]
@@ -42,7 +42,7 @@ _MORE: Final = (
 )
 # Those that count: whoever else sends an edit changes nothing (``settling``).
 _EDITS: Final = (
-    "SELECT edits.chat, edits.message_id, edits.edited_at, edits.text FROM edits"
+    "SELECT edits.chat, edits.message_id, edits.edited_at, edits.text, edits.mentions FROM edits"
     " JOIN addresses AS editor ON editor.id = edits.sender"
     " JOIN messages AS m ON m.chat = edits.chat AND m.id = edits.message_id"
     " JOIN addresses AS author ON author.id = m.sender"
@@ -50,12 +50,25 @@ _EDITS: Final = (
     " WHERE (edits.chat, edits.message_id) IN (VALUES {wanted}) AND (editor.entity = author.entity"
     " OR chat.kind = 'person' AND m.from_me AND editor.entity != m.chat) ORDER BY edits.edited_at"
 )
+# The first that counts, by the same rule.
+_REVOKES: Final = (
+    "SELECT revokes.chat, revokes.message_id, person.jid FROM revokes"
+    " JOIN messages AS m ON m.chat = revokes.chat AND m.id = revokes.message_id"
+    " AND m.revoked_at = revokes.revoked_at"
+    " JOIN addresses AS revoker ON revoker.id = revokes.sender"
+    " JOIN entities AS person ON person.id = revoker.entity"
+    " JOIN addresses AS author ON author.id = m.sender"
+    " JOIN entities AS chat ON chat.id = m.chat"
+    " WHERE (revokes.chat, revokes.message_id) IN (VALUES {wanted}) AND (chat.kind != 'person'"
+    " OR revoker.entity = author.entity OR m.from_me AND revoker.entity != m.chat) ORDER BY revokes.sender DESC"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     edited_at: datetime
     text: str
+    mentions: tuple[Jid, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +80,14 @@ class ExportedMessage:
     from_history: bool
     expiration: int
     """Disappearing-message timer in seconds, 0 = stays."""
+    revoked_by: Jid | None = None
+    """Canonical; None also when WhatsApp did not tell."""
     original_text: str | None = None
     """Before the first edit."""
     edits: tuple[Edit, ...] = ()
     """In order of time; the last one is the text of the message."""
+    ballots: tuple[Ballot, ...] = ()
+    """Of a poll."""
     quoted: Jid | None = None
     """Author of the quoted message; canonical."""
     quoted_name: str | None = None
@@ -124,14 +141,16 @@ def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[
 def _exported(
     connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], more: Sequence[sqlite3.Row]
 ) -> Iterator[ExportedMessage]:
-    edited = [_key(row) for row in rows if row["edited_at"] is not None and row["revoked_at"] is None]
-    edits = _edits(connection, edited)
+    shown = [row for row in rows if row["revoked_at"] is None]
+    edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
+    cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
+    revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
     got = receipts(connection, [_key(row) for row in rows])
     for message, row, other in zip(messages_view(connection, rows), rows, more, strict=True):
         key = _key(row)
         known = (got.get(key, ()), bool(other["from_history"]), other["expiration"])
         if message.revoked_at is not None:
-            yield ExportedMessage(message, *known)
+            yield ExportedMessage(message, *known, revoked_by=revokers.get(key))
             continue
         quoted = stored_jid(other["quoted_jid"]) if other["quoted_jid"] is not None else None
         yield ExportedMessage(
@@ -139,6 +158,7 @@ def _exported(
             *known,
             original_text=other["original_text"],
             edits=edits.get(key, ()),
+            ballots=cast.get(key, ()),
             quoted=quoted,
             quoted_name=known_as(quoted, other["quoted_name"]) if quoted is not None else None,
             quotes_us=quoted is not None and bool(other["quotes_us"]),
@@ -154,12 +174,23 @@ def _key(row: sqlite3.Row) -> Key:
 
 def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
     found: dict[Key, tuple[Edit, ...]] = {}
-    if not wanted:
-        return found
-    sql = _EDITS.format(wanted=", ".join(["(?, ?)"] * len(wanted)))
-    for row in connection.execute(sql, [value for key in wanted for value in key]):
+    for row in _about(connection, _EDITS, wanted):
         moment = time_or_none(row["edited_at"])
         assert moment is not None
         key = (row["chat"], row["message_id"])
-        found[key] = (*found.get(key, ()), Edit(moment, row["text"]))
+        found[key] = (*found.get(key, ()), Edit(moment, row["text"], load_mentions(row["mentions"])))
     return found
+
+
+def _revokers(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Jid]:
+    """Who deleted a message for everyone."""
+    rows = _about(connection, _REVOKES, wanted)
+    return {(row["chat"], row["message_id"]): stored_jid(row["jid"]) for row in rows}
+
+
+def _about(connection: sqlite3.Connection, sql: str, wanted: Sequence[Key]) -> Iterable[sqlite3.Row]:
+    """Rows of ``sql`` for these messages."""
+    if not wanted:
+        return ()
+    marks = ", ".join(["(?, ?)"] * len(wanted))
+    return connection.execute(sql.format(wanted=marks), [value for key in wanted for value in key])

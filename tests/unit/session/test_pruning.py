@@ -93,13 +93,16 @@ async def test_a_file_that_stays_does_not_keep_its_message(tmp_path: Path, caplo
     reader.close()
 
 
-async def test_what_gets_old_later_goes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("nobody thought of it")])
+async def test_what_gets_old_later_goes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
     """And a failure in between does not end it."""
     monkeypatch.setattr(pruning, "INTERVAL", 0.01)
     now = time.time_ns() // 1_000_000
     writer = StoreWriter(tmp_path / "messages.db", now=lambda: now, retention=policy(30, tmp_path / "media"))
     writer.apply([photo("A1", 29)])
-    failures = [StoreError("disk full")]
+    failures = [failure]
     prune = writer.prune
 
     def failing() -> bool:
