@@ -22,6 +22,7 @@ __all__ = [
     "message_labels",
     "reactions",
     "receipts",
+    "rows_about",
     "time_or_none",
     "votes",
 ]
@@ -80,7 +81,7 @@ def known_as(jid: Jid, name: str | None) -> str | None:
 
 def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
     """The last reaction of each person, those taken back left out."""
-    latest = _latest(_rows(connection, _REACTIONS, "sender", wanted))
+    latest = _latest(rows_about(connection, _REACTIONS, wanted, address="sender"))
     return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
 
 
@@ -90,13 +91,13 @@ def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) ->
     Args:
         polls: the options of each poll, in their order.
     """
-    latest = _latest(_rows(connection, _VOTES, "voter", list(polls)))
+    latest = _latest(rows_about(connection, _VOTES, list(polls), address="voter"))
     return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
 
 
 def ballots(connection: sqlite3.Connection, polls: Sequence[Key]) -> dict[Key, tuple[Ballot, ...]]:
     """The last choice of each person, by person, who voted first comes first."""
-    latest = _latest(_rows(connection, _VOTES, "voter", polls))
+    latest = _latest(rows_about(connection, _VOTES, polls, address="voter"))
     return {poll: tuple(map(_ballot, people.values())) for poll, people in latest.items()}
 
 
@@ -124,7 +125,7 @@ def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict
 def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[ReceiptView, ...]]:
     """Of other people, in the order in which they got the message."""
     found: dict[Key, tuple[ReceiptView, ...]] = {}
-    for row in _rows(connection, _RECEIPTS, "sender", wanted):
+    for row in rows_about(connection, _RECEIPTS, wanted, address="sender"):
         jid, message = stored_jid(row["jid"]), (row["chat"], row["message_id"])
         receipt = ReceiptView(
             jid=jid,
@@ -137,7 +138,10 @@ def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key,
     return found
 
 
-def _rows(connection: sqlite3.Connection, sql: str, address: str, wanted: Sequence[Key]) -> Iterable[sqlite3.Row]:
+def rows_about(
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[Key], *, address: str = ""
+) -> Iterable[sqlite3.Row]:
+    """Rows of ``sql``, in which ``{wanted}`` stands for these messages and ``{address}`` for a column."""
     if not wanted:
         return ()
     return connection.execute(sql.format(address=address, wanted=_marks(wanted)), _flat(wanted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models import Message, MessageKind, ReceiptView
-from whatsapp_mcp.store.annotations import Ballot, Key, ballots, known_as, receipts, time_or_none
+from whatsapp_mcp.store.annotations import Ballot, Key, ballots, known_as, receipts, rows_about, time_or_none
 from whatsapp_mcp.store.conditions import Span
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
@@ -174,7 +174,7 @@ def _key(row: sqlite3.Row) -> Key:
 
 def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
     found: dict[Key, tuple[Edit, ...]] = {}
-    for row in _about(connection, _EDITS, wanted):
+    for row in rows_about(connection, _EDITS, wanted):
         moment = time_or_none(row["edited_at"])
         assert moment is not None
         key = (row["chat"], row["message_id"])
@@ -184,13 +184,5 @@ def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, t
 
 def _revokers(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Jid]:
     """Who deleted a message for everyone."""
-    rows = _about(connection, _REVOKES, wanted)
+    rows = rows_about(connection, _REVOKES, wanted)
     return {(row["chat"], row["message_id"]): stored_jid(row["jid"]) for row in rows}
-
-
-def _about(connection: sqlite3.Connection, sql: str, wanted: Sequence[Key]) -> Iterable[sqlite3.Row]:
-    """Rows of ``sql`` for these messages."""
-    if not wanted:
-        return ()
-    marks = ", ".join(["(?, ?)"] * len(wanted))
-    return connection.execute(sql.format(wanted=marks), [value for key in wanted for value in key])

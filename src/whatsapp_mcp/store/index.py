@@ -26,6 +26,7 @@ __all__ = [
     "LINK",
     "MEDIA",
     "OWN",
+    "SEARCH_TABLE",
     "TAG_SIGN",
     "SearchIndex",
     "author_tag",
@@ -34,6 +35,7 @@ __all__ = [
     "check_index",
     "document_of",
     "documents",
+    "is_current",
     "kind_tag",
     "own_tag",
 ]
@@ -57,12 +59,11 @@ _LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
 DOCUMENT_COLUMNS: Final = "m.place, m.chat, m.sender, m.from_me, m.has_media, m.kind, m.text, media.file_name, m.extra"
 """What ``documents`` needs, of messages AS m and media."""
 
-_TABLE: Final = f"""
+SEARCH_TABLE: Final = f"""
     CREATE VIRTUAL TABLE message_search USING fts5(
         document, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
     )
     """
-"""As ``schema`` makes it."""
 
 _ROWS: Final = (
     f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
@@ -232,13 +233,18 @@ class SearchIndex:
             execute("PRAGMA writable_schema = RESET")
         for part in ("data", "idx", "docsize", "config"):
             execute(f"DROP TABLE IF EXISTS message_search_{part}")
-        execute(_TABLE)
+        execute(SEARCH_TABLE)
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether this version of the program made the index; otherwise it is made anew when the store is opened."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'index_version'").fetchone()
+    return row is not None and row[0] == INDEX_VERSION
 
 
 def check_index(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError while there is no search index of this version: it is made anew when the store is opened."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'index_version'").fetchone()
-    if row is None or row[0] != INDEX_VERSION:
+    """Raises StoreError while the index is not that of this version."""
+    if not is_current(connection):
         raise StoreError(
             "the search index is being made anew",
             next_step="Call again in half a minute; lists without a search work meanwhile.",

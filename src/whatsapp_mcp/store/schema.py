@@ -19,6 +19,7 @@ from sqlite_utils.migrations import Migrations
 
 from whatsapp_mcp.store.files import store_errors
 from whatsapp_mcp.store.folding import ASCII_SYMBOLS
+from whatsapp_mcp.store.index import SEARCH_TABLE
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, schema_version
 
 __all__ = ["migrate"]
@@ -271,11 +272,7 @@ _APP_STATE_AND_VOTES: Final = (
 _SEARCH_TAGS_AND_SENDS: Final = (
     "DROP TABLE message_search",
     # One column: to look only at some columns makes FTS5 nearly twice as slow.
-    f"""
-    CREATE VIRTUAL TABLE message_search USING fts5(
-        document, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
-    )
-    """,
+    SEARCH_TABLE,  # a later form of it needs a migration of its own, which replaces this one
     "DELETE FROM meta WHERE key = 'fold_version'",  # now index_version; while there is none, the index is made anew
     # Sends under a key that the caller chose: the same key sends nothing again.
     """

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, INDEX_VERSION, documents
+from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, documents, is_current
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
@@ -37,11 +37,8 @@ _ANY_PLACE: Final = "SELECT place FROM messages WHERE arrival >= ? AND place > 0
 
 
 def index_is_current(connection: sqlite3.Connection) -> bool:
-    """Whether this version of the program made the index; otherwise it is made anew when the store is opened."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-        return False
-    row = connection.execute("SELECT value FROM meta WHERE key = 'index_version'").fetchone()
-    return row is not None and row[0] == INDEX_VERSION
+    """Whether schema and index are those of this version of the program; only then ``index_fault`` can tell."""
+    return connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION and is_current(connection)
 
 
 def index_fault(connection: sqlite3.Connection) -> str | None:

@@ -31,7 +31,7 @@ from whatsapp_mcp.store.events import Events, Saying
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.finding import find_message
 from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
-from whatsapp_mcp.store.index import INDEX_VERSION, SearchIndex
+from whatsapp_mcp.store.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.messages import Messages
 from whatsapp_mcp.store.people import People
 from whatsapp_mcp.store.records import Applied, KeyedSend, StoredMessage
@@ -101,7 +101,7 @@ class StoreWriter:
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
-        if self._meta("index_version") != INDEX_VERSION:
+        if not is_current(self._connection):
             self.rebuild_search()
 
     @property
