@@ -43,7 +43,9 @@ def run_reindex(settings: Settings) -> Reindexed:
     try:
         started = time.monotonic()
         with closing(StoreWriter(settings.store_path)) as writer:
-            messages = writer.rebuild_search()
+            messages = writer.newly_indexed
+            if messages is None:
+                messages = writer.rebuild_search()
         return Reindexed(messages, time.monotonic() - started)
     finally:
         lock.release()

@@ -119,6 +119,20 @@ def test_what_fails_halfway_changes_nothing(settings: Settings, monkeypatch: pyt
     assert reindex(settings).exit_code == 0
 
 
+def test_an_index_of_an_older_version_is_made_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage(settings, "UPDATE meta SET value = 'older' WHERE key = 'index_version'")
+    made: list[int] = []
+    rebuild = StoreWriter.rebuild_search
+
+    def counted(writer: StoreWriter) -> int:
+        made.append(rebuild(writer))
+        return made[-1]
+
+    monkeypatch.setattr(StoreWriter, "rebuild_search", counted)
+    assert "2 messages" in reindex(settings).output
+    assert made == [2]
+
+
 def test_a_running_server_is_named(settings: Settings, reader: StoreReader) -> None:
     lock = AccountLock(settings.lock_path)
     assert lock.acquire()

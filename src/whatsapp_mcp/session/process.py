@@ -395,6 +395,7 @@ def _drop_prints() -> None:
 
 
 def _end_at_the_latest() -> None:
+    """In a daemon thread, for the case that the loop or neonize hangs: a stop that works is over long before."""
     time.sleep(STOP_LIMIT)
     os._exit(3)
 

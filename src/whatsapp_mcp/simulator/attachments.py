@@ -117,7 +117,7 @@ def upload_plain(store: MediaStore, kind: MediaKind, content: bytes) -> Uploaded
 def attachment_of(message: e2e.Message) -> Attachment | None:
     """The file of a message without wrappers; ``None``: it has none."""
     for name, kind in _FIELDS.items():
-        if message.HasField(name):  # type: ignore[arg-type]
+        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
             media: MediaMessage = getattr(message, name)
             return Attachment(
                 kind,

@@ -50,7 +50,7 @@ class MessageSecrets:
 
     def give(self, message: e2e.Message) -> None:
         """Give a message that is about to be sent a secret, unless it has one or is of a kind without."""
-        if any(message.HasField(name) for name in _WITHOUT_SECRET):  # type: ignore[arg-type]
+        if any(message.HasField(name) for name in _WITHOUT_SECRET):  # type: ignore[arg-type]  # the stubs want literals
             return
         if message.ListFields() and not message.messageContextInfo.messageSecret:
             message.messageContextInfo.messageSecret = new_secret()
@@ -154,7 +154,7 @@ def _forms(account: Account | None) -> tuple[Jid, ...]:
 
 def _options(message: e2e.Message) -> tuple[str, ...]:
     for name in _POLLS:
-        if message.HasField(name):  # type: ignore[arg-type]
+        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
             poll: e2e.PollCreationMessage = getattr(message, name)
             return tuple(option.optionName for option in poll.options)
     return ()

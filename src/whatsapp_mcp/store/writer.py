@@ -101,8 +101,8 @@ class StoreWriter:
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
-        if not is_current(self._connection):
-            self.rebuild_search()
+        self.newly_indexed = None if is_current(connection) else self.rebuild_search()
+        """How many messages are in the index, if it was made anew when the store was opened."""
 
     @property
     def owner(self) -> Jid | None:
