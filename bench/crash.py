@@ -32,9 +32,9 @@ from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.memory import child_of
 from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.actor import SentMessage
-from whatsapp_mcp.simulator.group import Group
-from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.service.groups.group import Group
+from whatsapp_mcp.simulator.state.world import Device
 
 __all__ = ["Fault", "Figures", "play"]
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from bench.languages import EMOJI, LANGUAGES, Language
 from whatsapp_mcp.jid import GROUP, LID, USER, Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ContactSeen,
@@ -30,7 +30,7 @@ from whatsapp_mcp.models import (
     MessageReceived,
     Quote,
 )
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = [
     "BATCH",

@@ -17,9 +17,9 @@ from typing import Final
 
 from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
 from bench.row import Row, median
-from whatsapp_mcp.models import Change, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
 from whatsapp_mcp.store.files import open_for_writing
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = ["measure"]
 

@@ -16,7 +16,7 @@ from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.program import BenchError
 from bench.row import Row
 from bench.stores import Scale, large_store
-from whatsapp_mcp.store.query import Query as SearchQuery
+from whatsapp_mcp.store.search.query import Query as SearchQuery
 
 __all__ = ["Tally", "hits", "measure"]
 

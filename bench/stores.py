@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from tests.unit.store.held_queries import HELD
 
 from bench.generate import NOW, SPAN, History, fill
-from whatsapp_mcp.models import Change, MessageReceived
-from whatsapp_mcp.store.index import INDEX_VERSION
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.store.search.index import INDEX_VERSION
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
 __all__ = ["DEFAULT", "LargeStore", "Scale", "held_messages", "large_store"]

@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.catalog.reference import overview, reference
+from whatsapp_mcp.catalog.build.reference import overview, reference
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.registry import handlers
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.simulator.control import Commands
+from whatsapp_mcp.simulator.control.control import Commands
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,18 +11,18 @@ import platformdirs
 from mcp.server import Server
 
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
-from whatsapp_mcp.direct.courier import Courier, CourierConfig
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.models import AppStateChange
+from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.pipe.change_codec import encode_changes
+from whatsapp_mcp.pipe.protocol import RecordChanges
 from whatsapp_mcp.server.app import build_server
-from whatsapp_mcp.session.change_codec import encode_changes
-from whatsapp_mcp.session.lock import ensure_private_folder
-from whatsapp_mcp.session.manager import SessionManager
-from whatsapp_mcp.session.protocol import RecordChanges
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.supervisor.lock import ensure_private_folder
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 __all__ = ["assemble", "offered"]
 
@@ -79,7 +79,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     _check_path(settings.account_dir)
     ensure_private_folder(settings.account_dir)
     if simulated:
-        from whatsapp_mcp.simulated import SimulatedWhatsApp
+        from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
         world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})

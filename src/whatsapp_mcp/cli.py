@@ -86,7 +86,7 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.auth import load_or_create_token
         from whatsapp_mcp.server.http import serve_http
-        from whatsapp_mcp.session.lock import ensure_private_folder
+        from whatsapp_mcp.supervisor.lock import ensure_private_folder
 
         ensure_private_folder(settings.data_dir)
         token = load_or_create_token(settings.token_path)
@@ -102,7 +102,7 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 def token(data_dir: Path | None) -> None:
     """Show the bearer token of `serve`; makes one if there is none."""
     from whatsapp_mcp.server.auth import load_or_create_token
-    from whatsapp_mcp.session.lock import ensure_private_folder
+    from whatsapp_mcp.supervisor.lock import ensure_private_folder
 
     with _explained():
         settings = _settings({"data_dir": data_dir})
@@ -134,7 +134,7 @@ def simulate(
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
     """
     with _explained():
-        from whatsapp_mcp.simulator.command import SimulateOptions, run_simulate
+        from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
         named = {"phone_number": phone_number, "phone_name": phone_name}
@@ -154,7 +154,7 @@ def simulate(
 def demo() -> None:
     """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
     with _explained():
-        from whatsapp_mcp.demo import run_demo
+        from whatsapp_mcp.offline.demo import run_demo
 
         run_demo()
 
@@ -173,7 +173,7 @@ def export(data_dir: Path | None, form: str, **options: Any) -> None:
     JSON lines hold all that is known of each message, times in UTC. Chats come one after the other, the oldest message
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
-    from whatsapp_mcp.export import Format, run_export
+    from whatsapp_mcp.offline.export import Format, run_export
 
     with _explained():
         settings = _settings({"data_dir": data_dir})
@@ -197,7 +197,7 @@ def reindex(data_dir: Path | None) -> None:
 
     Takes about half a minute for a million messages. To interrupt it does no harm.
     """
-    from whatsapp_mcp.reindex import run_reindex
+    from whatsapp_mcp.offline.reindex import run_reindex
 
     with _explained():
         done = run_reindex(_settings({"data_dir": data_dir}))
@@ -249,7 +249,7 @@ def _explained() -> Iterator[None]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(data_dir: Path | None, as_json: bool) -> None:
     """Show where the data is, whether a server runs, which account is linked, and versions."""
-    from whatsapp_mcp.status import status_text, take_status
+    from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
     with _explained():
         found = take_status(_settings({"data_dir": data_dir}))
@@ -264,7 +264,7 @@ def doctor(data_dir: Path | None, as_json: bool) -> None:
     import os
     from datetime import UTC, datetime
 
-    from whatsapp_mcp.status import diagnosis_text, examine
+    from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
     given = {} if data_dir is None else {"data_dir": data_dir}
     diagnosis = examine(given, environment=os.environ, now=datetime.now(UTC))

@@ -22,8 +22,8 @@ from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.registry import handlers
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.simulator.control import Commands
-from whatsapp_mcp.simulator.personas import cast
+from whatsapp_mcp.simulator.control.control import Commands
+from whatsapp_mcp.simulator.people.personas import cast
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path(whatsapp_mcp.__file__).parent

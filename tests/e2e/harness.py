@@ -93,7 +93,7 @@ def session_pids(data_dir: Path) -> list[int]:
             continue
         try:
             command = (entry / "cmdline").read_bytes()
-            if b"whatsapp_mcp.session.process" not in command:
+            if b"whatsapp_mcp.worker.process" not in command:
                 continue
             if any(_leads_to(link, lock) for link in (entry / "fd").iterdir()):
                 found.append(int(entry.name))

@@ -13,15 +13,15 @@ import pytest
 from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
-from whatsapp_mcp.session.intake import LOSS_GRACE
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.actor import SentMessage
-from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.state.world import Device
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Entry, Journal
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.worker.intake import LOSS_GRACE
 
 
 async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:

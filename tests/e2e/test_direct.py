@@ -10,8 +10,8 @@ import anyio
 
 from tests.e2e.harness import paired
 from tests.e2e.test_messages import row_where
-from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
-from whatsapp_mcp.simulator.chat_settings import ChatSettings
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
+from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.wire.app_state import Mutation
 
 NO_DISTANCE = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}

@@ -14,20 +14,21 @@ from typing import Any
 
 import pytest
 
-from whatsapp_mcp.direct.actions import ArchiveChat, LabelChat, LabelEdit, MuteChat, PinChat, Star
-from whatsapp_mcp.direct.courier import Courier, CourierConfig
-from whatsapp_mcp.direct.payload import announced_version, login_payload
-from whatsapp_mcp.direct.queries import BusinessProfileQuery
 from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import MessageStarred, SessionState
-from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.models.changes import MessageStarred
+from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, MuteChat, PinChat, Star
+from whatsapp_mcp.side_login.payload import announced_version, login_payload
+from whatsapp_mcp.side_login.queries import BusinessProfileQuery
+from whatsapp_mcp.side_login.queue import Courier, CourierConfig
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
-from whatsapp_mcp.simulator.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.connection import Connection, Session
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.simulator.network.connection import Connection, Session
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
+from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.supervisor.manager import SessionManager
 from whatsapp_mcp.wire.noise import ClientLogin
 from whatsapp_mcp.wire.protos import wa6
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.e2e.harness import body_of, paired, pictures
 from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
-from whatsapp_mcp.simulator.history import HistoryChat, HistoryMessage
+from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
 
 
 def data_uri(content: bytes, mimetype: str) -> str:

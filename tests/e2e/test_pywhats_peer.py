@@ -32,7 +32,7 @@ from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import ReceivedMessage, ReceivedReceipt, Record, SentMessage, SimulatedPhone, Simulator
-from whatsapp_mcp.simulator.endpoint import Endpoint
+from whatsapp_mcp.simulator.network.endpoint import Endpoint
 
 RITA = "12025550150"
 SECONDS = 40.0

@@ -9,8 +9,8 @@ import anyio
 
 from tests.e2e.harness import Host, Json, host_on, paired, whatsapp
 from whatsapp_mcp.media import downloads
-from whatsapp_mcp.simulator.contact import VirtualContact
-from whatsapp_mcp.simulator.history import HistoryChat, HistoryMessage
+from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
 from whatsapp_mcp.wire.protos import e2e
 
 DAY = 24 * 60 * 60

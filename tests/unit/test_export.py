@@ -38,7 +38,7 @@ from tests.unit.store.build import (
 )
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.jid import STATUS_BROADCAST
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     ChatChanged,
     ContactSeen,
     Content,
@@ -51,10 +51,10 @@ from whatsapp_mcp.models import (
     Quote,
     ReceiptKind,
 )
-from whatsapp_mcp.session.lock import AccountLock
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store import exporting
-from whatsapp_mcp.store.conditions import Span
+from whatsapp_mcp.store.read import exporting
+from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.supervisor.lock import AccountLock
 
 
 @pytest.fixture(autouse=True)
@@ -449,7 +449,7 @@ def test_a_file_is_written_whole_or_not_at_all(
             raise OSError(28, "No space left on device")
         return "line\n"
 
-    monkeypatch.setattr("whatsapp_mcp.export.command.json_line", full)
+    monkeypatch.setattr("whatsapp_mcp.offline.export.command.json_line", full)
     assert "No space left" in refusal(settings, "--output", str(target), "--force")
     assert target.read_text() == "former"
     assert list(folder.iterdir()) == [target]
@@ -465,7 +465,7 @@ def test_a_file_made_meanwhile_is_kept(
         target.write_text("somebody else's")
         return "line\n"
 
-    monkeypatch.setattr("whatsapp_mcp.export.command.json_line", slow)
+    monkeypatch.setattr("whatsapp_mcp.offline.export.command.json_line", slow)
     assert "exists" in refusal(settings, "--output", str(target))
     assert target.read_text() == "somebody else's"
 
@@ -506,7 +506,7 @@ def test_an_export_that_is_ended_leaves_nothing(
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from whatsapp_mcp.export.output import new_file\n"
+        "from whatsapp_mcp.offline.export.output import new_file\n"
         "with new_file(Path(sys.argv[1]), replace=False) as file:\n"
         "    print('begun', flush=True)\n"
         "    time.sleep(30)\n"
@@ -594,7 +594,7 @@ def test_standard_output_that_is_full(settings: Settings, store: Store) -> None:
 
 
 def test_the_formats_are_those_of_the_option() -> None:
-    from whatsapp_mcp.export import Format
+    from whatsapp_mcp.offline.export import Format
 
     (option,) = (one for one in cli.commands["export"].params if one.name == "form")
     assert isinstance(option.type, click.Choice)

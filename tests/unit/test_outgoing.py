@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
+from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
 
 ADAPTER: TypeAdapter[Outgoing] = TypeAdapter(Outgoing)
 

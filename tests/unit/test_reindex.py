@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from tests.unit.store.build import BORIS, Store, message, revoke
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.session.lock import AccountLock
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store import index
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.search import index
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.supervisor.lock import AccountLock
 
 DAMAGES: Final = {
     "nothing": "SELECT 1",

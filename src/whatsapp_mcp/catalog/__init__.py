@@ -12,16 +12,8 @@ import hashlib
 from pathlib import Path
 
 from whatsapp_mcp import __version__
-from whatsapp_mcp.catalog.cache import read_cache, write_cache
-from whatsapp_mcp.catalog.operation import (
-    CORE,
-    Catalog,
-    CatalogError,
-    Effect,
-    JsonObject,
-    Operation,
-    SelectionError,
-)
+from whatsapp_mcp.catalog.build.cache import read_cache, write_cache
+from whatsapp_mcp.catalog.operation import CORE, Catalog, CatalogError, Effect, JsonObject, Operation, SelectionError
 from whatsapp_mcp.catalog.selection import select
 
 __all__ = [
@@ -69,7 +61,7 @@ def load_catalog(path: Path | None = None, cache_dir: Path | None = None) -> Cat
     if cache_dir is not None and (cached := read_cache(cache_dir, key)) is not None:
         return cached
 
-    from whatsapp_mcp.catalog.load import build_catalog  # imports yaml, which a cached start never needs
+    from whatsapp_mcp.catalog.build.load import build_catalog
 
     try:
         text = content.decode()

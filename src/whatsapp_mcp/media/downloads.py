@@ -19,7 +19,7 @@ from typing import Final
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import kinds
-from whatsapp_mcp.media.documents import safe_name
+from whatsapp_mcp.media.convert.documents import safe_name
 
 __all__ = ["SavedMedia", "remove", "save", "saved", "target"]
 

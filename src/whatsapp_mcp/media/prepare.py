@@ -24,8 +24,8 @@ import anyio
 from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
-from whatsapp_mcp.media import kinds, sources
-from whatsapp_mcp.media.documents import document_mimetype, pdf_pages, safe_name
+from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media.convert.documents import document_mimetype, pdf_pages, safe_name
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
 from whatsapp_mcp.media.prepared import (
     PreparedAudio,
@@ -36,11 +36,12 @@ from whatsapp_mcp.media.prepared import (
     PreparedVideo,
 )
 from whatsapp_mcp.media.running import Relay, in_worker, relayed
-from whatsapp_mcp.media.sources import SourceFile
+from whatsapp_mcp.media.source import sources
+from whatsapp_mcp.media.source.sources import SourceFile
 from whatsapp_mcp.media.work import Progress, UnusableMedia, Work
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.media.web import Resolver
+    from whatsapp_mcp.media.source.web import Resolver
 
 __all__ = [
     "prepare_photo",
@@ -82,7 +83,7 @@ async def prepared_image(
     """A photo as JPEG, upright, without metadata; ``compress``: 600 pixels wide, ``hd``: up to 4096 instead of 1600."""
 
     def convert(found: SourceFile, target: Path, work: Work) -> PreparedImage:
-        from whatsapp_mcp.media import images
+        from whatsapp_mcp.media.convert import images
 
         facts = images.photo(found.path, target, compress=compress, hd=hd)
         return PreparedImage(
@@ -111,7 +112,7 @@ async def prepared_audio(
     """Audio as it is, or with ``voice`` as a voice note (Ogg/Opus, with waveform)."""
 
     def convert(found: SourceFile, target: Path, work: Work) -> PreparedAudio:
-        from whatsapp_mcp.media import audio
+        from whatsapp_mcp.media.convert import audio
 
         path, mimetype, waveform = found.path, found.mimetype, None
         if voice:
@@ -143,7 +144,7 @@ async def prepared_video(
     """A video (or an animated GIF) as MP4 that phones play; ``compress``: 720 pixels wide, crf 28."""
 
     def convert(found: SourceFile, target: Path, work: Work) -> PreparedVideo:
-        from whatsapp_mcp.media import video
+        from whatsapp_mcp.media.convert import video
 
         facts = video.prepare(found.path, found.mimetype, target, compress=compress, hd=hd, work=work)
         return PreparedVideo(
@@ -194,7 +195,7 @@ async def prepared_sticker(
     """A sticker of 512 x 512 pixels; animated when the source is and it stays small."""
 
     def convert(found: SourceFile, target: Path, work: Work) -> PreparedSticker:
-        from whatsapp_mcp.media import stickers
+        from whatsapp_mcp.media.convert import stickers
 
         facts = stickers.sticker(found.path, target, work=work)
         return PreparedSticker(
@@ -217,7 +218,7 @@ async def prepare_photo(
     """A square picture for a profile or a group."""
 
     def convert(found: SourceFile, target: Path, work: Work) -> PreparedPhoto:
-        from whatsapp_mcp.media import images
+        from whatsapp_mcp.media.convert import images
 
         return PreparedPhoto(images.square_jpeg(found.path))
 

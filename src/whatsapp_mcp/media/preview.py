@@ -20,7 +20,7 @@ from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.work import UnusableMedia
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.media.web import Resolver
+    from whatsapp_mcp.media.source.web import Resolver
 
 __all__ = ["LinkPicture", "LinkPreview", "preview"]
 
@@ -63,7 +63,7 @@ async def preview(
     Raises:
         InvalidArgument: the link itself is malformed.
     """
-    from whatsapp_mcp.media import web  # loads the HTTP stack
+    from whatsapp_mcp.media.source import web
 
     web.check_link(link, field=field)
     resolve = resolver or web.system_resolver
@@ -79,8 +79,8 @@ async def preview(
 
 async def _page(link: str, policy: MediaPolicy, resolver: Resolver) -> tuple[LinkPreview, str] | None:
     """The preview without its picture, and the picture's link."""
-    from whatsapp_mcp.media import web
-    from whatsapp_mcp.media.pages import describe
+    from whatsapp_mcp.media.source import web
+    from whatsapp_mcp.media.source.pages import describe
 
     data = bytearray()
     try:
@@ -107,7 +107,7 @@ async def _page(link: str, policy: MediaPolicy, resolver: Resolver) -> tuple[Lin
 
 
 async def _picture(link: str, policy: MediaPolicy, resolver: Resolver) -> LinkPicture | None:
-    from whatsapp_mcp.media import web
+    from whatsapp_mcp.media.source import web
 
     data = bytearray()
     try:
@@ -122,7 +122,7 @@ async def _picture(link: str, policy: MediaPolicy, resolver: Resolver) -> LinkPi
 
 
 def _small(data: bytes) -> LinkPicture:
-    from whatsapp_mcp.media import images
+    from whatsapp_mcp.media.convert import images
 
     picture = images.load(data, least_side=_PICTURE_SIDE)
     jpeg = images.thumbnail(picture, side=_PICTURE_SIDE, quality=75)

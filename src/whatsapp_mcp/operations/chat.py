@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message, MessageKind
+from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import chat_json, line_json, message_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.protocol import SetDisappearingTimer
-from whatsapp_mcp.store.query import Query
-from whatsapp_mcp.store.reader import MessagePage, StoreReader
+from whatsapp_mcp.pipe.protocol import SetDisappearingTimer
+from whatsapp_mcp.store.read.reader import MessagePage, StoreReader
 from whatsapp_mcp.store.records import Surroundings
+from whatsapp_mcp.store.search.query import Query
 
 __all__: list[str] = []
 

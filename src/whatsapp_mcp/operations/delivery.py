@@ -8,14 +8,16 @@ from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import DeliveryStatus, GroupMember, ReceiptView, SessionState
+from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.views import GroupMember, ReceiptView
 from whatsapp_mcp.operations.message import stored_message
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.group_protocol import GetGroup
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.pipe.group_protocol import GetGroup
+from whatsapp_mcp.store.read.reader import StoreReader
 
 __all__: list[str] = []
 

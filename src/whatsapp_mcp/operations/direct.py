@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from whatsapp_mcp.direct.actions import (
+from whatsapp_mcp.errors import AppStateKeysMissing, NotFound
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.group import group_of
+from whatsapp_mcp.operations.message import stored_message
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.recipients import person, resolve
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.pipe.group_protocol import GetJoinRequests
+from whatsapp_mcp.pipe.protocol import AppStateEntry, SendAppState
+from whatsapp_mcp.side_login.actions import (
     FOR_EVER,
     Action,
     ArchiveChat,
@@ -24,18 +35,7 @@ from whatsapp_mcp.direct.actions import (
     PinChat,
     Star,
 )
-from whatsapp_mcp.direct.queries import BusinessProfile, BusinessProfileQuery, JoinRequestsAnswer
-from whatsapp_mcp.errors import AppStateKeysMissing, NotFound
-from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message
-from whatsapp_mcp.operations.group import group_of
-from whatsapp_mcp.operations.message import stored_message
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import person, resolve
-from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.group_protocol import GetJoinRequests
-from whatsapp_mcp.session.protocol import AppStateEntry, SendAppState
+from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuery, JoinRequestsAnswer
 
 __all__ = ["change", "pause_note"]
 

@@ -8,14 +8,14 @@ from typing import Any, Final, Literal
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Group, GroupMember
+from whatsapp_mcp.models.views import Group, GroupMember
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session import group_protocol as g
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.pipe import group_protocol as g
+from whatsapp_mcp.store.read.reader import StoreReader
 
 __all__ = ["group_json", "group_of"]
 

@@ -1,7 +1,7 @@
 """Sends that carry an ``idempotency_key``: a repetition gets the first result and sends nothing.
 
 Here a call learns what an earlier one did. Who claims the key, right before sending, is the session process
-(:mod:`whatsapp_mcp.session.sends`): it alone writes the store, and it still learns of an acknowledgement that
+(:mod:`whatsapp_mcp.worker.sends`): it alone writes the store, and it still learns of an acknowledgement that
 comes when nobody waits any more.
 """
 
@@ -16,8 +16,8 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import Handler
 from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.protocol import SendKey, SentMessage, SettleSend
-from whatsapp_mcp.session.send_result import result_under
+from whatsapp_mcp.pipe.protocol import SendKey, SentMessage, SettleSend
+from whatsapp_mcp.pipe.send_result import result_under
 
 __all__ = ["fingerprint", "run_once"]
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.direct.queries import GroupPictureRemoval
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
@@ -24,6 +23,7 @@ from whatsapp_mcp.media.prepare import (
     prepared_sticker,
     prepared_video,
 )
+from whatsapp_mcp.models.outgoing import MediaOut
 from whatsapp_mcp.operations.direct import pause_note
 from whatsapp_mcp.operations.group import group_of
 from whatsapp_mcp.operations.media_policy import media_policy
@@ -33,10 +33,10 @@ from whatsapp_mcp.operations.recipients import resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.send import send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.outgoing import MediaOut
-from whatsapp_mcp.session.group_protocol import SetGroupPhoto
-from whatsapp_mcp.session.profile_protocol import SetOwnPicture
-from whatsapp_mcp.session.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.pipe.group_protocol import SetGroupPhoto
+from whatsapp_mcp.pipe.profile_protocol import SetOwnPicture
+from whatsapp_mcp.pipe.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.side_login.queries import GroupPictureRemoval
 
 __all__: list[str] = []
 

@@ -7,13 +7,14 @@ from typing import Final
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Message, MessageKind
+from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
+from whatsapp_mcp.pipe.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
 
 __all__ = ["stored_message"]
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Newsletter, NewsletterPicture, NewsletterText
+from whatsapp_mcp.models.views import Newsletter, NewsletterPicture, NewsletterText
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.profile_protocol import GetNewsletterPosts, ListNewsletters, UnfollowNewsletter
+from whatsapp_mcp.pipe.profile_protocol import GetNewsletterPosts, ListNewsletters, UnfollowNewsletter
 
 __all__: list[str] = []
 

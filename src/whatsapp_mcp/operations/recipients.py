@@ -13,10 +13,10 @@ from typing import Final
 
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
-from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.protocol import SyncContacts
-from whatsapp_mcp.store.reader import NamedTarget
+from whatsapp_mcp.pipe.protocol import SyncContacts
+from whatsapp_mcp.store.read.reader import NamedTarget
 
 __all__ = ["parse_number", "person", "resolve"]
 

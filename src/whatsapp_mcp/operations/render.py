@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from whatsapp_mcp.models import LOST, Chat, Contact, DeliveryStatus, Message, MessageKind
+from whatsapp_mcp.models.changes import LOST, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.views import Chat, Contact, Message
 
 __all__ = ["chat_json", "contact_json", "line_json", "message_json", "time_text"]
 

@@ -11,14 +11,14 @@ from typing import Final
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
+from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
 from whatsapp_mcp.operations.media_policy import media_policy
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
-from whatsapp_mcp.session.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
+from whatsapp_mcp.pipe.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
 
 __all__ = ["IDEMPOTENCY_KEY", "send", "sent_outcome"]
 

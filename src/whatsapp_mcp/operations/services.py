@@ -9,10 +9,10 @@ from typing import Final, TypeVar
 import anyio
 import anyio.to_thread
 
-from whatsapp_mcp.direct.courier import Courier
-from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.side_login.queue import Courier
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 __all__ = ["Abilities", "Services", "Store"]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import SessionState
+from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import contact_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.session.profile_protocol import GetPicture
-from whatsapp_mcp.session.protocol import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
+from whatsapp_mcp.pipe.profile_protocol import GetPicture
+from whatsapp_mcp.pipe.protocol import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 
 __all__: list[str] = []
 

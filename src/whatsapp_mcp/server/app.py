@@ -13,9 +13,9 @@ from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.catalog import JsonObject, Operation
+from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tool
-from whatsapp_mcp.catalog.validate import ArgumentChecker, Problem
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.results import failure, success

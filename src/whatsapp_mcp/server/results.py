@@ -15,7 +15,7 @@ import mcp.types as types
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Outcome
-from whatsapp_mcp.server.text import clean, clean_text, encodable
+from whatsapp_mcp.untrusted_text import clean, clean_text, encodable
 
 __all__ = ["UNTRUSTED_NOTE", "failure", "success"]
 

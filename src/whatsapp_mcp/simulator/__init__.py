@@ -59,23 +59,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.actor import ReceivedReceipt, SentMessage
-    from whatsapp_mcp.simulator.command import SimulateOptions, run_simulate
-    from whatsapp_mcp.simulator.config import QrTiming, SimulatorConfig
-    from whatsapp_mcp.simulator.contact import VirtualContact
-    from whatsapp_mcp.simulator.control import ControlServer
-    from whatsapp_mcp.simulator.control_client import ControlClient, ControlError
-    from whatsapp_mcp.simulator.endpoint import Endpoint
-    from whatsapp_mcp.simulator.faults import Faults
-    from whatsapp_mcp.simulator.group import Group
-    from whatsapp_mcp.simulator.history import HistoryChat, HistoryMessage
-    from whatsapp_mcp.simulator.newsletter import Newsletter, Post
-    from whatsapp_mcp.simulator.pairing import PairingError
-    from whatsapp_mcp.simulator.phone import SimulatedPhone
-    from whatsapp_mcp.simulator.phone_history import SharedHistory
-    from whatsapp_mcp.simulator.record import Record
+    from whatsapp_mcp.simulator.content.summary import ReceivedMessage, Summary
+    from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
+    from whatsapp_mcp.simulator.control.control import ControlServer
+    from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
+    from whatsapp_mcp.simulator.network.endpoint import Endpoint
+    from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
+    from whatsapp_mcp.simulator.people.contact import VirtualContact
+    from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
+    from whatsapp_mcp.simulator.people.phone import SimulatedPhone
+    from whatsapp_mcp.simulator.people.phone_history import SharedHistory
     from whatsapp_mcp.simulator.server import Simulator
-    from whatsapp_mcp.simulator.summary import ReceivedMessage, Summary
+    from whatsapp_mcp.simulator.service.groups.group import Group
+    from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
+    from whatsapp_mcp.simulator.service.pairing import PairingError
+    from whatsapp_mcp.simulator.state.config import QrTiming, SimulatorConfig
+    from whatsapp_mcp.simulator.state.faults import Faults
+    from whatsapp_mcp.simulator.state.record import Record
 
 __all__ = [
     "ControlClient",

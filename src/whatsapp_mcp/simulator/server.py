@@ -12,38 +12,38 @@ from types import TracebackType
 from typing import Any, Self
 
 from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
-from whatsapp_mcp.simulator.app_state_files import AppStateFiles
-from whatsapp_mcp.simulator.appstate import AppState
-from whatsapp_mcp.simulator.business import BusinessProfiles
-from whatsapp_mcp.simulator.calls import Calls
-from whatsapp_mcp.simulator.certificates import issue_tls_identity, server_context
-from whatsapp_mcp.simulator.config import SimulatorConfig
-from whatsapp_mcp.simulator.connection import Connection, NoiseIdentity
-from whatsapp_mcp.simulator.contact import VirtualContact
-from whatsapp_mcp.simulator.endpoint import Endpoint
-from whatsapp_mcp.simulator.faults import Faults
-from whatsapp_mcp.simulator.group import Group, Groups, Person
-from whatsapp_mcp.simulator.history import account_of
-from whatsapp_mcp.simulator.http import Request, Routes
-from whatsapp_mcp.simulator.login import Login
-from whatsapp_mcp.simulator.media import MediaHost
-from whatsapp_mcp.simulator.messages import Messages
-from whatsapp_mcp.simulator.mex import Mex
-from whatsapp_mcp.simulator.newsletter import Follower, Newsletter
-from whatsapp_mcp.simulator.newsletters import Newsletters
-from whatsapp_mcp.simulator.pairing import Pairing, PairingError
-from whatsapp_mcp.simulator.personas import TRAVELLERS, Persona, cast
-from whatsapp_mcp.simulator.phone import SimulatedPhone
-from whatsapp_mcp.simulator.prekeys import PreKeys
-from whatsapp_mcp.simulator.presence import Presence
-from whatsapp_mcp.simulator.privacy import Privacy
-from whatsapp_mcp.simulator.profile import Profile
-from whatsapp_mcp.simulator.receipts import Receipts
-from whatsapp_mcp.simulator.router import Router
-from whatsapp_mcp.simulator.status import StatusPosts
-from whatsapp_mcp.simulator.transport import Listener
-from whatsapp_mcp.simulator.usync import Usync
-from whatsapp_mcp.simulator.world import Account, Device, World
+from whatsapp_mcp.simulator.network.certificates import issue_tls_identity, server_context
+from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity
+from whatsapp_mcp.simulator.network.endpoint import Endpoint
+from whatsapp_mcp.simulator.network.http import Request, Routes
+from whatsapp_mcp.simulator.network.transport import Listener
+from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.history import account_of
+from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
+from whatsapp_mcp.simulator.people.phone import SimulatedPhone
+from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
+from whatsapp_mcp.simulator.service.appstate import AppState
+from whatsapp_mcp.simulator.service.business import BusinessProfiles
+from whatsapp_mcp.simulator.service.calls import Calls
+from whatsapp_mcp.simulator.service.groups.group import Group, Groups, Person
+from whatsapp_mcp.simulator.service.login import Login
+from whatsapp_mcp.simulator.service.media import MediaHost
+from whatsapp_mcp.simulator.service.messages import Messages
+from whatsapp_mcp.simulator.service.mex import Mex
+from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
+from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
+from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError
+from whatsapp_mcp.simulator.service.prekeys import PreKeys
+from whatsapp_mcp.simulator.service.presence import Presence
+from whatsapp_mcp.simulator.service.privacy import Privacy
+from whatsapp_mcp.simulator.service.profile import Profile
+from whatsapp_mcp.simulator.service.receipts import Receipts
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.status_posts import StatusPosts
+from whatsapp_mcp.simulator.service.usync import Usync
+from whatsapp_mcp.simulator.state.config import SimulatorConfig
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.world import Account, Device, World
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node

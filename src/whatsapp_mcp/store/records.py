@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Chat, Content, DeliveryStatus, MediaInfo, Message, MessageKind
+from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind
+from whatsapp_mcp.models.views import Chat, Message
 
 __all__ = [
     "Applied",

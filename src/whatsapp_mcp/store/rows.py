@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Content, DeliveryStatus, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, Quote
 
 __all__ = [
     "ARRIVAL_BITS",

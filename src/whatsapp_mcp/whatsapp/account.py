@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models import ContactSeen
-from whatsapp_mcp.outgoing import MediaType
+from whatsapp_mcp.models.changes import ContactSeen
+from whatsapp_mcp.models.outgoing import MediaType
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, MediaOut, MediaType, PollOut, SendOptions, TextOut
+from whatsapp_mcp.models.outgoing import (
+    ContactOut,
+    LinkOut,
+    LocationOut,
+    MediaOut,
+    MediaType,
+    PollOut,
+    SendOptions,
+    TextOut,
+)
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 

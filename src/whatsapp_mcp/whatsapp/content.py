@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:

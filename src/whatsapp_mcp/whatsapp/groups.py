@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models import Group, GroupMember, JoinRequest
+from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.refusals import error_for

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Change, MessageEdited, PollVoted
+from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.events import Where
 from whatsapp_mcp.wire import message_secrets

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whatsapp_mcp.catalog import CatalogError, load_catalog, tools_yaml
-from whatsapp_mcp.catalog.load import build_catalog
+from whatsapp_mcp.catalog.build.load import build_catalog
 
 DOCUMENT = textwrap.dedent(
     """\

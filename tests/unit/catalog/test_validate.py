@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.catalog.validate import ArgumentChecker, Problem
+from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
 
 CATALOG: Final = load_catalog()
 CHECKER: Final = ArgumentChecker()

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whatsapp_mcp.direct.courier import Courier, CourierConfig
-from whatsapp_mcp.direct.device import LinkedDevice, SessionDatabase
-from whatsapp_mcp.direct.login import SideLogin
-from whatsapp_mcp.direct.payload import announced_version, login_payload
-from whatsapp_mcp.direct.service import Service
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.models import AppStateChange
+from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
+from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.payload import announced_version, login_payload
+from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.sync_keys import SyncKey
-from whatsapp_mcp.simulator.world import Device, SignedPreKey
+from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
+from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.app_state import CollectionState
 from whatsapp_mcp.wire.keys import KeyPair

@@ -6,7 +6,20 @@ import json
 
 import pytest
 
-from whatsapp_mcp.direct.actions import (
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import (
+    AppStateChange,
+    ChatChanged,
+    ChatCleared,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
+    LabelChanged,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
+)
+from whatsapp_mcp.side_login.actions import (
     FOR_EVER,
     Action,
     ArchiveChat,
@@ -21,22 +34,9 @@ from whatsapp_mcp.direct.actions import (
     PinChat,
     Star,
 )
-from whatsapp_mcp.direct.app_state import plan_uploads
-from whatsapp_mcp.direct.changes import changes_of
-from whatsapp_mcp.direct.collections import Learned
-from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
-    AppStateChange,
-    ChatChanged,
-    ChatCleared,
-    ChatDeleted,
-    ChatLabelled,
-    ChatMarkedRead,
-    LabelChanged,
-    MessageDeletedForMe,
-    MessageLabelled,
-    MessageStarred,
-)
+from whatsapp_mcp.side_login.app_state import plan_uploads
+from whatsapp_mcp.side_login.changes import changes_of
+from whatsapp_mcp.side_login.collections import Learned
 from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
 from whatsapp_mcp.wire.protos import sync_action
 

@@ -7,7 +7,6 @@ import random
 import pytest
 
 from tests.unit.direct.linked import Linked
-from whatsapp_mcp.direct.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
 from whatsapp_mcp.errors import (
     AppStateConflict,
     AppStateKeyMissing,
@@ -16,10 +15,11 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
-from whatsapp_mcp.simulator.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.sync_keys import CollectionState, SyncKey
-from whatsapp_mcp.simulator.world import Collection, Device
+from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
+from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
+from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, SyncKey
+from whatsapp_mcp.simulator.state.world import Collection, Device
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 

@@ -11,10 +11,6 @@ from typing import ClassVar
 import pytest
 
 from tests.unit.direct.linked import Linked
-from whatsapp_mcp.direct.actions import PinChat, Star
-from whatsapp_mcp.direct.courier import Courier, CourierConfig
-from whatsapp_mcp.direct.login import SideLogin
-from whatsapp_mcp.direct.queries import Query
 from whatsapp_mcp.errors import (
     CertificateRefused,
     LoginRefused,
@@ -28,9 +24,13 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.connection import Connection
-from whatsapp_mcp.simulator.router import Reply
-from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.side_login.actions import PinChat, Star
+from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.simulator.network.connection import Connection
+from whatsapp_mcp.simulator.service.router import Reply
+from whatsapp_mcp.simulator.state.world import Device
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
@@ -151,7 +151,7 @@ async def test_pauses_keep_a_distance(side: Linked, monkeypatch: pytest.MonkeyPa
 
     courier = with_fake_time(side, time, min_seconds_between=5.0)
     await courier.ask(Ping())
-    monkeypatch.setattr("whatsapp_mcp.direct.courier.asyncio.sleep", sleep)
+    monkeypatch.setattr("whatsapp_mcp.side_login.queue.asyncio.sleep", sleep)
     time.now += 2
     await asyncio.gather(courier.ask(Ping()), courier.ask(Ping()))
     assert slept == [3.0]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.direct.linked import Linked
-from whatsapp_mcp.direct.device import SessionDatabase
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
-from whatsapp_mcp.simulator.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.sync_keys import SyncKey
+from whatsapp_mcp.session_db.device import SessionDatabase
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
+from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
 from whatsapp_mcp.wire.app_state import EMPTY_HASH
 
 

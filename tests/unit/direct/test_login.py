@@ -9,22 +9,15 @@ from dataclasses import dataclass
 import pytest
 
 from tests.unit.direct.linked import Linked
-from whatsapp_mcp.direct.login import SERVER, ConnectionLost, SideLogin
-from whatsapp_mcp.direct.payload import announced_version, login_payload
-from whatsapp_mcp.direct.service import ProxyRefusal, Service
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import (
-    CertificateRefused,
-    LoginRefused,
-    RateLimited,
-    SetupError,
-    SideReplaced,
-    WhatsAppRefused,
-)
+from whatsapp_mcp.errors import CertificateRefused, LoginRefused, RateLimited, SetupError, SideReplaced, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.connection import Connection, Session
-from whatsapp_mcp.simulator.router import Reply
-from whatsapp_mcp.simulator.world import Device
+from whatsapp_mcp.side_login.login import SERVER, ConnectionLost, SideLogin
+from whatsapp_mcp.side_login.payload import announced_version, login_payload
+from whatsapp_mcp.side_login.service import ProxyRefusal, Service
+from whatsapp_mcp.simulator.network.connection import Connection, Session
+from whatsapp_mcp.simulator.service.router import Reply
+from whatsapp_mcp.simulator.state.world import Device
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC, verify_chain
 from whatsapp_mcp.wire.keys import KeyPair

@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.direct.linked import Linked
-from whatsapp_mcp.direct.login import SERVER, SideLogin
-from whatsapp_mcp.direct.queries import (
+from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.side_login.login import SERVER, SideLogin
+from whatsapp_mcp.side_login.queries import (
     BusinessCategory,
     BusinessHours,
     BusinessProfile,
@@ -18,9 +20,7 @@ from whatsapp_mcp.direct.queries import (
     JoinRequestResult,
     JoinRequestsAnswer,
 )
-from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
-from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.node import Node
 

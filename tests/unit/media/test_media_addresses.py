@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from whatsapp_mcp.media.addresses import is_odd_number, is_public
+from whatsapp_mcp.media.source.addresses import is_odd_number, is_public
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.media import samples
 from whatsapp_mcp.media import kinds
-from whatsapp_mcp.media.audio import audio_seconds, voice_note
+from whatsapp_mcp.media.convert.audio import audio_seconds, voice_note
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
 
 FORMATS = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.media.documents import document_mimetype, name_from_disposition, pdf_pages, safe_name
+from whatsapp_mcp.media.convert.documents import document_mimetype, name_from_disposition, pdf_pages, safe_name
 from whatsapp_mcp.media.kinds import Kind
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.unit.media import samples
-from whatsapp_mcp.media import images
+from whatsapp_mcp.media.convert import images
 from whatsapp_mcp.media.work import UnusableMedia
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.media.pages import describe
+from whatsapp_mcp.media.source.pages import describe
 
 
 def test_open_graph_comes_first() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
-from whatsapp_mcp.media import paths
 from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.media.source import paths
 
 
 def read(source: str | Path, policy: MediaPolicy) -> bytes:

@@ -19,7 +19,8 @@ from PIL import Image
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
-from whatsapp_mcp.media import images, prepare, video
+from whatsapp_mcp.media import prepare
+from whatsapp_mcp.media.convert import images, video
 from whatsapp_mcp.media.policy import MIB, MediaPolicy
 
 

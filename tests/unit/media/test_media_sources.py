@@ -16,7 +16,7 @@ from tests.unit.media.samples import jpeg
 from tests.unit.media.site import Site, response
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
-from whatsapp_mcp.media.sources import SourceFile, fetch
+from whatsapp_mcp.media.source.sources import SourceFile, fetch
 from whatsapp_mcp.media.work import Work, WorkCancelled
 
 SMALL = 4000
@@ -204,7 +204,7 @@ MEMORY = """
 import asyncio, resource, sys
 from pathlib import Path
 from whatsapp_mcp.media.policy import MediaKind, MediaPolicy
-from whatsapp_mcp.media.sources import fetch
+from whatsapp_mcp.media.source.sources import fetch
 from whatsapp_mcp.media import web
 none = Path("/nonexistent")
 policy = MediaPolicy(outbox=(Path(sys.argv[1]),), forbidden=none, temp=none, allow_loopback=True)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.media import samples
-from whatsapp_mcp.media import stickers
+from whatsapp_mcp.media.convert import stickers
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
 
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from tests.unit.media import samples
-from whatsapp_mcp.media import kinds, video
-from whatsapp_mcp.media.video import VideoFacts
+from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media.convert import video
+from whatsapp_mcp.media.convert.video import VideoFacts
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
 
 

@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.unit.media.site import Site, redirect, response, running_site
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
-from whatsapp_mcp.media import web
 from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.media.source import web
 
 PUBLIC = "93.184.216.34"
 

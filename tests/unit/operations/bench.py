@@ -13,11 +13,10 @@ import jsonschema_rs
 from pydantic import BaseModel
 
 from whatsapp_mcp.catalog import Catalog, load_catalog
-from whatsapp_mcp.catalog.validate import ArgumentChecker
-from whatsapp_mcp.direct.courier import Courier
+from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.errors import NotLoggedIn, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ContactSeen,
@@ -26,18 +25,18 @@ from whatsapp_mcp.models import (
     IdentityLearned,
     MessageKind,
     MessageReceived,
-    SessionSnapshot,
-    SessionState,
 )
+from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.server.results import success
-from whatsapp_mcp.session import protocol as p
-from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.side_login.queue import Courier
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 ME = Jid("4915100000009", "s.whatsapp.net")
 ME_LID = Jid("100000000000009", "lid")

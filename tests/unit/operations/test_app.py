@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.operations.bench import ME, NOW, Bench
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, NotLoggedIn, RateLimited
-from whatsapp_mcp.models import SessionSnapshot, SessionState
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.pipe import protocol as p
 
 CODE = "https://wa.me/settings/linked_devices#2@abc,def,ghi,jkl"
 

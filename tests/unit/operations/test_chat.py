@@ -11,7 +11,7 @@ import pytest
 from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, NOW, TEAM, BadArguments, Bench, message, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, NotLoggedIn, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Content,
     MediaInfo,
     MessageEdited,

@@ -10,17 +10,10 @@ import pytest
 from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, ME_LID, NOW, TEAM, Bench, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
-    ContactSeen,
-    DeliveryStatus,
-    Group,
-    GroupMember,
-    ReceiptKind,
-    ReceiptReceived,
-    SessionSnapshot,
-    SessionState,
-)
-from whatsapp_mcp.session import group_protocol as g
+from whatsapp_mcp.models.changes import ContactSeen, DeliveryStatus, ReceiptKind, ReceiptReceived
+from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.models.views import Group, GroupMember
+from whatsapp_mcp.pipe import group_protocol as g
 
 CARLA = Jid("4915100000003", "s.whatsapp.net")
 CARLA_LID = Jid("100000000000003", "lid")

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import cast
 
 from tests.unit.operations.bench import FakeSession
-from whatsapp_mcp.direct.actions import Action, PinChat
-from whatsapp_mcp.direct.courier import Courier, Delivery
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import ChatChanged
+from whatsapp_mcp.models.changes import ChatChanged
 from whatsapp_mcp.operations.direct import change
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.session.manager import SessionManager
-from whatsapp_mcp.session.protocol import AppStateSent, SendAppState
+from whatsapp_mcp.pipe.protocol import AppStateSent, SendAppState
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.side_login.actions import Action, PinChat
+from whatsapp_mcp.side_login.queue import Courier, Delivery
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 ANA = Jid.parse("836216255121641@lid")
 ACTION = PinChat(ANA, True)

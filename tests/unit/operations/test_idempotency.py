@@ -16,9 +16,9 @@ from whatsapp_mcp.errors import (
     SessionTimeout,
     WhatsAppMcpError,
 )
-from whatsapp_mcp.models import SendFinished
+from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.operations.idempotency import fingerprint
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.pipe import protocol as p
 
 MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
 KEYED: dict[str, Any] = MESSAGE | {"idempotency_key": "order 7"}

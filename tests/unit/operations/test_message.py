@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.operations.bench import ANA, ANA_LID, ME, NOW, TEAM, BadArguments, Bench, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
-from whatsapp_mcp.models import Content, MessageKind, MessageRevoked
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.models.changes import Content, MessageKind, MessageRevoked
+from whatsapp_mcp.pipe import protocol as p
 
 TARGET = p.ChatRef(chat=ANA, message_id="M1")
 OWN = p.ChatRef(chat=ANA, message_id="S1")

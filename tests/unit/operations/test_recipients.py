@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, TEAM, Bench
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import ChatChanged, ContactSeen
+from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
 from whatsapp_mcp.operations.recipients import parse_number, person, resolve
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.pipe import protocol as p
 
 NUMBERS = st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True)
 SEPARATOR = st.text(" -./\u00a0\u2010\u2013\u202f\u2011", max_size=2)
@@ -138,11 +138,11 @@ class _EmptyBench:
         from typing import cast
 
         from tests.unit.operations.bench import FakeSession
-        from whatsapp_mcp.direct.courier import Courier
         from whatsapp_mcp.operations.services import Services, Store
-        from whatsapp_mcp.session.manager import SessionManager
         from whatsapp_mcp.settings import Settings
-        from whatsapp_mcp.store.reader import StoreReader
+        from whatsapp_mcp.side_login.queue import Courier
+        from whatsapp_mcp.store.read.reader import StoreReader
+        from whatsapp_mcp.supervisor.manager import SessionManager
 
         settings = Settings()
         session = FakeSession()

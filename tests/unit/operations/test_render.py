@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import LOST, Message, MessageKind
+from whatsapp_mcp.models.changes import LOST, MessageKind
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.render import message_json
 
 ANA = Jid("4915100000001", "s.whatsapp.net")

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.operations.bench import ANA, BO, NOW, TEAM, BadArguments, Bench
 from whatsapp_mcp.errors import NotFound, ReachoutTimelock, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import ChatChanged
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.models.changes import ChatChanged
+from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
+from whatsapp_mcp.pipe import protocol as p
 
 MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, BadArguments, Bench
 from whatsapp_mcp.errors import InvalidArgument, NotLoggedIn, SessionTimeout, WhatsAppRefused
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.pipe import protocol as p
 
 
 async def test_info(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.server.text import clean, clean_text, encodable
+from whatsapp_mcp.untrusted_text import clean, clean_text, encodable
 
 ANY_TEXT = st.text(st.characters())  # surrogates included
 HIDDEN = "".join(

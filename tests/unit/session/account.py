@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.unit.session import fake_process
 from tests.unit.session.session_database import link_device
-from whatsapp_mcp.session.manager import SessionManager
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 COMMAND = (sys.executable, "-S", "-E", fake_process.__file__)
 

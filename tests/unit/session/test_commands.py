@@ -22,14 +22,13 @@ from tests.unit.whatsapp.received import (
 )
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import DeliveryStatus, Message
-from whatsapp_mcp.outgoing import PollOut, SendOptions, TextOut
-from whatsapp_mcp.session import protocol as p
-from whatsapp_mcp.session.commands import Handlers
-from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.outgoing import PollOut, SendOptions, TextOut
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.store.journal import Journal
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.whatsapp.client import EventCode
@@ -38,6 +37,8 @@ from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+from whatsapp_mcp.worker.commands import Handlers
+from whatsapp_mcp.worker.store_thread import StoreThread
 
 
 class Session:

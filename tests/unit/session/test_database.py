@@ -15,7 +15,7 @@ import pytest
 from tests.unit.session.session_database import OWN, link_device, remember_secret, unlink_device
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.session.database import linked_device, message_with_secret, remove_session
+from whatsapp_mcp.session_db.database import linked_device, message_with_secret, remove_session
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ import pytest
 import whatsapp_mcp
 from tests.unit.session.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.session.lock import AccountLock, ensure_private_folder
+from whatsapp_mcp.supervisor.lock import AccountLock, ensure_private_folder
 
 HOLD = """
 import sys
 from pathlib import Path
-from whatsapp_mcp.session.lock import AccountLock
+from whatsapp_mcp.supervisor.lock import AccountLock
 lock = AccountLock(Path(sys.argv[1]))
 print(lock.acquire(), flush=True)
 sys.stdin.read()

@@ -10,11 +10,11 @@ import pytest
 from tests.unit.session.session_database import link_device
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, message_event, source, text
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import LOST, Content, MessageKind, MessageReceived
-from whatsapp_mcp.session.database import Decrypted, last_decrypted
-from whatsapp_mcp.session.lost import IN_BETWEEN, Losses, tells_of_a_repetition
+from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.session_db.database import Decrypted, last_decrypted
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+from whatsapp_mcp.worker.lost import IN_BETWEEN, Losses, tells_of_a_repetition
 
 WHEN = SECOND * 1000
 WHY = ": failed to decrypt normal message: received message with old counter (index: 7, count: 3)"

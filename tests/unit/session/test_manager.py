@@ -28,17 +28,17 @@ from whatsapp_mcp.errors import (
     SetupError,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import SessionState
-from whatsapp_mcp.outgoing import TextOut
-from whatsapp_mcp.session import link as link_module
-from whatsapp_mcp.session import manager as manager_module
-from whatsapp_mcp.session import protocol as p
-from whatsapp_mcp.session.database import linked_device
-from whatsapp_mcp.session.link import Link
-from whatsapp_mcp.session.lock import AccountLock
-from whatsapp_mcp.session.manager import SessionManager
+from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.supervisor import link as link_module
+from whatsapp_mcp.supervisor import manager as manager_module
+from whatsapp_mcp.supervisor.link import Link
+from whatsapp_mcp.supervisor.lock import AccountLock
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 SEND = p.SendMessage(chat=ANA, message=TextOut(text="hi"))

@@ -20,19 +20,20 @@ from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Content, Message, MessageKind, MessageReceived
-from whatsapp_mcp.session import intake
-from whatsapp_mcp.session import process as process_module
-from whatsapp_mcp.session import protocol as p
-from whatsapp_mcp.session.process import SessionProcess
+from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.worker import intake
+from whatsapp_mcp.worker import process as process_module
+from whatsapp_mcp.worker.process import SessionProcess
 
 
 class Running:

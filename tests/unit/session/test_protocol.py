@@ -10,9 +10,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from tests.unit.session.samples import sample
 from whatsapp_mcp.errors import RateLimited, from_wire
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.outgoing import Outgoing, SendOptions
-from whatsapp_mcp.session import protocol as p
-from whatsapp_mcp.session.manager import _SETTLED
+from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
+from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.supervisor.manager import _SETTLED
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 NOTICE: TypeAdapter[Any] = TypeAdapter(p.Notice)

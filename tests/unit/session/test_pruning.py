@@ -15,14 +15,14 @@ from tests.unit.session.waiting import soon
 from tests.unit.store.build import ANA, PHOTO
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
-from whatsapp_mcp.models import Content, MessageKind, MessageReceived
-from whatsapp_mcp.session import pruning
-from whatsapp_mcp.session.pruning import keep_pruned, policy
-from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.worker import pruning
+from whatsapp_mcp.worker.pruning import keep_pruned, policy
+from whatsapp_mcp.worker.store_thread import StoreThread
 
 DAY = 24 * 60 * 60
 

@@ -15,9 +15,9 @@ from tests.unit.session.waiting import WAIT, wait_until
 from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND, jid
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import DeliveryStatus, ReceiptKind, ReceiptReceived
-from whatsapp_mcp.outgoing import TextOut
-from whatsapp_mcp.session import protocol as p
+from whatsapp_mcp.models.changes import DeliveryStatus, ReceiptKind, ReceiptReceived
+from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.compose import give_secret
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2

@@ -14,12 +14,12 @@ import pytest
 from tests.unit.session.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Change, ChatChanged
-from whatsapp_mcp.session import store_thread
-from whatsapp_mcp.session.store_thread import StoreThread
+from whatsapp_mcp.models.changes import Change, ChatChanged
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Applied
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.worker import store_thread
+from whatsapp_mcp.worker.store_thread import StoreThread
 
 TEAM = Jid("120363000000000001", "g.us")
 ME = Jid("4915100000009", "s.whatsapp.net")

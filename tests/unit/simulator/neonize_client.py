@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatsapp_mcp.simulator.endpoint import Endpoint
-from whatsapp_mcp.simulator.record import Record
+from whatsapp_mcp.simulator.network.endpoint import Endpoint
+from whatsapp_mcp.simulator.state.record import Record
 
 __all__ = ["DriverError", "Event", "NeonizeClient", "neonize_client"]
 

@@ -7,7 +7,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 
-from whatsapp_mcp.simulator.endpoint import Endpoint
+from whatsapp_mcp.simulator.network.endpoint import Endpoint
 from whatsapp_mcp.wire import certificates, websocket, xeddsa
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.frames import FrameBuffer, frame

@@ -21,7 +21,7 @@ from whatsapp_mcp.simulator import ControlClient, ControlError, ControlServer, E
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from whatsapp_mcp.simulator.command import SimulateOptions, run_simulate
+from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 sys.exit(run_simulate(SimulateOptions(**json.loads(sys.argv[1])), sys.stdout))
 """
 

@@ -9,10 +9,10 @@ import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Group, ReceivedMessage, Simulator, SimulatorConfig, VirtualContact
-from whatsapp_mcp.simulator.actor import RefusedMessage
-from whatsapp_mcp.simulator.group_membership import ADD_REQUEST_SECONDS, REJOIN_SECONDS
-from whatsapp_mcp.simulator.personas import Echo
-from whatsapp_mcp.simulator.router import IqError
+from whatsapp_mcp.simulator.people.actor import RefusedMessage
+from whatsapp_mcp.simulator.people.personas import Echo
+from whatsapp_mcp.simulator.service.groups.group_membership import ADD_REQUEST_SECONDS, REJOIN_SECONDS
+from whatsapp_mcp.simulator.service.router import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 
 ALL_GROUPS = Jid("", "g.us")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator import Simulator, compose
-from whatsapp_mcp.simulator.attachments import upload
-from whatsapp_mcp.simulator.history import HistoryBuilder, HistoryChat, HistoryMessage
-from whatsapp_mcp.simulator.phone_history import SharedHistory
-from whatsapp_mcp.simulator.world import Device, SignedPreKey
+from whatsapp_mcp.simulator import Simulator
+from whatsapp_mcp.simulator.content import compose
+from whatsapp_mcp.simulator.content.attachments import upload
+from whatsapp_mcp.simulator.people.history import HistoryBuilder, HistoryChat, HistoryMessage
+from whatsapp_mcp.simulator.people.phone_history import SharedHistory
+from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e, history_sync
 

@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.simulator.linked import Linked, linked_client
-from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, SharedHistory, SimulatorConfig, compose
-from whatsapp_mcp.simulator.attachments import upload
+from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, SharedHistory, SimulatorConfig
+from whatsapp_mcp.simulator.content import compose
+from whatsapp_mcp.simulator.content.attachments import upload
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
 

@@ -16,8 +16,8 @@ import pytest
 
 from tests.unit.simulator.raw_client import open_tunnel
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.blobs import Blob
-from whatsapp_mcp.simulator.router import SERVER
+from whatsapp_mcp.simulator.service.router import SERVER
+from whatsapp_mcp.simulator.state.blobs import Blob
 from whatsapp_mcp.wire import media
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.node import Node

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.commands import Commands
+from whatsapp_mcp.simulator.control.commands import Commands
 
 
 @pytest.fixture

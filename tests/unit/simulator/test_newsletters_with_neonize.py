@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.unit.simulator.linked import Linked, linked_client
 from tests.unit.simulator.neonize_client import DriverError, Event
-from whatsapp_mcp.simulator.newsletter import Newsletter
+from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

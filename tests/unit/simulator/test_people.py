@@ -8,8 +8,8 @@ import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import ReceivedMessage, Record, Simulator
-from whatsapp_mcp.simulator.personas import Answer, CastMember, Echo, React, Say, Talker, cast
-from whatsapp_mcp.simulator.summary import summarise
+from whatsapp_mcp.simulator.content.summary import summarise
+from whatsapp_mcp.simulator.people.personas import Answer, CastMember, Echo, React, Say, Talker, cast
 from whatsapp_mcp.wire.protos import e2e
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Content,
     DeliveryStatus,
     MediaInfo,
@@ -20,9 +20,9 @@ from whatsapp_mcp.models import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.store.reader import StoreReader
-from whatsapp_mcp.store.retention import RetentionPolicy
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.write.retention import RetentionPolicy
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 ME = Jid.parse("491700000000@s.whatsapp.net")
 MY_LID = Jid.parse("90000000000000@lid")

@@ -34,7 +34,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ChatCleared,
@@ -51,7 +51,7 @@ from whatsapp_mcp.models import (
     MessageStarred,
     ReceiptKind,
 )
-from whatsapp_mcp.store.index import DOCUMENT_COLUMNS, documents
+from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 
 FACTS: Final[tuple[Change, ...]] = (
     IdentityLearned(ANA_LID, ANA),

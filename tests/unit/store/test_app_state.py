@@ -24,9 +24,8 @@ from tests.unit.store.build import (
     revoke,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     FOR_EVER,
-    Chat,
     ChatChanged,
     ChatCleared,
     ChatDeleted,
@@ -34,13 +33,13 @@ from whatsapp_mcp.models import (
     ChatMarkedRead,
     IdentityLearned,
     LabelChanged,
-    Message,
     MessageDeletedForMe,
     MessageKind,
     MessageLabelled,
     MessageStarred,
     ReceiptKind,
 )
+from whatsapp_mcp.models.views import Chat, Message
 
 
 def star(message_id: str, second: int, *, chat: Jid = ANA, starred: bool = True) -> MessageStarred:
@@ -227,7 +226,7 @@ def test_clearing_under_one_address_clears_both(store: Store) -> None:
 
 
 def test_a_long_chat_is_cleared_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from whatsapp_mcp.store import visibility
+    from whatsapp_mcp.store.write import visibility
 
     monkeypatch.setattr(visibility, "_CLEARED", visibility._CLEARED.replace("LIMIT 5000", "LIMIT 7"))
     store.apply([message(f"M{i}", i, f"text {i}") for i in range(40)])

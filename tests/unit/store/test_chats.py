@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.store.build import ANA, BORIS, GROUP, ME, PHOTO, Store, at, message, receipt, revoke
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import ChatChanged, ContactSeen, DeliveryStatus, ReceiptKind
+from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, DeliveryStatus, ReceiptKind
 
 
 def names(store: Store, **filters: object) -> list[str]:

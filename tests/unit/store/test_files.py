@@ -12,13 +12,13 @@ import pytest
 
 from tests.unit.store.build import ANA, BORIS, ME, Store, message
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.models import IdentityLearned
+from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import archive_store, check_space, journal_path, remove_store
 from whatsapp_mcp.store.journal import SIZE, Journal
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
 not_root = pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everything")

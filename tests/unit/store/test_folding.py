@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.store.folding import fold
+from whatsapp_mcp.store.search.folding import fold
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.unit.store.build import (
 )
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     ChatChanged,
     ContactSeen,
     DeliveryStatus,

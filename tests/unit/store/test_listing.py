@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.store.build import ANA, BORIS, PHOTO, START, Store, at, message
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
 
 WORDS = ("alpha", "beta", "gamma")
 

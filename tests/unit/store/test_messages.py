@@ -26,18 +26,18 @@ from tests.unit.store.build import (
 )
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     Content,
     DeliveryStatus,
     MediaInfo,
-    Message,
     MessageKind,
     MessageReceived,
     Quote,
     ReceiptKind,
 )
+from whatsapp_mcp.models.views import Message
 
 
 def only(store: Store, chat: Jid = ANA) -> Message:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.store.build import ANA, BORIS, BORIS_LID, GROUP, ME, Store, at, message, ms, vote
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     FOR_EVER,
     ChatCleared,
     DeliveryStatus,
@@ -17,7 +17,7 @@ from whatsapp_mcp.models import (
     MessageKind,
     MessageStarred,
 )
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
 WRITTEN = Path(__file__).with_name("schema_1.db.gz")

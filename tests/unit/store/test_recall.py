@@ -9,7 +9,7 @@ import pytest
 from tests.unit.store.build import ANA, BORIS, GROUP, Store, at, ms
 from tests.unit.store.held_queries import HELD, QUERIES, Query
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
 
 CHATS = (ANA, BORIS, GROUP)
 ALL = len(HELD)

@@ -32,7 +32,7 @@ from tests.unit.store.build import (
 from tests.unit.store.test_any_order import CHATS, FACTS, WORDS, expected_in_index, indexed
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ChatCleared,
@@ -43,8 +43,8 @@ from whatsapp_mcp.models import (
     MessageStarred,
     ReceiptKind,
 )
-from whatsapp_mcp.store import retention
-from whatsapp_mcp.store.retention import DAY, DownloadedFile, RetentionPolicy
+from whatsapp_mcp.store.write import retention
+from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
 
 SAYINGS: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes"),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store, at, edit, message, ms, receipt, revoke
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import IdentityLearned, MessageDeletedForMe, MessageKind, ReceiptKind
-from whatsapp_mcp.store.listing import COUNTED
-from whatsapp_mcp.store.query import Query
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.models.changes import IdentityLearned, MessageDeletedForMe, MessageKind, ReceiptKind
+from whatsapp_mcp.store.read.listing import COUNTED
+from whatsapp_mcp.store.search.query import Query
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 TEXTS = (
     "Could you send the invoice by Friday?",

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from tests.unit.store.build import ANA, ANA_LID, ME, NOW, Store, message, receipt
-from whatsapp_mcp.models import IdentityLearned, ReceiptKind, SendFinished
-from whatsapp_mcp.store.reader import StoreReader
+from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind, SendFinished
+from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.store.sends import KEPT
-from whatsapp_mcp.store.writer import StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 
 def claim(store: Store, key: str, fingerprint: str) -> KeyedSend | None:

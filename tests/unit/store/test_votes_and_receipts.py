@@ -19,16 +19,15 @@ from tests.unit.store.build import (
     vote,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     ContactSeen,
     IdentityLearned,
-    Message,
     MessageKind,
     MessageReceived,
     PollVoted,
     ReceiptKind,
-    ReceiptView,
 )
+from whatsapp_mcp.models.views import Message, ReceiptView
 
 
 def poll(message_id: str = "P1", *, chat: Jid = GROUP) -> MessageReceived:

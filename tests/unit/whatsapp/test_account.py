@@ -18,7 +18,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
     WhatsAppRefused,
 )
-from whatsapp_mcp.models import ContactSeen
+from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.whatsapp import account as account_module
 from whatsapp_mcp.whatsapp.account import Account, Device, NumberCheck, Person, PersonDevice, Sent
 from whatsapp_mcp.whatsapp.addresses import from_proto

@@ -7,15 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import Content, MessageKind, Quote
-from whatsapp_mcp.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
-from whatsapp_mcp.whatsapp.compose import (
-    QuotedMessage,
-    compose,
-    compose_edit,
-    compose_reaction,
-    compose_revoke,
-)
+from whatsapp_mcp.models.changes import Content, MessageKind, Quote
+from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
+from whatsapp_mcp.whatsapp.compose import QuotedMessage, compose, compose_edit, compose_reaction, compose_revoke
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 

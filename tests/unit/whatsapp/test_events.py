@@ -23,7 +23,7 @@ from tests.unit.whatsapp.received import (
     undecryptable_event,
 )
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ContactSeen,

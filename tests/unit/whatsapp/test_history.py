@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models import (
+from whatsapp_mcp.models.changes import (
     ChatChanged,
     ContactSeen,
     DeliveryStatus,

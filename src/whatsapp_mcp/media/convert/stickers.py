@@ -1,0 +1,126 @@
+"""Stickers: 512 x 512 WebP, transparent around the picture, animated when the source is and it stays small.
+
+Sizes as WhatsApp's sticker documentation asks for: 100 kB still, 500 kB animated.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps, ImageSequence
+
+from whatsapp_mcp.media.convert import images
+from whatsapp_mcp.media.work import UnusableMedia, Work
+
+__all__ = ["StickerFacts", "sticker"]
+
+SIDE: Final = 512
+STILL_BYTES: Final = 100_000
+ANIMATED_BYTES: Final = 500_000
+MAX_FRAMES: Final = 240
+_QUALITIES: Final = (80, 60, 40, 20, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class StickerFacts:
+    width: int
+    height: int
+    animated: bool
+    thumbnail: bytes
+    """JPEG on white."""
+
+
+def sticker(source: Path, target: Path, *, work: Work) -> StickerFacts:
+    """Write the picture as a sticker. An animation that does not fit in 500 kB becomes its first frame.
+
+    Raises:
+        UnusableMedia: it is no picture that can be read here.
+        WorkCancelled: the caller gave up.
+    """
+    data, animated = _animation(source, work), True
+    if data is None:
+        data, animated = _still(source), False
+    with target.open("xb") as file:
+        file.write(data)
+    return StickerFacts(SIDE, SIDE, animated, images.thumbnail(images.load(source, least_side=SIDE)))
+
+
+def _still(source: Path) -> bytes:
+    canvas = _on_canvas(images.load(source, least_side=SIDE))
+    data = b""
+    for quality in _QUALITIES:
+        data = _webp(canvas, quality=quality)
+        if len(data) <= STILL_BYTES:
+            return data
+    return data
+
+
+def _animation(source: Path, work: Work) -> bytes | None:
+    """The animated sticker, or None when the source does not move or would become too large."""
+    with images.opened(source) as picture:
+        count = getattr(picture, "n_frames", 1)
+        if count < 2 or count > MAX_FRAMES or picture.format == "MPO":
+            return None
+        if picture.format == "WEBP" and picture.size == (SIDE, SIDE) and _size(source) <= ANIMATED_BYTES:
+            return webp_without_metadata(source.read_bytes())
+        if picture.width * picture.height * count > 10 * images.MAX_PIXELS:
+            raise UnusableMedia("the animation is too large to be unpacked.", next_step="Pass a smaller one.")
+        frames, durations = [], []
+        for number, frame in enumerate(ImageSequence.Iterator(picture)):
+            work.step(0.5 * number / count)
+            frames.append(_on_canvas(frame.convert("RGBA")))
+            durations.append(max(20, int(frame.info.get("duration", 100) or 100)))
+    for number, quality in enumerate(_QUALITIES[1:]):
+        work.step(0.5 + number / 8)
+        data = _webp(frames[0], quality=quality, more=frames[1:], durations=durations)
+        if len(data) <= ANIMATED_BYTES:
+            return data
+    return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _on_canvas(picture: Image.Image) -> Image.Image:
+    scaled = ImageOps.contain(picture.convert("RGBA"), (SIDE, SIDE), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+    canvas.paste(scaled, ((SIDE - scaled.width) // 2, (SIDE - scaled.height) // 2))
+    return canvas
+
+
+def _webp(
+    first: Image.Image, *, quality: int, more: list[Image.Image] | None = None, durations: list[int] | None = None
+) -> bytes:
+    buffer = io.BytesIO()
+    if more:
+        first.save(
+            buffer, "WEBP", quality=quality, save_all=True, append_images=more, duration=durations, loop=0, method=2
+        )
+    else:
+        first.save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+_METADATA_CHUNKS: Final = (b"EXIF", b"XMP ", b"ICCP")
+_METADATA_FLAGS: Final = 0x08 | 0x04 | 0x20
+"""Bits of VP8X that announce EXIF, XMP and a colour profile (WebP container specification)."""
+
+
+def webp_without_metadata(data: bytes) -> bytes:
+    """The same picture, bit for bit, without the chunks that say where and with what it was made."""
+    parts = []
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        chunk = data[at : at + 8 + size + size % 2]
+        if name == b"VP8X" and len(chunk) > 8:
+            chunk = chunk[:8] + bytes([chunk[8] & ~_METADATA_FLAGS & 0xFF]) + chunk[9:]
+        if name not in _METADATA_CHUNKS:
+            parts.append(chunk)
+        at += 8 + size + size % 2
+    body = b"WEBP" + b"".join(parts)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body

@@ -1,0 +1,136 @@
+"""From what a caller names to a private copy on disk: a path in an outbox folder, an http(s) link, or a data: URI."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+import anyio
+from anyio import to_thread
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media.convert.documents import name_from_disposition
+from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
+from whatsapp_mcp.media.source import paths
+from whatsapp_mcp.media.source.data_uri import write_data_uri
+from whatsapp_mcp.media.work import Work
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.media.source.web import Resolver
+
+__all__ = ["SourceFile", "fetch"]
+
+_CHUNK: Final = MIB
+_SCHEME: Final = "://"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A copy of the source in the folder that the caller gave; it belongs to the caller."""
+
+    path: Path
+    name: str
+    """As the source names itself, not sanitised; may be empty."""
+    size: int
+    mimetype: str
+    """By content."""
+
+
+async def fetch(
+    source: str,
+    folder: Path,
+    *,
+    field: str,
+    kind: MediaKind,
+    policy: MediaPolicy,
+    work: Work | None = None,
+    resolver: Resolver | None = None,
+) -> SourceFile:
+    """Copy a source into ``folder`` as ``source``, in bounded memory.
+
+    Raises:
+        InvalidArgument: it does not exist, is empty, too large, or cannot be fetched; names the field.
+        NotAllowed: the path or the link leads to where this server must not read.
+    """
+    work = work or Work()
+    target = folder / "source"
+    limit = policy.limit(kind)
+    if source[:5].lower() == "data:":
+        name = await to_thread.run_sync(lambda: write_data_uri(source, target, field=field, limit=limit))
+    elif _SCHEME in source[:32] and not source.startswith(("/", ".", "~")):
+        name = await _download(source, target, field=field, limit=limit, policy=policy, work=work, resolver=resolver)
+    else:
+        name = await to_thread.run_sync(
+            lambda: _copy(source, target, field=field, limit=limit, policy=policy, work=work)
+        )
+    found = await to_thread.run_sync(kinds.sniff, target)
+    return SourceFile(path=target, name=name, size=target.stat().st_size, mimetype=found.mimetype)
+
+
+def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
+    """Copy through the opened descriptor; gives the file's name."""
+    with paths.opened(source, field=field, policy=policy) as (descriptor, name):
+        expected = os.fstat(descriptor).st_size
+        if expected > limit:
+            raise _too_large(field, limit)
+        written = 0
+        with target.open("xb") as file:
+            while data := os.read(descriptor, _CHUNK):
+                written += len(data)
+                if written > limit:
+                    raise _too_large(field, limit)
+                file.write(data)
+                work.step(written / max(expected, 1))
+        if not written:
+            raise _empty(field)
+    return name
+
+
+async def _download(
+    link: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work, resolver: Resolver | None
+) -> str:
+    """Stream a link into the file; gives the name that the server or the link suggests."""
+    from whatsapp_mcp.media.source import web
+
+    try:
+        with anyio.fail_after(policy.url_timeout):
+            async with web.get(link, field=field, policy=policy, resolver=resolver or web.system_resolver) as body:
+                if body.length is not None and body.length > limit:
+                    raise _too_large(field, limit)
+                written = 0
+                async with await anyio.open_file(target, "xb") as file:
+                    async for data in body.chunks:
+                        written += len(data)
+                        if written > limit:
+                            raise _too_large(field, limit)
+                        await file.write(data)
+                        work.step(written / body.length if body.length else 0.5)
+                if not written:
+                    raise _empty(field)
+                return name_from_disposition(body.content_disposition) or _name_in_link(body.url)
+    except TimeoutError:
+        raise InvalidArgument(
+            f"{field}: the link was not fetched within {policy.url_timeout:.0f} seconds.",
+            field=field,
+            next_step="Try again, or pass the file itself.",
+        ) from None
+
+
+def _name_in_link(url: str) -> str:
+    return unquote(urlsplit(url).path).rpartition("/")[2]
+
+
+def _too_large(field: str, limit: int) -> InvalidArgument:
+    return InvalidArgument(
+        f"{field}: larger than {limit // MIB} MiB, the limit for this kind.",
+        field=field,
+        next_step="Pass a smaller file; files up to the document limit can go through sendFile.",
+    )
+
+
+def _empty(field: str) -> InvalidArgument:
+    return InvalidArgument(f"{field}: the file is empty.", field=field, next_step="Pass a file with content.")

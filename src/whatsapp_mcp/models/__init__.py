@@ -1,0 +1,1 @@
+"""What crosses rooms, one family a file: changes, views, outgoing, session. Uses nothing but the ground."""

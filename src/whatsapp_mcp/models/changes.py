@@ -1,0 +1,379 @@
+"""Changes: what the WhatsApp side learned, in arrival order, for the store's writer.
+
+Plain dataclasses, because they are made by the thousand. Times are integer milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from whatsapp_mcp.jid import Jid
+
+__all__ = [
+    "FOR_EVER",
+    "LOST",
+    "AppStateChange",
+    "Change",
+    "ChatChanged",
+    "ChatCleared",
+    "ChatDeleted",
+    "ChatLabelled",
+    "ChatMarkedRead",
+    "ContactSeen",
+    "Content",
+    "DeliveryStatus",
+    "IdentityLearned",
+    "LabelChanged",
+    "MediaInfo",
+    "MessageDeletedForMe",
+    "MessageEdited",
+    "MessageKind",
+    "MessageLabelled",
+    "MessageReceived",
+    "MessageRevoked",
+    "MessageStarred",
+    "PollVoted",
+    "Quote",
+    "ReactionChanged",
+    "ReceiptKind",
+    "ReceiptReceived",
+    "SendFinished",
+]
+
+
+class MessageKind(StrEnum):
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    VOICE = "voice"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT = "contact"
+    POLL = "poll"
+    EVENT = "event"
+    ALBUM = "album"
+    INVITE = "invite"
+    INTERACTIVE = "interactive"
+    CALL = "call"
+    UNDECRYPTABLE = "undecryptable"
+    """A message that could not be read; the sender was asked to repeat it, unless its content is ``LOST``."""
+    OTHER = "other"
+
+
+LOST: Final = "lost"
+
+
+"""In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
+
+
+class DeliveryStatus(StrEnum):
+    """How far a message of ours got. Order matters: a later receipt never moves it back."""
+
+    FAILED = "failed"
+    PENDING = "pending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+class ReceiptKind(StrEnum):
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """All that is needed to download the media later, and to describe it now."""
+
+    mimetype: str = ""
+    file_name: str | None = None
+    file_length: int | None = None
+    """Bytes."""
+    seconds: int | None = None
+    width: int | None = None
+    height: int | None = None
+    url: str | None = None
+    direct_path: str | None = None
+    media_key: bytes | None = None
+    file_sha256: bytes | None = None
+    file_enc_sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a message replies to."""
+
+    message_id: str
+    participant: Jid | None
+    """Author of the quoted message, in the form used on the wire."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says, unwrapped from the protobuf."""
+
+    kind: MessageKind
+    text: str = ""
+    """Body, caption, poll question, name of a shared contact … : what a person would read first."""
+    media: MediaInfo | None = None
+    quote: Quote | None = None
+    mentions: tuple[Jid, ...] = ()
+    forwarded: bool = False
+    expiration: int = 0
+    """Disappearing-message timer in seconds, 0 = stays."""
+    view_once: bool = False
+    extra: dict[str, object] = field(default_factory=dict)
+    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message, from somebody else or from us (sent here or on the phone)."""
+
+    id: str
+    chat: Jid
+    """As on the wire: may be a LID."""
+    sender: Jid
+    """As on the wire, without device; our own number when from_me."""
+    timestamp: int
+    """Milliseconds since 1970, UTC."""
+    content: Content
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    """The other form (number for a LID and the other way round) when WhatsApp told it."""
+    sender_alt: Jid | None = None
+    push_name: str | None = None
+    raw: bytes = b""
+    """Serialized waE2E.Message, so that a later version can read what this one does not."""
+    status: DeliveryStatus | None = None
+    """Of our own messages: SENT when WhatsApp acknowledged it."""
+    from_history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    chat: Jid
+    message_id: str
+    sender: Jid
+    content: Content
+    timestamp: int
+    chat_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRevoked:
+    """Deleted for everyone, by its author or by a group admin."""
+
+    chat: Jid
+    message_id: str
+    revoked_by: Jid
+    timestamp: int
+    chat_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionChanged:
+    chat: Jid
+    message_id: str
+    sender: Jid
+    emoji: str
+    """Empty: the reaction was taken back."""
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptReceived:
+    """Somebody got, read or played messages of ours; or we read them on another device (``from_me``)."""
+
+    chat: Jid
+    sender: Jid
+    message_ids: tuple[str, ...]
+    kind: ReceiptKind
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityLearned:
+    """A LID and a phone number belong to one person."""
+
+    lid: Jid
+    number: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSeen:
+    """A name for a person; fields that are None stay as they are."""
+
+    jid: Jid
+    push_name: str | None = None
+    full_name: str | None = None
+    first_name: str | None = None
+    business_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatChanged:
+    """Facts about a chat; fields that are None stay as they are."""
+
+    chat: Jid
+    chat_alt: Jid | None = None
+    name: str | None = None
+    ephemeral_expiration: int | None = None
+    """Seconds, 0 = off."""
+    unread_count: int | None = None
+    archived: bool | None = None
+    pinned: bool | None = None
+    muted_until: int | None = None
+    """Milliseconds since 1970; 0 = not muted, -1 = for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollVoted:
+    """A person's whole choice in a poll; it replaces what the person chose before."""
+
+    chat: Jid
+    poll_id: str
+    """Id of the message that is the poll."""
+    voter: Jid
+    options: tuple[str, ...]
+    """Names of the chosen options; empty: the vote was withdrawn."""
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    voter_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStarred:
+    chat: Jid
+    message_id: str
+    starred: bool
+    from_me: bool
+    author: Jid | None = None
+    """Of somebody else's message in a group; None otherwise."""
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeletedForMe:
+    """Deleted on our own devices only; everybody else still has it."""
+
+    chat: Jid
+    message_id: str
+    from_me: bool
+    author: Jid | None = None
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMarkedRead:
+    chat: Jid
+    read: bool
+    """False: marked as unread by hand."""
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDeleted:
+    """The chat and its messages up to now."""
+
+    chat: Jid
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCleared:
+    """The chat's messages up to now; the chat itself stays."""
+
+    chat: Jid
+    keeps_starred: bool
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChanged:
+    label_id: str
+    name: str
+    color: int
+    """Number in WhatsApp's palette."""
+    deleted: bool = False
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLabelled:
+    label_id: str
+    chat: Jid
+    labelled: bool
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLabelled:
+    label_id: str
+    chat: Jid
+    message_id: str
+    labelled: bool
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendFinished:
+    """A message of ours that was sent under a key: what the caller of this key gets from now on."""
+
+    key: str
+    result: str
+    """JSON."""
+
+
+AppStateChange = (
+    ChatChanged
+    | MessageStarred
+    | MessageDeletedForMe
+    | ChatMarkedRead
+    | ChatDeleted
+    | ChatCleared
+    | LabelChanged
+    | ChatLabelled
+    | MessageLabelled
+)
+
+
+"""``timestamp`` is when the device that made the change made it (milliseconds since 1970)."""
+
+
+Change = (
+    MessageReceived
+    | MessageEdited
+    | MessageRevoked
+    | ReactionChanged
+    | ReceiptReceived
+    | PollVoted
+    | IdentityLearned
+    | ContactSeen
+    | SendFinished
+    | AppStateChange
+)
+
+
+"""All that a store takes in. Those of one message or chat may come in any order, and before it."""
+
+
+FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+"""Until when a chat is muted that is muted without an end."""

@@ -1,0 +1,48 @@
+"""The state of the session, as everybody sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import View
+
+__all__ = [
+    "SessionSnapshot",
+    "SessionState",
+]
+
+
+class SessionState(StrEnum):
+    """Where the WhatsApp session stands; the same words in logs, results and `status`."""
+
+    STARTING = "starting"
+    UNPAIRED = "unpaired"
+    PAIRING = "pairing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "replaced"
+    OUTDATED = "outdated"
+    BANNED = "banned"
+    STOPPED = "stopped"
+
+
+class SessionSnapshot(View):
+    """What the session manager knows at one moment."""
+
+    state: SessionState
+    detail: str = ""
+    """One sentence for a person: why it is so, when that is not obvious."""
+    since: datetime
+    own_jid: Jid | None = None
+    own_lid: Jid | None = None
+    push_name: str | None = None
+    platform: str | None = None
+    qr_text: str | None = None
+    """What the QR shown now encodes, while pairing."""
+    qr_expires_at: datetime | None = None
+    restarts: int = 0
+    """How often the session process was started again after it ended by itself."""

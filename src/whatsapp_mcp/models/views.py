@@ -1,0 +1,231 @@
+"""Views: what the store's reader, the session and the operations hand out. Times are timezone-aware, UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
+
+__all__ = [
+    "Chat",
+    "Contact",
+    "Group",
+    "GroupMember",
+    "JoinRequest",
+    "Message",
+    "Newsletter",
+    "NewsletterPicture",
+    "NewsletterPost",
+    "NewsletterText",
+    "Picture",
+    "PollOptionVotes",
+    "Reaction",
+    "ReceiptView",
+]
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
+
+
+class Reaction(View):
+    sender: Jid
+    sender_name: str | None = None
+    emoji: str
+    from_me: bool = False
+    reacted_at: datetime
+
+
+class PollOptionVotes(View):
+    """Who chose one option of a poll."""
+
+    option: str
+    count: int
+    voters: tuple[Jid, ...] = ()
+    """Canonical, who voted first comes first."""
+
+
+class ReceiptView(View):
+    """How far a message of ours got with one person. WhatsApp may tell of a later step only."""
+
+    jid: Jid
+    name: str | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    played_at: datetime | None = None
+
+
+class Message(View):
+    """One stored message. ``chat`` and ``sender`` are canonical: the phone number form where it is known."""
+
+    id: str
+    chat: Jid
+    chat_name: str | None = None
+    sender: Jid
+    sender_name: str | None = None
+    """Best known name: saved > full > push > verified business > number."""
+    from_me: bool
+    timestamp: datetime
+    kind: MessageKind
+    text: str = ""
+    media_mimetype: str | None = None
+    file_name: str | None = None
+    file_length: int | None = None
+    url: str | None = None
+    seconds: int | None = None
+    reply_to_id: str | None = None
+    reply_to_text: str | None = None
+    mentions: tuple[Jid, ...] = ()
+    forwarded: bool = False
+    view_once: bool = False
+    extra: dict[str, object] = {}
+    status: DeliveryStatus | None = None
+    edited_at: datetime | None = None
+    revoked_at: datetime | None = None
+    reactions: tuple[Reaction, ...] = ()
+    starred: bool = False
+    labels: tuple[str, ...] = ()
+    """Names, in alphabetical order."""
+    votes: tuple[PollOptionVotes, ...] = ()
+    """Of a poll: its options in their order, also those without votes."""
+    created_at: datetime
+    updated_at: datetime
+    arrival: int
+    """Ascending number in order of storing; the cursor of waitForMessage."""
+    wire_chat: Jid
+    """The chat as WhatsApp addresses it; needed to reply, react, mark read."""
+    wire_sender: Jid
+
+
+class Chat(View):
+    jid: Jid
+    lid: Jid | None = None
+    name: str
+    kind: Literal["person", "group", "newsletter", "broadcast"]
+    last_message_time: datetime | None = None
+    ephemeral_expiration: int = 0
+    unread_count: int = 0
+    marked_unread: bool = False
+    """Marked as unread by hand, on any device; says nothing about ``unread_count``."""
+    archived: bool = False
+    pinned: bool = False
+    muted_until: datetime | None = None
+    """``FOR_EVER`` without an end; a time that is over: not muted any more."""
+    labels: tuple[str, ...] = ()
+    """Names, in alphabetical order."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class Contact(View):
+    jid: Jid
+    lid: Jid | None = None
+    name: str
+    """Best known name; the number when there is none."""
+    full_name: str | None = None
+    push_name: str | None = None
+    business_name: str | None = None
+
+
+class GroupMember(View):
+    jid: Jid
+    """Phone number form where it is known."""
+    lid: Jid | None = None
+    admin: bool = False
+    """Also true for the super admin."""
+    super_admin: bool = False
+    display_name: str = ""
+    error: int = 0
+    """Of a change: WhatsApp's code why it failed for this person, 0 = it worked."""
+    add_request: str | None = None
+    """Code of an invitation that WhatsApp suggests to send instead."""
+
+
+class Group(View):
+    """A group as WhatsApp describes it."""
+
+    jid: Jid
+    name: str = ""
+    name_set_at: datetime | None = None
+    name_set_by: Jid | None = None
+    topic: str = ""
+    topic_id: str = ""
+    topic_set_at: datetime | None = None
+    topic_set_by: Jid | None = None
+    owner: Jid | None = None
+    created_at: datetime | None = None
+    """Within about a minute: neonize 0.5.2 hands it over as a 32-bit float."""
+    locked: bool = False
+    """Only admins change name, topic and picture."""
+    announce: bool = False
+    """Only admins write."""
+    announce_version: str = ""
+    disappearing_timer: int = 0
+    """Seconds, 0 = messages stay."""
+    is_parent: bool = False
+    linked_parent: Jid | None = None
+    is_default_sub: bool = False
+    approval_mode: str = ""
+    participant_version: str = ""
+    members: tuple[GroupMember, ...] = ()
+
+
+class JoinRequest(View):
+    jid: Jid
+    """Phone number form where it is known."""
+    wire_jid: Jid
+    """As the group addresses the person; the form in which a request is answered."""
+    requested_at: datetime
+
+
+class Picture(View):
+    """A profile picture; the URL expires."""
+
+    url: str
+    id: str
+    type: str
+
+
+class NewsletterText(View):
+    text: str = ""
+    id: str = ""
+    update_time: int = 0
+
+
+class NewsletterPicture(View):
+    url: str = ""
+    id: str = ""
+    type: str = ""
+    direct_path: str = ""
+
+
+class Newsletter(View):
+    """A channel that the account follows. Times as WhatsApp sends them (seconds or microseconds since 1970)."""
+
+    jid: Jid
+    state: str
+    creation_time: int
+    invite: str
+    name: NewsletterText
+    description: NewsletterText
+    subscribers: int
+    verification: str
+    picture: NewsletterPicture | None = None
+    preview: NewsletterPicture | None = None
+    reaction_codes: str = ""
+    mute: str = ""
+    role: str = ""
+
+
+class NewsletterPost(View):
+    server_id: int
+    """Ascending number of the post within its newsletter."""
+    text: str
+    kind: MessageKind
+    views: int
+    reactions: dict[str, int] = {}
+    """Emoji -> how often."""

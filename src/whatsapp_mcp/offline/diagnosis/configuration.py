@@ -1,0 +1,145 @@
+"""Checks of what was configured: the environment, tools.yaml and the selection from it, endpoint, token."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
+
+from whatsapp_mcp.catalog import CatalogError, SelectionError, load_catalog, select
+from whatsapp_mcp.catalog.near_miss import near_miss
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.settings import Settings
+
+__all__ = ["check_endpoint", "check_token", "check_tools", "check_variables", "read_settings"]
+
+_PREFIX: Final = "WHATSAPP_MCP_"
+_CONNECT_TIMEOUT: Final = 2.0
+_SHORTEST_TOKEN: Final = 32
+
+
+def read_settings(given: Mapping[str, Any]) -> tuple[Settings, list[Check]]:
+    """Settings from the environment and ``given``, and what is wrong with them; a wrong value counts as its default."""
+    replaced: dict[str, Any] = {}
+    found: list[Check] = []
+    while True:
+        try:
+            settings = Settings(**{**replaced, **given})
+            break
+        except ValidationError as error:
+            wrong = {str(item["loc"][0]): item["msg"] for item in error.errors() if item["loc"]}
+            if not wrong.keys() - replaced.keys():
+                raise
+            for name, message in wrong.items():
+                found.append(
+                    problem("settings", f"{_variable(name)}: {message}", f"Correct or unset {_variable(name)}.")
+                )
+                replaced[name] = _default(name)
+    return settings, found
+
+
+def _default(name: str) -> Any:
+    field = Settings.model_fields[name]
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return None if value is PydanticUndefined else value
+
+
+def _variable(field: str) -> str:
+    return f"{_PREFIX}{field.upper()}"
+
+
+def check_variables(names: Iterable[str]) -> Iterator[Check]:
+    """Variables of the environment that look like ours and are not: most are typing errors, and have no effect."""
+    fields = tuple(Settings.model_fields)
+    for name in sorted(names):
+        upper = name.upper()
+        if upper.startswith(_PREFIX.rstrip("_")):
+            rest = upper.removeprefix(_PREFIX.rstrip("_")).lstrip("_").lower()
+            if upper == _variable(rest) and rest in fields:
+                continue
+            meant = near_miss(rest, fields)
+            if meant:
+                hint = f"Did you mean {_variable(meant)}? Rename or unset it."
+                yield problem("settings", f"{name} is no setting and has no effect", hint)
+            else:
+                yield warning("settings", f"{name} is no setting and has no effect", "Unset it.")
+        elif upper.startswith("WHATSAPP_") and upper.removeprefix("WHATSAPP_").lower() in fields:
+            meant = upper.removeprefix("WHATSAPP_").lower()
+            yield warning(
+                "settings", f"{name} is not a setting of this server", f"If meant for it: {_variable(meant)}."
+            )
+
+
+def check_tools(settings: Settings) -> Check:
+    try:
+        catalog = load_catalog()
+        chosen = select(catalog, settings.toolsets, read_only=settings.read_only)
+    except SelectionError as error:
+        return problem("tools", f"{_variable('toolsets')}: {error.message}", error.next_step)
+    except CatalogError as error:
+        return problem("tools", error.message, error.next_step)
+    mode = ", read-only" if settings.read_only else ""
+    return ok("tools", f"tools.yaml: {len(chosen.operations)} of {len(catalog.operations)} operations selected{mode}")
+
+
+def check_endpoint(settings: Settings) -> Check:
+    if settings.endpoint is None:
+        if settings.require_endpoint:
+            return problem(
+                "endpoint",
+                f"{_variable('require_endpoint')} is set without an endpoint: the session will not start",
+                f"Set {_variable('endpoint')}, or unset {_variable('require_endpoint')} to use the real WhatsApp.",
+            )
+        return ok("endpoint", "none: the real WhatsApp")
+    try:
+        endpoint = Endpoint.read(settings.endpoint)
+    except SetupError as error:
+        return problem("endpoint", error.message, error.next_step)
+    if not sys.platform.startswith("linux"):
+        return problem("endpoint", "the simulator works on Linux only", f"Unset {_variable('endpoint')}.")
+    if not Path(endpoint.ca_file).is_file():
+        return problem("endpoint", f"its certificate file {endpoint.ca_file} is missing", _restart_simulator(settings))
+    address = urlsplit(endpoint.proxy)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=_CONNECT_TIMEOUT):
+            return ok("endpoint", f"a simulator listens at {endpoint.proxy}, used instead of WhatsApp")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return problem("endpoint", f"nothing answers at {endpoint.proxy}: {reason}", _restart_simulator(settings))
+
+
+def _restart_simulator(settings: Settings) -> str:
+    return (
+        f"Start the simulator again (`whatsapp-mcp simulate --endpoint {settings.endpoint}`), "
+        f"or unset {_variable('endpoint')} to use the real WhatsApp."
+    )
+
+
+def check_token(path: Path) -> Check:
+    """The bearer token of `whatsapp-mcp serve`. Never shows it."""
+    try:
+        with path.open("rb") as file:
+            token = file.read(4096).strip()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return ok("http-token", "none yet; `serve` makes one")
+    except OSError as error:
+        return problem("http-token", f"{path} cannot be read: {error.strerror}", "Make it readable for this user.")
+    if sys.platform != "win32" and mode & 0o077:
+        return problem(
+            "http-token",
+            f"{path} can be read by others (mode {mode:04o}); `serve` refuses to start",
+            "Delete it and start `serve` again for a new token.",
+        )
+    if len(token) < _SHORTEST_TOKEN:
+        return problem("http-token", f"{path} holds no token", "Delete it and start `serve` again for a new one.")
+    return ok("http-token", f"{path}, mode {mode:04o}")

@@ -1,0 +1,193 @@
+"""Checks of the data directory: folder, modes, lock, session, message store, disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.offline.diagnosis.databases import find_damage, find_index_fault, index_is_outdated
+from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.files import RESERVE
+
+__all__ = [
+    "check_disk",
+    "check_folder",
+    "check_lock",
+    "check_modes",
+    "check_session",
+    "check_session_path",
+    "check_store",
+    "quantity",
+]
+
+_LITTLE_SPACE: Final = 500_000_000
+"""Bytes."""
+_BREAKS_URI: Final = re.compile(r"[?#]|%[0-9A-Fa-f]{2}")
+
+
+def check_folder(settings: Settings) -> Check:
+    folder = settings.account_dir
+    existing = _nearest(folder)
+    if not existing.is_dir():
+        return problem("data-dir", f"{existing} is not a folder", "Choose another folder with --data-dir.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return problem(
+            "data-dir",
+            f"{existing} is not writable for this user",
+            "Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR, or change its owner.",
+        )
+    return ok("data-dir", f"{folder}" if existing == folder else f"{folder} (made at the first start)")
+
+
+def _nearest(path: Path) -> Path:
+    """``path``, or the closest folder above it that exists and can be looked at."""
+    for candidate in (path, *path.parents):
+        try:
+            if candidate.exists():
+                return candidate
+        except OSError:
+            continue
+    return path
+
+
+def check_modes(settings: Settings) -> Iterator[Check]:
+    """Keys and messages lie there: nobody else may read them."""
+    if sys.platform == "win32" or not settings.account_dir.is_dir():
+        return
+    fine = True
+    top = _mode(settings.data_dir)
+    if top & 0o022:
+        fine = False
+        yield problem(
+            "modes", f"others can write to {settings.data_dir} ({top:04o})", f"chmod go-w {settings.data_dir}"
+        )
+    folder = _mode(settings.account_dir)
+    closed = not folder & 0o077
+    if not closed:
+        fine = False
+        yield problem(
+            "modes", f"others can look into {settings.account_dir} ({folder:04o})", f"chmod 700 {settings.account_dir}"
+        )
+    for path in sorted(settings.account_dir.iterdir()):
+        if path.is_symlink() or not path.is_file() or not (mode := _mode(path)) & 0o077:
+            continue
+        fine = False
+        said = f"{path.name} has mode {mode:04o}"
+        if closed:
+            yield warning("modes", f"{said}; only its folder protects it", f"chmod 600 {path}")
+        else:
+            yield problem("modes", f"{said}: others can read it", f"chmod 600 {path}")
+    if fine:
+        yield ok("modes", "folder and files are closed to others")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def check_lock(lock: LockStatus) -> Check:
+    if lock.held is None:
+        return problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")
+    if not lock.held:
+        return ok("lock", "free: no server runs on this account")
+    if lock.pid is None:
+        return warning("lock", "held, but it does not say by whom", "Wait some seconds and look again.")
+    if lock.alive is False:
+        return warning(
+            "lock",
+            f"held by a session process whose server (process {lock.pid}) is gone",
+            "Wait 20 seconds: it ends by itself. If it does not, find it with `ps` and end it.",
+        )
+    return ok("lock", f"held by process {lock.pid} since {lock.since}: {lock.command}")
+
+
+def check_session_path(settings: Settings) -> Check | None:
+    """neonize 0.5.2 puts the path into a URI as it is."""
+    if _BREAKS_URI.search(str(settings.session_db)) is None:
+        return None
+    return problem(
+        "session",
+        f"the path {settings.session_db} holds `?`, `#` or `%`, which neonize cannot use",
+        "Choose another folder with --data-dir.",
+    )
+
+
+def check_session(session: SessionStatus) -> Check:
+    if session.problem is not None:
+        again = f"Move {session.path} away and link the account again; messages are kept."
+        return problem("session", session.problem, session.next_step or again)
+    if not session.path.exists():
+        return ok("session", "no account is linked yet")
+    damage, complete = find_damage(session.path)
+    if damage is not None:
+        return problem(
+            "session",
+            f"{session.path} is damaged: {damage}",
+            f"Stop the server, move {session.path} away and link the account again; messages are kept.",
+        )
+    said = f"linked as {session.jid}" if session.linked else "no account is linked"
+    return ok("session", said if complete else f"{said}; too large to be checked to the end")
+
+
+def check_store(store: StoreStatus) -> Iterator[Check]:
+    """The message store and, where it is sound, its search index."""
+    if store.problem is not None:
+        yield problem("store", store.problem, store.next_step or "Run this command as the server's user.")
+        return
+    if not store.exists:
+        yield ok("store", "no messages yet")
+        return
+    damage, complete = find_damage(store.path)
+    if damage is not None:
+        yield problem(
+            "store",
+            f"{store.path} is damaged: {damage}",
+            "Stop the server and restore a back-up, or move the file away to start with an empty store.",
+        )
+        return
+    said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
+    yield ok("store", said if complete else f"{said}; too large to be checked to the end")
+    yield _check_index(store.path)
+
+
+def _check_index(path: Path) -> Check:
+    if index_is_outdated(path):
+        return warning(
+            "search-index",
+            "of an older version of this program; searches do not work until it is made anew",
+            "Start the server, which does it, and wait half a minute; or run `whatsapp-mcp reindex`.",
+        )
+    fault, complete = find_index_fault(path)
+    if fault is not None:
+        return problem(
+            "search-index",
+            f"searches find too little or something wrong: {fault}",
+            "Stop the server and run `whatsapp-mcp reindex`.",
+        )
+    return ok("search-index", "holds the messages" if complete else "too large to be checked to the end")
+
+
+def check_disk(settings: Settings) -> Check:
+    folder = _nearest(settings.account_dir)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return warning("disk", f"free space of {folder} cannot be told: {error.strerror}", "Look with `df`.")
+    said = f"{free / 1e9:,.1f} GB free"
+    if free < RESERVE:
+        return problem("disk", f"{said}: messages cannot be stored", "Free some space on that disk.")
+    if free < _LITTLE_SPACE:
+        return warning("disk", said, "Free some space on that disk.")
+    return ok("disk", said)
+
+
+def quantity(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

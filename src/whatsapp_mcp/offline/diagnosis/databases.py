@@ -1,0 +1,133 @@
+"""Opening databases without leaving a trace.
+
+A read-only connection to a database in WAL mode creates its log and shared memory when they are missing and leaves them
+behind; made by another user (``sudo whatsapp-mcp doctor``), they would lock the server out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import STATUS_BROADCAST
+from whatsapp_mcp.store.files import store_errors
+from whatsapp_mcp.store.records import StoreStats
+from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
+from whatsapp_mcp.store.version import schema_version
+
+__all__ = ["find_damage", "find_index_fault", "index_is_outdated", "open_untouched", "store_stats"]
+
+_BUSY_TIMEOUT: Final = 5.0
+_STEPS: Final = 100_000
+"""SQLite instructions between two looks at the clock; some milliseconds."""
+_SEARCH_INDEX: Final = "message_search"
+_STATS: Final = (
+    "SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
+    " WHERE entity IS NOT (SELECT entity FROM addresses WHERE jid = ?)"
+)
+
+
+@contextmanager
+def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads. Raises sqlite3.Error, also from the body."""
+    # Without a log nobody has the database open in WAL mode: then the file alone is the whole truth.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else _still(path)
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+
+
+def _still(path: Path) -> str:
+    """``immutable`` for a database in WAL mode; the other modes need locks, and reading them creates no file."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    return "mode=ro&immutable=1" if header[18:20] == b"\x02\x02" else "mode=ro"
+
+
+def find_damage(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
+    """Check a database's structure for at most ``limit`` seconds.
+
+    Returns:
+        What is wrong (None: nothing was found) and whether the check came to its end.
+    """
+
+    def look(connection: sqlite3.Connection) -> str | None:
+        found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        # SQLite 3.44 and later look into the search index too; that is a matter of ``find_index_fault``.
+        return "; ".join(line for line in found if line != "ok" and _SEARCH_INDEX not in line) or None
+
+    return _look(path, look, limit)
+
+
+def index_is_outdated(path: Path) -> bool:
+    """Whether the search index is of an older version, and is made anew as soon as a server opens the store.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with store_errors(path), open_untouched(path) as connection:
+        return not index_is_current(connection)
+
+
+def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
+    """Compare the search index of a message store with the messages, for at most ``limit`` seconds.
+
+    Returns:
+        What is wrong (None: nothing was found) and whether the comparison came to its end.
+    """
+
+    def look(connection: sqlite3.Connection) -> str | None:
+        connection.execute("BEGIN")  # a server may be writing: messages and index of one moment
+        return index_fault(connection)
+
+    return _look(path, look, limit)
+
+
+def _look(path: Path, look: Callable[[sqlite3.Connection], str | None], limit: float) -> tuple[str | None, bool]:
+    """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
+    deadline = time.monotonic() + limit
+    try:
+        with open_untouched(path) as connection:
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            return look(connection), True
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return None, False
+        return str(error), True
+    except (sqlite3.Error, OSError) as error:
+        return str(error), True
+
+
+def store_stats(path: Path) -> StoreStats | None:
+    """Size and content of the message store; None when the file holds no store yet.
+
+    The same figures as ``StoreReader.stats``, whose connection would leave files behind.
+
+    Raises:
+        StoreError: damaged, written by a newer version, not readable.
+    """
+    with store_errors(path):
+        try:
+            size = sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists())
+            with open_untouched(path) as connection:
+                version = schema_version(connection, path)
+                if version == 0:
+                    return None
+                chats, messages, newest = connection.execute(_STATS, (str(STATUS_BROADCAST),)).fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table
+                raise StoreError(
+                    f"{path} is no message store: {error}",
+                    next_step="Move the file away, or choose another --data-dir.",
+                ) from error
+            raise
+    return StoreStats(
+        version, messages, chats, size, None if newest is None else datetime.fromtimestamp(newest / 1000, UTC)
+    )

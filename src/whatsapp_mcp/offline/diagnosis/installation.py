@@ -1,0 +1,143 @@
+"""Checks of what is installed: Python, neonize and its library, the MCP SDK, the clock."""
+
+from __future__ import annotations
+
+import ctypes.util
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from typing import Final
+
+from whatsapp_mcp.offline.diagnosis import native
+from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+
+__all__ = [
+    "MCP_TESTED",
+    "NEONIZE_TESTED",
+    "PYTHON_NEEDED",
+    "check_clock",
+    "check_libmagic",
+    "check_mcp",
+    "check_neonize",
+    "check_platform",
+    "check_python",
+]
+
+PYTHON_NEEDED: Final = (3, 11)
+NEONIZE_TESTED: Final = ("0.5.2", "0.6")
+"""First version that this release is tested with, and the first that it is not; pyproject.toml says the same."""
+MCP_TESTED: Final = ("2.3", "2.4")
+
+_LIBRARY_AGES_AFTER: Final = timedelta(days=90)
+"""WhatsApp has refused whatsmeow's versions after about three months (June to September 2026)."""
+_EARLIEST_NOW: Final = datetime(2026, 9, 21, tzinfo=UTC)
+"""neonize 0.5.2 was built on this day, so a clock that says less is wrong."""
+
+_UPGRADE: Final = "pip install --upgrade whatsapp-web-mcp neonize"
+_REINSTALL: Final = "pip install --force-reinstall 'neonize>={},<{}'".format(*NEONIZE_TESTED)
+
+
+def check_python() -> Check:
+    found = platform.python_version()
+    if sys.version_info < PYTHON_NEEDED:
+        return problem("python", f"Python {found} is too old", "Install Python 3.11 or newer.")
+    return ok("python", f"Python {found} ({sys.executable})")
+
+
+def check_platform() -> Check:
+    here = f"{platform.system()} {platform.machine()}"
+    if sys.platform == "win32":
+        return problem(
+            "platform", f"{here}: the session process needs a POSIX system", "Use Linux, or WSL on this machine."
+        )
+    if not sys.platform.startswith("linux"):
+        return warning(
+            "platform", f"{here}: not tested, and the simulator works on Linux only", "Use Linux for the simulator."
+        )
+    return ok("platform", here)
+
+
+def check_neonize(now: datetime) -> Iterator[Check]:
+    """The wheel, its library, and how old the WhatsApp web version is that it announces."""
+    version = native.installed_version()
+    if version is None:
+        yield problem("neonize", "neonize is not installed", _REINSTALL)
+        return
+    first, beyond = NEONIZE_TESTED
+    if not _parse(first) <= _parse(version) < _parse(beyond):
+        yield problem(
+            "neonize", f"neonize {version} is installed; tested are {first} and later, below {beyond}", _REINSTALL
+        )
+    else:
+        yield ok("neonize", f"neonize {version}")
+    yield _check_library(now)
+
+
+def _check_library(now: datetime) -> Check:
+    path = native.library_path()
+    if path is None or not path.is_file():
+        name = path.name if path else native.library_name()
+        return problem("whatsapp-web", f"neonize came without the library of this platform ({name})", _REINSTALL)
+    try:
+        library = native.read_library(path)
+    except (OSError, ValueError) as error:
+        return problem("whatsapp-web", f"{path} cannot be read: {error}", _REINSTALL)
+    if library.web_version is None or library.whatsmeow_date is None:
+        return warning(
+            "whatsapp-web",
+            f"{path.name} does not tell which WhatsApp web version it announces",
+            f"Nothing, if linking works. If WhatsApp answers 405: {_UPGRADE}",
+        )
+    said = f"announces WhatsApp web {library.web_version} (whatsmeow of {library.whatsmeow_date})"
+    built = datetime.combine(library.whatsmeow_date, datetime.min.time(), UTC)
+    if now - built > _LIBRARY_AGES_AFTER:
+        return warning(
+            "whatsapp-web",
+            f"{said}: {(now - built).days} days old, and WhatsApp refuses old versions after some months",
+            f"{_UPGRADE} (and restart the server)",
+        )
+    return ok("whatsapp-web", said)
+
+
+def check_libmagic() -> Check:
+    if ctypes.util.find_library("magic"):
+        return ok("libmagic", "installed (not needed)")
+    return ok("libmagic", "not installed, and not needed: a stand-in satisfies neonize")
+
+
+def check_mcp() -> Check:
+    try:
+        version = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        return problem("mcp", "the MCP SDK is not installed", "pip install --force-reinstall whatsapp-web-mcp")
+    first, beyond = MCP_TESTED
+    if not _parse(first) <= _parse(version) < _parse(beyond):
+        return problem(
+            "mcp",
+            f"mcp {version} is installed; tested are {first} and later, below {beyond}",
+            f"pip install 'mcp>={first},<{beyond}'",
+        )
+    return ok("mcp", f"mcp {version}")
+
+
+def check_clock(now: datetime, newest_message: datetime | None) -> Check:
+    """TLS and WhatsApp's certificates are judged by the clock, and messages are sorted by it."""
+    text = f"{now:%Y-%m-%d %H:%M} UTC"
+    if now < _EARLIEST_NOW:
+        return problem("clock", f"{text} lies in the past: connections will fail", "Set the clock of this machine.")
+    if newest_message is not None and newest_message - now > timedelta(days=1):
+        return warning(
+            "clock",
+            f"{text}, and the newest stored message is of {newest_message:%Y-%m-%d %H:%M}",
+            "Check the clock of this machine; it seems to be slow.",
+        )
+    return ok("clock", text)
+
+
+def _parse(version: str) -> tuple[int, ...]:
+    """The numbers at the start of a version: ``0.5.2.post1`` is (0, 5, 2)."""
+    numbers = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in numbers[0].split(".")) if numbers else ()

@@ -1,0 +1,214 @@
+"""What there is: `whatsapp-mcp status`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import date, datetime
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from whatsapp_mcp import __version__
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.offline.diagnosis import native
+from whatsapp_mcp.offline.diagnosis.databases import store_stats
+from whatsapp_mcp.session_db.database import linked_device
+from whatsapp_mcp.settings import ACCOUNT, Settings
+from whatsapp_mcp.supervisor.lock import AccountLock
+
+__all__ = [
+    "EndpointStatus",
+    "LockStatus",
+    "SessionStatus",
+    "Status",
+    "StoreStatus",
+    "Versions",
+    "lock_status",
+    "session_status",
+    "store_status",
+    "take_status",
+]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class LockStatus(_View):
+    """Whether a server runs on the account."""
+
+    held: bool | None
+    """None: the lock file cannot be opened, see ``problem``."""
+    pid: int | None = None
+    """Of the server that holds the lock, as are ``command`` and ``since``."""
+    command: str | None = None
+    since: str | None = None
+    """ISO 8601, UTC."""
+    alive: bool | None = None
+    """Whether that process exists; None when it cannot be told. A dead one's session process still holds the lock."""
+    problem: str | None = None
+
+
+class SessionStatus(_View):
+    path: Path
+    linked: bool | None
+    """None: it cannot be told, see ``problem``."""
+    jid: str | None = None
+    problem: str | None = None
+    next_step: str | None = None
+
+
+class StoreStatus(_View):
+    path: Path
+    exists: bool
+    messages: int = 0
+    chats: int = 0
+    bytes: int = 0
+    """Size of the file and its log."""
+    newest_message: datetime | None = None
+    schema_version: int = 0
+    problem: str | None = None
+    next_step: str | None = None
+
+
+class EndpointStatus(_View):
+    """The simulator that is used instead of WhatsApp."""
+
+    file: Path
+    proxy: str | None = None
+    problem: str | None = None
+    next_step: str | None = None
+
+
+class Versions(_View):
+    whatsapp_mcp: str
+    python: str
+    platform: str
+    mcp: str | None
+    neonize: str | None
+    whatsmeow_date: date | None
+    """Day of the whatsmeow commit inside neonize."""
+    whatsapp_web: str | None
+    """What neonize announces to WhatsApp; None when it cannot be read from its library."""
+
+
+class Status(_View):
+    data_dir: Path
+    account: str
+    account_dir: Path
+    lock: LockStatus
+    session: SessionStatus
+    store: StoreStatus
+    endpoint: EndpointStatus | None
+    """None: the real WhatsApp."""
+    versions: Versions
+
+
+def take_status(settings: Settings) -> Status:
+    """Look at everything; what cannot be read is described, never raised."""
+    return Status(
+        data_dir=settings.data_dir,
+        account=ACCOUNT,
+        account_dir=settings.account_dir,
+        lock=lock_status(settings.lock_path),
+        session=session_status(settings.session_db),
+        store=store_status(settings.store_path),
+        endpoint=_endpoint_status(settings.endpoint),
+        versions=_versions(),
+    )
+
+
+def lock_status(path: Path) -> LockStatus:
+    try:
+        usable = not path.exists() or os.access(path, os.R_OK | os.W_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        return LockStatus(held=None, problem=f"{path} may not be opened by this user")
+    lock = AccountLock(path)
+    if lock.is_free():
+        return LockStatus(held=False)
+    holder = lock.holder()
+    if holder is None:
+        return LockStatus(held=True)
+    return LockStatus(
+        held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=_is_alive(holder.pid)
+    )
+
+
+def _is_alive(pid: int) -> bool | None:
+    if sys.platform == "win32":
+        return None  # signal 0 is no question there, it ends the process
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # of another user
+    return True
+
+
+def session_status(path: Path) -> SessionStatus:
+    try:
+        jid = linked_device(path)
+    except WhatsAppMcpError as error:
+        return SessionStatus(path=path, linked=None, problem=error.message, next_step=error.next_step)
+    except OSError as error:
+        return SessionStatus(path=path, linked=None, problem=f"{path} cannot be read: {error.strerror}")
+    return SessionStatus(path=path, linked=jid is not None, jid=jid)
+
+
+def store_status(path: Path) -> StoreStatus:
+    try:
+        stats = store_stats(path) if path.exists() else None
+    except WhatsAppMcpError as error:
+        return StoreStatus(path=path, exists=True, problem=error.message, next_step=error.next_step)
+    except OSError as error:
+        return StoreStatus(path=path, exists=True, problem=f"{path} cannot be read: {error.strerror}")
+    if stats is None:
+        return StoreStatus(path=path, exists=False)
+    return StoreStatus(
+        path=path,
+        exists=True,
+        messages=stats.messages,
+        chats=stats.chats,
+        bytes=stats.bytes,
+        newest_message=stats.newest_message,
+        schema_version=stats.schema_version,
+    )
+
+
+def _endpoint_status(path: Path | None) -> EndpointStatus | None:
+    if path is None:
+        return None
+    try:
+        return EndpointStatus(file=path, proxy=Endpoint.read(path).proxy)
+    except WhatsAppMcpError as error:
+        return EndpointStatus(file=path, problem=error.message, next_step=error.next_step)
+
+
+def _versions() -> Versions:
+    library = None
+    path = native.library_path()
+    if path is not None:
+        try:
+            library = native.read_library(path)
+        except (OSError, ValueError):
+            library = None  # `doctor` says why
+    try:
+        mcp: str | None = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        mcp = None
+    return Versions(
+        whatsapp_mcp=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        mcp=mcp,
+        neonize=native.installed_version(),
+        whatsmeow_date=library.whatsmeow_date if library else None,
+        whatsapp_web=library.web_version if library else None,
+    )

@@ -1,0 +1,118 @@
+"""Status and diagnosis for a person at a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Final
+
+import click
+
+from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
+from whatsapp_mcp.offline.diagnosis.data import quantity
+from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
+
+__all__ = ["diagnosis_text", "status_text"]
+
+WIDTH: Final = 80
+_LABEL: Final = 11
+_VERDICT: Final = 9
+_NAME: Final = 14
+_COLOURS: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
+
+
+def status_text(status: Status) -> str:
+    versions = status.versions
+    web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
+    entries = (
+        ("Data", [f"{status.data_dir} (account {status.account!r})"]),
+        ("Server", _server(status.lock)),
+        ("Linked", [_linked(status), *_step(status.session.next_step)]),
+        ("Messages", [_messages(status), *_step(status.store.next_step)]),
+        ("WhatsApp", _whatsapp(status)),
+        (
+            "Versions",
+            [
+                f"whatsapp-mcp {versions.whatsapp_mcp}, mcp {versions.mcp}, Python {versions.python}, "
+                f"{versions.platform}",
+                f"neonize {versions.neonize}, which announces WhatsApp web {web}"
+                if versions.neonize
+                else "neonize is not installed",
+            ],
+        ),
+    )
+    lines: list[str] = []
+    for label, texts in entries:
+        for number, text in enumerate(texts):
+            lines.extend(_wrapped(text, label if number == 0 else "", _LABEL))
+    return "\n".join(lines)
+
+
+def _server(lock: LockStatus) -> list[str]:
+    if lock.held is None:
+        return [f"unknown: {lock.problem}"]
+    if not lock.held:
+        return ["none runs on this account"]
+    if lock.pid is None:
+        return ["runs (it does not say which)"]
+    if lock.alive is False:
+        return [f"process {lock.pid} is gone, its session process is still ending"]
+    return [f"runs as process {lock.pid} since {lock.since}", lock.command or ""]
+
+
+def _linked(status: Status) -> str:
+    session = status.session
+    if session.problem is not None:
+        return f"unknown: {session.problem}"
+    return f"yes, as {session.jid}" if session.linked else "no: call appLogin from an MCP host and scan the code"
+
+
+def _messages(status: Status) -> str:
+    store = status.store
+    if store.problem is not None:
+        return f"unknown: {store.problem}"
+    if not store.exists:
+        return "none stored yet"
+    said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}, {store.bytes / 1e6:,.1f} MB"
+    return f"{said}, newest of {store.newest_message:%Y-%m-%d %H:%M} UTC" if store.newest_message else said
+
+
+def _whatsapp(status: Status) -> list[str]:
+    endpoint = status.endpoint
+    if endpoint is None:
+        return ["the real service"]
+    if endpoint.problem is not None:
+        return [endpoint.problem, *_step(endpoint.next_step)]
+    return [f"simulated, at {endpoint.proxy}", f"({endpoint.file})"]
+
+
+def _step(next_step: str | None) -> list[str]:
+    return [f"-> {next_step}"] if next_step else []
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """One entry per check, what to do below it. With colours; click.echo takes them off where they do not belong."""
+    lines = [line for check in diagnosis.checks for line in _check_lines(check)]
+    count = {verdict: sum(check.verdict is verdict for check in diagnosis.checks) for verdict in Verdict}
+    summary = f"{quantity(count[Verdict.PROBLEM], 'problem')}, {quantity(count[Verdict.WARNING], 'warning')}"
+    return "\n".join([*lines, "", f"{summary}, {count[Verdict.OK]} ok"])
+
+
+def _check_lines(check: Check) -> list[str]:
+    first, *rest = _wrapped(check.message, f"{check.verdict:<{_VERDICT}}{check.name}", _VERDICT + _NAME)
+    coloured = click.style(check.verdict.value, fg=_COLOURS[check.verdict]) + first[len(check.verdict) :]
+    steps = _wrapped(f"-> {check.next_step}", "", _VERDICT + _NAME) if check.next_step else []
+    return [coloured, *rest, *steps]
+
+
+def _wrapped(text: str, label: str, indent: int) -> list[str]:
+    """``text`` beside ``label``. Paths and commands are not broken: they are there to be copied."""
+    # Names, paths and command lines come from outside; a terminal must not obey them.
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return textwrap.wrap(
+        shown,
+        WIDTH - 1,
+        initial_indent=f"{label:<{indent}}",
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [label]

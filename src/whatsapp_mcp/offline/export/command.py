@@ -1,0 +1,91 @@
+"""From options to messages in a file or on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.offline.export.choice import chosen_chats, chosen_span
+from whatsapp_mcp.offline.export.output import new_file
+from whatsapp_mcp.offline.export.rows import json_line
+from whatsapp_mcp.offline.export.transcript import transcript
+from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
+from whatsapp_mcp.store.read.reader import StoreReader
+
+__all__ = ["Format", "run_export"]
+
+
+class Format(StrEnum):
+    JSONL = "jsonl"
+    """One JSON object a line, with all that is known of a message."""
+    TEXT = "text"
+    """To be read by people."""
+
+
+def run_export(
+    store: Path,
+    stdout: BinaryIO,
+    *,
+    chats: Sequence[str] = (),
+    since: str | None = None,
+    until: str | None = None,
+    form: Format = Format.JSONL,
+    output: Path | None = None,
+    force: bool = False,
+) -> str | None:
+    """Write messages to ``output``, or to ``stdout`` without one.
+
+    Args:
+        store: the message store.
+        chats: JIDs, numbers or exact names; all chats when empty.
+        since, until: dates or times, both inclusive.
+        force: replace ``output`` if it exists.
+
+    Returns:
+        What was written, for a person; None when it went to ``stdout``.
+
+    Raises:
+        NotFound, AmbiguousRecipient: no store yet, or a name that fits no chat or several.
+        InvalidArgument: a time that cannot be read.
+        StoreError: the store cannot be read.
+        SetupError: ``output`` cannot be written.
+        OSError: ``stdout`` cannot be written to.
+    """
+    span = chosen_span(since, until)
+    with closing(StoreReader(store)) as reader:
+        if reader.stats().schema_version == 0:
+            raise NotFound(
+                f"there is no message store at {store} yet",
+                next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
+            )
+        jids = chosen_chats(reader, chats) if chats else None
+    counter = _Counter()
+    messages = counter.counted(exported_messages(store, jids, span))
+    if output is None:
+        _write(messages, form, stdout)
+        return None
+    with new_file(output, replace=force) as file:
+        _write(messages, form, file)
+    written = f"{counter.messages:,} message" + ("s" if counter.messages != 1 else "")
+    return f"{written} written to {output}"
+
+
+def _write(messages: Iterable[ExportedMessage], form: Format, file: BinaryIO) -> None:
+    parts = map(json_line, messages) if form is Format.JSONL else transcript(messages)
+    for part in parts:
+        file.write(part.encode())
+    file.flush()
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.messages = 0
+
+    def counted(self, messages: Iterable[ExportedMessage]) -> Iterator[ExportedMessage]:
+        for message in messages:
+            self.messages += 1
+            yield message

@@ -1,0 +1,82 @@
+"""Getting a change of the app state accepted: fetch, build on it, upload, merge after a conflict, look whether it is
+there.
+
+The answer to an upload is not what counts, but whether the server gives our values out afterwards: so an answer that
+was lost, an answer that says nothing, and a conflict are resolved alike, by looking. Looking is exact, because every
+value has a MAC of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from whatsapp_mcp.errors import AppStateConflict
+from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.side_login.collections import Collections
+from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.wire.protos import server_sync
+
+__all__ = ["MAX_ATTEMPTS", "Upload", "plan_uploads", "push"]
+
+MAX_ATTEMPTS: Final = 4
+
+
+@dataclass(slots=True, eq=False)
+class Upload:
+    """Actions that go into one patch, and what was tried so far; survives the login that it was begun in."""
+
+    collection: str
+    actions: list[Action] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    """Where the actions stood in the list that was planned."""
+    sent: list[bytes] = field(default_factory=list)
+    """MAC of the last value of every patch that was offered."""
+
+
+def plan_uploads(actions: Iterable[Action], now_ms: int) -> list[Upload]:
+    """As few patches as possible: one per collection, a further one when an index comes again. Order is kept."""
+    uploads: list[Upload] = []
+    newest: dict[str, tuple[Upload, set[tuple[str, ...]]]] = {}
+    for position, action in enumerate(actions):
+        indexes = {tuple(entry.index) for entry in action.entries(now_ms)}
+        upload, taken = newest.get(action.collection, (None, set()))
+        if upload is None or taken & indexes:
+            upload, taken = newest[action.collection] = Upload(action.collection), set()
+            uploads.append(upload)
+        upload.actions.append(action)
+        upload.positions.append(position)
+        taken |= indexes
+    return uploads
+
+
+async def push(login: SideLogin, collections: Collections, upload: Upload, clock: Callable[[], float]) -> None:
+    """Return when the server has the change. ``clock`` gives seconds since 1970.
+
+    Raises:
+        AppStateConflict: other devices were faster, ``MAX_ATTEMPTS`` times.
+        ConnectionLost: call it again with the next login and the same ``upload``.
+        WhatsAppMcpError: see ``Collections.fetch`` and ``Collections.upload``; nothing of it was accepted.
+    """
+    refused_version: int | None = None
+    while True:
+        state = await collections.fetch(login, upload.collection)
+        if any(collections.has_seen(value_mac) for value_mac in upload.sent):
+            return
+        if len(upload.sent) >= MAX_ATTEMPTS:
+            raise AppStateConflict(f"the collection {upload.collection} was changed by other devices at each attempt")
+        if refused_version == state.version:
+            # A conflict, and yet nothing newer: our idea of the collection is not the server's.
+            collections.start_over(upload.collection)
+            state = await collections.fetch(login, upload.collection)
+        now_ms = int(clock() * 1000)
+        entries = [entry for action in upload.actions for entry in action.entries(now_ms)]
+        patch = state.build_patch(entries, await collections.newest_key())
+        upload.sent.append(_last_value_mac(patch.mutations))
+        outcome = await collections.upload(login, state, patch)
+        refused_version = state.version if outcome == "conflict" else None
+
+
+def _last_value_mac(mutations: Sequence[server_sync.SyncdMutation]) -> bytes:
+    return mutations[-1].record.value.blob[-32:]

@@ -1,0 +1,92 @@
+"""``whatsapp-mcp simulate``: a simulator as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from whatsapp_mcp.simulator.control.control import ControlServer
+from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator.state.config import SimulatorConfig
+
+log = logging.getLogger(__name__)
+
+__all__ = ["SimulateOptions", "run_simulate", "simulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """Options of the command. Files that are not named go to a temporary directory that disappears at the end."""
+
+    endpoint: Path | None = None
+    """Where to write the endpoint file."""
+    control: Path | None = None
+    """Path of the control socket."""
+    port: int = 0
+    personas: bool = True
+    """Start with people who answer (Ana, Bruno, Chen, Echo, a florist); otherwise with nobody."""
+    phone_number: str = SimulatorConfig().phone_number
+    phone_name: str = SimulatorConfig().phone_name
+    autoscan: float | None = None
+    """Seconds after which the phone scans a code it was told about (control command ``show_qr``)."""
+    exit_on_stdin_eof: bool = False
+    """End when standard input ends: for a parent that must not leave an orphan behind."""
+
+
+def run_simulate(options: SimulateOptions, output: TextIO) -> int:
+    """Run a simulator until SIGINT, SIGTERM, the control command ``stop`` or (optional) the end of stdin; returns the
+    exit code.
+
+    When everything listens, one line is written to ``output``: ``{"endpoint": "<path>", "control": "<path>"}``.
+    """
+    if sys.platform != "linux":
+        log.warning(
+            "Go asks this system, not SSL_CERT_FILE, which certificates to trust: neonize will refuse the simulator "
+            "here. Run both in a Linux container or virtual machine."
+        )
+    asyncio.run(simulate(options, output))
+    return 0
+
+
+async def simulate(options: SimulateOptions, output: TextIO) -> None:
+    """:func:`run_simulate` inside a running event loop (of the main thread)."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    if options.exit_on_stdin_eof:
+        threading.Thread(target=_watch_stdin, args=(loop, stopped), daemon=True, name="stdin-watch").start()
+    config = SimulatorConfig(port=options.port, phone_number=options.phone_number, phone_name=options.phone_name)
+    async with Simulator(config) as simulator:
+        simulator.autoscan = options.autoscan
+        if options.personas:
+            await simulator.add_cast()
+        endpoint = options.endpoint or simulator.directory / "endpoint.json"
+        control_path = options.control or simulator.directory / "control.sock"
+        control = ControlServer(simulator, control_path, stop=stopped.set)
+        await control.start()
+        try:
+            simulator.write_endpoint(endpoint)
+            output.write(json.dumps({"endpoint": str(endpoint), "control": str(control_path)}) + "\n")
+            output.flush()
+            await stopped.wait()
+        finally:
+            endpoint.unlink(missing_ok=True)
+            await control.stop()
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Wait for the end of standard input, in a thread: the event loop cannot watch every kind of file."""
+    with contextlib.suppress(OSError):  # closed altogether
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop ended first
+        loop.call_soon_threadsafe(stopped.set)

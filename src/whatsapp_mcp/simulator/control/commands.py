@@ -1,0 +1,312 @@
+"""The commands of the control socket: what the Python API can do, in plain JSON values.
+
+The commands are the ``do_…`` methods of :class:`Commands`; ``help`` lists them. Contacts are named as they were
+added, or by number.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from pydantic import validate_call
+
+from whatsapp_mcp.simulator.content.summary import ReceivedMessage
+from whatsapp_mcp.simulator.control.group_commands import GroupCommands
+from whatsapp_mcp.simulator.control.history_commands import HistoryCommands
+from whatsapp_mcp.simulator.control.media_commands import MediaCommands
+from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator.state.faults import StreamFault
+from whatsapp_mcp.simulator.state.groups import GroupState
+
+__all__ = ["Commands"]
+
+Json = dict[str, Any]
+
+
+class Commands(GroupCommands, MediaCommands, HistoryCommands):
+    """What can be asked over the socket. Every method's arguments are checked; an unknown one is an error."""
+
+    def __init__(self, simulator: Simulator, stop: Callable[[], None] | None = None) -> None:
+        self._simulator = simulator
+        self._stop = stop
+        self._methods: dict[str, Callable[..., Any]] = {
+            name.removeprefix("do_"): validate_call(method)
+            for name, method in inspect.getmembers(self, inspect.ismethod)
+            if name.startswith("do_")
+        }
+
+    async def run(self, command: str, arguments: Json) -> Any:
+        """Run one command.
+
+        Raises:
+            LookupError: no such command or contact or message.
+            ValidationError: wrong arguments.
+        """
+        method = self._methods.get(command)
+        if method is None:
+            raise LookupError(f"no command {command!r}; there are: {', '.join(sorted(self._methods))}")
+        result = method(**arguments)
+        return await result if isinstance(result, Awaitable) else result
+
+    # --- the whole ---
+
+    def do_help(self) -> dict[str, str]:
+        """Every command with its first line of documentation."""
+        return {name: (inspect.getdoc(method) or "").partition("\n")[0] for name, method in self._methods.items()}
+
+    def do_status(self) -> Json:
+        """Accounts with their linked devices, and what the simulator is set to."""
+        simulator = self._simulator
+        accounts = [
+            {
+                "number": phone.account.number,
+                "lid": str(phone.account.lid),
+                "name": phone.account.push_name,
+                "linked_devices": [
+                    {
+                        "device": d.number,
+                        "platform": d.platform,
+                        "connected": d.link is not None,
+                        "active": d.active,
+                        "waiting": len(d.waiting),
+                    }
+                    for d in phone.account.devices.values()
+                    if not d.is_local
+                ],
+            }
+            for phone in simulator.phones
+        ]
+        return {
+            "proxy": simulator.endpoint.proxy,
+            "accounts": accounts,
+            "contacts": len(simulator.contacts),
+            "autoscan": simulator.autoscan,
+        }
+
+    def do_stop(self) -> None:
+        """End the simulator."""
+        if self._stop is None:
+            raise LookupError("this simulator is ended by the program that runs it")
+        self._stop()
+
+    # --- the phone ---
+
+    async def do_scan(self, qr: str) -> Json:
+        """Scan a QR code (its text) with the phone, now."""
+        return {"device": (await self._simulator.phone.scan(qr)).number}
+
+    async def do_enter_code(self, code: str) -> Json:
+        """Type a pairing code into the phone."""
+        return {"device": (await self._simulator.phone.enter_code(code)).number}
+
+    def do_show_qr(self, qr: str) -> Json:
+        """Tell the simulator which QR code is on the screen; with autoscan on, the phone scans it by itself."""
+        return {"scans_in": self._simulator.show_qr(qr)}
+
+    def do_show_code(self, code: str) -> Json:
+        """Tell the simulator which pairing code is on the screen; with autoscan on, it is typed in by itself."""
+        return {"enters_in": self._simulator.show_code(code)}
+
+    def do_autoscan(self, seconds: float | None = None) -> None:
+        """Scan shown codes after so many seconds; null switches it off."""
+        self._simulator.autoscan = seconds
+
+    def do_phone_say(self, to: str, text: str) -> Json:
+        """Write to a contact from the phone; linked devices get a copy."""
+        return _sent(self._simulator.phone.say(self._simulator.contact(to).account, text))
+
+    def do_phone_name(self, name: str) -> None:
+        """Change the account's push name on the phone."""
+        self._simulator.phone.set_push_name(name)
+
+    def do_phone_inbox(self, start: int = 0) -> list[Json]:
+        """What others wrote to the account, as the phone sees it."""
+        return _messages(self._simulator.phone.received.since(start), start)
+
+    def do_phone_copies(self, start: int = 0) -> list[Json]:
+        """What the linked devices sent, as the phone sees it."""
+        return _messages(self._simulator.phone.sent_copies.since(start), start)
+
+    def do_unlink(self, device: int | None = None) -> None:
+        """Unlink one device, or all, on the phone: the client is logged out."""
+        account = self._simulator.phone.account
+        if device is not None and (device == 0 or device not in account.devices):
+            raise LookupError(f"no linked device {device}")
+        self._simulator.phone.unlink(account.devices[device] if device is not None else None)
+
+    # --- the contacts ---
+
+    async def do_add_contact(
+        self, name: str, number: str | None = None, push_name: str | None = None, business_name: str | None = None
+    ) -> Json:
+        """Somebody new on WhatsApp, without a persona."""
+        contact = await self._simulator.add_contact(
+            name, number=number, push_name=push_name, business_name=business_name
+        )
+        return _contact(contact)
+
+    def do_contacts(self) -> list[Json]:
+        """Everybody there is to write to."""
+        return [_contact(contact) for contact in self._simulator.contacts]
+
+    def do_inbox(self, contact: str, start: int = 0) -> list[Json]:
+        """What a contact received, from position ``start`` on."""
+        return _messages(self._simulator.contact(contact).inbox.since(start), start)
+
+    async def do_wait(self, contact: str, text: str | None = None, start: int = 0, timeout: float = 30.0) -> Json:
+        """Wait for a message to a contact, from position ``start`` of its inbox on, whose text contains ``text``."""
+        inbox = self._simulator.contact(contact).inbox
+        found = await inbox.wait_for(lambda m: text is None or text in m.text, timeout=timeout, start=start)
+        return _message(found)
+
+    def do_receipts(self, contact: str, start: int = 0) -> list[Json]:
+        """Receipts that a contact got for what it sent; an empty kind is "delivered"."""
+        received = self._simulator.contact(contact).receipts.since(start)
+        return [{"kind": r.kind, "ids": list(r.ids), "time": r.time.isoformat()} for r in received]
+
+    def do_say(self, contact: str, text: str, reply_to: str | None = None) -> Json:
+        """A contact writes to the account; ``reply_to`` is the id of a message of either side."""
+        speaker = self._simulator.contact(contact)
+        return _sent(speaker.say(text, reply_to=self._find(speaker, reply_to) if reply_to else None))
+
+    def do_react(self, contact: str, message_id: str, emoji: str) -> Json:
+        """A contact reacts to a message; an empty emoji takes the reaction back."""
+        speaker = self._simulator.contact(contact)
+        return _sent(speaker.react(emoji, self._find(speaker, message_id)))
+
+    def do_edit(self, contact: str, message_id: str, text: str) -> Json:
+        """A contact edits its own message."""
+        speaker = self._simulator.contact(contact)
+        return _sent(speaker.edit(self._find_sent(speaker, message_id), text))
+
+    def do_revoke(self, contact: str, message_id: str) -> Json:
+        """A contact deletes its own message for everybody."""
+        speaker = self._simulator.contact(contact)
+        return _sent(speaker.revoke(self._find_sent(speaker, message_id)))
+
+    def do_typing(self, contact: str, active: bool = True, recording: bool = False) -> None:
+        """A contact starts or stops typing (or recording)."""
+        self._simulator.contact(contact).typing(active=active, recording=recording)
+
+    def do_online(self, contact: str) -> None:
+        """A contact switches its phone on."""
+        self._simulator.contact(contact).online()
+
+    def do_offline(self, contact: str) -> None:
+        """A contact switches its phone off."""
+        self._simulator.contact(contact).offline()
+
+    def do_reads(self, contact: str, on: bool) -> None:
+        """Whether a contact confirms reading."""
+        self._simulator.contact(contact).reads = on
+
+    def _find(self, speaker: VirtualContact, message_id: str) -> ReceivedMessage | SentMessage:
+        for received in speaker.inbox:
+            if received.id == message_id:
+                return received
+        return self._find_sent(speaker, message_id)
+
+    @staticmethod
+    def _find_sent(speaker: VirtualContact, message_id: str) -> SentMessage:
+        sent = speaker.sent(message_id)
+        if sent is None:
+            raise LookupError(f"{speaker.name} knows no message {message_id}")
+        return sent
+
+    # --- faults (what a client experiences: whatsapp_mcp.simulator.state.faults) ---
+
+    def do_drop(self, how: Literal["abrupt", "clean"] = "abrupt") -> Json:
+        """Cut every connection."""
+        return {"connections": self._simulator.faults.drop(how)}
+
+    def do_silence(self) -> None:
+        """Let the network die, connections staying open."""
+        self._simulator.faults.silence()
+
+    def do_resume(self) -> None:
+        """End the silence."""
+        self._simulator.faults.resume()
+
+    def do_stream_error(self, kind: StreamFault) -> Json:
+        """Send a stream error to every client."""
+        return {"connections": self._simulator.faults.stream_error(kind)}
+
+    def do_refuse_login(
+        self, reason: int, code: int | None = None, expire_seconds: int | None = None, times: int = 1
+    ) -> None:
+        """Refuse the next logins."""
+        self._simulator.faults.refuse_login(reason, code=code, expire_seconds=expire_seconds, times=times)
+
+    def do_delay_answers(self, seconds: float) -> None:
+        """Answer late."""
+        self._simulator.faults.delay_answers(seconds)
+
+    def do_fail_iq(self, xmlns: str, code: int, text: str, times: int = 1) -> None:
+        """Refuse the next requests of a namespace."""
+        self._simulator.faults.fail_iq(xmlns, code, text, times=times)
+
+    def do_ignore_iq(self, xmlns: str, times: int = 1) -> None:
+        """Never answer the next requests of a namespace."""
+        self._simulator.faults.ignore_iq(xmlns, times=times)
+
+    def do_mute_keep_alive(self) -> None:
+        """Leave pings unanswered."""
+        self._simulator.faults.mute_keep_alive()
+
+    def do_reject_messages(self, code: int, times: int = 1) -> None:
+        """Refuse the next messages (463, 429 …)."""
+        self._simulator.faults.reject_messages(code, times=times)
+
+    def do_withhold_acks(self, times: int = 1) -> None:
+        """Relay the next messages without acknowledging them."""
+        self._simulator.faults.withhold_acks(times=times)
+
+    def do_corrupt_messages(self, times: int = 1) -> None:
+        """Damage the next messages to clients."""
+        self._simulator.faults.corrupt_messages(times=times)
+
+    def do_duplicate_messages(self, times: int = 1) -> None:
+        """Deliver the next messages to clients twice."""
+        self._simulator.faults.duplicate_messages(times=times)
+
+    def do_odd_receipt(self, kind: str = "server-error") -> Json:
+        """Send every client a receipt of an unknown type."""
+        return {"connections": self._simulator.odd_receipt(kind)}
+
+    def do_clear_faults(self) -> None:
+        """Back to a healthy service."""
+        self._simulator.faults.clear()
+
+
+def _contact(contact: VirtualContact) -> Json:
+    return {
+        "name": contact.name,
+        "number": contact.number,
+        "jid": str(contact.account.pn),
+        "lid": str(contact.account.lid),
+        "push_name": contact.account.push_name,
+        "business_name": contact.account.business_name,
+        "answers": contact.persona is not None,
+        "received": len(contact.inbox),
+    }
+
+
+def _sent(sent: SentMessage) -> Json:
+    chat = str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number
+    return {"id": sent.id, "time": sent.time.isoformat(), "chat": chat}
+
+
+def _message(received: ReceivedMessage) -> Json:
+    summary = {name: getattr(received.summary, name) for name in received.summary.__dataclass_fields__}
+    told = {name: value for name, value in summary.items() if value not in (None, "", (), False, 0) or name == "kind"}
+    if received.group is not None:
+        told["group"] = str(received.group)
+    return {"id": received.id, "time": received.time.isoformat(), "from": str(received.sender), **told}
+
+
+def _messages(received: list[ReceivedMessage], start: int) -> list[Json]:
+    return [{"position": start + i, **_message(message)} for i, message in enumerate(received)]

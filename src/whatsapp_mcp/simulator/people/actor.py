@@ -1,0 +1,447 @@
+"""A device that lives in this process: what a phone of the account and the phones of its contacts have in common.
+
+It talks to the server in stanzas like any client and has its own Signal sessions; it only needs no socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.protobuf.message import DecodeError
+
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.simulator.content.compose import stanza_kind
+from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
+from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
+from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
+from whatsapp_mcp.simulator.service.prekeys import PreKeys, parse_prekey, parse_signed_prekey
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.signal import DuplicateMessageError, PreKeyBundle, SignalDevice, SignalError, pad, unpad
+from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
+from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
+from whatsapp_mcp.simulator.state.record import Record
+from whatsapp_mcp.simulator.state.world import Account, Device, SignedPreKey, World
+from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.protos import e2e
+
+__all__ = ["ReceivedReceipt", "RefusedMessage", "SentMessage", "SimulatedDevice"]
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED_MESSAGES = 1000
+_MAX_RETRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message as it was sent: ``id`` is what replies, reactions, edits and receipts refer to."""
+
+    id: str
+    time: datetime
+    chat: Chat
+    message: e2e.Message
+
+    @property
+    def address(self) -> Jid:
+        """Of the chat: a person's LID or a group's address."""
+        return address(self.chat)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that the server did not take: ``code`` 403 not allowed to write there, 404 nobody there …"""
+
+    id: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedReceipt:
+    """What somebody's device says about messages of ours."""
+
+    kind: str
+    """Empty: delivered; else ``read``, ``played``, ``inactive`` (delivered to a client that is not in front),
+    ``retry`` …"""
+    ids: tuple[str, ...]
+    sender: Jid
+    time: datetime
+    group: Jid | None = None
+    """For messages to a group."""
+
+
+class SimulatedDevice(ABC):
+    """The phone (device 0) of an account."""
+
+    def __init__(self, world: World, router: Router, account: Account) -> None:
+        self.world = world
+        self.account = account
+        self.signal = SignalDevice()
+        self.sender_keys = SenderKeys()
+        self.secrets = MessageSecrets(world)
+        """Opens votes and encrypted edits."""
+        self.receipts: Record[ReceivedReceipt] = Record("receipt")
+        """Receipts for messages that this device sent."""
+        self.refused: Record[RefusedMessage] = Record("refusal of a message")
+        """Messages of this device that the server did not take."""
+        self.connected = True
+        """Whether it has a network; what comes meanwhile is handled when it is back."""
+        self._router = router
+        self._postponed: list[Node] = []
+        self._sent: OrderedDict[str, SentMessage] = OrderedDict()
+        self._retries: dict[str, int] = {}
+        bundle = self.signal.bundle(one_time=False)
+        signed = SignedPreKey(bundle.signed_prekey_id, bundle.signed_prekey_public, bundle.signed_prekey_signature)
+        self.device = Device(
+            account, 0, identity=bundle.identity_public, registration_id=bundle.registration_id, signed_prekey=signed
+        )
+        self.device.more_prekeys = self._new_prekey
+        self.device.link = self
+        account.devices[0] = self.device
+
+    def _new_prekey(self) -> tuple[int, bytes]:
+        bundle = self.signal.bundle()
+        if bundle.prekey_id is None or bundle.prekey_public is None:
+            raise RuntimeError("a bundle with a one-time prekey has none")
+        return bundle.prekey_id, bundle.prekey_public
+
+    def sent(self, message_id: str) -> SentMessage | None:
+        """A message of this device by its id; the last 1000 are remembered."""
+        return self._sent.get(message_id)
+
+    # --- the network ---
+
+    def send(self, node: Node) -> None:
+        """The server has something for this device. Handled in the next turn of the event loop, in order."""
+        if self.connected:
+            asyncio.get_running_loop().call_soon(self._receive, node)
+        else:
+            self._postponed.append(node)
+
+    def farewell(self, node: Node) -> None:
+        """There is no socket to close."""
+        self.send(node)
+
+    def set_connected(self, *, connected: bool) -> None:
+        self.connected = connected
+        if connected:
+            postponed, self._postponed = self._postponed, []
+            for node in postponed:
+                self.send(node)
+
+    def _submit(self, node: Node) -> None:
+        self._router.dispatch(self.device, node, self.send)
+
+    def _receive(self, node: Node) -> None:
+        try:
+            if node.tag == "message":
+                self._receive_message(node)
+            elif node.tag == "receipt":
+                self._receive_receipt(node)
+            elif node.tag == "ack" and node.get("error"):
+                self.refused.add(RefusedMessage(node.get("id"), int(node.get("error"))))
+            else:
+                self.handle_stanza(node)
+        except Exception:
+            log.exception("%r cannot handle %s", self.device, node.xml())
+
+    # --- sending ---
+
+    def send_message(
+        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
+    ) -> SentMessage:
+        """Encrypt a message for every device of ``chat`` and of the own account, and send it. What the server does
+        not take shows in :attr:`refused`.
+
+        ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute
+        (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
+        """
+        self.secrets.give(message)
+        sent = SentMessage(message_id or self.world.new_id(), self._now(), chat, message)
+        self.secrets.remember(sent.id, self.account.lid, message)
+        self._sent[sent.id] = sent
+        if len(self._sent) > _REMEMBERED_MESSAGES:
+            self._sent.popitem(last=False)
+        if isinstance(chat, GroupState):
+            self._send_to_group(chat, sent, kind, edit)
+            return sent
+        own_copy = e2e.Message()
+        own_copy.deviceSentMessage.destinationJID = str(chat.lid)
+        own_copy.deviceSentMessage.message.CopyFrom(message)
+        own_copy.messageContextInfo.CopyFrom(message.messageContextInfo)
+        addressed = []
+        for target in _devices_of(chat, self.account):
+            if target is not self.device:
+                content = message if target.account is chat and chat is not self.account else own_copy
+                addressed.append(Node("to", {"jid": target.lid}, [self._encrypt(target, content)]))
+        attrs: dict[str, Attr] = {"id": sent.id, "to": chat.lid, "type": kind}
+        if edit:
+            attrs["edit"] = edit
+        if addressed:
+            self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
+        return sent
+
+    def _send_to_group(self, group: GroupState, sent: SentMessage, kind: str, edit: str) -> None:
+        """Encrypt once for all, and hand the key to the devices that do not have it (whatsmeow send.go: sendGroup)."""
+        others = [device for device in group.devices if device is not self.device]
+        newcomers = self.sender_keys.prepare(group.jid, others)
+        # Taken before the message is encrypted: the key can read only what comes after it.
+        distribution = e2e.Message(senderKeyDistributionMessage=self.sender_keys.distribution(group.jid))
+        to = [Node("to", {"jid": target.lid}, [self._encrypt(target, distribution)]) for target in newcomers]
+        shared = self.sender_keys.encrypt(group.jid, pad(sent.message.SerializeToString()))
+        enc_attrs: dict[str, Attr] = {"v": "2", "type": "skmsg"}
+        if media_type := stanza_kind(sent.message)[1]:
+            enc_attrs["mediatype"] = media_type
+        attrs: dict[str, Attr] = {
+            "id": sent.id,
+            "to": group.jid,
+            "type": kind,
+            "phash": participant_hash(group.name_of_device(device) for device in group.devices),
+            "addressing_mode": group.addressing_mode,
+        }
+        if edit:
+            attrs["edit"] = edit
+        content = [Node("participants", {}, to)] if to else []
+        self._submit(Node("message", attrs, [*content, Node("enc", enc_attrs, shared)]))
+
+    def send_directly(self, target: Device, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
+        """Send to one device only: a peer message to an own device, or an answer to a retry receipt (its ``count``)."""
+        enc = self._encrypt(target, message)
+        if count:
+            enc.attrs["count"] = str(count)
+        self._submit(Node("message", {"to": target.lid, "type": "text", **attrs}, [enc]))
+
+    def _encrypt(self, target: Device, message: e2e.Message) -> Node:
+        if not self.signal.has_session(target.address):
+            self._start_session(target)
+        kind, ciphertext = self.signal.encrypt(target.address, pad(message.SerializeToString()))
+        attrs: dict[str, Attr] = {"v": "2", "type": kind}
+        if media_type := stanza_kind(message)[1]:
+            attrs["mediatype"] = media_type
+        return Node("enc", attrs, ciphertext)
+
+    def _start_session(self, target: Device) -> None:
+        taken = PreKeys.take(target)
+        bundle = PreKeyBundle(
+            registration_id=taken.registration_id,
+            identity_public=taken.identity,
+            signed_prekey_id=taken.signed_prekey.id,
+            signed_prekey_public=taken.signed_prekey.public,
+            signed_prekey_signature=taken.signed_prekey.signature,
+            prekey_id=taken.one_time[0] if taken.one_time else None,
+            prekey_public=taken.one_time[1] if taken.one_time else None,
+        )
+        self.signal.start_session(target.address, bundle)
+
+    # --- receiving ---
+
+    def _receive_message(self, node: Node) -> None:
+        sender = self.world.device(node.jid("participant") or node.jid("from"))
+        if sender is None:
+            log.warning("%r got a message from nobody: %s", self.device, node.xml())
+            return
+        for enc in node.children("enc"):
+            try:
+                plaintext = unpad(self._decrypt(sender, node, enc))
+                message = e2e.Message.FromString(plaintext)
+            except DuplicateMessageError:
+                log.info("%r got message %s twice", self.device, node.get("id"))
+                continue
+            except (SignalError, DecodeError) as error:
+                log.info("%r cannot decrypt %s from %r: %s", self.device, node.get("id"), sender, error)
+                self._ask_again(sender, node)
+                return
+            self._retries.pop(node.get("id"), None)
+            self._dispatch_message(sender, node, message)
+
+    def _decrypt(self, sender: Device, node: Node, enc: Node) -> bytes:
+        group = _group_of(node)
+        if group is not None and enc.get("type") == "skmsg":
+            return self.sender_keys.decrypt(group, sender, enc.data)
+        return self.signal.decrypt(sender.address, enc.get("type"), enc.data)
+
+    def _dispatch_message(self, sender: Device, node: Node, message: e2e.Message) -> None:
+        group = _group_of(node)
+        if group is not None:
+            self._dispatch_group_message(group, sender, node, message)
+            return
+        if sender.account is self.account:
+            if node.get("category") == "peer":
+                self._confirm(sender, node, "peer_msg")
+                self.handle_peer_message(sender, message, node.get("id"))
+                return
+            chat = self.world.account(node.jid("recipient"))
+            inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
+            inner.messageContextInfo.MergeFrom(message.messageContextInfo)
+            if chat is None:
+                log.warning("%r sent a copy for an unknown chat: %s", sender, node.xml())
+                return
+            self._confirm(sender, node, "sender")
+            self.handle_own_copy(sender, self._received(sender, chat.lid, node, inner))
+            return
+        self._confirm(sender, node, "")
+        self.handle_message(sender, self._received(sender, sender.account.lid, node, message))
+
+    def _dispatch_group_message(self, group: Jid, sender: Device, node: Node, message: e2e.Message) -> None:
+        if message.HasField("senderKeyDistributionMessage"):
+            key = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
+            try:
+                self.sender_keys.learn(group, sender, key)
+            except SignalError as error:
+                log.warning("%r sent a sender key for %s that is none: %s", sender, group, error)
+            message.ClearField("senderKeyDistributionMessage")
+            if all(part.name == "messageContextInfo" for part, _ in message.ListFields()):
+                return  # the key only; the content is in the part that all members got
+        own = sender.account is self.account
+        self._confirm(sender, node, "sender" if own else "")
+        received = self._received(sender, group, node, message)
+        if own:
+            self.handle_own_copy(sender, received)
+        else:
+            self.handle_message(sender, received)
+
+    def _received(self, sender: Device, chat: Jid, node: Node, message: e2e.Message) -> ReceivedMessage:
+        time = datetime.fromtimestamp(int(node.get("t") or 0), UTC)
+        received = ReceivedMessage(
+            node.get("id"), time, chat, sender.lid, message, summarise(message), self.world.media
+        )
+        return self.secrets.open(received)
+
+    def _confirm(self, sender: Device, node: Node, kind: str) -> None:
+        self.send_receipt(_group_of(node) or sender.lid, [node.get("id")], kind, author=sender.lid)
+
+    def send_receipt(self, to: Jid, ids: Iterable[str], kind: str, *, author: Jid | None = None) -> None:
+        """Send a receipt; ``kind`` empty: delivered. In groups it must name the ``author`` of the messages."""
+        first, *rest = ids
+        attrs: dict[str, Attr] = {"id": first, "to": to, "t": self.world.now()}
+        if kind:
+            attrs["type"] = kind
+        if author is not None and not to.is_person:
+            attrs["participant"] = author
+        listed = [Node("list", {}, [Node("item", {"id": other}) for other in rest])] if rest else None
+        self._submit(Node("receipt", attrs, listed))
+
+    def _ask_again(self, sender: Device, node: Node) -> None:
+        """Send a retry receipt with fresh keys, so that the sender makes a new session."""
+        message_id = node.get("id")
+        count = self._retries[message_id] = self._retries.get(message_id, 0) + 1
+        if count >= _MAX_RETRIES:
+            log.warning("%r gives up on message %s", self.device, message_id)
+            return
+        bundle = self.signal.bundle()
+        keys = [
+            Node("type", {}, b"\x05"),
+            Node("identity", {}, bundle.identity_public),
+            _key_node("key", bundle.prekey_id or 0, bundle.prekey_public or b""),
+            _key_node("skey", bundle.signed_prekey_id, bundle.signed_prekey_public, bundle.signed_prekey_signature),
+        ]
+        retry = Node("retry", {"count": str(count), "id": message_id, "t": node.get("t"), "v": "1"})
+        registration = Node("registration", {}, bundle.registration_id.to_bytes(4, "big"))
+        attrs: dict[str, Attr] = {"id": message_id, "to": sender.lid, "type": "retry"}
+        if isinstance(recipient := node.attrs.get("recipient"), Jid):
+            attrs["recipient"] = recipient
+        if (group := _group_of(node)) is not None:
+            attrs |= {"to": group, "participant": sender.lid}
+        self._submit(Node("receipt", attrs, [retry, registration, Node("keys", {}, keys)]))
+
+    def _receive_receipt(self, node: Node) -> None:
+        sender = node.jid("participant") or node.jid("from") or self.account.lid
+        listed = node.path("list")
+        ids = (node.get("id"), *(item.get("id") for item in (listed.children("item") if listed else ())))
+        time = datetime.fromtimestamp(int(node.get("t") or 0), UTC)
+        self.receipts.add(ReceivedReceipt(node.get("type"), ids, sender, time, _group_of(node)))
+        if node.get("type") == "retry":
+            self._send_again(node)
+
+    def _send_again(self, node: Node) -> None:
+        """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once
+        more."""
+        retry, keys = node.child("retry"), node.child("keys")
+        target = self.world.device(node.jid("participant") or node.jid("from"))
+        sent = self._sent.get(node.get("id"))
+        if retry is None or target is None or sent is None:
+            log.warning("%r cannot send again: %s", self.device, node.xml())
+            return
+        count = int(retry.get("count") or 0)
+        if count >= _MAX_RETRIES:
+            return
+        bundle = _bundle_from_retry(node, keys) if keys else None
+        if bundle is None or bundle.identity_public != target.identity:
+            self._start_session(target)
+        else:
+            try:
+                self.signal.start_session(target.address, bundle)
+            except SignalError as error:
+                log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
+                return
+        message = sent.message
+        attrs: dict[str, Attr] = {"id": sent.id, "t": str(int(sent.time.timestamp())), "device_fanout": "false"}
+        if isinstance(sent.chat, GroupState):
+            # For this device alone, so not with the sender key, but with the key in it for what comes.
+            message = e2e.Message()
+            message.CopyFrom(sent.message)
+            message.senderKeyDistributionMessage.CopyFrom(self.sender_keys.distribution(sent.chat.jid))
+            attrs = {"id": sent.id, "t": attrs["t"], "to": sent.chat.jid, "participant": target.lid}
+        elif target.account is self.account:
+            message = e2e.Message()
+            message.deviceSentMessage.destinationJID = str(sent.address)
+            message.deviceSentMessage.message.CopyFrom(sent.message)
+        self.send_directly(target, message, attrs, count=count)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.clock(), UTC)
+
+    # --- what subclasses do with it ---
+
+    @abstractmethod
+    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+        """Somebody wrote to this account."""
+
+    @abstractmethod
+    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+        """Another device of this account wrote to somebody; this is its copy."""
+
+    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:  # noqa: B027 - for phones only
+        """Another device of this account wants something from the phone."""
+
+    @abstractmethod
+    def handle_stanza(self, node: Node) -> None:
+        """Anything else: presence, chat states, notifications, acks."""
+
+
+def _group_of(node: Node) -> Jid | None:
+    """The group that a stanza comes from; status posts come as from one."""
+    origin = node.jid("from")
+    return origin if origin is not None and (origin.is_group or origin == STATUS_BROADCAST) else None
+
+
+def _devices_of(*accounts: Account) -> list[Device]:
+    return list(dict.fromkeys(device for account in accounts for device in account.devices.values()))
+
+
+def _key_node(tag: str, key_id: int, public: bytes, signature: bytes | None = None) -> Node:
+    content = [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]
+    if signature is not None:
+        content.append(Node("signature", {}, signature))
+    return Node(tag, {}, content)
+
+
+def _bundle_from_retry(node: Node, keys: Node) -> PreKeyBundle | None:
+    registration, identity = node.child("registration"), keys.child("identity")
+    signed, one_time = parse_signed_prekey(keys.child("skey")), parse_prekey(keys.child("key"))
+    if registration is None or identity is None or signed is None:
+        return None
+    return PreKeyBundle(
+        registration_id=int.from_bytes(registration.data, "big"),
+        identity_public=identity.data,
+        signed_prekey_id=signed.id,
+        signed_prekey_public=signed.public,
+        signed_prekey_signature=signed.signature,
+        prekey_id=one_time[0] if one_time else None,
+        prekey_public=one_time[1] if one_time else None,
+    )

@@ -1,0 +1,352 @@
+"""The phone of an account: it links companions, holds the app-state key, and sees what its linked devices send."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from whatsapp_mcp.simulator.content.summary import ReceivedMessage
+from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
+from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
+from whatsapp_mcp.simulator.people.writing import WritingDevice
+from whatsapp_mcp.simulator.service.appstate import AppState
+from whatsapp_mcp.simulator.service.device_identity import sign_for_account
+from whatsapp_mcp.simulator.service.login import Login
+from whatsapp_mcp.simulator.service.pairing import LinkRequest, Pairing, PairingError, PairingSession
+from whatsapp_mcp.simulator.service.privacy import Privacy
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, Mutation, PatchError, SyncKey
+from whatsapp_mcp.simulator.state.faults import stream_error
+from whatsapp_mcp.simulator.state.groups import Chat
+from whatsapp_mcp.simulator.state.record import Record
+from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.wire.keys import KeyPair, hkdf
+from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.protos import adv, e2e, sync_action
+
+__all__ = ["QrCode", "SimulatedPhone"]
+
+log = logging.getLogger(__name__)
+
+_CODE_ALPHABET = frozenset("123456789ABCDEFGHJKLMNPQRSTVWXYZ")
+_CODE_ROUNDS = 2 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class QrCode:
+    """What a companion's QR code says (whatsmeow pair.go: makeQRData)."""
+
+    ref: str
+    noise_public: bytes
+    identity: bytes
+    adv_secret: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> QrCode:
+        """Parse the text of a QR code, with or without the ``https://wa.me/…#`` in front.
+
+        Raises:
+            PairingError: it is not a pairing code.
+        """
+        parts = text.strip().rpartition("#")[2].split(",")
+        try:
+            ref, keys = parts[0], [base64.b64decode(part, validate=True) for part in parts[1:4]]
+        except binascii.Error as error:
+            raise PairingError("not a WhatsApp pairing code: a key is not base64") from error
+        if len(keys) != 3 or any(len(key) != 32 for key in keys):
+            raise PairingError("not a WhatsApp pairing code: it needs a ref and three keys of 32 bytes")
+        return cls(ref, *keys)
+
+
+class SimulatedPhone(WritingDevice):
+    """The phone of one account, to be used like a person with a phone in the hand."""
+
+    def __init__(
+        self,
+        world: World,
+        router: Router,
+        account: Account,
+        pairing: Pairing,
+        login: Login,
+        app_state: AppState,
+        privacy: Privacy,
+    ) -> None:
+        super().__init__(world, router, account)
+        self.received: Record[ReceivedMessage] = Record("message to the phone")
+        """What others wrote to the account."""
+        self.sent_copies: Record[ReceivedMessage] = Record("copy of a sent message")
+        """What the linked devices sent, to anybody."""
+        self.link_requests: Record[LinkRequest] = Record("link request")
+        """Companions that asked to be linked by code."""
+        self.peer_messages: Record[e2e.Message] = Record("peer message")
+        """What linked devices asked of the phone: keys, history …"""
+        self.linked: Record[Device] = Record("linked device that is ready")
+        """Devices that finished their first login."""
+        self.patches: Record[Mutation] = Record("app-state change")
+        """What linked devices changed in the app state."""
+        self.history = PhoneHistory(world, account, self.receipts, self._send_peer_message)
+        """What it remembers of the past, and tells linked devices."""
+        self.shares_keys = True
+        """Switch off to see a companion without app-state keys."""
+        self._pairing = pairing
+        self._login = login
+        self._app_state = app_state
+        self._privacy = privacy
+        self._sync_key = SyncKey.generate(int(world.clock() * 1000))
+        self._collections: dict[str, CollectionState] = {}
+        self._raw_id = secrets.randbelow(1 << 31)
+        self._key_index = 0
+        self._shared_with: set[Device] = set()
+        pairing.on_request.append(self._on_link_request)
+        login.on_active.append(self._on_active)
+        app_state.on_patch.append(self._on_patch)
+        self.set_push_name(account.push_name)
+
+    # --- linking ---
+
+    async def scan(self, qr_text: str) -> Device:
+        """Scan the QR code that a companion shows; returns the linked device. It logs in by itself right afterwards.
+
+        Raises:
+            PairingError: the code is not shown by anybody, expired, or the companion does not accept the pairing.
+        """
+        code = QrCode.parse(qr_text)
+        session = self._pairing.pending(code.ref, code.noise_public, code.identity)
+        return await self._link(session, code.adv_secret)
+
+    async def enter_code(self, code: str, *, timeout: float = 30.0) -> Device:
+        """Type the eight characters that a companion shows (``Q2ZP-1QM6``), waiting up to ``timeout`` s for its
+        request.
+
+        Raises:
+            PairingError: no companion waits for a code, the code is wrong, or the companion does not accept the
+            pairing.
+        """
+        plain_code = code.replace("-", "").replace(" ", "").upper()
+        if len(plain_code) != 8 or not _CODE_ALPHABET.issuperset(plain_code):
+            raise PairingError(f"not a pairing code: {code!r}")
+        request = await self._wait_for_request(timeout)
+        loop = asyncio.get_running_loop()
+        # 131,072 rounds of SHA-256 take a while: not in the event loop.
+        wrapping_key = await loop.run_in_executor(None, _code_key, plain_code, request.wrapped_ephemeral[:32])
+        companion_ephemeral = _aes_ctr(wrapping_key, request.wrapped_ephemeral[32:48], request.wrapped_ephemeral[48:])
+        ephemeral = KeyPair.generate()
+        salt, iv = secrets.token_bytes(32), secrets.token_bytes(16)
+        own_key = await loop.run_in_executor(None, _code_key, plain_code, salt)
+        wrapped = salt + iv + _aes_ctr(own_key, iv, ephemeral.public)
+        bundle, companion_identity = await self._pairing.send_primary_hello(
+            request, wrapped, self.signal.identity.public
+        )
+        shared = ephemeral.agree(companion_ephemeral)
+        adv_random = self._open_key_bundle(bundle, shared, companion_identity)
+        secret = shared + self.signal.identity.agree(companion_identity) + adv_random
+        return await self._link(request.pending, hkdf(secret, 32, info=b"adv_secret"))
+
+    async def _wait_for_request(self, timeout: float) -> LinkRequest:
+        request = self._pairing.link_request(self.account)
+        if request is None:
+            try:
+                await self.link_requests.wait_for(timeout=timeout, start=len(self.link_requests))
+            except TimeoutError:
+                raise PairingError("no companion waits for a code") from None
+            request = self._pairing.link_request(self.account)
+        if request is None:
+            raise PairingError("the companion that waited for a code is gone")
+        return request
+
+    def _open_key_bundle(self, bundle: bytes, shared: bytes, companion_identity: bytes) -> bytes:
+        key = hkdf(shared, 32, salt=bundle[:32], info=b"link_code_pairing_key_bundle_encryption_key")
+        try:
+            plain = AESGCM(key).decrypt(bundle[32:44], bundle[44:], None)
+        except InvalidTag:
+            raise PairingError("the code is wrong") from None
+        if len(plain) != 96 or plain[:32] != companion_identity or plain[32:64] != self.signal.identity.public:
+            raise PairingError("the companion's key bundle does not name the keys it should")
+        return plain[64:]
+
+    async def _link(self, session: PairingSession, adv_secret: bytes) -> Device:
+        self._key_index += 1
+        identity = self.signal.identity
+        details = adv.ADVDeviceIdentity(
+            rawID=self._raw_id,
+            timestamp=int(self.world.clock()),
+            keyIndex=self._key_index,
+            accountType=adv.E2EE,
+            deviceType=adv.E2EE,
+        ).SerializeToString()
+        signature = sign_for_account(identity, details, session.registration.identity)
+        signed = adv.ADVSignedDeviceIdentity(
+            details=details, accountSignatureKey=identity.public, accountSignature=signature
+        ).SerializeToString()
+        box = adv.ADVSignedDeviceIdentityHMAC(details=signed, HMAC=hmac.digest(adv_secret, signed, "sha256"))
+        return await self._pairing.complete(session, self.account, box.SerializeToString(), signed)
+
+    def _on_link_request(self, request: LinkRequest) -> None:
+        if request.account is self.account:
+            self.link_requests.add(request)
+
+    def unlink(self, device: Device | None = None) -> None:
+        """Remove a linked device (default: all), as under "Linked devices" on the phone. A connected one is logged out.
+
+        Client: LoggedOutEv(OnConnect=false), or LoggedOutEv(OnConnect=true) at its next login.
+        """
+        chosen = [device] if device else [d for d in self.account.devices.values() if d is not self.device]
+        for linked in chosen:
+            link = linked.link
+            self._login.unlink(linked)
+            if link is not None:
+                link.farewell(stream_error("device_removed"))
+
+    # --- app state ---
+
+    def _on_active(self, device: Device) -> None:
+        if device.account is not self.account or device in self._shared_with:
+            return
+        self._shared_with.add(device)
+        if self.shares_keys:
+            self.share_keys(device)
+        if self.history.automatic:
+            self.history.bootstrap(device)
+        self.linked.add(device)
+
+    def share_keys(self, device: Device) -> None:
+        """Give a linked device the app-state key; it then fetches all five collections."""
+        self.send_directly(device, self._sync_key.share(), {"id": self.world.new_id(), "category": "peer"})
+
+    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:
+        self.peer_messages.add(message)
+        if message.protocolMessage.HasField("peerDataOperationRequestMessage"):
+            self.history.handle_request(sender, message.protocolMessage.peerDataOperationRequestMessage, message_id)
+        if message.protocolMessage.type == e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST and self.shares_keys:
+            self.share_keys(sender)
+
+    def _on_patch(self, author: Device, name: str, patch: bytes) -> None:
+        if author.account is not self.account:
+            return
+        try:
+            changes = self._collection(name).apply(patch, self._sync_key)
+        except PatchError as error:
+            log.warning("%r wrote a patch the phone cannot accept: %s", author, error)
+            return
+        for change in changes:
+            self._take_over(change)
+            self.patches.add(change)
+
+    def _take_over(self, change: Mutation) -> None:
+        if change.index == ("setting_pushName",):
+            self.account.push_name = change.value.pushNameSetting.name
+
+    def _collection(self, name: str) -> CollectionState:
+        return self._collections.setdefault(name, CollectionState(name))
+
+    def change_app_state(
+        self, collection: str, index: list[str], version: int, value: sync_action.SyncActionValue
+    ) -> None:
+        """Set one app-state entry from the phone and tell the linked devices.
+
+        ``index`` and ``version`` as in whatsmeow appstate/encode.go: ``["pin_v1", chat]`` with version 5 in
+        ``regular_low`` …
+        """
+        if not value.timestamp:
+            value.timestamp = int(self.world.clock() * 1000)
+        state = self._collection(collection)
+        patch = state.build([(index, version, value)], self._sync_key)
+        state.apply(patch, self._sync_key)
+        self._app_state.append(self.account, collection, patch)
+
+    def set_push_name(self, name: str) -> None:
+        """Change the account's push name on the phone; linked devices learn it through the app state."""
+        self.account.push_name = name
+        value = sync_action.SyncActionValue(pushNameSetting=sync_action.PushNameSetting(name=name))
+        self.change_app_state("critical_block", ["setting_pushName"], 1, value)
+
+    def save_contact(self, account: Account, full_name: str) -> None:
+        """Put somebody into the phone's address book; linked devices learn it through the app state."""
+        action = sync_action.ContactAction(
+            fullName=full_name, firstName=full_name.split()[0], lidJID=str(account.lid), saveOnPrimaryAddressbook=True
+        )
+        value = sync_action.SyncActionValue(contactAction=action)
+        self.change_app_state("critical_unblock_low", ["contact", str(account.pn)], 2, value)
+
+    def set_privacy(self, name: str, value: str) -> None:
+        """Change a privacy setting on the phone (``last``, ``readreceipts`` …); linked devices are told.
+
+        Raises:
+            IqError: no such setting or value.
+        """
+        self._privacy.change(self.device, {name: value})
+
+    # --- history ---
+
+    def share_history(
+        self,
+        chats: Sequence[HistoryChat] = (),
+        *,
+        kind: HistoryKind = "initial",
+        inline: bool | None = None,
+        chunks: int = 1,
+        device: Device | None = None,
+    ) -> list[SharedHistory]:
+        """Send a history sync to the linked devices, or to one; see :meth:`PhoneHistory.share`."""
+        return self.history.share(chats, kind=kind, inline=inline, chunks=chunks, device=device)
+
+    def _send_peer_message(self, device: Device, message: e2e.Message, message_id: str) -> None:
+        self.send_directly(device, message, {"id": message_id, "category": "peer"})
+
+    # --- messages ---
+
+    def _default_chat(self) -> Chat:
+        raise ValueError("the phone has to be told whom to write to: to=…")
+
+    def say(self, to: Chat, text: str) -> SentMessage:
+        """Write to somebody, or to a group, from the phone; linked devices get a copy."""
+        return self.send_message(to, e2e.Message(conversation=text))
+
+    def send_message(
+        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
+    ) -> SentMessage:
+        sent = super().send_message(chat, message, kind=kind, edit=edit, message_id=message_id)
+        self.history.note_sent(sent)
+        return sent
+
+    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+        self.received.add(received)
+        self.history.note_received(received)
+
+    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+        self.sent_copies.add(received)
+        self.history.note_received(received)
+
+    async def wait_for_copy(
+        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 30.0
+    ) -> ReceivedMessage:
+        """The first message sent by a linked device that fits.
+
+        Raises:
+            TimeoutError: none came in ``timeout`` seconds.
+        """
+        return await self.sent_copies.wait_for(predicate, timeout=timeout)
+
+    def handle_stanza(self, node: Node) -> None:
+        """The phone shows nobody's presence or typing."""
+
+
+def _code_key(code: str, salt: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", code.encode(), salt, _CODE_ROUNDS, 32)
+
+
+def _aes_ctr(key: bytes, iv: bytes, data: bytes) -> bytes:
+    encryptor = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
+    return encryptor.update(data) + encryptor.finalize()

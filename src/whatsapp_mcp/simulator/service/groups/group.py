@@ -1,0 +1,218 @@
+"""Groups to steer from outside: what simulated people do in them, in plain Python.
+
+Everything goes through the same checks as the requests of clients; what WhatsApp would refuse raises
+:class:`~whatsapp_mcp.simulator.service.router.IqError` with WhatsApp's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from whatsapp_mcp.jid import GROUP, Jid
+from whatsapp_mcp.simulator.people.actor import SimulatedDevice
+from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
+from whatsapp_mcp.simulator.service.groups.group_messages import GroupMessages
+from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
+from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
+from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
+from whatsapp_mcp.simulator.service.groups.group_requests import GroupRequests
+from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
+from whatsapp_mcp.simulator.service.messages import Messages
+from whatsapp_mcp.simulator.service.profile import Profile
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
+from whatsapp_mcp.simulator.state.world import Account, World
+
+__all__ = ["Group", "Groups", "Person"]
+
+INVITE_PREFIX = "https://chat.whatsapp.com/"
+
+Person = Account | SimulatedDevice
+"""A contact, a phone, or just the account behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    membership: GroupMembership
+    settings: GroupSettings
+    profile: Profile
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Group(GroupState):
+    """One group: its state (:class:`GroupState`: ``subject``, ``members`` …) and what people can do to it.
+
+    ``by`` is who does it. Methods about several people return what became of each of them.
+    """
+
+    services: _Services = field(kw_only=True)
+
+    @property
+    def state(self) -> GroupState:
+        return self
+
+    @property
+    def participants(self) -> list[Account]:
+        """Who is in, in the order they came."""
+        return list(self.members)
+
+    def role(self, person: Person) -> Role | None:
+        """``None``: not in the group."""
+        return self.members.get(_account(person))
+
+    @property
+    def waiting(self) -> list[Account]:
+        """Who asked to join and has no answer yet."""
+        return list(self.join_requests)
+
+    @property
+    def invite_link(self) -> str:
+        return INVITE_PREFIX + self.invite_code
+
+    # --- people ---
+
+    def add(self, *people: Person, by: Person) -> list[Outcome]:
+        return self.services.membership.add(self, _account(by), _addresses(people))
+
+    def remove(self, *people: Person, by: Person) -> list[Outcome]:
+        return self.services.membership.remove(self, _account(by), _addresses(people))
+
+    def promote(self, *people: Person, by: Person) -> list[Outcome]:
+        return self.services.membership.promote(self, _account(by), _addresses(people))
+
+    def demote(self, *people: Person, by: Person) -> list[Outcome]:
+        return self.services.membership.demote(self, _account(by), _addresses(people))
+
+    def approve(self, *people: Person, by: Person) -> list[Outcome]:
+        """Let people in who asked."""
+        return self.services.membership.decide(self, _account(by), _addresses(people), "approve")
+
+    def reject(self, *people: Person, by: Person) -> list[Outcome]:
+        """Turn people away who asked."""
+        return self.services.membership.decide(self, _account(by), _addresses(people), "reject")
+
+    def join(self, person: Person) -> bool:
+        """Come in by the invite link; ``False``: an admin has to approve first."""
+        return self.services.membership.join(self.invite_code, _account(person))[1]
+
+    def leave(self, person: Person) -> None:
+        self.services.membership.leave(self, _account(person))
+
+    def reset_invite(self, *, by: Person) -> str:
+        """Revoke the invite link; returns the new one."""
+        return INVITE_PREFIX + self.services.membership.invite_code(self, _account(by), reset=True)
+
+    # --- settings ---
+
+    def rename(self, subject: str, *, by: Person) -> None:
+        self.services.settings.set_subject(self, _account(by), subject)
+
+    def describe(self, text: str, *, by: Person) -> None:
+        """Set the description; empty: remove it."""
+        previous = self.description.id if self.description else ""
+        self.services.settings.set_description(self, _account(by), text, previous=previous)
+
+    def lock(self, *, by: Person, locked: bool = True) -> None:
+        """Let only admins change what the group says of itself."""
+        self.services.settings.set_locked(self, _account(by), locked=locked)
+
+    def announce_only(self, *, by: Person, announce: bool = True) -> None:
+        """Let only admins write."""
+        self.services.settings.set_announce(self, _account(by), announce=announce)
+
+    def disappear_after(self, seconds: int, *, by: Person) -> None:
+        """Let messages disappear after 1, 7 or 90 days; 0: never."""
+        self.services.settings.set_ephemeral(self, _account(by), seconds)
+
+    def require_approval(self, *, by: Person, required: bool = True) -> None:
+        """Let those who come by link wait for an admin."""
+        self.services.settings.set_approval(self, _account(by), required=required)
+
+    def let_add(self, mode: MemberAddMode, *, by: Person) -> None:
+        """Who may add people."""
+        self.services.settings.set_member_add_mode(self, _account(by), mode)
+
+    def set_picture(self, jpeg: bytes | None, *, by: Person) -> None:
+        """Set the picture; ``None``: remove it."""
+        picture = self.services.profile.keep(jpeg) if jpeg is not None else None
+        self.services.settings.set_picture(self, _account(by), picture)
+
+
+class Groups:
+    """All that makes groups work, put together."""
+
+    def __init__(self, world: World, faults: Faults, profile: Profile) -> None:
+        self._world = world
+        notices = GroupNotices(world, faults)
+        self.settings = GroupSettings(world, notices)
+        self.membership = GroupMembership(world, notices, self._new)
+        self._services = _Services(self.membership, self.settings, profile)
+        self._requests = GroupRequests(world, self.membership, self.settings)
+        self._messages = GroupMessages(world, faults)
+        profile.groups = GroupPictures(world, self.settings)
+
+    def register(self, router: Router, messages: Messages) -> None:
+        self._requests.register(router)
+        messages.kinds[GROUP] = self._messages
+
+    def _new(self, group_id: str, subject: str, owner: Account, invite_code: str) -> GroupState:
+        now = int(self._world.clock())
+        return Group(group_id, subject, owner, now, now, owner, invite_code, services=self._services)
+
+    def create(
+        self,
+        subject: str,
+        members: Sequence[Person],
+        *,
+        owner: Person,
+        admins: Sequence[Person] = (),
+        description: str = "",
+        approval: bool = False,
+        announce: bool = False,
+        locked: bool = False,
+    ) -> Group:
+        """Make a group that is set up as wanted; its members hear of it.
+
+        Raises:
+            IqError: the subject cannot be one.
+            ValueError: somebody does not let the owner add them.
+        """
+        founder = _account(owner)
+        group, outcomes = self.membership.create(founder, subject, _addresses([*members, *admins]))
+        assert isinstance(group, Group)
+        failed = [o for o in outcomes if o.error not in (0, 409)]
+        if failed:
+            del self._world.groups[group.jid]
+            raise ValueError(f"cannot be added: {failed}")
+        for admin in admins:
+            group.members[_account(admin)] = "admin"
+        group.approval_required, group.announce, group.locked = approval, announce, locked
+        self.membership.announce_creation(group)
+        if description:
+            group.describe(description, by=founder)
+        return group
+
+    @property
+    def all(self) -> list[Group]:
+        return [group for group in self._world.groups.values() if isinstance(group, Group)]
+
+    def find(self, name: str) -> Group:
+        """A group by its subject, its address or the user part of it.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for group in self.all:
+            if name in (group.subject, group.id, str(group.jid)):
+                return group
+        raise KeyError(f"no group {name!r}; there are: {', '.join(g.subject for g in self.all) or 'none'}")
+
+
+def _account(person: Person) -> Account:
+    return person.account if isinstance(person, SimulatedDevice) else person
+
+
+def _addresses(people: Sequence[Person]) -> list[Jid]:
+    return list(dict.fromkeys(_account(person).lid for person in people))

@@ -1,0 +1,327 @@
+"""Who is in a group: making it, adding, removing, roles, joining by link, requests to join, leaving.
+
+Every method checks what WhatsApp checks and tells the members. ``actor`` is who does it. Requests about several people
+succeed as a whole and say for each person what came of it (whatsmeow group.go: UpdateGroupParticipants).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, participant_node, participants_change
+from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
+from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.groups import (
+    AddRequest,
+    GroupState,
+    JoinRequest,
+    new_invite_code,
+    require_admin,
+    require_member,
+)
+from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.wire.node import Node
+
+__all__ = ["ADD_REQUEST_SECONDS", "REJOIN_SECONDS", "GroupMembership"]
+
+MAX_SUBJECT = 100
+"""Characters. A longer or empty one is refused with 406."""
+REJOIN_SECONDS = 24 * 3600
+"""Who left by themselves cannot be added by others for this long (408); by link they may come back at once."""
+ADD_REQUEST_SECONDS = 3 * 24 * 3600
+"""How long a personal invitation is good for."""
+
+
+def check_subject(subject: str) -> None:
+    """
+    Raises:
+        IqError: 406, it cannot be a group's name.
+    """
+    if not subject.strip() or len(subject) > MAX_SUBJECT:
+        raise IqError(406, "not-acceptable")
+
+
+class GroupMembership:
+    """Changes to member lists. ``make`` makes a group from its id, subject, owner and invite code."""
+
+    def __init__(
+        self, world: World, notices: GroupNotices, make: Callable[[str, str, Account, str], GroupState]
+    ) -> None:
+        self._world = world
+        self._notices = notices
+        self._make = make
+
+    # --- making a group ---
+
+    def create(self, owner: Account, subject: str, people: Sequence[Jid]) -> tuple[GroupState, list[Outcome]]:
+        """Make a group; returns it and what became of everybody who was to be in it. Nobody is told before
+        :meth:`announce_creation`.
+
+        Raises:
+            IqError: the subject is empty or too long.
+        """
+        check_subject(subject)
+        group = self._make(f"120363{10**11 + secrets.randbelow(9 * 10**11)}", subject, owner, new_invite_code())
+        group.members[owner] = "superadmin"
+        outcomes = [self._admit(group, owner, jid) for jid in people if self._world.account(jid) is not owner]
+        self._world.groups[group.jid] = group
+        return group, outcomes
+
+    def announce_creation(self, group: GroupState, key: str = "") -> None:
+        """Tell everybody about a group that was just made and set up."""
+        self._notices.tell_created(group, key or self._world.new_id())
+
+    # --- adding and removing ---
+
+    def add(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
+        """Put people into the group.
+
+        Raises:
+            IqError: 403, the actor is not in the group, or only admins may add and it is none.
+        """
+        require_member(group, actor)
+        if group.member_add_mode == "admin_add":
+            require_admin(group, actor)
+        before = list(group.members)
+        outcomes = [self._admit(group, actor, jid) for jid in people]
+        self._tell_added(group, actor, [o.account for o in outcomes if o.account and not o.error], before)
+        return outcomes
+
+    def _admit(self, group: GroupState, actor: Account, jid: Jid) -> Outcome:
+        account = self._world.account(jid)
+        if account is None:
+            return Outcome(jid, None, 404)
+        if account in group.members:
+            return Outcome(jid, account, 409)
+        if len(group.members) >= group.max_members:
+            return Outcome(jid, account, 419)
+        if self._world.clock() - group.left_at.get(account, float("-inf")) < REJOIN_SECONDS:
+            return Outcome(jid, account, 408)
+        if not account.shows_to("groupadd", actor):
+            invitation = AddRequest(new_invite_code(), int(self._world.clock()) + ADD_REQUEST_SECONDS, account, actor)
+            group.add_requests[invitation.code] = invitation
+            return Outcome(jid, account, 403, invitation)
+        self._enter(group, account)
+        return Outcome(jid, account)
+
+    @staticmethod
+    def _enter(group: GroupState, account: Account) -> None:
+        group.members[account] = "member"
+        group.join_requests.pop(account, None)
+        group.left_at.pop(account, None)
+
+    def _tell_added(
+        self, group: GroupState, actor: Account, added: list[Account], before: list[Account], reason: str = ""
+    ) -> None:
+        if not added:
+            return
+        change = participants_change(group, "add", added)
+        if reason:
+            change.attrs["reason"] = reason
+        self._notices.tell(group, actor, change, to=before)
+        self._notices.tell_joined(group, actor, added, reason=reason)
+
+    def remove(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
+        """Take people out of the group.
+
+        Raises:
+            IqError: 403, the actor is not an admin.
+        """
+        return self._change(group, actor, people, "remove")
+
+    def promote(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
+        """Make members admins.
+
+        Raises:
+            IqError: 403, the actor is not an admin.
+        """
+        return self._change(group, actor, people, "promote")
+
+    def demote(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
+        """Make admins plain members.
+
+        Raises:
+            IqError: 403, the actor is not an admin.
+        """
+        return self._change(group, actor, people, "demote")
+
+    def _change(
+        self, group: GroupState, actor: Account, people: Sequence[Jid], what: Literal["remove", "promote", "demote"]
+    ) -> list[Outcome]:
+        require_member(group, actor)
+        require_admin(group, actor)
+        told = list(group.members)
+        outcomes = [self._change_one(group, actor, jid, what) for jid in people]
+        changed = [outcome.account for outcome in outcomes if outcome.account and not outcome.error]
+        if changed:
+            self._notices.tell(group, actor, participants_change(group, what, changed), to=told)
+        return outcomes
+
+    def _change_one(self, group: GroupState, actor: Account, jid: Jid, what: str) -> Outcome:
+        account = self._world.account(jid)
+        if account is None or account not in group.members:
+            return Outcome(jid, account, 404)
+        if what != "promote" and (group.members[account] == "superadmin" or (what == "remove" and account is actor)):
+            return Outcome(jid, account, 406)
+        if what == "remove":
+            del group.members[account]
+        elif what == "demote":
+            group.members[account] = "member"
+        elif group.members[account] == "member":
+            group.members[account] = "admin"
+        return Outcome(jid, account)
+
+    def leave(self, group: GroupState, account: Account) -> None:
+        """Leave. Without an admin left, whoever is in longest becomes one.
+
+        Raises:
+            IqError: 403, the account is not in the group.
+        """
+        require_member(group, account)
+        told = list(group.members)
+        del group.members[account]
+        group.left_at[account] = self._world.clock()
+        self._notices.tell(group, account, participants_change(group, "remove", [account]), to=told)
+        if group.members and not group.admins:
+            heir = next(iter(group.members))
+            group.members[heir] = "admin"
+            self._notices.tell(group, account, participants_change(group, "promote", [heir]))
+
+    # --- by invitation ---
+
+    def by_code(self, code: str) -> GroupState:
+        """The group that an invite link leads to.
+
+        Raises:
+            IqError: 406 there is no such link, 410 it was revoked.
+        """
+        for group in self._world.groups.values():
+            if code == group.invite_code:
+                return group
+            if code in group.revoked_codes:
+                raise IqError(410, "gone")
+        raise IqError(406, "not-acceptable")
+
+    def join(self, code: str, account: Account) -> tuple[GroupState, bool]:
+        """Join by link; returns the group and whether the account is in it now (else it waits for approval).
+
+        Raises:
+            IqError: 406 or 410 the link leads nowhere, 409 in the group already, 419 the group is full.
+        """
+        group = self.by_code(code)
+        if account in group.members:
+            raise IqError(409, "conflict")
+        if len(group.members) >= group.max_members:
+            raise IqError(419, "resource-limit")
+        if group.approval_required:
+            self._ask(group, account)
+            return group, False
+        self._come_in(group, account)
+        return group, True
+
+    def _come_in(self, group: GroupState, account: Account) -> None:
+        before = list(group.members)
+        self._enter(group, account)
+        self._tell_added(group, account, [account], before, "invite")
+
+    def accept(self, group: GroupState, account: Account, code: str, admin: Account | None) -> None:
+        """Follow a personal invitation (whatsmeow group.go: JoinGroupWithInvite).
+
+        Raises:
+            IqError: 406 there is no such invitation for this account, 410 it has expired, 409, 419.
+        """
+        invitation = self.invitation(group, account, code, admin)
+        if account in group.members:
+            raise IqError(409, "conflict")
+        if len(group.members) >= group.max_members:
+            raise IqError(419, "resource-limit")
+        del group.add_requests[invitation.code]
+        self._come_in(group, account)
+
+    def invitation(self, group: GroupState, account: Account, code: str, admin: Account | None) -> AddRequest:
+        """A personal invitation.
+
+        Raises:
+            IqError: 406 there is no such invitation for this account, 410 it has expired.
+        """
+        invitation = group.add_requests.get(code)
+        if invitation is None or invitation.account is not account or invitation.admin is not admin:
+            raise IqError(406, "not-acceptable")
+        if invitation.expires_at < self._world.clock():
+            raise IqError(410, "gone")
+        return invitation
+
+    def invite_code(self, group: GroupState, actor: Account, *, reset: bool = False) -> str:
+        """The code of the invite link; ``reset`` revokes it and makes another.
+
+        Raises:
+            IqError: 403 not in the group, 401 not an admin (whatsmeow ErrGroupInviteLinkUnauthorized).
+        """
+        require_member(group, actor)
+        if not group.is_admin(actor):
+            raise IqError(401, "not-authorized")
+        if reset:
+            group.revoked_codes.add(group.invite_code)
+            group.invite_code = new_invite_code()
+            self._notices.tell(group, actor, Node("invite", {"code": group.invite_code}))
+        return group.invite_code
+
+    # --- requests to join ---
+
+    def _ask(self, group: GroupState, account: Account) -> None:
+        if account in group.join_requests:
+            return
+        group.join_requests[account] = JoinRequest(account, int(self._world.clock()))
+        asked = participant_node(group, account)
+        content = [Node("requested_user", asked.attrs)]
+        change = Node("created_membership_requests", {"request_method": "invite_link"}, content)
+        self._notices.tell(group, account, change, to=group.admins)
+
+    def requests(self, group: GroupState, actor: Account) -> list[JoinRequest]:
+        """Who waits for approval, oldest first.
+
+        Raises:
+            IqError: 403, the actor is not an admin.
+        """
+        require_admin(group, actor)
+        return list(group.join_requests.values())
+
+    def decide(
+        self, group: GroupState, actor: Account, people: Sequence[Jid], decision: Literal["approve", "reject"]
+    ) -> list[Outcome]:
+        """Let people who wait in, or not; those who did not ask get error 404.
+
+        Raises:
+            IqError: 403, the actor is not an admin.
+        """
+        require_admin(group, actor)
+        return [self._decide_one(group, actor, jid, decision) for jid in people]
+
+    def _decide_one(self, group: GroupState, actor: Account, jid: Jid, decision: str) -> Outcome:
+        account = self._world.account(jid)
+        if account is None or account not in group.join_requests:
+            return Outcome(jid, account, 404)
+        if decision == "reject":
+            del group.join_requests[account]
+            content = [Node("requested_user", participant_node(group, account).attrs)]
+            change = Node("revoked_membership_requests", {}, content)
+            self._notices.tell(group, actor, change, to=[*group.admins, account])
+            return Outcome(jid, account)
+        if len(group.members) >= group.max_members:
+            return Outcome(jid, account, 419)
+        before = list(group.members)
+        self._enter(group, account)
+        self._tell_added(group, actor, [account], before, "invite")
+        return Outcome(jid, account)
+
+    def withdraw(self, group: GroupState, account: Account) -> None:
+        """Take back a request to join.
+
+        Raises:
+            IqError: 404, there is none.
+        """
+        if group.join_requests.pop(account, None) is None:
+            raise IqError(404, "item-not-found")

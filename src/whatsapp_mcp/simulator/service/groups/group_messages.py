@@ -1,0 +1,214 @@
+"""Messages, receipts and chat states in groups, as the server sees them (whatsmeow send.go: sendGroup, receipt.go).
+
+A group message comes once, encrypted with the sender's key (``skmsg``), together with that key for those devices that
+may not have it, encrypted for each of them. Every device of every member gets the shared part and its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Iterable
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.usync import verified_name_node
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.groups import GroupState
+from whatsapp_mcp.simulator.state.world import Device, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["GroupMessages", "GroupReceipts", "participant_hash", "relay_chat_state"]
+
+log = logging.getLogger(__name__)
+
+_NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", "reporting"}
+_ADMIN_REVOKE = "8"
+_PAIRWISE = ("pkmsg", "msg")
+_SELF_ONLY = {"sender", "read-self", "played-self"}
+_READ = {"read", "read-self", "played", "played-self"}
+
+
+class GroupMessages:
+    """``<message to=GROUP>``."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+
+    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+        """The error of a message that cannot be relayed, ``None`` for one that can."""
+        group = self._world.groups.get(to)
+        if group is None:
+            return 404
+        if sender.account not in group.members:
+            log.info("%r writes to %r without being in it", sender, group)
+            return 403
+        admin_only = group.announce or node.get("edit") == _ADMIN_REVOKE
+        if admin_only and not group.is_admin(sender.account):
+            log.info("%r may not write this to %r: not an admin", sender, group)
+            return 403
+        if not _is_sealed(node):
+            log.warning("%r sent a group message without usable ciphertext: %s", sender, node.xml())
+            return 400
+        return None
+
+    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+        """Hand a message to all devices of all members, or (the answer to a retry receipt) to the one it names."""
+        group = self._world.groups[to]
+        if "participant" in node.attrs:
+            target = self._world.device(node.jid("participant"))
+            if target is None or target.account not in group.members:
+                log.warning("%r answers a retry of somebody who is not in %r: %s", sender, group, node.xml())
+                return
+            self._deliver(sender, target, node, group, node.children("enc"))
+            return
+        own_parts = self._own_parts(sender, node, group)
+        for target in group.devices:
+            if target is not sender:
+                self._deliver(sender, target, node, group, [*own_parts.get(target, ()), *node.children("enc")])
+
+    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+        """What an ack says in addition: the server's view of the member devices, if the sender has another one."""
+        group, claimed = self._world.groups.get(to), node.get("phash")
+        if group is None or not claimed:
+            return {}
+        everybody = group.devices
+        others = [device for device in everybody if device is not sender]
+        hashes = [
+            participant_hash(d.lid if lid else d.pn for d in some) for some in (everybody, others) for lid in (1, 0)
+        ]
+        if claimed in hashes:
+            return {}
+        log.info("%r sent to other devices than %r has: %s instead of %s", sender, group, claimed, hashes[0])
+        return {"phash": hashes[0] if group.addressing_mode == "lid" else hashes[1]}
+
+    def _own_parts(self, sender: Device, node: Node, group: GroupState) -> dict[Device, list[Node]]:
+        parts: dict[Device, list[Node]] = {}
+        participants = node.child("participants")
+        for addressed in participants.children("to") if participants else []:
+            target = self._world.device(addressed.jid("jid"))
+            if target is None or target.account not in group.members:
+                log.warning("%r addressed a device that is not in %r: %s", sender, group, addressed.get("jid"))
+                continue
+            parts[target] = addressed.children("enc")
+        return parts
+
+    def _deliver(self, sender: Device, target: Device, node: Node, group: GroupState, encrypted: list[Node]) -> None:
+        if not encrypted:
+            return
+        if not target.is_local and self._faults.take_corruption():
+            last = encrypted[-1]
+            damaged = Node(last.tag, last.attrs, last.data[:-1] + bytes([last.data[-1] ^ 0xFF]))
+            encrypted = [*encrypted[:-1], damaged]
+        content = list(encrypted)
+        identity = node.child("device-identity")
+        if identity is not None and any(enc.get("type") == "pkmsg" for enc in encrypted):
+            content.append(identity)
+        content += [child for child in node.children() if child.tag not in _NOT_RELAYED]
+        if sender.account.business_name is not None:
+            content.append(verified_name_node(sender.account.business_name))
+        relayed = Node("message", self._attributes(sender, node, group), content)
+        target.deliver(relayed)
+        if not target.is_local and self._faults.take_duplication():
+            target.deliver(relayed)
+
+    def _attributes(self, sender: Device, node: Node, group: GroupState) -> dict[str, Attr]:
+        attrs: dict[str, Attr] = {
+            "from": group.jid,
+            "participant": group.name_of_device(sender),
+            "addressing_mode": group.addressing_mode,
+            "id": node.get("id"),
+            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
+            "type": node.get("type", "text"),
+        }
+        if group.addressing_mode == "lid":
+            attrs["participant_pn"] = sender.pn
+        else:
+            attrs["participant_lid"] = sender.lid
+        if sender.account.push_name:
+            attrs["notify"] = sender.account.push_name
+        if node.get("edit"):
+            attrs["edit"] = node.get("edit")
+        return attrs
+
+
+class GroupReceipts:
+    """``<receipt to=GROUP participant=AUTHOR>``: goes to the author of the message, from the group."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def relay(self, reader: Device, node: Node, to: Jid) -> None:
+        """Pass a receipt on to the devices that it concerns."""
+        group, author, kind = self._world.groups.get(to), node.jid("participant"), node.get("type")
+        if group is None or reader.account not in group.members:
+            log.info("%r sent a receipt to %s, where it is not a member", reader, to)
+            return
+        if kind == "retry":
+            self._send(reader, node, group, self._world.device(author))
+            return
+        account = self._world.account(author)
+        if account is None:
+            log.info("%r sent a receipt for a message of nobody: %s", reader, node.xml())
+            return
+        if kind in _READ:
+            # The account's other devices learn what was read where.
+            for other in reader.account.others(reader):
+                self._send(reader, node, group, other, {"recipient": group.name_of(account)})
+        if kind in _SELF_ONLY or account is reader.account:
+            return
+        for device in list(account.devices.values()):
+            self._send(reader, node, group, device)
+
+    def _send(
+        self,
+        reader: Device,
+        node: Node,
+        group: GroupState,
+        target: Device | None,
+        extra: dict[str, Attr] | None = None,
+    ) -> None:
+        if target is None:
+            log.info("%r sent a receipt for a device that does not exist: %s", reader, node.xml())
+            return
+        attrs: dict[str, Attr] = {
+            "from": group.jid,
+            "participant": group.name_of_device(reader),
+            "id": node.get("id"),
+            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
+            **(extra or {}),
+        }
+        if node.get("type"):
+            attrs["type"] = node.get("type")
+        target.deliver(Node("receipt", attrs, node.content))
+
+
+def relay_chat_state(world: World, sender: Device, to: Jid, state: Node) -> None:
+    """Show the other members who is online that somebody is typing."""
+    group = world.groups.get(to)
+    if group is None or sender.account not in group.members:
+        log.info("%r types in %s, where it is not a member", sender, to)
+        return
+    attrs: dict[str, Attr] = {"from": group.jid, "participant": group.name_of(sender.account)}
+    for device in group.devices:
+        if device.account is not sender.account and device.link is not None:
+            device.link.send(Node("chatstate", attrs, [state]))
+
+
+def _is_sealed(node: Node) -> bool:
+    """Whether the ciphertext has the shape of a group message or of an answer to a retry receipt."""
+    participants, shared = node.child("participants"), node.children("enc")
+    own = [enc for to in participants.children("to") for enc in to.children("enc")] if participants else []
+    if any(enc.get("v") != "2" or not enc.data for enc in [*own, *shared]):
+        return False
+    if "participant" in node.attrs:
+        return not own and len(shared) == 1 and shared[0].get("type") in _PAIRWISE
+    return [enc.get("type") for enc in shared] == ["skmsg"] and all(enc.get("type") in _PAIRWISE for enc in own)
+
+
+def participant_hash(devices: Iterable[Jid]) -> str:
+    """The ``phash`` of a message: a digest of all devices it is for (whatsmeow send.go: participantListHashV2)."""
+    names = sorted(f"{jid.user}.0:{jid.device}@{jid.server}" for jid in devices)
+    digest = hashlib.sha256("".join(names).encode()).digest()[:6]
+    return "2:" + base64.b64encode(digest).decode().rstrip("=")

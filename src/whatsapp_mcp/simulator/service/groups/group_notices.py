@@ -1,0 +1,69 @@
+"""Telling the members of a group what changed (``<notification type="w:gp2">``, whatsmeow group.go: parseGroupChange,
+parseGroupCreate).
+
+Everybody is told, on every device, also who did it: clients keep their member lists by these notifications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from whatsapp_mcp.simulator.service.groups.group_nodes import group_node
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.groups import GroupState
+from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["GroupNotices"]
+
+
+class GroupNotices:
+    """Sends notifications about groups."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+
+    def tell(self, group: GroupState, actor: Account, change: Node, *, to: Iterable[Account] | None = None) -> None:
+        """Tell the members (or only those in ``to``) what ``actor`` changed."""
+        self._send(group, actor, "w:gp2", change, group.members if to is None else to)
+
+    def tell_joined(self, group: GroupState, actor: Account, joined: Iterable[Account], *, reason: str = "") -> None:
+        """Tell people that they are in a group now, with all there is to know about it.
+
+        ``reason``: ``invite`` for those who came by link.
+        """
+        attrs: dict[str, Attr] = {"reason": reason} if reason else {}
+        self._send(group, actor, "w:gp2", Node("create", attrs, [group_node(group)]), joined)
+
+    def tell_created(self, group: GroupState, key: str) -> None:
+        attrs: dict[str, Attr] = {"type": "new", "key": key}
+        self._send(group, group.owner, "w:gp2", Node("create", attrs, [group_node(group)]), group.members)
+
+    def tell_picture(self, group: GroupState, actor: Account) -> None:
+        """The picture was set or removed (whatsmeow notification.go: handlePictureNotification)."""
+        attrs: dict[str, Attr] = {"jid": group.jid, "author": group.name_of(actor)}
+        if group.picture is not None:
+            attrs["id"] = group.picture.id
+        change = Node("delete" if group.picture is None else "set", attrs)
+        self._send(group, actor, "picture", change, group.members)
+
+    def _send(self, group: GroupState, actor: Account, kind: str, change: Node, to: Iterable[Account]) -> None:
+        lost = self._faults.take_lost_group_notice()
+        for account in list(to):
+            for device in list(account.devices.values()):
+                if lost and not device.is_local:
+                    continue
+                attrs: dict[str, Attr] = {
+                    "from": group.jid,
+                    "type": kind,
+                    "id": self._world.new_id(),
+                    "t": self._world.now(),
+                    "notify": actor.push_name,
+                    "participant": group.name_of(actor),
+                    "addressing_mode": group.addressing_mode,
+                }
+                attrs["participant_pn" if group.addressing_mode == "lid" else "participant_lid"] = group.other_name_of(
+                    actor
+                )
+                device.deliver(Node("notification", attrs, [change]))

@@ -1,0 +1,38 @@
+"""Pictures of groups (``w:profile:picture`` with ``target=GROUP``, whatsmeow group.go: SetGroupPhoto)."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
+from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.groups import require_group
+from whatsapp_mcp.simulator.state.world import Account, Picture, World
+
+__all__ = ["GroupPictures"]
+
+
+class GroupPictures:
+    """Who may see and change them."""
+
+    def __init__(self, world: World, settings: GroupSettings) -> None:
+        self._world = world
+        self._settings = settings
+
+    def visible_to(self, account: Account, group: Jid) -> Picture | None:
+        """The picture, ``None`` when there is none.
+
+        Raises:
+            IqError: 404 no such group, 401 not in it (whatsmeow ErrProfilePictureUnauthorized).
+        """
+        state = require_group(self._world, group)
+        if account not in state.members:
+            raise IqError(401, "not-authorized")
+        return state.picture
+
+    def change(self, account: Account, group: Jid, picture: Picture | None) -> None:
+        """Set the picture, or take it away.
+
+        Raises:
+            IqError: 404 no such group, 403 not in it or not an admin of a locked one.
+        """
+        self._settings.set_picture(require_group(self._world, group), account, picture)

@@ -1,0 +1,255 @@
+"""What clients ask about groups (``iq xmlns="w:g2"``, whatsmeow group.go).
+
+``to`` is the group, or ``g.us`` for what concerns no group yet: making one, the list of one's groups, invite links,
+leaving. Every request has one child, whose tag says what is wanted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
+from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, group_node, outcome_node
+from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
+from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, require_group, require_member
+from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["GroupRequests"]
+
+log = logging.getLogger(__name__)
+
+Answer = Sequence[Node]
+GeneralHandler = Callable[[Account, Node], Answer]
+GroupHandler = Callable[[GroupState, Account, Node], Answer]
+PeopleHandler = Callable[[GroupState, Account, Sequence[Jid]], list[Outcome]]
+
+_ADD_MODES: dict[str, MemberAddMode] = {"all_member_add": "all_member_add", "admin_add": "admin_add"}
+
+
+class GroupRequests:
+    """``iq xmlns=w:g2``."""
+
+    def __init__(self, world: World, membership: GroupMembership, settings: GroupSettings) -> None:
+        self._world = world
+        self._membership = membership
+        self._settings = settings
+        self._general: dict[tuple[str, str], GeneralHandler] = {
+            ("get", "participating"): self._participating,
+            ("get", "invite"): self._info_by_code,
+            ("set", "invite"): self._join,
+            ("set", "create"): self._create,
+            ("set", "leave"): self._leave,
+        }
+        self._of_group: dict[tuple[str, str], GroupHandler] = {
+            ("get", "query"): self._info,
+            ("get", "invite"): lambda group, who, node: self._invite_code(group, who, reset=False),
+            ("set", "invite"): lambda group, who, node: self._invite_code(group, who, reset=True),
+            ("get", "membership_approval_requests"): self._join_requests,
+            ("set", "membership_requests_action"): self._decide,
+            ("set", "add"): self._people(membership.add),
+            ("set", "remove"): self._people(membership.remove),
+            ("set", "promote"): self._people(membership.promote),
+            ("set", "demote"): self._people(membership.demote),
+            ("set", "accept"): self._accept,
+            ("set", "subject"): self._subject,
+            ("set", "description"): self._description,
+            ("set", "locked"): lambda group, who, node: self._locked(group, who, locked=True),
+            ("set", "unlocked"): lambda group, who, node: self._locked(group, who, locked=False),
+            ("set", "announcement"): lambda group, who, node: self._announce(group, who, announce=True),
+            ("set", "not_announcement"): lambda group, who, node: self._announce(group, who, announce=False),
+            ("set", "ephemeral"): self._ephemeral,
+            ("set", "not_ephemeral"): self._ephemeral,
+            ("set", "membership_approval_mode"): self._approval_mode,
+            ("set", "member_add_mode"): self._member_add_mode,
+        }
+
+    def register(self, router: Router) -> None:
+        router.on_iq("w:g2", "get", self._answer)
+        router.on_iq("w:g2", "set", self._answer)
+
+    def _answer(self, device: Device, node: Node) -> Answer:
+        to, children = node.jid("to"), node.children()
+        if to is None or not to.is_group or len(children) != 1:
+            raise IqError(400, "bad-request")
+        request, wanted = children[0], (node.get("type"), children[0].tag)
+        if not to.user:
+            if (general := self._general.get(wanted)) is not None:
+                return general(device.account, request)
+        elif (handler := self._of_group.get(wanted)) is not None:
+            return handler(require_group(self._world, to), device.account, request)
+        log.warning("%r asked something about groups that is not simulated: %s", device, node.xml())
+        raise IqError(501, "feature-not-implemented")
+
+    # --- looking ---
+
+    def _participating(self, who: Account, node: Node) -> Answer:
+        participants, description = node.child("participants") is not None, node.child("description") is not None
+        mine = [group for group in self._world.groups.values() if who in group.members]
+        return [Node("groups", {}, [group_node(g, participants=participants, description=description) for g in mine])]
+
+    def _info(self, group: GroupState, who: Account, node: Node) -> Answer:
+        invitation = node.child("add_request")
+        if invitation is not None:
+            admin = self._world.account(invitation.jid("admin"))
+            self._membership.invitation(group, who, invitation.get("code"), admin)
+        else:
+            require_member(group, who)
+        return [group_node(group)]
+
+    def _info_by_code(self, who: Account, node: Node) -> Answer:
+        return [group_node(self._membership.by_code(node.get("code")))]
+
+    def _invite_code(self, group: GroupState, who: Account, *, reset: bool) -> Answer:
+        return [Node("invite", {"code": self._membership.invite_code(group, who, reset=reset)})]
+
+    def _join_requests(self, group: GroupState, who: Account, node: Node) -> Answer:
+        listed = []
+        for request in self._membership.requests(group, who):
+            attrs: dict[str, Attr] = {
+                "jid": group.name_of(request.account),
+                "phone_number" if group.addressing_mode == "lid" else "lid": group.other_name_of(request.account),
+                "request_time": str(request.asked_at),
+                "request_method": "invite_link",
+            }
+            listed.append(Node("membership_approval_request", attrs))
+        return [Node("membership_approval_requests", {}, listed)]
+
+    # --- coming and going ---
+
+    def _create(self, who: Account, node: Node) -> Answer:
+        """All settings are read before anything is made, so that a refused request leaves nothing behind."""
+        if node.child("parent") is not None or node.child("linked_parent") is not None:
+            log.warning("communities are not simulated: %s", node.xml())
+            raise IqError(501, "feature-not-implemented")
+        seconds = _seconds(node.child("ephemeral"))
+        approval, mode = node.path("membership_approval_mode", "group_join"), node.child("member_add_mode")
+        add_mode = _add_mode(mode) if mode is not None else "all_member_add"
+        group, outcomes = self._membership.create(who, node.get("subject"), _people(node))
+        group.ephemeral_seconds = seconds
+        group.approval_required = approval is not None and approval.get("state") == "on"
+        group.member_add_mode = add_mode
+        group.locked = node.child("locked") is not None
+        group.announce = node.child("announcement") is not None
+        self._membership.announce_creation(group, node.get("key"))
+        return [group_node(group, failed=[outcome for outcome in outcomes if outcome.error])]
+
+    def _people(self, change: PeopleHandler) -> GroupHandler:
+        def handle(group: GroupState, who: Account, node: Node) -> Answer:
+            people = _people(node)
+            if not people:
+                raise IqError(400, "bad-request")
+            return [Node(node.tag, {}, [outcome_node(group, outcome) for outcome in change(group, who, people)])]
+
+        return handle
+
+    def _leave(self, who: Account, node: Node) -> Answer:
+        """Leave one group or several; what came of it is said for each, and the request fails when all do."""
+        wanted, left, failure = node.children("group"), [], IqError(400, "bad-request")
+        for item in wanted:
+            attrs: dict[str, Attr] = {"id": item.attrs.get("id", "")}
+            try:
+                self._membership.leave(require_group(self._world, item.jid("id")), who)
+            except IqError as error:
+                failure = error
+                attrs["error"] = str(error.code)
+            left.append(Node("group", attrs))
+        if all("error" in item.attrs for item in left):
+            raise failure
+        return [Node("leave", {}, left)]
+
+    def _join(self, who: Account, node: Node) -> Answer:
+        group, inside = self._membership.join(node.get("code"), who)
+        return [Node("group" if inside else "membership_approval_request", {"jid": group.jid})]
+
+    def _accept(self, group: GroupState, who: Account, node: Node) -> Answer:
+        self._membership.accept(group, who, node.get("code"), self._world.account(node.jid("admin")))
+        return [Node("group", {"jid": group.jid})]
+
+    def _decide(self, group: GroupState, who: Account, node: Node) -> Answer:
+        decided = []
+        for action in node.children():
+            people = _people(action)
+            if action.tag == "approve":
+                outcomes = self._membership.decide(group, who, people, "approve")
+            elif action.tag == "reject":
+                outcomes = self._membership.decide(group, who, people, "reject")
+            else:
+                raise IqError(400, "bad-request")
+            decided.append(Node(action.tag, {}, [outcome_node(group, outcome) for outcome in outcomes]))
+        if not decided:
+            raise IqError(400, "bad-request")
+        return [Node("membership_requests_action", {}, decided)]
+
+    # --- settings ---
+
+    def _subject(self, group: GroupState, who: Account, node: Node) -> Answer:
+        self._settings.set_subject(group, who, _text(node))
+        return ()
+
+    def _description(self, group: GroupState, who: Account, node: Node) -> Answer:
+        body = node.child("body")
+        if body is None and node.get("delete") != "true":
+            raise IqError(400, "bad-request")
+        text = _text(body) if body is not None else ""
+        self._settings.set_description(group, who, text, new_id=node.get("id"), previous=node.get("prev"))
+        return ()
+
+    def _locked(self, group: GroupState, who: Account, *, locked: bool) -> Answer:
+        self._settings.set_locked(group, who, locked=locked)
+        return ()
+
+    def _announce(self, group: GroupState, who: Account, *, announce: bool) -> Answer:
+        self._settings.set_announce(group, who, announce=announce)
+        return ()
+
+    def _ephemeral(self, group: GroupState, who: Account, node: Node) -> Answer:
+        self._settings.set_ephemeral(group, who, _seconds(node) if node.tag == "ephemeral" else 0)
+        return ()
+
+    def _approval_mode(self, group: GroupState, who: Account, node: Node) -> Answer:
+        mode = node.child("group_join")
+        if mode is None or mode.get("state") not in ("on", "off"):
+            raise IqError(400, "bad-request")
+        self._settings.set_approval(group, who, required=mode.get("state") == "on")
+        return ()
+
+    def _member_add_mode(self, group: GroupState, who: Account, node: Node) -> Answer:
+        self._settings.set_member_add_mode(group, who, _add_mode(node))
+        return ()
+
+
+def _people(node: Node) -> list[Jid]:
+    """The people that a request names, each once.
+
+    Raises:
+        IqError: 400, an element without an address.
+    """
+    named = [participant.jid("jid") for participant in node.children("participant")]
+    if None in named:
+        raise IqError(400, "bad-request")
+    return list(dict.fromkeys(jid.bare for jid in named if jid is not None))
+
+
+def _text(node: Node) -> str:
+    try:
+        return node.data.decode()
+    except UnicodeDecodeError:
+        raise IqError(400, "bad-request") from None
+
+
+def _seconds(node: Node | None) -> int:
+    text = node.get("expiration") if node is not None else "0"
+    if not (text.isascii() and text.isdigit()) or int(text) not in EPHEMERAL_SECONDS:
+        raise IqError(400, "bad-request")
+    return int(text)
+
+
+def _add_mode(node: Node) -> MemberAddMode:
+    mode = _ADD_MODES.get(_text(node))
+    if mode is None:
+        raise IqError(400, "bad-request")
+    return mode

@@ -1,0 +1,118 @@
+"""What a group is called and what its members may do (whatsmeow group.go: SetGroupName and following)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from whatsapp_mcp.simulator.service.groups.group_membership import check_subject
+from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
+from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.groups import Description, GroupState, MemberAddMode, require_admin, require_member
+from whatsapp_mcp.simulator.state.world import Account, Picture, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["EPHEMERAL_SECONDS", "MAX_DESCRIPTION", "GroupSettings"]
+
+MAX_DESCRIPTION: Final = 2048
+EPHEMERAL_SECONDS: Final = (0, 24 * 3600, 7 * 24 * 3600, 90 * 24 * 3600)
+"""The timers that exist; others are refused with 400 (whatsmeow ErrInvalidDisappearingTimer)."""
+
+
+class GroupSettings:
+    """Changes to groups, with the check of who may make them: members, admins if the group is locked, or always admins
+    only. All of them raise ``IqError`` 403 for those who may not."""
+
+    def __init__(self, world: World, notices: GroupNotices) -> None:
+        self._world = world
+        self._notices = notices
+
+    @staticmethod
+    def _require_editor(group: GroupState, actor: Account) -> None:
+        require_member(group, actor)
+        if group.locked:
+            require_admin(group, actor)
+
+    # --- what members may change unless the group is locked ---
+
+    def set_subject(self, group: GroupState, actor: Account, subject: str) -> None:
+        """
+        Raises:
+            IqError: 403, or 406: empty or too long.
+        """
+        self._require_editor(group, actor)
+        check_subject(subject)
+        group.subject, group.subject_set_at, group.subject_set_by = subject, int(self._world.clock()), actor
+        attrs: dict[str, Attr] = {
+            "subject": subject,
+            "s_t": str(group.subject_set_at),
+            "s_o": group.name_of(actor),
+            "s_o_pn" if group.addressing_mode == "lid" else "s_o_lid": group.other_name_of(actor),
+        }
+        self._notices.tell(group, actor, Node("subject", attrs))
+
+    def set_description(self, group: GroupState, actor: Account, text: str, *, new_id: str = "", previous: str) -> None:
+        """Set the description, or remove it (empty). ``previous`` is the id of the one it replaces.
+
+        Raises:
+            IqError: 403, 406 too long, or 409: somebody else changed it meanwhile.
+        """
+        self._require_editor(group, actor)
+        if len(text) > MAX_DESCRIPTION:
+            raise IqError(406, "not-acceptable")
+        current = group.description.id if group.description else ""
+        if previous != current:
+            raise IqError(409, "conflict")
+        new_id = new_id or self._world.new_id()
+        group.description = Description(new_id, text, int(self._world.clock()), actor) if text else None
+        body = Node("body", {}, text.encode()) if text else Node("delete")
+        self._notices.tell(group, actor, Node("description", {"id": new_id}, [body]))
+
+    def set_ephemeral(self, group: GroupState, actor: Account, seconds: int) -> None:
+        """
+        Raises:
+            IqError: 403, or 400: there is no such timer.
+        """
+        self._require_editor(group, actor)
+        if seconds not in EPHEMERAL_SECONDS:
+            raise IqError(400, "bad-request")
+        group.ephemeral_seconds = seconds
+        change = Node("ephemeral", {"expiration": str(seconds)}) if seconds else Node("not_ephemeral")
+        self._notices.tell(group, actor, change)
+
+    def set_picture(self, group: GroupState, actor: Account, picture: Picture | None) -> None:
+        self._require_editor(group, actor)
+        group.picture = picture
+        self._notices.tell_picture(group, actor)
+
+    # --- what only admins may change ---
+
+    def set_locked(self, group: GroupState, actor: Account, *, locked: bool) -> None:
+        self._require_admin(group, actor)
+        group.locked = locked
+        self._notices.tell(group, actor, Node("locked" if locked else "unlocked"))
+
+    def set_announce(self, group: GroupState, actor: Account, *, announce: bool) -> None:
+        self._require_admin(group, actor)
+        group.announce = announce
+        group.announce_version += 1
+        tag = "announcement" if announce else "not_announcement"
+        self._notices.tell(group, actor, Node(tag, {"v_id": str(group.announce_version)}))
+
+    def set_approval(self, group: GroupState, actor: Account, *, required: bool) -> None:
+        """Whether admins have to let in those who come by link. Switched off, whoever still waits is forgotten."""
+        self._require_admin(group, actor)
+        group.approval_required = required
+        if not required:
+            group.join_requests.clear()
+        mode = Node("group_join", {"state": "on" if required else "off"})
+        self._notices.tell(group, actor, Node("membership_approval_mode", {}, [mode]))
+
+    def set_member_add_mode(self, group: GroupState, actor: Account, mode: MemberAddMode) -> None:
+        self._require_admin(group, actor)
+        group.member_add_mode = mode
+        self._notices.tell(group, actor, Node("member_add_mode", {}, mode.encode()))
+
+    @staticmethod
+    def _require_admin(group: GroupState, actor: Account) -> None:
+        require_member(group, actor)
+        require_admin(group, actor)

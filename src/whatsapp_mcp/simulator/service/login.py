@@ -1,0 +1,177 @@
+"""What a login means: a new companion that shows codes, a linked device that comes back, or nobody we know.
+
+Sources: whatsmeow store/clientpayload.go, connectionevents.go, keepalive.go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, parse_registration
+from whatsapp_mcp.simulator.service.router import SERVER, IqError, Router
+from whatsapp_mcp.simulator.state.faults import Faults, LoginRefusal, stream_error
+from whatsapp_mcp.simulator.state.world import Device, Link, World
+from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.noise import ClientLogin
+from whatsapp_mcp.wire.protos import wa6
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.network.connection import Connection, Session
+
+__all__ = ["DeviceSession", "Login"]
+
+log = logging.getLogger(__name__)
+
+
+class Login:
+    """Opens sessions, and answers what a client asks about its own session."""
+
+    def __init__(self, world: World, pairing: Pairing, router: Router, faults: Faults) -> None:
+        self._world = world
+        self._pairing = pairing
+        self._router = router
+        self._faults = faults
+        self.pushes_to_passive = False
+        """Whether a device gets what waits for it, and what is new, before it sent ``<active/>``."""
+        self.on_active: list[Callable[[Device], None]] = []
+        """Called when a device finished its login (``<active/>``)."""
+        self.on_offline: list[Callable[[Device], None]] = []
+        """Called when a device lost its connection."""
+        self.on_unlinked: list[Callable[[Device], None]] = []
+        router.on_iq("passive", "set", self._set_passive)
+        router.on_iq("w:p", "get", self._ping)
+        router.on_iq("md", "set", self._remove_companion)
+
+    def open(self, connection: Connection, login: ClientLogin) -> Session | None:
+        """Start the session that a Noise handshake asks for; ``None`` when it was refused."""
+        refusal = self._faults.take_login_refusal()
+        if refusal is not None:
+            _refuse(connection, refusal)
+            return None
+        try:
+            payload = wa6.ClientPayload.FromString(login.payload)
+        except DecodeError:
+            log.warning("a login without a readable ClientPayload")
+            _refuse(connection, LoginRefusal(400))
+            return None
+        if not payload.HasField("username"):
+            try:
+                return self._pairing.begin(connection, parse_registration(payload, login.noise_public))
+            except PairingError as error:
+                log.warning("refused a registration: %s", error)
+                _refuse(connection, LoginRefusal(400))
+                return None
+        device = self._known_device(payload, login.noise_public)
+        if device is None:
+            _refuse(connection, LoginRefusal(401))
+            return None
+        return DeviceSession(self, connection, device, passive=payload.passive)
+
+    def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> Device | None:
+        accounts = {account.number: account for account in self._world.accounts}
+        account = accounts.get(str(payload.username))
+        device = account.devices.get(payload.device) if account else None
+        if device is None or device.is_local:
+            log.info("login as %s:%s, which is not linked", payload.username, payload.device)
+            return None
+        if device.noise_public != noise_public:
+            log.warning("login as %r with another Noise key than it was linked with", device)
+            return None
+        return device
+
+    def start(self, device: Device, connection: Connection, *, passive: bool) -> None:
+        """Greet a device that logged in. What waits for one that logs in passive follows when it sends ``<active/>``:
+        companions finish their setup first (whatsmeow store/clientpayload.go, connectionevents.go)."""
+        previous, device.link = device.link, None
+        if previous is not None:
+            previous.farewell(stream_error("replaced"))
+        device.active = False
+        device.takes_stanzas = False
+        attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
+        connection.send(Node("success", attrs))
+        device.link = connection
+        if not passive or self.pushes_to_passive:
+            self._flush(device, connection)
+
+    @staticmethod
+    def _flush(device: Device, link: Link) -> None:
+        """Give a device what waits for it; from now on it gets everything at once."""
+        waiting = device.waiting
+        if waiting:
+            counts = {"count": str(len(waiting)), "appdata": "0"}
+            for tag in ("message", "notification", "receipt"):
+                counts[tag] = str(sum(node.tag == tag for node in waiting))
+            link.send(Node("ib", {"from": SERVER}, [Node("offline_preview", dict(counts))]))
+        for node in waiting:
+            link.send(Node(node.tag, {**node.attrs, "offline": "0"}, node.content))
+        link.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(waiting))})]))
+        device.takes_stanzas = True
+
+    def end(self, device: Device, connection: Connection) -> None:
+        """The device's connection is gone (unless a newer one took its place)."""
+        if device.link is not connection:
+            return
+        device.link = None
+        device.active = False
+        device.takes_stanzas = False
+        for notify in self.on_offline:
+            notify(device)
+
+    def receive(self, device: Device, node: Node, connection: Connection) -> None:
+        self._router.dispatch(device, node, connection.send)
+
+    # --- requests ---
+
+    def _set_passive(self, device: Device, node: Node) -> Sequence[Node]:
+        device.active = node.child("active") is not None
+        if device.active:
+            if device.link is not None and not device.takes_stanzas:
+                self._flush(device, device.link)
+            for notify in self.on_active:
+                notify(device)
+        return ()
+
+    def _ping(self, device: Device, node: Node) -> Sequence[Node]:
+        return ()
+
+    def _remove_companion(self, device: Device, node: Node) -> Sequence[Node]:
+        """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go
+        Logout)."""
+        request = node.child("remove-companion-device")
+        if request is None:
+            raise IqError(501, "feature-not-implemented")
+        target = self._world.device(request.jid("jid"))
+        if target is not device:
+            raise IqError(403, "forbidden")
+        self.unlink(device)
+        return ()
+
+    def unlink(self, device: Device) -> None:
+        """Forget a linked device. Its connection stays as it is; it cannot log in again."""
+        device.account.devices.pop(device.number, None)
+        for notify in self.on_unlinked:
+            notify(device)
+
+
+class DeviceSession:
+    """The session of a linked device."""
+
+    def __init__(self, login: Login, connection: Connection, device: Device, *, passive: bool) -> None:
+        self._login = login
+        self._connection = connection
+        self._device = device
+        login.start(device, connection, passive=passive)
+
+    def receive(self, node: Node) -> None:
+        self._login.receive(self._device, node, self._connection)
+
+    def ended(self) -> None:
+        self._login.end(self._device, self._connection)
+
+
+def _refuse(connection: Connection, refusal: LoginRefusal) -> None:
+    connection.farewell(refusal.node())

@@ -1,0 +1,205 @@
+"""Relaying messages: the server takes one ciphertext per device and never sees more (whatsmeow send.go, message.go,
+retry.go)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import Protocol
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.device_identity import ForgedIdentityError, check_device_identity
+from whatsapp_mcp.simulator.service.router import Reply, Router
+from whatsapp_mcp.simulator.service.usync import verified_name_node
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["ChatKind", "Messages"]
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED_IDS = 10_000
+_NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", "reporting"}
+"""Children that are for the server or belong to one ciphertext; the rest (``meta``, ``bot`` …) goes to every
+receiver."""
+
+
+class ChatKind(Protocol):
+    """Messages to chats that are not between two people: by the server part of the address."""
+
+    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+        """The error of a message that cannot be relayed, ``None`` for one that can."""
+
+    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+        """Pass on a message that was not refused."""
+
+    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+        """What the ack says in addition."""
+
+
+class Messages:
+    """``<message>`` from clients and from simulated people: 1:1 here, other kinds of chats by :attr:`kinds`."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+        self._seen: OrderedDict[tuple[Device, str, str], None] = OrderedDict()
+        self.kinds: dict[str, ChatKind] = {}
+        """By the server part of the address (``g.us``)."""
+
+    def register(self, router: Router) -> None:
+        router.on_stanza("message", self._receive)
+
+    def _receive(self, sender: Device, node: Node, reply: Reply) -> None:
+        to = node.jid("to")
+        if to is None or not node.get("id"):
+            log.warning("%r sent a message without address or id: %s", sender, node.xml())
+            return
+        error = self._faults.take_ack_error() if not sender.is_local else None
+        kind = self.kinds.get(to.server)
+        if error is None:
+            error = kind.refusal(sender, node, to) if kind else self._refusal(sender, node, to)
+        if error is None and not _is_signed(sender, node):
+            error = 400
+        if error is None and not self._already_seen(sender, node):
+            if kind:
+                kind.relay(sender, node, to)
+            else:
+                self._relay(sender, node, to)
+        self._acknowledge(sender, node, to, error, reply)
+
+    def _acknowledge(self, sender: Device, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
+        if not sender.is_local and error is None and self._faults.take_withheld_ack():
+            return
+        attrs: dict[str, Attr] = {"class": "message", "id": node.get("id"), "from": to, "t": self._world.now()}
+        if error is not None:
+            attrs["error"] = str(error)
+        elif to.server in self.kinds:
+            attrs |= self.kinds[to.server].ack_attributes(sender, node, to)
+        ack = Node("ack", attrs)
+        if self._faults.answer_delay > 0 and not sender.is_local:
+            asyncio.get_running_loop().call_later(self._faults.answer_delay, reply, ack)
+        else:
+            reply(ack)
+
+    def _refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+        """The error of a message that cannot be relayed, ``None`` for one that can."""
+        if not to.is_person:
+            log.warning("messages to %s are not simulated", to)
+            return 501
+        chat = self._world.account(to)
+        if chat is None:
+            log.info("%r writes to %s, who is not on WhatsApp", sender, to)
+            return 404
+        encrypted = node.children("enc") + [enc for to in _addressed(node) for enc in to.children("enc")]
+        if not encrypted or any(enc.get("v") != "2" or enc.get("type") not in ("pkmsg", "msg") for enc in encrypted):
+            log.warning("%r sent a message without usable ciphertext: %s", sender, node.xml())
+            return 400
+        if node.get("category") == "peer" and chat is not sender.account:
+            log.warning("%r sent a peer message to somebody else", sender)
+            return 400
+        return None
+
+    def _already_seen(self, sender: Device, node: Node) -> bool:
+        """A client whose connection broke before the ack sends the same message again; it must arrive once.
+
+        An answer to a retry receipt has the id of the message too, but goes to one device and counts its attempts.
+        """
+        attempts = "".join(enc.get("count") for enc in node.children("enc"))
+        if node.get("edit") and node.child("plaintext") is not None:
+            return False  # in a newsletter, with the id of what it changes; twice is as good as once
+        target = f"{node.get('to')} {node.get('participant')} {attempts}" if node.child("participants") is None else ""
+        key = sender, node.get("id"), target
+        if key in self._seen:
+            log.info("%r sent message %s again", sender, node.get("id"))
+            return True
+        self._seen[key] = None
+        if len(self._seen) > _REMEMBERED_IDS:
+            self._seen.popitem(last=False)
+        return False
+
+    def _relay(self, sender: Device, node: Node, to: Jid) -> None:
+        chat = self._world.account(to)
+        if chat is None:
+            return
+        for addressed in _addressed(node):
+            target = self._world.device(addressed.jid("jid"))
+            if target is None or target.account not in (chat, sender.account):
+                log.warning("%r addressed a device that is not in the chat: %s", sender, addressed.get("jid"))
+                continue
+            for enc in addressed.children("enc"):
+                self._deliver(sender, target, node, enc, chat, to)
+        for enc in node.children("enc"):
+            # Without <participants>: for exactly one device, a peer message to the phone or an answer to a retry
+            # receipt.
+            target = self._world.device(to)
+            if target is not None:
+                self._deliver(sender, target, node, enc, chat, to)
+
+    def _deliver(self, sender: Device, target: Device, node: Node, enc: Node, chat: Account, to: Jid) -> None:
+        if target is sender or sender.account in target.account.blocked:
+            return
+        if not target.is_local and self._faults.take_corruption():
+            enc = Node(enc.tag, enc.attrs, enc.data[:-1] + bytes([enc.data[-1] ^ 0xFF]))
+        relayed = Node("message", self._attributes(sender, target, node, chat, to), self._content(sender, node, enc))
+        target.deliver(relayed)
+        if not target.is_local and self._faults.take_duplication():
+            target.deliver(relayed)
+
+    def _attributes(self, sender: Device, target: Device, node: Node, chat: Account, to: Jid) -> dict[str, Attr]:
+        # Whoever writes to a number is answered in numbers, whoever writes to a LID in LIDs.
+        attrs: dict[str, Attr] = {
+            "from": sender.lid if to.is_lid else sender.pn,
+            "id": node.get("id"),
+            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
+            "type": node.get("type", "text"),
+        }
+        if sender.account.push_name:
+            attrs["notify"] = sender.account.push_name
+        for name in ("edit", "category", "push_priority"):
+            if node.get(name):
+                attrs[name] = node.get(name)
+        if target.account is not sender.account:
+            attrs["sender_pn" if to.is_lid else "sender_lid"] = sender.account.pn if to.is_lid else sender.account.lid
+        elif node.get("category") != "peer":
+            attrs["recipient"] = chat.lid if to.is_lid else chat.pn
+            attrs["peer_recipient_pn" if to.is_lid else "peer_recipient_lid"] = chat.pn if to.is_lid else chat.lid
+        return attrs
+
+    @staticmethod
+    def _content(sender: Device, node: Node, enc: Node) -> list[Node]:
+        content = [enc]
+        identity = node.child("device-identity")
+        if identity is not None and enc.get("type") == "pkmsg":
+            content.append(identity)
+        content += [child for child in node.children() if child.tag not in _NOT_RELAYED]
+        if sender.account.business_name is not None:
+            content.append(verified_name_node(sender.account.business_name))
+        return content
+
+
+def _is_signed(sender: Device, node: Node) -> bool:
+    """Whether a linked device shows who it is, where it must: with messages that start a session."""
+    if sender.is_local:
+        return True
+    shown = node.child("device-identity")
+    if shown is None:
+        encrypted = node.children("enc") + [enc for to in _addressed(node) for enc in to.children("enc")]
+        if all(enc.get("type") != "pkmsg" for enc in encrypted):
+            return True
+        log.warning("%r starts a session without showing its device identity", sender)
+        return False
+    try:
+        check_device_identity(shown.data, sender)
+    except ForgedIdentityError as error:
+        log.warning("%r shows a forged device identity: %s", sender, error)
+        return False
+    return True
+
+
+def _addressed(node: Node) -> list[Node]:
+    """The ``<to jid>`` elements of a message."""
+    participants = node.child("participants")
+    return participants.children("to") if participants else []

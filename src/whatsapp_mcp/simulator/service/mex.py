@@ -1,0 +1,71 @@
+"""``iq xmlns=w:mex``: GraphQL in JSON, by query id (whatsmeow newsletter.go: sendMexIQ; types/newsletter.go)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from whatsapp_mcp.simulator.service.router import SERVER, IqError, Router
+from whatsapp_mcp.simulator.state.world import Device, World
+from whatsapp_mcp.wire.node import Node
+
+__all__ = ["GraphQlError", "Json", "Mex", "QueryHandler"]
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+QueryHandler = Callable[[Device, Json], Json]
+"""Gets the variables of a query and returns its data."""
+
+
+class GraphQlError(Exception):
+    """A query is refused: the answer is a result that says so. Client: "graphql error: 404 Not Found (CRITICAL)"."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+
+
+class Mex:
+    """Dispatches queries by their id."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._queries: dict[str, QueryHandler] = {}
+
+    def register(self, router: Router) -> None:
+        router.on_iq("w:mex", "get", self._answer)
+
+    def on_query(self, query_id: str, handler: QueryHandler) -> None:
+        if query_id in self._queries:
+            raise ValueError(f"two handlers for query {query_id}")
+        self._queries[query_id] = handler
+
+    def _answer(self, device: Device, node: Node) -> Sequence[Node]:
+        query = node.child("query")
+        handler = self._queries.get(query.get("query_id")) if query else None
+        if query is None or handler is None:
+            log.warning("%r sent a GraphQL query that is not simulated: %s", device, node.xml())
+            raise IqError(501, "feature-not-implemented")
+        try:
+            variables = json.loads(query.data)["variables"]
+        except (ValueError, KeyError, TypeError):
+            raise IqError(400, "bad-request") from None
+        if not isinstance(variables, dict):
+            raise IqError(400, "bad-request")
+        try:
+            answer: Json = {"data": handler(device, variables)}
+        except GraphQlError as error:
+            log.info("refused query %s for %r: %s", query.get("query_id"), device, error)
+            extensions = {"error_code": error.code, "is_retryable": False, "severity": "CRITICAL"}
+            answer = {"data": None, "errors": [{"message": error.message, "path": [], "extensions": extensions}]}
+        return [Node("result", {}, json.dumps(answer, ensure_ascii=False).encode())]
+
+    def notify(self, device: Device, operation: str, data: Json) -> None:
+        """Tell a device of a change that another one made."""
+        update = Node("update", {"op_name": operation}, json.dumps({"data": data}, ensure_ascii=False).encode())
+        attrs = {"type": "mex", "id": self._world.new_id(), "t": self._world.now()}
+        device.deliver(Node("notification", {"from": SERVER, **attrs}, [update]))

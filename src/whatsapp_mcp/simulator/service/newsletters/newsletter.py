@@ -1,0 +1,157 @@
+"""Newsletters ("channels"): what one person says to many, in clear text (whatsmeow types/newsletter.go)."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from whatsapp_mcp.jid import NEWSLETTER, Jid
+from whatsapp_mcp.simulator.content import compose
+from whatsapp_mcp.simulator.content.attachments import upload_plain
+from whatsapp_mcp.simulator.content.summary import Summary, summarise
+from whatsapp_mcp.simulator.people.history import account_of
+from whatsapp_mcp.simulator.service.groups.group import Person
+from whatsapp_mcp.simulator.state.record import Record
+from whatsapp_mcp.simulator.state.world import Account, Picture, World
+from whatsapp_mcp.wire.media import MediaKind
+from whatsapp_mcp.wire.protos import e2e
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
+
+__all__ = ["Follower", "Newsletter", "Post", "Role", "new_newsletter_id"]
+
+Role = Literal["subscriber", "admin", "owner"]
+_INVITE_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(slots=True, eq=False)
+class Post:
+    """One message of a newsletter."""
+
+    server_id: int
+    """Counts up from 100 in each newsletter."""
+    id: str
+    time: int
+    """Seconds since 1970."""
+    message: e2e.Message | None
+    """``None``: deleted."""
+    kind: str = "text"
+    """Type of the stanza: ``text``, ``media``, ``poll``."""
+    views: int = 0
+    reactions: dict[Account, str] = field(default_factory=dict)
+    crowd: Counter[str] = field(default_factory=Counter)
+    """Reactions of people who are not simulated: emoji -> how many."""
+    edited_ms: int = 0
+
+    @property
+    def summary(self) -> Summary:
+        return summarise(self.message or e2e.Message())
+
+    @property
+    def text(self) -> str:
+        return self.summary.text
+
+    @property
+    def reaction_counts(self) -> dict[str, int]:
+        return dict(Counter(self.reactions.values()) + self.crowd)
+
+
+@dataclass(slots=True)
+class Follower:
+    role: Role = "subscriber"
+    muted: bool = False
+
+
+class Newsletter:
+    """One newsletter. Made by :meth:`Simulator.add_newsletter`, or by a client."""
+
+    def __init__(
+        self, world: World, channel: Newsletters, *, name: str, description: str, owner: Account | None, crowd: int = 0
+    ) -> None:
+        self._world = world
+        self._channel = channel
+        self.id = new_newsletter_id()
+        self.name = name
+        self.description = description
+        self.created_at = int(world.clock())
+        self.named_at = self.described_at = self.created_at
+        self.invite = "0029Va" + "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(16))
+        """What follows ``https://whatsapp.com/channel/`` in a link."""
+        self.verified = False
+        self.picture: Picture | None = None
+        self.reaction_mode: Literal["all", "basic", "none"] = "all"
+        self.followers: dict[Account, Follower] = {owner: Follower("owner")} if owner else {}
+        self.crowd = crowd
+        """How many follow it who are not simulated."""
+        self.posts: Record[Post] = Record(f"post in {name}")
+
+    @property
+    def jid(self) -> Jid:
+        return Jid(self.id, NEWSLETTER)
+
+    @property
+    def link(self) -> str:
+        return f"https://whatsapp.com/channel/{self.invite}"
+
+    @property
+    def subscribers(self) -> int:
+        return self.crowd + len(self.followers)
+
+    def may_post(self, account: Account) -> bool:
+        follower = self.followers.get(account)
+        return follower is not None and follower.role != "subscriber"
+
+    def find(self, post: int | str) -> Post | None:
+        """A post by its server id or its id."""
+        return next((one for one in self.posts if post in (one.server_id, one.id)), None)
+
+    # --- what people do ---
+
+    def post(self, content: str | e2e.Message) -> Post:
+        """Publish; followers get it at once."""
+        message = e2e.Message(conversation=content) if isinstance(content, str) else content
+        return self._channel.publish(self, message)
+
+    def post_image(self, content: bytes, *, caption: str = "") -> Post:
+        """Publish a picture. Files of newsletters are not encrypted."""
+        media = upload_plain(self._world.media, MediaKind.IMAGE, content)
+        return self.post(compose.image(media, caption=caption))
+
+    def edit(self, post: Post, text: str) -> None:
+        """Replace the text of a post."""
+        self._channel.change(self, post, e2e.Message(conversation=text))
+
+    def delete(self, post: Post) -> None:
+        """Take a post back."""
+        self._channel.change(self, post, None)
+
+    def react(self, person: Person, post: Post, emoji: str) -> None:
+        """Somebody reacts; an empty emoji takes the reaction back."""
+        self._channel.react(self, account_of(person), post, emoji)
+
+    def follow(self, person: Person) -> None:
+        """Somebody follows, on the phone: linked devices are told."""
+        self._channel.follow(self, account_of(person))
+
+    def unfollow(self, person: Person) -> None:
+        """Somebody stops to follow, on the phone."""
+        self._channel.unfollow(self, account_of(person))
+
+    def __repr__(self) -> str:
+        return f"<Newsletter {self.jid} {self.name!r}>"
+
+
+def new_newsletter_id() -> str:
+    """18 digits, as real ones have."""
+    return f"120363{10**11 + secrets.randbelow(9 * 10**11)}"
+
+
+def posts_before(newsletter: Newsletter, before: int, count: int) -> Sequence[Post]:
+    """The last ``count`` posts before a server id (0: of all), oldest first."""
+    fitting = [post for post in newsletter.posts if not before or post.server_id < before]
+    return fitting[-count:] if count > 0 else []

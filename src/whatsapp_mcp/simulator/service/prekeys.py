@@ -1,0 +1,119 @@
+"""The key server: devices upload prekeys, others take them to start Signal sessions (whatsmeow prekeys.go)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.state.world import Device, SignedPreKey, World
+from whatsapp_mcp.wire import xeddsa
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["PreKeys", "TakenBundle"]
+
+log = logging.getLogger(__name__)
+
+MAX_UPLOAD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBundle:
+    """A device's public keys as handed out to one other device; the one-time key is gone from the server."""
+
+    registration_id: int
+    identity: bytes
+    signed_prekey: SignedPreKey
+    one_time: tuple[int, bytes] | None
+
+
+class PreKeys:
+    """``iq xmlns=encrypt``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def register(self, router: Router) -> None:
+        router.on_iq("encrypt", "get", self._get)
+        router.on_iq("encrypt", "set", self._upload)
+
+    @staticmethod
+    def take(device: Device) -> TakenBundle:
+        """Hand out a device's keys, using up its oldest one-time prekey. Without one left the bundle has none."""
+        one_time = None
+        if device.one_time_prekeys:
+            key_id = next(iter(device.one_time_prekeys))
+            one_time = key_id, device.one_time_prekeys.pop(key_id)
+        elif device.more_prekeys is not None:
+            one_time = device.more_prekeys()
+        return TakenBundle(device.registration_id, device.identity, device.signed_prekey, one_time)
+
+    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+        if node.child("count") is not None:
+            return [Node("count", {"value": str(len(device.one_time_prekeys))})]
+        wanted = node.child("key")
+        if wanted is None:
+            raise IqError(501, "feature-not-implemented")
+        return [Node("list", {}, [self._bundle_node(user) for user in wanted.children("user")])]
+
+    def _bundle_node(self, user: Node) -> Node:
+        jid = user.jid("jid")
+        owner = self._world.device(jid)
+        if jid is None or owner is None:
+            attrs: dict[str, Attr] = {"jid": jid} if jid else {}
+            return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
+        bundle = self.take(owner)
+        content = [
+            Node("registration", {}, bundle.registration_id.to_bytes(4, "big")),
+            Node("type", {}, b"\x05"),
+            Node("identity", {}, bundle.identity),
+            Node(
+                "skey",
+                {},
+                [
+                    Node("id", {}, bundle.signed_prekey.id.to_bytes(3, "big")),
+                    Node("value", {}, bundle.signed_prekey.public),
+                    Node("signature", {}, bundle.signed_prekey.signature),
+                ],
+            ),
+        ]
+        if bundle.one_time is not None:
+            key_id, public = bundle.one_time
+            content.append(Node("key", {}, [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]))
+        return Node("user", {"jid": jid}, content)
+
+    def _upload(self, device: Device, node: Node) -> Sequence[Node]:
+        registration, identity, listed = node.child("registration"), node.child("identity"), node.child("list")
+        signed = parse_signed_prekey(node.child("skey"))
+        if registration is None or identity is None or listed is None or signed is None:
+            raise IqError(400, "bad-request")
+        if identity.data != device.identity:
+            log.warning("%r uploads prekeys for another identity", device)
+            raise IqError(409, "conflict")
+        if not xeddsa.verify(device.identity, b"\x05" + signed.public, signed.signature):
+            log.warning("%r uploads a signed prekey with a wrong signature", device)
+            raise IqError(400, "bad-request")
+        keys = [parse_prekey(key) for key in listed.children("key")]
+        if not keys or len(keys) > MAX_UPLOAD or None in keys:
+            raise IqError(400, "bad-request")
+        device.registration_id = int.from_bytes(registration.data, "big")
+        device.signed_prekey = signed
+        device.one_time_prekeys.update(key for key in keys if key is not None)
+        return ()
+
+
+def parse_prekey(node: Node | None) -> tuple[int, bytes] | None:
+    """``<key><id>3 bytes</id><value>32 bytes</value></key>`` as (id, public key), ``None`` when it is not that."""
+    key_id, value = (node.child("id"), node.child("value")) if node else (None, None)
+    if key_id is None or value is None or len(key_id.data) != 3 or len(value.data) != 32:
+        return None
+    return int.from_bytes(key_id.data, "big"), value.data
+
+
+def parse_signed_prekey(node: Node | None) -> SignedPreKey | None:
+    """``<skey>`` with id, value and 64 bytes of signature; ``None`` when it is not that."""
+    key, signature = parse_prekey(node), node.child("signature") if node else None
+    if key is None or signature is None or len(signature.data) != 64:
+        return None
+    return SignedPreKey(key[0], key[1], signature.data)

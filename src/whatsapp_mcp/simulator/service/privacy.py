@@ -1,0 +1,110 @@
+"""Privacy settings, trusted-contact tokens and the block list (whatsmeow privacysettings.go, tctoken.go, user.go)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["Privacy"]
+
+log = logging.getLogger(__name__)
+
+_VALUES = {
+    "groupadd": {"all", "contacts", "contact_blacklist", "none"},
+    "last": {"all", "contacts", "contact_blacklist", "none"},
+    "status": {"all", "contacts", "contact_blacklist", "none"},
+    "profile": {"all", "contacts", "contact_blacklist", "none"},
+    "readreceipts": {"all", "none"},
+    "online": {"all", "match_last_seen"},
+    "calladd": {"all", "known"},
+    "messages": {"all", "contacts"},
+    "defense": {"off", "on_standard"},
+    "stickers": {"all", "contacts", "contact_allowlist", "none"},
+}
+"""What each category may be set to (whatsmeow types/user.go)."""
+
+
+class Privacy:
+    """``iq xmlns=privacy``, ``blocklist`` and ``disappearing_mode``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def register(self, router: Router) -> None:
+        router.on_iq("privacy", "get", self._get)
+        router.on_iq("privacy", "set", self._set)
+        router.on_iq("blocklist", "get", self._get_blocked)
+        router.on_iq("blocklist", "set", self._set_blocked)
+        router.on_iq("disappearing_mode", "set", self._set_disappearing)
+
+    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+        categories = [Node("category", {"name": n, "value": v}) for n, v in device.account.privacy.items()]
+        return [Node("privacy", {}, categories)]
+
+    def _set(self, device: Device, node: Node) -> Sequence[Node]:
+        tokens, privacy = node.child("tokens"), node.child("privacy")
+        if tokens is not None:
+            return ()
+        if privacy is None:
+            raise IqError(400, "bad-request")
+        changes = {category.get("name"): category.get("value") for category in privacy.children("category")}
+        return [self.change(device, changes)]
+
+    def change(self, device: Device, changes: dict[str, str]) -> Node:
+        """``device`` changes settings of its account; the account's other devices are told. Returns ``<privacy>``.
+
+        Raises:
+            IqError: a setting or value that does not exist.
+        """
+        if not changes or any(value not in _VALUES.get(name, ()) for name, value in changes.items()):
+            raise IqError(400, "bad-request")
+        device.account.privacy.update(changes)
+        privacy = Node("privacy", {}, [Node("category", {"name": n, "value": v}) for n, v in changes.items()])
+        self._tell_others(device, privacy)
+        return privacy
+
+    def _get_blocked(self, device: Device, node: Node) -> Sequence[Node]:
+        return [_blocklist(device.account)]
+
+    def _set_blocked(self, device: Device, node: Node) -> Sequence[Node]:
+        item = node.child("item")
+        target = self._world.account(item.jid("jid")) if item else None
+        if item is None or target is None or item.get("action") not in ("block", "unblock"):
+            raise IqError(400, "bad-request")
+        before = _dhash(device.account)
+        if item.get("action") == "block":
+            device.account.blocked.add(target)
+        else:
+            device.account.blocked.discard(target)
+        attrs: dict[str, Attr] = {"dhash": _dhash(device.account), "prev_dhash": before, "action": "modify"}
+        change = Node("item", {"jid": target.lid, "action": item.get("action")})
+        self._tell_others(device, Node("blocklist", attrs, [change]))
+        return [_blocklist(device.account)]
+
+    def _set_disappearing(self, device: Device, node: Node) -> Sequence[Node]:
+        mode = node.child("disappearing_mode")
+        duration = mode.get("duration") if mode else ""
+        if not (duration.isascii() and duration.isdigit()):
+            raise IqError(400, "bad-request")
+        device.account.default_disappearing_seconds = int(duration)
+        return ()
+
+    def _tell_others(self, device: Device, change: Node) -> None:
+        attrs: dict[str, Attr] = {"from": device.account.pn, "type": "account_sync", "t": self._world.now()}
+        for other in device.account.others(device):
+            other.deliver(Node("notification", {**attrs, "id": self._world.new_id()}, [change]))
+
+
+def _blocklist(account: Account) -> Node:
+    blocked = sorted(account.blocked, key=lambda other: other.number)
+    return Node("list", {"dhash": _dhash(account)}, [Node("item", {"jid": other.lid}) for other in blocked])
+
+
+def _dhash(account: Account) -> str:
+    """A digest of the list. Clients compare it for equality only."""
+    return hashlib.sha256(",".join(sorted(other.lid_user for other in account.blocked)).encode()).hexdigest()[:16]

@@ -1,0 +1,158 @@
+"""What an account shows of itself: about text and profile picture (whatsmeow user.go, group.go: SetGroupPhoto)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, overload
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.network.http import Request, Response, Routes
+from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
+from whatsapp_mcp.simulator.service.mex import Mex
+from whatsapp_mcp.simulator.service.picture_notices import tell_picture
+from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.state.world import Account, Device, Picture, World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["Profile"]
+
+log = logging.getLogger(__name__)
+
+PICTURE_HOST = "pps.whatsapp.net"
+_PICTURE_PATH = "/v/simulated-pictures/"
+MAX_ABOUT = 139
+MAX_PICTURE = 1 << 20
+
+_SET_ABOUT = "9152604461510864"
+
+
+class Profile:
+    """``iq xmlns=w:profile:picture`` and ``status``, and what a login asks aside."""
+
+    def __init__(self, world: World, routes: Routes, mex: Mex) -> None:
+        self._world = world
+        self._images: dict[str, bytes] = {}
+        self.groups: GroupPictures | None = None
+        """Answers for pictures of groups."""
+        mex.on_query(_SET_ABOUT, self._set_about)
+        routes.add(_PICTURE_PATH, self._serve_picture)
+
+    def register(self, router: Router) -> None:
+        router.on_iq("w:profile:picture", "get", self._get_picture)
+        router.on_iq("w:profile:picture", "set", self._set_picture)
+        router.on_iq("status", "set", self._set_about_directly)
+        router.on_iq("urn:xmpp:whatsapp:dirty", "set", lambda device, node: ())
+        router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1"})])
+        router.on_iq("w", "get", lambda device, node: [Node("props")])
+
+    # --- pictures ---
+
+    def set_picture(self, account: Account, jpeg: bytes) -> Picture:
+        """Give an account a profile picture; those who may see it are told.
+
+        Raises:
+            IqError: 406, it is no JPEG or too large.
+        """
+        return self._change_picture(account, self.keep(jpeg), None)
+
+    def remove_picture(self, account: Account) -> None:
+        """Take the profile picture away; those who could see it are told."""
+        self._change_picture(account, None, None)
+
+    @overload
+    def _change_picture(self, account: Account, picture: Picture, by: Device | None) -> Picture: ...
+    @overload
+    def _change_picture(self, account: Account, picture: None, by: Device | None) -> None: ...
+    def _change_picture(self, account: Account, picture: Picture | None, by: Device | None) -> Picture | None:
+        account.picture = picture
+        tell_picture(self._world, account, by)
+        return picture
+
+    def keep(self, jpeg: bytes) -> Picture:
+        """Put a picture on the picture host.
+
+        Raises:
+            IqError: 406, it is no JPEG or too large.
+        """
+        if not jpeg.startswith(b"\xff\xd8") or len(jpeg) > MAX_PICTURE:
+            raise IqError(406, "not-acceptable")
+        number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
+        path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
+        self._images[number] = jpeg
+        return Picture(number, f"https://{PICTURE_HOST}{path}", path)
+
+    def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
+        wanted = node.child("picture")
+        if wanted is None:
+            raise IqError(400, "bad-request")
+        picture = self._visible_picture(device.account, node.jid("target") or node.jid("to"))
+        if picture is None:
+            raise IqError(404, "item-not-found")
+        if wanted.get("id") == picture.id:
+            return [Node("picture", {"status": "304"})]
+        attrs: dict[str, Attr] = {
+            "id": picture.id,
+            "type": wanted.get("type", "image"),
+            "url": picture.url,
+            "direct_path": picture.direct_path,
+        }
+        return [Node("picture", attrs)]
+
+    def _visible_picture(self, viewer: Account, target: Jid | None) -> Picture | None:
+        if target is not None and target.is_group and self.groups is not None:
+            return self.groups.visible_to(viewer, target)
+        account = self._world.account(target)
+        if account is not None and account.picture is not None and not account.shows_to("profile", viewer):
+            raise IqError(401, "not-authorized")
+        return account.picture if account is not None else None
+
+    def _set_picture(self, device: Device, node: Node) -> Sequence[Node]:
+        target = node.jid("target")
+        if target is not None and target.is_group:
+            return self._set_group_picture(device.account, target, node.child("picture"))
+        if target is not None and self._world.account(target) is not device.account:
+            raise IqError(403, "forbidden")
+        wanted = node.child("picture")
+        if wanted is None or not wanted.data:
+            self._change_picture(device.account, None, device)
+            return ()
+        picture = self._change_picture(device.account, self.keep(wanted.data), device)
+        return [Node("picture", {"id": picture.id})]
+
+    def _set_group_picture(self, actor: Account, group: Jid, wanted: Node | None) -> Sequence[Node]:
+        """A request without ``<picture>`` removes it; an empty one is no picture."""
+        if self.groups is None:
+            raise IqError(404, "item-not-found")
+        picture = self.keep(wanted.data) if wanted is not None else None
+        self.groups.change(actor, group, picture)
+        return [Node("picture", {"id": picture.id})] if picture else ()
+
+    async def _serve_picture(self, host: str, request: Request) -> Response:
+        image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))
+        if image is None or request.method != "GET":
+            return Response(HTTPStatus.NOT_FOUND)
+        return Response(body=image, content_type="image/jpeg")
+
+    # --- about ---
+
+    def _set_about(self, device: Device, variables: dict[str, Any]) -> dict[str, Any]:
+        text = (variables.get("input") or {}).get("text")
+        if not isinstance(text, str):
+            raise IqError(400, "bad-request")
+        self._change_about(device, text)
+        return {"xwa2_update_text_status": {"result": "SUCCESS"}}
+
+    def _set_about_directly(self, device: Device, node: Node) -> Sequence[Node]:
+        status = node.child("status")
+        if status is None:
+            raise IqError(400, "bad-request")
+        self._change_about(device, status.data.decode("utf-8", "replace"))
+        return ()
+
+    def _change_about(self, device: Device, text: str) -> None:
+        if len(text) > MAX_ABOUT:
+            raise IqError(406, "not-acceptable")
+        device.account.about, device.account.about_set_at = text, int(self._world.clock())

@@ -1,0 +1,188 @@
+"""What the simulated WhatsApp knows about groups: who is in them, in which role, and how they are set.
+
+Nothing here speaks the protocol; see ``group_requests`` (what clients ask), ``group_membership`` and
+``group_settings`` (what that changes) and ``group_messages`` (what is said). Source of the vocabulary: whatsmeow
+types/group.go.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from whatsapp_mcp.jid import GROUP, Jid
+from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.world import Account, Device, Picture, World
+
+__all__ = [
+    "GROUPS",
+    "AddRequest",
+    "AddressingMode",
+    "Chat",
+    "Description",
+    "GroupState",
+    "JoinRequest",
+    "MemberAddMode",
+    "Role",
+    "address",
+    "new_invite_code",
+    "require_admin",
+    "require_group",
+    "require_member",
+]
+
+GROUPS: Final = Jid("", GROUP)
+"""``g.us``, where requests about no group in particular go."""
+
+MAX_MEMBERS: Final = 1024
+
+_INVITE_ALPHABET = string.ascii_letters + string.digits
+_INVITE_LENGTH = 22
+
+Role = Literal["member", "admin", "superadmin"]
+"""A ``superadmin`` made the group and can neither be removed nor demoted by others."""
+AddressingMode = Literal["lid", "pn"]
+MemberAddMode = Literal["all_member_add", "admin_add"]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The topic. ``id`` is what the next change has to name as its predecessor."""
+
+    id: str
+    text: str
+    set_at: int
+    set_by: Account
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """Somebody waits for an admin's approval."""
+
+    account: Account
+    asked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """The personal invitation that an admin gets for somebody whose privacy forbids being added."""
+
+    code: str
+    expires_at: int
+    account: Account
+    admin: Account
+
+
+@dataclass(slots=True, eq=False)
+class GroupState:
+    """One group. Times are seconds since 1970."""
+
+    id: str
+    """The user part of its address: digits."""
+    subject: str
+    owner: Account
+    """Who made it; stays, even when gone."""
+    created_at: int
+    subject_set_at: int
+    subject_set_by: Account
+    invite_code: str
+    addressing_mode: AddressingMode = "lid"
+    """Whether members are named by hidden identity (all groups made today) or by number (old ones)."""
+    members: dict[Account, Role] = field(default_factory=dict)
+    """In the order they came."""
+    description: Description | None = None
+    locked: bool = False
+    """Only admins may change subject, description, picture and timer."""
+    announce: bool = False
+    """Only admins may write."""
+    ephemeral_seconds: int = 0
+    """After how long messages disappear; 0: never."""
+    approval_required: bool = False
+    """Whoever joins by link has to wait for an admin."""
+    member_add_mode: MemberAddMode = "all_member_add"
+    picture: Picture | None = None
+    revoked_codes: set[str] = field(default_factory=set)
+    join_requests: dict[Account, JoinRequest] = field(default_factory=dict)
+    """Oldest first."""
+    add_requests: dict[str, AddRequest] = field(default_factory=dict)
+    left_at: dict[Account, float] = field(default_factory=dict)
+    """Who left by themselves, and when."""
+    max_members: int = MAX_MEMBERS
+    announce_version: int = 1
+    participant_version: int = 1
+
+    @property
+    def jid(self) -> Jid:
+        return Jid(self.id, GROUP)
+
+    @property
+    def admins(self) -> list[Account]:
+        return [account for account, role in self.members.items() if role != "member"]
+
+    @property
+    def devices(self) -> list[Device]:
+        """Every device of every member."""
+        return [device for account in self.members for device in account.devices.values()]
+
+    def is_admin(self, account: Account) -> bool:
+        return self.members.get(account, "member") != "member"
+
+    def name_of(self, account: Account) -> Jid:
+        """A person's address as this group uses it."""
+        return account.lid if self.addressing_mode == "lid" else account.pn
+
+    def name_of_device(self, device: Device) -> Jid:
+        return device.lid if self.addressing_mode == "lid" else device.pn
+
+    def other_name_of(self, account: Account) -> Jid:
+        """A person's address in the form that this group does not use."""
+        return account.pn if self.addressing_mode == "lid" else account.lid
+
+    def __repr__(self) -> str:
+        return f"<GroupState {self.jid} {self.subject!r}, {len(self.members)} members>"
+
+
+Chat = Account | GroupState
+"""Where one can write to."""
+
+
+def address(chat: Chat) -> Jid:
+    """The address of a chat: a group's own, a person's LID."""
+    return chat.jid if isinstance(chat, GroupState) else chat.lid
+
+
+def new_invite_code() -> str:
+    """What follows ``https://chat.whatsapp.com/`` in an invite link."""
+    return "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(_INVITE_LENGTH))
+
+
+def require_group(world: World, jid: Jid | None) -> GroupState:
+    """The group at an address.
+
+    Raises:
+        IqError: 404, there is none.
+    """
+    group = world.groups.get(jid) if jid is not None else None
+    if group is None:
+        raise IqError(404, "item-not-found")
+    return group
+
+
+def require_member(group: GroupState, account: Account) -> None:
+    """
+    Raises:
+        IqError: 403, the account is not in the group (whatsmeow ErrNotInGroup).
+    """
+    if account not in group.members:
+        raise IqError(403, "forbidden")
+
+
+def require_admin(group: GroupState, account: Account) -> None:
+    """
+    Raises:
+        IqError: 403, the account is not an admin of the group.
+    """
+    if not group.is_admin(account):
+        raise IqError(403, "forbidden")

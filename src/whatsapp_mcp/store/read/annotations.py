@@ -1,0 +1,199 @@
+"""What readers see on a message or chat beside its own row: reactions, votes, labels, receipts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
+from whatsapp_mcp.store.rows import stored_jid
+
+__all__ = [
+    "Ballot",
+    "Key",
+    "ballots",
+    "chat_labels",
+    "known_as",
+    "message_labels",
+    "reactions",
+    "receipts",
+    "rows_about",
+    "time_or_none",
+    "votes",
+]
+
+Key = tuple[int, str]
+"""Chat (an entity) and id of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What one person last chose in a poll."""
+
+    voter: Jid
+    """Canonical."""
+    voter_name: str | None
+    options: tuple[str, ...]
+    """Empty: the vote was withdrawn."""
+    voted_at: datetime
+
+
+_PERSON: Final = (
+    " JOIN addresses ON addresses.id = {address} JOIN entities AS person ON person.id = addresses.entity"
+    " WHERE (chat, message_id) IN (VALUES {wanted})"
+)
+_REACTIONS: Final = (
+    "SELECT chat, message_id, emoji, from_me, reacted_at, person.id AS person, person.jid, person.name FROM reactions"
+    f"{_PERSON} ORDER BY reacted_at, sender"
+)
+_VOTES: Final = (
+    "SELECT chat, message_id, options, voted_at, person.id AS person, person.jid, person.name FROM votes"
+    f"{_PERSON} ORDER BY voted_at, options"
+)
+_RECEIPTS: Final = (
+    "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
+    f" person.jid, person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
+    " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
+)
+_LABELS: Final = (
+    "SELECT {key}, labels.name FROM {table} JOIN labels ON labels.id = label AND NOT labels.deleted"
+    " WHERE {wanted} AND labelled ORDER BY labels.name, labels.id"
+)
+
+
+def time_or_none(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else _time(milliseconds)
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def known_as(jid: Jid, name: str | None) -> str | None:
+    """The name, else the phone number with a plus sign; None for who has neither."""
+    return name or (f"+{jid.user}" if jid.server == USER and jid.user else None)
+
+
+def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
+    """The last reaction of each person, those taken back left out."""
+    latest = _latest(rows_about(connection, _REACTIONS, wanted, address="sender"))
+    return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
+
+
+def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[PollOptionVotes, ...]]:
+    """The last choice of each person, by option.
+
+    Args:
+        polls: the options of each poll, in their order.
+    """
+    latest = _latest(rows_about(connection, _VOTES, list(polls), address="voter"))
+    return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
+
+
+def ballots(connection: sqlite3.Connection, polls: Sequence[Key]) -> dict[Key, tuple[Ballot, ...]]:
+    """The last choice of each person, by person, who voted first comes first."""
+    latest = _latest(rows_about(connection, _VOTES, polls, address="voter"))
+    return {poll: tuple(map(_ballot, people.values())) for poll, people in latest.items()}
+
+
+def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
+    """Names of the labels, in alphabetical order."""
+    pairs = f"(chat, message_id) IN (VALUES {_marks(wanted)})"
+    found: dict[Key, tuple[str, ...]] = {}
+    if wanted and _any_labels(connection):
+        sql = _LABELS.format(key="chat, message_id", table="message_labels", wanted=pairs)
+        for chat, message_id, name in connection.execute(sql, _flat(wanted)):
+            found[chat, message_id] = (*found.get((chat, message_id), ()), name)
+    return found
+
+
+def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Names of the labels, in alphabetical order; ``wanted``: entities of chats."""
+    found: dict[int, tuple[str, ...]] = {}
+    if wanted and _any_labels(connection):
+        sql = _LABELS.format(key="chat", table="chat_labels", wanted=f"chat IN ({', '.join('?' * len(wanted))})")
+        for chat, name in connection.execute(sql, tuple(wanted)):
+            found[chat] = (*found.get(chat, ()), name)
+    return found
+
+
+def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[ReceiptView, ...]]:
+    """Of other people, in the order in which they got the message."""
+    found: dict[Key, tuple[ReceiptView, ...]] = {}
+    for row in rows_about(connection, _RECEIPTS, wanted, address="sender"):
+        jid, message = stored_jid(row["jid"]), (row["chat"], row["message_id"])
+        receipt = ReceiptView(
+            jid=jid,
+            name=known_as(jid, row["name"]),
+            delivered_at=time_or_none(row["delivered_at"]),
+            read_at=time_or_none(row["read_at"]),
+            played_at=time_or_none(row["played_at"]),
+        )
+        found[message] = (*found.get(message, ()), receipt)
+    return found
+
+
+def rows_about(
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[Key], *, address: str = ""
+) -> Iterable[sqlite3.Row]:
+    """Rows of ``sql``, in which ``{wanted}`` stands for these messages and ``{address}`` for a column."""
+    if not wanted:
+        return ()
+    return connection.execute(sql.format(address=address, wanted=_marks(wanted)), _flat(wanted))
+
+
+def _marks(wanted: Sequence[Key]) -> str:
+    return ", ".join(["(?, ?)"] * len(wanted))
+
+
+def _flat(wanted: Sequence[Key]) -> list[int | str]:
+    return [value for key in wanted for value in key]
+
+
+def _any_labels(connection: sqlite3.Connection) -> bool:
+    """Only business accounts have labels: most need not look for any."""
+    return connection.execute("SELECT 1 FROM labels LIMIT 1").fetchone() is not None
+
+
+def _latest(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
+    """By message, the last row of each person (who may have two addresses), in order."""
+    latest: dict[Key, dict[int, sqlite3.Row]] = {}
+    for row in rows:
+        people = latest.setdefault((row["chat"], row["message_id"]), {})
+        people.pop(row["person"], None)
+        people[row["person"]] = row
+    return latest
+
+
+def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
+    for row in rows:
+        if row["emoji"]:
+            jid = stored_jid(row["jid"])
+            yield Reaction(
+                sender=jid,
+                sender_name=known_as(jid, row["name"]),
+                emoji=row["emoji"],
+                from_me=bool(row["from_me"]),
+                reacted_at=_time(row["reacted_at"]),
+            )
+
+
+def _ballot(row: sqlite3.Row) -> Ballot:
+    jid = stored_jid(row["jid"])
+    return Ballot(jid, known_as(jid, row["name"]), tuple(json.loads(row["options"])), _time(row["voted_at"]))
+
+
+def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
+    voters: dict[str, list[Jid]] = {option: [] for option in options}
+    for row in rows:
+        for option in dict.fromkeys(json.loads(row["options"])):
+            # An option that the poll does not name was added to it later.
+            voters.setdefault(option, []).append(stored_jid(row["jid"]))
+    return tuple(
+        PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()
+    )

@@ -1,0 +1,79 @@
+"""The WHERE of a query: the same for a page and for its total."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from whatsapp_mcp.store.rows import place_ceiling, place_floor
+from whatsapp_mcp.store.search.query import like_words
+
+__all__ = ["Span", "Where"]
+
+MIN_DIGITS: Final = 3
+"""Digits that a search for a phone number needs at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time from and to, both inclusive, by the second as WhatsApp's times are; without a time zone they are UTC."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.start is None and self.end is None
+
+    @property
+    def lowest(self) -> int:
+        """The first place in it; hidden messages have lower ones."""
+        return place_floor(math.ceil(_seconds(self.start)) * 1000) if self.start else 1
+
+    @property
+    def highest(self) -> int | None:
+        """The last place in it; None without an end."""
+        return None if self.end is None else place_ceiling(math.floor(_seconds(self.end)) * 1000)
+
+    def condition(self, place: str) -> tuple[str, tuple[int, ...]]:
+        """On the column ``place``, without hidden messages, and the values for its marks."""
+        if self.highest is None:
+            return f"{place} >= ?", (self.lowest,)
+        return f"{place} BETWEEN ? AND ?", (self.lowest, self.highest)
+
+
+def _seconds(time: datetime) -> float:
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(slots=True)
+class Where:
+    """Conditions that all must hold, and the values for their question marks."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[int | str] = field(default_factory=list)
+    by_name: bool = False
+
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions)
+
+    def add(self, condition: str, *values: int | str) -> None:
+        self.conditions.append(condition)
+        self.values.extend(values)
+
+    def name(self, search: str | None) -> None:
+        """Words of a name, or digits of a number."""
+        if not search or not search.strip():
+            return
+        self.by_name = True
+        words = like_words(search)
+        digits = "".join(c for c in search if c.isascii() and c.isdigit())
+        one_of = []
+        if words:
+            one_of.append(" AND ".join(["entities.folded LIKE ?"] * len(words)))
+        if len(digits) >= MIN_DIGITS and not any(c.isalpha() for c in search):
+            one_of.append("entities.jid LIKE ?")
+            words.append(f"%{digits}%@%")
+        self.add(f"({' OR '.join(one_of)})" if one_of else "0", *words)

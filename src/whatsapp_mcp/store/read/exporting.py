@@ -1,0 +1,189 @@
+"""Everything that the store knows about messages, one after the other: what `whatsapp-mcp export` reads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.views import Message, ReceiptView
+from whatsapp_mcp.store.connections import ReadConnections
+from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about, time_or_none
+from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.store.read.views import MESSAGES, messages_view
+from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
+
+__all__ = ["Edit", "ExportedMessage", "exported_messages"]
+
+_PAGE: Final = 500
+"""Messages read at a time."""
+_LAST: Final = (1 << 63) - 1
+
+_CHATS: Final = "SELECT entity FROM chats ORDER BY last_message_at DESC, updated_at DESC, entity DESC"
+_ARRIVALS: Final = (
+    "SELECT arrival FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN ? AND ?"
+    " ORDER BY place LIMIT ?"
+)
+# In the order of MESSAGES, which has the other columns.
+_MORE: Final = (
+    "SELECT m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
+    " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
+    " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us"
+    f" FROM ({_ARRIVALS}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
+    " LEFT JOIN media ON media.arrival = m.arrival"
+    " LEFT JOIN addresses AS named ON named.jid = m.reply_to_sender"
+    " LEFT JOIN entities AS quoted ON quoted.id = named.entity ORDER BY m.place"
+)
+# Those that count: whoever else sends an edit changes nothing (``settling``).
+_EDITS: Final = (
+    "SELECT edits.chat, edits.message_id, edits.edited_at, edits.text, edits.mentions FROM edits"
+    " JOIN addresses AS editor ON editor.id = edits.sender"
+    " JOIN messages AS m ON m.chat = edits.chat AND m.id = edits.message_id"
+    " JOIN addresses AS author ON author.id = m.sender"
+    " JOIN entities AS chat ON chat.id = m.chat"
+    " WHERE (edits.chat, edits.message_id) IN (VALUES {wanted}) AND (editor.entity = author.entity"
+    " OR chat.kind = 'person' AND m.from_me AND editor.entity != m.chat) ORDER BY edits.edited_at"
+)
+# The first that counts, by the same rule.
+_REVOKES: Final = (
+    "SELECT revokes.chat, revokes.message_id, person.jid FROM revokes"
+    " JOIN messages AS m ON m.chat = revokes.chat AND m.id = revokes.message_id"
+    " AND m.revoked_at = revokes.revoked_at"
+    " JOIN addresses AS revoker ON revoker.id = revokes.sender"
+    " JOIN entities AS person ON person.id = revoker.entity"
+    " JOIN addresses AS author ON author.id = m.sender"
+    " JOIN entities AS chat ON chat.id = m.chat"
+    " WHERE (revokes.chat, revokes.message_id) IN (VALUES {wanted}) AND (chat.kind != 'person'"
+    " OR revoker.entity = author.entity OR m.from_me AND revoker.entity != m.chat) ORDER BY revokes.sender DESC"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    edited_at: datetime
+    text: str
+    mentions: tuple[Jid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedMessage:
+    """A message with what ``Message`` leaves out. Of a revoked one, nothing that it said."""
+
+    message: Message
+    receipts: tuple[ReceiptView, ...]
+    from_history: bool
+    expiration: int
+    """Disappearing-message timer in seconds, 0 = stays."""
+    revoked_by: Jid | None = None
+    """Canonical; None also when WhatsApp did not tell."""
+    original_text: str | None = None
+    """Before the first edit."""
+    edits: tuple[Edit, ...] = ()
+    """In order of time; the last one is the text of the message."""
+    ballots: tuple[Ballot, ...] = ()
+    """Of a poll."""
+    quoted: Jid | None = None
+    """Author of the quoted message; canonical."""
+    quoted_name: str | None = None
+    quotes_us: bool = False
+    width: int | None = None
+    height: int | None = None
+    """Pixels."""
+    file_sha256: bytes | None = None
+    """Of the decrypted file."""
+
+
+def exported_messages(path: Path, chats: Sequence[Jid] | None, span: Span) -> Iterator[ExportedMessage]:
+    """All shown messages: chat by chat, the one with the newest message first; oldest message first in each.
+
+    They are those of one moment, however long it takes to go through them.
+
+    Args:
+        chats: only these, in their order; None for all, status updates too.
+
+    Raises:
+        StoreError: the store is damaged, or of another version.
+    """
+    connections = ReadConnections(path)
+    with closing(connections), connections.snapshot() as connection:
+        if connection is None:
+            return
+        connection.execute("PRAGMA mmap_size = 0")  # each page is read about once: it need not stay in memory
+        for entity in _entities(connection, chats):
+            yield from _of_chat(connection, entity, span)
+
+
+def _entities(connection: sqlite3.Connection, chats: Sequence[Jid] | None) -> list[int]:
+    if chats is None:
+        return [row["entity"] for row in connection.execute(_CHATS)]
+    found = (find_entity(connection, jid) for jid in chats)
+    return list(dict.fromkeys(entity for entity in found if entity is not None))
+
+
+def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[ExportedMessage]:
+    lowest, highest = span.lowest, _LAST if span.highest is None else span.highest
+    while True:
+        page = (chat, lowest, highest, _PAGE)
+        rows = connection.execute(MESSAGES.format(page=_ARRIVALS, order="m.place"), page).fetchall()
+        if rows:
+            yield from _exported(connection, rows, connection.execute(_MORE, page).fetchall())
+        if len(rows) < _PAGE:
+            return
+        lowest = place_of(rows[-1]["timestamp"], rows[-1]["arrival"]) + 1
+
+
+def _exported(
+    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], more: Sequence[sqlite3.Row]
+) -> Iterator[ExportedMessage]:
+    shown = [row for row in rows if row["revoked_at"] is None]
+    edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
+    cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
+    revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
+    got = receipts(connection, [_key(row) for row in rows])
+    for message, row, other in zip(messages_view(connection, rows), rows, more, strict=True):
+        key = _key(row)
+        known = (got.get(key, ()), bool(other["from_history"]), other["expiration"])
+        if message.revoked_at is not None:
+            yield ExportedMessage(message, *known, revoked_by=revokers.get(key))
+            continue
+        quoted = stored_jid(other["quoted_jid"]) if other["quoted_jid"] is not None else None
+        yield ExportedMessage(
+            message,
+            *known,
+            original_text=other["original_text"],
+            edits=edits.get(key, ()),
+            ballots=cast.get(key, ()),
+            quoted=quoted,
+            quoted_name=known_as(quoted, other["quoted_name"]) if quoted is not None else None,
+            quotes_us=quoted is not None and bool(other["quotes_us"]),
+            width=other["width"],
+            height=other["height"],
+            file_sha256=other["file_sha256"],
+        )
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return row["chat"], row["id"]
+
+
+def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
+    found: dict[Key, tuple[Edit, ...]] = {}
+    for row in rows_about(connection, _EDITS, wanted):
+        moment = time_or_none(row["edited_at"])
+        assert moment is not None
+        key = (row["chat"], row["message_id"])
+        found[key] = (*found.get(key, ()), Edit(moment, row["text"], load_mentions(row["mentions"])))
+    return found
+
+
+def _revokers(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Jid]:
+    """Who deleted a message for everyone."""
+    rows = rows_about(connection, _REVOKES, wanted)
+    return {(row["chat"], row["message_id"]): stored_jid(row["jid"]) for row in rows}

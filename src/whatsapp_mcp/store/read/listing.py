@@ -1,0 +1,272 @@
+"""Which messages a page shows and how many there are of them: the queries behind the reader's lists."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.read.conditions import Span, Where
+from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
+from whatsapp_mcp.store.read.views import CHATS, MESSAGES, chats_view, messages_view
+from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
+from whatsapp_mcp.store.search.query import Filters, Query, Term
+
+__all__ = ["COUNTED", "chat_page", "found", "listed", "own_is_rare", "size", "surroundings"]
+
+COUNTED: Final = 1000
+"""Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
+with as many is frequent."""
+RARE: Final = 0.1
+"""Share of the messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Messages that fit, by their places."""
+
+    sql: str
+    """FROM … WHERE …"""
+    place: str
+    """The column with the place."""
+    values: tuple[int | str, ...]
+
+    def places(
+        self, connection: sqlite3.Connection, limit: int, *, offset: int = 0, before: int | None = None
+    ) -> list[int]:
+        """Newest first."""
+        below = f" AND {self.place} < ?" if before is not None else ""
+        rows = connection.execute(
+            f"SELECT {self.place} {self.sql}{below} ORDER BY {self.place} DESC LIMIT ? OFFSET ?",
+            (*self.values, *(() if before is None else (before,)), size(limit), size(offset)),
+        )
+        return [place for (place,) in rows]
+
+
+def chat_page(connection: sqlite3.Connection, where: Where, *, limit: int, offset: int, cursor: str | None) -> ChatPage:
+    """Chats that fit, the one with the newest message first."""
+    joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
+    total = count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
+    if cursor is not None:
+        where.add(
+            "(coalesce(chats.last_message_at, 0), chats.updated_at, chats.entity) < (?, ?, ?)",
+            *decode_cursor(cursor, 3),
+        )
+    rows = connection.execute(
+        # WhatsApp's times are whole seconds: what was written later comes first within one.
+        f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
+        " LIMIT ? OFFSET ?",
+        (*where.values, size(limit) + 1, size(offset)),
+    ).fetchall()
+    shown = rows[: max(0, limit)]
+    cursors = tuple(encode_cursor(row["last_message_at"] or 0, row["updated_at"], row["entity"]) for row in shown)
+    return ChatPage(chats_view(connection, shown), total, more=len(rows) > len(shown), cursors=cursors)
+
+
+def listed(
+    connection: sqlite3.Connection,
+    chat: int,
+    span: Span,
+    *,
+    media_only: bool,
+    from_me: bool | None,
+    limit: int,
+    offset: int,
+    cursor: str | None,
+) -> MessagePage:
+    """Messages of one chat that fit, newest first; all of them are counted."""
+    before = _place(cursor)
+    source = _in_chat(chat, span, media_only=media_only, from_me=from_me)
+    if span.is_everything:
+        total = _counter(connection, chat, media_only=media_only, from_me=from_me)
+    elif from_me is False and not media_only:  # each count by an index alone, without a look at the messages
+        sent = _in_chat(chat, span, media_only=False, from_me=True)
+        total = _count(connection, _in_chat(chat, span, media_only=False, from_me=None)) - _count(connection, sent)
+    else:
+        total = None
+    if total is None:
+        total = _count(connection, source)
+    if total == 0 or limit <= 0:
+        return MessagePage((), total)
+    places = source.places(connection, limit + 1, offset=offset, before=before)
+    return _page(connection, places, limit, total)
+
+
+def _place(cursor: str | None) -> int | None:
+    return decode_cursor(cursor, 1)[0] if cursor is not None else None
+
+
+def _in_chat(chat: int, span: Span, *, media_only: bool, from_me: bool | None) -> _Source:
+    index = "messages_media" if media_only else "messages_sent" if from_me else "messages_chat"
+    where, values = span.condition("m.place")
+    if media_only:
+        where += " AND m.has_media = 1"
+    if from_me is not None:
+        where += f" AND m.from_me = {int(from_me)}"
+    return _Source(f"FROM messages AS m INDEXED BY {index} WHERE m.chat = ? AND {where}", "m.place", (chat, *values))
+
+
+def _count(connection: sqlite3.Connection, source: _Source) -> int:
+    return count(connection, f"SELECT count(*) {source.sql}", source.values)
+
+
+def found(
+    connection: sqlite3.Connection,
+    query: Query,
+    filters: Filters,
+    span: Span,
+    *,
+    limit: int,
+    offset: int,
+    cursor: str | None,
+    by_relevance: bool = False,
+) -> MessagePage:
+    """Messages with all words of ``query``; where there are none, those that have words beginning like the rare ones.
+
+    Newest first or, of the newest ones, the most relevant first: those with the words side by side, then short ones.
+    """
+    before = _place(cursor)
+    places = _hits(connection, query, filters, span)
+    if not places.newest and (wider := query.with_beginnings(lambda term: _is_rare(connection, term))):
+        query, places = wider, _hits(connection, wider, filters, span)
+    total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
+    if total == 0 or limit <= 0:
+        return MessagePage((), total, total_is_more=more)
+    if by_relevance:
+        phrase = query.side_by_side()
+        together = set(_hits(connection, phrase, filters, span).newest) if phrase else set()
+        ranked = _ranked(connection, places.newest[:COUNTED], together)
+        page = _page(connection, ranked[offset : offset + limit + 1], limit, total, total_is_more=more)
+        return replace(page, cursors=())
+    start = (0 if before is None else bisect_right(places.newest, -before, key=lambda place: -place)) + offset
+    if more and start + limit >= len(places.newest):
+        shown = places.source.places(connection, limit + 1, offset=offset, before=before)
+    else:
+        shown = places.newest[start : start + limit + 1]
+    return _page(connection, shown, limit, total, total_is_more=more)
+
+
+class _Hits(NamedTuple):
+    source: _Source
+    newest: list[int]
+    """Places, one more than ``COUNTED`` where there are more."""
+
+
+def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> _Hits:
+    expression = query.match(filters)
+    place, table = "message_search.rowid", "FROM message_search"
+    conditions, values = filters.conditions(alone=not query.wanted)
+    if conditions:
+        table += f" CROSS JOIN messages AS m ON m.arrival = {place} & {ARRIVAL_MASK}"
+    where: list[str] = ["message_search MATCH ?", *conditions]
+    all_values: list[int | str] = [expression or "", *values]
+    if not span.is_everything:
+        condition, moments = span.condition(place)
+        where.append(condition)
+        all_values += moments
+    source = _Source(f"{table} WHERE {' AND '.join(where)}", place, tuple(all_values))
+    return _Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
+
+
+def own_is_rare(connection: sqlite3.Connection) -> bool:
+    sent, all_of_them = connection.execute("SELECT sum(sent_count), sum(message_count) FROM chats").fetchone()
+    return bool((sent or 0) < RARE * (all_of_them or 0))
+
+
+def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
+    """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
+    some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
+    return count(connection, f"SELECT count(*) FROM ({some})", (str(term), COUNTED)) < COUNTED
+
+
+def _ranked(connection: sqlite3.Connection, places: Sequence[int], together: Collection[int]) -> list[int]:
+    """bm25 would count all messages with each word first, and prefer much the same: messages have each word once."""
+    rows = connection.execute(
+        f"SELECT id, length(sz), sz FROM message_search_docsize WHERE id IN ({', '.join('?' * len(places))})", places
+    )
+    # sz: the number of words, as a varint of which more bytes mean more.
+    sizes = {place: (length, number) for place, length, number in rows}
+    return sorted(places, key=lambda place: (place not in together, sizes[place], -place))
+
+
+def _page(
+    connection: sqlite3.Connection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
+) -> MessagePage:
+    """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
+    found = _by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
+    # An index that is out of step, which `doctor` tells of, may name messages that are not there.
+    shown = [place for place in places[:limit] if place & ARRIVAL_MASK in found]
+    return MessagePage(
+        tuple(found[place & ARRIVAL_MASK] for place in shown),
+        total,
+        total_is_more=total_is_more,
+        more=len(places) > limit,
+        cursors=tuple(map(encode_cursor, shown)),
+    )
+
+
+def surroundings(
+    connection: sqlite3.Connection, messages: Sequence[Message], *, before: int, after: int
+) -> tuple[Surroundings, ...]:
+    """Around each message, in its chat."""
+    found = [_neighbours(connection, message.arrival, before, after) for message in messages]
+    wanted = {arrival for sides in found for side in sides for arrival in side}
+    shown = _by_arrival(connection, sorted(wanted))
+    return tuple(Surroundings(*(tuple(shown[arrival] for arrival in side) for side in sides)) for sides in found)
+
+
+def _neighbours(connection: sqlite3.Connection, arrival: int, before: int, after: int) -> tuple[list[int], list[int]]:
+    """Arrivals of the messages before and after one, oldest first."""
+    row = connection.execute("SELECT chat, place FROM messages WHERE arrival = ?", (arrival,)).fetchone()
+    if row is None:  # taken out since
+        return [], []
+    near = "SELECT place FROM messages INDEXED BY messages_chat WHERE chat = ? AND place"
+    earlier = connection.execute(f"{near} BETWEEN 1 AND ? - 1 ORDER BY place DESC LIMIT ?", (*row, size(before)))
+    later = connection.execute(f"{near} > ? ORDER BY place LIMIT ?", (*row, size(after)))
+    return (
+        [place & ARRIVAL_MASK for (place,) in reversed(earlier.fetchall())],
+        [place & ARRIVAL_MASK for (place,) in later],
+    )
+
+
+def _by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[int, Message]:
+    if not arrivals:
+        return {}
+    wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
+    rows = connection.execute(MESSAGES.format(page=wanted, order="NULL"), arrivals).fetchall()
+    return {message.arrival: message for message in messages_view(connection, rows)}
+
+
+def _counter(connection: sqlite3.Connection, chat: int, *, media_only: bool, from_me: bool | None) -> int | None:
+    """The counters that the writer keeps, where one answers the question."""
+    row = connection.execute(
+        "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (chat,)
+    ).fetchone()
+    if row is None:
+        return 0
+    match media_only, from_me:
+        case False, None:
+            counted: int = row["message_count"]
+        case False, True:
+            counted = row["sent_count"]
+        case False, False:
+            counted = row["message_count"] - row["sent_count"]
+        case True, None:
+            counted = row["media_count"]
+        case _:
+            return None
+    return counted
+
+
+def size(number: int) -> int:
+    """A limit or offset as SQLite takes it."""
+    return fitting(max(0, number))
+
+
+def count(connection: sqlite3.Connection, sql: str, values: Collection[int | str]) -> int:
+    counted: int = connection.execute(sql, tuple(values)).fetchone()[0]
+    return counted

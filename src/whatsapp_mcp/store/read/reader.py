@@ -1,0 +1,356 @@
+"""The reader of the message store: queries in, views out. Never writes, never waits for the writer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.views import Chat, Contact, Message, ReceiptView
+from whatsapp_mcp.store import sends
+from whatsapp_mcp.store.connections import ReadConnections
+from whatsapp_mcp.store.identity import addresses_of, find_entity
+from whatsapp_mcp.store.read import recipients
+from whatsapp_mcp.store.read.annotations import known_as, receipts
+from whatsapp_mcp.store.read.conditions import Span, Where
+from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
+from whatsapp_mcp.store.read.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
+from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
+from whatsapp_mcp.store.rows import ARRIVAL_BITS, clean, fitting, stored_jid
+from whatsapp_mcp.store.search.index import check_index
+from whatsapp_mcp.store.search.query import Filters, Query
+from whatsapp_mcp.store.version import schema_version
+
+__all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
+
+_NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
+
+
+class StoreReader:
+    """Reads a store from any number of threads. Anything may raise StoreError: damaged, or from a newer version.
+
+    As long as the file does not exist, it answers as an empty store. JIDs may be given in any form; what comes back is
+    canonical.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connections = ReadConnections(path)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        self._connections.close()
+
+    # -- chats --------------------------------------------------------------------------------------------------------
+
+    def chats(
+        self,
+        *,
+        limit: int,
+        offset: int,
+        search: str | None = None,
+        has_media: bool = False,
+        archived: bool | None = None,
+        cursor: str | None = None,
+    ) -> ChatPage:
+        """Chats, the one with the newest message first; not status updates, nor deleted chats until somebody writes.
+
+        Args:
+            search: words of the name (each may be a beginning), or three and more digits of the number.
+            has_media: only those with media in them.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
+        """
+        where = Where(
+            conditions=[f"chats.entity {_NOT_STATUS}", "(chats.deleted_until < 0 OR chats.message_count > 0)"]
+        )
+        where.name(search)
+        if has_media:
+            where.add("chats.media_count > 0")
+        if archived is not None:
+            where.add("chats.archived = ?", int(archived))
+        with self._connections.snapshot() as connection:
+            return (
+                chat_page(connection, where, limit=limit, offset=offset, cursor=cursor)
+                if connection
+                else ChatPage((), 0)
+            )
+
+    def chat(self, jid: Jid) -> Chat | None:
+        """One chat; also one that was deleted, with what is known beyond its messages."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return None
+            rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
+            return chats_view(connection, rows)[0] if rows else None
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def messages(
+        self,
+        chat: Jid,
+        *,
+        limit: int,
+        offset: int,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        media_only: bool = False,
+        from_me: bool | None = None,
+        search: str | None = None,
+        cursor: str | None = None,
+    ) -> MessagePage:
+        """Messages of one chat, newest first.
+
+        Args:
+            start, end: both inclusive, by the second; without a time zone they are UTC.
+            search: see ``whatsapp_mcp.store.search.query``.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
+        """
+        span = Span(start, end)
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            if connection is None or entity is None:
+                return MessagePage((), 0)
+            if search and search.strip():
+                check_index(connection, self._connections.path)
+                filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
+                return found(connection, Query.parse(search), filters, span, limit=limit, offset=offset, cursor=cursor)
+            return listed(
+                connection,
+                entity,
+                span,
+                media_only=media_only,
+                from_me=from_me,
+                limit=limit,
+                offset=offset,
+                cursor=cursor,
+            )
+
+    def search(
+        self,
+        text: str,
+        *,
+        chat: Jid | None = None,
+        sender: Jid | None = None,
+        from_me: bool | None = None,
+        kinds: Collection[MessageKind] | None = None,
+        links_only: bool = False,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int,
+        offset: int,
+        cursor: str | None = None,
+        by_relevance: bool = False,
+    ) -> MessagePage:
+        """Messages of all chats (but status updates) with these words, newest first.
+
+        Args:
+            text: see ``store.search.query``; blank for all messages that the filters want. Without a word or a
+                filter that is wanted nothing is found.
+            chat: only there; also status updates, if asked for.
+            kinds: only messages of these kinds.
+            links_only: only messages with a web address.
+            start, end: both inclusive, by the second; without a time zone they are UTC.
+            cursor: begin after the row that it belongs to; ``offset`` counts from there.
+            by_relevance: the best first, of the newest ``COUNTED``; no cursor then.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return MessagePage((), 0)
+            check_index(connection, self._connections.path)
+            filters = Filters(
+                chat=entity,
+                apart_from=find_entity(connection, STATUS_BROADCAST) if entity is None else None,
+                authors=addresses_of(connection, sender) if sender else None,
+                kinds=kinds,
+                from_me=from_me,
+                own_is_rare=bool(from_me and entity is None and own_is_rare(connection)),
+                links_only=links_only,
+            )
+            return found(
+                connection,
+                Query.parse(text),
+                filters,
+                Span(start, end),
+                limit=limit,
+                offset=offset,
+                cursor=cursor,
+                by_relevance=by_relevance,
+            )
+
+    def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
+        """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, message.chat) if connection else None
+            if connection is None or entity is None:
+                return ()
+            key = (entity, clean(message.id))
+            return receipts(connection, [key]).get(key, ())
+
+    def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
+        """One message.
+
+        Raises:
+            InvalidArgument: without ``chat``, and several chats have a message of this id.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return None
+            if entity is not None:
+                wanted = "SELECT arrival FROM messages WHERE chat = ? AND id = ? AND place > 0"
+                values: tuple[int | str, ...] = (entity, clean(message_id))
+            else:  # one look into the index per chat
+                wanted = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
+                values = (clean(message_id),)
+            rows = connection.execute(MESSAGES.format(page=wanted, order="m.place"), values).fetchall()
+            if len(rows) > 1:
+                raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
+            return messages_view(connection, rows)[0] if rows else None
+
+    def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
+        """For each message what was said in its chat around it: so many messages before and after it."""
+        with self._connections.snapshot() as connection:
+            return surroundings(connection, messages, before=before, after=after) if connection else ()
+
+    def unread(self, *, limit: int) -> tuple[Message, ...]:
+        """The newest messages from others that are not read yet, in order of arrival; without status updates."""
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return ()
+            wanted = (
+                "SELECT m.arrival FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat"
+                f" ON m.chat = chats.entity AND m.place > (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.from_me = 0"
+                f" WHERE chats.unread_live + chats.unread_base > 0 AND chats.entity {_NOT_STATUS}"
+                " AND m.timestamp > chats.read_until ORDER BY m.arrival DESC LIMIT ?"
+            )
+            rows = connection.execute(MESSAGES.format(page=wanted, order="m.arrival"), (size(limit),)).fetchall()
+            return messages_view(connection, rows)
+
+    def incoming_after(self, arrival: int, *, chat: Jid | None = None, limit: int = 1) -> tuple[Message, ...]:
+        """Messages from others that arrived after that number, in order of arrival.
+
+        History and status updates are not among them; one that could not be read at first comes again when it can.
+        """
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return ()
+            condition = f"chat {_NOT_STATUS}" if entity is None else f"chat = {entity} AND chat {_NOT_STATUS}"
+            wanted = (
+                "SELECT arrival FROM messages INDEXED BY messages_incoming WHERE arrival > ? AND from_me = 0"
+                f" AND from_history = 0 AND place > 0 AND {condition} ORDER BY arrival LIMIT ?"
+            )
+            rows = connection.execute(
+                MESSAGES.format(page=wanted, order="m.arrival"), (fitting(arrival), size(limit))
+            ).fetchall()
+            return messages_view(connection, rows)
+
+    def newest_arrival(self) -> int:
+        """The highest arrival number given so far, 0 in an empty store."""
+        return int(self._meta("arrival") or 0)
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def contacts(self, *, search: str | None = None) -> tuple[Contact, ...]:
+        """People with a name, by name; ``search`` as in ``chats``."""
+        where = Where(conditions=["entities.kind = 'person'"])
+        where.name(search)
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return ()
+            rows = connection.execute(
+                f"{CONTACTS} WHERE {where} ORDER BY entities.folded, entities.jid", where.values
+            ).fetchall()
+            return tuple(map(contact_view, rows))
+
+    def number_of(self, lid: Jid) -> Jid | None:
+        """The phone number of a LID, where it is known."""
+        jid, _ = self._forms(lid)
+        return jid if jid is not None and not jid.is_lid else None
+
+    def lid_of(self, number: Jid) -> Jid | None:
+        """The LID of a phone number, where it is known."""
+        return self._forms(number)[1]
+
+    def display_name(self, jid: Jid) -> str | None:
+        """Best known name of a person or chat; a person's number where there is none, else None."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return known_as(jid, None)
+            row = connection.execute("SELECT jid, name FROM entities WHERE id = ?", (entity,)).fetchone()
+            return known_as(stored_jid(row["jid"]), row["name"])
+
+    def find_by_name(self, name: str) -> tuple[NamedTarget, ...]:
+        """People, groups and channels of exactly this name; case, accents and punctuation do not matter."""
+        with self._connections.snapshot() as connection:
+            return recipients.exact_names(connection, name) if connection else ()
+
+    def near_names(self, name: str, limit: int = 5) -> tuple[NamedTarget, ...]:
+        """Those whose name is much like it, the likeliest first."""
+        with self._connections.snapshot() as connection:
+            return recipients.near_names(connection, name, limit) if connection else ()
+
+    def owner(self) -> tuple[Jid, Jid | None] | None:
+        """Our own number and LID."""
+        number, lid = self._meta("owner_number"), self._meta("owner_lid")
+        if number is None:
+            return None
+        return stored_jid(str(number)), stored_jid(str(lid)) if lid else None
+
+    # -- sends --------------------------------------------------------------------------------------------------------
+
+    def send_under(self, key: str) -> KeyedSend | None:
+        """What stands under a key that the caller of a send chose, for a day."""
+        now = time.time_ns() // 1_000_000
+        with self._connections.snapshot() as connection:
+            return sends.find(connection, clean(key), now) if connection else None
+
+    # -- the store itself ---------------------------------------------------------------------------------------------
+
+    def stats(self) -> StoreStats:
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return StoreStats(0, 0, 0, 0, None)
+            path = self._connections.path
+            chats, messages, newest = connection.execute(
+                f"SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
+                f" WHERE entity {_NOT_STATUS}"
+            ).fetchone()
+            files = (path, path.with_name(f"{path.name}-wal"))
+            return StoreStats(
+                schema_version=schema_version(connection, path),
+                messages=messages,
+                chats=chats,
+                bytes=sum(file.stat().st_size for file in files if file.exists()),
+                newest_message=None if newest is None else datetime.fromtimestamp(newest / 1000, UTC),
+            )
+
+    def _forms(self, jid: Jid) -> tuple[Jid | None, Jid | None]:
+        """The canonical JID and the LID of whoever has this address."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, jid) if connection else None
+            if connection is None or entity is None:
+                return None, None
+            row = connection.execute("SELECT jid, lid FROM entities WHERE id = ?", (entity,)).fetchone()
+            return stored_jid(row["jid"]), stored_jid(row["lid"]) if row["lid"] else None
+
+    def _meta(self, key: str) -> str | int | None:
+        with self._connections.snapshot() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone() if connection else None
+            return row["value"] if row else None

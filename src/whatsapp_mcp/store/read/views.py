@@ -1,0 +1,193 @@
+"""From rows to the views that rooms above the store read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, cast
+
+from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
+from whatsapp_mcp.models.changes import FOR_EVER, MessageKind
+from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, Reaction
+from whatsapp_mcp.store.read.annotations import (
+    Key,
+    chat_labels,
+    known_as,
+    message_labels,
+    reactions,
+    time_or_none,
+    votes,
+)
+from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
+
+__all__ = ["CHATS", "CONTACTS", "MESSAGES", "chats_view", "contact_view", "messages_view", "named_target"]
+
+Kind = Literal["person", "group", "newsletter", "broadcast"]
+
+MESSAGES: Final = (
+    "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, m.text, m.status, m.reply_to_id,"
+    " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
+    " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
+    " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
+    " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
+    " coalesce(stars.starred, 0) AS starred FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
+    " JOIN entities AS chat ON chat.id = m.chat"
+    " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
+    " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
+    " JOIN entities AS author ON author.id = wire_sender.entity"
+    " LEFT JOIN media ON media.arrival = m.arrival"
+    " LEFT JOIN stars ON stars.chat = m.chat AND stars.message_id = m.id ORDER BY {order}"
+)
+"""``page``: a query for the arrivals of the messages to show."""
+
+CHATS: Final = (
+    "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
+    " chats.ephemeral_expiration, chats.unread_live + chats.unread_base AS unread_count, chats.archived,"
+    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " FROM chats JOIN entities ON entities.id = chats.entity"
+)
+
+CONTACTS: Final = (
+    "SELECT entities.jid, entities.lid, entities.name, coalesce(contacts.full_name, contacts.first_name) AS full_name,"
+    " contacts.push_name, contacts.business_name FROM contacts JOIN entities ON entities.id = contacts.entity"
+)
+
+_FOR_EVER: Final = int(FOR_EVER.timestamp() * 1000)
+_UNNAMED: Final = {GROUP: "Group", NEWSLETTER: "Channel"}
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _title(jid: Jid, name: str | None) -> str:
+    known = known_as(jid, name)
+    if known is not None:
+        return known
+    return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
+
+
+def contact_view(row: sqlite3.Row) -> Contact:
+    jid = stored_jid(row["jid"])
+    return Contact(
+        jid=jid,
+        lid=stored_jid(row["lid"]) if row["lid"] else None,
+        name=_title(jid, row["name"]),
+        full_name=row["full_name"],
+        push_name=row["push_name"],
+        business_name=row["business_name"],
+    )
+
+
+def named_target(row: sqlite3.Row) -> NamedTarget:
+    jid = stored_jid(row["jid"])
+    return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]))
+
+
+def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
+    """The chats of ``CHATS``, with their labels."""
+    labels = chat_labels(connection, [row["entity"] for row in rows])
+    return tuple(_chat(row, labels.get(row["entity"], ())) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    reactions: Mapping[Key, tuple[Reaction, ...]]
+    votes: Mapping[Key, tuple[PollOptionVotes, ...]]
+    labels: Mapping[Key, tuple[str, ...]]
+
+
+def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
+    """The messages of ``MESSAGES``, with what people attached to them."""
+    shown = [(row["chat"], row["id"]) for row in rows if row["revoked_at"] is None]
+    attached = _Attached(
+        reactions(connection, shown),
+        votes(connection, dict(_polls(rows))),
+        message_labels(connection, [(row["chat"], row["id"]) for row in rows]),
+    )
+    return tuple(_message(row, attached) for row in rows)
+
+
+def _polls(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[Key, list[str]]]:
+    """Polls and their options."""
+    for row in rows:
+        if row["kind"] == MessageKind.POLL and row["revoked_at"] is None:
+            options = load_extra(row["extra"]).get("options")
+            names = options if isinstance(options, list) else []
+            yield (row["chat"], row["id"]), [name for name in names if isinstance(name, str)]
+
+
+def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
+    jid = stored_jid(row["jid"])
+    return Chat(
+        jid=jid,
+        lid=stored_jid(row["lid"]) if row["lid"] else None,
+        name=_title(jid, row["name"]),
+        kind=cast(Kind, row["kind"]),
+        last_message_time=time_or_none(row["last_message_at"]),
+        ephemeral_expiration=row["ephemeral_expiration"],
+        unread_count=row["unread_count"],
+        marked_unread=bool(row["marked_unread"]),
+        archived=bool(row["archived"]),
+        pinned=bool(row["pinned"]),
+        muted_until=_muted_until(row["muted_until"]),
+        labels=labels,
+        created_at=_time(row["created_at"]),
+        updated_at=_time(row["updated_at"]),
+    )
+
+
+def _muted_until(milliseconds: int) -> datetime | None:
+    if milliseconds == 0:
+        return None
+    return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else _time(milliseconds)
+
+
+def _message(row: sqlite3.Row, attached: _Attached) -> Message:
+    key = (row["chat"], row["id"])
+    chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row)
+    return Message(
+        id=row["id"],
+        chat=chat,
+        chat_name=known_as(chat, row["chat_name"]),
+        sender=sender,
+        sender_name=known_as(sender, row["sender_name"]),
+        from_me=bool(row["from_me"]),
+        timestamp=_time(row["timestamp"]),
+        kind=MessageKind(row["kind"]),
+        forwarded=bool(row["forwarded"]),
+        view_once=bool(row["view_once"]),
+        status=None if row["status"] is None else STATUS[row["status"]],
+        edited_at=time_or_none(row["edited_at"]),
+        revoked_at=time_or_none(row["revoked_at"]),
+        reactions=attached.reactions.get(key, ()),
+        starred=bool(row["starred"]),
+        labels=attached.labels.get(key, ()),
+        votes=attached.votes.get(key, ()),
+        created_at=_time(row["created_at"]),
+        updated_at=_time(row["updated_at"]),
+        arrival=row["arrival"],
+        wire_chat=stored_jid(row["wire_chat_jid"]),
+        wire_sender=stored_jid(row["wire_sender_jid"]),
+        **shown,
+    )
+
+
+def _shown(row: sqlite3.Row) -> dict[str, Any]:
+    """What a revoked message does not show any more."""
+    return {
+        "text": row["text"],
+        "media_mimetype": row["mimetype"],
+        "file_name": row["file_name"],
+        "file_length": row["file_length"],
+        "url": row["url"],
+        "seconds": row["seconds"],
+        "reply_to_id": row["reply_to_id"],
+        "reply_to_text": row["reply_to_text"],
+        "mentions": load_mentions(row["mentions"]),
+        "extra": load_extra(row["extra"]),
+    }

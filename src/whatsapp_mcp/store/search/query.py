@@ -1,0 +1,195 @@
+"""What a person types into a search field, and the filters beside it, as an FTS5 expression.
+
+All words must occur, in any order. ``"several words"`` must stand together, ``-word`` and ``-"several words"`` must not
+occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries the rare ones of them as
+beginnings of words. Words are folded as the messages were, so that case, accents and the like do not matter, and
+whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.search.index``) where that is quicker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+from whatsapp_mcp.store.search.folding import PHONE_NUMBER, digits_of, fold, unspaced
+from whatsapp_mcp.store.search.index import (
+    LINK,
+    MEDIA,
+    OWN,
+    TAG_SIGN,
+    author_tag,
+    character_pairs,
+    chat_tag,
+    kind_tag,
+    own_tag,
+)
+
+__all__ = ["Filters", "Query", "Term", "like_words"]
+
+MAX_TERMS: Final = 40
+"""More words than a question has; FTS5 limits the depth of an expression."""
+
+_TERM: Final = re.compile(
+    # A quote within a word is an abbreviation in Hebrew, and inches elsewhere.
+    rf'(?<!\S)(?:(?P<number>{PHONE_NUMBER})(?!\S)|(?P<minus>-?)"(?P<phrase>[^"]*)")|(?P<word>\S+)'
+)
+_QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Where to look. An empty collection fits no message.
+
+    Most filters are tags. To look for what most messages have is slower by tag than to look at each hit: FTS5 goes
+    through the whole list. So what is ours is no tag unless it is rare or nothing else is wanted, nor is plain text.
+    """
+
+    chat: int | None = None
+    apart_from: int | None = None
+    """A chat that is left out."""
+    authors: Collection[int] | None = None
+    """Addresses."""
+    kinds: Collection[str] | None = None
+    from_me: bool | None = None
+    own_is_rare: bool = False
+    """Few messages are ours."""
+    media_only: bool = False
+    links_only: bool = False
+
+    def tags(self, *, alone: bool) -> list[Collection[str]]:
+        """Groups of tags, one of each of which must be there. ``alone``: without any word."""
+        groups: list[Collection[str]] = []
+        if self.chat is not None:
+            groups.append((own_tag(self.chat),) if self.from_me else (chat_tag(self.chat),))
+        if self.authors is not None:
+            groups.append([author_tag(author) for author in self.authors])
+        if self.media_only:
+            groups.append((MEDIA,))
+        if self.links_only:
+            groups.append((LINK,))
+        if self.kinds is not None and ("text" not in self.kinds or (alone and not groups)):
+            groups.append([kind_tag(kind) for kind in self.kinds])
+        if self.from_me and self.chat is None and (self.own_is_rare or (alone and not groups)):
+            groups.append((OWN,))
+        return groups
+
+    def conditions(self, *, alone: bool) -> tuple[list[str], list[str]]:
+        """What is to be looked at in each message ``m``, and the values for the marks in it."""
+        tagged = {tag for group in self.tags(alone=alone) for tag in group}
+        conditions: list[str] = []
+        values: list[str] = []
+        if self.from_me is False:
+            conditions.append("m.from_me = 0")
+        elif self.from_me and self.chat is None and OWN not in tagged:
+            conditions.append("m.from_me = 1")
+        if self.kinds and not tagged.issuperset(map(kind_tag, self.kinds)):
+            conditions.append(f"m.kind IN ({', '.join('?' * len(self.kinds))})")
+            values += self.kinds
+        return conditions, values
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words that stand together, folded."""
+
+    words: str
+    digits: str | None = None
+    """The same telephone number without what groups its digits."""
+    prefix: bool = False
+    """Whether the last of them only begins so."""
+    quoted: bool = False
+    """Meant as it stands."""
+
+    def __str__(self) -> str:
+        # Folded text has no quotes: nothing in it can end the FTS5 string.
+        pairs = self._pairs()
+        if pairs:
+            return f'"{pairs}"'
+        star = "*" if self.prefix and not self.words.endswith(TAG_SIGN) else ""
+        words = f'"{self.words}"{star}'
+        return f'({words} OR "{self.digits}"{star})' if self.digits else words
+
+    def _pairs(self) -> str:
+        """The words as pairs, where all of them are characters of a script without blanks."""
+        words = self.words.split()
+        if len(words) < 2 or not all(len(word) == 1 and unspaced[word] for word in words):
+            return ""
+        return " ".join(pair for pair in character_pairs(self.words) if pair != TAG_SIGN)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search text, taken apart."""
+
+    wanted: tuple[Term, ...]
+    unwanted: tuple[Term, ...]
+    is_blank: bool
+    """No text at all: everything that the filters want."""
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        wanted: list[Term] = []
+        unwanted: list[Term] = []
+        for found in list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS]:
+            negative, term = _term(found)
+            if term.words:
+                (unwanted if negative else wanted).append(term)
+        return cls(tuple(wanted), tuple(unwanted), is_blank=not text.strip())
+
+    def with_beginnings(self, is_rare: Callable[[Term], bool]) -> Query | None:
+        """The same with rare words taken as beginnings of words; None when nothing is left to be taken so."""
+        wanted = tuple(
+            term if term.prefix or term.quoted or not is_rare(term) else replace(term, prefix=True)
+            for term in self.wanted
+        )
+        return replace(self, wanted=wanted) if wanted != self.wanted else None
+
+    def side_by_side(self) -> Query | None:
+        """The same with all words in their order and nothing between them; None when there is only one."""
+        if len(self.wanted) < 2 or any(term.prefix for term in self.wanted[:-1]):
+            return None
+        phrase = Term(" ".join(term.words for term in self.wanted), prefix=self.wanted[-1].prefix)
+        return replace(self, wanted=(phrase,))
+
+    def match(self, filters: Filters = Filters()) -> str | None:
+        """The expression for ``message_search MATCH``.
+
+        Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
+
+        Returns:
+            None when nothing can match, as when a text that is not blank holds no word that could be found.
+        """
+        groups = filters.tags(alone=not self.wanted)
+        if not all(groups) or not (self.is_blank or self.wanted or self.unwanted):
+            return None
+        wanted = [*map(str, self.wanted), *map(_tagged, groups)]
+        if not wanted:
+            return None
+        unwanted = list(map(str, self.unwanted))
+        if filters.apart_from is not None:
+            unwanted.append(_tagged((chat_tag(filters.apart_from),)))
+        found = " AND ".join(wanted)
+        return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+
+
+def _tagged(tags: Collection[str]) -> str:
+    phrases = [f'"{tag}"' for tag in tags]
+    return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
+
+
+def _term(found: re.Match[str]) -> tuple[bool, Term]:
+    """Whether the term must not occur, and the term; without words when there are none in it."""
+    if (number := found["number"]) is not None:
+        words, digits = fold(number), digits_of(number)
+        return False, Term(words, digits if digits != words else None)
+    word = found["word"]
+    if word is None:
+        return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)
+    return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))
+
+
+def like_words(text: str) -> list[str]:
+    """LIKE patterns for ``entities.folded``, all of which must match: each word begins a word of a name."""
+    return [f"% {fold(word)}%" for word in text.split() if fold(word)]

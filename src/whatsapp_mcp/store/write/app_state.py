@@ -1,0 +1,156 @@
+"""What we ourselves say about messages and chats, on any of our devices: stars, deletions, labels, marks.
+
+The newest statement of each fact counts, whenever it comes; of two at one time always the same one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from whatsapp_mcp.models.changes import (
+    ChatCleared,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
+    LabelChanged,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
+)
+from whatsapp_mcp.store.rows import clamp, clean, fitting
+from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.store.write.visibility import Visibility
+
+__all__ = ["MOVES", "AppState"]
+
+_STAR: Final = (
+    " ON CONFLICT DO UPDATE SET starred = excluded.starred, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.starred) > (changed_at, starred)"
+)
+_LABELLED: Final = (
+    " ON CONFLICT DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.labelled) > (changed_at, labelled)"
+)
+_DELETION: Final = " ON CONFLICT DO UPDATE SET deleted_at = min(deleted_at, excluded.deleted_at)"
+_LABEL: Final = (
+    "INSERT INTO labels VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, color = excluded.color,"
+    " deleted = excluded.deleted, changed_at = excluded.changed_at WHERE (excluded.changed_at, excluded.deleted,"
+    " excluded.name, excluded.color) > (changed_at, deleted, name, color)"
+)
+
+MOVES: Final = (
+    f"INSERT INTO stars SELECT :kept, message_id, starred, changed_at FROM stars WHERE chat = :gone{_STAR}",
+    f"INSERT INTO deletions SELECT :kept, message_id, deleted_at FROM deletions WHERE chat = :gone{_DELETION}",
+    f"INSERT INTO chat_labels SELECT :kept, label, labelled, changed_at FROM chat_labels WHERE chat = :gone{_LABELLED}",
+    "INSERT INTO message_labels SELECT :kept, message_id, label, labelled, changed_at FROM message_labels"
+    f" WHERE chat = :gone{_LABELLED}",
+)
+"""What one chat says, said of another chat as well."""
+
+
+OfOurs = (
+    MessageStarred | MessageDeletedForMe | MessageLabelled | ChatMarkedRead | ChatDeleted | ChatCleared | ChatLabelled
+)
+"""What names a chat."""
+
+
+class AppState:
+    """``chat`` is an entity; chat and message may not be here yet."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, chats: Chats, settling: Settling, visibility: Visibility
+    ) -> None:
+        self._connection = connection
+        self._chats = chats
+        self._settling = settling
+        self._visibility = visibility
+
+    def apply(self, change: OfOurs, chat: int, now: int) -> None:
+        match change:
+            case MessageStarred():
+                self._starred(change, chat, now)
+            case MessageDeletedForMe():
+                self._deleted_for_me(change, chat, now)
+            case MessageLabelled():
+                self._message_labelled(change, chat, now)
+            case ChatMarkedRead():
+                self._marked_read(change, chat, now)
+            case ChatDeleted():
+                self._deleted(change, chat, now)
+            case ChatCleared():
+                self._cleared(change, chat, now)
+            case ChatLabelled():
+                self._chat_labelled(change, chat)
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def _starred(self, change: MessageStarred, chat: int, now: int) -> None:
+        values = (chat, change.message_id, int(change.starred), clamp(change.timestamp))
+        if self._connection.execute(f"INSERT INTO stars VALUES (?, ?, ?, ?){_STAR}", values).rowcount:
+            self._touch(chat, change.message_id, now)
+            held = self._settling.held(chat, change.message_id)
+            if held is not None:
+                self._visibility.settle(held, now)
+
+    def _deleted_for_me(self, change: MessageDeletedForMe, chat: int, now: int) -> None:
+        values = (chat, change.message_id, clamp(change.timestamp))
+        self._connection.execute(f"INSERT INTO deletions VALUES (?, ?, ?){_DELETION}", values)
+        self._settling.settle(chat, change.message_id, now)
+
+    def _message_labelled(self, change: MessageLabelled, chat: int, now: int) -> None:
+        label, labelled = clean(change.label_id), int(change.labelled)
+        values = (chat, change.message_id, label, labelled, clamp(change.timestamp))
+        if self._connection.execute(f"INSERT INTO message_labels VALUES (?, ?, ?, ?, ?){_LABELLED}", values).rowcount:
+            self._touch(chat, change.message_id, now)
+
+    def _touch(self, chat: int, message_id: str, now: int) -> None:
+        self._connection.execute(
+            "UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id)
+        )
+
+    # -- chats --------------------------------------------------------------------------------------------------------
+
+    def _marked_read(self, change: ChatMarkedRead, chat: int, now: int) -> None:
+        at, unread = clamp(change.timestamp), int(not change.read)
+        before = self._before(chat)
+        if (at, unread) > (before.marked_at, before.marked_unread):
+            row = self._chats.get(chat, now)
+            row.marked_at, row.marked_unread = at, unread
+        if change.read and at > before.read_until:
+            self._chats.read(self._chats.get(chat, now), at)
+
+    def _deleted(self, change: ChatDeleted, chat: int, now: int) -> None:
+        at = clamp(change.timestamp)
+        if at > self._before(chat).deleted_until:
+            row = self._chats.get(chat, now)
+            row.deleted_until = at
+            self._visibility.settle_chat(row, now)
+
+    def _cleared(self, change: ChatCleared, chat: int, now: int) -> None:
+        at, before = clamp(change.timestamp), self._before(chat)
+        if at <= (before.cleared_unstarred_until if change.keeps_starred else before.cleared_until):
+            return
+        row = self._chats.get(chat, now)
+        if change.keeps_starred:
+            row.cleared_unstarred_until = at
+        else:
+            row.cleared_until = at
+        self._visibility.settle_chat(row, now)
+
+    def _chat_labelled(self, change: ChatLabelled, chat: int) -> None:
+        label, labelled = clean(change.label_id), int(change.labelled)
+        values = (chat, label, labelled, clamp(change.timestamp))
+        self._connection.execute(f"INSERT INTO chat_labels VALUES (?, ?, ?, ?){_LABELLED}", values)
+
+    def _before(self, chat: int) -> ChatRow:
+        """What is known of a chat. The same is said again and again: only what is new shall touch the row."""
+        return self._chats.stored(chat) or ChatRow(chat, marked_at=-1)
+
+    # -- labels -------------------------------------------------------------------------------------------------------
+
+    def label(self, change: LabelChanged) -> None:
+        name, color = clean(change.name), fitting(change.color)
+        values = (clean(change.label_id), name, color, int(change.deleted), clamp(change.timestamp))
+        self._connection.execute(_LABEL, values)

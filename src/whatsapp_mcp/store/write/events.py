@@ -1,0 +1,110 @@
+"""What is said about messages: edits, revokes, reactions, votes and receipts, each kept as it came."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Final
+
+from whatsapp_mcp.models.changes import (
+    MessageEdited,
+    MessageRevoked,
+    PollVoted,
+    ReactionChanged,
+    ReceiptKind,
+    ReceiptReceived,
+)
+from whatsapp_mcp.store.identity import Address
+from whatsapp_mcp.store.rows import clamp, clean, dump_extra, dump_mentions
+from whatsapp_mcp.store.write.settling import Settling
+
+__all__ = ["Events", "Saying"]
+
+_RECEIPT_COLUMN: Final = {
+    ReceiptKind.DELIVERED: "delivered_at",
+    ReceiptKind.READ: "read_at",
+    ReceiptKind.PLAYED: "played_at",
+}
+
+
+Saying = MessageEdited | MessageRevoked | ReactionChanged | ReceiptReceived | PollVoted
+"""What a person says about a message."""
+
+
+class Events:
+    """``chat`` is an entity, ``sender`` an address; the message may not be here yet."""
+
+    def __init__(self, connection: sqlite3.Connection, settling: Settling) -> None:
+        self._connection = connection
+        self._settling = settling
+
+    def apply(self, change: Saying, chat: int, sender: Address, now: int) -> None:
+        match change:
+            case MessageEdited():
+                self._edited(change, chat, sender, now)
+            case MessageRevoked():
+                self._revoked(change, chat, sender, now)
+            case ReactionChanged():
+                self._reacted(change, chat, sender, now)
+            case ReceiptReceived():
+                self._receipt(change, chat, sender, now)
+            case PollVoted():
+                self._voted(change, chat, sender, now)
+
+    def _edited(self, change: MessageEdited, chat: int, sender: Address, now: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                chat,
+                change.message_id,
+                clamp(change.timestamp),
+                sender.id,
+                clean(change.content.text),
+                dump_mentions(change.content.mentions),
+                dump_extra(change.content.extra),
+            ),
+        )
+        self._settling.settle(chat, change.message_id, now)
+
+    def _revoked(self, change: MessageRevoked, chat: int, sender: Address, now: int) -> None:
+        self._connection.execute(
+            "INSERT INTO revokes VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)",
+            (chat, change.message_id, sender.id, clamp(change.timestamp)),
+        )
+        self._settling.settle(chat, change.message_id, now)
+
+    def _reacted(self, change: ReactionChanged, chat: int, sender: Address, now: int) -> None:
+        self._connection.execute(
+            "INSERT INTO reactions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
+            " WHERE excluded.reacted_at >= reacted_at",
+            (chat, change.message_id, sender.id, clean(change.emoji), int(change.from_me), clamp(change.timestamp)),
+        )
+        self._touch(chat, change.message_id, now)
+
+    def _voted(self, change: PollVoted, chat: int, voter: Address, now: int) -> None:
+        options = json.dumps([clean(option) for option in change.options], ensure_ascii=False)
+        self._connection.execute(
+            "INSERT INTO votes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET options = excluded.options, voted_at = excluded.voted_at"
+            " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
+            (chat, change.poll_id, voter.id, options, clamp(change.timestamp)),
+        )
+        self._touch(chat, change.poll_id, now)
+
+    def _receipt(self, change: ReceiptReceived, chat: int, sender: Address, now: int) -> None:
+        column = _RECEIPT_COLUMN[change.kind]
+        at = clamp(change.timestamp)
+        for message_id in change.message_ids:
+            self._connection.execute(
+                f"INSERT INTO receipts (chat, message_id, sender, from_me, {column}) VALUES (?, ?, ?, ?, ?)"
+                f" ON CONFLICT DO UPDATE SET {column} = min(coalesce({column}, excluded.{column}), excluded.{column})",
+                (chat, message_id, sender.id, int(change.from_me), at),
+            )
+            self._settling.settle(chat, message_id, now)
+
+    def _touch(self, chat: int, message_id: str, now: int) -> None:
+        self._connection.execute(
+            "UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id)
+        )

@@ -1,0 +1,279 @@
+"""The message rows: each message stored once, whatever is delivered twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final, NamedTuple
+
+from whatsapp_mcp.jid import LID
+from whatsapp_mcp.models.changes import DeliveryStatus, MediaInfo, MessageKind, MessageReceived
+from whatsapp_mcp.store.identity import Address
+from whatsapp_mcp.store.rows import (
+    MEDIA_COLUMNS,
+    RANK,
+    clamp,
+    clean,
+    dump_extra,
+    dump_jid,
+    dump_mentions,
+    fitting,
+    place_of,
+)
+from whatsapp_mcp.store.search.index import SearchIndex, document_of
+from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.settling import Settling
+
+__all__ = ["Messages"]
+
+_INSERTED: Final = (
+    "arrival",
+    "place",
+    "chat",
+    "id",
+    "sender",
+    "wire_chat",
+    "timestamp",
+    "from_me",
+    "from_history",
+    "has_media",
+    "kind",
+    "text",
+    "status",
+    "reply_to_id",
+    "reply_to_sender",
+    "reply_to_text",
+    "mentions",
+    "forwarded",
+    "view_once",
+    "expiration",
+    "extra",
+    "created_at",
+    "updated_at",
+    "raw",
+)
+_INSERT: Final = (
+    f"INSERT INTO messages ({', '.join(_INSERTED)}) VALUES ({', '.join('?' * len(_INSERTED))}) ON CONFLICT DO NOTHING"
+)
+_INSERT_MEDIA: Final = (
+    f"INSERT INTO media (arrival, {', '.join(MEDIA_COLUMNS)}) VALUES ({', '.join('?' * (len(MEDIA_COLUMNS) + 1))})"
+)
+
+
+class _Kept(NamedTuple):
+    """What a message inherits from the row that it replaces."""
+
+    created_at: int
+    from_history: int
+    status: int | None
+
+
+class Messages:
+    def __init__(
+        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, settling: Settling, arrival: int
+    ) -> None:
+        """``arrival``: the highest number given so far."""
+        self._connection = connection
+        self._chats = chats
+        self._index = index
+        self._settling = settling
+        self.arrival = arrival
+
+    def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> int | None:
+        """Store a message.
+
+        Returns:
+            Its arrival number when those who wait for messages should see it: it is new, or was a placeholder or known
+            from the history only. None when it was here already, or is hidden.
+        """
+        if self._insert(change, wire_chat, sender, now):
+            shown = self._settling.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
+            return self.arrival if shown else None
+        held = self._settling.held(wire_chat.entity, change.id)
+        assert held is not None
+        if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
+            return self.arrival if self._replace(held, change, wire_chat, sender, now) else None
+        return self._repeated(held, change, wire_chat, sender, now)
+
+    def absorb(self, better: Held, worse: Held, now: int) -> None:
+        """Of two rows for one message keep the better one, with what the other one knows beyond it."""
+        (raw,) = self._connection.execute("SELECT raw FROM messages WHERE arrival = ?", (worse.arrival,)).fetchone()
+        self._remove(worse, now)
+        sender = worse.sender if self._is_lid(worse.sender) else better.sender
+        self._reindex(better, better._replace(sender=sender))
+        self._update(
+            better.arrival,
+            now,
+            "status = ?, created_at = ?, from_history = ?, wire_chat = ?, sender = ?, raw = coalesce(raw, ?)",
+            max((status for status in (better.status, worse.status) if status is not None), default=None),
+            min(better.created_at, worse.created_at),
+            min(better.from_history, worse.from_history),
+            worse.wire_chat if self._is_lid(worse.wire_chat) else better.wire_chat,
+            sender,
+            raw,
+        )
+
+    # -- a message that is here already -------------------------------------------------------------------------------
+
+    def _repeated(
+        self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int
+    ) -> int | None:
+        status = max(_rank(change), -1 if held.status is None else held.status)
+        if change.from_me and status != held.status:
+            self._update(held.arrival, now, "status = ?", status)
+        if change.raw:
+            self._connection.execute(
+                "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
+            )
+        wire = _wire_forms(held, change, wire_chat, sender)
+        if wire != (held.wire_chat, held.sender):
+            self._update(held.arrival, now, "wire_chat = ?, sender = ?", *wire)
+            found = held._replace(wire_chat=wire[0], sender=wire[1])
+            self._reindex(held, found)
+            held = found
+        if not held.from_history or change.from_history:
+            return None
+        self._came_alive(held, now)
+        return None if held.is_hidden else self.arrival
+
+    def _came_alive(self, held: Held, now: int) -> None:
+        """Known from the history, and now delivered to us as well."""
+        self.arrival += 1
+        place = place_of(held.timestamp, self.arrival)
+        if held.is_hidden:
+            place = -place
+        self._reindex(held, held._replace(place=place))
+        self._update(held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place)
+        chat = self._chats.get(held.chat, now)
+        if held.from_me:
+            self._chats.read(chat, held.timestamp)
+        self._chats.recount_unread(chat)
+
+    def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> bool:
+        """A placeholder gives way to the message it stood for; whether that is shown."""
+        self._remove(held, now)
+        chat_address, sender_address = _wire_forms(held, change, wire_chat, sender)
+        self._insert(
+            change,
+            Address(chat_address, held.chat),
+            Address(sender_address, sender.entity),
+            now,
+            _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status),
+        )
+        self._chats.recount_unread(self._chats.get(held.chat, now))
+        settled = self._settling.settle(held.chat, held.id, now)
+        return settled is not None and not settled.is_hidden
+
+    def _remove(self, held: Held, now: int) -> None:
+        """Take a row out: another row says the same and more."""
+        self._index.remove(held.place, held.document)
+        self._connection.execute("DELETE FROM media WHERE arrival = ?", (held.arrival,))
+        self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
+        if held.is_hidden:
+            return
+        chat = self._chats.get(held.chat, now)
+        chat.message_count -= 1
+        chat.media_count -= held.has_media
+        chat.sent_count -= held.from_me
+
+    def _reindex(self, old: Held, new: Held) -> None:
+        self._index.remove(old.place, old.document)
+        self._index.add(new.place, new.document)
+
+    def _is_lid(self, address: int) -> bool:
+        jid: str = self._connection.execute("SELECT jid FROM addresses WHERE id = ?", (address,)).fetchone()[0]
+        return jid.endswith(f"@{LID}")
+
+    def _update(self, arrival: int, now: int, assignments: str, *values: int | str | bytes | None) -> None:
+        self._connection.execute(
+            f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival)
+        )
+
+    # -- a new row ----------------------------------------------------------------------------------------------------
+
+    def _insert(
+        self, change: MessageReceived, wire_chat: Address, sender: Address, now: int, kept: _Kept | None = None
+    ) -> bool:
+        """False when the message is here already."""
+        content, chat = change.content, wire_chat.entity
+        timestamp, from_me, media, quote = clamp(change.timestamp), change.from_me, content.media, content.quote
+        from_history = kept.from_history if kept else change.from_history
+        status = _rank(change) if from_me else None
+        if status is not None and kept and kept.status is not None:
+            status = max(status, kept.status)
+        text = clean(content.text)
+        arrival = self.arrival + 1
+        place = place_of(timestamp, arrival)
+        values = (
+            arrival,
+            place,
+            chat,
+            change.id,
+            sender.id,
+            wire_chat.id,
+            timestamp,
+            from_me,
+            from_history,
+            media is not None,
+            content.kind,
+            text,
+            status,
+            quote.message_id if quote else None,
+            dump_jid(quote.participant) if quote else None,
+            clean(quote.text) if quote else None,
+            dump_mentions(content.mentions),
+            content.forwarded,
+            content.view_once,
+            fitting(content.expiration),
+            dump_extra(content.extra),
+            kept.created_at if kept else now,
+            now,
+            change.raw or None,
+        )
+        if self._connection.execute(_INSERT, values).rowcount == 0:
+            return False
+        self.arrival = arrival
+        file_name = self._insert_media(arrival, media) if media else None
+        document = document_of(
+            chat=chat,
+            sender=sender.id,
+            from_me=from_me,
+            has_media=media is not None,
+            kind=content.kind,
+            text=text,
+            file_name=file_name,
+            extra=content.extra,
+        )
+        self._index.add(place, document)
+        self._chats.message_added(
+            self._chats.get(chat, now),
+            timestamp=timestamp,
+            from_me=from_me,
+            live=not from_history,
+            has_media=media is not None,
+        )
+        return True
+
+    def _insert_media(self, arrival: int, media: MediaInfo) -> str | None:
+        """The file name as stored."""
+        values: list[object] = []
+        for column in MEDIA_COLUMNS:
+            value = getattr(media, column)
+            values.append(
+                clean(value) if isinstance(value, str) else fitting(value) if isinstance(value, int) else value
+            )
+        self._connection.execute(_INSERT_MEDIA, (arrival, *values))
+        return clean(media.file_name) if media.file_name is not None else None
+
+
+def _rank(change: MessageReceived) -> int:
+    """A message of ours of which nothing is said was sent: it came from another device of ours, or the history."""
+    return RANK[change.status or DeliveryStatus.SENT] if change.from_me else -1
+
+
+def _wire_forms(held: Held, change: MessageReceived, wire_chat: Address, sender: Address) -> tuple[int, int]:
+    """Chat and author as WhatsApp addresses them; where a message came under both forms, the LIDs."""
+    return (
+        wire_chat.id if change.chat.server == LID else held.wire_chat,
+        sender.id if change.sender.server == LID and sender.entity == held.author else held.sender,
+    )

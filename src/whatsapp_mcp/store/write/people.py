@@ -1,0 +1,163 @@
+"""The names of people and chats, and the best of them.
+
+Saved in the phone's address book > what the phone calls the chat > push name > verified business name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from whatsapp_mcp.models.changes import ContactSeen
+from whatsapp_mcp.store.rows import clean
+from whatsapp_mcp.store.search.folding import fold
+
+__all__ = ["Names", "People"]
+
+
+@dataclass(slots=True)
+class Names:
+    """A row of ``contacts``."""
+
+    entity: int
+    full_name: str | None = None
+    first_name: str | None = None
+    push_name: str | None = None
+    push_name_at: int = 0
+    """When the person was seen with this push name, milliseconds: the newest counts."""
+    business_name: str | None = None
+    created_at: int = 0
+
+
+_SELECT: Final = (
+    "SELECT entity, full_name, first_name, push_name, push_name_at, business_name, created_at"
+    " FROM contacts WHERE entity = ?"
+)
+_WRITE: Final = (
+    "INSERT INTO contacts (entity, full_name, first_name, push_name, push_name_at, business_name, created_at,"
+    " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entity) DO UPDATE SET full_name = excluded.full_name,"
+    " first_name = excluded.first_name, push_name = excluded.push_name, push_name_at = excluded.push_name_at,"
+    " business_name = excluded.business_name, updated_at = excluded.updated_at"
+)
+
+
+class People:
+    """Names by entity, cached over transactions. ``forget`` after a transaction was rolled back."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._cache: dict[int, Names] = {}
+        self._changed: set[int] = set()
+        self._renamed: set[int] = set()
+
+    def forget(self) -> None:
+        self._cache.clear()
+        self._changed.clear()
+        self._renamed.clear()
+
+    def names(self, entity: int, now: int) -> Names:
+        names = self._cache.get(entity)
+        if names is None:
+            row = self._connection.execute(_SELECT, (entity,)).fetchone()
+            names = self._cache[entity] = Names(entity, created_at=now) if row is None else Names(*row)
+        return names
+
+    def push_name_seen(self, entity: int, name: str | None, at: int, now: int) -> None:
+        """``at``: milliseconds. WhatsApp writes "-" where it knows none (whatsmeow: message.go)."""
+        if not name or name == "-":
+            return
+        name, names = clean(name), self.names(entity, now)
+        if at < names.push_name_at or (at == names.push_name_at and name <= (names.push_name or "")):
+            return
+        if name != names.push_name:
+            names.push_name = name
+            self._renamed.add(entity)
+        names.push_name_at = at
+        self._changed.add(entity)
+
+    def seen(self, entity: int, change: ContactSeen, now: int) -> None:
+        self.push_name_seen(entity, change.push_name, now, now)
+        names = self.names(entity, now)
+        before = (names.full_name, names.first_name, names.business_name)
+        names.full_name = clean(change.full_name or "") or names.full_name
+        names.first_name = clean(change.first_name or "") or names.first_name
+        names.business_name = clean(change.business_name or "") or names.business_name
+        if before != (names.full_name, names.first_name, names.business_name):
+            self.rename(entity)
+
+    def rename(self, entity: int) -> None:
+        """Work out the best name again at the end of the transaction."""
+        self._renamed.add(entity)
+        if entity in self._cache:
+            self._changed.add(entity)
+
+    def unite(self, *, kept: int, gone: int, preferred: int, now: int) -> None:
+        """One row of two; where both have a name, the one of ``preferred`` counts."""
+        one, other = self.names(preferred, now), self.names(gone if preferred == kept else kept, now)
+        newest = max((one, other), key=lambda names: (names.push_name_at, names.push_name or ""))
+        self._cache[kept] = Names(
+            kept,
+            full_name=one.full_name or other.full_name,
+            first_name=one.first_name or other.first_name,
+            push_name=newest.push_name,
+            push_name_at=newest.push_name_at,
+            business_name=one.business_name or other.business_name,
+            created_at=min(one.created_at, other.created_at),
+        )
+        self._cache.pop(gone, None)
+        self._changed.discard(gone)
+        self._renamed.discard(gone)
+        self._connection.execute("DELETE FROM contacts WHERE entity = ?", (gone,))
+        self.rename(kept)
+
+    def flush(self, now: int) -> None:
+        """Write names, and what follows from them; the chat rows must be written before."""
+        for entity in self._changed:
+            self._write(self._cache[entity], now)
+        for entity in self._renamed:
+            self._write_best_name(entity, now)
+        self._changed.clear()
+        self._renamed.clear()
+
+    def _write(self, names: Names, now: int) -> None:
+        if not (names.full_name or names.first_name or names.push_name or names.business_name):
+            return
+        self._connection.execute(
+            _WRITE,
+            (
+                names.entity,
+                names.full_name,
+                names.first_name,
+                names.push_name,
+                names.push_name_at,
+                names.business_name,
+                names.created_at,
+                now,
+            ),
+        )
+
+    def _write_best_name(self, entity: int, now: int) -> None:
+        names = self.names(entity, now)
+        row = self._connection.execute(
+            "SELECT entities.jid, chats.name FROM entities LEFT JOIN chats ON chats.entity = entities.id"
+            " WHERE entities.id = ?",
+            (entity,),
+        ).fetchone()
+        chat_name = None if row[1] is None or _is_number(row[1], row[0]) else row[1]
+        known = (names.full_name or names.first_name, chat_name, names.push_name, names.business_name)
+        folded = dict.fromkeys(f for f in (fold(name) for name in known if name) if f)
+        self._connection.execute(
+            "UPDATE entities SET name = ?, folded = ? WHERE id = ?",
+            (
+                next((name for name in known if name), None),
+                "".join(f"\n {name}" for name in folded) + "\n" if folded else "",
+                entity,
+            ),
+        )
+
+
+def _is_number(name: str, jid: str) -> bool:
+    """The phone calls a chat without a name by its number."""
+    digits = "".join(c for c in name if c.isdigit())
+    return bool(digits) and digits == jid.partition("@")[0] and not any(c.isalpha() for c in name)

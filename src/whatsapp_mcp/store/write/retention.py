@@ -1,0 +1,245 @@
+"""Removing messages that are older than the owner wants to keep, a small transaction at a time.
+
+With a message goes all that was said about it, and its downloaded file. Starred messages stay. People and chats stay
+too, and a chat keeps the time of its last message, even when none is left: the list of chats does not change its order.
+
+What was said about a message that is not here (it was removed, or never came) goes when it is itself older than the
+limit: the message is older still and would not be stored any more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
+from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, SearchIndex, documents
+from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.settling import Settling
+
+__all__ = ["BATCH", "DownloadedFile", "Retention", "RetentionPolicy"]
+
+BATCH: Final = 200
+"""Messages removed in one transaction."""
+LOOKED_AT: Final = 2000
+"""Statements about messages that one transaction looks at."""
+DAY: Final = 24 * 60 * 60 * 1000
+"""Milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedFile:
+    """What names the file of a message, if its media was ever downloaded."""
+
+    chat: Jid
+    """In one form; a person's file may lie under either."""
+    message_id: str
+    mimetype: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    days: int
+    """Older messages are neither stored nor kept; at least 1."""
+    remove_file: Callable[[DownloadedFile], None]
+    """Called before the message is gone from the store: if the process is killed in between, a message without its
+    file is left, and not a file that nobody knows of. May not raise."""
+
+
+_STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred"
+_OLD: Final = (
+    "SELECT m.arrival, m.id, m.timestamp, m.from_history, m.revoked_at IS NULL AND m.place > 0, media.mimetype,"
+    f" {DOCUMENT_COLUMNS} FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat"
+    " LEFT JOIN media ON media.arrival = m.arrival"
+    # Hidden messages have their place with a minus sign.
+    " WHERE chats.entity >= ?1 AND m.chat = chats.entity AND m.place > -?2 AND m.place < ?2"
+    f" AND NOT EXISTS ({_STARRED.format('m', 'id')}) ORDER BY chats.entity, m.place LIMIT ?3"
+)
+
+_WAITING: Final = ("edits", "revokes", "receipts", "deletions")
+"""What is applied to a message when it comes."""
+_IS_OLD: Final = {
+    "edits": "edited_at < :limit",
+    "revokes": "revoked_at < :limit",
+    "reactions": "reacted_at < :limit",
+    "receipts": "max(coalesce(delivered_at, 0), coalesce(read_at, 0), coalesce(played_at, 0)) < :limit",
+    "votes": "voted_at < :limit",
+    "deletions": "deleted_at < :limit",
+    "message_labels": "changed_at < :limit",
+    "stars": "changed_at < :limit",  # only those that were taken off, as no starred message goes
+    "awaited": " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {table} AS said WHERE said.chat = awaited.chat"
+        " AND said.message_id = awaited.message_id)"
+        for table in _WAITING
+    ),
+}
+"""Each table that names a message, and when a row of it is too old."""
+_NEXT: Final = (
+    "SELECT chat, message_id FROM {table} WHERE (chat, message_id) > (?, ?) ORDER BY chat, message_id"
+    f" LIMIT 1 OFFSET {LOOKED_AT}"
+)
+
+
+class _Old(NamedTuple):
+    """A row of ``_OLD``; the last nine are those of ``DOCUMENT_COLUMNS``."""
+
+    arrival: int
+    id: str
+    timestamp: int
+    from_history: int
+    is_indexed: int
+    mimetype: str | None
+    place: int
+    chat: int
+    sender: int
+    from_me: int
+    has_media: int
+    kind: str
+    text: str
+    file_name: str | None
+    extra: str | None
+
+    @property
+    def is_shown(self) -> bool:
+        return self.place > 0
+
+
+class Retention:
+    """``prune`` again and again; ``forget`` after a transaction was rolled back."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        chats: Chats,
+        index: SearchIndex,
+        settling: Settling,
+        policy: RetentionPolicy,
+    ) -> None:
+        self._connection = connection
+        self._chats = chats
+        self._index = index
+        self._settling = settling
+        self._policy = policy
+        self._sweep: Iterator[None] | None = None
+        self._passed_over: set[int] = set()
+
+    def limit(self, now: int) -> int:
+        """Messages before this time are too old; a whole second, so that places can tell. Milliseconds."""
+        return clamp(now - self._policy.days * DAY) // 1000 * 1000
+
+    def forget(self) -> None:
+        self._sweep = None
+        self._passed_over.clear()
+
+    # -- what comes ---------------------------------------------------------------------------------------------------
+
+    def passes_over(self, change: MessageReceived, chat: int, now: int) -> bool:
+        """Whether a message is too old to be stored. The chat is then as if it had been stored and removed."""
+        timestamp = clamp(change.timestamp)
+        if timestamp >= self.limit(now) or self._is_starred(chat, change.id):
+            return False
+        live = not change.from_history
+        self._chats.message_passed_over(
+            self._chats.get(chat, now), timestamp=timestamp, from_me=change.from_me, live=live
+        )
+        self._passed_over.add(chat)
+        return True
+
+    def flush(self, now: int) -> None:
+        """At the end of a transaction: what the phone calls unread is only what is here."""
+        for chat in self._passed_over:
+            if self._chats.stored(chat) is not None:  # else it became one with another chat
+                self._chats.bound_unread(self._chats.get(chat, now))
+        self._passed_over.clear()
+
+    def _is_starred(self, chat: int, message_id: str) -> bool:
+        values = (chat, message_id)
+        found = self._connection.execute(
+            "SELECT starred FROM stars WHERE chat = ? AND message_id = ?", values
+        ).fetchone()
+        return found is not None and bool(found[0])
+
+    # -- what is here -------------------------------------------------------------------------------------------------
+
+    def prune(self, now: int) -> bool:
+        """Do the next small part of looking through the store; False when the end was reached."""
+        if self._sweep is None:
+            self._sweep = self._parts(now)
+        for _ in self._sweep:
+            return True
+        self._sweep = None
+        return False
+
+    def _parts(self, now: int) -> Iterator[None]:
+        limit, chat = self.limit(now), 0
+        while found := self._old(chat, limit):
+            self._remove(found, now)
+            chat = found[-1].chat
+            yield
+        for table, is_old in _IS_OLD.items():
+            yield from self._forget_sayings(table, is_old, limit)
+
+    def _old(self, chat: int, limit: int) -> list[_Old]:
+        """Some messages that are too old; of this chat (an entity) first, and of those after it."""
+        rows = self._connection.execute(_OLD, (chat, place_floor(limit), BATCH))
+        return [_Old(*row) for row in rows]
+
+    def _remove(self, found: Sequence[_Old], now: int) -> None:
+        for place, document in documents(row[6:] for row in found if row.is_indexed):
+            self._index.remove(place, document)
+        for row in found:
+            if row.mimetype is not None:
+                self._remove_file(row, row.mimetype)
+        arrivals = [(row.arrival,) for row in found]
+        self._connection.executemany("DELETE FROM media WHERE arrival = ?", arrivals)
+        self._connection.executemany("DELETE FROM messages WHERE arrival = ?", arrivals)
+        for table in _IS_OLD:
+            self._connection.executemany(
+                f"DELETE FROM {table} WHERE chat = ? AND message_id = ?", [(row.chat, row.id) for row in found]
+            )
+        for chat, of_chat in groupby(found, key=lambda row: row.chat):
+            self._count_out(chat, [row for row in of_chat if row.is_shown], now)
+
+    def _remove_file(self, row: _Old, mimetype: str) -> None:
+        for (jid,) in self._connection.execute("SELECT jid FROM addresses WHERE entity = ?", (row.chat,)):
+            self._policy.remove_file(DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name))
+
+    def _count_out(self, chat: int, shown: Sequence[_Old], now: int) -> None:
+        row = self._chats.get(chat, now)
+        self._chats.messages_removed(
+            row,
+            messages=len(shown),
+            media=sum(message.has_media for message in shown),
+            sent=sum(message.from_me for message in shown),
+            unread=sum(
+                not message.from_me and not message.from_history and message.timestamp > row.read_until
+                for message in shown
+            ),
+        )
+
+    def _forget_sayings(self, table: str, is_old: str, limit: int) -> Iterator[None]:
+        """Remove what is old and about no message that is here."""
+        forget = (
+            f"DELETE FROM {table} WHERE (chat, message_id) > (:chat, :id) AND {{until}} {is_old}"
+            f" AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat = {table}.chat AND m.id = {table}.message_id)"
+            f" AND NOT EXISTS ({_STARRED.format(table, 'message_id')})"
+        )
+        chat, message_id = 0, ""
+        while True:
+            self._settling.forget()  # how many are awaited
+            until = self._connection.execute(_NEXT.format(table=table), (chat, message_id)).fetchone()
+            values = {"chat": chat, "id": message_id, "limit": limit}
+            if until is None:
+                self._connection.execute(forget.format(until=""), values)
+                yield
+                return
+            values |= {"until_chat": until[0], "until_id": until[1]}
+            self._connection.execute(forget.format(until="(chat, message_id) <= (:until_chat, :until_id) AND"), values)
+            chat, message_id = until
+            yield

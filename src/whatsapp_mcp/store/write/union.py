@@ -1,0 +1,159 @@
+"""Two entities turn out to be one person: everything stored under the LID and under the number becomes one.
+
+The entity with fewer messages gives way, so that the least is moved; which one that is shows nowhere.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from whatsapp_mcp.store.identity import Identities, Union
+from whatsapp_mcp.store.search.index import SearchIndex
+from whatsapp_mcp.store.write.app_state import MOVES
+from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.messages import Messages
+from whatsapp_mcp.store.write.people import People
+from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.store.write.visibility import Visibility
+
+__all__ = ["unite"]
+
+_MOVES: Final = (
+    "INSERT OR IGNORE INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
+    " FROM edits WHERE chat = :gone",
+    "INSERT INTO revokes SELECT :kept, message_id, sender, revoked_at FROM revokes WHERE chat = :gone"
+    " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)",
+    "INSERT INTO reactions SELECT :kept, message_id, sender, emoji, from_me, reacted_at FROM reactions"
+    " WHERE chat = :gone ON CONFLICT DO UPDATE SET emoji = excluded.emoji, reacted_at = excluded.reacted_at"
+    " WHERE excluded.reacted_at > reacted_at",
+    "INSERT INTO receipts SELECT :kept, message_id, sender, from_me, delivered_at, read_at, played_at FROM receipts"
+    " WHERE chat = :gone ON CONFLICT DO UPDATE SET"
+    " delivered_at = coalesce(min(delivered_at, excluded.delivered_at), delivered_at, excluded.delivered_at),"
+    " read_at = coalesce(min(read_at, excluded.read_at), read_at, excluded.read_at),"
+    " played_at = coalesce(min(played_at, excluded.played_at), played_at, excluded.played_at)",
+    "INSERT INTO votes SELECT :kept, message_id, voter, options, voted_at FROM votes WHERE chat = :gone"
+    " ON CONFLICT DO UPDATE SET options = excluded.options, voted_at = excluded.voted_at"
+    " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
+    "INSERT OR IGNORE INTO awaited SELECT :kept, message_id FROM awaited WHERE chat = :gone",
+    *MOVES,
+)
+_TABLES: Final = (
+    *("edits", "revokes", "reactions", "receipts", "votes", "awaited"),
+    *("stars", "deletions", "chat_labels", "message_labels"),
+)
+
+_TWICE: Final = (
+    "SELECT one.id FROM messages AS one JOIN messages AS other ON other.chat = :kept AND other.id = one.id"
+    " WHERE one.chat = :gone"
+)
+_UNSETTLED: Final = (
+    # What waited under the one form for a message that came under the other …
+    "SELECT chat, message_id FROM awaited WHERE chat = :kept"
+    # … and what could not be said to be by the author of the message, whose address now says so.
+    " UNION SELECT chat, message_id FROM edits WHERE chat = :kept"
+    " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
+    " UNION SELECT chat, message_id FROM revokes WHERE chat = :kept"
+    " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
+    # A star under the one form may keep a message under the other.
+    " UNION SELECT chat, message_id FROM stars WHERE chat = :kept"
+    " AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
+)
+
+
+def unite(
+    connection: sqlite3.Connection,
+    union: Union,
+    *,
+    identities: Identities,
+    chats: Chats,
+    people: People,
+    messages: Messages,
+    settling: Settling,
+    visibility: Visibility,
+    index: SearchIndex,
+    now: int,
+) -> tuple[int, int]:
+    """Make one entity of two, within the caller's transaction.
+
+    Returns:
+        The entity that stays and the one that is gone.
+    """
+    by_lid, by_number = chats.stored(union.by_lid), chats.stored(union.by_number)
+    lid_is_larger = _size(by_lid) > _size(by_number)
+    kept, gone = (union.by_lid, union.by_number) if lid_is_larger else (union.by_number, union.by_lid)
+    entities = {"kept": kept, "gone": gone}
+
+    twice = [str(row[0]) for row in connection.execute(_TWICE, entities).fetchall()]
+    for message_id in twice:
+        _keep_better(messages, settling, message_id, kept, gone, now)
+    for move in _MOVES:
+        connection.execute(move, entities)
+    index.move(gone, kept)
+    connection.execute("UPDATE messages SET chat = :kept WHERE chat = :gone", entities)
+    _unite_chats(connection, chats, kept=kept, gone=gone, preferred=union.by_number, now=now)
+    for table in _TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE chat = ?", (gone,))
+    people.unite(kept=kept, gone=gone, preferred=union.by_number, now=now)
+    identities.unite(union, kept=kept, gone=gone)
+
+    unsettled = {(chat, message_id) for chat, message_id in connection.execute(_UNSETTLED, entities).fetchall()}
+    for chat, message_id in sorted(unsettled | {(kept, message_id) for message_id in twice}):
+        settling.settle(chat, message_id, now)
+    row = chats.stored(kept)
+    if row is not None and row.hides_until >= 0:
+        visibility.settle_chat(chats.get(kept, now), now)
+    connection.execute(
+        "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)",
+        entities,
+    )
+    return kept, gone
+
+
+def _size(chat: ChatRow | None) -> int:
+    return chat.message_count if chat else 0
+
+
+def _keep_better(messages: Messages, settling: Settling, message_id: str, kept: int, gone: int, now: int) -> None:
+    """One message was stored under both forms: keep it once, with the most that is known of it."""
+    one, other = settling.held(kept, message_id), settling.held(gone, message_id)
+    if one is None or other is None:
+        return
+    better, worse = sorted((one, other), key=_worth)
+    messages.absorb(better, worse, now)
+
+
+def _worth(held: Held) -> tuple[bool, int]:
+    """Sorts what says something before a placeholder, then what was stored first."""
+    return held.is_placeholder, held.arrival
+
+
+def _unite_chats(
+    connection: sqlite3.Connection, chats: Chats, *, kept: int, gone: int, preferred: int, now: int
+) -> None:
+    if chats.stored(kept) is None and chats.stored(gone) is None:
+        return
+    one, other = chats.get(kept, now), chats.get(gone, now)
+    first, second = (one, other) if kept == preferred else (other, one)
+    one.name = first.name or second.name
+    one.last_message_at = max(
+        (at for at in (one.last_message_at, other.last_message_at) if at is not None), default=None
+    )
+    one.ephemeral_expiration = first.ephemeral_expiration or second.ephemeral_expiration
+    one.read_until = max(one.read_until, other.read_until)
+    one.unread_base += other.unread_base
+    one.archived = max(one.archived, other.archived)
+    one.pinned = max(one.pinned, other.pinned)
+    one.muted_until = min((one.muted_until, other.muted_until), key=lambda until: (until != -1, -until))
+    one.deleted_until = max(one.deleted_until, other.deleted_until)
+    one.cleared_until = max(one.cleared_until, other.cleared_until)
+    one.cleared_unstarred_until = max(one.cleared_unstarred_until, other.cleared_unstarred_until)
+    one.marked_at, one.marked_unread = max((one.marked_at, one.marked_unread), (other.marked_at, other.marked_unread))
+    one.message_count += other.message_count
+    one.media_count += other.media_count
+    one.sent_count += other.sent_count
+    one.created_at = min(one.created_at, other.created_at)
+    chats.drop(gone)
+    connection.execute("DELETE FROM chats WHERE entity = ?", (gone,))
+    chats.recount_unread(one)

@@ -1,0 +1,99 @@
+"""Which messages are shown: not those deleted for us alone, nor those up to a time of which the chat was cleared.
+
+Nothing is erased. A hidden message has its place with a minus sign, counts nowhere and is not in the search index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling
+from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, SearchIndex, documents
+from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.held import Held
+
+__all__ = ["Visibility"]
+
+_AT_ONCE: Final = 5000
+"""Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
+
+# A star that was put on or taken off after the clearing shows that the message was still there then.
+_STAR_KEEPS: Final = "starred OR changed_at > ?"
+_CLEARED: Final = (
+    f"SELECT m.revoked_at IS NULL, {DOCUMENT_COLUMNS}"
+    " FROM messages AS m INDEXED BY messages_chat LEFT JOIN media ON media.arrival = m.arrival"
+    " WHERE m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
+    f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))"
+    f" ORDER BY m.place LIMIT {_AT_ONCE}"
+)
+
+
+class Visibility:
+    def __init__(self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex) -> None:
+        self._connection = connection
+        self._chats = chats
+        self._index = index
+
+    def settle(self, held: Held, now: int) -> Held:
+        """Hide or show one message, as what is known demands; the message as it is then."""
+        if (self._is_deleted(held) or self._is_cleared(held)) is held.is_hidden:
+            return held
+        settled = held._replace(place=-held.place)
+        self._index.remove(held.place, held.document)
+        self._index.add(settled.place, settled.document)
+        self._connection.execute(
+            "UPDATE messages SET place = ?, updated_at = ? WHERE arrival = ?", (settled.place, now, held.arrival)
+        )
+        row = self._chats.get(held.chat, now)
+        if settled.is_hidden:
+            self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
+        else:
+            self._chats.message_shown(
+                row,
+                timestamp=held.timestamp,
+                from_me=bool(held.from_me),
+                live=not held.from_history,
+                has_media=bool(held.has_media),
+            )
+        return settled
+
+    def settle_chat(self, row: ChatRow, now: int) -> None:
+        """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
+        messages = media = sent = 0
+        while found := self._cleared(row):
+            for place, document in documents(row[1:] for row in found if row[0]):
+                self._index.remove(place, document)
+            for _, _place, _chat, _sender, from_me, has_media, *_ in found:
+                media += has_media
+                sent += from_me
+            messages += len(found)
+            self._connection.executemany(
+                "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
+                [(now, place & ARRIVAL_MASK) for _, place, *_ in found],
+            )
+            self._index.flush()
+        self._chats.read(row, row.hides_until)
+        if messages:
+            self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
+
+    def _cleared(self, row: ChatRow) -> list[tuple[Any, ...]]:
+        unstarred = row.cleared_unstarred_until
+        values = (row.entity, place_ceiling(row.hides_until), row.empty_until, unstarred, unstarred)
+        return self._connection.execute(_CLEARED, values).fetchall()
+
+    def _is_deleted(self, held: Held) -> bool:
+        return self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
+
+    def _is_cleared(self, held: Held) -> bool:
+        row = self._chats.stored(held.chat)
+        if row is None or held.timestamp > row.hides_until:
+            return False
+        if held.timestamp <= row.empty_until:
+            return True
+        starred = f"stars WHERE chat = ? AND message_id = ? AND ({_STAR_KEEPS})"
+        return not self._is_in(starred, held, row.cleared_unstarred_until)
+
+    def _is_in(self, source: str, held: Held, *values: int) -> bool:
+        sql = f"SELECT EXISTS (SELECT 1 FROM {source})"
+        return bool(self._connection.execute(sql, (held.chat, held.id, *values)).fetchone()[0])

@@ -1,0 +1,368 @@
+"""The writer of the message store: changes in, one transaction each time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import (
+    Change,
+    ChatChanged,
+    ContactSeen,
+    IdentityLearned,
+    LabelChanged,
+    MessageEdited,
+    MessageReceived,
+    MessageRevoked,
+    PollVoted,
+    ReactionChanged,
+    ReceiptReceived,
+    SendFinished,
+)
+from whatsapp_mcp.store import sends
+from whatsapp_mcp.store.files import open_for_writing, store_errors
+from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
+from whatsapp_mcp.store.records import Applied, KeyedSend, StoredMessage
+from whatsapp_mcp.store.rows import clamp, clean, stored_jid
+from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
+from whatsapp_mcp.store.write.app_state import AppState
+from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.events import Events, Saying
+from whatsapp_mcp.store.write.finding import find_message
+from whatsapp_mcp.store.write.messages import Messages
+from whatsapp_mcp.store.write.people import People
+from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
+from whatsapp_mcp.store.write.schema import migrate
+from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.store.write.union import unite
+from whatsapp_mcp.store.write.visibility import Visibility
+
+__all__ = ["Applied", "StoreWriter", "StoredMessage"]
+
+logger = logging.getLogger(__name__)
+
+
+def _clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class StoreWriter:
+    """The only writer of a store. May be called from any thread; calls are done one after the other."""
+
+    def __init__(
+        self, path: Path, *, now: Callable[[], int] = _clock, retention: RetentionPolicy | None = None
+    ) -> None:
+        """Open the store, create it (0600, in a folder of 0700) or bring its schema up to date.
+
+        Args:
+            path: the database file.
+            now: the time in milliseconds since 1970.
+            retention: how long messages are kept; for ever without it.
+
+        Raises:
+            StoreError: the file is damaged, read-only, or written by a newer version. Nothing is deleted.
+        """
+        self._path = path
+        self._now = now
+        self._policy = retention
+        self._lock = threading.RLock()
+        self._connection = open_for_writing(path)
+        try:
+            migrate(self._connection, path)
+            with store_errors(path):
+                self._assemble()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _assemble(self) -> None:
+        connection = self._connection
+        self._identities = Identities(connection)
+        self._chats = Chats(connection)
+        self._people = People(connection)
+        self._index = SearchIndex(connection)
+        self._visibility = Visibility(connection, self._chats, self._index)
+        self._settling = Settling(connection, self._chats, self._index, self._visibility)
+        arrival = int(self._meta("arrival") or 0)
+        self._messages = Messages(connection, self._chats, self._index, self._settling, arrival)
+        self._events = Events(connection, self._settling)
+        self._app_state = AppState(connection, self._chats, self._settling, self._visibility)
+        self._retention = (
+            Retention(connection, self._chats, self._index, self._settling, self._policy) if self._policy else None
+        )
+        self._arrival = self._messages.arrival
+        self._touched: set[int] = set()
+        self._arrivals: list[int] = []
+        number, lid = self._meta("owner_number"), self._meta("owner_lid")
+        self._owner = stored_jid(str(number)) if number else None
+        self._owner_lid = stored_jid(str(lid)) if lid else None
+        self.newly_indexed = None if is_current(connection) else self.rebuild_search()
+        """How many messages are in the index, if it was made anew when the store was opened."""
+
+    @property
+    def owner(self) -> Jid | None:
+        """Our own number; None until ``set_owner``."""
+        return self._owner
+
+    @property
+    def owner_lid(self) -> Jid | None:
+        """Our own LID, where it is known."""
+        return self._owner_lid
+
+    def set_owner(self, number: Jid, lid: Jid | None) -> None:
+        """Remember whose messages these are.
+
+        Raises:
+            StoreError: the store belongs to another account; archive it first.
+        """
+        number, lid = number.bare, lid.bare if lid else None
+        if (number, lid) == (self._owner, self._owner_lid):
+            return
+        if self._owner not in (None, number) and (lid is None or lid != self._owner_lid):
+            raise StoreError(
+                f"the message store {self._path} belongs to the account {self._owner}, not to {number}",
+                next_step="Choose another --data-dir for the other account.",
+            )
+        with self._lock, store_errors(self._path):
+            self._transaction(lambda now: self._own(number, lid))
+            self._owner, self._owner_lid = number, lid or self._owner_lid
+
+    def apply(self, changes: Sequence[Change]) -> Applied:
+        """Store changes in their order, in one transaction: all or nothing, on the disk when it returns.
+
+        Raises:
+            StoreError: the disk is full, the file damaged, read-only or locked. Nothing of ``changes`` is stored.
+        """
+        with self._lock, store_errors(self._path):
+            return self._transaction(lambda now: self._apply_all(changes, now))
+
+    def find(self, message_id: str, chat: Jid | None = None) -> StoredMessage | None:
+        """A message by its id, also a hidden one; ``chat`` in any form.
+
+        Raises:
+            InvalidArgument: without ``chat``, and several chats have a message of this id.
+        """
+        with self._lock, store_errors(self._path):
+            entity = find_entity(self._connection, chat) if chat else None
+            if chat and entity is None:
+                return None
+            return find_message(self._connection, clean(message_id), entity)
+
+    def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
+        """Take a key to send one message under; what stands under it if somebody did within a day."""
+        name = clean(key)
+        earlier: list[KeyedSend | None] = []
+        with self._lock, store_errors(self._path):
+            self._transaction(
+                lambda now: earlier.append(sends.claim(self._connection, name, fingerprint, message, now))
+            )
+        return earlier[0]
+
+    def release_send(self, key: str) -> None:
+        """Give a key back under which nothing was sent."""
+        with self._lock, store_errors(self._path):
+            self._transaction(lambda _now: sends.release(self._connection, clean(key)))
+
+    def find_send(self, key: str) -> KeyedSend | None:
+        """What stands under a key, for a day."""
+        with self._lock, store_errors(self._path):
+            return sends.find(self._connection, clean(key), self._now())
+
+    def has_receipt(self, message_id: str, chat: Jid) -> bool:
+        """Whether somebody else got this message of ours, which may not be stored."""
+        with self._lock, store_errors(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND NOT from_me LIMIT 1",
+                (find_entity(self._connection, chat), clean(message_id)),
+            ).fetchone()
+            return row is not None
+
+    def rebuild_search(self) -> int:
+        """Make the search index anew, also a damaged one; takes some ten seconds for a million messages.
+
+        Returns:
+            How many messages are in it.
+        """
+        logger.info("making the search index of %s", self._path)
+
+        def rebuild(_now: int) -> None:
+            self._index.rebuild()
+            self._set_meta("index_version", INDEX_VERSION)
+
+        with self._lock, store_errors(self._path):
+            self._transaction(rebuild)
+            indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
+        return indexed
+
+    def prune(self) -> bool:
+        """Remove some of the messages that are older than they are kept, in one short transaction.
+
+        Returns:
+            Whether to go on; False when the whole store was looked through, and at once when messages are kept for
+            ever.
+
+        Raises:
+            StoreError: see ``apply``. The next call begins anew.
+        """
+        retention, goes_on = self._retention, False
+
+        def work(now: int) -> None:
+            nonlocal goes_on
+            goes_on = retention is not None and retention.prune(now)
+
+        with self._lock, store_errors(self._path):
+            self._transaction(work)
+        return goes_on
+
+    def close(self) -> None:
+        """Close the file; further calls fail. Closing twice is harmless."""
+        with self._lock:
+            self._connection.close()
+
+    # -- one transaction ----------------------------------------------------------------------------------------------
+
+    def _transaction(self, work: Callable[[int], None]) -> Applied:
+        self._touched.clear()
+        self._arrivals.clear()
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            now = self._now()
+            work(now)
+            if self._retention is not None:
+                self._retention.flush(now)
+            self._touched |= self._chats.flush()
+            self._people.flush(now)
+            self._index.flush()
+            touched = frozenset(self._identities.jid_of(entity) for entity in self._touched)
+            if self._messages.arrival != self._arrival:
+                self._set_meta("arrival", self._messages.arrival)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._identities.forget()
+            self._people.forget()
+            self._chats.forget()
+            self._index.forget()
+            self._settling.forget()
+            if self._retention is not None:
+                self._retention.forget()
+            self._messages.arrival = self._arrival
+            raise
+        self._arrival = self._messages.arrival
+        return Applied(tuple(self._arrivals), self._arrival, touched)
+
+    def _apply_all(self, changes: Iterable[Change], now: int) -> None:
+        for change in changes:
+            match change:
+                case MessageReceived():
+                    self._received(change, now)
+                case IdentityLearned():
+                    self._learn(change.lid, change.number, now)
+                case ContactSeen():
+                    self._people.seen(self._identities.address(change.jid).entity, change, now)
+                case LabelChanged():
+                    self._app_state.label(change)
+                case MessageEdited() | MessageRevoked() | ReactionChanged() | ReceiptReceived() | PollVoted():
+                    self._said(change, now)
+                case ChatChanged():
+                    self._chat_changed(change, now)
+                case SendFinished():
+                    sends.finish(self._connection, clean(change.key), change.result)
+                case _:
+                    self._app_state.apply(change, self._chat(change.chat, None, now), now)
+
+    def _received(self, change: MessageReceived, now: int) -> None:
+        self._learn(change.chat, change.chat_alt, now)
+        sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+        chat = self._identities.address(change.chat)
+        self._touched.add(chat.entity)
+        if self._retention is None or not self._retention.passes_over(change, chat.entity, now):
+            arrival = self._messages.store(change, chat, sender, now)
+            if arrival is not None:
+                self._arrivals.append(arrival)
+        self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
+
+    def _said(self, change: Saying, now: int) -> None:
+        """Something was said about a message."""
+        match change:
+            case MessageEdited():
+                who = self._identities.address(change.sender)
+            case MessageRevoked():
+                who = self._identities.address(change.revoked_by)
+            case PollVoted():
+                who = self._author(change.voter, change.voter_alt, now, from_me=change.from_me)
+            case _:
+                who = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+        # Last: who it is may make one chat of two.
+        self._events.apply(change, self._chat(change.chat, change.chat_alt, now), who, now)
+
+    def _chat_changed(self, change: ChatChanged, now: int) -> None:
+        chat = self._chat(change.chat, change.chat_alt, now)
+        row = self._chats.get(chat, now)
+        name = row.name
+        self._chats.changed(row, change)
+        if row.name != name:
+            self._people.rename(chat)
+
+    def _chat(self, chat: Jid, other: Jid | None, now: int) -> int:
+        """The entity of the chat that a change names."""
+        self._learn(chat, other, now)
+        entity = self._identities.address(chat).entity
+        self._touched.add(entity)
+        return entity
+
+    def _author(self, sender: Jid, other: Jid | None, now: int, *, from_me: bool) -> Address:
+        self._learn(sender, other, now)
+        address = self._identities.address(sender)
+        if from_me and self._owner is not None:
+            own = self._identities.address(self._owner)
+            if address.entity != own.entity:
+                return own
+        return address
+
+    def _learn(self, one: Jid, other: Jid | None, now: int) -> None:
+        forms = pair(one, other)
+        if forms is None:
+            return
+        union = self._identities.learn(*forms)
+        if union is None:
+            return
+        kept, gone = unite(
+            self._connection,
+            union,
+            identities=self._identities,
+            chats=self._chats,
+            people=self._people,
+            messages=self._messages,
+            settling=self._settling,
+            visibility=self._visibility,
+            index=self._index,
+            now=now,
+        )
+        if gone in self._touched:
+            self._touched.discard(gone)
+            self._touched.add(kept)
+
+    def _own(self, number: Jid, lid: Jid | None) -> None:
+        self._identities.address(number)
+        self._learn(number, lid, self._now())
+        self._set_meta("owner_number", str(number))
+        if lid is not None:
+            self._set_meta("owner_lid", str(lid))
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def _meta(self, key: str) -> str | int | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def _set_meta(self, key: str, value: str | int) -> None:
+        self._connection.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
+        )

@@ -1,0 +1,195 @@
+"""The server's end of one session process: spawn it, talk to it, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, from_wire
+from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.settings import Settings
+
+__all__ = ["SESSION_COMMAND", "Link"]
+
+logger = logging.getLogger(__name__)
+
+SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.process")
+"""``-P``: never import from the folder that the host happened to start us in."""
+MAX_LINE: Final = 16 * 1024 * 1024
+ANSWER_GRACE: Final = 3.0
+"""Seconds beyond a call's own timeout after which the process itself counts as stuck."""
+STOP_GRACE: Final = 14.0
+"""Seconds an orderly end may take: drain up to 5, commit up to 5."""
+
+_NOTICE: TypeAdapter[p.Reply | p.StateChanged | p.Shown | p.Stored | p.Ended] = TypeAdapter(p.Notice)
+_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
+"""Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Link:
+    """One running session process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._calls: dict[int, asyncio.Future[p.Reply]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._next_id = 0
+        self._gone = False
+        self.ended: p.Ended | None = None
+        """Why the process ended by itself; None after a crash."""
+
+    @classmethod
+    async def spawn(cls, settings: Settings, lock_descriptor: int, *, command: Sequence[str] = SESSION_COMMAND) -> Link:
+        """Start a session process on the account folder of ``settings``.
+
+        Raises:
+            SetupError: bad endpoint file, or the system starts no process.
+        """
+        environment = dict(os.environ) | _EXEC_ENVIRONMENT
+        endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
+        if endpoint is not None:
+            environment = endpoint.environment(environment)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=environment,
+                pass_fds=(lock_descriptor,),
+                limit=MAX_LINE,
+            )
+        except OSError as error:
+            raise SetupError(
+                f"the session process cannot be started: {error.strerror}",
+                next_step="Call appReconnect (or appLogin) when the cause is gone.",
+            ) from error
+        link = cls(process)
+        link._send(
+            p.Hello(
+                session_db=str(settings.session_db.absolute()),
+                store_path=str(settings.store_path.absolute()),
+                media_dir=str(settings.media_dir.absolute()),
+                retention_days=settings.retention_days,
+                endpoint=endpoint,
+                require_endpoint=settings.require_endpoint,
+                log_level=settings.log_level,
+            )
+        )
+        return link
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def notices(self) -> AsyncIterator[p.StateChanged | p.Shown | p.Stored | p.Ended]:
+        """What the process tells by itself, until it ends; replies go to their callers."""
+        while line := await self._read_line():
+            try:
+                notice = _NOTICE.validate_json(line)
+            except ValidationError:
+                logger.error("unreadable line from the session process: %.200r", line)
+                continue
+            if isinstance(notice, p.Reply):
+                waiting = self._calls.pop(notice.id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(notice)
+                continue
+            yield notice
+            if isinstance(notice, p.Ended):
+                self.ended = notice
+                break
+        self._gone = True
+        self._fail_calls()
+        await self._wait_or_kill()
+
+    async def _read_line(self) -> bytes:
+        assert self._process.stdout is not None
+        while True:
+            try:
+                return await self._process.stdout.readline()
+            except ValueError:
+                logger.error("a line from the session process is longer than %d bytes; it is left out", MAX_LINE)
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
+    async def call(self, command: p.Command[R], timeout: float) -> R:
+        """Run one command.
+
+        Raises:
+            SessionCrashed: the process ended before it answered.
+            SessionTimeout: no answer in time.
+            WhatsAppMcpError: what the session process answered.
+        """
+        self._next_id += 1
+        call_id = self._next_id
+        future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
+        self._calls[call_id] = future
+        self._idle.clear()
+        arguments: dict[str, Any] = command.model_dump(mode="json")
+        try:
+            self._send(p.Call(id=call_id, command=command.name, arguments=arguments, timeout=timeout))
+            async with asyncio.timeout(timeout + ANSWER_GRACE):
+                reply = await future
+        except TimeoutError:
+            logger.error("the session process does not answer; it is ended")
+            self.kill()
+            raise SessionTimeout("the session process did not answer; it is started again") from None
+        finally:
+            self._calls.pop(call_id, None)
+            if not self._calls:
+                self._idle.set()
+        if reply.error is not None:
+            raise from_wire(reply.error)
+        result: R = command.result.model_validate(reply.result)  # type: ignore[assignment]
+        return result
+
+    async def wait_idle(self, timeout: float) -> bool:
+        """Wait until no call is under way; False when ``timeout`` seconds passed first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        return self._idle.is_set()
+
+    async def stop(self) -> None:
+        """Orderly end: the process drains, commits and leaves; killed when that takes too long."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        await self._wait_or_kill()
+
+    async def _wait_or_kill(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_GRACE):
+                await self._process.wait()
+        except TimeoutError:
+            logger.error("the session process did not end in time; it is killed")
+            self.kill()
+            await self._process.wait()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _send(self, line: BaseModel) -> None:
+        assert self._process.stdin is not None
+        if self._gone or self._process.stdin.is_closing():
+            raise SessionCrashed("the session process is gone")
+        self._process.stdin.write(line.model_dump_json().encode() + b"\n")
+
+    def _fail_calls(self) -> None:
+        for future in self._calls.values():
+            if not future.done():
+                future.set_exception(SessionCrashed("the session process ended while the call was under way"))
+        self._calls.clear()

@@ -1,0 +1,127 @@
+"""Messages whose content was lost: decrypted by whatsmeow, which can be done once, in a process that died too early.
+
+They leave two traces. WhatsApp repeats a message that was not confirmed. Of a repetition that whatsmeow decrypted
+before, neonize tells nothing; there is only a line in whatsmeow's log (message.go: ``decryptMessages``), without time:
+
+    Ignoring message 3EB0… from 4915…:2@s.whatsapp.net in 1203…@g.us: failed to decrypt …: received message with old …
+
+Nearly always only the confirmation had been lost then: the message is in the store, or was about another one (a
+reaction, an edit) and was taken note of when it came. And of a message that was confirmed, and so is never repeated,
+whatsmeow has stored the secret: if that came after the last message that is known here, the message got no further. Of
+what is lost the store gets a placeholder, which gives way to the content if it comes after all.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.session_db.database import Decrypted
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.events import content_id
+from whatsapp_mcp.whatsapp.history import ids_in_history
+
+__all__ = ["IN_BETWEEN", "Losses", "tells_of_a_repetition"]
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED: Final = 5000
+IN_BETWEEN: Final = 128
+"""More messages than there can be between whatsmeow and us: neonize queues 100 (main.go: ``eventChan``)."""
+
+_LINE: Final = re.compile(r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
+_OWN_IDS: Final = "3EB0"
+"""Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
+
+
+def tells_of_a_repetition(line: str) -> bool:
+    """Whether a line of whatsmeow's log says that a repeated message was ignored."""
+    return line.startswith("Ignoring message ") and _LINE.match(line) is not None
+
+
+class Losses:
+    """Tells lost messages from those that were only repeated."""
+
+    def __init__(self, last_moment: int, is_stored: Callable[[str, Jid], bool]) -> None:
+        """
+        Args:
+            last_moment: when the process before this one last heard of anything, in milliseconds since 1970. Lost
+                messages are dated to it: they came then, or before it if they had waited at WhatsApp.
+            is_stored: looks for a message by its id and chat.
+        """
+        self._last_moment = last_moment
+        self._is_stored = is_stored
+        self._heard: dict[str, None] = {}
+        self._histories: list[bytes] = []
+        self.own: tuple[Jid, ...] = ()
+        """Our own addresses, number and LID."""
+
+    def remember(self, code: int, payload: bytes) -> None:
+        """An event of the process before this one."""
+        if code == EventCode.MESSAGE:
+            self.heard(payload)
+        elif code == EventCode.HISTORY_SYNC:
+            self._histories.append(payload)
+
+    def heard(self, message_event: bytes) -> None:
+        """A message came, whatever it was about."""
+        message_id = content_id(message_event)
+        if message_id is None:
+            return
+        self._heard[message_id] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+
+    def repeated(self, line: str) -> MessageReceived | None:
+        """The placeholder to store for a line of whatsmeow's log; None when the message is not lost."""
+        match = _LINE.match(line)
+        if match is None:
+            return None
+        chat = match[3] or match[2]
+        if chat in map(str, self.own):
+            return None  # almost always between our own devices: keys, history
+        return self._placeholder(Decrypted(match[1], chat, match[2]))
+
+    def never_came(self, decrypted: Iterable[Decrypted]) -> list[MessageReceived]:
+        """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
+
+        Args:
+            decrypted: newest first; ``IN_BETWEEN`` of them are enough.
+        """
+        later: list[Decrypted] = []
+        for one in decrypted:
+            if one.id in self._heard:
+                break
+            later.append(one)
+        else:
+            return []  # nothing to go by: a new account, or the secrets of a whole history
+        if later:
+            histories = set().union(*map(ids_in_history, self._histories))
+            later = [one for one in later if one.id not in histories]
+        lost = [self._placeholder(one) for one in reversed(later) if not self._sent_here(one)]
+        return [one for one in lost if one is not None]
+
+    def _sent_here(self, message: Decrypted) -> bool:
+        """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
+        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self.own)
+
+    def _placeholder(self, message: Decrypted) -> MessageReceived | None:
+        try:
+            chat, sender = Jid.parse(message.chat).bare, Jid.parse(message.sender).bare
+        except ValueError:
+            return None
+        if message.id in self._heard or self._is_stored(message.id, chat):
+            return None
+        logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
+        return MessageReceived(
+            id=message.id,
+            chat=chat,
+            sender=sender,
+            timestamp=self._last_moment,
+            content=Content(MessageKind.UNDECRYPTABLE, extra={LOST: True}),
+            from_me=sender in self.own,
+        )

@@ -1,0 +1,55 @@
+"""Removing old messages while the session runs: a small part between whatever else the store has to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.store.write.retention import DownloadedFile, RetentionPolicy
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+__all__ = ["keep_pruned", "policy"]
+
+logger = logging.getLogger(__name__)
+
+INTERVAL: Final = 3600.0
+"""Seconds between the end of one look through the store and the next."""
+PAUSE: Final = 0.05
+"""Seconds between two parts, so that the disk has time for others."""
+
+
+def policy(days: int, media: Path) -> RetentionPolicy:
+    """Keep messages so many days.
+
+    Args:
+        media: the media folder of the account; nothing outside it is deleted.
+    """
+
+    def remove_file(file: DownloadedFile) -> None:
+        place = downloads.target(
+            media, chat=file.chat, message_id=file.message_id, mimetype=file.mimetype, name=file.name
+        )
+        try:
+            downloads.remove(place)
+        except StoreError as error:  # the message goes nevertheless
+            logger.warning("media of a removed message stays: %s", error.message)
+
+    return RetentionPolicy(days, remove_file)
+
+
+async def keep_pruned(store: StoreThread) -> None:
+    """Until it is cancelled."""
+    while True:
+        try:
+            goes_on = await asyncio.wrap_future(store.run(lambda writer: writer.prune()))
+        except StoreError as error:
+            logger.warning("old messages could not be removed: %s", error.message)
+            goes_on = False
+        except Exception:  # nobody waits for this task: it would end unseen, and nothing be removed any more
+            logger.exception("old messages could not be removed")
+            goes_on = False
+        await asyncio.sleep(PAUSE if goes_on else INTERVAL)

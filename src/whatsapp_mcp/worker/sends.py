@@ -1,0 +1,147 @@
+"""Sending; under a key that the caller chose only once, however often and at however many places it is asked for.
+
+neonize chooses a message's id and tells it with WhatsApp's acknowledgement, so a process that is killed in between
+leaves a claim without a result, under which nobody sends again. What went out all the same is found by the secret in
+the message: neonize's database says under which id it was handed to the connection, and a receipt for that id proves
+that it was sent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived, SendFinished
+from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.send_result import result_under
+from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.whatsapp.account import Account, Sent
+from whatsapp_mcp.whatsapp.compose import give_secret, load_message, secret_of
+from whatsapp_mcp.whatsapp.content import read_content
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+__all__ = ["Sends"]
+
+STORE_WAIT: Final = 10.0
+"""Seconds; commits take milliseconds."""
+TURN_WAIT: Final = 90.0
+"""Seconds to wait for another send under the same key: whatsmeow gives up after 75."""
+
+HandedOver = Callable[[bytes], tuple[str, Jid] | None]
+"""From the secret of a message to its id and chat, if it was handed to the connection."""
+
+
+class Sends:
+    """Sends messages and stores them; claims a key in the store before something is sent under it."""
+
+    def __init__(self, account: Account, store: StoreThread, handed_over: HandedOver) -> None:
+        self._account = account
+        self._store = store
+        self._handed_over = handed_over
+        self._under_way: set[str] = set()
+        self._turn = threading.Condition()
+
+    def send(self, chat: Jid, message: Message, key: p.SendKey | None) -> p.SentMessage:
+        """Send and store a message; with a key, only if nothing was sent under it.
+
+        Raises:
+            InvalidArgument: under this key, something else was to be sent.
+            OutcomeUnknown: it may have been sent, now or under this key before.
+            WhatsAppMcpError: nothing was sent, and the key is free.
+        """
+        own = self._account.device().jid.bare
+        if key is None:
+            return self._record(chat, message, own, self._account.send(chat, message))
+        if not chat.is_newsletter:  # where everybody could read it, and nobody sends receipts
+            give_secret(message)
+        raw = message.SerializeToString()
+        with self._alone(key.key):
+            stood = self._store.run(lambda writer: writer.claim_send(key.key, key.fingerprint, raw)).result(STORE_WAIT)
+            if stood is not None:
+                return self._known(key, stood)
+            try:
+                sent = self._account.send(chat, message)
+            except OutcomeUnknown:
+                raise
+            except WhatsAppMcpError:
+                self._store.run(lambda writer: writer.release_send(key.key)).result(STORE_WAIT)
+                raise
+            return self._record(chat, message, own, sent, key)
+
+    def settle(self, key: p.SendKey) -> p.SentMessage | None:
+        """What was sent under a key, waiting for a send that is under way; None: the key is free.
+
+        Raises:
+            InvalidArgument: under this key, something else was to be sent.
+            OutcomeUnknown: it may have been sent.
+        """
+        with self._alone(key.key):
+            stood = self._store.run(lambda writer: writer.find_send(key.key)).result(STORE_WAIT)
+            return self._known(key, stood) if stood is not None else None
+
+    def _known(self, key: p.SendKey, stood: KeyedSend) -> p.SentMessage:
+        result = result_under(key, stood) or self._proven(key, stood)
+        if result is None:
+            raise OutcomeUnknown("under this idempotency_key a message was to be sent; whether it was is unknown")
+        return result
+
+    def _proven(self, key: p.SendKey, stood: KeyedSend) -> p.SentMessage | None:
+        """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
+        message = load_message(stood.message or b"")
+        secret = secret_of(message)
+        found = self._handed_over(secret) if secret else None
+        if found is None:
+            return None
+        message_id, chat = found
+        if not self._store.run(lambda writer: writer.has_receipt(message_id, chat)).result(STORE_WAIT):
+            return None
+        number = self._account.number_of(chat) if chat.is_lid else None
+        sent = Sent(message_id, chat, timestamp=stood.started_at // 1000 * 1000)
+        result = self._record(number or chat, message, self._account.device().jid.bare, sent, key)
+        return result.model_copy(update={"repeated": True})
+
+    def _record(self, chat: Jid, message: Message, own: Jid, sent: Sent, key: p.SendKey | None = None) -> p.SentMessage:
+        """Store what was sent, and under which key, in one transaction before the caller learns of it."""
+        content = read_content(message)
+        assert content is not None, "only what can be read back is sent"
+        received = MessageReceived(
+            id=sent.message_id,
+            chat=sent.chat,
+            sender=own,
+            timestamp=sent.timestamp,
+            content=content,
+            from_me=True,
+            chat_alt=_other_form(sent.chat, chat),
+            raw=message.SerializeToString(),
+            status=DeliveryStatus.SENT,
+        )
+        result = p.SentMessage(message_id=sent.message_id, chat=chat, timestamp=sent.timestamp)
+        finished = [SendFinished(key.key, result.model_dump_json(exclude={"repeated"}))] if key else []
+        self._store.apply([received, *finished]).result(STORE_WAIT)
+        return result
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        """One call at a time per key."""
+        with self._turn:
+            if not self._turn.wait_for(lambda: key not in self._under_way, TURN_WAIT):
+                raise SessionTimeout("another call with this idempotency_key is still under way")
+            self._under_way.add(key)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._under_way.discard(key)
+                self._turn.notify_all()
+
+
+def _other_form(wire: Jid, given: Jid) -> Jid | None:
+    """The number for a LID chat (and the other way round) when the caller addressed it so."""
+    return given.bare if given.is_person and given.server != wire.server else None

@@ -1,0 +1,214 @@
+"""The one thread that touches the store in the session process: events in, commits, announcements out."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.store.files import is_the_files_fault
+from whatsapp_mcp.store.journal import Entry, Journal
+from whatsapp_mcp.store.write.writer import StoredMessage, StoreWriter
+
+__all__ = ["StoreThread"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+MAX_BATCH: Final = 500
+"""Events committed together when many wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    code: int
+    payload: bytes
+    noted: bool
+    """Whether it is in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    run: Callable[[StoreWriter], None]
+
+
+class StoreThread:
+    """Turns events into changes and commits them in batches, in order of arrival."""
+
+    def __init__(
+        self,
+        writer: StoreWriter,
+        journal: Journal,
+        *,
+        translate: Callable[[int, bytes], list[Change]],
+        on_stored: Callable[[int], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        """``on_stored(newest_arrival)`` after each commit; ``on_failure`` when the store cannot be written any more.
+
+        What was not written then stays in the journal, for ``recover`` of the next process.
+        """
+        self._writer = writer
+        self._journal = journal
+        self._order = threading.Lock()
+        self._failed = False
+        self._translate = translate
+        self._on_stored = on_stored
+        self._on_failure = on_failure
+        self._translated: list[Change] = []
+        self._queue: queue.SimpleQueue[_Event | _Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
+
+    def recover(self) -> int:
+        """Store what the process before this one had taken and not stored; how many events that were. Before ``start``.
+
+        Raises:
+            StoreError: the store cannot be written; the events stay in the journal.
+        """
+        pending = self._journal.pending()
+        for start in range(0, len(pending), MAX_BATCH):
+            batch = pending[start : start + MAX_BATCH]
+            try:
+                self._recover(batch)
+            except Exception as error:
+                if is_the_files_fault(error):
+                    raise
+                for entry in batch:
+                    self._recover_if_possible(entry)
+            self._journal.stored(len(batch))
+        return len(pending)
+
+    def _recover(self, entries: Sequence[Entry]) -> None:
+        self._translated = []
+        for entry in entries:
+            self._read(entry.code, entry.payload)
+        self._commit_translated()
+
+    def _recover_if_possible(self, entry: Entry) -> None:
+        try:
+            self._recover([entry])
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            # Otherwise every process from now on would end here.
+            logger.exception("event %d could not be stored; the rest goes on", entry.code)
+            self._translated = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put_event(self, code: int, payload: bytes, *, note: bool = True) -> None:
+        """Hand over one event; returns at once (called from neonize's callback threads).
+
+        ``note``: keep it in the journal until it is stored.
+        """
+        with self._order:
+            self._queue.put(_Event(code, payload, note and self._journal.append(code, payload)))
+
+    def run(self, work: Callable[[StoreWriter], T]) -> Future[T]:
+        """Do something with the store, after all events handed over before."""
+        future: Future[T] = Future()
+
+        def run(writer: StoreWriter) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work(writer))
+            except Exception as error:
+                future.set_exception(error)
+
+        self._queue.put(_Work(run))
+        return future
+
+    def apply(self, changes: list[Change]) -> Future[None]:
+        """Store changes that did not come as an event (a message of ours)."""
+        return self.run(lambda _writer: self._commit(changes))
+
+    @property
+    def owner(self) -> Jid | None:
+        """The account whose messages these are. Store thread only."""
+        return self._writer.owner
+
+    def own(self, number: Jid, lid: Jid | None) -> None:
+        """Say whose messages these are. Store thread only."""
+        self._writer.set_owner(number, lid)
+
+    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+        """A message, also one that came a moment ago. Store thread only."""
+        self._flush()
+        return self._writer.find(message_id, chat)
+
+    def replace(self, make: Callable[[], StoreWriter]) -> None:
+        """Close the store and go on with another one. Store thread only."""
+        self._flush()
+        self._writer.close()
+        self._writer = make()
+        self._journal.clear()
+
+    def close(self, timeout: float) -> bool:
+        """Commit everything handed over so far and end; False when that took longer than ``timeout`` seconds."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _loop(self) -> None:
+        events: list[_Event] = []
+        while True:
+            try:
+                item = self._queue.get(block=not events)
+            except queue.Empty:  # nothing else waits: commit what came
+                self._store_events(events)
+                events = []
+                continue
+            if isinstance(item, _Event):
+                events.append(item)
+                if len(events) < MAX_BATCH:
+                    continue
+            self._store_events(events)
+            events = []
+            if isinstance(item, _Work):
+                item.run(self._writer)
+            elif item is None:
+                break
+        self._writer.close()
+        self._journal.close()
+
+    def _store_events(self, events: list[_Event]) -> None:
+        for event in events:
+            self._read(event.code, event.payload)
+        if self._flush():
+            self._journal.stored(sum(event.noted for event in events))
+
+    def _read(self, code: int, payload: bytes) -> None:
+        try:
+            changes = self._translate(code, payload)  # may look at the store, and flush for that
+            self._translated.extend(changes)
+        except Exception:
+            logger.exception("event %d could not be read; the rest goes on", code)
+
+    def _flush(self) -> bool:
+        """Commit what was translated so far; False when that failed, now or before: then nothing more is taken as
+        stored, and all of it is tried again with what comes next."""
+        try:
+            self._commit_translated()
+        except Exception as error:
+            if not self._failed:
+                logger.exception("the store could not be written")
+                self._on_failure(error)
+            self._failed = True
+        return not self._failed
+
+    def _commit_translated(self) -> None:
+        if self._translated:
+            self._commit(self._translated)
+            self._translated = []
+
+    def _commit(self, changes: list[Change]) -> None:
+        applied = self._writer.apply(changes)
+        self._on_stored(applied.newest_arrival)
