@@ -19,7 +19,7 @@ from whatsapp_mcp.pipe.change_codec import encode_changes
 from whatsapp_mcp.pipe.protocol import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.lock import ensure_private_folder
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -42,20 +42,20 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
-def _courier(settings: Settings, manager: SessionManager) -> Courier:
+def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
     """What neonize cannot send goes through it; what it learns on the way goes into the store."""
 
     async def record(changes: Sequence[AppStateChange]) -> None:
         await manager.call(RecordChanges(changes=tuple(encode_changes(changes))))
 
-    config = CourierConfig(
+    config = SideLoginConfig(
         session_db=settings.session_db,
         endpoint=settings.endpoint,
         require_endpoint=settings.require_endpoint,
         min_seconds_between=settings.side_login_distance,
         max_pauses_per_day=settings.side_login_per_day,
     )
-    return Courier(config, manager.paused, on_changes=record)
+    return SideLoginQueue(config, manager.paused, on_changes=record)
 
 
 def _check_path(folder: Path) -> None:
@@ -87,8 +87,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     else:
         world = None
         manager = SessionManager(settings)
-    courier = _courier(settings, manager)
-    services = Services(settings, manager, courier, Store(StoreReader(settings.store_path)))
+    queue = _side_login(settings, manager)
+    services = Services(settings, manager, queue, Store(StoreReader(settings.store_path)))
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -96,7 +96,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(courier.close)
+            stack.push_async_callback(queue.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 

@@ -207,8 +207,8 @@ async def set_group_photo(services: Services, arguments: Arguments, progress: Pr
 
 async def _remove_group_photo(services: Services, group: Jid) -> Outcome:
     await services.session.ready()
-    delivery = await services.courier.ask(GroupPictureRemoval(group))
-    message = f"The group's picture was removed. {pause_note(delivery.paused_seconds)}"
+    answer = await services.side_login.ask(GroupPictureRemoval(group))
+    message = f"The group's picture was removed. {pause_note(answer.paused_seconds)}"
     return Outcome(message, {"picture_id": "remove", "message": message})
 
 

@@ -17,7 +17,6 @@ from whatsapp_mcp.models.session import SessionState
 
 __all__ = [
     "COMMANDS",
-    "AppStateEntry",
     "Call",
     "ChangePushName",
     "ChatRef",
@@ -42,7 +41,6 @@ __all__ = [
     "RejectCall",
     "Reply",
     "Revoke",
-    "SendAppState",
     "SendKey",
     "SendMessage",
     "SetChatPresence",
@@ -193,27 +191,6 @@ class SyncContacts(Command[Done]):
 
     name = "sync_contacts"
     result = Done
-
-
-class AppStateSent(Wire):
-    sent: bool
-    """False: the installed neonize cannot; nothing was changed."""
-
-
-class AppStateEntry(Wire):
-    index: tuple[str, ...]
-    version: int
-    value_base64: str
-    """Serialized SyncActionValue, base64."""
-
-
-class SendAppState(Command[AppStateSent]):
-    """Change the app state through neonize, if it can."""
-
-    name = "send_app_state"
-    result = AppStateSent
-    collection: str
-    entries: tuple[AppStateEntry, ...]
 
 
 class RecordChanges(Command[Done]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import time
 from collections.abc import Callable
@@ -87,7 +86,6 @@ class Handlers:
             p.ChangePushName: self._change_push_name,
             p.SyncContacts: self._sync_contacts,
             p.RecordChanges: self._record_changes,
-            p.SendAppState: self._send_app_state,
             p.SendMessage: self._send,
             p.SettleSend: self._settle_send,
             p.DownloadMedia: self._download,
@@ -169,10 +167,6 @@ class Handlers:
     def _set_chat_presence(self, command: p.SetChatPresence) -> p.Done:
         self._account.send_chat_presence(command.chat, composing=command.composing)
         return p.Done()
-
-    def _send_app_state(self, command: p.SendAppState) -> p.AppStateSent:
-        entries = [(one.index, one.version, base64.b64decode(one.value_base64)) for one in command.entries]
-        return p.AppStateSent(sent=self._account.send_app_state(command.collection, entries))
 
     def _record_changes(self, command: p.RecordChanges) -> p.Done:
         changes: list[Change] = list(decode_changes(command.changes))

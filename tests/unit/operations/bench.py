@@ -33,7 +33,7 @@ from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import Courier
+from whatsapp_mcp.side_login.queue import SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -152,8 +152,8 @@ class Bench:
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
-        session, no_courier = cast(SessionManager, self.session), cast(Courier, None)
-        self.services = Services(self.settings, session, no_courier, Store(self.reader))
+        session, no_side_login = cast(SessionManager, self.session), cast(SideLoginQueue, None)
+        self.services = Services(self.settings, session, no_side_login, Store(self.reader))
         self._runner = OperationRunner(self.services)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")
