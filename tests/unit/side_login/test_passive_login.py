@@ -256,7 +256,7 @@ async def test_an_unknown_tls_authority_is_refused(side: Linked, logins: Logins)
 
 
 async def test_a_certificate_for_another_host_is_refused(side: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("simulator.transport", "direct.login", "direct.service"):
+    for module in ("simulator.network.transport", "side_login.login", "side_login.service"):
         monkeypatch.setattr(f"whatsapp_mcp.{module}.CHAT_HOST", "chat.example.org")
     monkeypatch.setattr(Service.connect, "__defaults__", ("chat.example.org",))
     with pytest.raises(CertificateRefused, match=r"TLS.*chat\.example\.org"):
