@@ -9,7 +9,19 @@ import whatsapp_mcp
 
 PACKAGE = Path(whatsapp_mcp.__file__).parent
 
-GROUND = {"jid", "errors", "clock", "models", "settings", "endpoint", "descriptors", "untrusted_text", "__init__"}
+GROUND = {
+    "jid",
+    "errors",
+    "clock",
+    "private_files",
+    "account_folder",
+    "models",
+    "settings",
+    "endpoint",
+    "descriptors",
+    "untrusted_text",
+    "__init__",
+}
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.pipe.change_codec import decode_changes
+from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.store.write.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import (
@@ -212,8 +212,7 @@ class Handlers:
         if stored.media is None:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         data = self._account.download(stored.raw)
-        descriptor = os.open(command.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with new_private_file(Path(command.path)) as file:
             file.write(data)
         return p.Done()
 
