@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 from mcp.server import Server
 
+from whatsapp_mcp.account_folder import check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.changes import AppStateChange
@@ -19,9 +20,8 @@ from whatsapp_mcp.pipe.change_codec import encode_changes
 from whatsapp_mcp.pipe.protocol import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.supervisor.lock import ensure_private_folder
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 __all__ = ["assemble", "offered"]
@@ -42,29 +42,20 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
-def _courier(settings: Settings, manager: SessionManager) -> Courier:
+def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
     """What neonize cannot send goes through it; what it learns on the way goes into the store."""
 
     async def record(changes: Sequence[AppStateChange]) -> None:
         await manager.call(RecordChanges(changes=tuple(encode_changes(changes))))
 
-    config = CourierConfig(
+    config = SideLoginConfig(
         session_db=settings.session_db,
         endpoint=settings.endpoint,
         require_endpoint=settings.require_endpoint,
         min_seconds_between=settings.side_login_distance,
         max_pauses_per_day=settings.side_login_per_day,
     )
-    return Courier(config, manager.paused, on_changes=record)
-
-
-def _check_path(folder: Path) -> None:
-    """neonize puts the path of its database into a URI without quoting it."""
-    if any(character in str(folder) for character in "?#%"):
-        raise SetupError(
-            f"the path {folder} contains ?, # or %, which the WhatsApp library cannot handle",
-            next_step="Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR.",
-        )
+    return SideLoginQueue(config, manager.paused, on_changes=record)
 
 
 def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
@@ -76,8 +67,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
         autoscan: let the simulated phone scan a shown QR code by itself.
     """
     operations = offered(settings)
-    _check_path(settings.account_dir)
-    ensure_private_folder(settings.account_dir)
+    check_path(settings.session_db)
+    make_folder(settings.account_dir)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
@@ -87,8 +78,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     else:
         world = None
         manager = SessionManager(settings)
-    courier = _courier(settings, manager)
-    services = Services(settings, manager, courier, Store(StoreReader(settings.store_path)))
+    queue = _side_login(settings, manager)
+    services = Services(settings, manager, queue, Store(StoreReader(settings.store_path)))
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -96,7 +87,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(courier.close)
+            stack.push_async_callback(queue.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 

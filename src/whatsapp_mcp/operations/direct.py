@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -19,7 +17,6 @@ from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.group_protocol import GetJoinRequests
-from whatsapp_mcp.pipe.protocol import AppStateEntry, SendAppState
 from whatsapp_mcp.side_login.actions import (
     FOR_EVER,
     Action,
@@ -56,41 +53,18 @@ def pause_note(seconds: float) -> str:
 async def change(services: Services, done: str, *actions: Action) -> str:
     """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
     await services.session.ready()
-    if await _through_neonize(services, actions):
-        return done
     loop = asyncio.get_running_loop()
     deadline = loop.time() + KEYS_WAIT
     while True:
         try:
-            delivery = await services.courier.change(*actions)
+            answer = await services.side_login.change(*actions)
         except AppStateKeysMissing:
             fresh = datetime.now(UTC) - services.session.snapshot.since < KEYS_ARRIVE
             if not fresh or loop.time() > deadline:
                 raise
             await services.session.wait_change(KEYS_PAUSE)
         else:
-            return f"{done} {pause_note(delivery.paused_seconds)}"
-
-
-async def _through_neonize(services: Services, actions: Sequence[Action]) -> bool:
-    """Whether the installed neonize could do it by itself, without a pause; it is asked once per process."""
-    if not services.neonize.app_state:
-        return False
-    now = int(time.time() * 1000)
-    for action in actions:
-        entries = tuple(
-            AppStateEntry(
-                index=tuple(entry.index),
-                version=entry.version,
-                value_base64=base64.b64encode(entry.value.SerializeToString()).decode(),
-            )
-            for entry in action.entries(now)
-        )
-        sent = await services.session.call(SendAppState(collection=action.collection, entries=entries))
-        if not sent.sent:
-            services.neonize.app_state = False
-            return False
-    return True
+            return f"{done} {pause_note(answer.paused_seconds)}"
 
 
 def _author(message: Message) -> Jid | None:
@@ -213,9 +187,9 @@ async def label_chat(services: Services, arguments: Arguments, _progress: Progre
 async def user_business_profile(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     jid = await person(services, arguments["phone"])
     await services.session.ready()
-    delivery = await services.courier.ask(BusinessProfileQuery(jid))
+    answer = await services.side_login.ask(BusinessProfileQuery(jid))
     return Outcome(
-        f"The business profile. {pause_note(delivery.paused_seconds)}", _profile_json(delivery.result), untrusted=True
+        f"The business profile. {pause_note(answer.paused_seconds)}", _profile_json(answer.result), untrusted=True
     )
 
 
@@ -260,19 +234,19 @@ async def _answer_requests(services: Services, arguments: Arguments, action: Lit
     requests = (await services.session.call(GetJoinRequests(group=group))).requests
     addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
     wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
-    delivery = await services.courier.ask(JoinRequestsAnswer(group, wanted, action))
+    answer = await services.side_login.ask(JoinRequestsAnswer(group, wanted, action))
     done = "approved" if action == "approve" else "rejected"
-    failed = [one for one in delivery.result if one.error]
-    if delivery.result and len(failed) == len(delivery.result):
+    failed = [one for one in answer.result if one.error]
+    if answer.result and len(failed) == len(answer.result):
         reasons = "; ".join(f"{one.jid}: {_reason(one.error)}" for one in failed)
         raise NotFound(
             f"participants: no request was {done} ({reasons})",
             next_step="Take the people from getGroupParticipantRequests.",
             details={"field": "participants"},
         )
-    lines = [f"{one.jid}: {_reason(one.error) if one.error else done}" for one in delivery.result]
-    summary = f"{len(delivery.result) - len(failed)} of {len(delivery.result)} {done}."
-    return Outcome(f"{summary} {pause_note(delivery.paused_seconds)}", "\n".join(lines))
+    lines = [f"{one.jid}: {_reason(one.error) if one.error else done}" for one in answer.result]
+    summary = f"{len(answer.result) - len(failed)} of {len(answer.result)} {done}."
+    return Outcome(f"{summary} {pause_note(answer.paused_seconds)}", "\n".join(lines))
 
 
 def _reason(code: int | None) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import Courier
+from whatsapp_mcp.side_login.queue import SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
 
-__all__ = ["Abilities", "Services", "Store"]
+__all__ = ["Services", "Store"]
 
 T = TypeVar("T")
 READERS: Final = 4
@@ -36,18 +36,9 @@ class Store:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
 
 
-@dataclass(slots=True)
-class Abilities:
-    """What the installed neonize can do, as found out while it runs."""
-
-    app_state: bool = True
-    """Until it has shown that it cannot: 0.5.2 cannot, a later one may."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
     session: SessionManager
-    courier: Courier
+    side_login: SideLoginQueue
     store: Store
-    neonize: Abilities = field(default_factory=Abilities)

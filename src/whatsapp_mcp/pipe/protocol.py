@@ -13,16 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
-from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.session import Decrypted, HandedOver, SessionState
 
 __all__ = [
     "COMMANDS",
-    "AppStateEntry",
     "Call",
     "ChangePushName",
     "ChatRef",
     "CheckNumbers",
     "Command",
+    "ConfirmSend",
     "Done",
     "DownloadMedia",
     "EditMessage",
@@ -42,13 +42,11 @@ __all__ = [
     "RejectCall",
     "Reply",
     "Revoke",
-    "SendAppState",
     "SendKey",
     "SendMessage",
     "SetChatPresence",
     "SetDisappearingTimer",
     "SetPresence",
-    "SettleSend",
     "Shown",
     "StateChanged",
     "Stored",
@@ -100,7 +98,7 @@ class SentMessage(Wire):
     """It was sent by an earlier call under the same key; nothing was sent now."""
 
 
-class SettledSend(Wire):
+class ConfirmedSend(Wire):
     sent: SentMessage | None
     """None: nothing was sent, and the key is free."""
 
@@ -195,27 +193,6 @@ class SyncContacts(Command[Done]):
     result = Done
 
 
-class AppStateSent(Wire):
-    sent: bool
-    """False: the installed neonize cannot; nothing was changed."""
-
-
-class AppStateEntry(Wire):
-    index: tuple[str, ...]
-    version: int
-    value_base64: str
-    """Serialized SyncActionValue, base64."""
-
-
-class SendAppState(Command[AppStateSent]):
-    """Change the app state through neonize, if it can."""
-
-    name = "send_app_state"
-    result = AppStateSent
-    collection: str
-    entries: tuple[AppStateEntry, ...]
-
-
 class RecordChanges(Command[Done]):
     """Store what was learned beside this process; see :mod:`whatsapp_mcp.pipe.change_codec`."""
 
@@ -232,12 +209,14 @@ class SendKey(Wire):
     """Of the tool and its arguments."""
 
 
-class SettleSend(Command[SettledSend]):
+class ConfirmSend(Command[ConfirmedSend]):
     """Wait for a send that is under way under a key, and say what became of it."""
 
-    name = "settle_send"
-    result = SettledSend
+    name = "confirm_send"
+    result = ConfirmedSend
     key: SendKey
+    handed_over: HandedOver | None
+    """What neonize's database says of the message."""
 
 
 class SendMessage(Command[SentMessage]):
@@ -334,6 +313,8 @@ class Hello(Wire):
     media_dir: str
     retention_days: int | None
     """How long messages are kept; None: for ever."""
+    decrypted: tuple[Decrypted, ...]
+    """The last messages that whatsmeow decrypted before this process, newest first."""
     endpoint: Endpoint | None
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool

@@ -15,65 +15,71 @@ from typing import Final
 from whatsapp_mcp.errors import AppStateConflict
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.collections import Collections
-from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.login import PassiveLogin
+from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["MAX_ATTEMPTS", "Upload", "plan_uploads", "push"]
+__all__ = ["MAX_ATTEMPTS", "PendingPatch", "plan_patches", "push"]
 
 MAX_ATTEMPTS: Final = 4
 
 
 @dataclass(slots=True, eq=False)
-class Upload:
+class PendingPatch:
     """Actions that go into one patch, and what was tried so far; survives the login that it was begun in."""
 
     collection: str
     actions: list[Action] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    """Where the actions stood in the list that was planned."""
+    requests: list[Request] = field(default_factory=list)
+    """Those that the actions are of."""
     sent: list[bytes] = field(default_factory=list)
     """MAC of the last value of every patch that was offered."""
 
 
-def plan_uploads(actions: Iterable[Action], now_ms: int) -> list[Upload]:
+def plan_patches(requests: Iterable[Request], now_ms: int) -> list[PendingPatch]:
     """As few patches as possible: one per collection, a further one when an index comes again. Order is kept."""
-    uploads: list[Upload] = []
-    newest: dict[str, tuple[Upload, set[tuple[str, ...]]]] = {}
-    for position, action in enumerate(actions):
+    patches: list[PendingPatch] = []
+    newest: dict[str, tuple[PendingPatch, set[tuple[str, ...]]]] = {}
+    wanted = [(action, request) for request in requests if isinstance(request.work, tuple) for action in request.work]
+    for action, request in wanted:
         indexes = {tuple(entry.index) for entry in action.entries(now_ms)}
-        upload, taken = newest.get(action.collection, (None, set()))
-        if upload is None or taken & indexes:
-            upload, taken = newest[action.collection] = Upload(action.collection), set()
-            uploads.append(upload)
-        upload.actions.append(action)
-        upload.positions.append(position)
+        patch, taken = newest.get(action.collection, (None, set()))
+        if patch is None or taken & indexes:
+            patch, taken = newest[action.collection] = PendingPatch(action.collection), set()
+            patches.append(patch)
+        patch.actions.append(action)
+        if request not in patch.requests:
+            patch.requests.append(request)
+            request.open_patches += 1
         taken |= indexes
-    return uploads
+    return patches
 
 
-async def push(login: SideLogin, collections: Collections, upload: Upload, clock: Callable[[], float]) -> None:
+async def push(
+    login: PassiveLogin, collections: Collections, pending: PendingPatch, clock: Callable[[], float]
+) -> None:
     """Return when the server has the change. ``clock`` gives seconds since 1970.
 
     Raises:
         AppStateConflict: other devices were faster, ``MAX_ATTEMPTS`` times.
-        ConnectionLost: call it again with the next login and the same ``upload``.
+        ConnectionLost: call it again with the next login and the same ``pending``.
         WhatsAppMcpError: see ``Collections.fetch`` and ``Collections.upload``; nothing of it was accepted.
     """
     refused_version: int | None = None
     while True:
-        state = await collections.fetch(login, upload.collection)
-        if any(collections.has_seen(value_mac) for value_mac in upload.sent):
+        state = await collections.fetch(login, pending.collection)
+        if any(collections.has_seen(value_mac) for value_mac in pending.sent):
             return
-        if len(upload.sent) >= MAX_ATTEMPTS:
-            raise AppStateConflict(f"the collection {upload.collection} was changed by other devices at each attempt")
+        if len(pending.sent) >= MAX_ATTEMPTS:
+            raise AppStateConflict(f"the collection {pending.collection} was changed by other devices at each attempt")
         if refused_version == state.version:
             # A conflict, and yet nothing newer: our idea of the collection is not the server's.
-            collections.start_over(upload.collection)
-            state = await collections.fetch(login, upload.collection)
+            collections.start_over(pending.collection)
+            state = await collections.fetch(login, pending.collection)
         now_ms = int(clock() * 1000)
-        entries = [entry for action in upload.actions for entry in action.entries(now_ms)]
+        entries = [entry for action in pending.actions for entry in action.entries(now_ms)]
         patch = state.build_patch(entries, await collections.newest_key())
-        upload.sent.append(_last_value_mac(patch.mutations))
+        pending.sent.append(_last_value_mac(patch.mutations))
         outcome = await collections.upload(login, state, patch)
         refused_version = state.version if outcome == "conflict" else None
 

@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from whatsapp_mcp.errors import AppStateUnreadable
-from whatsapp_mcp.side_login.login import ConnectionLost, SideLogin
+from whatsapp_mcp.side_login.login import ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.wire.external_blob import MMS_TYPE, MediaError, open_blob
 from whatsapp_mcp.wire.node import Node
@@ -25,7 +25,7 @@ _HOSTS_TO_TRY: Final = 3
 _HOST: Final = re.compile(r"[a-z0-9.-]+\.whatsapp\.(net|com)")
 
 
-async def download(login: SideLogin, service: Service, reference: server_sync.ExternalBlobReference) -> bytes:
+async def download(login: PassiveLogin, service: Service, reference: server_sync.ExternalBlobReference) -> bytes:
     """The plaintext of the file that ``reference`` describes.
 
     Raises:

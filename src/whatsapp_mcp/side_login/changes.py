@@ -18,7 +18,6 @@ from whatsapp_mcp.models.changes import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.side_login.collections import Learned
 from whatsapp_mcp.wire.app_state import Mutation
 from whatsapp_mcp.wire.protos import sync_action
 
@@ -28,9 +27,9 @@ Index = Sequence[str]
 Value = sync_action.SyncActionValue
 
 
-def changes_of(learned: Iterable[Learned]) -> list[AppStateChange]:
+def changes_of(mutations: Iterable[Mutation]) -> list[AppStateChange]:
     """The changes that are of interest here, in order; settings of the phone's own and unknown kinds are left out."""
-    found = (_change(item.mutation) for item in learned)
+    found = (_change(mutation) for mutation in mutations)
     return [change for change in found if change is not None]
 
 

@@ -1,4 +1,4 @@
-"""The account's app-state collections as this visit knows them: from the session database, then kept up to date.
+"""The account's app-state collections as this batch knows them: from the session database, then kept up to date.
 
 Everything is in memory. What is fetched is verified in full before it is believed; what was decoded on the way is kept
 for our own store, because neonize raises no event for stars, labels and deletions. Source: whatsmeow appstate.go
@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
 from whatsapp_mcp.errors import AppStateKeyMissing, AppStateKeysMissing, AppStateUnreadable, WhatsAppRefused
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase, StoredKeys
-from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.wire.app_state import AppStateError, CollectionState, Mutation, SyncKey, UnknownKeyError
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["Collections", "Download", "Learned"]
+__all__ = ["Collections", "Download"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +29,8 @@ M = TypeVar("M", bound=Message)
 
 _XMLNS: Final = "w:sync:app:state"
 
-Download = Callable[[SideLogin, server_sync.ExternalBlobReference], Awaitable[bytes]]
+Download = Callable[[PassiveLogin, server_sync.ExternalBlobReference], Awaitable[bytes]]
 """Gets the plaintext of an external blob (see ``blobs.download``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A change that was read from the server, ours or another device's."""
-
-    collection: str
-    mutation: Mutation
 
 
 class Collections:
@@ -51,8 +42,8 @@ class Collections:
         self._download = download
         self._keys: StoredKeys | None = None
         self._states: dict[str, CollectionState] = {}
-        self.learned: list[Learned] = []
-        """In the order in which the changes were made, per collection."""
+        self.learned: list[Mutation] = []
+        """What was read from the server, ours or another device's, in the order in which it was made per collection."""
         self._seen: set[bytes] = set()
 
     def has_seen(self, value_mac: bytes) -> bool:
@@ -71,7 +62,7 @@ class Collections:
             raise AppStateKeysMissing("the phone has not sent the app-state keys yet")
         return key
 
-    async def fetch(self, login: SideLogin, name: str) -> CollectionState:
+    async def fetch(self, login: PassiveLogin, name: str) -> CollectionState:
         """Everything new of a collection, verified and taken over.
 
         When the stored state is not whole, or does not fit to the server's patches, it starts once more from nothing,
@@ -104,7 +95,7 @@ class Collections:
         self._states[name] = CollectionState(name)
 
     async def upload(
-        self, login: SideLogin, state: CollectionState, patch: server_sync.SyncdPatch
+        self, login: PassiveLogin, state: CollectionState, patch: server_sync.SyncdPatch
     ) -> Literal["accepted", "conflict"]:
         """Offer a patch that was built on ``state``.
 
@@ -126,7 +117,7 @@ class Collections:
             return "conflict"
         raise _refused(state.name, code, text)
 
-    async def _fetch_all(self, login: SideLogin, state: CollectionState) -> CollectionState:
+    async def _fetch_all(self, login: PassiveLogin, state: CollectionState) -> CollectionState:
         keys = (await self._stored_keys()).by_id
         while True:
             before = state.version
@@ -140,7 +131,7 @@ class Collections:
             if answer.get("has_more_patches") != "true" or state.version == before:
                 return state
 
-    async def _fetch_page(self, login: SideLogin, state: CollectionState) -> Node:
+    async def _fetch_page(self, login: PassiveLogin, state: CollectionState) -> Node:
         attrs: dict[str, Attr] = {"name": state.name}
         if state.version:
             attrs["version"] = str(state.version)
@@ -153,7 +144,7 @@ class Collections:
         return answer
 
     @staticmethod
-    async def _request(login: SideLogin, name: str, collection: Node) -> Node:
+    async def _request(login: PassiveLogin, name: str, collection: Node) -> Node:
         answer = await login.iq(_XMLNS, "set", [Node("sync", {}, [collection])])
         sync = answer.child("sync")
         for found in sync.children("collection") if sync is not None else ():
@@ -162,7 +153,7 @@ class Collections:
         raise WhatsAppRefused(f"WhatsApp's answer is not about the collection {name}")
 
     async def _take_snapshot(
-        self, login: SideLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
+        self, login: PassiveLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
     ) -> None:
         reference = _parsed(server_sync.ExternalBlobReference(), node.data, "a snapshot's reference")
         content = await self._download(login, reference)
@@ -171,10 +162,10 @@ class Collections:
             return
         # Decrypting thousands of records takes a noticeable part of a second.
         mutations = await asyncio.to_thread(state.load_snapshot, snapshot, keys)
-        self._learn(state.name, mutations)
+        self._learn(mutations)
 
     async def _take_patch(
-        self, login: SideLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
+        self, login: PassiveLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
     ) -> None:
         patch = _parsed(server_sync.SyncdPatch(), node.data, "a patch")
         if patch.version.version <= state.version:
@@ -184,10 +175,10 @@ class Collections:
             external = _parsed(server_sync.SyncdMutations(), content, "a patch's mutations")
             del patch.mutations[:]
             patch.mutations.extend(external.mutations)
-        self._learn(state.name, state.apply_patch(patch, keys))
+        self._learn(state.apply_patch(patch, keys))
 
-    def _learn(self, name: str, mutations: list[Mutation]) -> None:
-        self.learned += (Learned(name, mutation) for mutation in mutations)
+    def _learn(self, mutations: list[Mutation]) -> None:
+        self.learned += mutations
         self._seen |= {mutation.value_mac for mutation in mutations}
 
     def _stored_state(self, name: str) -> CollectionState:

@@ -29,7 +29,7 @@ from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import WA_HEADER, Initiator, NoiseError, Transport
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, check_response, client_request, new_key
 
-__all__ = ["SERVER", "ConnectionLost", "SideLogin"]
+__all__ = ["SERVER", "ConnectionLost", "PassiveLogin"]
 
 SERVER: Final = Jid("", USER)
 """WhatsApp itself, ``s.whatsapp.net``."""
@@ -46,8 +46,8 @@ class ConnectionLost(Exception):
     """The connection broke, or nothing came in time. What the last request did is unknown."""
 
 
-class SideLogin:
-    """A passive login of the linked device; ``async with SideLogin(…) as login`` is logged in inside.
+class PassiveLogin:
+    """A passive login of the linked device; ``async with PassiveLogin(…) as login`` is logged in inside.
 
     Entering raises CertificateRefused, LoginRefused, SideReplaced or ConnectionLost. The chain of certificates is
     verified before anything that identifies the device is sent.

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.wire.node import Node
 
 __all__ = [
@@ -32,8 +32,8 @@ class Query(Generic[R_co]):
     repeatable: ClassVar[bool] = True
     """Whether it may be sent again when its answer was lost."""
 
-    async def ask(self, login: SideLogin) -> R_co:
-        """Send it and read the answer. Raises what ``SideLogin.iq`` raises, and its own errors."""
+    async def ask(self, login: PassiveLogin) -> R_co:
+        """Send it and read the answer. Raises what ``PassiveLogin.iq`` raises, and its own errors."""
         raise NotImplementedError
 
 
@@ -85,7 +85,7 @@ class BusinessProfileQuery(Query[BusinessProfile]):
 
     jid: Jid
 
-    async def ask(self, login: SideLogin) -> BusinessProfile:
+    async def ask(self, login: PassiveLogin) -> BusinessProfile:
         wanted = Node("business_profile", {"v": _PROFILE_VERSION}, [Node("profile", {"jid": self.jid.bare})])
         answer = await login.iq("w:biz", "get", [wanted])
         profile = answer.path("business_profile", "profile")
@@ -167,7 +167,7 @@ class JoinRequestsAnswer(Query[tuple[JoinRequestResult, ...]]):
     people: tuple[Jid, ...]
     action: Literal["approve", "reject"]
 
-    async def ask(self, login: SideLogin) -> tuple[JoinRequestResult, ...]:
+    async def ask(self, login: PassiveLogin) -> tuple[JoinRequestResult, ...]:
         if not self.people:
             raise InvalidArgument("name at least one person", field="participants")
         participants = [Node("participant", {"jid": person.bare}) for person in self.people]
@@ -197,5 +197,5 @@ class GroupPictureRemoval(Query[None]):
 
     group: Jid
 
-    async def ask(self, login: SideLogin) -> None:
+    async def ask(self, login: PassiveLogin) -> None:
         await login.iq("w:profile:picture", "set", target=self.group)

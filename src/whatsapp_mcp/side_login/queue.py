@@ -1,4 +1,4 @@
-"""The courier: takes requests from callers, has the session paused, sends everything that waits in one short login.
+"""The queue of requests: has the session paused, then sends everything that waits in one short login.
 
 Pauses are kept rare: each costs the session some tenths of a second without connection, and nobody knows what WhatsApp
 makes of a device that logs in all the time.
@@ -23,13 +23,14 @@ from whatsapp_mcp.errors import AppStateKeysMissing, InvalidArgument, RateLimite
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.actions import Action
-from whatsapp_mcp.side_login.batch import Job, Visit
+from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS
 from whatsapp_mcp.side_login.payload import announced_version
 from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 
-__all__ = ["Courier", "CourierConfig", "Delivery"]
+__all__ = ["Answer", "SideLoginConfig", "SideLoginQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ _DAY: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class CourierConfig:
-    """What a courier needs to know."""
+class SideLoginConfig:
+    """Which device logs in, where, and how often."""
 
     session_db: Path
     endpoint: Path | None = None
@@ -57,8 +58,8 @@ class CourierConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery(Generic[R]):
-    """A request that was carried out."""
+class Answer(Generic[R]):
+    """What came of a request that was carried out."""
 
     result: R
     changes: tuple[AppStateChange, ...]
@@ -67,7 +68,7 @@ class Delivery(Generic[R]):
     """How long the session was without connection."""
 
 
-class Courier:
+class SideLoginQueue:
     """One per account.
 
     Args:
@@ -79,7 +80,7 @@ class Courier:
 
     def __init__(
         self,
-        config: CourierConfig,
+        config: SideLoginConfig,
         pause: Callable[[], AbstractAsyncContextManager[None]],
         *,
         on_changes: Callable[[Sequence[AppStateChange]], Awaitable[None]] | None = None,
@@ -92,13 +93,13 @@ class Courier:
         self._monotonic = monotonic
         self._clock = clock
         self._database = SessionDatabase(config.session_db)
-        self._waiting: list[Job] = []
+        self._waiting: list[Request] = []
         self._task: asyncio.Task[None] | None = None
         self._pauses: deque[float] = deque()
         self._last_end: float | None = None
         self._closed = False
 
-    async def change(self, *actions: Action) -> Delivery[None]:
+    async def change(self, *actions: Action) -> Answer[None]:
         """Change the account's app state, as on any of its devices; the phone follows.
 
         Raises:
@@ -108,11 +109,11 @@ class Courier:
         if not actions:
             raise InvalidArgument("nothing to change")
         await self._check_keys()
-        return await self._deliver(actions)
+        return await self._carry_out(actions)
 
-    async def ask(self, query: Query[R]) -> Delivery[R]:
+    async def ask(self, query: Query[R]) -> Answer[R]:
         """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
-        return await self._deliver(query)
+        return await self._carry_out(query)
 
     async def close(self) -> None:
         """End at once; who waits gets a SessionError."""
@@ -128,19 +129,21 @@ class Courier:
         if (await asyncio.to_thread(self._database.keys, device)).newest is None:
             raise AppStateKeysMissing("the phone has not sent the app-state keys yet")
 
-    async def _deliver(self, work: tuple[Action, ...] | Query[Any]) -> Delivery[Any]:
+    async def _carry_out(self, work: tuple[Action, ...] | Query[Any]) -> Answer[Any]:
         if self._closed:
             raise SessionError("the server is stopping")
-        future: asyncio.Future[Delivery[Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Job(work, future))
+        future: asyncio.Future[Answer[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Request(work, future))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="courier")
+            self._task = asyncio.create_task(self._run(), name="side login")
         return await future
 
     async def _run(self) -> None:
         while self._waiting:
             await self._keep_distance()
-            self._waiting = [job for job in self._waiting if not job.future.done()]  # callers may have given up
+            self._waiting = [
+                request for request in self._waiting if not request.future.done()
+            ]  # callers may have given up
             if not self._waiting:
                 return
             if (too_many := self._over_limit()) is not None:
@@ -166,14 +169,14 @@ class Courier:
 
     async def _go(self) -> None:
         """One pause and everything that is asked for until it ends."""
-        visit: Visit | None = None
+        batch: Batch | None = None
         started = self._monotonic()
         try:
             service, version = await asyncio.to_thread(self._prepare)
             started = self._monotonic()
             async with self._pause():
                 self._pauses.append(started)
-                visit = Visit(
+                batch = Batch(
                     self._database,
                     service,
                     version,
@@ -182,36 +185,36 @@ class Courier:
                     answer_seconds=self._config.answer_seconds,
                     clock=self._clock,
                 )
-                await visit.run()
+                await batch.run()
         except WhatsAppMcpError as error:
             # Nothing to pause, or no way to WhatsApp: those who wait now are told, and not asked to wait again.
-            self._reject(self._take() if visit is None else (), error)
+            self._reject(self._take() if batch is None else (), error)
         except asyncio.CancelledError:
-            self._reject(visit.jobs if visit is not None else (), SessionError("the server is stopping"))
+            self._reject(batch.requests if batch is not None else (), SessionError("the server is stopping"))
             raise
         except Exception:
             logger.exception("a pause of the session failed")
             self._reject(self._take(), SessionError("the session could not be paused"))
         finally:
             self._last_end = self._monotonic()
-        if visit is not None:
-            await self._hand_over(visit, self._last_end - started)
+        if batch is not None:
+            await self._hand_over(batch, self._last_end - started)
 
-    async def _hand_over(self, visit: Visit, paused_seconds: float) -> None:
-        changes = visit.changes
+    async def _hand_over(self, batch: Batch, paused_seconds: float) -> None:
+        changes = batch.changes
         if changes and self._on_changes is not None:
             try:
                 await self._on_changes(changes)
             except Exception:
                 # WhatsApp has the change; that our store has not is no reason to tell the caller that it failed.
                 logger.exception("changes of the app state could not be stored")
-        for job in visit.jobs:
-            if job.future.done():
+        for request in batch.requests:
+            if request.future.done():
                 continue
-            if job.error is not None or not job.done:
-                job.future.set_exception(job.error or SessionError("the request was not carried out"))
+            if request.error is not None or not request.done:
+                request.future.set_exception(request.error or SessionError("the request was not carried out"))
             else:
-                job.future.set_result(Delivery(job.result, tuple(changes), paused_seconds))
+                request.future.set_result(Answer(request.result, tuple(changes), paused_seconds))
 
     def _prepare(self) -> tuple[Service, tuple[int, int, int]]:
         """What needs no pause: where to go, and what version to announce. Both may change while the server runs."""
@@ -219,14 +222,14 @@ class Courier:
         service = Service.choose(endpoint, os.environ, require_endpoint=self._config.require_endpoint)
         return service, announced_version()
 
-    def _take(self) -> list[Job]:
-        """The jobs that wait, without those whose callers have given up."""
-        taken = [job for job in self._waiting if not job.future.done()]
+    def _take(self) -> list[Request]:
+        """The requests that wait, without those whose callers have given up."""
+        taken = [request for request in self._waiting if not request.future.done()]
         self._waiting = []
         return taken
 
     @staticmethod
-    def _reject(jobs: Sequence[Job], error: WhatsAppMcpError) -> None:
-        for job in jobs:
-            if not job.future.done():
-                job.future.set_exception(error)
+    def _reject(requests: Sequence[Request], error: WhatsAppMcpError) -> None:
+        for request in requests:
+            if not request.future.done():
+                request.future.set_exception(error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +20,8 @@ from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import unwrap
-from whatsapp_mcp.whatsapp.library import neonize_version
 from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
-from whatsapp_mcp.wire.protos import e2e, neonize_pb2, sync_action
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
@@ -41,11 +39,6 @@ _CHROME: Final = 1
 _MEDIA_TYPES: Final = {"image": 0, "video": 1, "audio": 2, "voice": 2, "document": 3, "sticker": 0}
 """neonize's MediaType of what is uploaded (neonize 0.5.2: utils/enum.py)."""
 _EXPIRED: Final = re.compile(r"status code (403|404|410)")
-
-_APP_STATE_BROKEN: Final = frozenset({"0.5.2"})
-"""neonize versions that are known to be unable to send app state; any other is tried."""
-_NAMELESS: Final = "required attribute 'name'"
-"""What whatsmeow says when the server's answer shows that the collection went out without its name."""
 
 _PRIVACY_NAMES: Final = {
     "ALL": "all",
@@ -188,31 +181,6 @@ class Account:
         to = to_proto(chat).SerializeToString()
         answer = self._client.call("SetDisappearingTimer", to, len(to), seconds * 1_000_000_000, 0)
         self._check(answer, "change the disappearing timer")
-
-    def send_app_state(self, collection: str, entries: Sequence[tuple[Sequence[str], int, bytes]]) -> bool:
-        """Change the app state through neonize; entries are (index, version, serialized SyncActionValue).
-
-        Returns:
-            False when this neonize cannot: 0.5.2 sends the collection without its name (decoder.go compares pointers),
-            which the server refuses. Nothing was changed then.
-        """
-        if neonize_version() in _APP_STATE_BROKEN:
-            return False
-        patch = neonize_pb2.PatchInfo(
-            Timestamp=time.time_ns(),
-            Type=neonize_pb2.PatchInfo.WAPatchName.Value(collection.upper()),
-            Mutations=[
-                neonize_pb2.MutationInfo(
-                    Index=list(index), Version=version, Value=sync_action.SyncActionValue.FromString(value)
-                )
-                for index, version, value in entries
-            ],
-        ).SerializeToString()
-        answer = self._client.call("SendAppState", patch, len(patch)).decode("utf-8", "replace")
-        if _NAMELESS in answer:
-            return False
-        self._check(answer.encode(), "change the app state")
-        return True
 
     def send_presence(self, *, available: bool) -> None:
         self._check(

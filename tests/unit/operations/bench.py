@@ -26,14 +26,14 @@ from whatsapp_mcp.models.changes import (
     MessageKind,
     MessageReceived,
 )
-from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import Courier
+from whatsapp_mcp.side_login.queue import SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -66,6 +66,7 @@ class FakeSession:
         self.pairing_code: str | WhatsAppMcpError = "ABCD-1234"
         self.logout_confirmed = True
         self.restarts = 0
+        self.found: HandedOver | None = None
         self.waits = 0
         self._changed = asyncio.Event()
 
@@ -127,6 +128,9 @@ class FakeSession:
         await self.ready()
         return self.logout_confirmed
 
+    async def handed_over(self, message: bytes) -> HandedOver | None:
+        return self.found if message else None
+
     async def restart(self) -> None:
         self.restarts += 1
 
@@ -152,8 +156,8 @@ class Bench:
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
-        session, no_courier = cast(SessionManager, self.session), cast(Courier, None)
-        self.services = Services(self.settings, session, no_courier, Store(self.reader))
+        session, no_side_login = cast(SessionManager, self.session), cast(SideLoginQueue, None)
+        self.services = Services(self.settings, session, no_side_login, Store(self.reader))
         self._runner = OperationRunner(self.services)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")

@@ -140,7 +140,7 @@ class _EmptyBench:
         from tests.unit.operations.bench import FakeSession
         from whatsapp_mcp.operations.services import Services, Store
         from whatsapp_mcp.settings import Settings
-        from whatsapp_mcp.side_login.queue import Courier
+        from whatsapp_mcp.side_login.queue import SideLoginQueue
         from whatsapp_mcp.store.read.reader import StoreReader
         from whatsapp_mcp.supervisor.manager import SessionManager
 
@@ -148,7 +148,7 @@ class _EmptyBench:
         session = FakeSession()
         session.unlinked()
         nowhere = StoreReader(settings.data_dir / "does-not-exist.db")
-        self.services = Services(settings, cast(SessionManager, session), cast(Courier, None), Store(nowhere))
+        self.services = Services(settings, cast(SessionManager, session), cast(SideLoginQueue, None), Store(nowhere))
 
 
 async def test_a_name_that_several_have(bench: Bench) -> None:

@@ -19,10 +19,9 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.models.changes import ContactSeen
-from whatsapp_mcp.whatsapp import account as account_module
 from whatsapp_mcp.whatsapp.account import Account, Device, NumberCheck, Person, PersonDevice, Sent
 from whatsapp_mcp.whatsapp.addresses import from_proto
-from whatsapp_mcp.wire.protos import e2e, neonize_pb2, sync_action
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 UNPAIRED = neonize_pb2.Device(Platform="", BussinessName="", PushName="", Initialized=False).SerializeToString()
 
@@ -302,35 +301,3 @@ def test_calls_that_answer_with_a_protobuf_that_carries_an_error(
 
 
 # ---- app state ------------------------------------------------------------------------------------------------------
-
-PIN = sync_action.SyncActionValue(timestamp=1, pinAction=sync_action.PinAction(pinned=True)).SerializeToString()
-ENTRIES = [(("pin_v1", str(ANA)), 5, PIN)]
-
-
-def test_app_state_is_not_tried_where_it_is_known_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_module, "neonize_version", lambda: "0.5.2")
-    me, client = account()
-    assert not me.send_app_state("regular_low", ENTRIES)
-    assert client.functions == []
-
-
-def test_app_state_goes_through_a_neonize_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_module, "neonize_version", lambda: "0.5.3")
-    me, client = account()
-    assert me.send_app_state("regular_low", ENTRIES)
-    sent = client.last[0]
-    assert isinstance(sent, bytes)
-    patch = neonize_pb2.PatchInfo.FromString(sent)
-    assert patch.Type == neonize_pb2.PatchInfo.REGULAR_LOW
-    (mutation,) = patch.Mutations
-    assert (list(mutation.Index), mutation.Version) == (["pin_v1", str(ANA)], 5)
-    assert mutation.Value.pinAction.pinned
-
-
-def test_app_state_of_a_neonize_that_still_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_module, "neonize_version", lambda: "0.5.3")
-    me, _ = account(SendAppState=b"failed: didn't find required attribute 'name' in element collection")
-    assert not me.send_app_state("regular_low", ENTRIES)
-    me, _ = account(SendAppState=b"info query returned status 429: rate-overlimit")
-    with pytest.raises(RateLimited):
-        me.send_app_state("regular_low", ENTRIES)

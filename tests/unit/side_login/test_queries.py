@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.direct.linked import Linked
+from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.login import SERVER, SideLogin
+from whatsapp_mcp.side_login.login import SERVER, PassiveLogin
 from whatsapp_mcp.side_login.queries import (
     BusinessCategory,
     BusinessHours,
@@ -45,9 +45,9 @@ class ScriptedLogin:
         return decode(encode(Node("iq", {"id": "1", "type": "result"}, self.answer)))
 
 
-def scripted(*answer: Node) -> tuple[ScriptedLogin, SideLogin]:
+def scripted(*answer: Node) -> tuple[ScriptedLogin, PassiveLogin]:
     login = ScriptedLogin(list(answer))
-    return login, cast("SideLogin", login)
+    return login, cast("PassiveLogin", login)
 
 
 async def test_a_complete_business_profile(side: Linked) -> None:
@@ -66,7 +66,7 @@ async def test_a_complete_business_profile(side: Linked) -> None:
         ),
     )
     for address in (shop.account.pn, shop.account.lid, shop.account.pn.with_device(3)):
-        profile = (await side.courier().ask(BusinessProfileQuery(address))).result
+        profile = (await side.queue().ask(BusinessProfileQuery(address))).result
         assert profile == BusinessProfile(
             jid=address.bare,
             email="hello@petal.example",
@@ -86,11 +86,11 @@ async def test_a_complete_business_profile(side: Linked) -> None:
 
 async def test_an_empty_profile_and_none(side: Linked) -> None:
     ana = await side.simulator.add_contact("Ana")
-    courier = side.courier()
+    queue = side.queue()
     with pytest.raises(NotFound, match="no business profile"):
-        await courier.ask(BusinessProfileQuery(ana.account.pn))
+        await queue.ask(BusinessProfileQuery(ana.account.pn))
     side.simulator.business.set(ana.account, BusinessDetails())
-    assert (await courier.ask(BusinessProfileQuery(ana.account.pn))).result == BusinessProfile(ana.account.pn)
+    assert (await queue.ask(BusinessProfileQuery(ana.account.pn))).result == BusinessProfile(ana.account.pn)
 
 
 async def test_the_profile_request_is_whatsmeows() -> None:
@@ -158,8 +158,8 @@ async def test_join_requests_are_approved_and_rejected(side: Linked) -> None:
     group.require_approval(by=simulator.phone)
     for person in (bruno, chen, dora):
         assert not group.join(person)
-    courier = side.courier()
-    done = await courier.ask(
+    queue = side.queue()
+    done = await queue.ask(
         JoinRequestsAnswer(group.jid, (bruno.account.pn, chen.account.lid, ana.account.pn), "approve")
     )
     assert [(result.jid, result.error) for result in done.result] == [
@@ -169,7 +169,7 @@ async def test_join_requests_are_approved_and_rejected(side: Linked) -> None:
     ]
     assert {bruno.account, chen.account} <= set(group.participants)
     assert group.waiting == [dora.account]
-    done = await courier.ask(JoinRequestsAnswer(group.jid, (dora.account.pn,), "reject"))
+    done = await queue.ask(JoinRequestsAnswer(group.jid, (dora.account.pn,), "reject"))
     assert [result.error for result in done.result] == [None]
     assert group.waiting == [] and dora.account not in group.participants
 
@@ -181,7 +181,7 @@ async def test_only_admins_decide(side: Linked) -> None:
     group.require_approval(by=ana)
     group.join(bruno)
     with pytest.raises(WhatsAppRefused, match="403"):
-        await side.courier().ask(JoinRequestsAnswer(group.jid, (bruno.account.pn,), "approve"))
+        await side.queue().ask(JoinRequestsAnswer(group.jid, (bruno.account.pn,), "approve"))
     assert group.waiting == [bruno.account]
 
 
@@ -191,11 +191,11 @@ async def test_a_groups_picture_is_removed(side: Linked) -> None:
     group.set_picture(JPEG, by=simulator.phone)
     own = simulator.profile.set_picture(simulator.phone.account, JPEG)
     assert group.state.picture is not None
-    await side.courier().ask(GroupPictureRemoval(group.jid))
+    await side.queue().ask(GroupPictureRemoval(group.jid))
     assert group.state.picture is None
     assert simulator.phone.account.picture is own, "only the group's"
     with pytest.raises(WhatsAppRefused, match="404"):
-        await side.courier().ask(GroupPictureRemoval(GROUP))
+        await side.queue().ask(GroupPictureRemoval(GROUP))
 
 
 async def test_the_removal_has_no_content() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.unit.direct.linked import Linked
+from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import (
     AppStateConflict,
     AppStateKeyMissing,
@@ -43,7 +43,7 @@ def version(side: Linked, name: str = "regular_high") -> int:
 
 async def test_the_phone_sees_the_star(side: Linked) -> None:
     before = side.database_path.read_bytes()
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert stars(side) == {"M1"}
     (change,) = done.changes
     assert isinstance(change, MessageStarred) and change.starred and change.message_id == "M1"
@@ -57,14 +57,14 @@ async def test_the_phones_own_changes_are_learned_on_the_way(side: Linked) -> No
     side.sync("regular_high")
     phone(side).star(ANA, "new", author=None)
     phone(side).mute(ANA, until_ms=-1)
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert [type(change).__name__ for change in done.changes] == ["MessageStarred", "ChatChanged", "MessageStarred"]
     assert done.changes[1] == ChatChanged(ANA, muted_until=-1)
     assert stars(side) == {"old", "new", "M1"}
 
 
 async def test_several_collections_in_one_call(side: Linked) -> None:
-    done = await side.courier().change(
+    done = await side.queue().change(
         LabelEdit("1", "new", color=2), LabelChat("1", ANA, labelled=True), ArchiveChat(ANA, archived=True), STAR
     )
     assert {type(change) for change in done.changes} == {LabelChanged, ChatLabelled, ChatChanged, MessageStarred}
@@ -75,7 +75,7 @@ async def test_several_collections_in_one_call(side: Linked) -> None:
 
 
 async def test_opposite_changes_keep_their_order(side: Linked) -> None:
-    await side.courier().change(PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), PinChat(ANA, pinned=True))
+    await side.queue().change(PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), PinChat(ANA, pinned=True))
     said = [mutation.value.pinAction.pinned for mutation in side.simulator.phone.patches]
     assert said == [True, False, True]
 
@@ -94,7 +94,7 @@ async def test_conflicts_are_merged(side: Linked, conflicts: int, with_patches: 
             phone(side).star(ANA, f"phone {left}")
 
     switches.before_upload.append(be_faster)
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert stars(side) == {"M1", *(f"phone {number}" for number in range(conflicts))}
     assert len(done.changes) == conflicts + 1
     assert version(side) == conflicts + 1
@@ -110,19 +110,19 @@ async def test_a_storm_of_conflicts_is_given_up_and_nothing_is_broken(side: Link
 
     side.simulator.app_state.switches.before_upload.append(be_faster)
     with pytest.raises(AppStateConflict) as given_up:
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
     assert count == 4
     assert given_up.value.retryable
     assert len(side.learned) == 4, "what the phone did meanwhile is not forgotten"
     side.simulator.app_state.switches.before_upload.clear()
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     assert "M1" in stars(side)
 
 
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_answer_is_resolved_by_looking(side: Linked, lost: int) -> None:
     side.simulator.app_state.switches.lose_answers = lost
-    done = await side.courier().change(STAR, PinChat(ANA, pinned=True))
+    done = await side.queue().change(STAR, PinChat(ANA, pinned=True))
     assert (version(side), version(side, "regular_low")) == (1, 1), "not repeated"
     assert len(done.changes) == 2
     assert side.pauses == ["pause", "resume"]
@@ -134,7 +134,7 @@ async def test_a_lost_answer_and_a_faster_phone(side: Linked) -> None:
     side.simulator.app_state.on_patch.append(
         lambda author, name, patch: phone(side).star(ANA, "M1", from_me=True, starred=False)
     )
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     assert stars(side) == set()
     assert version(side) == 2
 
@@ -147,7 +147,7 @@ async def test_many_pages(side: Linked) -> None:
         phone(side).star(ANA, f"Q{number}")
     side.simulator.app_state.switches.patches_per_answer = 2
     side.simulator.app_state.switches.tells_version = False
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert len(done.changes) == 10
     assert len(stars(side)) == 19
 
@@ -164,7 +164,7 @@ async def test_patches_that_are_known_already_are_ignored(side: Linked) -> None:
         return newer(name, collection, max(0, version - 2), snapshot=snapshot)
 
     side.simulator.app_state._newer = older_too  # type: ignore[method-assign]
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert [change.message_id for change in done.changes if isinstance(change, MessageStarred)] == ["new", "M1"]
 
 
@@ -174,7 +174,7 @@ async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: 
         phone(side).star(ANA, f"P{number}")
     phone(side).star(ANA, "P0", starred=False)
     side.simulator.app_state.switches.snapshots = snapshots
-    done = await side.courier().change(STAR)
+    done = await side.queue().change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
     assert side.simulator.app_state_files.downloads == int(snapshots)
     last = {change.message_id: change.starred for change in done.changes if isinstance(change, MessageStarred)}
@@ -183,7 +183,7 @@ async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: 
 
 async def test_mutations_of_a_large_patch_come_as_a_file(side: Linked) -> None:
     side.simulator.app_state.switches.external_mutations_from = 3
-    await side.courier().change(*(Star(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
+    await side.queue().change(*(Star(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
     assert side.simulator.app_state_files.downloads >= 1
     assert len(stars(side)) == 5
 
@@ -201,7 +201,7 @@ async def test_a_spoiled_snapshot_is_not_believed(side: Linked) -> None:
 
     files.put_snapshot = put_and_spoil  # type: ignore[method-assign, assignment]
     with pytest.raises(AppStateUnreadable, match="unusable"):
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
     assert version(side) == 6, "nothing was uploaded"
 
 
@@ -218,7 +218,7 @@ async def test_a_file_that_is_gone_is_said(side: Linked) -> None:
 
     files.put_snapshot = put_and_forget  # type: ignore[method-assign, assignment]
     with pytest.raises(AppStateUnreadable, match="404"):
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
 
 
 @pytest.mark.parametrize("quiet", [True, False])
@@ -231,7 +231,7 @@ async def test_a_broken_stored_state_is_left_alone_and_the_snapshot_taken(side: 
     if not quiet:
         phone(side).star(ANA, "after")
     before = side.database_path.read_bytes()
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     assert "M1" in stars(side)
     assert side.database_path.read_bytes() == before
 
@@ -242,7 +242,7 @@ async def test_missing_mac_rows_are_noticed_too(side: Linked) -> None:
     side.sync("regular_high")
     side.execute("DELETE FROM whatsmeow_app_state_mutation_macs")
     phone(side).star(ANA, "P0", starred=False)
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
 
 
@@ -258,7 +258,7 @@ async def test_a_stored_state_that_the_server_does_not_know(side: Linked) -> Non
     for patch in kept:
         phone_state.apply(patch, side.phone_key)
         account.collections["regular_high"].patches.append(patch)
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     assert "M1" in stars(side)
     assert version(side) == 5
 
@@ -270,14 +270,14 @@ async def test_a_state_that_cannot_be_verified_at_all_is_not_built_on(side: Link
     patch.patchMAC = bytes(32)
     patches[0] = patch.SerializeToString()
     with pytest.raises(AppStateUnreadable):
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
     assert len(patches) == 1
 
 
 async def test_no_key_no_pause(side: Linked) -> None:
     side.execute("DELETE FROM whatsmeow_app_state_sync_keys")
     with pytest.raises(AppStateKeysMissing) as missing:
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
     assert missing.value.retryable
     assert side.pauses == []
 
@@ -287,14 +287,14 @@ async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
     value = sync_action.SyncActionValue(starAction=sync_action.StarAction(starred=True))
     patch = CollectionState("regular_high").build([(["star", str(ANA), "X", "1", "0"], 2, value)], strange)
     side.simulator.app_state.append(side.simulator.phone.account, "regular_high", patch)
-    courier = side.courier()
+    queue = side.queue()
     with pytest.raises(AppStateKeyMissing) as missing:
-        await courier.change(STAR)
+        await queue.change(STAR)
     assert missing.value.details == {"key_id": strange.id.hex()}
     assert version(side) == 1, "nothing was uploaded"
-    await courier.change(PinChat(ANA, pinned=True))
+    await queue.change(PinChat(ANA, pinned=True))
     side.store_key(strange)
-    await courier.change(STAR)
+    await queue.change(STAR)
     assert version(side) == 2
 
 
@@ -302,7 +302,7 @@ async def test_the_newest_key_is_used(side: Linked) -> None:
     newer = SyncKey.generate(side.phone_key.created_ms + 1)
     side.store_key(newer)
     phone(side).star(ANA, "with the old key")
-    await side.courier().change(STAR)
+    await side.queue().change(STAR)
     ours = server_sync.SyncdPatch.FromString(side.simulator.phone.account.collections["regular_high"].patches[-1])
     assert newer.id == ours.keyID.ID
 
@@ -310,7 +310,7 @@ async def test_the_newest_key_is_used(side: Linked) -> None:
 async def test_an_error_of_the_server_is_passed_on(side: Linked) -> None:
     side.simulator.faults.fail_iq("w:sync:app:state", 403, "forbidden")
     with pytest.raises(WhatsAppRefused, match="403"):
-        await side.courier().change(STAR)
+        await side.queue().change(STAR)
     assert side.pauses == ["pause", "resume"]
 
 
@@ -337,7 +337,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
 
     switches.before_upload.append(be_busy)
     side.simulator.app_state.on_patch.append(note)
-    courier = side.courier()
+    queue = side.queue()
     for _ in range(12):
         switches.patches_per_answer = dice.choice([1, 3, 100])
         switches.snapshots = dice.random() < 0.7
@@ -350,7 +350,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
             star_on_phone()
         pending = {f"M{dice.randrange(8)}": dice.random() < 0.6 for _ in range(dice.randrange(1, 4))}
         try:
-            await courier.change(
+            await queue.change(
                 *(Star(ANA, message, from_me=True, starred=starred) for message, starred in pending.items())
             )
         except AppStateConflict:

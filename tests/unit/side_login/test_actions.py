@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -34,9 +35,9 @@ from whatsapp_mcp.side_login.actions import (
     PinChat,
     Star,
 )
-from whatsapp_mcp.side_login.app_state import plan_uploads
+from whatsapp_mcp.side_login.app_state import plan_patches
 from whatsapp_mcp.side_login.changes import changes_of
-from whatsapp_mcp.side_login.collections import Learned
+from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
 from whatsapp_mcp.wire.protos import sync_action
 
@@ -206,21 +207,21 @@ def test_an_action_says_what_phones_understand(
     assert {mutation.version for mutation in mutations} == {version}
     (said,) = [MessageToDict(mutation.value, preserving_proto_field_name=True) for mutation in mutations]
     assert said == {"timestamp": str(NOW), **value}, json.dumps(said)
-    assert changes_of(Learned(collection, mutation) for mutation in mutations) == changes
+    assert changes_of(mutations) == changes
 
 
 def test_archiving_unpins() -> None:
     mutations = decoded(ArchiveChat(ANA, archived=True))
     assert [(mutation.index[0], mutation.version) for mutation in mutations] == [("archive", 3), ("pin_v1", 5)]
-    assert changes_of(Learned("regular_low", mutation) for mutation in mutations) == [
+    assert changes_of(mutations) == [
         ChatChanged(ANA, archived=True),
         ChatChanged(ANA, pinned=False),
     ]
 
 
-def mutation(*index: str, **fields: object) -> Learned:
+def mutation(*index: str, **fields: object) -> Mutation:
     value = sync_action.SyncActionValue(timestamp=NOW, **fields)  # type: ignore[arg-type]
-    return Learned("regular_high", Mutation("set", index, value, 1))
+    return Mutation("set", index, value, 1)
 
 
 def test_what_is_cleared_on_the_phone_is_understood() -> None:
@@ -239,25 +240,31 @@ def test_what_is_cleared_on_the_phone_is_understood() -> None:
         mutation("pin_v1", pinAction=sync_action.PinAction(pinned=True)),
         mutation("something_new", str(ANA)),
         mutation(),
-        Learned("regular_low", Mutation("remove", ("pin_v1", str(ANA)), sync_action.SyncActionValue(), 5)),
+        Mutation("remove", ("pin_v1", str(ANA)), sync_action.SyncActionValue(), 5),
     ],
 )
-def test_what_is_unknown_or_odd_is_left_out(odd: Learned) -> None:
+def test_what_is_unknown_or_odd_is_left_out(odd: Mutation) -> None:
     assert changes_of([odd]) == []
 
 
-def test_actions_of_one_collection_share_a_patch() -> None:
+def request(*actions: Action) -> Request:
+    return Request(actions, asyncio.Future())
+
+
+async def test_actions_of_one_collection_share_a_patch() -> None:
     star = [Star(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
-    pin, unpin = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False)
-    uploads = plan_uploads([star[0], pin, *star[1:], unpin, ArchiveChat(GROUP, archived=True)], NOW)
-    assert [upload.collection for upload in uploads] == ["regular_high", "regular_low", "regular_low"]
-    assert uploads[0].actions == star
-    assert uploads[1].actions == [pin]
-    assert uploads[2].actions == [unpin, ArchiveChat(GROUP, archived=True)], "an index comes once in a patch"
-    assert sorted(position for upload in uploads for position in upload.positions) == list(range(8))
+    pin, unpin, archive = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), ArchiveChat(GROUP, archived=True)
+    one, other = request(star[0], pin, *star[1:]), request(unpin, archive)
+    high, low, again = plan_patches([one, other], NOW)
+    assert [patch.collection for patch in (high, low, again)] == ["regular_high", "regular_low", "regular_low"]
+    assert (high.actions, low.actions) == (star, [pin])
+    assert again.actions == [unpin, archive], "an index comes once in a patch"
+    assert [patch.requests for patch in (high, low, again)] == [[one], [one], [other]]
+    assert (one.open_patches, other.open_patches) == (2, 1)
 
 
-def test_the_same_action_twice_is_two_patches() -> None:
+async def test_the_same_action_twice_is_two_patches() -> None:
     pin = PinChat(ANA, pinned=True)
-    assert [upload.positions for upload in plan_uploads([pin, pin], NOW)] == [[0], [1]]
-    assert plan_uploads([], NOW) == []
+    one, other = request(pin), request(pin)
+    assert [patch.requests for patch in plan_patches([one, other], NOW)] == [[one], [other]]
+    assert plan_patches([], NOW) == []

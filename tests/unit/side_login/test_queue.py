@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.unit.direct.linked import Linked
+from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import (
     CertificateRefused,
     LoginRefused,
@@ -25,9 +25,9 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.side_login.actions import PinChat, Star
-from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.queries import Query
-from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.service.router import Reply
 from whatsapp_mcp.simulator.state.world import Device
@@ -42,7 +42,7 @@ ANA = Jid("12025550111", "s.whatsapp.net")
 class Ping(Query[str]):
     text: str = "pong"
 
-    async def ask(self, login: SideLogin) -> str:
+    async def ask(self, login: PassiveLogin) -> str:
         await login.iq("w:p", "get", [Node("ping")])
         return self.text
 
@@ -70,20 +70,20 @@ def logins(side: Linked) -> list[int]:
 
 
 async def test_what_waits_goes_in_one_login(side: Linked) -> None:
-    count, courier = logins(side), side.courier()
-    pause = courier._pause
+    count, queue = logins(side), side.queue()
+    pause = queue._pause
 
     @asynccontextmanager
     async def pause_when_all_wait() -> AsyncIterator[None]:
-        while len(courier._waiting) < 4:
+        while len(queue._waiting) < 4:
             await asyncio.sleep(0.005)
         async with pause():
             yield
 
-    courier._pause = pause_when_all_wait
+    queue._pause = pause_when_all_wait
     results = await asyncio.gather(
-        courier.change(star("A")), courier.ask(Ping("1")), courier.change(star("B"), PinChat(ANA, pinned=True)),
-        courier.ask(Ping("2")),
+        queue.change(star("A")), queue.ask(Ping("1")), queue.change(star("B"), PinChat(ANA, pinned=True)),
+        queue.ask(Ping("2")),
     )  # fmt: skip
     assert [result.result for result in results] == [None, "1", None, "2"]
     assert len(count) == 1
@@ -95,26 +95,26 @@ async def test_what_waits_goes_in_one_login(side: Linked) -> None:
 
 
 async def test_what_comes_during_a_pause_comes_along(side: Linked) -> None:
-    courier = side.courier()
+    queue = side.queue()
     late: list[asyncio.Task[object]] = []
 
     @dataclass(frozen=True)
     class Slow(Ping):
-        async def ask(self, login: SideLogin) -> str:
-            late.append(asyncio.create_task(courier.ask(Ping("late"))))
+        async def ask(self, login: PassiveLogin) -> str:
+            late.append(asyncio.create_task(queue.ask(Ping("late"))))
             await asyncio.sleep(0)
             return await super().ask(login)
 
-    await courier.ask(Slow())
+    await queue.ask(Slow())
     await late[0]
     assert side.pauses == ["pause", "resume"]
 
 
 async def test_one_failure_does_not_touch_the_others(side: Linked) -> None:
     side.simulator.faults.fail_iq("w:p", 404, "item-not-found", times=1)
-    courier = side.courier()
+    queue = side.queue()
     first, second, third = await asyncio.gather(
-        courier.ask(Ping()), courier.ask(Ping("2")), courier.change(star("A")), return_exceptions=True
+        queue.ask(Ping()), queue.ask(Ping("2")), queue.change(star("A")), return_exceptions=True
     )
     assert isinstance(first, WhatsAppRefused)
     assert not isinstance(second, BaseException) and second.result == "2"
@@ -122,8 +122,8 @@ async def test_one_failure_does_not_touch_the_others(side: Linked) -> None:
 
 
 async def test_the_same_action_from_two_callers(side: Linked) -> None:
-    courier, action = side.courier(), star("A")
-    await asyncio.gather(courier.change(action), courier.change(action))
+    queue, action = side.queue(), star("A")
+    await asyncio.gather(queue.change(action), queue.change(action))
     assert side.simulator.phone.account.collections["regular_high"].version == 2
 
 
@@ -135,9 +135,9 @@ class FakeTime:
         return self.now
 
 
-def with_fake_time(side: Linked, time: FakeTime, **options: float) -> Courier:
-    config = CourierConfig(session_db=side.database_path, endpoint=side.endpoint_path, **options)  # type: ignore[arg-type]
-    return Courier(config, side._pause, monotonic=time)
+def with_fake_time(side: Linked, time: FakeTime, **options: float) -> SideLoginQueue:
+    config = SideLoginConfig(session_db=side.database_path, endpoint=side.endpoint_path, **options)  # type: ignore[arg-type]
+    return SideLoginQueue(config, side._pause, monotonic=time)
 
 
 async def test_pauses_keep_a_distance(side: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,42 +149,42 @@ async def test_pauses_keep_a_distance(side: Linked, monkeypatch: pytest.MonkeyPa
         time.now += seconds
         await real_sleep(0)
 
-    courier = with_fake_time(side, time, min_seconds_between=5.0)
-    await courier.ask(Ping())
+    queue = with_fake_time(side, time, min_seconds_between=5.0)
+    await queue.ask(Ping())
     monkeypatch.setattr("whatsapp_mcp.side_login.queue.asyncio.sleep", sleep)
     time.now += 2
-    await asyncio.gather(courier.ask(Ping()), courier.ask(Ping()))
+    await asyncio.gather(queue.ask(Ping()), queue.ask(Ping()))
     assert slept == [3.0]
     time.now += 60
-    await courier.ask(Ping())
+    await queue.ask(Ping())
     assert slept == [3.0, 0.0]
     assert side.pauses == ["pause", "resume"] * 3
 
 
 async def test_there_is_a_cap_per_day(side: Linked) -> None:
     time = FakeTime()
-    courier = with_fake_time(side, time, min_seconds_between=0.0, max_pauses_per_day=2)
-    await courier.ask(Ping())
+    queue = with_fake_time(side, time, min_seconds_between=0.0, max_pauses_per_day=2)
+    await queue.ask(Ping())
     time.now += 3600
-    await courier.ask(Ping())
+    await queue.ask(Ping())
     with pytest.raises(RateLimited) as limited:
-        await courier.ask(Ping())
+        await queue.ask(Ping())
     assert limited.value.details["retry_after_seconds"] == 23 * 3600 + 1
     assert side.pauses == ["pause", "resume"] * 2
     time.now += 23 * 3600 + 1
-    await courier.ask(Ping())
+    await queue.ask(Ping())
 
 
 async def test_who_gives_up_is_not_served(side: Linked) -> None:
     time = FakeTime()
-    courier = with_fake_time(side, time, min_seconds_between=0.05)
-    await courier.ask(Ping())
-    impatient = asyncio.create_task(courier.ask(Ping()))
+    queue = with_fake_time(side, time, min_seconds_between=0.05)
+    await queue.ask(Ping())
+    impatient = asyncio.create_task(queue.ask(Ping()))
     await asyncio.sleep(0)
     impatient.cancel()
     await asyncio.gather(impatient, return_exceptions=True)
-    assert courier._task is not None
-    await courier._task
+    assert queue._task is not None
+    await queue._task
     assert side.pauses == ["pause", "resume"], "nobody waits, nothing is paused"
 
 
@@ -194,9 +194,9 @@ async def test_a_session_that_cannot_be_paused(side: Linked) -> None:
         raise NotLoggedIn("no account")
         yield
 
-    config = CourierConfig(session_db=side.database_path, endpoint=side.endpoint_path)
-    courier = Courier(config, pause)
-    both = await asyncio.gather(courier.ask(Ping()), courier.change(star("A")), return_exceptions=True)
+    config = SideLoginConfig(session_db=side.database_path, endpoint=side.endpoint_path)
+    queue = SideLoginQueue(config, pause)
+    both = await asyncio.gather(queue.ask(Ping()), queue.change(star("A")), return_exceptions=True)
     assert [type(error) for error in both] == [NotLoggedIn, NotLoggedIn]
 
 
@@ -229,12 +229,12 @@ async def test_whatever_fails_the_session_goes_on(side: Linked, where: str, tmp_
         case _:
 
             class Broken(Ping):
-                async def ask(self, login: SideLogin) -> str:
+                async def ask(self, login: PassiveLogin) -> str:
                     raise ZeroDivisionError
 
             query, expected = Broken(), Exception
     with pytest.raises(expected):
-        await side.courier(**options).ask(query)
+        await side.queue(**options).ask(query)
     assert side.pauses == ["pause", "resume"]
     assert side.database_path.read_bytes() == before
     assert side.device.account.devices.get(side.device.number) is side.device
@@ -245,12 +245,12 @@ async def test_another_login_is_not_fought(side: Linked) -> None:
 
     @dataclass(frozen=True)
     class Disturbed(Ping):
-        async def ask(self, login: SideLogin) -> str:
+        async def ask(self, login: PassiveLogin) -> str:
             async with side.login():
                 return await super().ask(login)
 
     with pytest.raises(SideReplaced):
-        await side.courier().ask(Disturbed())
+        await side.queue().ask(Disturbed())
     assert len(count) == 2, "ours and the other one's; no third"
 
 
@@ -266,7 +266,7 @@ async def test_a_broken_line_is_tried_again(side: Linked) -> None:
         dispatch(device, node, reply)
 
     side.simulator.router.dispatch = cut_twice  # type: ignore[method-assign]
-    assert (await side.courier().ask(Ping())).result == "pong"
+    assert (await side.queue().ask(Ping())).result == "pong"
     assert len(count) == 3
     assert side.pauses == ["pause", "resume"]
 
@@ -274,8 +274,8 @@ async def test_a_broken_line_is_tried_again(side: Linked) -> None:
 async def test_what_cannot_be_repeated_is_not(side: Linked) -> None:
     side.simulator.faults.ignore_iq("w:p", times=1)
     count = logins(side)
-    courier = side.courier(answer_seconds=0.2)
-    once, again = await asyncio.gather(courier.ask(Once()), courier.ask(Ping()), return_exceptions=True)
+    queue = side.queue(answer_seconds=0.2)
+    once, again = await asyncio.gather(queue.ask(Once()), queue.ask(Ping()), return_exceptions=True)
     assert isinstance(once, SessionTimeout) and "unknown" in once.message
     assert not isinstance(again, BaseException)
     assert len(count) == 2
@@ -284,7 +284,7 @@ async def test_what_cannot_be_repeated_is_not(side: Linked) -> None:
 async def test_a_line_that_stays_broken(side: Linked) -> None:
     side.simulator.faults.ignore_iq("w:sync:app:state", times=-1)
     with pytest.raises(NotConnected):
-        await side.courier(answer_seconds=0.05).change(star("A"))
+        await side.queue(answer_seconds=0.05).change(star("A"))
     side.simulator.faults.clear()
     dispatch = side.simulator.router.dispatch
 
@@ -297,41 +297,41 @@ async def test_a_line_that_stays_broken(side: Linked) -> None:
 
     side.simulator.router.dispatch = cut_at_uploads  # type: ignore[method-assign]
     with pytest.raises(SessionTimeout, match="unknown"):
-        await side.courier().change(star("A"))
+        await side.queue().change(star("A"))
 
 
 async def test_our_store_failing_is_not_the_callers_failure(side: Linked) -> None:
     async def fail(changes: object) -> None:
         raise OSError("disk full")
 
-    config = CourierConfig(session_db=side.database_path, endpoint=side.endpoint_path)
-    done = await Courier(config, side._pause, on_changes=fail).change(star("A"))
+    config = SideLoginConfig(session_db=side.database_path, endpoint=side.endpoint_path)
+    done = await SideLoginQueue(config, side._pause, on_changes=fail).change(star("A"))
     assert len(done.changes) == 1
 
 
 async def test_without_an_endpoint_a_test_run_goes_nowhere(side: Linked) -> None:
-    config = CourierConfig(session_db=side.database_path, endpoint=None, require_endpoint=True)
+    config = SideLoginConfig(session_db=side.database_path, endpoint=None, require_endpoint=True)
     with pytest.raises(SetupError):
-        await Courier(config, side._pause).ask(Ping())
+        await SideLoginQueue(config, side._pause).ask(Ping())
     assert side.pauses == []
 
 
 async def test_closing_ends_it(side: Linked) -> None:
-    courier = side.courier()
+    queue = side.queue()
     side.simulator.faults.ignore_iq("w:p", times=-1)
-    under_way = asyncio.create_task(courier.ask(Ping()))
+    under_way = asyncio.create_task(queue.ask(Ping()))
     async with asyncio.timeout(5):
         while side.device.link is None:
             await asyncio.sleep(0.01)
-    await courier.close()
+    await queue.close()
     with pytest.raises(SessionError, match="stopping"):
         await under_way
     assert side.pauses == ["pause", "resume"]
     with pytest.raises(SessionError, match="stopping"):
-        await courier.ask(Ping())
+        await queue.ask(Ping())
 
 
 async def test_it_takes_less_than_a_second(side: Linked) -> None:
     """Without the pause itself; a slow machine has ten times the time that it needs."""
-    done = await side.courier().change(star("A"), PinChat(ANA, pinned=True))
+    done = await side.queue().change(star("A"), PinChat(ANA, pinned=True))
     assert done.paused_seconds < 1

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.unit.direct.linked import Linked
+from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import CertificateRefused, LoginRefused, RateLimited, SetupError, SideReplaced, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.login import SERVER, ConnectionLost, SideLogin
+from whatsapp_mcp.side_login.login import SERVER, ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.service import ProxyRefusal, Service
 from whatsapp_mcp.simulator.network.connection import Connection, Session
@@ -242,7 +242,7 @@ async def test_the_simulator_is_not_whatsapp(side: Linked, logins: Logins) -> No
     ours = side.service
     whatsapp = Service(WHATSAPP_ROOT_PUBLIC, ours.ca_file, ours.proxy)
     with pytest.raises(CertificateRefused, match="root"):
-        async with SideLogin(side.stored, whatsapp, b""):
+        async with PassiveLogin(side.stored, whatsapp, b""):
             raise AssertionError("logged in")
     assert not logins.payloads
 
@@ -250,13 +250,13 @@ async def test_the_simulator_is_not_whatsapp(side: Linked, logins: Logins) -> No
 async def test_an_unknown_tls_authority_is_refused(side: Linked, logins: Logins) -> None:
     everybody_elses = Service(side.service.root_public, None, side.service.proxy)
     with pytest.raises(CertificateRefused, match="TLS"):
-        async with SideLogin(side.stored, everybody_elses, b""):
+        async with PassiveLogin(side.stored, everybody_elses, b""):
             raise AssertionError("logged in")
     assert not logins.payloads
 
 
 async def test_a_certificate_for_another_host_is_refused(side: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("simulator.transport", "direct.login", "direct.service"):
+    for module in ("simulator.network.transport", "side_login.login", "side_login.service"):
         monkeypatch.setattr(f"whatsapp_mcp.{module}.CHAT_HOST", "chat.example.org")
     monkeypatch.setattr(Service.connect, "__defaults__", ("chat.example.org",))
     with pytest.raises(CertificateRefused, match=r"TLS.*chat\.example\.org"):
@@ -318,7 +318,7 @@ async def test_a_proxy_that_says_no(side: Linked) -> None:
         await side.service.connect("www.example.org")
     nobody = Service(side.service.root_public, side.service.ca_file, "http://127.0.0.1:1")
     with pytest.raises(ConnectionLost, match="connection broke"):
-        async with SideLogin(side.stored, nobody, b""):
+        async with PassiveLogin(side.stored, nobody, b""):
             raise AssertionError("logged in")
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
-from whatsapp_mcp.side_login.login import SideLogin
+from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
-from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
@@ -77,19 +77,19 @@ class Linked:
     def service(self) -> Service:
         return Service.choose(Endpoint.read(self.endpoint_path), {}, require_endpoint=True)
 
-    def login(self, **options: Any) -> SideLogin:
+    def login(self, **options: Any) -> PassiveLogin:
         device = self.stored
-        return SideLogin(device, self.service, login_payload(device.jid, announced_version()), **options)
+        return PassiveLogin(device, self.service, login_payload(device.jid, announced_version()), **options)
 
-    def courier(self, **options: Any) -> Courier:
-        """A courier that does not wait between pauses unless told to."""
+    def queue(self, **options: Any) -> SideLoginQueue:
+        """A queue that does not wait between pauses unless told to."""
         options = {"min_seconds_between": 0.0, "max_pauses_per_day": 0, **options}
-        config = CourierConfig(session_db=self.database_path, endpoint=self.endpoint_path, **options)
+        config = SideLoginConfig(session_db=self.database_path, endpoint=self.endpoint_path, **options)
 
         async def store(changes: Sequence[AppStateChange]) -> None:
             self.learned += changes
 
-        return Courier(config, self._pause, on_changes=store)
+        return SideLoginQueue(config, self._pause, on_changes=store)
 
     @asynccontextmanager
     async def _pause(self) -> AsyncIterator[None]:

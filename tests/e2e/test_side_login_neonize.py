@@ -22,7 +22,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, MuteChat, PinChat, Star
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queries import BusinessProfileQuery
-from whatsapp_mcp.side_login.queue import Courier, CourierConfig
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.network.connection import Connection, Session
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
@@ -40,11 +40,11 @@ COMPLAINTS = ("mismatch", "MAC", "failed to verify", "Failed to sync app state",
 
 @dataclass
 class Account:
-    """A linked account: the session process on neonize, and a courier beside it."""
+    """A linked account: the session process on neonize, and a queue beside it."""
 
     simulator: Simulator
     manager: SessionManager
-    courier: Courier
+    side_login: SideLoginQueue
     settings: Settings
     payloads: list[bytes]
     """Login payloads as the simulator got them; a new companion's registration is not among them."""
@@ -100,21 +100,21 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
         simulator.write_endpoint(endpoint)
         settings = Settings(data_dir=tmp_path / "data", endpoint=endpoint, require_endpoint=True, log_level="INFO")
         manager = SessionManager(settings)
-        config = CourierConfig(
+        config = SideLoginConfig(
             settings.session_db, endpoint, require_endpoint=True, min_seconds_between=0, max_pauses_per_day=0
         )
-        courier = Courier(config, manager.paused)
+        queue = SideLoginQueue(config, manager.paused)
         async with manager.running():
             snapshot = await manager.login()
             assert snapshot.qr_text is not None
             await simulator.phone.scan(snapshot.qr_text)
             await manager.ready()
-            account = Account(simulator, manager, courier, settings, payloads, StoreReader(settings.store_path))
+            account = Account(simulator, manager, queue, settings, payloads, StoreReader(settings.store_path))
             keys = "SELECT 1 FROM whatsmeow_app_state_sync_keys"
             await until(lambda: bool(account.rows(keys)), "the app-state keys")
             await until(lambda: account.version("critical_block") > 0, "the first sync")
             yield account
-            await courier.close()
+            await queue.close()
             account.reader.close()
 
 
@@ -129,7 +129,7 @@ async def test_our_login_says_what_neonize_says(tmp_path: Path) -> None:
         neonize = account.payloads[-1]
         device = Jid.parse(account.rows("SELECT jid FROM whatsmeow_device")[0][0])
         assert login_payload(device, announced_version()) == neonize
-        await account.courier.change(MuteChat(device.bare, until_ms=-1))
+        await account.side_login.change(MuteChat(device.bare, until_ms=-1))
         assert set(account.payloads[1:]) == {neonize}, "ours and neonize's next one"
 
 
@@ -143,7 +143,7 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         await until(lambda: account.version("regular_low") == 1 == account.version("regular_high"), "neonize's sync")
         assert account.chat_settings(chat) == (True, False)
 
-        done = await account.courier.change(
+        done = await account.side_login.change(
             Star(chat, "OURS", from_me=False, starred=True),
             ArchiveChat(chat, archived=True),
             LabelEdit("1", "Orders", color=1),
@@ -165,7 +165,7 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         )
         await until(lambda: account.chat_settings(chat) == (True, True), "pinned by the phone, archived by us")
 
-        again = await account.courier.change(PinChat(chat, pinned=False))
+        again = await account.side_login.change(PinChat(chat, pinned=False))
         assert len(again.changes) == 1, "what neonize has taken in is not read again"
         phone.archive(chat, archived=False)
         await until(lambda: account.chat_settings(chat) == (False, False), "the last word of both")
@@ -183,7 +183,7 @@ async def test_neonize_follows_onto_a_snapshot_and_pages(tmp_path: Path, capfd: 
         async with account.manager.paused():
             for number in range(7):
                 phone.star(chat, f"PHONE-{number}")
-        done = await account.courier.change(Star(chat, "OURS", from_me=False, starred=True))
+        done = await account.side_login.change(Star(chat, "OURS", from_me=False, starred=True))
         assert {change.message_id for change in done.changes if isinstance(change, MessageStarred)} >= {"OURS"}
         phone.star(chat, "AFTER")
         await until(lambda: account.version("regular_high") == 15, "neonize to catch up")
@@ -209,7 +209,7 @@ async def test_messages_during_the_pause_arrive_once(
 
         writing = asyncio.create_task(write_all_the_time())
         for number in range(3):
-            await account.courier.change(Star(ana.account.pn, f"S{number}", from_me=False, starred=True))
+            await account.side_login.change(Star(ana.account.pn, f"S{number}", from_me=False, starred=True))
         stop.set()
         await writing
         await until(lambda: len(account.texts(ana)) >= len(sent), "all messages")
@@ -224,12 +224,12 @@ async def test_a_failed_short_login_leaves_the_session_working(tmp_path: Path) -
         ana = await simulator.add_contact("Ana")
         simulator.faults.refuse_login(401, times=1)
         with pytest.raises(LoginRefused):
-            await account.courier.change(PinChat(ana.account.pn, pinned=True))
+            await account.side_login.change(PinChat(ana.account.pn, pinned=True))
         assert account.manager.snapshot.state is SessionState.CONNECTED
         assert account.rows("SELECT count(*) FROM whatsmeow_device") == [(1,)]
         ana.say("still there?")
         await until(lambda: account.texts(ana) == ["still there?"], "the message")
-        await account.courier.change(PinChat(ana.account.pn, pinned=True))
+        await account.side_login.change(PinChat(ana.account.pn, pinned=True))
 
 
 async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
@@ -237,12 +237,12 @@ async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
         shop = await account.simulator.add_contact("Shop", business_name="Shop")
         hours = (OpeningHours("mon", 540, 1080),)
         account.simulator.business.set(shop.account, BusinessDetails(email="a@shop.example", hours=hours))
-        profile = (await account.courier.ask(BusinessProfileQuery(shop.account.pn))).result
+        profile = (await account.side_login.ask(BusinessProfileQuery(shop.account.pn))).result
         assert (profile.email, profile.business_hours[0].close_time) == ("a@shop.example", "18:00")
         async with account.manager.paused():
             with closing(sqlite3.connect(account.settings.session_db)) as connection, connection:
                 connection.execute("DELETE FROM whatsmeow_app_state_sync_keys")
         since = account.manager.snapshot.since
         with pytest.raises(AppStateKeysMissing):
-            await account.courier.change(PinChat(shop.account.pn, pinned=True))
+            await account.side_login.change(PinChat(shop.account.pn, pinned=True))
         assert account.manager.snapshot.since == since, "not paused for nothing"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.direct.linked import Linked
+from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.direct.linked import Linked, linked
+from tests.unit.side_login.linked import Linked, linked
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+"""The time of day, and the milliseconds since 1970 in which WhatsApp, the pipe and the store write it.
+
+Who must be tested at another time takes one of these functions as an argument. Durations are measured with
+``time.monotonic`` or the loop's clock, not with these.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+__all__ = ["from_ms", "now", "now_ms", "to_ms"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """That moment, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def to_ms(moment: datetime) -> int:
+    """Whole milliseconds since 1970, exactly; a time without a zone is taken for UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // _MILLISECOND
