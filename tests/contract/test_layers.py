@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "session_db": {"wire"},
     "whatsapp": {"wire"},
     "simulator": {"wire"},
-    "worker": {"pipe", "whatsapp", "store", "media", "session_db"},
+    "worker": {"pipe", "whatsapp", "store", "media"},
     "side_login": {"wire", "session_db"},
     "supervisor": {"pipe", "session_db", "store"},
     "operations": {"supervisor", "pipe", "store", "catalog", "media", "side_login"},

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import whatsapp_mcp
-from tests.unit.session.waiting import WAIT, wait_until
+from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.supervisor.lock import AccountLock
 
