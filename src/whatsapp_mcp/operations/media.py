@@ -36,6 +36,7 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.group_protocol import SetGroupPhoto
 from whatsapp_mcp.pipe.profile_protocol import SetOwnPicture
 from whatsapp_mcp.pipe.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.private_files import ensure_private_folder, write_private
 from whatsapp_mcp.side_login.queries import GroupPictureRemoval
 
 __all__: list[str] = []
@@ -174,17 +175,16 @@ async def _photo(services: Services, source: str, field: str, progress: Progress
     policy = media_policy(services.settings)
     photo = await prepare_photo(source, field=field, policy=policy, progress=progress)
     path = policy.temp / f"photo-{secrets.token_hex(8)}.jpg"
-    await anyio.to_thread.run_sync(_write_private, path, photo.jpeg)
+    await anyio.to_thread.run_sync(_write_photo, path, photo.jpeg)
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
+def _write_photo(path: Path, data: bytes) -> None:
+    ensure_private_folder(path.parent)
+    write_private(path, data)
 
 
 @operation("userChangeAvatar")
@@ -228,7 +228,7 @@ async def download_message_media(services: Services, arguments: Arguments, progr
     if path is None:
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
-        await anyio.to_thread.run_sync(_ensure, temporary.parent)
+        await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
         command = DownloadMedia(target=ChatRef(chat=chat, message_id=message.id), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
@@ -236,10 +236,6 @@ async def download_message_media(services: Services, arguments: Arguments, progr
         finally:
             temporary.unlink(missing_ok=True)
     return await anyio.to_thread.run_sync(_downloaded, path, message.media_mimetype, message.id)
-
-
-def _ensure(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _keep(temporary: Path, place: Path) -> Path:

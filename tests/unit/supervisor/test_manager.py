@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.account import COMMAND, TestAccount
-from tests.unit.session.waiting import WAIT, soon
+from tests.unit.supervisor.account import COMMAND, TestAccount
+from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
     AccountBanned,
     AlreadyLoggedIn,
@@ -230,7 +230,7 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from tests.unit.session.account import TestAccount\n"
+        "from tests.unit.supervisor.account import TestAccount\n"
         "async def main():\n"
         "    manager = TestAccount(Path(sys.argv[1])).manager()\n"
         "    async with manager.running():\n"
@@ -270,9 +270,8 @@ async def test_a_crash_during_a_call(linked: TestAccount) -> None:
     linked.will("crash_on_call", "connect")
     manager = linked.manager()
     async with manager.running():
-        with pytest.raises(SessionCrashed) as caught:
+        with pytest.raises(SessionCrashed):
             await manager.call(SEND)
-        assert caught.value.retryable
         assert (await manager.call(SEND)).message_id == "S1", "the next call waits for the new process"
         assert manager.snapshot.restarts == 1
     assert linked.starts == 2
