@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 from mcp.server import Server
 
+from whatsapp_mcp.account_folder import check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.changes import AppStateChange
@@ -21,7 +22,6 @@ from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.supervisor.lock import ensure_private_folder
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 __all__ = ["assemble", "offered"]
@@ -58,15 +58,6 @@ def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
     return SideLoginQueue(config, manager.paused, on_changes=record)
 
 
-def _check_path(folder: Path) -> None:
-    """neonize puts the path of its database into a URI without quoting it."""
-    if any(character in str(folder) for character in "?#%"):
-        raise SetupError(
-            f"the path {folder} contains ?, # or %, which the WhatsApp library cannot handle",
-            next_step="Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR.",
-        )
-
-
 def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -76,8 +67,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
         autoscan: let the simulated phone scan a shown QR code by itself.
     """
     operations = offered(settings)
-    _check_path(settings.account_dir)
-    ensure_private_folder(settings.account_dir)
+    check_path(settings.session_db)
+    make_folder(settings.account_dir)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 

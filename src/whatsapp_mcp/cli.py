@@ -83,12 +83,12 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 
         import anyio
 
+        from whatsapp_mcp.account_folder import make_folder
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.auth import load_or_create_token
         from whatsapp_mcp.server.http import serve_http
-        from whatsapp_mcp.supervisor.lock import ensure_private_folder
 
-        ensure_private_folder(settings.data_dir)
+        make_folder(settings.data_dir)
         token = load_or_create_token(settings.token_path)
         server = assemble(settings, simulated=simulated, autoscan=autoscan)
         gc.freeze()
@@ -101,12 +101,12 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder whose token to show.")
 def token(data_dir: Path | None) -> None:
     """Show the bearer token of `serve`; makes one if there is none."""
+    from whatsapp_mcp.account_folder import make_folder
     from whatsapp_mcp.server.auth import load_or_create_token
-    from whatsapp_mcp.supervisor.lock import ensure_private_folder
 
     with _explained():
         settings = _settings({"data_dir": data_dir})
-        ensure_private_folder(settings.data_dir)
+        make_folder(settings.data_dir)
         click.echo(load_or_create_token(settings.token_path))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.private_files import write_private
 
 __all__ = ["Endpoint"]
 
@@ -44,11 +44,7 @@ class Endpoint(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all, readable by its owner only."""
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(self.model_dump_json())
-        draft.replace(path)
+        write_private(path, self.model_dump_json().encode() + b"\n")
 
     def environment(self, base: dict[str, str]) -> dict[str, str]:
         """``base`` changed so that a Go program executed with it talks to this endpoint only.

@@ -9,7 +9,19 @@ import whatsapp_mcp
 
 PACKAGE = Path(whatsapp_mcp.__file__).parent
 
-GROUND = {"jid", "errors", "clock", "models", "settings", "endpoint", "descriptors", "untrusted_text", "__init__"}
+GROUND = {
+    "jid",
+    "errors",
+    "clock",
+    "private_files",
+    "account_folder",
+    "models",
+    "settings",
+    "endpoint",
+    "descriptors",
+    "untrusted_text",
+    "__init__",
+}
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -22,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "session_db": {"wire"},
     "whatsapp": {"wire"},
     "simulator": {"wire"},
-    "worker": {"pipe", "whatsapp", "store", "media", "session_db"},
+    "worker": {"pipe", "whatsapp", "store", "media"},
     "side_login": {"wire", "session_db"},
     "supervisor": {"pipe", "session_db", "store"},
     "operations": {"supervisor", "pipe", "store", "catalog", "media", "side_login"},

@@ -514,7 +514,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     assert ("data-dir", Verdict.PROBLEM) in {(check.name, check.verdict) for check in found}
 
 
-@pytest.mark.parametrize("name", ["what?", "no#1", "a%20b"])
+@pytest.mark.parametrize("name", ["what?", "no#1", "a%20b", "50%"])
 def test_a_path_that_neonize_cannot_use(tmp_path: Path, name: str) -> None:
     finding = only_finding(diagnose(Settings(data_dir=tmp_path / name)))
     assert (finding.name, finding.verdict) == ("session", Verdict.PROBLEM)

@@ -20,6 +20,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import safe_name
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
 __all__ = ["SavedMedia", "remove", "save", "saved", "target"]
 
@@ -110,8 +111,7 @@ def remove(place: Path) -> bool:
 
 def _write(path: Path, chunks: Iterable[bytes]) -> tuple[int, bytes]:
     size, digest = 0, hashlib.sha256()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with new_private_file(path) as file:
         for chunk in chunks:
             file.write(chunk)
             digest.update(chunk)
@@ -122,7 +122,7 @@ def _write(path: Path, chunks: Iterable[bytes]) -> tuple[int, bytes]:
 
 
 def _own_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_private_folder(folder)
     if folder.is_symlink():
         raise StoreError(f"{folder} is a symbolic link; media is not written through it.")
 

@@ -39,6 +39,7 @@ from whatsapp_mcp.media.running import Relay, in_worker, relayed
 from whatsapp_mcp.media.source import sources
 from whatsapp_mcp.media.source.sources import SourceFile
 from whatsapp_mcp.media.work import Progress, UnusableMedia, Work
+from whatsapp_mcp.private_files import ensure_private_folder
 
 if TYPE_CHECKING:
     from whatsapp_mcp.media.source.web import Resolver
@@ -247,7 +248,7 @@ async def _prepared(
 
     try:
         try:
-            result = await relayed(steps, progress)
+            result = await relayed(steps, progress, interval=policy.progress_interval)
         except UnusableMedia as error:
             raise InvalidArgument(f"{field}: {error.message}", field=field, next_step=error.next_step) from error
         except OSError as error:
@@ -261,7 +262,7 @@ async def _prepared(
 
 def _new_folder(policy: MediaPolicy) -> Path:
     try:
-        policy.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_folder(policy.temp)
         _sweep(policy)
         return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=policy.temp))  # mode 0700
     except OSError as error:

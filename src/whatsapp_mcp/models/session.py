@@ -1,17 +1,15 @@
-"""The state of the session, as everybody sees it."""
+"""The session: its state as everybody sees it, and what its database remembers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import View
 
-__all__ = [
-    "SessionSnapshot",
-    "SessionState",
-]
+__all__ = ["Decrypted", "HandedOver", "SessionSnapshot", "SessionState"]
 
 
 class SessionState(StrEnum):
@@ -46,3 +44,19 @@ class SessionSnapshot(View):
     qr_expires_at: datetime | None = None
     restarts: int = 0
     """How often the session process was started again after it ended by itself."""
+
+
+class Decrypted(NamedTuple):
+    """A message that whatsmeow decrypted; the addresses as whatsmeow wrote them."""
+
+    id: str
+    chat: str
+    sender: str
+
+
+class HandedOver(NamedTuple):
+    """A message of ours that neonize gave to its connection."""
+
+    id: str
+    chat: Jid
+    """As on the wire."""

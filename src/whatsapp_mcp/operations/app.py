@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import parse_number
 from whatsapp_mcp.pipe.protocol import GetDevice
+from whatsapp_mcp.private_files import write_private
 
 __all__: list[str] = []
 
@@ -42,7 +42,7 @@ async def app_login(services: Services, _arguments: Arguments, _progress: Progre
     text, seconds = snapshot.qr_text or "", _seconds_left(snapshot)
     picture = _qr_png(text)
     path = services.settings.qr_path
-    await asyncio.to_thread(_write_private, path, picture)
+    await asyncio.to_thread(write_private, path, picture)
     asyncio.get_running_loop().call_later(seconds, _remove_picture, path, picture)
     return Outcome(
         f"Scan the QR code within {seconds} seconds: WhatsApp on the phone > Linked devices > Link a device.",
@@ -124,10 +124,3 @@ def _remove_picture(path: Path, picture: bytes) -> None:
     with contextlib.suppress(OSError):
         if path.read_bytes() == picture:
             path.unlink()
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import Handler
 from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.protocol import SendKey, SentMessage, SettleSend
+from whatsapp_mcp.pipe.protocol import ConfirmSend, SendKey, SentMessage
 from whatsapp_mcp.pipe.send_result import result_under
 
 __all__ = ["fingerprint", "run_once"]
@@ -61,7 +61,8 @@ async def _earlier(services: Services, key: SendKey) -> SentMessage | None:
     if sent is not None:
         return sent
     try:
-        return (await services.session.call(SettleSend(key=key))).sent
+        handed_over = await services.session.handed_over(stood.message or b"")
+        return (await services.session.call(ConfirmSend(key=key, handed_over=handed_over))).sent
     except OutcomeUnknown:
         raise
     except SessionError as error:

@@ -14,6 +14,7 @@ from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import prepare_photo
 from whatsapp_mcp.operations.outcome import Progress
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.private_files import ensure_private_folder, write_private
 from whatsapp_mcp.settings import Settings
 
 __all__ = ["UPLOAD_TIMEOUT", "media_policy", "square_photo"]
@@ -38,14 +39,13 @@ async def square_photo(services: Services, source: str, field: str, progress: Pr
     policy = media_policy(services.settings)
     photo = await prepare_photo(source, field=field, policy=policy, progress=progress)
     path = policy.temp / f"photo-{secrets.token_hex(8)}.jpg"
-    await anyio.to_thread.run_sync(_write_private, path, photo.jpeg)
+    await anyio.to_thread.run_sync(_write_photo, path, photo.jpeg)
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
+def _write_photo(path: Path, data: bytes) -> None:
+    ensure_private_folder(path.parent)
+    write_private(path, data)

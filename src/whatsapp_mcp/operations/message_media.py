@@ -18,6 +18,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.private_files import ensure_private_folder
 
 __all__: list[str] = []
 
@@ -41,7 +42,7 @@ async def download_message_media(services: Services, arguments: Arguments, progr
     if path is None:
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
-        await anyio.to_thread.run_sync(_ensure, temporary.parent)
+        await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
         command = DownloadMedia(target=ChatRef(chat=chat, message_id=message.id), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
@@ -49,10 +50,6 @@ async def download_message_media(services: Services, arguments: Arguments, progr
         finally:
             temporary.unlink(missing_ok=True)
     return await anyio.to_thread.run_sync(_downloaded, path, message.media_mimetype, message.id)
-
-
-def _ensure(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _keep(temporary: Path, place: Path) -> Path:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
-from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.session import Decrypted, HandedOver, SessionState
 
 __all__ = [
     "COMMANDS",
@@ -22,6 +22,7 @@ __all__ = [
     "ChatRef",
     "CheckNumbers",
     "Command",
+    "ConfirmSend",
     "Done",
     "DownloadMedia",
     "EditMessage",
@@ -46,7 +47,6 @@ __all__ = [
     "SetChatPresence",
     "SetDisappearingTimer",
     "SetPresence",
-    "SettleSend",
     "Shown",
     "StateChanged",
     "Stored",
@@ -98,7 +98,7 @@ class SentMessage(Wire):
     """It was sent by an earlier call under the same key; nothing was sent now."""
 
 
-class SettledSend(Wire):
+class ConfirmedSend(Wire):
     sent: SentMessage | None
     """None: nothing was sent, and the key is free."""
 
@@ -209,12 +209,14 @@ class SendKey(Wire):
     """Of the tool and its arguments."""
 
 
-class SettleSend(Command[SettledSend]):
+class ConfirmSend(Command[ConfirmedSend]):
     """Wait for a send that is under way under a key, and say what became of it."""
 
-    name = "settle_send"
-    result = SettledSend
+    name = "confirm_send"
+    result = ConfirmedSend
     key: SendKey
+    handed_over: HandedOver | None
+    """What neonize's database says of the message."""
 
 
 class SendMessage(Command[SentMessage]):
@@ -311,6 +313,8 @@ class Hello(Wire):
     media_dir: str
     retention_days: int | None
     """How long messages are kept; None: for ever."""
+    decrypted: tuple[Decrypted, ...]
+    """The last messages that whatsmeow decrypted before this process, newest first."""
     endpoint: Endpoint | None
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool

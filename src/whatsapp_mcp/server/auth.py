@@ -17,6 +17,7 @@ from mcp.server.auth.settings import AuthSettings
 from pydantic import AnyHttpUrl
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
 __all__ = ["AUTH_SETTINGS", "StaticToken", "load_or_create_token"]
 
@@ -88,12 +89,11 @@ def _load(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_private_folder(path.parent)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
+        with new_private_file(draft) as file:
+            file.write(secrets.token_urlsafe(32).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process was faster: its token counts

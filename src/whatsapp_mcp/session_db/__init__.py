@@ -1,0 +1,2 @@
+"""neonize's session database seen from outside, by the server process: read-only, and never in the process that runs
+neonize, since two copies of SQLite in one process break each other's locks. May use wire."""

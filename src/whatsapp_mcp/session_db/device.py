@@ -14,12 +14,11 @@ from pathlib import Path
 
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.wire.app_state import CollectionState, SyncKey
 from whatsapp_mcp.wire.keys import KeyPair
 
 __all__ = ["LinkedDevice", "SessionDatabase", "StoredKeys"]
-
-_BUSY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,7 @@ class StoredKeys:
 
 
 class SessionDatabase:
-    """neonize's session database, opened for each question and closed again.
-
-    Never use it in the process that runs neonize: two copies of SQLite in one process break each other's locks.
-    """
+    """neonize's session database, opened for each question and closed again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -110,13 +106,7 @@ class SessionDatabase:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """One read transaction."""
         try:
-            connection = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
-            )
-            try:
-                connection.execute("BEGIN")
+            with reading(self._path) as connection:
                 yield connection
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the session database {self._path} cannot be read: {error}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
 __all__ = [
     "RESERVE",
@@ -148,17 +149,11 @@ def store_errors(path: Path) -> Iterator[None]:
 
 
 def _create(path: Path) -> None:
-    missing = []
-    folder = path.parent
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    ensure_private_folder(path.parent)
     # SQLite gives its log and shared memory the mode of the database. A file that exists is not opened here: closing it
     # would end the locks that SQLite holds on it in this process.
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        new_private_file(path).close()
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
 

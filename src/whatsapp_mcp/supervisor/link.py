@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, from_wire
 from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
 
 __all__ = ["SESSION_COMMAND", "Link"]
@@ -60,6 +61,7 @@ class Link:
         endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
         if endpoint is not None:
             environment = endpoint.environment(environment)
+        decrypted = await asyncio.to_thread(last_decrypted, settings.session_db)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -81,6 +83,7 @@ class Link:
                 store_path=str(settings.store_path.absolute()),
                 media_dir=str(settings.media_dir.absolute()),
                 retention_days=settings.retention_days,
+                decrypted=decrypted,
                 endpoint=endpoint,
                 require_endpoint=settings.require_endpoint,
                 log_level=settings.log_level,

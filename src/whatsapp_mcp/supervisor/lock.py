@@ -15,9 +15,10 @@ from typing import IO
 
 from pydantic import BaseModel, ValidationError
 
+from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.errors import SetupError
 
-__all__ = ["AccountLock", "Holder", "ensure_private_folder"]
+__all__ = ["AccountLock", "Holder"]
 
 
 class Holder(BaseModel):
@@ -27,19 +28,6 @@ class Holder(BaseModel):
     command: str
     since: str
     """ISO 8601, UTC."""
-
-
-def ensure_private_folder(folder: Path) -> None:
-    """Create the folder with mode 0700, and the parents that are missing too (``mkdir`` gives those the usual mode)."""
-    try:
-        missing = [parent for parent in folder.parents if not parent.exists()]
-        for parent in [*reversed(missing), folder]:
-            parent.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise SetupError(
-            f"the folder {folder} cannot be created: {error.strerror}",
-            next_step="Choose a folder that you may write to with --data-dir or WHATSAPP_MCP_DATA_DIR.",
-        ) from error
 
 
 class AccountLock:
@@ -53,7 +41,7 @@ class AccountLock:
         """Try once; False when somebody else holds it."""
         if self._file is not None:
             return True
-        ensure_private_folder(self._path.parent)
+        make_folder(self._path.parent)
         try:
             file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         except OSError as error:

@@ -28,9 +28,9 @@ from whatsapp_mcp.errors import (
     SessionReplaced,
     WhatsAppMcpError,
 )
-from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.pipe import protocol as p
-from whatsapp_mcp.session_db.database import linked_device, remove_session
+from whatsapp_mcp.session_db.database import handed_over, linked_device, remove_session
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import remove_store
 from whatsapp_mcp.supervisor.link import SESSION_COMMAND, Link
@@ -164,6 +164,10 @@ class SessionManager:
             if self._snapshot.state not in _WORTH_WAITING and self._snapshot.state is not SessionState.CONNECTED:
                 raise self.problem() from None  # it ended for a reason that is known
             raise
+
+    async def handed_over(self, message: bytes) -> HandedOver | None:
+        """Under which id a message of ours (serialized waE2E.Message) left; None if it did not get that far."""
+        return await asyncio.to_thread(handed_over, self._settings.session_db, message)
 
     # -- requests that change the session -----------------------------------------------------------------------------
 

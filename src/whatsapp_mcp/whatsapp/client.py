@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from whatsapp_mcp.errors import NotConnected, SetupError
+from whatsapp_mcp.account_folder import check_path
+from whatsapp_mcp.errors import NotConnected
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
@@ -77,13 +78,9 @@ class Client:
         """``database``: absolute path of neonize's session database.
 
         Raises:
-            SetupError: the path cannot be used: neonize 0.5.2 makes a ``file:`` URI of it without escaping anything.
+            SetupError: neonize cannot use the path.
         """
-        if any(special in str(database) for special in "?#%"):
-            raise SetupError(
-                f"the path {database} contains ?, # or %, which the WhatsApp library cannot handle",
-                next_step="Choose another folder with --data-dir or WHATSAPP_MCP_DATA_DIR.",
-            )
+        check_path(database)
         self._library = library
         self._database = database
         self._events = events

@@ -37,7 +37,6 @@ __all__ = [
     "compose_revoke",
     "give_secret",
     "load_message",
-    "secret_of",
 ]
 
 FORWARDING_SCORE: Final = 100
@@ -193,11 +192,6 @@ def give_secret(message: Message) -> None:
 def load_message(raw: bytes) -> Message:
     """From its serialized form."""
     return e2e.Message.FromString(raw)
-
-
-def secret_of(message: Message) -> bytes:
-    """Empty when it has none."""
-    return message.messageContextInfo.messageSecret
 
 
 def _with_caption(message: Message) -> Message:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -27,7 +25,7 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.pipe.change_codec import decode_changes
-from whatsapp_mcp.session_db.database import message_with_secret
+from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.store.write.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import (
@@ -47,15 +45,10 @@ from whatsapp_mcp.worker.group_commands import GroupHandlers, ProfileHandlers
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["Handlers"]
 
 STORE_WAIT: Final = 10.0
 """Seconds a command waits for the store thread; commits take milliseconds."""
-
-C = TypeVar("C", bound=p.Command[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +62,10 @@ class _Author:
 class Handlers:
     """Runs commands against the account and the store."""
 
-    def __init__(
-        self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread, *, session_db: Path
-    ) -> None:
-        """``session_db``: neonize's database, for looking things up."""
+    def __init__(self, account: Account, groups: Groups, profiles: Profiles, store: StoreThread) -> None:
         self._account = account
         self._store = store
-        self._sends = Sends(account, store, partial(message_with_secret, session_db))
+        self._sends = Sends(account, store)
         self._run: dict[type[p.Command[Any]], Callable[[Any], BaseModel]] = {
             p.PairPhone: self._pair_phone,
             p.Logout: self._logout,
@@ -87,7 +77,7 @@ class Handlers:
             p.SyncContacts: self._sync_contacts,
             p.RecordChanges: self._record_changes,
             p.SendMessage: self._send,
-            p.SettleSend: self._settle_send,
+            p.ConfirmSend: self._confirm_send,
             p.DownloadMedia: self._download,
             p.ForwardMessage: self._forward,
             p.RejectCall: self._reject_call,
@@ -190,8 +180,8 @@ class Handlers:
             message = compose(outgoing, command.options, quoted)
         return self._sends.send(command.chat, message, command.key)
 
-    def _settle_send(self, command: p.SettleSend) -> p.SettledSend:
-        return p.SettledSend(sent=self._sends.settle(command.key))
+    def _confirm_send(self, command: p.ConfirmSend) -> p.ConfirmedSend:
+        return p.ConfirmedSend(sent=self._sends.confirm(command.key, command.handed_over))
 
     def _forward(self, command: p.ForwardMessage) -> p.SentMessage:
         stored = self._find(command.target)
@@ -222,8 +212,7 @@ class Handlers:
         if stored.media is None:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         data = self._account.download(stored.raw)
-        descriptor = os.open(command.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with new_private_file(Path(command.path)) as file:
             file.write(data)
         return p.Done()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
-from whatsapp_mcp.session_db.database import last_decrypted
+from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.store.files import check_space, journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
-from whatsapp_mcp.worker.lost import IN_BETWEEN, Losses
+from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 __all__ = ["Intake"]
@@ -52,7 +52,6 @@ class Intake:
         self,
         writer: StoreWriter,
         store_path: Path,
-        session_db: Path,
         *,
         translate: Callable[[int, bytes], list[Change]],
         later: Callable[[float, Callable[[], None]], None],
@@ -68,7 +67,6 @@ class Intake:
             on_failure: the store cannot be written, or soon could not be; nothing more may be taken from WhatsApp.
         """
         self._path = store_path
-        self._session_db = session_db
         self._translate = translate
         self._later = later
         self._on_stored = on_stored
@@ -90,9 +88,12 @@ class Intake:
     def own(self, addresses: tuple[Jid, ...]) -> None:
         self._losses.own = addresses
 
-    def recover(self) -> None:
+    def recover(self, decrypted: Sequence[Decrypted]) -> None:
         """Store what the process before this one had taken from WhatsApp and not stored, and placeholders for what it
         lost; then start the store's thread.
+
+        Args:
+            decrypted: the last messages that whatsmeow decrypted, newest first.
 
         Raises:
             StoreError: the store cannot be written; what is in the journal stays there.
@@ -105,7 +106,7 @@ class Intake:
             self._losses.remember(entry.code, entry.payload)
             if entry.code == REPEATED:
                 self.store.put_event(SUSPECTED, entry.payload, note=False)
-        lost = self._losses.never_came(last_decrypted(self._session_db, IN_BETWEEN))
+        lost = self._losses.never_came(decrypted)
         if lost:
             self.store.apply(list(lost))
         self.store.start()

@@ -20,18 +20,16 @@ from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
-from whatsapp_mcp.session_db.database import Decrypted
+from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import content_id
 from whatsapp_mcp.whatsapp.history import ids_in_history
 
-__all__ = ["IN_BETWEEN", "Losses", "tells_of_a_repetition"]
+__all__ = ["Losses", "tells_of_a_repetition"]
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000
-IN_BETWEEN: Final = 128
-"""More messages than there can be between whatsmeow and us: neonize queues 100 (main.go: ``eventChan``)."""
 
 _LINE: Final = re.compile(r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
 _OWN_IDS: Final = "3EB0"
@@ -90,7 +88,7 @@ class Losses:
         """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
 
         Args:
-            decrypted: newest first; ``IN_BETWEEN`` of them are enough.
+            decrypted: newest first.
         """
         later: list[Decrypted] = []
         for one in decrypted:

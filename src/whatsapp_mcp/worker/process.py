@@ -137,14 +137,13 @@ class SessionProcess:
         self._intake = Intake(
             self._open_store(),
             self._store_path,
-            Path(hello.session_db),
             translate=self._translate,
             later=self._later,
             on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
             on_failure=self._on_store_failure,
         )
         self._store = self._intake.store
-        self._intake.recover()
+        self._intake.recover(hello.decrypted)
         library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
         events = ClientEvents(
             event=self._intake.event,
@@ -157,9 +156,7 @@ class SessionProcess:
         self._client = Client(library, Path(hello.session_db), events, log_level=level)
         self._account = Account(self._client)
         profiles = Profiles(self._client, self._account)
-        self._handlers = Handlers(
-            self._account, Groups(self._client), profiles, self._store, session_db=Path(hello.session_db)
-        )
+        self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
         if self._retention is not None:
             self._pruning = asyncio.create_task(keep_pruned(self._store))
         self._client.start()

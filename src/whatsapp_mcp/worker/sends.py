@@ -1,26 +1,27 @@
-"""Sending; under a key that the caller chose only once, however often and at however many places it is asked for.
+"""Sending; a message with a key that the caller chose goes out once, however often and from wherever it is asked for.
 
 neonize chooses a message's id and tells it with WhatsApp's acknowledgement, so a process that is killed in between
 leaves a claim without a result, under which nobody sends again. What went out all the same is found by the secret in
-the message: neonize's database says under which id it was handed to the connection, and a receipt for that id proves
-that it was sent.
+the message: neonize's database says under which id it was handed to the connection (the server looks there), and a
+receipt for that id proves that it was sent.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived, SendFinished
+from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.pipe.send_result import result_under
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.account import Account, Sent
-from whatsapp_mcp.whatsapp.compose import give_secret, load_message, secret_of
+from whatsapp_mcp.whatsapp.compose import give_secret, load_message
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.worker.store_thread import StoreThread
 
@@ -34,17 +35,13 @@ STORE_WAIT: Final = 10.0
 TURN_WAIT: Final = 90.0
 """Seconds to wait for another send under the same key: whatsmeow gives up after 75."""
 
-HandedOver = Callable[[bytes], tuple[str, Jid] | None]
-"""From the secret of a message to its id and chat, if it was handed to the connection."""
-
 
 class Sends:
     """Sends messages and stores them; claims a key in the store before something is sent under it."""
 
-    def __init__(self, account: Account, store: StoreThread, handed_over: HandedOver) -> None:
+    def __init__(self, account: Account, store: StoreThread) -> None:
         self._account = account
         self._store = store
-        self._handed_over = handed_over
         self._under_way: set[str] = set()
         self._turn = threading.Condition()
 
@@ -75,8 +72,11 @@ class Sends:
                 raise
             return self._record(chat, message, own, sent, key)
 
-    def settle(self, key: p.SendKey) -> p.SentMessage | None:
+    def confirm(self, key: p.SendKey, handed_over: HandedOver | None) -> p.SentMessage | None:
         """What was sent under a key, waiting for a send that is under way; None: the key is free.
+
+        Args:
+            handed_over: what neonize's database says of the message that was to be sent.
 
         Raises:
             InvalidArgument: under this key, something else was to be sent.
@@ -84,26 +84,24 @@ class Sends:
         """
         with self._alone(key.key):
             stood = self._store.run(lambda writer: writer.find_send(key.key)).result(STORE_WAIT)
-            return self._known(key, stood) if stood is not None else None
+            return self._known(key, stood, handed_over) if stood is not None else None
 
-    def _known(self, key: p.SendKey, stood: KeyedSend) -> p.SentMessage:
-        result = result_under(key, stood) or self._proven(key, stood)
+    def _known(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver | None = None) -> p.SentMessage:
+        result = result_under(key, stood)
+        if result is None and handed_over is not None:
+            result = self._proven(key, stood, handed_over)
         if result is None:
             raise OutcomeUnknown("under this idempotency_key a message was to be sent; whether it was is unknown")
         return result
 
-    def _proven(self, key: p.SendKey, stood: KeyedSend) -> p.SentMessage | None:
+    def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> p.SentMessage | None:
         """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
-        message = load_message(stood.message or b"")
-        secret = secret_of(message)
-        found = self._handed_over(secret) if secret else None
-        if found is None:
-            return None
-        message_id, chat = found
+        message_id, chat = handed_over
         if not self._store.run(lambda writer: writer.has_receipt(message_id, chat)).result(STORE_WAIT):
             return None
         number = self._account.number_of(chat) if chat.is_lid else None
         sent = Sent(message_id, chat, timestamp=stood.started_at // 1000 * 1000)
+        message = load_message(stood.message or b"")
         result = self._record(number or chat, message, self._account.device().jid.bare, sent, key)
         return result.model_copy(update={"repeated": True})
 

@@ -26,7 +26,7 @@ from whatsapp_mcp.models.changes import (
     MessageKind,
     MessageReceived,
 )
-from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
@@ -66,6 +66,7 @@ class FakeSession:
         self.pairing_code: str | WhatsAppMcpError = "ABCD-1234"
         self.logout_confirmed = True
         self.restarts = 0
+        self.found: HandedOver | None = None
         self.waits = 0
         self._changed = asyncio.Event()
 
@@ -126,6 +127,9 @@ class FakeSession:
     async def logout(self) -> bool:
         await self.ready()
         return self.logout_confirmed
+
+    async def handed_over(self, message: bytes) -> HandedOver | None:
+        return self.found if message else None
 
     async def restart(self) -> None:
         self.restarts += 1

@@ -17,6 +17,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.models.changes import SendFinished
+from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.operations.idempotency import fingerprint
 from whatsapp_mcp.pipe import protocol as p
 
@@ -102,16 +103,17 @@ async def test_another_tool_under_the_same_key(bench: Bench) -> None:
 
 async def test_an_unfinished_send_is_asked_for(bench: Bench) -> None:
     key = key_of(**KEYED)
-    bench.writer.claim_send(key.key, key.fingerprint, b"")
-    bench.session.answers["settle_send"] = p.SettledSend(sent=SENT.model_copy(update={"repeated": True}))
+    bench.writer.claim_send(key.key, key.fingerprint, b"message")
+    bench.session.found = HandedOver("S1", ANA)
+    bench.session.answers["confirm_send"] = p.ConfirmedSend(sent=SENT.model_copy(update={"repeated": True}))
     assert (await bench.run("sendMessage", **KEYED))["message_id"] == "S1"
-    assert bench.session.last(p.SettleSend).key == key
+    assert bench.session.last(p.ConfirmSend) == p.ConfirmSend(key=key, handed_over=HandedOver("S1", ANA))
 
 
 async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> None:
     key = key_of(**KEYED)
     bench.writer.claim_send(key.key, key.fingerprint, b"")
-    bench.session.answers["settle_send"] = p.SettledSend(sent=None)
+    bench.session.answers["confirm_send"] = p.ConfirmedSend(sent=None)
     assert "repeated" not in await bench.run("sendMessage", **KEYED)
     assert bench.session.last(p.SendMessage).key == key
 
@@ -120,10 +122,10 @@ async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> Non
 async def test_an_unfinished_send_that_nobody_knows_of_is_not_sent(bench: Bench, error: WhatsAppMcpError) -> None:
     key = key_of(**KEYED)
     bench.writer.claim_send(key.key, key.fingerprint, b"")
-    bench.session.answers["settle_send"] = error
+    bench.session.answers["confirm_send"] = error
     with pytest.raises(OutcomeUnknown):
         await bench.run("sendMessage", **KEYED)
-    assert [command.name for command in bench.session.commands] == ["settle_send"]
+    assert [command.name for command in bench.session.commands] == ["confirm_send"]
 
 
 @pytest.mark.parametrize("error", [SessionCrashed("gone"), SessionTimeout("slow")])

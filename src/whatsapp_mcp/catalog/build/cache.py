@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, cast
 
 from whatsapp_mcp.catalog.operation import EFFECTS, Catalog, Operation
+from whatsapp_mcp.private_files import ensure_private_folder, write_private
 
 __all__ = ["read_cache", "write_cache"]
 
@@ -41,16 +40,8 @@ def write_cache(cache_dir: Path, key: str, catalog: Catalog) -> None:
         {"key": key, "toolsets": catalog.toolsets, "operations": rows}, separators=(",", ":"), ensure_ascii=False
     )
     with contextlib.suppress(OSError):
-        cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp creates the file with mode 0600.
-        descriptor, name = tempfile.mkstemp(prefix=f"{_FILE}.", dir=cache_dir)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(content)
-            Path(name).replace(cache_dir / _FILE)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        ensure_private_folder(cache_dir)
+        write_private(cache_dir / _FILE, content.encode())
 
 
 def _operation(row: dict[str, Any]) -> Operation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import sys
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.account_folder import check_path
+from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.databases import find_damage, find_index_fault, index_is_outdated
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
@@ -30,7 +31,6 @@ __all__ = [
 
 _LITTLE_SPACE: Final = 500_000_000
 """Bytes."""
-_BREAKS_URI: Final = re.compile(r"[?#]|%[0-9A-Fa-f]{2}")
 
 
 def check_folder(settings: Settings) -> Check:
@@ -110,14 +110,12 @@ def check_lock(lock: LockStatus) -> Check:
 
 
 def check_session_path(settings: Settings) -> Check | None:
-    """neonize 0.5.2 puts the path into a URI as it is."""
-    if _BREAKS_URI.search(str(settings.session_db)) is None:
-        return None
-    return problem(
-        "session",
-        f"the path {settings.session_db} holds `?`, `#` or `%`, which neonize cannot use",
-        "Choose another folder with --data-dir.",
-    )
+    """What the server would refuse to start with."""
+    try:
+        check_path(settings.session_db)
+    except SetupError as error:
+        return problem("session", error.message, error.next_step)
+    return None
 
 
 def check_session(session: SessionStatus) -> Check:

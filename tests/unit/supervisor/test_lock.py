@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import whatsapp_mcp
-from tests.unit.session.waiting import WAIT, wait_until
+from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.supervisor.lock import AccountLock, ensure_private_folder
+from whatsapp_mcp.supervisor.lock import AccountLock
 
 HOLD = """
 import sys
@@ -169,20 +169,6 @@ def test_files_are_private(path: Path, tmp_path: Path) -> None:
     modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in (tmp_path / "data").rglob("*")}
     assert modes == {"account": 0o700, "lock": 0o600}
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-
-
-def test_folders_that_exist_stay_as_they_are(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    ensure_private_folder(tmp_path)
-    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
-
-
-def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    for folder in (tmp_path / "file", tmp_path / "file" / "account"):
-        with pytest.raises(SetupError, match="cannot be created") as caught:
-            ensure_private_folder(folder)
-        assert "--data-dir" in caught.value.next_step
 
 
 def test_a_lock_file_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.waiting import soon
 from tests.unit.store.build import ANA, PHOTO
+from tests.unit.waiting import soon
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived

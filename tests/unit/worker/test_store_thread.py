@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.session.waiting import WAIT, wait_until
+from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.session_database import remember_secret
-from tests.unit.session.test_commands import Session, from_ana
-from tests.unit.session.waiting import WAIT, wait_until
+from tests.unit.waiting import WAIT, wait_until
 from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND, jid
+from tests.unit.worker.test_commands import Session, from_ana
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, ReceiptKind, ReceiptReceived
 from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import protocol as p
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.compose import give_secret
@@ -24,6 +24,7 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 KEY = p.SendKey(key="order 7", fingerprint="f")
 SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
+HANDED_OVER = HandedOver("S1", ANA_LID)
 AGAIN = SENT.model_copy(update={"repeated": True})
 
 
@@ -41,9 +42,10 @@ def send(session: Session, *, key: p.SendKey | None = KEY, text: str = "hello") 
     return result
 
 
-def settle(session: Session, key: p.SendKey = KEY) -> p.SentMessage | None:
-    result = session.handlers.run(p.SettleSend(key=key))
-    assert isinstance(result, p.SettledSend)
+def confirm(session: Session, key: p.SendKey = KEY, found: HandedOver | None = None) -> p.SentMessage | None:
+    """``found``: what the server found in neonize's database."""
+    result = session.handlers.run(p.ConfirmSend(key=key, handed_over=found))
+    assert isinstance(result, p.ConfirmedSend)
     return result.sent
 
 
@@ -76,7 +78,7 @@ def test_the_second_call_sends_nothing(session: Session) -> None:
     assert send(session) == SENT
     session.will_send("S2", ANA_LID)
     assert send(session) == AGAIN
-    assert settle(session) == AGAIN
+    assert confirm(session) == AGAIN
     assert how_often(session) == 1
 
 
@@ -114,7 +116,7 @@ def test_a_key_belongs_to_its_arguments(session: Session) -> None:
         send(session, key=other, text="something else")
     assert caught.value.details["field"] == "idempotency_key"
     with pytest.raises(InvalidArgument):
-        settle(session, other)
+        confirm(session, other)
     assert how_often(session) == 1
 
 
@@ -132,7 +134,7 @@ def test_what_was_certainly_not_sent_may_be_sent_again(session: Session, text: s
     with pytest.raises(WhatsAppMcpError):
         send(session)
     assert stands(session) is None
-    assert settle(session) is None
+    assert confirm(session) is None
     session.will_send("S1", ANA_LID)
     assert send(session) == SENT
 
@@ -150,7 +152,7 @@ def test_what_may_have_been_sent_is_not_sent_again(session: Session, text: str) 
     with pytest.raises(OutcomeUnknown):
         send(session)
     session.will_send("S2", ANA_LID)
-    for call in (send, settle):
+    for call in (send, confirm):
         with pytest.raises(OutcomeUnknown, match="idempotency_key"):
             call(session)
     assert how_often(session) == 1
@@ -167,7 +169,7 @@ def test_a_defect_while_sending_leaves_the_outcome_unknown(session: Session) -> 
 
 def test_a_claim_of_a_process_that_died_is_not_sent_again(session: Session) -> None:
     session.thread.run(lambda writer: writer.claim_send(KEY.key, "f", b"")).result(WAIT)
-    for call in (send, settle):
+    for call in (send, confirm):
         with pytest.raises(OutcomeUnknown) as caught:
             call(session)
         assert "getChatMessages" in caught.value.next_step
@@ -181,22 +183,22 @@ def killed(session: Session) -> Session:
     give_secret(message)
     raw = message.SerializeToString()
     session.thread.run(lambda writer: writer.claim_send(KEY.key, "f", raw)).result(WAIT)
-    remember_secret(session.session_db, "S1", ANA_LID, message.messageContextInfo.messageSecret)
     answer = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA))
     session.client.answers["GetPNFromLID"] = answer.SerializeToString()
     return session
 
 
-@pytest.mark.parametrize("ask", [send, settle])
-def test_a_receipt_proves_that_it_was_sent(killed: Session, ask: Callable[[Session], p.SentMessage | None]) -> None:
+def test_a_receipt_proves_that_it_was_sent(killed: Session) -> None:
     with pytest.raises(OutcomeUnknown):
-        ask(killed)
+        confirm(killed, found=HANDED_OVER)
     got = ReceiptReceived(ANA_LID, ANA_LID, ("S1",), ReceiptKind.DELIVERED, SECOND * 1000)
     killed.thread.apply([got]).result(WAIT)
-    found = ask(killed)
+    with pytest.raises(OutcomeUnknown):
+        confirm(killed)
+    found = confirm(killed, found=HANDED_OVER)
     assert found is not None
     assert (found.message_id, found.chat, found.repeated) == ("S1", ANA, True)
-    assert settle(killed) == found
+    assert confirm(killed) == found
     stored = killed.message("S1")
     assert (stored.text, stored.chat, stored.from_me, stored.status) == ("hello", ANA, True, DeliveryStatus.DELIVERED)
     assert how_often(killed) == 0
@@ -206,7 +208,7 @@ def test_a_receipt_of_another_message_proves_nothing(killed: Session) -> None:
     got = ReceiptReceived(ANA_LID, ANA_LID, ("S2",), ReceiptKind.DELIVERED, SECOND * 1000)
     killed.thread.apply([got]).result(WAIT)
     with pytest.raises(OutcomeUnknown):
-        settle(killed)
+        confirm(killed, found=HANDED_OVER)
 
 
 def test_only_messages_under_a_key_get_a_secret_to_be_found_by(session: Session) -> None:
@@ -242,13 +244,13 @@ def test_a_call_waits_for_the_one_under_way(session: Session) -> None:
         first = pool.submit(send, session)
         assert inside.wait(WAIT)
         others = [pool.submit(send, session), pool.submit(send, session)]
-        settled = pool.submit(settle, session)
+        confirmed = pool.submit(confirm, session)
         another = pool.submit(send, session, key=KEY.model_copy(update={"key": "order 8"}))
-        wait_until(lambda: another.running() and settled.running())
-        assert not (first.done() or settled.done() or any(future.done() for future in others))
+        wait_until(lambda: another.running() and confirmed.running())
+        assert not (first.done() or confirmed.done() or any(future.done() for future in others))
         go_on.set()
         assert first.result(WAIT) == SENT
-        assert settled.result(WAIT) == AGAIN
+        assert confirmed.result(WAIT) == AGAIN
         assert [future.result(WAIT) for future in others] == [AGAIN, AGAIN]
         assert another.result(WAIT) == SENT, "another key waits for nobody"
     assert how_often(session) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.waiting import WAIT
+from tests.unit.waiting import WAIT
 from tests.unit.whatsapp.fake_client import FakeClient
 from tests.unit.whatsapp.received import (
     ANA,
@@ -46,7 +46,6 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "messages.db"
-        self.session_db = folder / "session.db"
         self.client = FakeClient()
         self.thread = StoreThread(
             StoreWriter(path),
@@ -59,7 +58,7 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
-        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread, session_db=self.session_db)
+        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread)
         self.reader = StoreReader(path)
 
     def receive(self, payload: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
@@ -48,4 +48,6 @@ def _value(annotation: Any, *, optional: bool) -> Any:
         return next(iter(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return sample(annotation, optional=optional)
+    if isinstance(annotation, type) and issubclass(annotation, tuple):  # a NamedTuple
+        return annotation(*(_value(each, optional=optional) for each in get_type_hints(annotation).values()))
     return _VALUES[annotation]

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.unit.session import fake_process
-from tests.unit.session.session_database import link_device
+from tests.unit.session_db.session_database import link_device
+from tests.unit.supervisor import fake_process
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
 

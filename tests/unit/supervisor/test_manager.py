@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.account import COMMAND, TestAccount
-from tests.unit.session.waiting import WAIT, soon
+from tests.unit.supervisor.account import COMMAND, TestAccount
+from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
     AccountBanned,
     AlreadyLoggedIn,
@@ -230,7 +230,7 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from tests.unit.session.account import TestAccount\n"
+        "from tests.unit.supervisor.account import TestAccount\n"
         "async def main():\n"
         "    manager = TestAccount(Path(sys.argv[1])).manager()\n"
         "    async with manager.running():\n"

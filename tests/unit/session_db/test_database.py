@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.session.session_database import OWN, link_device, remember_secret, unlink_device
+from tests.unit.session_db.session_database import OWN, link_device, remember_secret, unlink_device
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.session_db.database import linked_device, message_with_secret, remove_session
+from whatsapp_mcp.models.session import Decrypted, HandedOver
+from whatsapp_mcp.session_db.database import handed_over, last_decrypted, linked_device, remove_session
+from whatsapp_mcp.session_db.reading import reading
+from whatsapp_mcp.wire.protos import e2e
 
 
 @pytest.fixture
@@ -92,8 +95,18 @@ def test_after_a_process_was_killed_while_it_wrote(path: Path, mode: str) -> Non
     assert done.returncode == -signal.SIGKILL
     if mode == "DELETE":
         assert path.with_name("session.db-journal").stat().st_size > 0, "a hot journal"
+        before = path.read_bytes()
     assert linked_device(path) == OWN
+    if mode == "DELETE":
+        assert path.read_bytes() == before, "that is neonize's to do"
+        assert {file.name for file in path.parent.iterdir()} == {"session.db", "session.db-journal"}
     assert linked_device(path) == OWN
+
+
+def test_nothing_is_ever_written(path: Path) -> None:
+    link_device(path)
+    with reading(path) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM whatsmeow_device")
 
 
 def test_while_another_process_has_it_open(path: Path) -> None:
@@ -115,10 +128,27 @@ def test_remove(path: Path) -> None:
 
 
 def test_a_message_by_its_secret(path: Path) -> None:
-    assert message_with_secret(path, b"s" * 32) is None, "no database"
+    def message(secret: bytes) -> bytes:
+        return e2e.Message(messageContextInfo=e2e.MessageContextInfo(messageSecret=secret)).SerializeToString()
+
+    assert handed_over(path, message(b"s" * 32)) is None, "no database"
     link_device(path)
-    assert message_with_secret(path, b"s" * 32) is None, "no such table"
+    assert handed_over(path, message(b"s" * 32)) is None, "no such table"
     chat = Jid("100000000000001", "lid")
     remember_secret(path, "S1", chat, b"s" * 32)
-    assert message_with_secret(path, b"s" * 32) == ("S1", chat)
-    assert message_with_secret(path, b"t" * 32) is None
+    assert handed_over(path, message(b"s" * 32)) == HandedOver("S1", chat)
+    assert handed_over(path, message(b"t" * 32)) is None
+    assert handed_over(path, b"") is None, "a message without a secret"
+
+
+def test_what_was_decrypted_last(path: Path) -> None:
+    assert last_decrypted(path) == ()
+    link_device(path)
+    assert last_decrypted(path) == (), "there is no such table"
+    chat = Jid("100000000000001", "lid")
+    for message_id in ("M9", "M1", "M5"):
+        remember_secret(path, message_id, chat, b"k")
+    sender = "100000000000009@lid"
+    assert last_decrypted(path, 2) == (Decrypted("M5", str(chat), sender), Decrypted("M1", str(chat), sender))
+    path.write_bytes(b"no database" * 1000)
+    assert last_decrypted(path) == ()

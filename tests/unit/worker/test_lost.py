@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
-from tests.unit.session.session_database import link_device
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, message_event, source, text
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
-from whatsapp_mcp.session_db.database import Decrypted, last_decrypted
+from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
-from whatsapp_mcp.worker.lost import IN_BETWEEN, Losses, tells_of_a_repetition
+from whatsapp_mcp.worker.lost import Losses, tells_of_a_repetition
 
 WHEN = SECOND * 1000
 WHY = ": failed to decrypt normal message: received message with old counter (index: 7, count: 3)"
@@ -162,27 +158,3 @@ def test_addresses_that_are_none(losses: Losses) -> None:
     losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
     assert losses.never_came([Decrypted("M2", "", "a b@c"), *decrypted("M1")]) == []
     assert losses.repeated("Ignoring message M2 from a@b@c: received message with old counter") is None
-
-
-def test_the_secrets_in_the_session_database(tmp_path: Path) -> None:
-    path = tmp_path / "session.db"
-    assert last_decrypted(path, IN_BETWEEN) == []
-    link_device(path)
-    assert last_decrypted(path, IN_BETWEEN) == [], "there is no such table"
-    add_secrets(path, "M9", "M1", "M5")
-    assert last_decrypted(path, 2) == decrypted("M5", "M1")
-    path.write_bytes(b"no database" * 1000)
-    assert last_decrypted(path, 2) == []
-
-
-def add_secrets(path: Path, *ids: str) -> None:
-    """As whatsmeow does (sqlstore/upgrades: 00-latest-schema.sql)."""
-    with sqlite3.connect(path) as connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (our_jid TEXT, chat_jid TEXT, sender_jid TEXT,"
-            " message_id TEXT, key BLOB NOT NULL, PRIMARY KEY (our_jid, chat_jid, sender_jid, message_id))"
-        )
-        for message_id in ids:
-            values = ("me", str(ANA_LID), str(ANA_LID), message_id, b"k")
-            connection.execute("INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?, ?, ?)", values)
-    connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.session.waiting import WAIT, soon
+from tests.unit.waiting import WAIT, soon
 from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
@@ -66,6 +66,7 @@ class Running:
             "store_path": str(self.store_path),
             "media_dir": str(self.folder / "media"),
             "retention_days": None,
+            "decrypted": (),
             "endpoint": None,
             "require_endpoint": False,
             "log_level": "WARNING",

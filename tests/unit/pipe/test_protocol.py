@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from tests.unit.session.samples import sample
+from tests.unit.pipe.samples import sample
 from whatsapp_mcp.errors import RateLimited, from_wire
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions

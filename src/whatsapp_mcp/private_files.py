@@ -1,0 +1,46 @@
+"""Files and folders that only their owner can use: what an account says and hears is nobody else's business."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["ensure_private_folder", "new_private_file", "write_private"]
+
+
+def ensure_private_folder(folder: Path) -> None:
+    """Create the folder with mode 0700, and the parents that are missing too (``mkdir`` gives those the usual mode).
+
+    Raises:
+        OSError: it cannot be created. What is there already keeps its mode.
+    """
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    for parent in [*reversed(missing), folder]:
+        parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def new_private_file(path: Path) -> BinaryIO:
+    """A new file with mode 0600, open for writing.
+
+    Raises:
+        FileExistsError: something has this name, be it a link.
+        OSError: it cannot be created.
+    """
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file with mode 0600 in one step: a reader sees what was there before or all that is new.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        with new_private_file(draft) as file:
+            file.write(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
