@@ -16,7 +16,8 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.protocol import SetChatPresence, SetPresence
 
 __all__: list[str] = []

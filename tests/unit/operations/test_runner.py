@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.unit.operations.bench import catalog
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.runner import handlers, with_handler
 
 
