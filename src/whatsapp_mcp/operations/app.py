@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import segno
 
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AlreadyLoggedIn
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
@@ -110,7 +110,7 @@ async def app_devices(services: Services, _arguments: Arguments, _progress: Prog
 
 def _seconds_left(snapshot: SessionSnapshot) -> int:
     expires = snapshot.qr_expires_at
-    return max(1, round((expires - datetime.now(UTC)).total_seconds())) if expires else 1
+    return max(1, round((expires - now()).total_seconds())) if expires else 1
 
 
 def _qr_png(text: str) -> bytes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models.session import SessionState
@@ -110,7 +111,7 @@ async def _find(services: Services, name: str) -> tuple[NamedTarget, ...]:
             return found
         with contextlib.suppress(SessionError):  # the device may know names that are not in the store yet
             await services.session.call(SyncContacts())
-        fresh = datetime.now(UTC) - snapshot.since < CONTACTS_ARRIVE
+        fresh = now() - snapshot.since < CONTACTS_ARRIVE
         if not fresh or loop.time() > deadline:
             return await services.store.read(lambda store: store.find_by_name(name))
         await services.session.wait_change(CONTACTS_PAUSE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
@@ -273,7 +273,7 @@ class Handlers:
             sender=own,
             message_ids=(stored.id,),
             kind=ReceiptKind.READ,
-            timestamp=int(time.time() * 1000),
+            timestamp=now_ms(),
             from_me=True,
         )
         self._store.apply([read]).result(STORE_WAIT)
