@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -223,24 +223,17 @@ async def download_message_media(services: Services, arguments: Arguments, progr
         mimetype=message.media_mimetype,
         name=message.file_name,
     )
-    path = await anyio.to_thread.run_sync(downloads.saved, place)
-    if path is None:
+    if not await anyio.to_thread.run_sync(downloads.is_kept, place):
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
         await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
         command = DownloadMedia(target=ChatRef(chat=chat, message_id=message.id), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
-            path = await anyio.to_thread.run_sync(_keep, temporary, place)
+            await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
-    return await anyio.to_thread.run_sync(_downloaded, path, message.media_mimetype, message.id)
-
-
-def _keep(temporary: Path, place: Path) -> Path:
-    with temporary.open("rb") as file:
-        read: Callable[[], bytes] = lambda: file.read(MIB)  # noqa: E731
-        return downloads.save(place, iter(read, b"")).path
+    return await anyio.to_thread.run_sync(_downloaded, place, message.media_mimetype, message.id)
 
 
 def _downloaded(path: Path, mimetype: str, message_id: str) -> Outcome:
