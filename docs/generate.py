@@ -16,7 +16,7 @@ import click
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.catalog.build.reference import overview, reference
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.operations.registry import handlers
+from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -175,6 +176,8 @@ def export(data_dir: Path | None, form: str, **options: Any) -> None:
     """
     from whatsapp_mcp.offline.export import Format, run_export
 
+    # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with _explained():
         settings = _settings({"data_dir": data_dir})
         try:

@@ -1,6 +1,6 @@
 """Everything that can go wrong, as one hierarchy.
 
-WhatsAppMcpError                   code, message, next_step, retryable
+WhatsAppMcpError                   code, message, next_step, details
 ├── InvalidArgument                the caller passed something unusable; names the field
 ├── NotFound                       the chat, message or person does not exist here
 ├── AmbiguousRecipient             a name fits several people; carries the candidates
@@ -79,7 +79,6 @@ class WhatsAppMcpError(Exception):
 
     code: ClassVar[str] = "internal_error"
     next_step: str = "Try again; if it happens again, run `whatsapp-mcp doctor`."
-    retryable: bool = False
 
     def __init__(self, message: str, *, next_step: str | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -161,7 +160,6 @@ class NotConnected(SessionError):
 
     code = "not_connected"
     next_step = "Wait some seconds and call again; if it stays so, call appReconnect."
-    retryable = True
 
 
 class AlreadyLoggedIn(SessionError):
@@ -200,7 +198,6 @@ class SessionCrashed(SessionError):
         "The session restarts by itself. Before repeating a send, look on the phone or with getChatMessages whether it "
         "went out; what getChatMessages does not show may have gone out all the same."
     )
-    retryable = True
 
 
 class SessionTimeout(SessionError):
@@ -208,7 +205,6 @@ class SessionTimeout(SessionError):
 
     code = "session_timeout"
     next_step = "Before repeating a send, look with getChatMessages whether it went out."
-    retryable = True
 
 
 class OutcomeUnknown(SessionError):
@@ -234,7 +230,6 @@ class SideLoginError(SessionError):
 
     code = "side_login_failed"
     next_step = "Call again in some seconds."
-    retryable = True
 
 
 class CertificateRefused(SideLoginError):
@@ -245,7 +240,6 @@ class CertificateRefused(SideLoginError):
         "Check the clock of this machine and whether a proxy or firewall opens TLS connections. Do not repeat the "
         "call before one of them is corrected: somebody may be listening."
     )
-    retryable = False
 
 
 class LoginRefused(SideLoginError):
@@ -253,7 +247,6 @@ class LoginRefused(SideLoginError):
 
     code = "login_refused"
     next_step = "Call appReconnect: it finds out whether the linked device is still accepted."
-    retryable = False
 
     def __init__(
         self,
@@ -267,8 +260,6 @@ class LoginRefused(SideLoginError):
         if reason is not None:
             details = {**details, "reason": reason}
         super().__init__(message, next_step=next_step, details=details)
-        if details.get("reason") in (500, 501, 503):
-            self.retryable = True
 
 
 class SideReplaced(SideLoginError):
@@ -276,7 +267,6 @@ class SideReplaced(SideLoginError):
 
     code = "side_login_replaced"
     next_step = "Stop the other program that uses this data directory's session, then call again."
-    retryable = False
 
 
 class AppStateKeysMissing(SideLoginError):
@@ -307,7 +297,6 @@ class AppStateUnreadable(SideLoginError):
 
     code = "app_state_unreadable"
     next_step = "Do it on the phone instead. If it stays so, call appLogout and link the account again."
-    retryable = False
 
 
 class WhatsAppRefused(WhatsAppMcpError):
@@ -329,7 +318,6 @@ class RateLimited(WhatsAppRefused):
 
     code = "rate_limited"
     next_step = "Wait as long as retry_after_seconds says, then call again."
-    retryable = True
 
 
 class MediaExpired(WhatsAppMcpError):

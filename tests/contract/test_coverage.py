@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.operations.registry import handlers
+from whatsapp_mcp.operations.runner import handlers
 
 ROOT: Final = Path(__file__).parents[2]
 CALLS: Final = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "e2e").glob("*.py"))
@@ -31,3 +31,14 @@ def missing() -> dict[str, list[str]]:
 
 def test_every_operation_is_complete() -> None:
     assert missing() == {}
+
+
+def test_every_handler_stands_in_a_module_of_its_tag() -> None:
+    """``sendImage`` is in ``send_media``: its tag is ``send``."""
+    misplaced = {
+        one.name: module
+        for one in load_catalog().operations
+        for module in [handlers()[one.name].__module__.rpartition(".")[2]]
+        if module.partition("_")[0] != one.tag
+    }
+    assert misplaced == {}

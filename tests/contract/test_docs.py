@@ -20,7 +20,7 @@ import pytest
 import whatsapp_mcp
 from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.operations.registry import handlers
+from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 from whatsapp_mcp.simulator.people.personas import cast

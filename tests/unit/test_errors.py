@@ -11,8 +11,6 @@ from whatsapp_mcp.errors import (
     AmbiguousRecipient,
     InvalidArgument,
     NotFound,
-    SessionCrashed,
-    SetupError,
     WhatsAppMcpError,
     from_wire,
 )
@@ -45,7 +43,6 @@ def test_wire_round_trip(cls: type[WhatsAppMcpError]) -> None:
     back = from_wire(json.loads(json.dumps(error.to_wire())))
     assert type(back) is cls
     assert back.to_wire() == error.to_wire()
-    assert back.retryable == cls.retryable
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -70,8 +67,3 @@ def test_details() -> None:
 def test_a_next_step_belongs_to_its_error() -> None:
     NotFound("a", next_step="Special.")
     assert NotFound("b").next_step != "Special."
-
-
-def test_what_may_be_repeated() -> None:
-    assert SessionCrashed("gone").retryable
-    assert not SetupError("wrong").retryable

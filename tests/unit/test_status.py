@@ -37,19 +37,19 @@ from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text,
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.databases import find_index_fault
 from whatsapp_mcp.offline.diagnosis.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
-from whatsapp_mcp.offline.diagnosis.native import (
-    NativeLibrary,
-    installed_version,
-    library_name,
-    library_path,
-    read_library,
-)
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search import verifying
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.lock import AccountLock
+from whatsapp_mcp.wire.native import (
+    NativeLibrary,
+    installed_version,
+    library_name,
+    library_path,
+    read_library,
+)
 
 NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 MESSAGE_AT: Final = datetime(2026, 10, 31, 8, 30, tzinfo=UTC)
@@ -625,15 +625,13 @@ def test_an_old_library_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_the_neonize_version(monkeypatch: pytest.MonkeyPatch, version: str | None, verdict: Verdict) -> None:
-    monkeypatch.setattr("whatsapp_mcp.offline.diagnosis.native.installed_version", lambda: version)
+    monkeypatch.setattr("whatsapp_mcp.wire.native.installed_version", lambda: version)
     check = next(iter(check_neonize(NOW)))
     assert check.verdict is verdict
 
 
 def test_a_wheel_without_the_library_of_this_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "whatsapp_mcp.offline.diagnosis.native.library_path", lambda: tmp_path / "neonize-plan9-mips.so"
-    )
+    monkeypatch.setattr("whatsapp_mcp.wire.native.library_path", lambda: tmp_path / "neonize-plan9-mips.so")
     finding = only_finding(diagnose(Settings(data_dir=tmp_path / "data")))
     assert (finding.name, finding.verdict) == ("whatsapp-web", Verdict.PROBLEM)
     assert "neonize-plan9-mips.so" in finding.message

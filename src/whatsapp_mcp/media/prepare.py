@@ -248,7 +248,7 @@ async def _prepared(
 
     try:
         try:
-            result = await relayed(steps, progress)
+            result = await relayed(steps, progress, interval=policy.progress_interval)
         except UnusableMedia as error:
             raise InvalidArgument(f"{field}: {error.message}", field=field, next_step=error.next_step) from error
         except OSError as error:

@@ -20,18 +20,17 @@ T = TypeVar("T")
 _WORKERS: Final = 2
 """Conversions at a time; more would only slow each other down and starve the rest of the server."""
 
-_INTERVAL: Final = 0.2
-"""Seconds between two progress notifications."""
-
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("media_limiter")
 
 
 class Relay:
     """Hands the progress of a worker thread to an asynchronous callback, at a pace the other end can take."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, interval: float) -> None:
+        """``interval``: seconds between two notifications."""
         self.cancelled = threading.Event()
         self._progress = progress
+        self._interval = interval
         self._latest = (0.0, "")
         self._told = 0.0
 
@@ -48,7 +47,7 @@ class Relay:
         """Report until cancelled; then tell the worker to stop."""
         try:
             while True:
-                await anyio.sleep(_INTERVAL)
+                await anyio.sleep(self._interval)
                 await self._tell()
         finally:
             self.cancelled.set()
@@ -61,9 +60,9 @@ class Relay:
                 await self._progress(latest[0], 1.0, latest[1])
 
 
-async def relayed(job: Callable[[Relay], Awaitable[T]], progress: Progress) -> T:
+async def relayed(job: Callable[[Relay], Awaitable[T]], progress: Progress, *, interval: float) -> T:
     """Run a job with its progress reported. Cancelling the caller stops the job's worker threads and waits for them."""
-    relay = Relay(progress)
+    relay = Relay(progress, interval)
     results: list[T] = []
     failure: Exception | None = None
     async with anyio.create_task_group() as group:

@@ -14,10 +14,10 @@ import segno
 from whatsapp_mcp.errors import AlreadyLoggedIn
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
-from whatsapp_mcp.operations.recipients import parse_number
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import parse_number
 from whatsapp_mcp.pipe.protocol import GetDevice
 from whatsapp_mcp.private_files import write_private
 

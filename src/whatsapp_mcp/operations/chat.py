@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import chat_json, line_json, message_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.protocol import SetDisappearingTimer
+from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import MessagePage, StoreReader
 from whatsapp_mcp.store.records import Surroundings
 from whatsapp_mcp.store.search.query import Query
@@ -24,11 +21,12 @@ from whatsapp_mcp.store.search.query import Query
 __all__: list[str] = []
 
 CHATS_DEFAULT, CHATS_MAX = 25, 100
+
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 100
+
 FOUND_DEFAULT: Final = 25
+
 AROUND_DEFAULT: Final = 5
-INBOX_DEFAULT: Final = 50
-WAIT_DEFAULT: Final = 30
 
 
 @operation("listChats")
@@ -186,30 +184,6 @@ async def get_message_context(services: Services, arguments: Arguments, _progres
     )
 
 
-@operation("checkInbox")
-async def check_inbox(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    limit, cursor = arguments.get("limit", INBOX_DEFAULT), arguments.get("cursor")
-    position = await _position(services, cursor) if cursor is not None else None
-
-    def look(store: StoreReader) -> tuple[tuple[Message, ...], int]:
-        if position is None:
-            return store.unread(limit=limit), store.newest_arrival()
-        found = store.incoming_after(position, limit=limit + 1)
-        # All up to the newest were looked at, unless there are more.
-        return found[:limit], found[limit - 1].arrival if len(found) > limit else max(position, store.newest_arrival())
-
-    messages, newest = await services.store.read(look)
-    what = "unread" if position is None else "new"
-    return Outcome(
-        f"{len(messages)} {what} messages, oldest first.",
-        {"data": [line_json(message, with_chat=True) for message in messages]},
-        rows="data",
-        cursors=[str(message.arrival) for message in messages],
-        next_cursor=str(newest),
-        untrusted=True,
-    )
-
-
 def _period(arguments: Arguments) -> tuple[datetime | None, datetime | None]:
     start, end = _moment(arguments, "start_time"), _moment(arguments, "end_time")
     if start and end and start > end:
@@ -229,57 +203,3 @@ def _moment(arguments: Arguments, field: str) -> datetime | None:
             f"{field}: not a date and time", field=field, next_step="Write it like 2026-01-31T15:00:00Z."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-@operation("setDisappearingTimer")
-async def set_disappearing_timer(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    seconds: int = arguments["timer_seconds"]
-    await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))
-    return Outcome(f"New messages disappear after {seconds} seconds." if seconds else "New messages stay.")
-
-
-@operation("waitForMessage")
-async def wait_for_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat = await resolve(services, arguments["phone"]) if arguments.get("phone") else None
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + arguments.get("timeout", WAIT_DEFAULT)
-    position = await _position(services, arguments.get("cursor"))
-    message = await _next(services, position, chat)
-    if message is None:
-        await services.session.ready()
-    while message is None and (rest := deadline - loop.time()) > 0:
-        seen = services.session.newest_arrival
-        if seen <= position:
-            await services.session.wait_change(rest)
-        message = await _next(services, position, chat)
-        if message is None:
-            # Everything up to `seen` was looked at with this filter: never look at it again.
-            position = max(position, seen)
-    if message is None:
-        return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
-    return Outcome(
-        "A message arrived.",
-        {"message": message_json(message, with_chat_name=True), "cursor": str(message.arrival), "timed_out": False},
-        untrusted=True,
-    )
-
-
-async def _position(services: Services, cursor: str | None) -> int:
-    if cursor is None:
-        return services.store.look(lambda store: store.newest_arrival())
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise InvalidArgument(
-            "cursor: not a cursor of waitForMessage or checkInbox",
-            field="cursor",
-            next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
-        )
-    position = int(cursor)
-    newest = services.store.look(lambda store: store.newest_arrival())
-    # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
-    return position if position <= newest else 0
-
-
-async def _next(services: Services, position: int, chat: Jid | None) -> Message | None:
-    found: tuple[Any, ...] = await services.store.read(lambda store: store.incoming_after(position, chat=chat, limit=1))
-    return found[0] if found else None

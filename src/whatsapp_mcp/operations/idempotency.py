@@ -14,7 +14,7 @@ from typing import Final
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import Handler
-from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY, sent_outcome
+from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.protocol import ConfirmSend, SendKey, SentMessage
 from whatsapp_mcp.pipe.send_result import result_under

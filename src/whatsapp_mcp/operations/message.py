@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from whatsapp_mcp.errors import InvalidArgument, NotFound
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.clock import now, to_ms
+from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageKind
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.app_state import author, change, label_actions
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import person, resolve
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY, sent_outcome
+from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import person, resolve, stored_message
 from whatsapp_mcp.pipe.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
+from whatsapp_mcp.side_login.actions import DeleteForMe, LabelMessage, Star
 
-__all__ = ["stored_message"]
+__all__: list[str] = []
 
 EDIT_WINDOW: Final = timedelta(minutes=20)
 """whatsmeow: send.go, EditWindow; phones ignore later edits."""
+
 MAX_EMOJI: Final = 32
 """Characters; the longest emoji sequences (families, flags) stay well below."""
 
@@ -27,25 +29,9 @@ LETTER_EMOJI: Final = "\u2139"
 """ℹ, the only emoji that Unicode counts among the letters."""
 
 
-async def stored_message(services: Services, arguments: Arguments) -> tuple[Jid, Message]:
-    """The chat and message that the arguments name; ``phone`` may be left out where the seed allows it."""
-    message_id: str = arguments["message_id"].strip()
-    given = arguments.get("phone")
-    chat = await resolve(services, given) if given else None
-    message = services.store.look(lambda store: store.message(message_id, chat))
-    if message is None:
-        where = "in this chat" if chat else "in the store"
-        raise NotFound(
-            f"message_id: there is no message with this id {where}",
-            next_step="Take message_id and chat from getChatMessages.",
-            details={"field": "message_id"},
-        )
-    return message.chat, message
-
-
 @operation("revokeMessage")
 async def revoke_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments)
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
     sent = await services.session.call(Revoke(target=ChatRef(chat=chat, message_id=message.id)))
@@ -57,7 +43,7 @@ async def react_message(services: Services, arguments: Arguments, _progress: Pro
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    chat, message = await stored_message(services, arguments)
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
     target = ChatRef(chat=chat, message_id=message.id)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -69,12 +55,12 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
     text: str = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    chat, message = await stored_message(services, arguments)
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
         raise InvalidArgument("message_id: only a text message that is not deleted can be edited", field="message_id")
-    if datetime.now(UTC) - message.timestamp > EDIT_WINDOW:
+    if now() - message.timestamp > EDIT_WINDOW:
         raise InvalidArgument(
             "message_id: a message can be edited for 20 minutes only",
             field="message_id",
@@ -87,7 +73,7 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
 @operation("forwardMessage")
 async def forward_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
     chat = await resolve(services, arguments["phone"])
-    source, message = await stored_message(services, {"message_id": arguments["message_id"]})
+    source, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = ChatRef(chat=source, message_id=message.id)
@@ -109,7 +95,7 @@ async def reject_call(services: Services, arguments: Arguments, _progress: Progr
 
 @operation("readMessage")
 async def read_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments)
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
     if message.from_me:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
@@ -117,3 +103,37 @@ async def read_message(services: Services, arguments: Arguments, _progress: Prog
     await services.session.call(MarkRead(target=ChatRef(chat=chat, message_id=message.id)))
     status = "The message was marked as read."
     return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
+
+
+@operation("starMessage")
+async def star_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _star(services, arguments, starred=True)
+
+
+@operation("unstarMessage")
+async def unstar_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _star(services, arguments, starred=False)
+
+
+async def _star(services: Services, arguments: Arguments, *, starred: bool) -> Outcome:
+    _, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    action = Star(message.wire_chat, message.id, message.from_me, starred, author(message))
+    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", action))
+
+
+@operation("deleteMessage")
+async def delete_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    sent_ms = to_ms(message.timestamp)
+    action = DeleteForMe(message.wire_chat, message.id, message.from_me, sent_ms, author(message))
+    status = await change(services, "The message was deleted for you; others still have it.", action)
+    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
+
+
+@operation("labelMessage")
+async def label_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    _, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    labelled: bool = arguments["labeled"]
+    label = LabelMessage(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
+    done = f"The label was {'put on' if labelled else 'taken off'} the message."
+    return Outcome(await change(services, done, *label_actions(label, arguments["label_name"])))

@@ -6,9 +6,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from whatsapp_mcp.models.changes import LOST, DeliveryStatus, MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message
+from whatsapp_mcp.models.views import (
+    Chat,
+    Contact,
+    Group,
+    GroupMember,
+    Message,
+    Newsletter,
+    NewsletterPicture,
+    NewsletterText,
+)
 
-__all__ = ["chat_json", "contact_json", "line_json", "message_json", "time_text"]
+__all__ = ["chat_json", "contact_json", "group_json", "line_json", "message_json", "newsletter_json", "time_text"]
 
 LINE_LENGTH: Final = 300
 """Characters of a message that is shown in few words."""
@@ -113,3 +122,72 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "is_from_me": message.from_me or None,
         "filename": message.file_name,
     }
+
+
+def group_json(group: Group, *, offset: int = 0) -> dict[str, Any]:
+    """Field names of the seed. ``offset`` leaves out participants that were returned before."""
+    return {
+        "JID": str(group.jid),
+        "OwnerJID": str(group.owner) if group.owner else None,
+        "Name": group.name,
+        "NameSetAt": time_text(group.name_set_at),
+        "NameSetBy": str(group.name_set_by) if group.name_set_by else None,
+        "Topic": group.topic,
+        "TopicID": group.topic_id or None,
+        "TopicSetAt": time_text(group.topic_set_at),
+        "TopicSetBy": str(group.topic_set_by) if group.topic_set_by else None,
+        "IsLocked": group.locked,
+        "IsAnnounce": group.announce,
+        "AnnounceVersionID": group.announce_version or None,
+        "IsEphemeral": group.disappearing_timer > 0,
+        "DisappearingTimer": group.disappearing_timer,
+        "IsParent": group.is_parent,
+        "DefaultMembershipApprovalMode": group.approval_mode or None,
+        "LinkedParentJID": str(group.linked_parent) if group.linked_parent else None,
+        "IsDefaultSubGroup": group.is_default_sub,
+        "GroupCreated": time_text(group.created_at),
+        "ParticipantVersionID": group.participant_version or None,
+        "Participants": [_member_json(member) for member in group.members[offset:]],
+    }
+
+
+def _member_json(member: GroupMember) -> dict[str, Any]:
+    return {
+        "JID": str(member.jid),
+        "LID": str(member.lid) if member.lid and member.lid != member.jid else None,
+        "IsAdmin": member.admin,
+        "IsSuperAdmin": member.super_admin,
+        "DisplayName": member.display_name or None,
+        "Error": member.error or None,
+        "AddRequest": member.add_request,
+    }
+
+
+def newsletter_json(one: Newsletter) -> dict[str, Any]:
+    """Names and types of the seed: numbers are strings there."""
+    return {
+        "id": str(one.jid),
+        "state": {"type": one.state},
+        "thread_metadata": {
+            "creation_time": str(one.creation_time),
+            "invite": one.invite,
+            "name": _text_json(one.name),
+            "description": _text_json(one.description),
+            "subscribers_count": str(one.subscribers),
+            "verification": one.verification,
+            "picture": _picture_json(one.picture),
+            "preview": _picture_json(one.preview),
+            "settings": {"reaction_codes": {"value": one.reaction_codes}},
+        },
+        "viewer_metadata": {"mute": one.mute, "role": one.role},
+    }
+
+
+def _text_json(text: NewsletterText) -> dict[str, str]:
+    return {"text": text.text, "id": text.id, "update_time": str(text.update_time)}
+
+
+def _picture_json(picture: NewsletterPicture | None) -> dict[str, str] | None:
+    if picture is None:
+        return None
+    return {"url": picture.url, "id": picture.id, "type": picture.type, "direct_path": picture.direct_path}

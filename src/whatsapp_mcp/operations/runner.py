@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.operations import (
+    app,
+    chat,
+    chat_arrivals,
+    chat_state,
+    group,
+    group_members,
+    message,
+    message_media,
+    message_status,
+    newsletter,
+    send,
+    send_media,
+    user,
+)
 from whatsapp_mcp.operations.idempotency import run_once
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.registry import handlers
-from whatsapp_mcp.operations.send import IDEMPOTENCY_KEY
+from whatsapp_mcp.operations.registry import REGISTERED, Handler
+from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY
 from whatsapp_mcp.operations.services import Services
 
-__all__ = ["OperationRunner", "with_handler"]
+__all__ = ["OperationRunner", "handlers", "with_handler"]
+
+# Importing a module registers its handlers; each stands in a module whose name begins with its tag.
+_ = (
+    *(app, user, send, send_media, message, message_media, message_status),
+    *(chat, chat_arrivals, chat_state, group, group_members, newsletter),
+)
+
+
+def handlers() -> Mapping[str, Handler]:
+    """All handlers by operationId."""
+    return MappingProxyType(REGISTERED)
 
 
 def with_handler(operations: Sequence[Operation]) -> tuple[Operation, ...]:

@@ -1,79 +1,27 @@
-"""Operations that send something new."""
+"""Operations that send something new, without a file, and show presence."""
 
 from __future__ import annotations
 
 import base64
 import math
 import re
-from datetime import UTC, datetime
 from typing import Final
 
-from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
-from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, Outgoing, PollOut, SendOptions, TextOut
-from whatsapp_mcp.operations.media_policy import media_policy
+from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, TextOut
+from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
+from whatsapp_mcp.operations.sending import addressed, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.protocol import SendMessage, SentMessage, SetChatPresence, SetPresence
+from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.pipe.protocol import SetChatPresence, SetPresence
 
-__all__ = ["IDEMPOTENCY_KEY", "send", "sent_outcome"]
-
-IDEMPOTENCY_KEY: Final = "idempotency_key"
-"""Argument of every operation that sends a message; handlers get a SendKey there, see `idempotency`."""
+__all__: list[str] = []
 
 _MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
-
-
-def sent_outcome(sent: SentMessage, status: str) -> Outcome:
-    """The seed's SendResponse."""
-    if sent.repeated:
-        status = "Already sent under this idempotency_key; nothing was sent now."
-    return Outcome(
-        status,
-        {
-            "message_id": sent.message_id,
-            "status": status,
-            "chat_jid": str(sent.chat),
-            "timestamp": time_text(datetime.fromtimestamp(sent.timestamp / 1000, UTC)),
-            "repeated": sent.repeated or None,
-        },
-    )
-
-
-async def send(
-    services: Services,
-    arguments: Arguments,
-    message: Outgoing,
-    *,
-    mentions: tuple[Jid, ...] = (),
-    timeout: float | None = None,
-) -> Outcome:
-    """Send ``message`` to the chat that ``phone`` names, with the options that every send operation has."""
-    chat = await resolve(services, arguments["phone"])
-    duration: int | None = arguments.get("duration")
-    if duration is None:
-        known = services.store.look(lambda store: store.chat(chat))
-        duration = known.ephemeral_expiration if known else 0
-    reply_to: str | None = arguments.get("reply_message_id") or None
-    if reply_to and services.store.look(lambda store: store.message(reply_to, chat)) is None:
-        raise NotFound(
-            "reply_message_id: there is no message with this id in this chat",
-            next_step="Take the id from getChatMessages of this chat, or send without it.",
-            details={"field": "reply_message_id"},
-        )
-    options = SendOptions(
-        reply_to_id=reply_to,
-        forwarded=bool(arguments.get("is_forwarded", False)),
-        expiration=duration,
-        mentions=mentions,
-    )
-    command = SendMessage(chat=chat, message=message, options=options, key=arguments.get(IDEMPOTENCY_KEY))
-    sent = await services.session.call(command, timeout=timeout)
-    return sent_outcome(sent, "The message was sent.")
 
 
 @operation("sendMessage")
@@ -83,12 +31,14 @@ async def send_message(services: Services, arguments: Arguments, _progress: Prog
         raise InvalidArgument("message is blank", field="message")
     mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
     written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
-    return await send(services, arguments, TextOut(text=text), mentions=tuple(dict.fromkeys([*mentioned, *written])))
+    mentions = tuple(dict.fromkeys([*mentioned, *written]))
+    return await send(services, await addressed(services, arguments, mentions=mentions), TextOut(text=text))
 
 
 @operation("sendLink")
 async def send_link(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
     link: str = arguments["link"].strip()
+    envelope = await addressed(services, arguments)
     await progress(0.1, 1.0, "fetching the preview")
     found = await preview(link, field="link", policy=media_policy(services.settings))
     picture = found.picture if found is not None else None
@@ -99,7 +49,7 @@ async def send_link(services: Services, arguments: Arguments, progress: Progress
         description=found.description if found is not None else "",
         thumbnail_base64=base64.b64encode(picture.thumbnail).decode() if picture is not None else "",
     )
-    return await send(services, arguments, out)
+    return await send(services, envelope, out)
 
 
 @operation("sendLocation")
@@ -108,7 +58,7 @@ async def send_location(services: Services, arguments: Arguments, _progress: Pro
         latitude=_degrees(arguments["latitude"], "latitude", 90),
         longitude=_degrees(arguments["longitude"], "longitude", 180),
     )
-    return await send(services, arguments, location)
+    return await send(services, await addressed(services, arguments), location)
 
 
 def _degrees(text: str, field: str, limit: int) -> float:
@@ -127,7 +77,7 @@ async def send_contact(services: Services, arguments: Arguments, _progress: Prog
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
     number = parse_number(arguments["contact_phone"], "contact_phone")
-    return await send(services, arguments, ContactOut(name=name, number=number))
+    return await send(services, await addressed(services, arguments), ContactOut(name=name, number=number))
 
 
 @operation("sendPoll")
@@ -140,7 +90,7 @@ async def send_poll(services: Services, arguments: Arguments, _progress: Progres
     if arguments["max_answer"] > len(options):
         raise InvalidArgument(f"max_answer: at most {len(options)}, the number of options", field="max_answer")
     poll = PollOut(question=arguments["question"], options=options, selectable_count=arguments["max_answer"])
-    return await send(services, arguments, poll)
+    return await send(services, await addressed(services, arguments), poll)
 
 
 @operation("sendPresence")

@@ -8,13 +8,17 @@ from typing import Any
 from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.operations.app_state import pause_note
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, square_photo
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.recipients import parse_number, person, resolve
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import contact_json
+from whatsapp_mcp.operations.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.profile_protocol import GetPicture
+from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.pipe.group_protocol import ListGroups
+from whatsapp_mcp.pipe.profile_protocol import GetPicture, ListNewsletters, SetOwnPicture
 from whatsapp_mcp.pipe.protocol import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
+from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuery
 
 __all__: list[str] = []
 
@@ -100,3 +104,71 @@ async def user_change_push_name(services: Services, arguments: Arguments, _progr
         raise InvalidArgument("push_name is blank", field="push_name")
     await services.session.call(ChangePushName(push_name=name))
     return Outcome("The display name was changed.")
+
+
+@operation("userChangeAvatar")
+async def user_change_avatar(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
+    async with square_photo(services, arguments["avatar"], "avatar", progress) as path:
+        await services.session.call(SetOwnPicture(path=str(path)), timeout=UPLOAD_TIMEOUT)
+    return Outcome("Your picture was changed.")
+
+
+@operation("userMyGroups")
+async def user_my_groups(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    offset = arguments.get("offset", 0)
+    groups = (await services.session.call(ListGroups())).groups
+    return Outcome(
+        f"{len(groups)} groups.",
+        {"data": [group_json(group) for group in groups[offset:]]},
+        rows="data",
+        offset=offset,
+        untrusted=True,
+    )
+
+
+@operation("userMyNewsletter")
+async def user_my_newsletter(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    offset = arguments.get("offset", 0)
+    newsletters = (await services.session.call(ListNewsletters())).newsletters
+    return Outcome(
+        f"You follow {len(newsletters)} newsletters.",
+        {"data": [newsletter_json(one) for one in newsletters[offset:]]},
+        rows="data",
+        offset=offset,
+        untrusted=True,
+    )
+
+
+@operation("userBusinessProfile")
+async def user_business_profile(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await person(services, arguments["phone"])
+    await services.session.ready()
+    answer = await services.side_login.ask(BusinessProfileQuery(jid))
+    return Outcome(
+        f"The business profile. {pause_note(answer.paused_seconds)}", _profile_json(answer.result), untrusted=True
+    )
+
+
+def _profile_json(profile: BusinessProfile) -> dict[str, Any]:
+    options: dict[str, Any] = dict(profile.profile_options)
+    if profile.description:
+        options["description"] = profile.description
+    if profile.websites:
+        options["website"] = list(profile.websites)
+    return {
+        "jid": str(profile.jid),
+        "email": profile.email,
+        "address": profile.address,
+        "categories": [{"id": one.id, "name": one.name} for one in profile.categories],
+        "profile_options": options,
+        "business_hours_timezone": profile.business_hours_timezone,
+        "business_hours": [
+            {
+                "day_of_week": day.day_of_week,
+                "mode": day.mode,
+                "open_time": day.open_time or None,
+                "close_time": day.close_time or None,
+            }
+            for day in profile.business_hours
+        ],
+    }

@@ -204,8 +204,8 @@ MEMORY = """
 import asyncio, resource, sys
 from pathlib import Path
 from whatsapp_mcp.media.policy import MediaKind, MediaPolicy
+from whatsapp_mcp.media.source import web
 from whatsapp_mcp.media.source.sources import fetch
-from whatsapp_mcp.media import web
 none = Path("/nonexistent")
 policy = MediaPolicy(outbox=(Path(sys.argv[1]),), forbidden=none, temp=none, allow_loopback=True)
 async def main():

@@ -270,9 +270,8 @@ async def test_a_crash_during_a_call(linked: TestAccount) -> None:
     linked.will("crash_on_call", "connect")
     manager = linked.manager()
     async with manager.running():
-        with pytest.raises(SessionCrashed) as caught:
+        with pytest.raises(SessionCrashed):
             await manager.call(SEND)
-        assert caught.value.retryable
         assert (await manager.call(SEND)).message_id == "S1", "the next call waits for the new process"
         assert manager.snapshot.restarts == 1
     assert linked.starts == 2

@@ -69,9 +69,9 @@ def test_a_number_in_the_text_is_not_a_code() -> None:
     assert error_for("unknown user 463 of 1429", "send").details == {}
 
 
-def test_what_is_only_a_timeout_may_be_repeated() -> None:
-    assert error_for("info query timed out", "send").retryable
-    assert not error_for("server returned error 463", "send").retryable
+def test_a_timeout_is_no_refusal() -> None:
+    assert type(error_for("info query timed out", "send")) is SessionTimeout
+    assert type(error_for("server returned error 463", "send")) is ReachoutTimelock
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,6 @@ def test_a_message_that_may_have_been_sent(text: str) -> None:
     error = send_error_for(text)
     assert type(error) is OutcomeUnknown
     assert text in error.message
-    assert not error.retryable
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ class Transcoding:
 
     def _add_video(self, output: OutputContainer, crf: int) -> VideoStream:
         rate = self._video.guessed_rate or self._video.average_rate or Fraction(25)
+        rate = Fraction(rate.numerator, rate.denominator)  # PyAV has a type of its own since version 19
         rate = min(max(rate, Fraction(1)), Fraction(120)).limit_denominator(1001)
         stream = output.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"})
         stream.width, stream.height = self._size

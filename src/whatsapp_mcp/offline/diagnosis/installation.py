@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from typing import Final
 
-from whatsapp_mcp.offline.diagnosis import native
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.wire import native
 
 __all__ = [
     "MCP_TESTED",

@@ -10,7 +10,7 @@ from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, TEAM, Bench
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
-from whatsapp_mcp.operations.recipients import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import parse_number, person, resolve
 from whatsapp_mcp.pipe import protocol as p
 
 NUMBERS = st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.unit.operations.bench import catalog
-from whatsapp_mcp.operations.registry import handlers, operation
+from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
-from whatsapp_mcp.operations.runner import with_handler
+from whatsapp_mcp.operations.runner import handlers, with_handler
 
 
 def test_every_handler_has_its_operation() -> None:

@@ -1,4 +1,5 @@
-"""From what a caller writes as recipient to a JID: number, JID, LID, group id, or an exact unique name.
+"""From what a caller writes to what is meant: a person, group or newsletter by number, JID, LID, group id or exact
+unique name, and a stored message by its id.
 
 Never a guess: a name that fits several chats is an error with the candidates.
 """
@@ -14,11 +15,12 @@ from typing import Final
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.protocol import SyncContacts
 from whatsapp_mcp.store.read.reader import NamedTarget
 
-__all__ = ["parse_number", "person", "resolve"]
+__all__ = ["group_of", "newsletter_of", "parse_number", "person", "resolve", "stored_message"]
 
 MAX_INPUT: Final = 200
 CONTACTS_ARRIVE: Final = timedelta(seconds=20)
@@ -161,3 +163,36 @@ async def _by_name(services: Services, name: str, field: str) -> Jid:
         next_step="Pass a number or JID, or one of the near names if it is the right one.",
         details={"field": field, "near": [{"jid": str(target.jid), "name": target.name} for target in near]},
     )
+
+
+async def group_of(services: Services, text: str) -> Jid:
+    """The group that ``group_id`` names; a person or newsletter is refused."""
+    jid = await resolve(services, text, field="group_id")
+    if not jid.is_group:
+        raise InvalidArgument("group_id: not a group", field="group_id", next_step="Take it from userMyGroups.")
+    return jid
+
+
+async def newsletter_of(services: Services, text: str) -> Jid:
+    """The newsletter that ``newsletter_id`` names; anything else is refused."""
+    jid = await resolve(services, text, field="newsletter_id")
+    if not jid.is_newsletter:
+        raise InvalidArgument(
+            "newsletter_id: not a newsletter", field="newsletter_id", next_step="Take it from userMyNewsletter."
+        )
+    return jid
+
+
+async def stored_message(services: Services, message_id: str, phone: str | None = None) -> tuple[Jid, Message]:
+    """The chat and message that ``message_id`` and ``phone`` name; of any chat where the seed allows no ``phone``."""
+    message_id = message_id.strip()
+    chat = await resolve(services, phone) if phone else None
+    message = services.store.look(lambda store: store.message(message_id, chat))
+    if message is None:
+        where = "in this chat" if chat else "in the store"
+        raise NotFound(
+            f"message_id: there is no message with this id {where}",
+            next_step="Take message_id and chat from getChatMessages.",
+            details={"field": "message_id"},
+        )
+    return message.chat, message

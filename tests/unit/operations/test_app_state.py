@@ -8,7 +8,7 @@ from typing import cast
 from tests.unit.operations.bench import FakeSession
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged
-from whatsapp_mcp.operations.direct import change
+from whatsapp_mcp.operations.app_state import change
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.actions import Action, PinChat

@@ -11,11 +11,11 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
-from whatsapp_mcp.operations.message import stored_message
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.group_protocol import GetGroup
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -40,7 +40,7 @@ class _Person:
 
 @operation("getMessageStatus")
 async def get_message_status(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments)
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
     if not message.from_me:
         raise InvalidArgument(
             "message_id: this is somebody else's message; how far it got is known of your own only", field="message_id"

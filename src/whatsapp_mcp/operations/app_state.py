@@ -1,0 +1,55 @@
+"""Changes that WhatsApp keeps as app state, alike on all devices. neonize cannot send them: a side login does."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from whatsapp_mcp.clock import now
+from whatsapp_mcp.errors import AppStateKeysMissing
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.side_login.actions import Action, LabelChat, LabelEdit, LabelMessage
+
+__all__ = ["author", "change", "label_actions", "pause_note"]
+
+KEYS_ARRIVE: Final = timedelta(seconds=30)
+"""So long after connecting, the phone's app-state keys may still be on their way."""
+KEYS_WAIT: Final = 8.0
+KEYS_PAUSE: Final = 0.3
+LABEL_COLOR: Final = 0
+"""First of WhatsApp's palette; the seed gives no colour."""
+
+
+def pause_note(seconds: float) -> str:
+    """What every result says that cost a pause."""
+    return f"The session was re-connected for this ({seconds:.1f} s)."
+
+
+async def change(services: Services, done: str, *actions: Action) -> str:
+    """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
+    await services.session.ready()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + KEYS_WAIT
+    while True:
+        try:
+            answer = await services.side_login.change(*actions)
+        except AppStateKeysMissing:
+            fresh = now() - services.session.snapshot.since < KEYS_ARRIVE
+            if not fresh or loop.time() > deadline:
+                raise
+            await services.session.wait_change(KEYS_PAUSE)
+        else:
+            return f"{done} {pause_note(answer.paused_seconds)}"
+
+
+def author(message: Message) -> Jid | None:
+    """Only other people's messages in groups name their author in an index (whatsmeow: appstate/encode.go)."""
+    return message.wire_sender if message.wire_chat.is_group and not message.from_me else None
+
+
+def label_actions(action: LabelChat | LabelMessage, name: str) -> tuple[Action, ...]:
+    """The label gets its name, or a new one, before it is put on something."""
+    return (LabelEdit(action.label_id, name.strip(), LABEL_COLOR), action) if action.labelled else (action,)

@@ -1,0 +1,92 @@
+"""checkInbox and waitForMessage: what came, after a cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.render import line_json, message_json
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import resolve
+from whatsapp_mcp.store.read.reader import StoreReader
+
+__all__: list[str] = []
+
+INBOX_DEFAULT: Final = 50
+
+WAIT_DEFAULT: Final = 30
+
+
+@operation("checkInbox")
+async def check_inbox(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    limit, cursor = arguments.get("limit", INBOX_DEFAULT), arguments.get("cursor")
+    position = await _position(services, cursor) if cursor is not None else None
+
+    def look(store: StoreReader) -> tuple[tuple[Message, ...], int]:
+        if position is None:
+            return store.unread(limit=limit), store.newest_arrival()
+        found = store.incoming_after(position, limit=limit + 1)
+        # All up to the newest were looked at, unless there are more.
+        return found[:limit], found[limit - 1].arrival if len(found) > limit else max(position, store.newest_arrival())
+
+    messages, newest = await services.store.read(look)
+    what = "unread" if position is None else "new"
+    return Outcome(
+        f"{len(messages)} {what} messages, oldest first.",
+        {"data": [line_json(message, with_chat=True) for message in messages]},
+        rows="data",
+        cursors=[str(message.arrival) for message in messages],
+        next_cursor=str(newest),
+        untrusted=True,
+    )
+
+
+@operation("waitForMessage")
+async def wait_for_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    chat = await resolve(services, arguments["phone"]) if arguments.get("phone") else None
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + arguments.get("timeout", WAIT_DEFAULT)
+    position = await _position(services, arguments.get("cursor"))
+    message = await _next(services, position, chat)
+    if message is None:
+        await services.session.ready()
+    while message is None and (rest := deadline - loop.time()) > 0:
+        seen = services.session.newest_arrival
+        if seen <= position:
+            await services.session.wait_change(rest)
+        message = await _next(services, position, chat)
+        if message is None:
+            # Everything up to `seen` was looked at with this filter: never look at it again.
+            position = max(position, seen)
+    if message is None:
+        return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
+    return Outcome(
+        "A message arrived.",
+        {"message": message_json(message, with_chat_name=True), "cursor": str(message.arrival), "timed_out": False},
+        untrusted=True,
+    )
+
+
+async def _position(services: Services, cursor: str | None) -> int:
+    if cursor is None:
+        return services.store.look(lambda store: store.newest_arrival())
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise InvalidArgument(
+            "cursor: not a cursor of waitForMessage or checkInbox",
+            field="cursor",
+            next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
+        )
+    position = int(cursor)
+    newest = services.store.look(lambda store: store.newest_arrival())
+    # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
+    return position if position <= newest else 0
+
+
+async def _next(services: Services, position: int, chat: Jid | None) -> Message | None:
+    found = await services.store.read(lambda store: store.incoming_after(position, chat=chat, limit=1))
+    return found[0] if found else None

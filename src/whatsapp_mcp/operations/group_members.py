@@ -1,0 +1,163 @@
+"""Operations on the people of a group, and on those who ask to join."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, Literal
+
+from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import GroupMember
+from whatsapp_mcp.operations.app_state import pause_note
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.render import time_text
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import group_of, person
+from whatsapp_mcp.pipe import group_protocol as g
+from whatsapp_mcp.side_login.queries import JoinRequestsAnswer
+from whatsapp_mcp.store.read.reader import StoreReader
+
+__all__: list[str] = []
+
+MAX_PARTICIPANTS: Final = 1024
+"""Members that a WhatsApp group can have."""
+
+_MEMBER_ERRORS: Final = {
+    401: "this person blocked you",
+    403: "the person's privacy settings do not allow it",
+    404: "not found: not on WhatsApp, or not in the group",
+    408: "the person left the group recently",
+    409: "already in the group",
+    419: "the group is full",
+}
+"""WhatsApp's codes for a participant that could not be changed (neonize: GroupParticipant.Error)."""
+
+_ANSWERS: Final = {404: "did not ask to join", 403: "you are not an admin of the group", 409: "is in the group already"}
+
+Change = Literal["add", "remove", "promote", "demote"]
+
+
+async def people_of(services: Services, arguments: Arguments) -> tuple[Jid, ...]:
+    given: list[str] = arguments["participants"]
+    if len(given) > MAX_PARTICIPANTS:
+        raise InvalidArgument(f"participants: at most {MAX_PARTICIPANTS}", field="participants")
+    people = [await person(services, entry, field="participants") for entry in given]
+    return tuple(dict.fromkeys(people))
+
+
+def refusal(member: GroupMember) -> str:
+    text = _MEMBER_ERRORS.get(member.error, f"WhatsApp refused it (error {member.error})")
+    if member.error == 403 and member.add_request:
+        text += "; send an invite link (groupInviteLink) instead"
+    return text
+
+
+def _name_of(store: StoreReader, jid: Jid) -> str | None:
+    return store.display_name(jid)
+
+
+@operation("getGroupParticipants")
+async def group_participants(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await group_of(services, arguments["group_id"])
+    offset = arguments.get("offset", 0)
+    group = (await services.session.call(g.GetGroup(group=jid))).group
+    rows = [
+        {
+            "jid": str(member.jid),
+            "lid": str(member.lid) if member.lid and member.lid != member.jid else None,
+            "name": services.store.look(partial(_name_of, jid=member.jid)),
+            "is_admin": member.admin,
+            "is_super_admin": member.super_admin,
+        }
+        for member in group.members[offset:]
+    ]
+    return Outcome(
+        f"The group has {len(group.members)} participants.",
+        {"group_id": str(jid), "data": rows},
+        rows="data",
+        offset=offset,
+        untrusted=True,
+    )
+
+
+async def _change_members(services: Services, arguments: Arguments, change: Change, done: str) -> Outcome:
+    jid = await group_of(services, arguments["group_id"])
+    people = await people_of(services, arguments)
+    command = g.ChangeMembers(group=jid, members=people, change=change)
+    members = (await services.session.call(command)).members
+    rows = [
+        {
+            "participant": str(member.jid),
+            "status": "error" if member.error else "success",
+            "message": refusal(member) if member.error else done,
+        }
+        for member in members
+    ]
+    failures = sum(1 for member in members if member.error)
+    summary = f"{len(rows) - failures} of {len(rows)} changed." if failures else f"All {len(rows)} changed."
+    return Outcome(summary, rows)
+
+
+@operation("addParticipantToGroup")
+async def add_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _change_members(services, arguments, "add", "Participant added.")
+
+
+@operation("removeParticipantFromGroup")
+async def remove_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _change_members(services, arguments, "remove", "Participant removed.")
+
+
+@operation("promoteParticipantToAdmin")
+async def promote_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _change_members(services, arguments, "promote", "Participant is an admin now.")
+
+
+@operation("demoteParticipantToMember")
+async def demote_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _change_members(services, arguments, "demote", "Participant is no admin any more.")
+
+
+@operation("getGroupParticipantRequests")
+async def participant_requests(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    jid = await group_of(services, arguments["group_id"])
+    offset = arguments.get("offset", 0)
+    requests = (await services.session.call(g.GetJoinRequests(group=jid))).requests
+    rows = [{"jid": str(one.jid), "requested_at": time_text(one.requested_at)} for one in requests[offset:]]
+    return Outcome(f"{len(requests)} people ask to join.", {"data": rows}, rows="data", offset=offset)
+
+
+@operation("approveGroupParticipantRequest")
+async def approve_request(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _answer_requests(services, arguments, "approve")
+
+
+@operation("rejectGroupParticipantRequest")
+async def reject_request(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+    return await _answer_requests(services, arguments, "reject")
+
+
+async def _answer_requests(services: Services, arguments: Arguments, action: Literal["approve", "reject"]) -> Outcome:
+    group = await group_of(services, arguments["group_id"])
+    people = [await person(services, entry, field="participants") for entry in arguments["participants"]]
+    requests = (await services.session.call(g.GetJoinRequests(group=group))).requests
+    addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
+    wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
+    answer = await services.side_login.ask(JoinRequestsAnswer(group, wanted, action))
+    done = "approved" if action == "approve" else "rejected"
+    failed = [one for one in answer.result if one.error]
+    if answer.result and len(failed) == len(answer.result):
+        reasons = "; ".join(f"{one.jid}: {_join_refusal(one.error)}" for one in failed)
+        raise NotFound(
+            f"participants: no request was {done} ({reasons})",
+            next_step="Take the people from getGroupParticipantRequests.",
+            details={"field": "participants"},
+        )
+    lines = [f"{one.jid}: {_join_refusal(one.error) if one.error else done}" for one in answer.result]
+    summary = f"{len(answer.result) - len(failed)} of {len(answer.result)} {done}."
+    return Outcome(f"{summary} {pause_note(answer.paused_seconds)}", "\n".join(lines))
+
+
+def _join_refusal(code: int | None) -> str:
+    return _ANSWERS.get(code or 0, f"WhatsApp refused it (error {code})")

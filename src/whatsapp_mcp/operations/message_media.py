@@ -1,0 +1,74 @@
+"""downloadMessageMedia: a received file, fetched and kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import anyio.to_thread
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.policy import MIB
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
+from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import stored_message
+from whatsapp_mcp.pipe.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.private_files import ensure_private_folder
+
+__all__: list[str] = []
+
+INLINE_LIMIT: Final = MIB // 2
+"""Bytes of a downloaded picture that is shown in the result; some clients refuse results above 1 MiB."""
+
+
+@operation("downloadMessageMedia")
+async def download_message_media(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    if not message.media_mimetype:
+        raise InvalidArgument("message_id: this message has no media", field="message_id")
+    place = downloads.target(
+        services.settings.media_dir,
+        chat=chat,
+        message_id=message.id,
+        mimetype=message.media_mimetype,
+        name=message.file_name,
+    )
+    path = await anyio.to_thread.run_sync(downloads.saved, place)
+    if path is None:
+        await progress(0.1, 1.0, "downloading")
+        temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
+        await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
+        command = DownloadMedia(target=ChatRef(chat=chat, message_id=message.id), path=str(temporary))
+        try:
+            await services.session.call(command, timeout=UPLOAD_TIMEOUT)
+            path = await anyio.to_thread.run_sync(_keep, temporary, place)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return await anyio.to_thread.run_sync(_downloaded, path, message.media_mimetype, message.id)
+
+
+def _keep(temporary: Path, place: Path) -> Path:
+    with temporary.open("rb") as file:
+        read: Callable[[], bytes] = lambda: file.read(MIB)  # noqa: E731
+        return downloads.save(place, iter(read, b"")).path
+
+
+def _downloaded(path: Path, mimetype: str, message_id: str) -> Outcome:
+    size = path.stat().st_size
+    base = mimetype.partition(";")[0].strip()
+    images: tuple[Image, ...] = ()
+    if base in ("image/jpeg", "image/png", "image/webp", "image/gif") and size <= INLINE_LIMIT:
+        images = (Image(path.read_bytes(), base),)
+    results: dict[str, Any] = {
+        "message_id": message_id,
+        "file_path": str(path),
+        "filename": path.name,
+        "media_type": mimetype,
+        "file_size": size,
+    }
+    return Outcome("The media was downloaded.", results, untrusted=True, images=images)
