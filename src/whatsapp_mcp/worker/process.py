@@ -28,13 +28,14 @@ from whatsapp_mcp.errors import InvalidArgument, SessionTimeout, SetupError, Sto
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.whatsapp.account import Account, Device
+from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups

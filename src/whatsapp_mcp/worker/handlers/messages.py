@@ -180,7 +180,7 @@ class MessageHandlers:
         )
         self._store.apply_now(read)
 
-    # -- small things -----------------------------------------------------------------------------------------------------
+    # -- small things --------------------------------------------------------------------------------------------------
 
     def _find(self, target: p.MessageRef) -> StoredMessage:
         stored = self._store.run_now(lambda writer: writer.find(target.message_id, target.chat))
