@@ -27,6 +27,11 @@ class Endpoint(BaseModel):
     noise_root: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
     """Public root key of the Noise certificate chain, hex."""
 
+    @property
+    def root_public(self) -> bytes:
+        """The root key, 32 bytes."""
+        return bytes.fromhex(self.noise_root)
+
     @classmethod
     def read(cls, path: Path) -> Endpoint:
         """Raises SetupError when the file is missing or not an endpoint file."""

@@ -30,9 +30,9 @@ from tests.e2e.harness import Host, paired, until, whatsapp
 from tests.e2e.test_media import data_uri
 from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import ReceivedMessage, ReceivedReceipt, Record, SentMessage, SimulatedPhone, Simulator
-from whatsapp_mcp.simulator.network.endpoint import Endpoint
 
 RITA = "12025550150"
 SECONDS = 40.0
@@ -112,7 +112,7 @@ def lead_to(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HTTPS_PROXY", endpoint.proxy)
-    monkeypatch.setenv("SSL_CERT_FILE", str(endpoint.ca_file))
+    monkeypatch.setenv("SSL_CERT_FILE", endpoint.ca_file)
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
     assert urllib.request.getproxies()["https"] == endpoint.proxy
     for host in ("web.whatsapp.com", "mmg.whatsapp.net"):

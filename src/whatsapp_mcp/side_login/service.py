@@ -45,7 +45,7 @@ class Service:
             SetupError: an endpoint is required and missing, or the proxy is of a kind that is not supported.
         """
         if endpoint is not None:
-            return cls(bytes.fromhex(endpoint.noise_root), endpoint.ca_file, endpoint.proxy)
+            return cls(endpoint.root_public, endpoint.ca_file, endpoint.proxy)
         if require_endpoint:
             raise SetupError(
                 "this run requires a simulator endpoint and none is set; WhatsApp is not contacted",

@@ -58,12 +58,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from whatsapp_mcp.endpoint import Endpoint
+
 if TYPE_CHECKING:
     from whatsapp_mcp.simulator.content.summary import ReceivedMessage, Summary
     from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
     from whatsapp_mcp.simulator.control.control import ControlServer
     from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
-    from whatsapp_mcp.simulator.network.endpoint import Endpoint
     from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
     from whatsapp_mcp.simulator.people.contact import VirtualContact
     from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
@@ -108,7 +109,6 @@ _MODULES = {
     "ControlClient": "control.control_client",
     "ControlError": "control.control_client",
     "ControlServer": "control.control",
-    "Endpoint": "network.endpoint",
     "Faults": "state.faults",
     "Group": "service.groups.group",
     "HistoryChat": "people.history",

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
 from whatsapp_mcp.simulator.network.certificates import issue_tls_identity, server_context
 from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity
-from whatsapp_mcp.simulator.network.endpoint import Endpoint
 from whatsapp_mcp.simulator.network.http import Request, Routes
 from whatsapp_mcp.simulator.network.transport import Listener
 from whatsapp_mcp.simulator.people.contact import VirtualContact
@@ -143,7 +143,9 @@ class Simulator:
         ca_file.write_bytes(identity.ca_certificate)
         self._listener = Listener(server_context(identity), self._chat, self.routes)
         port = await self._listener.start(self.config.port)
-        self._endpoint = Endpoint(f"http://127.0.0.1:{port}", ca_file, self._root.public)
+        self._endpoint = Endpoint(
+            proxy=f"http://127.0.0.1:{port}", ca_file=str(ca_file), noise_root=self._root.public.hex()
+        )
         log.info("simulating WhatsApp at %s", self._endpoint.proxy)
         return self._endpoint
 

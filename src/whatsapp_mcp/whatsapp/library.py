@@ -54,7 +54,7 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     root.handlers[:] = handlers
     root.setLevel(level)
     if endpoint is not None:
-        _override_root_key(Path(binder.gocode._name), bytes.fromhex(endpoint.noise_root))
+        _override_root_key(Path(binder.gocode._name), endpoint.root_public)
     return Library(binder)
 
 

@@ -343,7 +343,7 @@ def test_an_endpoint_leaves_no_other_way(side: Linked) -> None:
     endpoint = Endpoint.read(side.endpoint_path)
     service = Service.choose(endpoint, {"HTTPS_PROXY": "http://proxy:3128"}, require_endpoint=False)
     assert service.proxy == endpoint.proxy
-    assert service.root_public.hex() == endpoint.noise_root
+    assert service.root_public == endpoint.root_public
     assert service.root_public != WHATSAPP_ROOT_PUBLIC
 
 

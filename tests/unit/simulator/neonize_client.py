@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whatsapp_mcp.simulator.network.endpoint import Endpoint
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator.state.record import Record
 
 __all__ = ["DriverError", "Event", "NeonizeClient", "neonize_client"]
@@ -95,7 +95,7 @@ async def neonize_client(endpoint: Endpoint, directory: Path, name: str = "clien
         "HOME": str(directory),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "HTTPS_PROXY": endpoint.proxy,
-        "SSL_CERT_FILE": str(endpoint.ca_file),
+        "SSL_CERT_FILE": endpoint.ca_file,
         "SSL_CERT_DIR": "/nonexistent",
         "NEONIZE_BOT_TAG": "off",
         "DRIVER_LOG": os.environ.get("DRIVER_LOG", "WARN"),

@@ -7,7 +7,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 
-from whatsapp_mcp.simulator.network.endpoint import Endpoint
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.wire import certificates, websocket, xeddsa
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.frames import FrameBuffer, frame
@@ -28,7 +28,7 @@ async def open_tunnel(endpoint: Endpoint, host: str) -> tuple[asyncio.StreamRead
     head = await reader.readuntil(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
         raise ConnectionRefusedError(head.decode())
-    context = ssl.create_default_context(cafile=str(endpoint.ca_file))
+    context = ssl.create_default_context(cafile=endpoint.ca_file)
     await writer.start_tls(context, server_hostname=host)
     return reader, writer
 
@@ -67,7 +67,7 @@ class RawClient:
             websocket.check_response(await reader.readuntil(b"\r\n\r\n"), key=key)
 
             def verify(chain: bytes, server_static: bytes) -> None:
-                root = endpoint.noise_root
+                root = endpoint.root_public
                 certificates.verify_chain(chain, root_public=root, server_static=server_static, now=int(time.time()))
 
             initiator = Initiator(static, verify)

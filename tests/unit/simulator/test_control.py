@@ -148,7 +148,7 @@ async def test_the_process_ends_and_leaves_nothing_behind(how: str) -> None:
             process.send_signal(signal.Signals[how])
         assert await asyncio.wait_for(process.wait(), 10) == 0
         assert not control_path.parent.exists()
-        assert not endpoint.ca_file.exists()
+        assert not Path(endpoint.ca_file).exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Go reads SSL_CERT_FILE on Linux only")

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from whatsapp_mcp.private_files import write_private
+
 __all__ = ["HOST_NAMES", "TlsIdentity", "issue_tls_identity", "server_context"]
 
 HOST_NAMES = ("web.whatsapp.com", "*.whatsapp.net")
@@ -107,7 +109,6 @@ def server_context(identity: TlsIdentity) -> ssl.SSLContext:
     # The ssl module loads keys from files only; this one exists for a moment, readable by nobody else.
     with tempfile.TemporaryDirectory(prefix="whatsapp-simulator-") as directory:
         path = Path(directory, "server.pem")
-        path.touch(mode=0o600)
-        path.write_bytes(identity.server_key + identity.server_certificate)
+        write_private(path, identity.server_key + identity.server_certificate)
         context.load_cert_chain(path)
     return context
