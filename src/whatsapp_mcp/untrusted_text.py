@@ -44,7 +44,6 @@ _INVISIBLE: Final = "\u034f\u061c\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e01
 # Scripts and emoji need up to three in a row, hidden text more.
 _LONG_INVISIBLE_RUN: Final = re.compile(f"([{_INVISIBLE}]{{3}})[{_INVISIBLE}]+")
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _SHORTENED: Final = "… [shortened]"
 _SUSPECT: Final = re.compile(f"[{_REMOVED_CHARACTERS}{_INVISIBLE}\r\u2028\u2029\ud800-\udfff]")
 """Every character that any rule here looks for: a text without one is left as it is, which is the usual case."""
@@ -64,8 +63,16 @@ def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
 
 
 def encodable(text: str) -> str:
-    """``text`` with lone surrogates replaced, so that it can be written as UTF-8."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    """``text`` as it can be written as UTF-8: two halves of a surrogate pair become their character, a lone half a
+    replacement character.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def clean(value: Any, limit: int = FIELD_LIMIT) -> Any:

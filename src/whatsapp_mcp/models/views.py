@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -28,6 +29,7 @@ __all__ = [
     "PollOptionVotes",
     "Reaction",
     "ReceiptView",
+    "StoredMessage",
 ]
 
 
@@ -102,6 +104,24 @@ class Message(View):
     wire_chat: Jid
     """The chat as WhatsApp addresses it; needed to reply, react, mark read."""
     wire_sender: Jid
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as the session needs it: to quote it, react to it, edit, revoke, mark read or forward it."""
+
+    id: str
+    wire_chat: Jid
+    """As WhatsApp addresses it."""
+    wire_sender: Jid
+    """As WhatsApp addresses the author."""
+    from_me: bool
+    text: str
+    """Of the last edit; of a revoked message what it said before."""
+    raw: bytes
+    """Serialized waE2E.Message as it came; empty when there was none."""
+    has_media: bool
+    """Also of a revoked message."""
 
 
 class Chat(View):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
-from whatsapp_mcp.store.rows import clean, stored_jid
+from whatsapp_mcp.store.rows import stored_jid
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Address", "Identities", "Union", "addresses_of", "entity_kind", "find_entity", "pair"]
 
@@ -40,14 +41,14 @@ def entity_kind(jid: Jid) -> str:
 
 def find_entity(connection: sqlite3.Connection, jid: Jid) -> int | None:
     """The entity with this address, in any form."""
-    row = connection.execute("SELECT entity FROM addresses WHERE jid = ?", (clean(str(jid.bare)),)).fetchone()
+    row = connection.execute("SELECT entity FROM addresses WHERE jid = ?", (encodable(str(jid.bare)),)).fetchone()
     return None if row is None else int(row[0])
 
 
 def addresses_of(connection: sqlite3.Connection, jid: Jid) -> list[int]:
     """All addresses of who has this one."""
     wanted = "SELECT id FROM addresses WHERE entity = (SELECT entity FROM addresses WHERE jid = ?)"
-    return [address for (address,) in connection.execute(wanted, (clean(str(jid.bare)),))]
+    return [address for (address,) in connection.execute(wanted, (encodable(str(jid.bare)),))]
 
 
 class Identities:

@@ -7,68 +7,16 @@ from datetime import datetime
 from typing import Literal
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind
 from whatsapp_mcp.models.views import Chat, Message
 
 __all__ = [
-    "Applied",
     "ChatPage",
     "KeyedSend",
     "MessagePage",
     "NamedTarget",
     "StoreStats",
-    "StoredMessage",
     "Surroundings",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What one transaction did."""
-
-    arrivals: tuple[int, ...]
-    """Arrival numbers of messages stored now: new ones, and placeholders replaced by what they stood for."""
-    newest_arrival: int
-    """The highest number given so far, 0 in an empty store."""
-    touched_chats: frozenset[Jid]
-    """Canonical."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """A message as the session needs it: to quote it, react to it, edit, revoke, mark read or forward it."""
-
-    id: str
-    chat: Jid
-    """Canonical."""
-    sender: Jid
-    """Canonical."""
-    wire_chat: Jid
-    """As WhatsApp addresses it."""
-    wire_sender: Jid
-    """As WhatsApp addresses the author."""
-    from_me: bool
-    timestamp: int
-    """Milliseconds since 1970."""
-    content: Content
-    """With the text of the last edit; of a revoked message what it said before."""
-    raw: bytes
-    """Serialized waE2E.Message as it came; empty when there was none."""
-    status: DeliveryStatus | None = None
-    edited_at: int | None = None
-    revoked_at: int | None = None
-
-    @property
-    def kind(self) -> MessageKind:
-        return self.content.kind
-
-    @property
-    def text(self) -> str:
-        return self.content.text
-
-    @property
-    def media(self) -> MediaInfo | None:
-        return self.content.media
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = [
     "ARRIVAL_BITS",
     "ARRIVAL_MASK",
-    "MEDIA_COLUMNS",
     "RANK",
     "STATUS",
     "clamp",
-    "clean",
     "dump_extra",
     "dump_jid",
     "dump_mentions",
@@ -34,7 +33,6 @@ __all__ = [
     "place_ceiling",
     "place_floor",
     "place_of",
-    "read_content",
     "stored_jid",
 ]
 
@@ -54,21 +52,6 @@ STATUS: Final = (
 )
 """By rank: a status never gives way to one before it. A send under way may fail; what was sent cannot any more."""
 RANK: Final[Mapping[DeliveryStatus, int]] = {status: rank for rank, status in enumerate(STATUS)}
-
-MEDIA_COLUMNS: Final = (
-    "mimetype",
-    "file_name",
-    "file_length",
-    "seconds",
-    "width",
-    "height",
-    "url",
-    "direct_path",
-    "media_key",
-    "file_sha256",
-    "file_enc_sha256",
-)
-"""Of ``media``, named and ordered as in MediaInfo."""
 
 
 def clamp(milliseconds: int) -> int:
@@ -91,17 +74,6 @@ def place_ceiling(milliseconds: int) -> int:
     return place_floor(milliseconds) | ARRIVAL_MASK
 
 
-def clean(text: str) -> str:
-    """Text that can be stored: half surrogate pairs, which no encoding has, become replacement characters."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
 def fitting(number: int) -> int:
     """A number that SQLite can hold: WhatsApp's are up to 64 bits without sign."""
     return min(max(number, -(1 << 63)), (1 << 63) - 1)
@@ -109,7 +81,7 @@ def fitting(number: int) -> int:
 
 def dump_jid(jid: Jid | None) -> str | None:
     """The JID as text; None when it could not be read back, for who writes a message can name anything."""
-    text = clean(str(jid)) if jid is not None else ""
+    text = encodable(str(jid)) if jid is not None else ""
     try:
         return text if Jid.parse(text) == jid else None
     except ValueError:
@@ -130,30 +102,8 @@ def load_mentions(stored: str | None) -> tuple[Jid, ...]:
 
 def dump_extra(extra: Mapping[str, object]) -> str | None:
     """JSON; what JSON does not know is stored as its text."""
-    return clean(json.dumps(extra, ensure_ascii=False, separators=(",", ":"), default=str)) if extra else None
+    return encodable(json.dumps(extra, ensure_ascii=False, separators=(",", ":"), default=str)) if extra else None
 
 
 def load_extra(stored: str | None) -> dict[str, object]:
     return json.loads(stored) if stored else {}
-
-
-def read_content(row: Mapping[str, Any]) -> Content:
-    """The content in a row of ``messages`` joined with ``media``."""
-    media = None
-    if row["mimetype"] is not None:
-        media = MediaInfo(**{column: row[column] for column in MEDIA_COLUMNS})
-    quote = None
-    if row["reply_to_id"] is not None:
-        author = row["reply_to_sender"]
-        quote = Quote(row["reply_to_id"], Jid.parse(author) if author else None, row["reply_to_text"] or "")
-    return Content(
-        kind=MessageKind(row["kind"]),
-        text=row["text"],
-        media=media,
-        quote=quote,
-        mentions=load_mentions(row["mentions"]),
-        forwarded=bool(row["forwarded"]),
-        expiration=row["expiration"],
-        view_once=bool(row["view_once"]),
-        extra=load_extra(row["extra"]),
-    )

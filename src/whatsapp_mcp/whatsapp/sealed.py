@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.events import Where
 from whatsapp_mcp.wire import message_secrets
@@ -24,27 +24,19 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Original", "open_sealed"]
+__all__ = ["open_sealed"]
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """The stored message that a sealed change is about."""
-
-    sender: Jid
-    from_me: bool
-    raw: bytes
-    """Serialized waE2E.Message."""
+Find = Callable[[str, Jid], StoredMessage | None]
+"""Looks a stored message up by its id and chat."""
 
 
-def open_sealed(payload: bytes, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]) -> list[Change]:
+def open_sealed(payload: bytes, find: Find, own: tuple[Jid, ...]) -> list[Change]:
     """The changes that a message event means when it carries a vote or a sealed edit; else nothing.
 
     Args:
         payload: serialized ``Neonize_pb2.Message``.
-        find: looks a stored message up by its id and chat.
         own: our own addresses, number and LID.
     """
     event = neonize_pb2.Message.FromString(payload)
@@ -61,7 +53,11 @@ def open_sealed(payload: bytes, find: Callable[[str, Jid], Original | None], own
 
 
 def _vote(
-    message: Message, where: Where, timestamp: int, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]
+    message: Message,
+    where: Where,
+    timestamp: int,
+    find: Find,
+    own: tuple[Jid, ...],
 ) -> list[Change]:
     update = message.pollUpdateMessage
     poll_id = update.pollCreationMessageKey.ID
@@ -88,7 +84,11 @@ def _vote(
 
 
 def _edit(
-    message: Message, where: Where, timestamp: int, find: Callable[[str, Jid], Original | None], own: tuple[Jid, ...]
+    message: Message,
+    where: Where,
+    timestamp: int,
+    find: Find,
+    own: tuple[Jid, ...],
 ) -> list[Change]:
     sealed = message.secretEncryptedMessage
     target = sealed.targetMessageKey.ID
@@ -108,7 +108,7 @@ def _edit(
 def _open(
     kind: message_secrets.Change,
     message_id: str,
-    original: Original,
+    original: StoredMessage,
     where: Where,
     own: tuple[Jid, ...],
     ciphertext: bytes,
@@ -116,7 +116,7 @@ def _open(
 ) -> bytes:
     secret = e2e.Message.FromString(original.raw).messageContextInfo.messageSecret
     authors = _forms(where.sender, where.sender_alt, own if where.from_me else ())
-    senders = _forms(original.sender, None, own if original.from_me else authors)
+    senders = _forms(original.wire_sender, None, own if original.from_me else authors)
     error = SecretError(f"message {message_id} has no author")
     for sender in senders:
         try:

@@ -25,7 +25,6 @@ from pydantic import ValidationError
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.errors import InvalidArgument, SessionTimeout, SetupError, StoreError, WhatsAppMcpError
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
@@ -42,7 +41,7 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.profiles import Profiles
-from whatsapp_mcp.whatsapp.sealed import Original, open_sealed
+from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
@@ -321,14 +320,10 @@ class SessionProcess:
                 changes = changes_from_event(code, payload)
                 if code == EventCode.MESSAGE and all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):
                     changes += open_sealed(
-                        payload, self._original, self._intake.own
+                        payload, self._store.find, self._intake.own
                     )  # nothing that could be read as it is
                 return changes
         return []
-
-    def _original(self, message_id: str, chat: Jid) -> Original | None:
-        stored = self._store.find(message_id, chat)
-        return Original(stored.wire_sender, stored.from_me, stored.raw) if stored is not None else None
 
     def _device(self) -> Device | None:
         try:

@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.store.journal import Entry, Journal
-from whatsapp_mcp.store.write.writer import StoredMessage, StoreWriter
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = ["StoreThread"]
 
@@ -220,5 +221,4 @@ class StoreThread:
             self._translated = []
 
     def _commit(self, changes: Sequence[Change]) -> None:
-        applied = self._writer.apply(changes)
-        self._on_stored(applied.newest_arrival)
+        self._on_stored(self._writer.apply(changes))

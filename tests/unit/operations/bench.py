@@ -184,8 +184,7 @@ class Bench:
     # -- what the store knows -----------------------------------------------------------------------------------------
 
     def learn(self, *changes: Change) -> None:
-        applied = self.writer.apply(changes)
-        self.session.announce(applied.newest_arrival)
+        self.session.announce(self.writer.apply(changes))
 
     def receive(self, message_id: str, text: str = "hi", **more: Any) -> None:
         """A message from Ana (unless told otherwise)."""

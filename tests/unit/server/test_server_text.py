@@ -86,6 +86,10 @@ def test_result_can_be_encoded(text: str) -> None:
     encodable(text).encode()
 
 
+def test_halves_of_a_character_become_it_again() -> None:
+    assert encodable("a\ud83d\ude00 \ud83d \ude00z") == "a\U0001f600 \ufffd \ufffdz"
+
+
 def test_a_long_text_says_that_it_was_shortened() -> None:
     result = clean_text("x" * 500, 100)
     assert len(result) == 100

@@ -57,6 +57,10 @@ class Store:
         """Texts of a chat, newest first."""
         return [message.text for message in self.reader.messages(chat, limit=1000, offset=0, search=search).rows]
 
+    def incoming(self) -> list[str]:
+        """Ids of what those who wait for messages were told of, in order of arrival."""
+        return [message.id for message in self.reader.incoming_after(0, limit=1000)]
+
     def unread(self, chat: Jid) -> int:
         found = self.reader.chat(chat)
         assert found is not None

@@ -17,10 +17,10 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.unit.store.build import ANA, ANA_LID, Store, edit, message
-from whatsapp_mcp.models import IdentityLearned
+from whatsapp_mcp.models.changes import IdentityLearned
 
 store = Store(Path(sys.argv[1]))
-start = store.writer.apply([]).newest_arrival
+start = store.writer.apply([])
 for i in range(start, start + 100_000):
     changes = [message(f"M{i}-{j}", i, f"word{i} text", chat=ANA_LID if i % 2 else ANA) for j in range(3)]
     changes.append(edit(f"M{i}-2", i + 1, f"edited{i}", chat=changes[0].chat))

@@ -16,7 +16,6 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged
 from whatsapp_mcp.store.journal import Journal
-from whatsapp_mcp.store.records import Applied
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker import store_thread
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -50,7 +49,7 @@ class FakeWriter:
         self.go_on.set()
         self.owner: Jid | None = None
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def apply(self, changes: Sequence[Change]) -> int:
         assert not self.closed
         self.threads.add(threading.get_ident())
         self.inside.set()
@@ -60,7 +59,7 @@ class FakeWriter:
         if self.refused in [change.name for change in changes if isinstance(change, ChatChanged)]:
             raise ValueError("cannot be stored")
         self.commits.append([change.name for change in changes if isinstance(change, ChatChanged)])
-        return Applied((), len(self.stored), frozenset())
+        return len(self.stored)
 
     def set_owner(self, number: Jid, lid: Jid | None) -> None:
         self.owner = number

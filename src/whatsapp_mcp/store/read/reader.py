@@ -21,10 +21,11 @@ from whatsapp_mcp.store.read.conditions import Span, Where
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
 from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
-from whatsapp_mcp.store.rows import ARRIVAL_BITS, clean, fitting, stored_jid
+from whatsapp_mcp.store.rows import ARRIVAL_BITS, fitting, stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
 from whatsapp_mcp.store.version import schema_version
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
 
@@ -198,7 +199,7 @@ class StoreReader:
             entity = find_entity(connection, message.chat) if connection else None
             if connection is None or entity is None:
                 return ()
-            key = (entity, clean(message.id))
+            key = (entity, encodable(message.id))
             return receipts(connection, [key]).get(key, ())
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
@@ -213,10 +214,10 @@ class StoreReader:
                 return None
             if entity is not None:
                 wanted = "SELECT arrival FROM messages WHERE chat = ? AND id = ? AND place > 0"
-                values: tuple[int | str, ...] = (entity, clean(message_id))
+                values: tuple[int | str, ...] = (entity, encodable(message_id))
             else:  # one look into the index per chat
                 wanted = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
-                values = (clean(message_id),)
+                values = (encodable(message_id),)
             rows = connection.execute(MESSAGES.format(page=wanted, order="m.place"), values).fetchall()
             if len(rows) > 1:
                 raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
@@ -319,7 +320,7 @@ class StoreReader:
         """What stands under a key that the caller of a send chose, for a day."""
         now = time.time_ns() // 1_000_000
         with self._connections.snapshot() as connection:
-            return sends.find(connection, clean(key), now) if connection else None
+            return sends.find(connection, encodable(key), now) if connection else None
 
     # -- the store itself ---------------------------------------------------------------------------------------------
 

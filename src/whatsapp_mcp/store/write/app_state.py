@@ -18,10 +18,12 @@ from whatsapp_mcp.models.changes import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.store.rows import clamp, clean, fitting
+from whatsapp_mcp.store.rows import clamp, fitting
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.settling import Settling
 from whatsapp_mcp.store.write.visibility import Visibility
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["MOVES", "AppState"]
 
@@ -89,7 +91,7 @@ class AppState:
     def _starred(self, change: MessageStarred, chat: int, now: int) -> None:
         values = (chat, change.message_id, int(change.starred), clamp(change.timestamp))
         if self._connection.execute(f"INSERT INTO stars VALUES (?, ?, ?, ?){_STAR}", values).rowcount:
-            self._touch(chat, change.message_id, now)
+            touch_message(self._connection, chat, change.message_id, now)
             held = self._settling.held(chat, change.message_id)
             if held is not None:
                 self._visibility.settle(held, now)
@@ -100,15 +102,10 @@ class AppState:
         self._settling.settle(chat, change.message_id, now)
 
     def _message_labelled(self, change: MessageLabelled, chat: int, now: int) -> None:
-        label, labelled = clean(change.label_id), int(change.labelled)
+        label, labelled = encodable(change.label_id), int(change.labelled)
         values = (chat, change.message_id, label, labelled, clamp(change.timestamp))
         if self._connection.execute(f"INSERT INTO message_labels VALUES (?, ?, ?, ?, ?){_LABELLED}", values).rowcount:
-            self._touch(chat, change.message_id, now)
-
-    def _touch(self, chat: int, message_id: str, now: int) -> None:
-        self._connection.execute(
-            "UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id)
-        )
+            touch_message(self._connection, chat, change.message_id, now)
 
     # -- chats --------------------------------------------------------------------------------------------------------
 
@@ -140,7 +137,7 @@ class AppState:
         self._visibility.settle_chat(row, now)
 
     def _chat_labelled(self, change: ChatLabelled, chat: int) -> None:
-        label, labelled = clean(change.label_id), int(change.labelled)
+        label, labelled = encodable(change.label_id), int(change.labelled)
         values = (chat, label, labelled, clamp(change.timestamp))
         self._connection.execute(f"INSERT INTO chat_labels VALUES (?, ?, ?, ?){_LABELLED}", values)
 
@@ -151,6 +148,6 @@ class AppState:
     # -- labels -------------------------------------------------------------------------------------------------------
 
     def label(self, change: LabelChanged) -> None:
-        name, color = clean(change.name), fitting(change.color)
-        values = (clean(change.label_id), name, color, int(change.deleted), clamp(change.timestamp))
+        name, color = encodable(change.name), fitting(change.color)
+        values = (encodable(change.label_id), name, color, int(change.deleted), clamp(change.timestamp))
         self._connection.execute(_LABEL, values)

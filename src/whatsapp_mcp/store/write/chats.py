@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models.changes import ChatChanged
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, clean, fitting, place_floor
+from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting, place_floor
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["ChatRow", "Chats"]
 
@@ -101,14 +102,12 @@ class Chats:
         """Forget a row that the caller deletes."""
         self._rows.pop(entity, None)
 
-    def flush(self) -> frozenset[int]:
-        """Write what changed; the entities of the chats that did."""
+    def flush(self) -> None:
+        """Write what changed."""
         self._connection.executemany(
             _WRITE, [tuple(getattr(row, column) for column in _COLUMNS) for row in self._rows.values()]
         )
-        touched = frozenset(self._rows)
         self._rows.clear()
-        return touched
 
     def forget(self) -> None:
         self._rows.clear()
@@ -116,6 +115,7 @@ class Chats:
     # -- counting -----------------------------------------------------------------------------------------------------
 
     def message_added(self, row: ChatRow, *, timestamp: int, from_me: bool, live: bool, has_media: bool) -> None:
+        """A message came, or one that was hidden is shown again."""
         row.message_count += 1
         row.media_count += has_media
         row.sent_count += from_me
@@ -124,15 +124,6 @@ class Chats:
         if live and from_me:
             self.read(row, timestamp)
         elif live and timestamp > row.read_until:
-            row.unread_live += 1
-
-    def message_shown(self, row: ChatRow, *, timestamp: int, from_me: bool, live: bool, has_media: bool) -> None:
-        """A message that was hidden is shown again."""
-        row.message_count += 1
-        row.media_count += has_media
-        row.sent_count += from_me
-        row.last_message_at = max(timestamp, row.last_message_at or 0)
-        if live and not from_me and timestamp > row.read_until:
             row.unread_live += 1
 
     def messages_hidden(self, row: ChatRow, *, messages: int, media: int, sent: int) -> None:
@@ -189,7 +180,7 @@ class Chats:
 
     def changed(self, row: ChatRow, change: ChatChanged) -> None:
         if change.name:
-            row.name = clean(change.name)
+            row.name = encodable(change.name)
         if change.ephemeral_expiration is not None:
             row.ephemeral_expiration = max(0, fitting(change.ephemeral_expiration))
         if change.archived is not None:

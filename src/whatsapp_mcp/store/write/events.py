@@ -15,8 +15,10 @@ from whatsapp_mcp.models.changes import (
     ReceiptReceived,
 )
 from whatsapp_mcp.store.identity import Address
-from whatsapp_mcp.store.rows import clamp, clean, dump_extra, dump_mentions
+from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions
+from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Events", "Saying"]
 
@@ -59,7 +61,7 @@ class Events:
                 change.message_id,
                 clamp(change.timestamp),
                 sender.id,
-                clean(change.content.text),
+                encodable(change.content.text),
                 dump_mentions(change.content.mentions),
                 dump_extra(change.content.extra),
             ),
@@ -79,19 +81,19 @@ class Events:
             "INSERT INTO reactions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
             " WHERE excluded.reacted_at >= reacted_at",
-            (chat, change.message_id, sender.id, clean(change.emoji), int(change.from_me), clamp(change.timestamp)),
+            (chat, change.message_id, sender.id, encodable(change.emoji), int(change.from_me), clamp(change.timestamp)),
         )
-        self._touch(chat, change.message_id, now)
+        touch_message(self._connection, chat, change.message_id, now)
 
     def _voted(self, change: PollVoted, chat: int, voter: Address, now: int) -> None:
-        options = json.dumps([clean(option) for option in change.options], ensure_ascii=False)
+        options = json.dumps([encodable(option) for option in change.options], ensure_ascii=False)
         self._connection.execute(
             "INSERT INTO votes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET options = excluded.options, voted_at = excluded.voted_at"
             " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
             (chat, change.poll_id, voter.id, options, clamp(change.timestamp)),
         )
-        self._touch(chat, change.poll_id, now)
+        touch_message(self._connection, chat, change.poll_id, now)
 
     def _receipt(self, change: ReceiptReceived, chat: int, sender: Address, now: int) -> None:
         column = _RECEIPT_COLUMN[change.kind]
@@ -103,8 +105,3 @@ class Events:
                 (chat, message_id, sender.id, int(change.from_me), at),
             )
             self._settling.settle(chat, message_id, now)
-
-    def _touch(self, chat: int, message_id: str, now: int) -> None:
-        self._connection.execute(
-            "UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id)
-        )

@@ -1,19 +1,21 @@
-"""A message that is stored, as the writer looks at it."""
+"""A message that is stored, as the writer and the session look at it, hidden or not."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Final, NamedTuple
 
+from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageKind
-from whatsapp_mcp.store.rows import load_extra
+from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
 
-__all__ = ["Held", "find_held"]
+__all__ = ["HELD", "Held", "find_held", "find_message", "touch_message", "update_message"]
 
 
 class Held(NamedTuple):
-    """What the writer needs to know of a stored message."""
+    """A row of ``HELD``: what the writer needs to know of a stored message."""
 
     arrival: int
     place: int
@@ -25,6 +27,7 @@ class Held(NamedTuple):
     from_me: int
     from_history: int
     has_media: int
+    """0 also of a revoked message that had some."""
     kind: str
     text: str
     status: int | None
@@ -36,6 +39,8 @@ class Held(NamedTuple):
     """The entity of ``sender``."""
     person: int
     """1 in a chat with one person."""
+    mimetype: str | None
+    """Of its media; also of a revoked message."""
     file_name: str | None
 
     @property
@@ -63,15 +68,53 @@ class Held(NamedTuple):
         )
 
 
-_HELD: Final = (
+HELD: Final = (
     "SELECT m.arrival, m.place, m.chat, m.id, m.sender, m.wire_chat, m.timestamp, m.from_me, m.from_history,"
-    " m.has_media, m.kind, m.text, m.status, m.extra, m.edited_at, m.revoked_at, m.created_at, addresses.entity,"
-    " entities.kind = 'person', media.file_name"
-    " FROM messages AS m JOIN addresses ON addresses.id = m.sender JOIN entities ON entities.id = m.chat"
-    " LEFT JOIN media ON media.arrival = m.arrival WHERE m.chat = ? AND m.id = ?"
+    " m.has_media, m.kind, m.text, m.status, m.extra, m.edited_at, m.revoked_at, m.created_at, author.entity,"
+    " chat.kind = 'person', media.mimetype, media.file_name"
+    " FROM {messages} CROSS JOIN addresses AS author ON author.id = m.sender"
+    " CROSS JOIN entities AS chat ON chat.id = m.chat LEFT JOIN media ON media.arrival = m.arrival WHERE {where}"
+)
+"""``messages``: a source of messages AS m."""
+_HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?")
+_MESSAGE: Final = (
+    "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival)"
+    " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
+    " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
+    " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
 )
 
 
 def find_held(connection: sqlite3.Connection, chat: int, message_id: str) -> Held | None:
     row = connection.execute(_HELD, (chat, message_id)).fetchone()
     return None if row is None else Held(*row)
+
+
+def find_message(connection: sqlite3.Connection, message_id: str, chat: int | None) -> StoredMessage | None:
+    """The message of this id, in one chat (an entity) or in any.
+
+    Raises:
+        InvalidArgument: without ``chat``, and several chats have a message of this id.
+    """
+    # Without a chat, one look into the index per chat.
+    chats = "chats.entity = ?1" if chat is not None else "?1 IS NULL"
+    rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id)).fetchall()
+    if len(rows) > 1:
+        raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
+    for found, wire_chat, wire_sender, from_me, text, raw, has_media in rows:
+        return StoredMessage(
+            found, stored_jid(wire_chat), stored_jid(wire_sender), bool(from_me), text, raw or b"", bool(has_media)
+        )
+    return None
+
+
+def update_message(
+    connection: sqlite3.Connection, arrival: int, now: int, assignments: str, *values: int | str | bytes | None
+) -> None:
+    connection.execute(f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival))
+
+
+def touch_message(connection: sqlite3.Connection, chat: int, message_id: str, now: int) -> None:
+    """Something beside the row changed that is shown with the message; it may not be here yet."""
+    connection.execute("UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id))

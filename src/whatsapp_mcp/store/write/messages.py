@@ -9,10 +9,8 @@ from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models.changes import DeliveryStatus, MediaInfo, MessageKind, MessageReceived
 from whatsapp_mcp.store.identity import Address
 from whatsapp_mcp.store.rows import (
-    MEDIA_COLUMNS,
     RANK,
     clamp,
-    clean,
     dump_extra,
     dump_jid,
     dump_mentions,
@@ -21,8 +19,9 @@ from whatsapp_mcp.store.rows import (
 )
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
-from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.held import Held, update_message
 from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Messages"]
 
@@ -52,11 +51,25 @@ _INSERTED: Final = (
     "updated_at",
     "raw",
 )
+_MEDIA_COLUMNS: Final = (
+    "mimetype",
+    "file_name",
+    "file_length",
+    "seconds",
+    "width",
+    "height",
+    "url",
+    "direct_path",
+    "media_key",
+    "file_sha256",
+    "file_enc_sha256",
+)
+"""Of ``media``, named and ordered as in MediaInfo."""
 _INSERT: Final = (
     f"INSERT INTO messages ({', '.join(_INSERTED)}) VALUES ({', '.join('?' * len(_INSERTED))}) ON CONFLICT DO NOTHING"
 )
 _INSERT_MEDIA: Final = (
-    f"INSERT INTO media (arrival, {', '.join(MEDIA_COLUMNS)}) VALUES ({', '.join('?' * (len(MEDIA_COLUMNS) + 1))})"
+    f"INSERT INTO media (arrival, {', '.join(_MEDIA_COLUMNS)}) VALUES ({', '.join('?' * (len(_MEDIA_COLUMNS) + 1))})"
 )
 
 
@@ -79,21 +92,19 @@ class Messages:
         self._settling = settling
         self.arrival = arrival
 
-    def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> int | None:
-        """Store a message.
-
-        Returns:
-            Its arrival number when those who wait for messages should see it: it is new, or was a placeholder or known
-            from the history only. None when it was here already, or is hidden.
+    def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
+        """Store a message. It gets a new arrival number when those who wait for messages should see it: it is new, or
+        was a placeholder or known from the history only.
         """
         if self._insert(change, wire_chat, sender, now):
-            shown = self._settling.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
-            return self.arrival if shown else None
+            self._settling.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
+            return
         held = self._settling.held(wire_chat.entity, change.id)
         assert held is not None
         if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
-            return self.arrival if self._replace(held, change, wire_chat, sender, now) else None
-        return self._repeated(held, change, wire_chat, sender, now)
+            self._replace(held, change, wire_chat, sender, now)
+        else:
+            self._repeated(held, change, wire_chat, sender, now)
 
     def absorb(self, better: Held, worse: Held, now: int) -> None:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""
@@ -101,7 +112,8 @@ class Messages:
         self._remove(worse, now)
         sender = worse.sender if self._is_lid(worse.sender) else better.sender
         self._reindex(better, better._replace(sender=sender))
-        self._update(
+        update_message(
+            self._connection,
             better.arrival,
             now,
             "status = ?, created_at = ?, from_history = ?, wire_chat = ?, sender = ?, raw = coalesce(raw, ?)",
@@ -115,26 +127,22 @@ class Messages:
 
     # -- a message that is here already -------------------------------------------------------------------------------
 
-    def _repeated(
-        self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int
-    ) -> int | None:
+    def _repeated(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
         status = max(_rank(change), -1 if held.status is None else held.status)
         if change.from_me and status != held.status:
-            self._update(held.arrival, now, "status = ?", status)
+            update_message(self._connection, held.arrival, now, "status = ?", status)
         if change.raw:
             self._connection.execute(
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
             )
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
-            self._update(held.arrival, now, "wire_chat = ?, sender = ?", *wire)
+            update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
             found = held._replace(wire_chat=wire[0], sender=wire[1])
             self._reindex(held, found)
             held = found
-        if not held.from_history or change.from_history:
-            return None
-        self._came_alive(held, now)
-        return None if held.is_hidden else self.arrival
+        if held.from_history and not change.from_history:
+            self._came_alive(held, now)
 
     def _came_alive(self, held: Held, now: int) -> None:
         """Known from the history, and now delivered to us as well."""
@@ -143,14 +151,16 @@ class Messages:
         if held.is_hidden:
             place = -place
         self._reindex(held, held._replace(place=place))
-        self._update(held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place)
+        update_message(
+            self._connection, held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place
+        )
         chat = self._chats.get(held.chat, now)
         if held.from_me:
             self._chats.read(chat, held.timestamp)
         self._chats.recount_unread(chat)
 
-    def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> bool:
-        """A placeholder gives way to the message it stood for; whether that is shown."""
+    def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
+        """A placeholder gives way to the message it stood for."""
         self._remove(held, now)
         chat_address, sender_address = _wire_forms(held, change, wire_chat, sender)
         self._insert(
@@ -161,8 +171,7 @@ class Messages:
             _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status),
         )
         self._chats.recount_unread(self._chats.get(held.chat, now))
-        settled = self._settling.settle(held.chat, held.id, now)
-        return settled is not None and not settled.is_hidden
+        self._settling.settle(held.chat, held.id, now)
 
     def _remove(self, held: Held, now: int) -> None:
         """Take a row out: another row says the same and more."""
@@ -184,11 +193,6 @@ class Messages:
         jid: str = self._connection.execute("SELECT jid FROM addresses WHERE id = ?", (address,)).fetchone()[0]
         return jid.endswith(f"@{LID}")
 
-    def _update(self, arrival: int, now: int, assignments: str, *values: int | str | bytes | None) -> None:
-        self._connection.execute(
-            f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival)
-        )
-
     # -- a new row ----------------------------------------------------------------------------------------------------
 
     def _insert(
@@ -201,7 +205,7 @@ class Messages:
         status = _rank(change) if from_me else None
         if status is not None and kept and kept.status is not None:
             status = max(status, kept.status)
-        text = clean(content.text)
+        text = encodable(content.text)
         arrival = self.arrival + 1
         place = place_of(timestamp, arrival)
         values = (
@@ -220,7 +224,7 @@ class Messages:
             status,
             quote.message_id if quote else None,
             dump_jid(quote.participant) if quote else None,
-            clean(quote.text) if quote else None,
+            encodable(quote.text) if quote else None,
             dump_mentions(content.mentions),
             content.forwarded,
             content.view_once,
@@ -257,13 +261,13 @@ class Messages:
     def _insert_media(self, arrival: int, media: MediaInfo) -> str | None:
         """The file name as stored."""
         values: list[object] = []
-        for column in MEDIA_COLUMNS:
+        for column in _MEDIA_COLUMNS:
             value = getattr(media, column)
             values.append(
-                clean(value) if isinstance(value, str) else fitting(value) if isinstance(value, int) else value
+                encodable(value) if isinstance(value, str) else fitting(value) if isinstance(value, int) else value
             )
         self._connection.execute(_INSERT_MEDIA, (arrival, *values))
-        return clean(media.file_name) if media.file_name is not None else None
+        return encodable(media.file_name) if media.file_name is not None else None
 
 
 def _rank(change: MessageReceived) -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from whatsapp_mcp.models.changes import ContactSeen
-from whatsapp_mcp.store.rows import clean
 from whatsapp_mcp.store.search.folding import fold
+from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Names", "People"]
 
@@ -67,7 +67,7 @@ class People:
         """``at``: milliseconds. WhatsApp writes "-" where it knows none (whatsmeow: message.go)."""
         if not name or name == "-":
             return
-        name, names = clean(name), self.names(entity, now)
+        name, names = encodable(name), self.names(entity, now)
         if at < names.push_name_at or (at == names.push_name_at and name <= (names.push_name or "")):
             return
         if name != names.push_name:
@@ -80,9 +80,9 @@ class People:
         self.push_name_seen(entity, change.push_name, now, now)
         names = self.names(entity, now)
         before = (names.full_name, names.first_name, names.business_name)
-        names.full_name = clean(change.full_name or "") or names.full_name
-        names.first_name = clean(change.first_name or "") or names.first_name
-        names.business_name = clean(change.business_name or "") or names.business_name
+        names.full_name = encodable(change.full_name or "") or names.full_name
+        names.first_name = encodable(change.first_name or "") or names.first_name
+        names.business_name = encodable(change.business_name or "") or names.business_name
         if before != (names.full_name, names.first_name, names.business_name):
             self.rename(entity)
 

@@ -13,13 +13,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
-from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, SearchIndex, documents
+from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.held import HELD, Held
 from whatsapp_mcp.store.write.settling import Settling
 
 __all__ = ["BATCH", "DownloadedFile", "Retention", "RetentionPolicy"]
@@ -54,12 +55,12 @@ class RetentionPolicy:
 
 _STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred"
 _OLD: Final = (
-    "SELECT m.arrival, m.id, m.timestamp, m.from_history, m.revoked_at IS NULL AND m.place > 0, media.mimetype,"
-    f" {DOCUMENT_COLUMNS} FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat"
-    " LEFT JOIN media ON media.arrival = m.arrival"
-    # Hidden messages have their place with a minus sign.
-    " WHERE chats.entity >= ?1 AND m.chat = chats.entity AND m.place > -?2 AND m.place < ?2"
-    f" AND NOT EXISTS ({_STARRED.format('m', 'id')}) ORDER BY chats.entity, m.place LIMIT ?3"
+    HELD.format(
+        messages="chats CROSS JOIN messages AS m INDEXED BY messages_chat",
+        # Hidden messages have their place with a minus sign.
+        where="chats.entity >= ?1 AND m.chat = chats.entity AND m.place > -?2 AND m.place < ?2",
+    )
+    + f" AND NOT EXISTS ({_STARRED.format('m', 'id')}) ORDER BY chats.entity, m.place LIMIT ?3"
 )
 
 _WAITING: Final = ("edits", "revokes", "receipts", "deletions")
@@ -84,30 +85,6 @@ _NEXT: Final = (
     "SELECT chat, message_id FROM {table} WHERE (chat, message_id) > (?, ?) ORDER BY chat, message_id"
     f" LIMIT 1 OFFSET {LOOKED_AT}"
 )
-
-
-class _Old(NamedTuple):
-    """A row of ``_OLD``; the last nine are those of ``DOCUMENT_COLUMNS``."""
-
-    arrival: int
-    id: str
-    timestamp: int
-    from_history: int
-    is_indexed: int
-    mimetype: str | None
-    place: int
-    chat: int
-    sender: int
-    from_me: int
-    has_media: int
-    kind: str
-    text: str
-    file_name: str | None
-    extra: str | None
-
-    @property
-    def is_shown(self) -> bool:
-        return self.place > 0
 
 
 class Retention:
@@ -185,15 +162,14 @@ class Retention:
         for table, is_old in _IS_OLD.items():
             yield from self._forget_sayings(table, is_old, limit)
 
-    def _old(self, chat: int, limit: int) -> list[_Old]:
+    def _old(self, chat: int, limit: int) -> list[Held]:
         """Some messages that are too old; of this chat (an entity) first, and of those after it."""
         rows = self._connection.execute(_OLD, (chat, place_floor(limit), BATCH))
-        return [_Old(*row) for row in rows]
+        return [Held(*row) for row in rows]
 
-    def _remove(self, found: Sequence[_Old], now: int) -> None:
-        for place, document in documents(row[6:] for row in found if row.is_indexed):
-            self._index.remove(place, document)
+    def _remove(self, found: Sequence[Held], now: int) -> None:
         for row in found:
+            self._index.remove(row.place, row.document)
             if row.mimetype is not None:
                 self._remove_file(row, row.mimetype)
         arrivals = [(row.arrival,) for row in found]
@@ -204,13 +180,13 @@ class Retention:
                 f"DELETE FROM {table} WHERE chat = ? AND message_id = ?", [(row.chat, row.id) for row in found]
             )
         for chat, of_chat in groupby(found, key=lambda row: row.chat):
-            self._count_out(chat, [row for row in of_chat if row.is_shown], now)
+            self._count_out(chat, [row for row in of_chat if not row.is_hidden], now)
 
-    def _remove_file(self, row: _Old, mimetype: str) -> None:
+    def _remove_file(self, row: Held, mimetype: str) -> None:
         for (jid,) in self._connection.execute("SELECT jid FROM addresses WHERE entity = ?", (row.chat,)):
             self._policy.remove_file(DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name))
 
-    def _count_out(self, chat: int, shown: Sequence[_Old], now: int) -> None:
+    def _count_out(self, chat: int, shown: Sequence[Held], now: int) -> None:
         row = self._chats.get(chat, now)
         self._chats.messages_removed(
             row,

@@ -12,7 +12,7 @@ from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.store.rows import RANK
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
-from whatsapp_mcp.store.write.held import Held, find_held
+from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.visibility import Visibility
 
 __all__ = ["Settling"]
@@ -35,12 +35,10 @@ class Settling:
     def held(self, chat: int, message_id: str) -> Held | None:
         return find_held(self._connection, chat, message_id)
 
-    def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> bool:
-        """A message was stored: apply what came before it; whether the message is shown."""
-        if not self._taken(chat, message_id) and timestamp > self._chats.get(chat, now).hides_until:
-            return True
-        held = self.settle(chat, message_id, now)
-        return held is not None and not held.is_hidden
+    def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> None:
+        """A message was stored: apply what came before it."""
+        if self._taken(chat, message_id) or timestamp <= self._chats.get(chat, now).hides_until:
+            self.settle(chat, message_id, now)
 
     def _taken(self, chat: int, message_id: str) -> bool:
         """Whether the message was awaited; now it is not any more."""
@@ -53,22 +51,17 @@ class Settling:
         self._awaited -= found
         return found
 
-    def settle(self, chat: int, message_id: str, now: int) -> Held | None:
-        """Make the row say what was said about the message.
-
-        Returns:
-            The message as it is now; None when it is not here: then it is remembered that something waits for it.
-        """
+    def settle(self, chat: int, message_id: str, now: int) -> None:
+        """Make the row say what was said about the message; if it is not here, remember that something waits for it."""
         held = self.held(chat, message_id)
         if held is None:
             self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id))
             self._awaited = None
-            return None
+            return
         held = self._settle_edit(held, now)
         held = self._settle_revoke(held, now)
         held = self._visibility.settle(held, now)
         self._settle_receipts(held, now)
-        return held
 
     def _settle_edit(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
@@ -81,7 +74,8 @@ class Settling:
             if not _is_author(held, author):
                 continue
             self._index.remove(held.place, held.document)
-            self._update(
+            update_message(
+                self._connection,
                 held.arrival,
                 now,
                 "original_text = coalesce(original_text, text), text = ?, mentions = ?, extra = coalesce(?, extra),"
@@ -107,7 +101,7 @@ class Settling:
             self._index.remove(held.place, held.document)
             if not held.is_hidden:
                 self._chats.get(held.chat, now).media_count -= held.has_media
-        self._update(held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
+        update_message(self._connection, held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
         return held._replace(revoked_at=min(times), has_media=0)
 
     def _settle_receipts(self, held: Held, now: int) -> None:
@@ -124,12 +118,7 @@ class Settling:
             return
         reached = DeliveryStatus.PLAYED if played else DeliveryStatus.READ if read else DeliveryStatus.DELIVERED
         if (played or read or delivered) and RANK[reached] > (held.status if held.status is not None else -1):
-            self._update(held.arrival, now, "status = ?", RANK[reached])
-
-    def _update(self, arrival: int, now: int, assignments: str, *values: int | str | None) -> None:
-        self._connection.execute(
-            f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival)
-        )
+            update_message(self._connection, held.arrival, now, "status = ?", RANK[reached])
 
 
 def _is_author(held: Held, entity: int) -> bool:

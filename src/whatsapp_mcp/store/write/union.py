@@ -74,12 +74,8 @@ def unite(
     visibility: Visibility,
     index: SearchIndex,
     now: int,
-) -> tuple[int, int]:
-    """Make one entity of two, within the caller's transaction.
-
-    Returns:
-        The entity that stays and the one that is gone.
-    """
+) -> None:
+    """Make one entity of two, within the caller's transaction."""
     by_lid, by_number = chats.stored(union.by_lid), chats.stored(union.by_number)
     lid_is_larger = _size(by_lid) > _size(by_number)
     kept, gone = (union.by_lid, union.by_number) if lid_is_larger else (union.by_number, union.by_lid)
@@ -108,7 +104,6 @@ def unite(
         "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)",
         entities,
     )
-    return kept, gone
 
 
 def _size(chat: ChatRow | None) -> int:

@@ -6,12 +6,12 @@ Nothing is erased. A hidden message has its place with a minus sign, counts nowh
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Final
+from typing import Final
 
-from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling
-from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, SearchIndex, documents
+from whatsapp_mcp.store.rows import place_ceiling
+from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
-from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.held import HELD, Held
 
 __all__ = ["Visibility"]
 
@@ -21,11 +21,12 @@ _AT_ONCE: Final = 5000
 # A star that was put on or taken off after the clearing shows that the message was still there then.
 _STAR_KEEPS: Final = "starred OR changed_at > ?"
 _CLEARED: Final = (
-    f"SELECT m.revoked_at IS NULL, {DOCUMENT_COLUMNS}"
-    " FROM messages AS m INDEXED BY messages_chat LEFT JOIN media ON media.arrival = m.arrival"
-    " WHERE m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
-    f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))"
-    f" ORDER BY m.place LIMIT {_AT_ONCE}"
+    HELD.format(
+        messages="messages AS m INDEXED BY messages_chat",
+        where="m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
+        f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))",
+    )
+    + f" ORDER BY m.place LIMIT {_AT_ONCE}"
 )
 
 
@@ -49,7 +50,7 @@ class Visibility:
         if settled.is_hidden:
             self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
         else:
-            self._chats.message_shown(
+            self._chats.message_added(
                 row,
                 timestamp=held.timestamp,
                 from_me=bool(held.from_me),
@@ -62,25 +63,24 @@ class Visibility:
         """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
         messages = media = sent = 0
         while found := self._cleared(row):
-            for place, document in documents(row[1:] for row in found if row[0]):
-                self._index.remove(place, document)
-            for _, _place, _chat, _sender, from_me, has_media, *_ in found:
-                media += has_media
-                sent += from_me
+            for held in found:
+                self._index.remove(held.place, held.document)
+                media += held.has_media
+                sent += held.from_me
             messages += len(found)
             self._connection.executemany(
                 "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
-                [(now, place & ARRIVAL_MASK) for _, place, *_ in found],
+                [(now, held.arrival) for held in found],
             )
             self._index.flush()
         self._chats.read(row, row.hides_until)
         if messages:
             self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
 
-    def _cleared(self, row: ChatRow) -> list[tuple[Any, ...]]:
+    def _cleared(self, row: ChatRow) -> list[Held]:
         unstarred = row.cleared_unstarred_until
         values = (row.entity, place_ceiling(row.hides_until), row.empty_until, unstarred, unstarred)
-        return self._connection.execute(_CLEARED, values).fetchall()
+        return [Held(*found) for found in self._connection.execute(_CLEARED, values)]
 
     def _is_deleted(self, held: Held) -> bool:
         return self._is_in("deletions WHERE chat = ? AND message_id = ?", held)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
@@ -24,16 +24,17 @@ from whatsapp_mcp.models.changes import (
     ReceiptReceived,
     SendFinished,
 )
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
-from whatsapp_mcp.store.records import Applied, KeyedSend, StoredMessage
-from whatsapp_mcp.store.rows import clamp, clean, stored_jid
+from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.events import Events, Saying
-from whatsapp_mcp.store.write.finding import find_message
+from whatsapp_mcp.store.write.held import find_message
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
@@ -41,21 +42,18 @@ from whatsapp_mcp.store.write.schema import migrate
 from whatsapp_mcp.store.write.settling import Settling
 from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
+from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["Applied", "StoreWriter", "StoredMessage"]
+__all__ = ["StoreWriter"]
 
 logger = logging.getLogger(__name__)
-
-
-def _clock() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class StoreWriter:
     """The only writer of a store. May be called from any thread; calls are done one after the other."""
 
     def __init__(
-        self, path: Path, *, now: Callable[[], int] = _clock, retention: RetentionPolicy | None = None
+        self, path: Path, *, now: Callable[[], int] = now_ms, retention: RetentionPolicy | None = None
     ) -> None:
         """Open the store, create it (0600, in a folder of 0700) or bring its schema up to date.
 
@@ -96,8 +94,6 @@ class StoreWriter:
             Retention(connection, self._chats, self._index, self._settling, self._policy) if self._policy else None
         )
         self._arrival = self._messages.arrival
-        self._touched: set[int] = set()
-        self._arrivals: list[int] = []
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
@@ -132,14 +128,18 @@ class StoreWriter:
             self._transaction(lambda now: self._own(number, lid))
             self._owner, self._owner_lid = number, lid or self._owner_lid
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def apply(self, changes: Iterable[Change]) -> int:
         """Store changes in their order, in one transaction: all or nothing, on the disk when it returns.
+
+        Returns:
+            The highest arrival number given so far, 0 in an empty store.
 
         Raises:
             StoreError: the disk is full, the file damaged, read-only or locked. Nothing of ``changes`` is stored.
         """
         with self._lock, store_errors(self._path):
-            return self._transaction(lambda now: self._apply_all(changes, now))
+            self._transaction(lambda now: self._apply_all(changes, now))
+            return self._arrival
 
     def find(self, message_id: str, chat: Jid | None = None) -> StoredMessage | None:
         """A message by its id, also a hidden one; ``chat`` in any form.
@@ -151,11 +151,11 @@ class StoreWriter:
             entity = find_entity(self._connection, chat) if chat else None
             if chat and entity is None:
                 return None
-            return find_message(self._connection, clean(message_id), entity)
+            return find_message(self._connection, encodable(message_id), entity)
 
     def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within a day."""
-        name = clean(key)
+        name = encodable(key)
         earlier: list[KeyedSend | None] = []
         with self._lock, store_errors(self._path):
             self._transaction(
@@ -166,19 +166,19 @@ class StoreWriter:
     def release_send(self, key: str) -> None:
         """Give a key back under which nothing was sent."""
         with self._lock, store_errors(self._path):
-            self._transaction(lambda _now: sends.release(self._connection, clean(key)))
+            self._transaction(lambda _now: sends.release(self._connection, encodable(key)))
 
     def find_send(self, key: str) -> KeyedSend | None:
         """What stands under a key, for a day."""
         with self._lock, store_errors(self._path):
-            return sends.find(self._connection, clean(key), self._now())
+            return sends.find(self._connection, encodable(key), self._now())
 
     def has_receipt(self, message_id: str, chat: Jid) -> bool:
         """Whether somebody else got this message of ours, which may not be stored."""
         with self._lock, store_errors(self._path):
             row = self._connection.execute(
                 "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND NOT from_me LIMIT 1",
-                (find_entity(self._connection, chat), clean(message_id)),
+                (find_entity(self._connection, chat), encodable(message_id)),
             ).fetchone()
             return row is not None
 
@@ -226,19 +226,16 @@ class StoreWriter:
 
     # -- one transaction ----------------------------------------------------------------------------------------------
 
-    def _transaction(self, work: Callable[[int], None]) -> Applied:
-        self._touched.clear()
-        self._arrivals.clear()
+    def _transaction(self, work: Callable[[int], None]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             now = self._now()
             work(now)
             if self._retention is not None:
                 self._retention.flush(now)
-            self._touched |= self._chats.flush()
+            self._chats.flush()
             self._people.flush(now)
             self._index.flush()
-            touched = frozenset(self._identities.jid_of(entity) for entity in self._touched)
             if self._messages.arrival != self._arrival:
                 self._set_meta("arrival", self._messages.arrival)
             self._connection.execute("COMMIT")
@@ -255,7 +252,6 @@ class StoreWriter:
             self._messages.arrival = self._arrival
             raise
         self._arrival = self._messages.arrival
-        return Applied(tuple(self._arrivals), self._arrival, touched)
 
     def _apply_all(self, changes: Iterable[Change], now: int) -> None:
         for change in changes:
@@ -273,7 +269,7 @@ class StoreWriter:
                 case ChatChanged():
                     self._chat_changed(change, now)
                 case SendFinished():
-                    sends.finish(self._connection, clean(change.key), change.result)
+                    sends.finish(self._connection, encodable(change.key), change.result)
                 case _:
                     self._app_state.apply(change, self._chat(change.chat, None, now), now)
 
@@ -281,11 +277,8 @@ class StoreWriter:
         self._learn(change.chat, change.chat_alt, now)
         sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
         chat = self._identities.address(change.chat)
-        self._touched.add(chat.entity)
         if self._retention is None or not self._retention.passes_over(change, chat.entity, now):
-            arrival = self._messages.store(change, chat, sender, now)
-            if arrival is not None:
-                self._arrivals.append(arrival)
+            self._messages.store(change, chat, sender, now)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
 
     def _said(self, change: Saying, now: int) -> None:
@@ -313,9 +306,7 @@ class StoreWriter:
     def _chat(self, chat: Jid, other: Jid | None, now: int) -> int:
         """The entity of the chat that a change names."""
         self._learn(chat, other, now)
-        entity = self._identities.address(chat).entity
-        self._touched.add(entity)
-        return entity
+        return self._identities.address(chat).entity
 
     def _author(self, sender: Jid, other: Jid | None, now: int, *, from_me: bool) -> Address:
         self._learn(sender, other, now)
@@ -333,7 +324,7 @@ class StoreWriter:
         union = self._identities.learn(*forms)
         if union is None:
             return
-        kept, gone = unite(
+        unite(
             self._connection,
             union,
             identities=self._identities,
@@ -345,9 +336,6 @@ class StoreWriter:
             index=self._index,
             now=now,
         )
-        if gone in self._touched:
-            self._touched.discard(gone)
-            self._touched.add(kept)
 
     def _own(self, number: Jid, lid: Jid | None) -> None:
         self._identities.address(number)

@@ -18,9 +18,9 @@ from whatsapp_mcp.models.changes import (
     ReceiptReceived,
 )
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.private_files import new_private_file
-from whatsapp_mcp.store.write.writer import StoredMessage
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import (
     QuotedMessage,
@@ -108,7 +108,7 @@ class MessageHandlers:
     @handles(p.DownloadMedia)
     def _download(self, command: p.DownloadMedia) -> None:
         stored = self._find(command.target)
-        if stored.media is None:
+        if not stored.has_media:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         data = self._account.download(stored.raw)
         with new_private_file(Path(command.path)) as file:
