@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_path, make_folder
@@ -30,10 +28,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: tools.yaml is wrong, or the selection names something unknown.
+        SetupError: the catalogue is damaged, or the selection names something unknown.
     """
     try:
-        catalog = load_catalog(cache_dir=Path(platformdirs.user_cache_dir("whatsapp-mcp")))
+        catalog = load_catalog()
         return with_handler(tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations))
     except SelectionError as error:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error

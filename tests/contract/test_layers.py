@@ -102,6 +102,18 @@ def test_server_reads_only_the_contract_of_operations() -> None:
     assert not wrong
 
 
+def test_no_server_builds_its_catalogue() -> None:
+    """What reads tools.yaml is in no installed package."""
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in modules()
+        if path.parent != PACKAGE / "catalog" / "build"
+        for name in imports_of(path)
+        if name.startswith("whatsapp_mcp.catalog.build") or name.split(".")[0] == "yaml"
+    ]
+    assert not wrong
+
+
 def test_neonize_and_the_sdk_stay_in_their_rooms() -> None:
     wrong: list[str] = []
     for path in modules():
