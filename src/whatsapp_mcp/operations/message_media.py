@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
-from whatsapp_mcp.pipe.protocol import ChatRef, DownloadMedia
+from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.private_files import ensure_private_folder
 
 __all__: list[str] = []
@@ -41,7 +41,7 @@ async def download_message_media(services: Services, arguments: Arguments, progr
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
         await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
-        command = DownloadMedia(target=ChatRef(chat=chat, message_id=message.id), path=str(temporary))
+        command = DownloadMedia(target=MessageRef(chat=chat, message_id=message.id), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)
