@@ -18,7 +18,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import parse_number
-from whatsapp_mcp.pipe.protocol import GetDevice
+from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.private_files import write_private
 
 __all__: list[str] = []

@@ -8,7 +8,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import newsletter_of
-from whatsapp_mcp.pipe.profile_protocol import GetNewsletterPosts, UnfollowNewsletter
+from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
 
 __all__: list[str] = []
 
@@ -21,7 +21,7 @@ async def newsletter_messages(services: Services, arguments: Arguments, _progres
     command = GetNewsletterPosts(
         newsletter=jid, count=arguments.get("count", POSTS_DEFAULT), before=arguments.get("before", 0)
     )
-    posts = (await services.session.call(command)).posts
+    posts = await services.session.call(command)
     rows = [
         {
             "server_id": post.server_id,

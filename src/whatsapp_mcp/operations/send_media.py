@@ -122,7 +122,6 @@ async def send_file(services: Services, arguments: Arguments, progress: Progress
             file_length=document.file_length,
             caption=arguments.get("caption") or "",
             file_name=document.file_name,
-            page_count=document.page_count or 0,
         )
         return await _send(services, envelope, progress, out)
 

@@ -11,7 +11,7 @@ from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, S
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
 from whatsapp_mcp.operations.targets import person, resolve
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.account import SyncContacts
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,8 @@ async def test_a_name_with_an_at_sign(bench: Bench) -> None:
 async def test_a_name_that_the_linked_device_may_know(bench: Bench) -> None:
     new = Jid("4915100000004", "s.whatsapp.net")
 
-    def sync(_command: p.SyncContacts) -> p.Done:
+    def sync(_command: SyncContacts) -> None:
         bench.learn(ContactSeen(new, full_name="Cy"))
-        return p.Done()
 
     bench.session.answers["sync_contacts"] = sync
     assert await resolve(bench.services, "cy") == new
