@@ -14,8 +14,7 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.pipe.change_codec import encode_changes
-from whatsapp_mcp.pipe.protocol import RecordChanges
+from whatsapp_mcp.pipe.account import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
@@ -44,7 +43,7 @@ def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
     """What neonize cannot send goes through it; what it learns on the way goes into the store."""
 
     async def record(changes: Sequence[AppStateChange]) -> None:
-        await manager.call(RecordChanges(changes=tuple(encode_changes(changes))))
+        await manager.call(RecordChanges(changes=tuple(changes)))
 
     config = SideLoginConfig(
         session_db=settings.session_db,

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "store": set(),
     "media": set(),
-    "pipe": {"store"},
+    "pipe": set(),
     "session_db": {"wire"},
     "whatsapp": {"wire"},
     "simulator": {"wire"},

@@ -19,7 +19,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import parse_number
-from whatsapp_mcp.pipe.protocol import GetDevice
+from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.private_files import write_private
 
 __all__: list[str] = []

@@ -12,7 +12,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
-from whatsapp_mcp.pipe.protocol import SetDisappearingTimer
+from whatsapp_mcp.pipe.messages import SetDisappearingTimer
 from whatsapp_mcp.side_login.actions import (
     FOR_EVER,
     ArchiveChat,

@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import group_json, time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of
-from whatsapp_mcp.pipe import group_protocol as g
+from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.side_login.queries import GroupPictureRemoval
 
 __all__: list[str] = []
@@ -41,7 +41,7 @@ def _invite_code(link: str) -> str:
 async def group_info(services: Services, arguments: args.GroupInfoArguments, _progress: Progress) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
-    group = (await services.session.call(g.GetGroup(group=jid))).group
+    group = await services.session.call(g.GetGroup(group=jid))
     return Outcome(
         f"The group has {len(group.members)} participants.",
         group_json(group, offset=offset),
@@ -57,7 +57,7 @@ async def create_group(services: Services, arguments: args.CreateGroupArguments,
     if not title:
         raise InvalidArgument("title is blank", field="title")
     people = await people_of(services, arguments["participants"])
-    group = (await services.session.call(g.CreateGroup(title=title, members=people))).group
+    group = await services.session.call(g.CreateGroup(title=title, members=people))
     failed = [{"participant": str(member.jid), "message": refusal(member)} for member in group.members if member.error]
     message = "The group was created."
     if failed:
@@ -77,7 +77,7 @@ async def join_group(services: Services, arguments: args.JoinGroupWithLinkArgume
 async def group_info_from_link(
     services: Services, arguments: args.GetGroupInfoFromLinkArguments, _progress: Progress
 ) -> Outcome:
-    group = (await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))).group
+    group = await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))
     return Outcome(
         "What the link tells about the group.",
         {
@@ -139,7 +139,7 @@ async def group_invite_link(
 ) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     reset = arguments["reset"]
-    link = (await services.session.call(g.GetInviteLink(group=jid, reset=reset))).link
+    link = await services.session.call(g.GetInviteLink(group=jid, reset=reset))
     message = "The old link is void; this is the new one." if reset else "The invite link."
     return Outcome(message, {"invite_link": link, "group_id": str(jid)})
 
@@ -150,9 +150,9 @@ async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArgum
     if not arguments.get("photo"):
         return await _remove_group_photo(services, group)
     async with square_photo(services, arguments["photo"], "photo", progress) as path:
-        answer = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
+        picture_id = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
-    return Outcome(message, {"picture_id": answer.id, "message": message})
+    return Outcome(message, {"picture_id": picture_id, "message": message})
 
 
 async def _remove_group_photo(services: Services, group: Jid) -> Outcome:

@@ -15,7 +15,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of, person
-from whatsapp_mcp.pipe import group_protocol as g
+from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.side_login.queries import JoinRequestsAnswer
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -65,7 +65,7 @@ async def group_participants(
 ) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
-    group = (await services.session.call(g.GetGroup(group=jid))).group
+    group = await services.session.call(g.GetGroup(group=jid))
     rows = [
         {
             "jid": str(member.jid),
@@ -89,7 +89,7 @@ async def _change_members(services: Services, arguments: _Members, change: Chang
     jid = await group_of(services, arguments["group_id"])
     people = await people_of(services, arguments["participants"])
     command = g.ChangeMembers(group=jid, members=people, change=change)
-    members = (await services.session.call(command)).members
+    members = await services.session.call(command)
     rows = [
         {
             "participant": str(member.jid),
@@ -137,7 +137,7 @@ async def participant_requests(
 ) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
-    requests = (await services.session.call(g.GetJoinRequests(group=jid))).requests
+    requests = await services.session.call(g.GetJoinRequests(group=jid))
     rows = [{"jid": str(one.jid), "requested_at": time_text(one.requested_at)} for one in requests[offset:]]
     return Outcome(f"{len(requests)} people ask to join.", {"data": rows}, rows="data", offset=offset)
 
@@ -159,7 +159,7 @@ async def reject_request(
 async def _answer_requests(services: Services, arguments: _Members, action: Literal["approve", "reject"]) -> Outcome:
     group = await group_of(services, arguments["group_id"])
     people = [await person(services, entry, field="participants") for entry in arguments["participants"]]
-    requests = (await services.session.call(g.GetJoinRequests(group=group))).requests
+    requests = await services.session.call(g.GetJoinRequests(group=group))
     addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
     wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
     answer = await services.side_login.ask(JoinRequestsAnswer(group, wanted, action))

@@ -15,7 +15,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve, stored_message
-from whatsapp_mcp.pipe.protocol import ChatRef, EditMessage, ForwardMessage, MarkRead, React, RejectCall, Revoke
+from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 from whatsapp_mcp.side_login.actions import DeleteForMe, LabelMessage, Star
 
 __all__: list[str] = []
@@ -35,7 +35,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
-    sent = await services.session.call(Revoke(target=ChatRef(chat=chat, message_id=message.id)))
+    sent = await services.session.call(Revoke(target=MessageRef(chat=chat, message_id=message.id)))
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone.")
 
 
@@ -45,7 +45,7 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    target = ChatRef(chat=chat, message_id=message.id)
+    target = MessageRef(chat=chat, message_id=message.id)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), status)
@@ -67,7 +67,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
             field="message_id",
             next_step="Send a new message instead.",
         )
-    sent = await services.session.call(EditMessage(target=ChatRef(chat=chat, message_id=message.id), text=text))
+    sent = await services.session.call(EditMessage(target=MessageRef(chat=chat, message_id=message.id), text=text))
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was edited.")
 
 
@@ -77,7 +77,7 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     source, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
-    target = ChatRef(chat=source, message_id=message.id)
+    target = MessageRef(chat=source, message_id=message.id)
     expiration = arguments.get("duration", 0)
     again = arguments["force_reupload"]
     sent = await services.session.call(
@@ -100,7 +100,7 @@ async def read_message(services: Services, arguments: args.ReadMessageArguments,
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )
-    await services.session.call(MarkRead(target=ChatRef(chat=chat, message_id=message.id)))
+    await services.session.call(MarkRead(target=MessageRef(chat=chat, message_id=message.id)))
     status = "The message was marked as read."
     return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
 

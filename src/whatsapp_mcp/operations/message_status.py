@@ -17,7 +17,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
-from whatsapp_mcp.pipe.group_protocol import GetGroup
+from whatsapp_mcp.pipe.groups import GetGroup
 from whatsapp_mcp.store.read.reader import StoreReader
 
 __all__: list[str] = []
@@ -81,7 +81,7 @@ async def _other_members(services: Services, group: Jid) -> tuple[GroupMember, .
     if services.session.snapshot.state is not SessionState.CONNECTED:
         return None
     try:
-        members = (await services.session.call(GetGroup(group=group))).group.members
+        members = (await services.session.call(GetGroup(group=group))).members
     except WhatsAppMcpError:  # the connection was lost just now, or we are not in the group any more
         return None
     snapshot = services.session.snapshot

@@ -7,7 +7,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import newsletter_of
-from whatsapp_mcp.pipe.profile_protocol import GetNewsletterPosts, UnfollowNewsletter
+from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
 
 __all__: list[str] = []
 
@@ -18,7 +18,7 @@ async def newsletter_messages(
 ) -> Outcome:
     jid = await newsletter_of(services, arguments["newsletter_id"])
     command = GetNewsletterPosts(newsletter=jid, count=arguments["count"], before=arguments.get("before", 0))
-    posts = (await services.session.call(command)).posts
+    posts = await services.session.call(command)
     rows = [
         {
             "server_id": post.server_id,

@@ -18,7 +18,8 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, send
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import parse_number, person, resolve
-from whatsapp_mcp.pipe.protocol import SetChatPresence, SetPresence
+from whatsapp_mcp.pipe.account import SetPresence
+from whatsapp_mcp.pipe.messages import SetChatPresence
 
 __all__: list[str] = []
 

@@ -134,7 +134,6 @@ async def send_file(services: Services, arguments: args.SendFileArguments, progr
             file_length=document.file_length,
             caption=arguments.get("caption") or "",
             file_name=document.file_name,
-            page_count=document.page_count or 0,
         )
         return await _send(services, envelope, progress, out)
 

@@ -13,7 +13,7 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
-from whatsapp_mcp.pipe.protocol import SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
 
 __all__ = ["IDEMPOTENCY_KEY", "Envelope", "addressed", "send", "sent_outcome"]
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import anyio
 import anyio.to_thread
 
-from whatsapp_mcp.pipe.protocol import SendKey
+from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader

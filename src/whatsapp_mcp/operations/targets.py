@@ -17,7 +17,7 @@ from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.protocol import SyncContacts
+from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.read.reader import NamedTarget
 
 __all__ = ["group_of", "newsletter_of", "parse_number", "person", "resolve", "stored_message"]

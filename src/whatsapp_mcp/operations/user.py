@@ -16,9 +16,9 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import parse_number, person, resolve
-from whatsapp_mcp.pipe.group_protocol import ListGroups
-from whatsapp_mcp.pipe.profile_protocol import GetPicture, ListNewsletters, SetOwnPicture
-from whatsapp_mcp.pipe.protocol import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
+from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
+from whatsapp_mcp.pipe.groups import ListGroups
+from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
 from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuery
 
 __all__: list[str] = []
@@ -57,7 +57,7 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
     command = GetPicture(
         jid=jid, preview=arguments.get("is_preview", False), community=arguments.get("is_community", False)
     )
-    picture = (await services.session.call(command)).picture
+    picture = await services.session.call(command)
     return Outcome(
         "The picture; its URL expires.", {"url": picture.url, "id": picture.id, "type": picture.type}, untrusted=True
     )
@@ -67,7 +67,7 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
 async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
     digits = parse_number(arguments["phone"], "phone")
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
-    registered = any(number.registered for number in checked.numbers)
+    registered = any(number.registered for number in checked)
     return Outcome(
         "This number is on WhatsApp." if registered else "This number is not on WhatsApp.",
         {"is_on_whatsapp": registered, "jid": f"{digits}@s.whatsapp.net" if registered else None},
@@ -94,8 +94,7 @@ async def user_my_contacts(services: Services, arguments: args.UserMyContactsArg
 
 @operation("userMyPrivacy")
 async def user_my_privacy(services: Services, _arguments: args.UserMyPrivacyArguments, _progress: Progress) -> Outcome:
-    result = await services.session.call(GetPrivacy())
-    return Outcome("Who may see and do what.", result.settings)
+    return Outcome("Who may see and do what.", await services.session.call(GetPrivacy()))
 
 
 @operation("userChangePushName")
@@ -121,7 +120,7 @@ async def user_change_avatar(
 @operation("userMyGroups")
 async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments, _progress: Progress) -> Outcome:
     offset = arguments["offset"]
-    groups = (await services.session.call(ListGroups())).groups
+    groups = await services.session.call(ListGroups())
     return Outcome(
         f"{len(groups)} groups.",
         {"data": [group_json(group) for group in groups[offset:]]},
@@ -136,7 +135,7 @@ async def user_my_newsletter(
     services: Services, arguments: args.UserMyNewsletterArguments, _progress: Progress
 ) -> Outcome:
     offset = arguments["offset"]
-    newsletters = (await services.session.call(ListNewsletters())).newsletters
+    newsletters = await services.session.call(ListNewsletters())
     return Outcome(
         f"You follow {len(newsletters)} newsletters.",
         {"data": [newsletter_json(one) for one in newsletters[offset:]]},

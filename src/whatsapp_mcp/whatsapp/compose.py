@@ -176,7 +176,6 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
                 **fields,
                 fileName=media.file_name,
                 title=media.file_name,
-                pageCount=media.page_count or None,
                 caption=media.caption or None,
                 JPEGThumbnail=thumbnail,
             )

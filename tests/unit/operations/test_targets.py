@@ -11,7 +11,7 @@ from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, S
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
 from whatsapp_mcp.operations.targets import parse_number, person, resolve
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.account import SyncContacts
 
 NUMBERS = st.from_regex(r"[1-9][0-9]{4,14}", fullmatch=True)
 SEPARATOR = st.text(" -./\u00a0\u2010\u2013\u202f\u2011", max_size=2)
@@ -178,9 +178,8 @@ async def test_a_name_with_an_at_sign(bench: Bench) -> None:
 async def test_a_name_that_the_linked_device_may_know(bench: Bench) -> None:
     new = Jid("4915100000004", "s.whatsapp.net")
 
-    def sync(_command: p.SyncContacts) -> p.Done:
+    def sync(_command: SyncContacts) -> None:
         bench.learn(ContactSeen(new, full_name="Cy"))
-        return p.Done()
 
     bench.session.answers["sync_contacts"] = sync
     assert await resolve(bench.services, "cy") == new
