@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import segno
 
 from whatsapp_mcp.catalog import arguments as args
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AlreadyLoggedIn
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.private_files import write_private
 
@@ -113,7 +113,7 @@ async def app_devices(services: Services, _arguments: args.AppDevicesArguments, 
 
 def _seconds_left(snapshot: SessionSnapshot) -> int:
     expires = snapshot.qr_expires_at
-    return max(1, round((expires - datetime.now(UTC)).total_seconds())) if expires else 1
+    return max(1, round((expires - now()).total_seconds())) if expires else 1
 
 
 def _qr_png(text: str) -> bytes:

@@ -9,10 +9,10 @@ from typing import Any
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import chat_json, line_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import MessagePage, StoreReader

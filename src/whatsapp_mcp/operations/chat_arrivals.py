@@ -7,10 +7,10 @@ import asyncio
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import line_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.store.read.reader import StoreReader

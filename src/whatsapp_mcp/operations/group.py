@@ -8,12 +8,12 @@ from typing import Final
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import group_json, time_text
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, square_photo
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import group_json, time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of
 from whatsapp_mcp.pipe import groups as g

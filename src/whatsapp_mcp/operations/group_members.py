@@ -8,11 +8,11 @@ from typing import Final, Literal
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.views import GroupMember
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of, person
 from whatsapp_mcp.pipe import groups as g

@@ -10,11 +10,11 @@ from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.groups import GetGroup

@@ -17,7 +17,8 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
 

@@ -8,14 +8,15 @@ from typing import Any
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, square_photo
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture

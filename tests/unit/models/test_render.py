@@ -9,8 +9,8 @@ import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, MessageKind
+from whatsapp_mcp.models.render import message_json, time_text
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.render import message_json, time_text
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
