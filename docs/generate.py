@@ -1,6 +1,7 @@
-"""Writes the parts of the documentation that are made from the code.
+"""Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
-python docs/generate.py            docs/tools.md, the tables of README.md and docs/simulator.md
+python docs/generate.py            catalog.json and arguments.py of whatsapp_mcp.catalog, docs/tools.md, the tables of
+                                   README.md and docs/simulator.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from whatsapp_mcp.catalog import load_catalog
+from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
 from whatsapp_mcp.catalog.build.reference import overview, reference
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.runner import handlers
@@ -21,6 +22,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
 ROOT = Path(__file__).resolve().parents[1]
+CATALOG = ROOT / "src" / "whatsapp_mcp" / "catalog"
 
 TOOLS_HEAD = """\
 # Tools
@@ -107,7 +109,7 @@ def with_block(path: Path, name: str, content: str, text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What every file that holds something generated should contain."""
-    catalog, working = load_catalog(), handlers().keys()
+    catalog, working = read_tools_yaml(), handlers().keys()
     blocks = {
         ROOT / "README.md": {
             "tools": overview(catalog, working),
@@ -116,7 +118,11 @@ def pages() -> dict[Path, str]:
         },
         ROOT / "docs" / "simulator.md": {"control": control_table()},
     }
-    texts = {ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog, working)}\n"}
+    texts = {
+        CATALOG / "catalog.json": catalog_json(catalog),
+        CATALOG / "arguments.py": arguments_module(catalog),
+        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog, working)}\n",
+    }
     for path, contents in blocks.items():
         text = path.read_text(encoding="utf-8")
         for name, content in contents.items():

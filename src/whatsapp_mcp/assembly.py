@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_path, make_folder
@@ -16,8 +14,7 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.pipe.change_codec import encode_changes
-from whatsapp_mcp.pipe.protocol import RecordChanges
+from whatsapp_mcp.pipe.account import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
@@ -31,10 +28,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: tools.yaml is wrong, or the selection names something unknown.
+        SetupError: the catalogue is damaged, or the selection names something unknown.
     """
     try:
-        catalog = load_catalog(cache_dir=Path(platformdirs.user_cache_dir("whatsapp-mcp")))
+        catalog = load_catalog()
         return with_handler(tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations))
     except SelectionError as error:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
@@ -46,7 +43,7 @@ def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
     """What neonize cannot send goes through it; what it learns on the way goes into the store."""
 
     async def record(changes: Sequence[AppStateChange]) -> None:
-        await manager.call(RecordChanges(changes=tuple(encode_changes(changes))))
+        await manager.call(RecordChanges(changes=tuple(changes)))
 
     config = SideLoginConfig(
         session_db=settings.session_db,

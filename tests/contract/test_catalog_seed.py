@@ -17,7 +17,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from whatsapp_mcp.catalog import load_catalog, tools_yaml
+from whatsapp_mcp.catalog import load_catalog
+from whatsapp_mcp.catalog.build.files import TOOLS_YAML
 
 Facts = dict[str, Any]
 
@@ -253,7 +254,7 @@ def seed() -> dict[str, Facts]:
 
 @pytest.fixture(scope="module")
 def ours() -> dict[str, Facts]:
-    return facts_of(yaml.safe_load(tools_yaml().read_text(encoding="utf-8")))
+    return facts_of(yaml.safe_load(TOOLS_YAML.read_text(encoding="utf-8")))
 
 
 def test_every_difference_is_explained_and_every_explanation_is_needed(

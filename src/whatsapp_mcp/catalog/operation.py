@@ -20,10 +20,10 @@ CORE: Final = "core"
 
 
 class CatalogError(SetupError):
-    """tools.yaml cannot be used; the message names the operation and the line."""
+    """There is no usable catalogue; what is wrong with tools.yaml is named with operation and line."""
 
     code = "catalog_error"
-    next_step = "Correct tools.yaml, or reinstall the package if you did not change it."
+    next_step = "Correct tools.yaml and run docs/generate.py, or reinstall the package if you did not change it."
 
 
 class SelectionError(SetupError):
@@ -61,6 +61,17 @@ class Operation:
     @property
     def reads_only(self) -> bool:
         return self.effect == "read"
+
+    @property
+    def arguments_type(self) -> str:
+        """Name of the type of its arguments in `whatsapp_mcp.catalog.arguments`."""
+        return f"{self.name[:1].upper()}{self.name[1:]}Arguments"
+
+    @classmethod
+    def from_json(cls, row: JsonObject) -> Operation:
+        """Of a row of catalog.json: the fields by name, lists in place of tuples."""
+        groups = tuple(tuple(group) for group in row["exactly_one"])
+        return cls(**{**row, "toolsets": tuple(row["toolsets"]), "exactly_one": groups})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp.types import Tool, ToolAnnotations
 
 from whatsapp_mcp.catalog.operation import Operation
-from whatsapp_mcp.catalog.schemas import published_schema
+from whatsapp_mcp.catalog.published import published_schema
 
 __all__ = ["to_tool"]
 

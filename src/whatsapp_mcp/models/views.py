@@ -14,6 +14,7 @@ from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
 __all__ = [
     "Chat",
     "Contact",
+    "Device",
     "Group",
     "GroupMember",
     "JoinRequest",
@@ -22,6 +23,8 @@ __all__ = [
     "NewsletterPicture",
     "NewsletterPost",
     "NewsletterText",
+    "NumberCheck",
+    "Person",
     "Picture",
     "PollOptionVotes",
     "Reaction",
@@ -249,3 +252,32 @@ class NewsletterPost(View):
     views: int
     reactions: dict[str, int] = {}
     """Emoji -> how often."""
+
+
+class Device(View):
+    """The linked device that a session is."""
+
+    jid: Jid
+    lid: Jid | None
+    push_name: str
+    business_name: str
+    platform: str
+
+
+class Person(View):
+    """Somebody, as WhatsApp describes them."""
+
+    jid: Jid
+    verified_name: str
+    status: str
+    picture_id: str
+    devices: tuple[Jid, ...]
+
+
+class NumberCheck(View):
+    """Whether a phone number is on WhatsApp."""
+
+    number: str
+    """Digits only."""
+    registered: bool
+    jid: Jid | None

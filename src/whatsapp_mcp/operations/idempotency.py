@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
@@ -16,8 +17,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import Handler
 from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.protocol import ConfirmSend, SendKey, SentMessage
-from whatsapp_mcp.pipe.send_result import result_under
+from whatsapp_mcp.pipe.messages import ConfirmSend, SendKey, SentMessage
 
 __all__ = ["fingerprint", "run_once"]
 
@@ -46,7 +46,7 @@ async def run_once(
     if earlier is not None:
         return sent_outcome(earlier, "The message was sent.")
     try:
-        return await handler(services, rest | {IDEMPOTENCY_KEY: key}, progress)
+        return await handler(replace(services, send_key=key), arguments, progress)
     except (SessionCrashed, SessionTimeout) as error:
         error.next_step = _REPEAT
         raise
@@ -57,12 +57,12 @@ async def _earlier(services: Services, key: SendKey) -> SentMessage | None:
     stood = services.store.look(lambda store: store.send_under(key.key))
     if stood is None:
         return None
-    sent = result_under(key, stood)
+    sent = key.sent_before(stood.fingerprint, stood.result)
     if sent is not None:
         return sent
     try:
         handed_over = await services.session.handed_over(stood.message or b"")
-        return (await services.session.call(ConfirmSend(key=key, handed_over=handed_over))).sent
+        return await services.session.call(ConfirmSend(key=key, handed_over=handed_over))
     except OutcomeUnknown:
         raise
     except SessionError as error:

@@ -8,13 +8,15 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, from_wire
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe import lines as p
+from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
 
@@ -30,11 +32,10 @@ ANSWER_GRACE: Final = 3.0
 STOP_GRACE: Final = 14.0
 """Seconds an orderly end may take: drain up to 5, commit up to 5."""
 
-_NOTICE: TypeAdapter[p.Reply | p.StateChanged | p.Shown | p.Stored | p.Ended] = TypeAdapter(p.Notice)
 _EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
 """Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
 
-R = TypeVar("R", bound=BaseModel)
+R = TypeVar("R")
 
 
 class Link:
@@ -95,11 +96,11 @@ class Link:
     def pid(self) -> int:
         return self._process.pid
 
-    async def notices(self) -> AsyncIterator[p.StateChanged | p.Shown | p.Stored | p.Ended]:
+    async def notices(self) -> AsyncIterator[p.Notice]:
         """What the process tells by itself, until it ends; replies go to their callers."""
         while line := await self._read_line():
             try:
-                notice = _NOTICE.validate_json(line)
+                notice = codec.decode_from_session(line)
             except ValidationError:
                 logger.error("unreadable line from the session process: %.200r", line)
                 continue
@@ -128,7 +129,7 @@ class Link:
     def exit_code(self) -> int | None:
         return self._process.returncode
 
-    async def call(self, command: p.Command[R], timeout: float) -> R:
+    async def call(self, command: Command[R], timeout: float) -> R:
         """Run one command.
 
         Raises:
@@ -141,9 +142,8 @@ class Link:
         future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
         self._calls[call_id] = future
         self._idle.clear()
-        arguments: dict[str, Any] = command.model_dump(mode="json")
         try:
-            self._send(p.Call(id=call_id, command=command.name, arguments=arguments, timeout=timeout))
+            self._send(codec.call_of(call_id, command, timeout))
             async with asyncio.timeout(timeout + ANSWER_GRACE):
                 reply = await future
         except TimeoutError:
@@ -156,8 +156,7 @@ class Link:
                 self._idle.set()
         if reply.error is not None:
             raise from_wire(reply.error)
-        result: R = command.result.model_validate(reply.result)  # type: ignore[assignment]
-        return result
+        return codec.result_in(reply, command)
 
     async def wait_idle(self, timeout: float) -> bool:
         """Wait until no call is under way; False when ``timeout`` seconds passed first."""
@@ -185,11 +184,11 @@ class Link:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    def _send(self, line: BaseModel) -> None:
+    def _send(self, line: Wire) -> None:
         assert self._process.stdin is not None
         if self._gone or self._process.stdin.is_closing():
             raise SessionCrashed("the session process is gone")
-        self._process.stdin.write(line.model_dump_json().encode() + b"\n")
+        self._process.stdin.write(codec.encode(line))
 
     def _fail_calls(self) -> None:
         for future in self._calls.values():

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 import anyio
-from pydantic import BaseModel
 
 from whatsapp_mcp.errors import (
     AccountBanned,
@@ -29,7 +28,9 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe import lines as p
+from whatsapp_mcp.pipe.account import Logout, PairPhone
+from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.session_db.database import handed_over, linked_device, remove_session
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import remove_store
@@ -40,7 +41,7 @@ __all__ = ["SessionManager"]
 
 logger = logging.getLogger(__name__)
 
-R = TypeVar("R", bound=BaseModel)
+R = TypeVar("R")
 
 BACK_OFF: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before the n-th restart in a row."""
@@ -151,7 +152,7 @@ class SessionManager:
         if self._snapshot.state is not SessionState.CONNECTED:
             raise self.problem()
 
-    async def call(self, command: p.Command[R], *, timeout: float | None = None) -> R:
+    async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
         """Run a command that needs the connection. Raises WhatsAppMcpError."""
         await self.ready()
         link = self._link
@@ -199,7 +200,7 @@ class SessionManager:
         await self.login()
         if self._link is None:
             raise SessionCrashed("the session process ended during pairing", next_step="Call appLoginWithCode again.")
-        return (await self._link.call(p.PairPhone(digits=digits), self._settings.call_timeout)).code
+        return await self._link.call(PairPhone(digits=digits), self._settings.call_timeout)
 
     async def logout(self) -> bool:
         """Unlink the device and delete session and messages of the account.
@@ -217,7 +218,7 @@ class SessionManager:
             confirmed = False
             if self._link is not None and self._snapshot.state is SessionState.CONNECTED:
                 try:
-                    await self._link.call(p.Logout(), timeout=20)
+                    await self._link.call(Logout(), timeout=20)
                     confirmed = True
                 except WhatsAppMcpError as error:
                     logger.warning("WhatsApp did not confirm the logout: %s", error.message)
@@ -339,12 +340,12 @@ class SessionManager:
             self._update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
             return None
 
-    def _take_notice(self, notice: p.StateChanged | p.Shown | p.Stored | p.Ended) -> None:
+    def _take_notice(self, notice: p.Notice) -> None:
         match notice:
             case p.Stored():
                 self._newest_arrival = max(self._newest_arrival, notice.newest_arrival)
                 self._announce()
-            case p.Shown():
+            case p.QrShown():
                 expires = self._now() + timedelta(seconds=notice.seconds)
                 self._update(SessionState.PAIRING, qr_text=notice.text, qr_expires_at=expires)
             case p.StateChanged():

@@ -9,13 +9,16 @@ from __future__ import annotations
 import ctypes
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType
+from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
@@ -26,7 +29,7 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Account", "Device", "NumberCheck", "Person", "PersonDevice", "Sent"]
+__all__ = ["Account", "Sent"]
 
 _PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
 """In the answer to a change of settings that another change came before, or that comes right after pairing, before the
@@ -59,39 +62,6 @@ class Sent:
     """The chat as it was addressed on the wire; for people usually a LID."""
     timestamp: int
     """Milliseconds since 1970, the server's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """The linked device that this process is."""
-
-    jid: Jid
-    lid: Jid | None
-    push_name: str
-    business_name: str
-    platform: str
-
-
-@dataclass(frozen=True, slots=True)
-class PersonDevice:
-    jid: Jid
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    jid: Jid
-    verified_name: str
-    status: str
-    picture_id: str
-    devices: tuple[PersonDevice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NumberCheck:
-    number: str
-    registered: bool
-    jid: Jid | None
-    verified_name: str
 
 
 class Account:
@@ -136,9 +106,7 @@ class Account:
             raise send_error_for(answer.Error)
         response = answer.SendResponse
         wire_chat = optional(response.Chat) or chat
-        return Sent(
-            message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp or int(time.time())) * 1000
-        )
+        return Sent(message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp * 1000 or now_ms()))
 
     def upload(self, data: bytes, kind: MediaType, *, newsletter: bool) -> Uploaded:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
@@ -168,7 +136,7 @@ class Account:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""
         to, author = to_proto(chat).SerializeToString(), to_proto(sender).SerializeToString()
         ids = " ".join(message_ids).encode()
-        answer = self._client.call("MarkRead", ids, int(time.time()), to, len(to), author, len(author), b"read")
+        answer = self._client.call("MarkRead", ids, now_ms() // 1000, to, len(to), author, len(author), b"read")
         self._check(answer, "mark the message as read")
 
     def reject_call(self, caller: Jid, call_id: str) -> None:
@@ -203,7 +171,7 @@ class Account:
             answer = self._client.call("SetPushName", name.encode())
         self._check(answer, "change the display name")
 
-    def check_numbers(self, numbers: list[str]) -> list[NumberCheck]:
+    def check_numbers(self, numbers: Iterable[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""
         joined = " ".join(numbers).encode()
         answer = neonize_pb2.IsOnWhatsAppReturnFunction.FromString(
@@ -212,12 +180,7 @@ class Account:
         if answer.Error:
             raise error_for(answer.Error, "look the number up")
         return [
-            NumberCheck(
-                number=entry.Query,
-                registered=entry.IsIn,
-                jid=optional(entry.JID),
-                verified_name=entry.VerifiedName.Details.verifiedName,
-            )
+            NumberCheck(number=entry.Query, registered=entry.IsIn, jid=optional(entry.JID))
             for entry in answer.IsOnWhatsAppResponse
         ]
 
@@ -233,7 +196,7 @@ class Account:
                 verified_name=info.VerifiedName.Details.verifiedName,
                 status=info.Status,
                 picture_id=info.PictureID,
-                devices=tuple(PersonDevice(from_proto(device)) for device in info.Devices),
+                devices=tuple(from_proto(device) for device in info.Devices),
             )
         raise NotFound(
             f"WhatsApp knows nobody with the number {jid.user}", next_step="Check the number with userCheck."

@@ -17,20 +17,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.errors import InvalidArgument, SessionTimeout, SetupError, StoreError, WhatsAppMcpError
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.models.views import Device
+from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe import lines as p
+from whatsapp_mcp.pipe.account import SyncContacts
+from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.store.files import archive_store
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.whatsapp.account import Account, Device
+from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
@@ -38,7 +42,11 @@ from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.sealed import open_sealed
-from whatsapp_mcp.worker.commands import Handlers
+from whatsapp_mcp.worker.dispatch import Dispatch
+from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.groups import GroupHandlers
+from whatsapp_mcp.worker.handlers.messages import MessageHandlers
+from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.lost import tells_of_a_repetition
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
@@ -48,6 +56,7 @@ __all__ = ["main"]
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
+R = TypeVar("R")
 MAX_LINE: Final = 16 * 1024 * 1024
 CALLS_AT_ONCE: Final = 16
 FIRST_QR_SECONDS: Final = 60.0
@@ -122,7 +131,7 @@ class SessionProcess:
     async def _hello(self, reader: asyncio.StreamReader) -> p.Hello:
         try:
             with anyio.fail_after(10):
-                return p.Hello.model_validate_json(await reader.readline())
+                return codec.decode_hello(await reader.readline())
         except (TimeoutError, ValidationError) as error:
             raise SetupError("the session process is started by the server, not by hand") from error
 
@@ -154,8 +163,12 @@ class SessionProcess:
         level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
         self._client = Client(library, Path(hello.session_db), events, log_level=level)
         self._account = Account(self._client)
-        profiles = Profiles(self._client, self._account)
-        self._handlers = Handlers(self._account, Groups(self._client), profiles, self._store)
+        self._commands = Dispatch(
+            AccountHandlers(self._account, self._store),
+            MessageHandlers(self._account, self._store),
+            GroupHandlers(Groups(self._client), self._account, self._store),
+            ProfileHandlers(Profiles(self._client, self._account)),
+        )
         if self._retention is not None:
             self._pruning = asyncio.create_task(keep_pruned(self._store))
         self._client.start()
@@ -174,14 +187,14 @@ class SessionProcess:
 
     async def _answer(self, line: bytes) -> None:
         try:
-            call = p.Call.model_validate_json(line)
+            call = codec.decode_call(line)
         except ValidationError:
             logger.error("unreadable line from the server: %.200r", line)
             return
         try:
-            command = p.COMMANDS[call.command].model_validate(call.arguments)
+            command = codec.command_in(call)
             result = await self._run(command, call.timeout)
-            self._write(p.Reply(id=call.id, result=result.model_dump(mode="json")))
+            self._write(codec.reply_of(call, command, result))
         except WhatsAppMcpError as error:
             self._write(p.Reply(id=call.id, error=error.to_wire()))
         except ValidationError as error:
@@ -190,21 +203,21 @@ class SessionProcess:
             logger.exception("command %s failed", call.command)
             self._write(p.Reply(id=call.id, error=WhatsAppMcpError("the session hit an unexpected error").to_wire()))
 
-    async def _run(self, command: p.Command[Any], timeout: float) -> BaseModel:
+    async def _run(self, command: Command[R], timeout: float) -> R:
         """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
         try:
             with anyio.fail_after(timeout):
                 return await anyio.to_thread.run_sync(
-                    self._handlers.run, command, abandon_on_cancel=True, limiter=self._limiter
+                    self._commands.run, command, abandon_on_cancel=True, limiter=self._limiter
                 )
         except TimeoutError:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
 
-    def _write(self, line: BaseModel) -> None:
+    def _write(self, line: Wire) -> None:
         if not self._writer.is_closing():
-            self._writer.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
+            self._writer.write(codec.encode(line))
 
-    def _notify(self, notice: BaseModel) -> None:
+    def _notify(self, notice: p.Notice) -> None:
         """From any thread."""
         self._loop.call_soon_threadsafe(self._write, notice)
 
@@ -217,7 +230,7 @@ class SessionProcess:
     def _on_qr(self, text: str) -> None:
         self._qr_count += 1
         seconds = FIRST_QR_SECONDS if self._qr_count == 1 else NEXT_QR_SECONDS
-        self._notify(p.Shown(text=text, seconds=seconds))
+        self._notify(p.QrShown(text=text, seconds=seconds))
 
     def _on_login_status(self, status: str) -> None:
         if status == "timeout":
@@ -265,7 +278,7 @@ class SessionProcess:
         for pause in CONTACT_SYNCS:
             await asyncio.sleep(pause)
             try:
-                await self._run(p.SyncContacts(), timeout=10)
+                await self._run(SyncContacts(), timeout=10)
             except WhatsAppMcpError as error:
                 logger.info("contacts could not be copied: %s", error.message)
 

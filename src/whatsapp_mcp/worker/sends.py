@@ -17,8 +17,7 @@ from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived, SendFinished
 from whatsapp_mcp.models.session import HandedOver
-from whatsapp_mcp.pipe import protocol as p
-from whatsapp_mcp.pipe.send_result import result_under
+from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import give_secret, load_message
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sends"]
 
-STORE_WAIT: Final = 10.0
-"""Seconds; commits take milliseconds."""
 TURN_WAIT: Final = 90.0
 """Seconds to wait for another send under the same key: whatsmeow gives up after 75."""
 
@@ -60,7 +57,7 @@ class Sends:
             give_secret(message)
         raw = message.SerializeToString()
         with self._alone(key.key):
-            stood = self._store.run(lambda writer: writer.claim_send(key.key, key.fingerprint, raw)).result(STORE_WAIT)
+            stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw))
             if stood is not None:
                 return self._known(key, stood)
             try:
@@ -68,7 +65,7 @@ class Sends:
             except OutcomeUnknown:
                 raise
             except WhatsAppMcpError:
-                self._store.run(lambda writer: writer.release_send(key.key)).result(STORE_WAIT)
+                self._store.run_now(lambda writer: writer.release_send(key.key))
                 raise
             return self._record(chat, message, own, sent, key)
 
@@ -83,11 +80,11 @@ class Sends:
             OutcomeUnknown: it may have been sent.
         """
         with self._alone(key.key):
-            stood = self._store.run(lambda writer: writer.find_send(key.key)).result(STORE_WAIT)
+            stood = self._store.run_now(lambda writer: writer.find_send(key.key))
             return self._known(key, stood, handed_over) if stood is not None else None
 
     def _known(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver | None = None) -> p.SentMessage:
-        result = result_under(key, stood)
+        result = key.sent_before(stood.fingerprint, stood.result)
         if result is None and handed_over is not None:
             result = self._proven(key, stood, handed_over)
         if result is None:
@@ -97,7 +94,7 @@ class Sends:
     def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> p.SentMessage | None:
         """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
         message_id, chat = handed_over
-        if not self._store.run(lambda writer: writer.has_receipt(message_id, chat)).result(STORE_WAIT):
+        if not self._store.run_now(lambda writer: writer.has_receipt(message_id, chat)):
             return None
         number = self._account.number_of(chat) if chat.is_lid else None
         sent = Sent(message_id, chat, timestamp=stood.started_at // 1000 * 1000)
@@ -122,7 +119,7 @@ class Sends:
         )
         result = p.SentMessage(message_id=sent.message_id, chat=chat, timestamp=sent.timestamp)
         finished = [SendFinished(key.key, result.model_dump_json(exclude={"repeated"}))] if key else []
-        self._store.apply([received, *finished]).result(STORE_WAIT)
+        self._store.apply_now(received, *finished)
         return result
 
     @contextmanager

@@ -22,6 +22,8 @@ __all__ = ["StoreThread"]
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+COMMAND_WAIT: Final = 10.0
+"""Seconds a command waits for the store thread; commits take milliseconds."""
 MAX_BATCH: Final = 500
 """Events committed together when many wait."""
 
@@ -127,9 +129,17 @@ class StoreThread:
         self._queue.put(_Work(run))
         return future
 
-    def apply(self, changes: list[Change]) -> Future[None]:
+    def run_now(self, work: Callable[[StoreWriter], T]) -> T:
+        """Do something with the store and wait for it. Raises what ``work`` raises."""
+        return self.run(work).result(COMMAND_WAIT)
+
+    def apply(self, changes: Sequence[Change]) -> Future[None]:
         """Store changes that did not come as an event (a message of ours)."""
         return self.run(lambda _writer: self._commit(changes))
+
+    def apply_now(self, *changes: Change) -> None:
+        """The same, and wait until it is on the disk. Raises StoreError."""
+        self.apply(changes).result(COMMAND_WAIT)
 
     @property
     def owner(self) -> Jid | None:
@@ -210,5 +220,5 @@ class StoreThread:
             self._commit(self._translated)
             self._translated = []
 
-    def _commit(self, changes: list[Change]) -> None:
+    def _commit(self, changes: Sequence[Change]) -> None:
         self._on_stored(self._writer.apply(changes))

@@ -11,7 +11,7 @@ import pytest
 from mcp.types import Tool
 
 from whatsapp_mcp.catalog import Catalog, load_catalog, select
-from whatsapp_mcp.catalog.schemas import published_schema
+from whatsapp_mcp.catalog.published import published_schema
 from whatsapp_mcp.catalog.tool import to_tool
 
 CATALOG: Final = load_catalog()
@@ -223,9 +223,3 @@ def test_output_schemas_can_be_left_out() -> None:
 
     assert "outputSchema" in shown(to_tool(operation))
     assert "outputSchema" not in shown(to_tool(operation, with_output_schema=False))
-
-
-def test_the_wheel_carries_tools_yaml() -> None:
-    configuration = (Path(__file__).resolve().parents[3] / "pyproject.toml").read_text()
-
-    assert '"tools.yaml" = "whatsapp_mcp/catalog/tools.yaml"' in configuration

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import jsonschema_rs
-from pydantic import BaseModel
 
 from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
@@ -30,7 +28,9 @@ from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionStat
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.account import PairPhone
+from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.messages import SentMessage
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginQueue
@@ -47,7 +47,7 @@ TEAM = Jid("120363000000000001", "g.us")
 NOW = datetime.now(UTC).replace(microsecond=0)
 WAIT = 10.0
 
-C = TypeVar("C", bound=p.Command[Any])
+C = TypeVar("C", bound=Command[Any])
 
 
 def milliseconds(moment: datetime) -> int:
@@ -58,10 +58,11 @@ class FakeSession:
     """In place of the session manager: connected, and every command works unless told otherwise."""
 
     def __init__(self) -> None:
-        self.commands: list[p.Command[Any]] = []
+        self.commands: list[Command[Any]] = []
         self.snapshot = SessionSnapshot(state=SessionState.CONNECTED, since=NOW, own_jid=ME.with_device(7))
         self.newest_arrival = 0
-        self.answers: dict[str, BaseModel | WhatsAppMcpError | Callable[[Any], BaseModel]] = {}
+        self.answers: dict[str, Any] = {}
+        """By name of the command: its result, an error, or a function that is given the command."""
         self.login_result: SessionSnapshot | WhatsAppMcpError = self.snapshot
         self.pairing_code: str | WhatsAppMcpError = "ABCD-1234"
         self.logout_confirmed = True
@@ -77,21 +78,19 @@ class FakeSession:
         if self.snapshot.state is not SessionState.CONNECTED:
             raise NotLoggedIn("no WhatsApp account is linked")
 
-    async def call(self, command: p.Command[Any], *, timeout: float | None = None) -> BaseModel:
+    async def call(self, command: Command[Any], *, timeout: float | None = None) -> Any:
         await self.ready()
         self.commands.append(command)
-        answer = self.answers.get(command.name)
-        if isinstance(answer, WhatsAppMcpError):
-            raise answer
-        if callable(answer):
-            return answer(command)
-        if answer is not None:
-            return answer
-        if command.result is p.SentMessage:
+        if command.name in self.answers:
+            answer = self.answers[command.name]
+            if isinstance(answer, WhatsAppMcpError):
+                raise answer
+            return answer(command) if callable(answer) else answer
+        if command.result is SentMessage:
             target = getattr(command, "target", None)
             chat = getattr(command, "chat", None) or target.chat  # type: ignore[union-attr]
-            return p.SentMessage(message_id="S1", chat=chat, timestamp=milliseconds(NOW))
-        return p.Done()
+            return SentMessage(message_id="S1", chat=chat, timestamp=milliseconds(NOW))
+        return None
 
     def last(self, kind: type[C]) -> C:
         command = self.commands[-1]
@@ -119,7 +118,7 @@ class FakeSession:
         return self.login_result
 
     async def login_with_code(self, digits: str) -> str:
-        self.commands.append(p.PairPhone(digits=digits))
+        self.commands.append(PairPhone(digits=digits))
         if isinstance(self.pairing_code, WhatsAppMcpError):
             raise self.pairing_code
         return self.pairing_code

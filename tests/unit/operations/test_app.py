@@ -13,7 +13,8 @@ import pytest
 from tests.unit.operations.bench import ME, NOW, Bench
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, NotLoggedIn, RateLimited
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.models.views import Device
+from whatsapp_mcp.pipe.account import PairPhone
 
 CODE = "https://wa.me/settings/linked_devices#2@abc,def,ghi,jkl"
 
@@ -83,7 +84,7 @@ async def test_login_that_fails(bench: Bench) -> None:
 
 async def test_login_with_code(bench: Bench) -> None:
     assert await bench.run("appLoginWithCode", phone="+49 151 00000009") == {"pair_code": "ABCD-1234"}
-    assert bench.session.last(p.PairPhone).digits == "4915100000009"
+    assert bench.session.last(PairPhone).digits == "4915100000009"
 
 
 async def test_login_with_code_refused(bench: Bench) -> None:
@@ -120,7 +121,7 @@ async def test_reconnect(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("push_name", "business", "name"), [("Me", "Ltd", "Me"), ("", "Ltd", "Ltd"), ("", "", "")])
 async def test_devices(bench: Bench, push_name: str, business: str, name: str) -> None:
-    bench.session.answers["get_device"] = p.OwnDevice(
+    bench.session.answers["get_device"] = Device(
         jid=ME.with_device(7), lid=None, push_name=push_name, business_name=business, platform="android"
     )
     assert await bench.run("appDevices") == [{"name": name, "device": "4915100000009:7@s.whatsapp.net"}]

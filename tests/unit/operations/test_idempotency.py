@@ -19,17 +19,17 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.operations.idempotency import fingerprint
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, SendKey, SendMessage, SentMessage
 
 MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
 KEYED: dict[str, Any] = MESSAGE | {"idempotency_key": "order 7"}
-SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
+SENT = SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
 SENDS = {one.name for one in catalog().operations if "idempotency_key" in one.input_schema["properties"]}
 
 
-def key_of(**arguments: Any) -> p.SendKey:
+def key_of(**arguments: Any) -> SendKey:
     rest = {name: value for name, value in arguments.items() if name != "idempotency_key"}
-    return p.SendKey(key="order 7", fingerprint=fingerprint("sendMessage", rest))
+    return SendKey(key="order 7", fingerprint=fingerprint("sendMessage", rest))
 
 
 def was_sent(bench: Bench) -> None:
@@ -48,16 +48,16 @@ def test_every_operation_that_sends_a_message_takes_a_key() -> None:
 
 async def test_the_key_travels_with_the_message(bench: Bench) -> None:
     results = await bench.run("sendMessage", **KEYED)
-    assert bench.session.last(p.SendMessage).key == key_of(**KEYED)
+    assert bench.session.last(SendMessage).key == key_of(**KEYED)
     assert "repeated" not in results
     await bench.run("sendMessage", **MESSAGE)
-    assert bench.session.last(p.SendMessage).key is None
+    assert bench.session.last(SendMessage).key is None
 
 
 async def test_so_it_does_when_forwarding(bench: Bench) -> None:
     bench.receive("M1")
     await bench.run("forwardMessage", message_id="M1", phone="Ana", idempotency_key="k")
-    key = bench.session.last(p.ForwardMessage).key
+    key = bench.session.last(ForwardMessage).key
     assert key is not None
     assert key.key == "k"
 
@@ -105,17 +105,17 @@ async def test_an_unfinished_send_is_asked_for(bench: Bench) -> None:
     key = key_of(**KEYED)
     bench.writer.claim_send(key.key, key.fingerprint, b"message")
     bench.session.found = HandedOver("S1", ANA)
-    bench.session.answers["confirm_send"] = p.ConfirmedSend(sent=SENT.model_copy(update={"repeated": True}))
+    bench.session.answers["confirm_send"] = SENT.model_copy(update={"repeated": True})
     assert (await bench.run("sendMessage", **KEYED))["message_id"] == "S1"
-    assert bench.session.last(p.ConfirmSend) == p.ConfirmSend(key=key, handed_over=HandedOver("S1", ANA))
+    assert bench.session.last(ConfirmSend) == ConfirmSend(key=key, handed_over=HandedOver("S1", ANA))
 
 
 async def test_an_unfinished_send_that_sent_nothing_is_sent(bench: Bench) -> None:
     key = key_of(**KEYED)
     bench.writer.claim_send(key.key, key.fingerprint, b"")
-    bench.session.answers["confirm_send"] = p.ConfirmedSend(sent=None)
+    bench.session.answers["confirm_send"] = None
     assert "repeated" not in await bench.run("sendMessage", **KEYED)
-    assert bench.session.last(p.SendMessage).key == key
+    assert bench.session.last(SendMessage).key == key
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("lost"), SessionTimeout("slow"), NotLoggedIn("unlinked")])

@@ -10,16 +10,16 @@ import pytest
 from tests.unit.operations.bench import ANA, ANA_LID, ME, NOW, TEAM, BadArguments, Bench, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageRevoked
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, Revoke
 
-TARGET = p.ChatRef(chat=ANA, message_id="M1")
-OWN = p.ChatRef(chat=ANA, message_id="S1")
+TARGET = MessageRef(chat=ANA, message_id="M1")
+OWN = MessageRef(chat=ANA, message_id="S1")
 
 
 async def test_reaction(bench: Bench) -> None:
     bench.receive("M1")
     results = await bench.run("reactMessage", message_id="M1", phone="Ana", emoji="👍")
-    assert bench.session.last(p.React) == p.React(target=TARGET, emoji="👍")
+    assert bench.session.last(React) == React(target=TARGET, emoji="👍")
     assert (results["message_id"], results["chat_jid"]) == ("M1", str(ANA))
 
 
@@ -27,13 +27,13 @@ async def test_reaction(bench: Bench) -> None:
 async def test_emoji(bench: Bench, emoji: str) -> None:
     bench.receive("M1")
     await bench.run("reactMessage", message_id="M1", phone="Ana", emoji=emoji)
-    assert bench.session.last(p.React).emoji == emoji
+    assert bench.session.last(React).emoji == emoji
 
 
 async def test_taking_a_reaction_back(bench: Bench) -> None:
     bench.receive("M1")
     await bench.run("reactMessage", message_id="M1", phone="Ana", emoji="")
-    assert bench.session.last(p.React).emoji == ""
+    assert bench.session.last(React).emoji == ""
 
 
 @pytest.mark.parametrize("emoji", ["ok", "👍 👍", "x" * 40, "👍" * 40])
@@ -45,7 +45,7 @@ async def test_no_emoji(bench: Bench, emoji: str) -> None:
 async def test_revoke(bench: Bench) -> None:
     bench.send("S1")
     results = await bench.run("revokeMessage", message_id=" S1 ", phone="Ana")
-    assert bench.session.last(p.Revoke).target == OWN
+    assert bench.session.last(Revoke).target == OWN
     assert results["message_id"] == "S1"
 
 
@@ -54,13 +54,13 @@ async def test_revoke_what_others_wrote(bench: Bench) -> None:
     await refused(bench, "revokeMessage", "message_id", message_id="M1", phone="Ana")
     bench.receive("G1", chat=TEAM, sender=ANA_LID)
     await bench.run("revokeMessage", message_id="G1", phone="Team")
-    assert bench.session.last(p.Revoke).target == p.ChatRef(chat=TEAM, message_id="G1"), "an admin may"
+    assert bench.session.last(Revoke).target == MessageRef(chat=TEAM, message_id="G1"), "an admin may"
 
 
 async def test_edit(bench: Bench) -> None:
     bench.send("S1")
     results = await bench.run("updateMessage", message_id="S1", phone="Ana", message="new")
-    assert bench.session.last(p.EditMessage) == p.EditMessage(target=OWN, text="new")
+    assert bench.session.last(EditMessage) == EditMessage(target=OWN, text="new")
     assert results["message_id"] == "S1"
 
 
@@ -79,7 +79,7 @@ async def test_what_cannot_be_edited(bench: Bench) -> None:
 async def test_read(bench: Bench) -> None:
     bench.receive("M1")
     results = await bench.run("readMessage", message_id="M1", phone="Ana")
-    assert bench.session.last(p.MarkRead).target == TARGET
+    assert bench.session.last(MarkRead).target == TARGET
     assert (results["message_id"], results["chat_jid"]) == ("M1", str(ANA))
 
 

@@ -13,7 +13,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, DeliveryStatus, ReceiptKind, ReceiptReceived
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Group, GroupMember
-from whatsapp_mcp.pipe import group_protocol as g
 
 CARLA = Jid("4915100000003", "s.whatsapp.net")
 CARLA_LID = Jid("100000000000003", "lid")
@@ -29,7 +28,7 @@ def receipt(bench: Bench, kind: ReceiptKind, seconds: int, *, by: Jid, chat: Jid
 
 def in_the_group(bench: Bench, *members: GroupMember) -> None:
     own = GroupMember(jid=ME, lid=ME_LID, admin=True)
-    bench.session.answers["get_group"] = g.GroupResult(group=Group(jid=TEAM, members=(own, *members)))
+    bench.session.answers["get_group"] = Group(jid=TEAM, members=(own, *members))
 
 
 async def status(bench: Bench, chat: str = "Team", **more: Any) -> Any:

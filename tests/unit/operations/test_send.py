@@ -11,7 +11,8 @@ from whatsapp_mcp.errors import NotFound, ReachoutTimelock, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged
 from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.account import SetPresence
+from whatsapp_mcp.pipe.messages import SendMessage, SetChatPresence
 
 MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
 
@@ -28,28 +29,28 @@ async def test_message(bench: Bench) -> None:
         "chat_jid": str(ANA),
         "timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    assert bench.session.last(p.SendMessage) == p.SendMessage(chat=ANA, message=TextOut(text="hello"))
+    assert bench.session.last(SendMessage) == SendMessage(chat=ANA, message=TextOut(text="hello"))
 
 
 async def test_text_goes_out_as_it_is(bench: Bench) -> None:
     text = "  two\nlines, *bold*, 🙂\u200d "
     await bench.run("sendMessage", phone="Ana", message=text)
-    assert bench.session.last(p.SendMessage).message == TextOut(text=text)
+    assert bench.session.last(SendMessage).message == TextOut(text=text)
 
 
 async def test_options(bench: Bench) -> None:
     bench.receive("M1")
     await bench.run("sendMessage", **MESSAGE, reply_message_id="M1", is_forwarded=True, duration=86400)
-    assert bench.session.last(p.SendMessage).options == SendOptions(reply_to_id="M1", forwarded=True, expiration=86400)
+    assert bench.session.last(SendMessage).options == SendOptions(reply_to_id="M1", forwarded=True, expiration=86400)
 
 
 async def test_the_timer_of_the_chat_applies(bench: Bench) -> None:
     bench.receive("M1")
     bench.learn(ChatChanged(ANA, ephemeral_expiration=604800))
     await bench.run("sendMessage", **MESSAGE)
-    assert bench.session.last(p.SendMessage).options.expiration == 604800
+    assert bench.session.last(SendMessage).options.expiration == 604800
     await bench.run("sendMessage", **MESSAGE, duration=0)
-    assert bench.session.last(p.SendMessage).options.expiration == 0, "unless the caller says otherwise"
+    assert bench.session.last(SendMessage).options.expiration == 0, "unless the caller says otherwise"
 
 
 async def test_reply_to_what_is_not_in_the_chat(bench: Bench) -> None:
@@ -68,7 +69,7 @@ async def test_mentions(bench: Bench) -> None:
         message="@4915100000002 and @4915100000005 look",
         mentions=["Ana", "+49 151 00000002"],
     )
-    assert bench.session.last(p.SendMessage).options.mentions == (ANA, BO, number("4915100000005"))
+    assert bench.session.last(SendMessage).options.mentions == (ANA, BO, number("4915100000005"))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ async def test_mentions(bench: Bench) -> None:
 )
 async def test_mentions_in_the_text(bench: Bench, text: str, mentioned: list[str]) -> None:
     await bench.run("sendMessage", phone="Team", message=text)
-    assert bench.session.last(p.SendMessage).options.mentions == tuple(map(number, mentioned))
+    assert bench.session.last(SendMessage).options.mentions == tuple(map(number, mentioned))
 
 
 @pytest.mark.parametrize("mention", ["Team", "nobody", "12", ""])
@@ -93,12 +94,12 @@ async def test_wrong_mentions(bench: Bench, mention: str) -> None:
     with pytest.raises((WhatsAppMcpError, BadArguments)) as caught:
         await bench.run("sendMessage", **MESSAGE, mentions=[mention])
     assert "mentions" in str(caught.value)
-    assert not any(isinstance(command, p.SendMessage) for command in bench.session.commands)
+    assert not any(isinstance(command, SendMessage) for command in bench.session.commands)
 
 
 async def test_link(bench: Bench) -> None:
     await bench.run("sendLink", phone="Ana", link=" https://a.example/x?y=1 ", caption="look")
-    assert bench.session.last(p.SendMessage).message == LinkOut(link="https://a.example/x?y=1", caption="look")
+    assert bench.session.last(SendMessage).message == LinkOut(link="https://a.example/x?y=1", caption="look")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ async def test_no_link(bench: Bench, link: str) -> None:
 
 async def test_location(bench: Bench) -> None:
     await bench.run("sendLocation", phone="Ana", latitude="52.5", longitude="-13.25")
-    assert bench.session.last(p.SendMessage).message == LocationOut(latitude=52.5, longitude=-13.25)
+    assert bench.session.last(SendMessage).message == LocationOut(latitude=52.5, longitude=-13.25)
 
 
 @pytest.mark.parametrize("value", ["90.1", "-91", "north", "nan", "inf", "1e400", "", "1,5"])
@@ -137,7 +138,7 @@ async def test_no_longitude(bench: Bench, value: str) -> None:
 
 async def test_contact(bench: Bench) -> None:
     await bench.run("sendContact", phone="Ana", contact_name=" Bo ", contact_phone="+49 151 00000002")
-    assert bench.session.last(p.SendMessage).message == ContactOut(name="Bo", number=BO.user)
+    assert bench.session.last(SendMessage).message == ContactOut(name="Bo", number=BO.user)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ POLL: dict[str, Any] = {"phone": "Team", "question": "Lunch?", "options": [" yes
 
 async def test_poll(bench: Bench) -> None:
     await bench.run("sendPoll", **POLL)
-    assert bench.session.last(p.SendMessage) == p.SendMessage(
+    assert bench.session.last(SendMessage) == SendMessage(
         chat=TEAM, message=PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1)
     )
 
@@ -176,13 +177,13 @@ async def test_no_poll(bench: Bench, field: str, value: object) -> None:
 @pytest.mark.parametrize("kind", ["available", "unavailable"])
 async def test_presence(bench: Bench, kind: str) -> None:
     await bench.run("sendPresence", type=kind)
-    assert bench.session.last(p.SetPresence).available is (kind == "available")
+    assert bench.session.last(SetPresence).available is (kind == "available")
 
 
 @pytest.mark.parametrize("action", ["start", "stop"])
 async def test_chat_presence(bench: Bench, action: str) -> None:
     await bench.run("sendChatPresence", phone="Team", action=action)
-    assert bench.session.last(p.SetChatPresence) == p.SetChatPresence(chat=TEAM, composing=action == "start")
+    assert bench.session.last(SetChatPresence) == SetChatPresence(chat=TEAM, composing=action == "start")
 
 
 async def test_what_whatsapp_refuses(bench: Bench) -> None:
@@ -220,4 +221,4 @@ async def refused(bench: Bench, operation: str, field: str, **arguments: Any) ->
     else:
         assert isinstance(caught.value, WhatsAppMcpError)
         assert caught.value.details["field"] == field
-    assert not any(isinstance(command, p.SendMessage) for command in bench.session.commands)
+    assert not any(isinstance(command, SendMessage) for command in bench.session.commands)

@@ -6,15 +6,16 @@ import pytest
 
 from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, BadArguments, Bench
 from whatsapp_mcp.errors import InvalidArgument, NotLoggedIn, SessionTimeout, WhatsAppRefused
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.models.views import NumberCheck, Person
+from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, SyncContacts
 
 
 async def test_info(bench: Bench) -> None:
-    bench.session.answers["get_person"] = p.PersonInfo(
+    bench.session.answers["get_person"] = Person(
         jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA, ANA.with_device(3))
     )
     results = await bench.run("userInfo", phone="ana")
-    assert bench.session.last(p.GetPerson).jid == ANA
+    assert bench.session.last(GetPerson).jid == ANA
     assert results["status"] == "busy"
     assert "verified_name" not in results
     assert [device["Device"] for device in results["devices"]] == ["PHONE", "LINKED_DEVICE_3"]
@@ -29,16 +30,16 @@ async def test_info_about_a_group(bench: Bench) -> None:
 
 @pytest.mark.parametrize("registered", [True, False])
 async def test_check(bench: Bench, *, registered: bool) -> None:
-    number = p.NumberResult(number="4915100000001", registered=registered, jid=ANA if registered else None)
-    bench.session.answers["check_numbers"] = p.NumberResults(numbers=(number,))
+    number = NumberCheck(number="4915100000001", registered=registered, jid=ANA if registered else None)
+    bench.session.answers["check_numbers"] = (number,)
     results = await bench.run("userCheck", phone="+49 (151) 00000001")
-    assert bench.session.last(p.CheckNumbers).numbers == ("4915100000001",)
+    assert bench.session.last(CheckNumbers).numbers == ("4915100000001",)
     assert results["is_on_whatsapp"] is registered
     assert results.get("jid") == (str(ANA) if registered else None)
 
 
 async def test_check_of_nothing(bench: Bench) -> None:
-    bench.session.answers["check_numbers"] = p.NumberResults(numbers=())
+    bench.session.answers["check_numbers"] = ()
     assert (await bench.run("userCheck", phone="4915100000001"))["is_on_whatsapp"] is False
 
 
@@ -53,7 +54,7 @@ async def test_contacts(bench: Bench) -> None:
     rows = (await bench.run("userMyContacts"))["data"]
     assert {"jid": str(ANA), "lid": str(ANA_LID), "name": "Ana"} in rows
     assert {"jid": str(BO), "name": "Bo"} in rows
-    assert bench.session.last(p.SyncContacts)
+    assert bench.session.last(SyncContacts)
     assert bench.outcome.untrusted
 
 
@@ -77,7 +78,7 @@ async def test_contacts_without_an_account(bench: Bench) -> None:
 
 async def test_privacy(bench: Bench) -> None:
     settings = {"group_add": "all", "last_seen": "none", "read_receipts": "all", "online": "all"}
-    bench.session.answers["get_privacy"] = p.PrivacyResult(settings=settings)
+    bench.session.answers["get_privacy"] = settings
     assert await bench.run("userMyPrivacy") == settings
 
 
@@ -89,7 +90,7 @@ async def test_privacy_refused(bench: Bench) -> None:
 
 async def test_push_name(bench: Bench) -> None:
     await bench.run("userChangePushName", push_name=" Zoë ")
-    assert bench.session.last(p.ChangePushName).push_name == "Zoë"
+    assert bench.session.last(ChangePushName).push_name == "Zoë"
 
 
 async def test_blank_push_name(bench: Bench) -> None:
@@ -100,6 +101,6 @@ async def test_blank_push_name(bench: Bench) -> None:
 
 
 async def test_the_own_number_is_a_person(bench: Bench) -> None:
-    bench.session.answers["get_person"] = p.PersonInfo(jid=ME, verified_name="", status="", picture_id="", devices=())
+    bench.session.answers["get_person"] = Person(jid=ME, verified_name="", status="", picture_id="", devices=())
     await bench.run("userInfo", phone=str(ME))
-    assert bench.session.last(p.GetPerson).jid == ME
+    assert bench.session.last(GetPerson).jid == ME

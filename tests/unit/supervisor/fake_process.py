@@ -164,9 +164,9 @@ class FakeProcess:
         self.end("stopped")
 
     def answer(self, call: dict[str, Any]) -> None:
-        result: dict[str, Any] = {}
+        result: Any = None
         if call["command"] == "pair_phone":
-            result = {"code": "ABCD-" + call["arguments"]["digits"][-4:]}
+            result = "ABCD-" + call["arguments"]["digits"][-4:]
         elif call["command"] == "send_message":
             result = {"message_id": "S1", "chat": call["arguments"]["chat"], "timestamp": 1}
         self.say(type="reply", id=call["id"], result=result)

@@ -30,7 +30,8 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import TextOut
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.account import SetPresence
+from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -41,7 +42,7 @@ from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
-SEND = p.SendMessage(chat=ANA, message=TextOut(text="hi"))
+SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +129,8 @@ async def test_calls(linked: TestAccount) -> None:
     manager = linked.manager()
     async with manager.running():
         sent = await manager.call(SEND)
-        await manager.call(p.SetPresence(available=True), timeout=3)
-    assert sent == p.SentMessage(message_id="S1", chat=ANA, timestamp=1)
+        await manager.call(SetPresence(available=True), timeout=3)
+    assert sent == SentMessage(message_id="S1", chat=ANA, timestamp=1)
     [first, second] = [entry for entry in linked.journal() if entry["what"] == "call"]
     assert first["arguments"]["message"] == {"kind": "text", "text": "hi"}
     assert (first["timeout"], second["timeout"]) == (10, 3)

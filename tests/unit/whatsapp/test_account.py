@@ -19,7 +19,8 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.models.changes import ContactSeen
-from whatsapp_mcp.whatsapp.account import Account, Device, NumberCheck, Person, PersonDevice, Sent
+from whatsapp_mcp.models.views import Device, NumberCheck, Person
+from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -28,7 +29,9 @@ UNPAIRED = neonize_pb2.Device(Platform="", BussinessName="", PushName="", Initia
 
 def test_device() -> None:
     me, _ = account()
-    assert me.device() == Device(ME.with_device(7), ME_LID.with_device(7), "Me", "", "android")
+    assert me.device() == Device(
+        jid=ME.with_device(7), lid=ME_LID.with_device(7), push_name="Me", business_name="", platform="android"
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,8 +188,8 @@ def test_check_numbers() -> None:
     )
     me, client = account(IsOnWhatsApp=answer.SerializeToString())
     assert me.check_numbers(["4915100000001", "49999"]) == [
-        NumberCheck("4915100000001", True, ANA, ""),
-        NumberCheck("49999", False, None, ""),
+        NumberCheck(number="4915100000001", registered=True, jid=ANA),
+        NumberCheck(number="49999", registered=False, jid=None),
     ]
     assert client.last[0] == b"4915100000001 49999"
 
@@ -198,7 +201,9 @@ def test_person() -> None:
         UsersInfo=[neonize_pb2.GetUserInfoSingleReturnFunction(JID=jid(ANA.with_device(1)), UserInfo=info)]
     )
     me, client = account(GetUserInfo=answer.SerializePartialToString())
-    assert me.person(ANA) == Person(ANA, "Ana Ltd", "busy", "P1", (PersonDevice(ANA), PersonDevice(ANA.with_device(2))))
+    assert me.person(ANA) == Person(
+        jid=ANA, verified_name="Ana Ltd", status="busy", picture_id="P1", devices=(ANA, ANA.with_device(2))
+    )
     query = client.last[0]
     assert isinstance(query, bytes)
     assert [from_proto(one) for one in neonize_pb2.JIDArray.FromString(query).JIDS] == [ANA]

@@ -21,8 +21,10 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
-from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.models.views import Device, Message
+from whatsapp_mcp.pipe.account import GetDevice, PairPhone, SetPresence
+from whatsapp_mcp.pipe.codec import call_of, encode
+from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
@@ -76,10 +78,9 @@ class Running:
     def write(self, line: str) -> None:
         os.write(self._write_end, line.encode() + b"\n")
 
-    def call(self, command: p.Command[Any], *, timeout: float = WAIT) -> int:
+    def call(self, command: Command[Any], *, timeout: float = WAIT) -> int:
         self._calls += 1
-        call = p.Call(id=self._calls, command=command.name, arguments=command.model_dump(mode="json"), timeout=timeout)
-        self.write(call.model_dump_json())
+        self.write(encode(call_of(self._calls, command, timeout)).decode().rstrip())
         return self._calls
 
     def hang_up(self) -> None:
@@ -193,14 +194,14 @@ async def test_an_event_that_cannot_be_read_is_passed_over(running: Running) -> 
 
 async def test_a_call(running: Running) -> None:
     await running.connected()
-    reply = await running.reply(running.call(p.GetDevice()))
-    assert p.OwnDevice.model_validate(reply["result"]).jid == ME.with_device(7)
+    reply = await running.reply(running.call(GetDevice()))
+    assert Device.model_validate(reply["result"]).jid == ME.with_device(7)
 
 
 async def test_calls_that_fail(running: Running) -> None:
     await running.connected()
     running.go.answers["SendPresence"] = b"websocket not connected"
-    reply = await running.reply(running.call(p.SetPresence(available=True)))
+    reply = await running.reply(running.call(SetPresence(available=True)))
     assert reply["error"]["code"] == "not_connected"
     running.write('{"id": 7, "command": "set_presence", "arguments": {"available": "perhaps"}, "timeout": 5}')
     assert (await running.reply(7))["error"]["code"] == "invalid_argument"
@@ -208,7 +209,7 @@ async def test_calls_that_fail(running: Running) -> None:
     assert (await running.reply(8))["error"]["code"] == "internal_error"
     running.write("no JSON at all")
     running.write("{}")
-    assert "result" in await running.reply(running.call(p.GetDevice()))
+    assert "result" in await running.reply(running.call(GetDevice()))
 
 
 async def test_an_unexpected_failure_tells_nothing_internal(running: Running) -> None:
@@ -217,7 +218,7 @@ async def test_an_unexpected_failure_tells_nothing_internal(running: Running) ->
 
     await running.connected()
     running.go.answers["SendPresence"] = fail
-    reply = await running.reply(running.call(p.SetPresence(available=True)))
+    reply = await running.reply(running.call(SetPresence(available=True)))
     assert reply["error"]["code"] == "internal_error"
     assert "hunter2" not in json.dumps(reply)
 
@@ -232,8 +233,8 @@ async def test_a_call_has_a_deadline_and_blocks_nobody(running: Running) -> None
     await running.connected()
     running.go.answers["SendPresence"] = hang
     try:
-        slow = running.call(p.SetPresence(available=True), timeout=0.2)
-        quick = running.call(p.GetDevice())
+        slow = running.call(SetPresence(available=True), timeout=0.2)
+        quick = running.call(GetDevice())
         assert "result" in await running.reply(quick)
         assert (await running.reply(slow))["error"]["code"] == "session_timeout"
     finally:
@@ -242,7 +243,7 @@ async def test_a_call_has_a_deadline_and_blocks_nobody(running: Running) -> None
 
 async def test_no_call_before_it_is_up(running: Running) -> None:
     await running.start()
-    reply = await running.reply(running.call(p.GetDevice()))
+    reply = await running.reply(running.call(GetDevice()))
     assert reply["error"]["code"] == "not_connected"
 
 
@@ -265,8 +266,8 @@ async def test_codes(running: Running) -> None:
     assert await running.line("qr") == {"type": "qr", "text": "second", "seconds": 20.0}
     code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
     running.go.answers["PairPhone"] = code.SerializeToString()
-    reply = await running.reply(running.call(p.PairPhone(digits="4915100000009")))
-    assert reply["result"] == {"code": "ABCD-1234"}
+    reply = await running.reply(running.call(PairPhone(digits="4915100000009")))
+    assert reply["result"] == "ABCD-1234"
 
 
 async def test_paired(running: Running) -> None:

@@ -11,19 +11,19 @@ import pytest
 
 from tests.unit.waiting import WAIT, wait_until
 from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND, jid
-from tests.unit.worker.test_commands import Session, from_ana
+from tests.unit.worker.test_handlers import Session, from_ana
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, ReceiptKind, ReceiptReceived
 from whatsapp_mcp.models.outgoing import TextOut
 from whatsapp_mcp.models.session import HandedOver
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage, SentMessage
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.compose import give_secret
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
-KEY = p.SendKey(key="order 7", fingerprint="f")
-SENT = p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
+KEY = SendKey(key="order 7", fingerprint="f")
+SENT = SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
 HANDED_OVER = HandedOver("S1", ANA_LID)
 AGAIN = SENT.model_copy(update={"repeated": True})
 
@@ -36,17 +36,13 @@ def session(tmp_path: Path) -> Iterator[Session]:
     assert session.thread.close(WAIT)
 
 
-def send(session: Session, *, key: p.SendKey | None = KEY, text: str = "hello") -> p.SentMessage:
-    result = session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text=text), key=key))
-    assert isinstance(result, p.SentMessage)
-    return result
+def send(session: Session, *, key: SendKey | None = KEY, text: str = "hello") -> SentMessage:
+    return session.handlers.run(SendMessage(chat=ANA, message=TextOut(text=text), key=key))
 
 
-def confirm(session: Session, key: p.SendKey = KEY, found: HandedOver | None = None) -> p.SentMessage | None:
+def confirm(session: Session, key: SendKey = KEY, found: HandedOver | None = None) -> SentMessage | None:
     """``found``: what the server found in neonize's database."""
-    result = session.handlers.run(p.ConfirmSend(key=key, handed_over=found))
-    assert isinstance(result, p.ConfirmedSend)
-    return result.sent
+    return session.handlers.run(ConfirmSend(key=key, handed_over=found))
 
 
 def stands(session: Session) -> KeyedSend | None:
@@ -103,7 +99,7 @@ def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
 
 def test_forwarding_counts_too(session: Session) -> None:
     session.receive(from_ana())
-    forward = p.ForwardMessage(target=p.ChatRef(chat=ANA, message_id="M1"), chat=ANA, key=KEY)
+    forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="M1"), chat=ANA, key=KEY)
     assert session.handlers.run(forward) == SENT
     assert session.handlers.run(forward) == AGAIN
     assert how_often(session) == 1
@@ -218,13 +214,13 @@ def test_only_messages_under_a_key_get_a_secret_to_be_found_by(session: Session)
     assert not session.sent()[1].HasField("messageContextInfo")
     newsletter = Jid("120363000000000009", "newsletter")
     key = KEY.model_copy(update={"key": "to everybody"})
-    session.handlers.run(p.SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))
+    session.handlers.run(SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))
     assert not session.sent()[1].HasField("messageContextInfo")
 
 
 def test_what_fails_before_the_key_is_claimed_claims_nothing(session: Session) -> None:
     with pytest.raises(NotFound):
-        forward = p.ForwardMessage(target=p.ChatRef(chat=ANA, message_id="nope"), chat=ANA, key=KEY)
+        forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="nope"), chat=ANA, key=KEY)
         session.handlers.run(forward)
     session.client.answers["GetMe"] = b""
     with pytest.raises(WhatsAppMcpError):

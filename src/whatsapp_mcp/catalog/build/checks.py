@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jsonschema_rs
+
 from whatsapp_mcp.catalog.build.document import Document, Located
 from whatsapp_mcp.catalog.operation import JsonObject
 
@@ -13,7 +15,7 @@ __all__ = ["check_dialect", "check_valid"]
 def check_dialect(document: Document, schema: object, operation: str) -> None:
     """Refuse what OpenAPI 3.0 wrote differently and what hosts choke on, in ``schema`` and all it refers to.
 
-    Hosts drop a whole server for one tool whose schema they cannot compile, so this stops the start.
+    Hosts drop a whole server for one tool whose schema they cannot compile, so nothing is built of it.
 
     Raises:
         CatalogError: names the operation and the line.
@@ -73,8 +75,6 @@ def check_valid(document: Document, schema: JsonObject, what: str, at: int, oper
     Raises:
         CatalogError: names the operation and the line.
     """
-    import jsonschema_rs  # only when tools.yaml is really parsed
-
     try:
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
     except jsonschema_rs.ValidationError as error:

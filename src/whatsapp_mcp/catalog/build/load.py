@@ -7,8 +7,9 @@ from typing import Final, NoReturn, cast
 
 from whatsapp_mcp.catalog.build.checks import check_dialect, check_valid
 from whatsapp_mcp.catalog.build.document import Document, Located, parse
+from whatsapp_mcp.catalog.build.schemas import input_schema, output_schema
 from whatsapp_mcp.catalog.operation import CORE, EFFECTS, Catalog, Effect, JsonObject, Operation
-from whatsapp_mcp.catalog.schemas import input_schema, output_schema, published_schema
+from whatsapp_mcp.catalog.published import published_schema
 
 __all__ = ["build_catalog"]
 

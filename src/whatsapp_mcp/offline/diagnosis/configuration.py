@@ -1,4 +1,4 @@
-"""Checks of what was configured: the environment, tools.yaml and the selection from it, endpoint, token."""
+"""Checks of what was configured: the environment, the selection of tools, endpoint, token."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def check_tools(settings: Settings) -> Check:
     except CatalogError as error:
         return problem("tools", error.message, error.next_step)
     mode = ", read-only" if settings.read_only else ""
-    return ok("tools", f"tools.yaml: {len(chosen.operations)} of {len(catalog.operations)} operations selected{mode}")
+    return ok("tools", f"{len(chosen.operations)} of {len(catalog.operations)} operations selected{mode}")
 
 
 def check_endpoint(settings: Settings) -> Check:

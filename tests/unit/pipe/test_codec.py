@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from tests.unit.pipe.samples import sample
+from tests.unit.pipe.samples import sample, value
 from whatsapp_mcp.errors import RateLimited, from_wire
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
+from whatsapp_mcp.pipe.lines import EndReason, Notice, Reply
+from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.supervisor.manager import _SETTLED
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
-NOTICE: TypeAdapter[Any] = TypeAdapter(p.Notice)
-NOTICES: tuple[type[BaseModel], ...] = get_args(get_args(p.Notice)[0])
+NOTICES: tuple[type[BaseModel], ...] = get_args(Notice)
 OUTGOING: tuple[type[BaseModel], ...] = get_args(get_args(Outgoing)[0])
 
 
@@ -24,25 +26,24 @@ def test_every_command_is_registered_under_its_name() -> None:
     def subclasses(cls: type[Any]) -> set[type[Any]]:
         return {cls} | {each for sub in cls.__subclasses__() for each in subclasses(sub)}
 
-    named = {cls for cls in subclasses(p.Command) if "name" in vars(cls)}
-    assert named == set(p.COMMANDS.values())
-    assert all(name == command.name for name, command in p.COMMANDS.items())
-    assert len(p.COMMANDS) >= 15
+    named = {cls for cls in subclasses(Command) if "name" in vars(cls)}
+    assert named == set(COMMANDS.values())
+    assert all(name == command.name for name, command in COMMANDS.items())
+    assert len(COMMANDS) >= 15
 
 
-def through_the_pipe(command: p.Command[Any]) -> p.Command[Any]:
+def through_the_pipe(command: Command[Any]) -> Command[Any]:
     """As Link writes a call and the session process reads it."""
-    line = p.Call(id=3, command=command.name, arguments=command.model_dump(mode="json"), timeout=5).model_dump_json()
-    assert "\n" not in line
-    call = p.Call.model_validate_json(line)
-    return p.COMMANDS[call.command].model_validate(call.arguments)
+    line = codec.encode(codec.call_of(3, command, timeout=5))
+    assert line.index(b"\n") == len(line) - 1
+    return codec.command_in(codec.decode_call(line))
 
 
 @pytest.mark.parametrize("optional", [True, False], ids=["full", "bare"])
-@pytest.mark.parametrize("name", sorted(p.COMMANDS))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_commands(name: str, *, optional: bool) -> None:
-    command = sample(p.COMMANDS[name], optional=optional)
-    assert isinstance(command, p.Command)
+    command = sample(COMMANDS[name], optional=optional)
+    assert isinstance(command, Command)
     assert through_the_pipe(command) == command
 
 
@@ -50,33 +51,35 @@ def test_commands(name: str, *, optional: bool) -> None:
 def test_everything_that_can_be_sent(kind: type[BaseModel]) -> None:
     message: Any = sample(kind, optional=True)
     options = SendOptions(reply_to_id="M1", forwarded=True, expiration=86400, mentions=(ANA,))
-    command = p.SendMessage(chat=ANA, message=message, options=options)
+    command = SendMessage(chat=ANA, message=message, options=options)
     assert through_the_pipe(command) == command
 
 
 @pytest.mark.parametrize("optional", [True, False], ids=["full", "bare"])
-@pytest.mark.parametrize("name", sorted(p.COMMANDS))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_results(name: str, *, optional: bool) -> None:
-    """As the session process writes a reply (without nulls at the top) and Link reads it."""
-    result = sample(p.COMMANDS[name].result, optional=optional)
-    line = p.Reply(id=3, result=result.model_dump(mode="json")).model_dump_json(exclude_none=True)
-    reply = NOTICE.validate_json(line)
-    assert type(result).model_validate(reply.result) == result
+    """As the session process writes a reply and Link reads it."""
+    command = sample(COMMANDS[name], optional=optional)
+    assert isinstance(command, Command)
+    result = value(command.result, optional=optional)
+    line = codec.encode(codec.reply_of(codec.call_of(3, command, timeout=5), command, result))
+    reply = codec.decode_from_session(line)
+    assert isinstance(reply, Reply)
+    assert codec.result_in(reply, command) == result
 
 
 @pytest.mark.parametrize("optional", [True, False], ids=["full", "bare"])
 @pytest.mark.parametrize("kind", NOTICES, ids=lambda kind: kind.__name__)
 def test_notices(kind: type[BaseModel], *, optional: bool) -> None:
     notice = sample(kind, optional=optional)
-    line = notice.model_dump_json(exclude_none=True)
-    assert "\n" not in line
-    assert NOTICE.validate_json(line) == notice
+    assert isinstance(notice, Wire)
+    assert codec.decode_from_session(codec.encode(notice)) == notice
 
 
 def test_an_error_survives_the_pipe() -> None:
     error = RateLimited("slow down", details={"retry_after_seconds": 60})
-    line = p.Reply(id=1, error=error.to_wire()).model_dump_json(exclude_none=True)
-    reply = p.Reply.model_validate_json(line)
+    reply = codec.decode_from_session(codec.encode(Reply(id=1, error=error.to_wire())))
+    assert isinstance(reply, Reply)
     assert reply.error is not None
     assert from_wire(reply.error).to_wire() == error.to_wire()
 
@@ -86,8 +89,8 @@ def test_an_error_survives_the_pipe() -> None:
 )
 def test_what_is_no_notice(line: str) -> None:
     with pytest.raises(ValidationError):
-        NOTICE.validate_json(line)
+        codec.decode_from_session(line.encode())
 
 
 def test_settled_ends_are_known_reasons() -> None:
-    assert _SETTLED.keys() <= set(get_args(p.EndReason))
+    assert _SETTLED.keys() <= set(get_args(EndReason))

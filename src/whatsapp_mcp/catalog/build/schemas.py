@@ -1,23 +1,19 @@
-"""Schemas of a tool, derived from its operation: checked arguments, published arguments, results."""
+"""The schemas of an operation: of its arguments, as they are checked, and of its results."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from whatsapp_mcp.catalog.operation import JsonObject
 
-__all__ = ["input_schema", "output_schema", "published_schema"]
+__all__ = ["input_schema", "output_schema"]
 
 _ANNOTATIONS = frozenset({"description", "title", "example", "examples", "deprecated", "format", "default"})
 """Keywords that constrain nothing: left out of output schemas."""
 
 _MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 """Keywords whose keys are names and not keywords."""
-
-
-ENDLESS: Final = 200
-"""Characters that no model writes into one argument by chance."""
 
 
 def input_schema(properties: Mapping[str, JsonObject], required: Collection[str]) -> JsonObject:
@@ -37,29 +33,6 @@ def output_schema(response: JsonObject) -> JsonObject:
     reduced = _without(response, _ANNOTATIONS)
     assert isinstance(reduced, dict)
     return reduced
-
-
-def published_schema(schema: JsonObject) -> JsonObject:
-    """What tools/list shows of an input schema.
-
-    Every character here is paid for by each user in each request, so what a model does right anyway (not to invent
-    arguments, not to pass empty, negative or endless values; to take what is left out for 0 or false) is enforced and
-    explained by the check alone.
-    """
-    return _published(schema)
-
-
-def _goes_without_saying(key: str, value: Any) -> bool:
-    match key:
-        case "additionalProperties":
-            return value is False
-        case "minLength" | "minItems" | "minimum":
-            return value in (0, 1)
-        case "maxLength":
-            return bool(value >= ENDLESS)
-        case "default":
-            return not value
-    return False
 
 
 def _argument(schema: JsonObject) -> JsonObject:
@@ -82,15 +55,3 @@ def _without(value: Any, dropped: Collection[str]) -> Any:
         for key, item in value.items()
         if key not in dropped
     }
-
-
-def _published(schema: JsonObject) -> JsonObject:
-    shown: JsonObject = {}
-    for key, value in schema.items():
-        if _goes_without_saying(key, value):
-            continue
-        if key == "properties":
-            shown[key] = {name: _published(item) for name, item in value.items()}
-        else:
-            shown[key] = _published(value) if isinstance(value, dict) else value
-    return shown

@@ -24,8 +24,29 @@ from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.models.outgoing import PollOut, SendOptions, TextOut
-from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.pipe import protocol as p
+from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
+from whatsapp_mcp.pipe.account import (
+    ChangePushName,
+    CheckNumbers,
+    GetDevice,
+    GetPerson,
+    GetPrivacy,
+    Logout,
+    PairPhone,
+    SetPresence,
+    SyncContacts,
+)
+from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.messages import (
+    EditMessage,
+    MarkRead,
+    MessageRef,
+    React,
+    Revoke,
+    SendMessage,
+    SentMessage,
+    SetChatPresence,
+)
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -37,7 +58,11 @@ from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
-from whatsapp_mcp.worker.commands import Handlers
+from whatsapp_mcp.worker.dispatch import Dispatch
+from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.groups import GroupHandlers
+from whatsapp_mcp.worker.handlers.messages import MessageHandlers
+from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 
@@ -58,7 +83,12 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
-        self.handlers = Handlers(account, Groups(self.client), profiles, self.thread)
+        self.handlers = Dispatch(
+            AccountHandlers(account, self.thread),
+            MessageHandlers(account, self.thread),
+            GroupHandlers(Groups(self.client), account, self.thread),
+            ProfileHandlers(profiles),
+        )
         self.reader = StoreReader(path)
 
     def receive(self, payload: bytes) -> None:
@@ -105,8 +135,8 @@ def from_ana_in_the_team(message_id: str = "G1") -> bytes:
 
 def test_what_is_sent_is_stored_when_the_caller_learns_of_it(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    sent = session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
-    assert sent == p.SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
+    sent = session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
+    assert sent == SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
     message = session.message("S1")
     assert (message.chat, message.sender, message.text, message.from_me) == (ANA, ME, "hello", True)
     assert message.status is DeliveryStatus.SENT
@@ -115,13 +145,13 @@ def test_what_is_sent_is_stored_when_the_caller_learns_of_it(session: Session) -
 
 def test_sending_teaches_who_is_behind_a_lid(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
+    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
     assert session.reader.number_of(ANA_LID) == ANA
 
 
 def test_to_a_group(session: Session) -> None:
     session.will_send("S1", TEAM)
-    session.handlers.run(p.SendMessage(chat=TEAM, message=TextOut(text="hello")))
+    session.handlers.run(SendMessage(chat=TEAM, message=TextOut(text="hello")))
     assert session.message("S1").chat == TEAM
     assert session.sent()[0] == TEAM
 
@@ -130,7 +160,7 @@ def test_refused_means_not_stored(session: Session) -> None:
     refusal = neonize_pb2.SendMessageReturnFunction(Error="server returned error 479")
     session.client.answers["SendMessage"] = refusal.SerializeToString()
     with pytest.raises(WhatsAppRefused):
-        session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello")))
+        session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
     assert session.reader.stats().messages == 0
 
 
@@ -138,7 +168,7 @@ def test_reply_to_somebody(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("S1", ANA_LID)
     options = SendOptions(reply_to_id="M1")
-    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
     context = session.sent()[1].extendedTextMessage.contextInfo
     assert (context.stanzaID, context.participant) == ("M1", str(ANA_LID))
     assert context.quotedMessage == e2e.Message(conversation="hi")
@@ -150,10 +180,10 @@ def test_reply_to_our_own_message(session: Session, chat: Jid, author: Jid) -> N
     """We are named as the chat addresses people."""
     target = ANA if chat.is_person else chat
     session.will_send("S1", chat)
-    session.handlers.run(p.SendMessage(chat=target, message=TextOut(text="one")))
+    session.handlers.run(SendMessage(chat=target, message=TextOut(text="one")))
     session.will_send("S2", chat)
     options = SendOptions(reply_to_id="S1")
-    session.handlers.run(p.SendMessage(chat=target, message=TextOut(text="two"), options=options))
+    session.handlers.run(SendMessage(chat=target, message=TextOut(text="two"), options=options))
     context = session.sent()[1].extendedTextMessage.contextInfo
     assert (context.stanzaID, context.participant) == ("S1", str(author))
 
@@ -162,7 +192,7 @@ def test_reply_in_a_group_to_somebody(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     session.will_send("S1", TEAM)
     options = SendOptions(reply_to_id="G1")
-    session.handlers.run(p.SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
+    session.handlers.run(SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
     assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ANA_LID)
 
 
@@ -170,14 +200,14 @@ def test_reply_to_what_is_not_there(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     options = SendOptions(reply_to_id="G1")
     with pytest.raises(NotFound):
-        session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+        session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
     assert "SendMessage" not in session.client.functions
 
 
 def test_a_poll_keeps_its_secret(session: Session) -> None:
     session.will_send("S1", ANA_LID)
     poll = PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1)
-    session.handlers.run(p.SendMessage(chat=ANA, message=poll))
+    session.handlers.run(SendMessage(chat=ANA, message=poll))
     stored = session.thread.run(lambda writer: writer.find("S1")).result(WAIT)
     assert stored is not None
     assert e2e.Message.FromString(stored.raw).messageContextInfo.messageSecret
@@ -190,8 +220,8 @@ def test_a_poll_keeps_its_secret(session: Session) -> None:
 def test_reaction(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("R1", ANA_LID)
-    done = session.handlers.run(p.React(target=p.ChatRef(chat=ANA, message_id="M1"), emoji="👍"))
-    assert done == p.SentMessage(message_id="R1", chat=ANA, timestamp=SECOND * 1000)
+    done = session.handlers.run(React(target=MessageRef(chat=ANA, message_id="M1"), emoji="👍"))
+    assert done == SentMessage(message_id="R1", chat=ANA, timestamp=SECOND * 1000)
     to, message = session.sent()
     assert to == ANA_LID, "as the chat is addressed on the wire"
     assert (message.reactionMessage.key.ID, message.reactionMessage.key.fromMe) == ("M1", False)
@@ -202,15 +232,15 @@ def test_reaction(session: Session) -> None:
 def test_reaction_in_a_group_names_the_author(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     session.will_send("R1", TEAM)
-    session.handlers.run(p.React(target=p.ChatRef(chat=TEAM, message_id="G1"), emoji="👍"))
+    session.handlers.run(React(target=MessageRef(chat=TEAM, message_id="G1"), emoji="👍"))
     assert session.sent()[1].reactionMessage.key.participant == str(ANA_LID)
 
 
 def test_revoke(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="oops")))
+    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="oops")))
     session.will_send("R1", ANA_LID)
-    session.handlers.run(p.Revoke(target=p.ChatRef(chat=ANA, message_id="S1")))
+    session.handlers.run(Revoke(target=MessageRef(chat=ANA, message_id="S1")))
     to, message = session.sent()
     assert to == ANA_LID
     assert message.protocolMessage.key.fromMe
@@ -220,9 +250,9 @@ def test_revoke(session: Session) -> None:
 
 def test_edit(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(p.SendMessage(chat=ANA, message=TextOut(text="helo")))
+    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="helo")))
     session.will_send("E1", ANA_LID)
-    session.handlers.run(p.EditMessage(target=p.ChatRef(chat=ANA, message_id="S1"), text="hello"))
+    session.handlers.run(EditMessage(target=MessageRef(chat=ANA, message_id="S1"), text="hello"))
     message, _ = unwrap(session.sent()[1])
     assert message.protocolMessage.key.ID == "S1"
     assert session.message("S1").text == "hello"
@@ -234,7 +264,7 @@ def test_mark_read(session: Session) -> None:
     chat = session.reader.chat(TEAM)
     assert chat is not None
     assert chat.unread_count == 1
-    assert session.handlers.run(p.MarkRead(target=p.ChatRef(chat=TEAM, message_id="G1"))) == p.Done()
+    session.handlers.run(MarkRead(target=MessageRef(chat=TEAM, message_id="G1")))
     arguments = next(arguments for name, arguments in session.client.calls if name == "MarkRead")
     ids, _, to, _, author, _, _ = arguments
     assert ids == b"G1"
@@ -250,14 +280,14 @@ def test_mark_read(session: Session) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        p.React(target=p.ChatRef(chat=ANA, message_id="nope"), emoji="👍"),
-        p.Revoke(target=p.ChatRef(chat=ANA, message_id="nope")),
-        p.EditMessage(target=p.ChatRef(chat=ANA, message_id="nope"), text="x"),
-        p.MarkRead(target=p.ChatRef(chat=ANA, message_id="nope")),
+        React(target=MessageRef(chat=ANA, message_id="nope"), emoji="👍"),
+        Revoke(target=MessageRef(chat=ANA, message_id="nope")),
+        EditMessage(target=MessageRef(chat=ANA, message_id="nope"), text="x"),
+        MarkRead(target=MessageRef(chat=ANA, message_id="nope")),
     ],
     ids=lambda command: command.name,
 )
-def test_a_message_that_is_not_there(session: Session, command: p.Command[p.Done]) -> None:
+def test_a_message_that_is_not_there(session: Session, command: Command[None]) -> None:
     with pytest.raises(NotFound, match="nope"):
         session.handlers.run(command)
     assert session.client.calls == []
@@ -276,13 +306,13 @@ def test_contacts_reach_the_store(session: Session) -> None:
     answer = neonize_pb2.ContactsGetAllContactsReturnFunction(Contact=[contact(ANA_LID, "Ana"), contact(ANA, "Ana")])
     session.client.answers["GetAllContacts"] = answer.SerializeToString()
     session.client.answers["GetPNFromLID"] = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA)).SerializeToString()
-    assert session.handlers.run(p.SyncContacts()) == p.Done()
+    session.handlers.run(SyncContacts())
     [found] = session.reader.contacts()
     assert (found.jid, found.lid, found.name) == (ANA, ANA_LID, "Ana")
 
 
 def test_device(session: Session) -> None:
-    assert session.handlers.run(p.GetDevice()) == p.OwnDevice(
+    assert session.handlers.run(GetDevice()) == Device(
         jid=ME.with_device(7), lid=ME_LID.with_device(7), push_name="Me", business_name="", platform="android"
     )
 
@@ -290,14 +320,14 @@ def test_device(session: Session) -> None:
 @pytest.mark.parametrize(
     ("command", "function"),
     [
-        (p.Logout(), "Logout"),
-        (p.ChangePushName(push_name="Zoë"), "SetPushName"),
-        (p.SetPresence(available=False), "SendPresence"),
-        (p.SetChatPresence(chat=ANA, composing=True), "SendChatPresence"),
+        (Logout(), "Logout"),
+        (ChangePushName(push_name="Zoë"), "SetPushName"),
+        (SetPresence(available=False), "SendPresence"),
+        (SetChatPresence(chat=ANA, composing=True), "SendChatPresence"),
     ],
 )
-def test_what_only_has_to_work(session: Session, command: p.Command[p.Done], function: str) -> None:
-    assert session.handlers.run(command) == p.Done()
+def test_what_only_has_to_work(session: Session, command: Command[None], function: str) -> None:
+    session.handlers.run(command)
     assert session.client.functions[-1] == function
     session.client.answers[function] = b"info query timed out"
     with pytest.raises(SessionTimeout):
@@ -309,8 +339,8 @@ def test_lookups(session: Session) -> None:
         IsOnWhatsAppResponse=[neonize_pb2.IsOnWhatsAppResponse(Query="49151", JID=jid(ANA), IsIn=True)]
     )
     session.client.answers["IsOnWhatsApp"] = numbers.SerializeToString()
-    assert session.handlers.run(p.CheckNumbers(numbers=("49151",))) == p.NumberResults(
-        numbers=(p.NumberResult(number="49151", registered=True, jid=ANA),)
+    assert session.handlers.run(CheckNumbers(numbers=("49151",))) == (
+        NumberCheck(number="49151", registered=True, jid=ANA),
     )
     people = neonize_pb2.GetUserInfoReturnFunction(
         UsersInfo=[
@@ -320,7 +350,7 @@ def test_lookups(session: Session) -> None:
         ]
     )
     session.client.answers["GetUserInfo"] = people.SerializePartialToString()
-    assert session.handlers.run(p.GetPerson(jid=ANA)) == p.PersonInfo(
+    assert session.handlers.run(GetPerson(jid=ANA)) == Person(
         jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA,)
     )
     everybody = dict.fromkeys(
@@ -328,9 +358,7 @@ def test_lookups(session: Session) -> None:
         neonize_pb2.PrivacySettings.PrivacySetting.Value("ALL"),
     )
     session.client.answers["GetPrivacySettings"] = neonize_pb2.PrivacySettings(**everybody).SerializeToString()
-    settings = session.handlers.run(p.GetPrivacy())
-    assert isinstance(settings, p.PrivacyResult)
-    assert set(settings.settings.values()) == {"all"}
+    assert set(session.handlers.run(GetPrivacy()).values()) == {"all"}
     code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
     session.client.answers["PairPhone"] = code.SerializeToString()
-    assert session.handlers.run(p.PairPhone(digits="49151")) == p.PairingCode(code="ABCD-1234")
+    assert session.handlers.run(PairPhone(digits="49151")) == "ABCD-1234"

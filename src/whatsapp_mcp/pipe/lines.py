@@ -1,0 +1,103 @@
+"""The lines of the pipe between server process and session process.
+
+Server -> session: a `Hello` first, then `Call`s. Session -> server: one `Reply` per call, and notices at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.session import Decrypted, SessionState
+from whatsapp_mcp.pipe.command import Wire
+
+__all__ = ["Call", "EndReason", "Ended", "FromSession", "Hello", "Notice", "QrShown", "Reply", "StateChanged", "Stored"]
+
+
+class Hello(Wire):
+    """First line to a new session process: what it works on."""
+
+    session_db: str
+    store_path: str
+    media_dir: str
+    retention_days: int | None = None
+    """How long messages are kept; None: for ever."""
+    decrypted: tuple[Decrypted, ...]
+    """The last messages that whatsmeow decrypted before this process, newest first."""
+    endpoint: Endpoint | None = None
+    """As the server read it: the file may change between the start of the process and its first line."""
+    require_endpoint: bool
+    log_level: str
+
+
+class Call(Wire):
+    id: int
+    command: str
+    arguments: dict[str, Any]
+    timeout: float
+    """Seconds."""
+
+
+class Reply(Wire):
+    type: Literal["reply"] = "reply"
+    id: int
+    result: Any = None
+    error: dict[str, Any] | None = None
+    """WhatsAppMcpError.to_wire()."""
+
+
+class StateChanged(Wire):
+    type: Literal["state"] = "state"
+    state: SessionState
+    detail: str = ""
+    own_jid: Jid | None = None
+    own_lid: Jid | None = None
+    push_name: str | None = None
+    platform: str | None = None
+
+
+class QrShown(Wire):
+    """A QR code to show now."""
+
+    type: Literal["qr"] = "qr"
+    text: str
+    seconds: float
+    """How long it is valid."""
+
+
+class Stored(Wire):
+    """The store has new content up to this arrival number."""
+
+    type: Literal["stored"] = "stored"
+    newest_arrival: int
+
+
+EndReason = Literal[
+    "stopped",
+    "logged_out",
+    "replaced",
+    "outdated",
+    "banned",
+    "qr_timeout",
+    "pairing_failed",
+    "connect_failed",
+    "pump_died",
+    "setup_error",
+    "store_error",
+]
+
+
+class Ended(Wire):
+    """Last line: the process ends by itself, in order."""
+
+    type: Literal["ended"] = "ended"
+    reason: EndReason
+    detail: str = ""
+
+
+Notice = StateChanged | QrShown | Stored | Ended
+"""What the session process tells by itself."""
+FromSession = Annotated[Reply | Notice, Field(discriminator="type")]

@@ -1,0 +1,136 @@
+"""Commands about messages and the chats that they are in."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
+from whatsapp_mcp.models.session import HandedOver
+from whatsapp_mcp.pipe.command import Command, Wire
+
+__all__ = [
+    "ConfirmSend",
+    "DownloadMedia",
+    "EditMessage",
+    "ForwardMessage",
+    "MarkRead",
+    "MessageRef",
+    "React",
+    "RejectCall",
+    "Revoke",
+    "SendKey",
+    "SendMessage",
+    "SentMessage",
+    "SetChatPresence",
+    "SetDisappearingTimer",
+]
+
+
+class SentMessage(Wire):
+    message_id: str
+    chat: Jid
+    """Canonical chat, as the store keys it."""
+    timestamp: int
+    """Milliseconds since 1970."""
+    repeated: bool = False
+    """It was sent by an earlier call under the same key; nothing was sent now."""
+
+
+class MessageRef(Wire):
+    """A message in a chat, as the caller knows it."""
+
+    chat: Jid
+    message_id: str
+
+
+class SendKey(Wire):
+    """A key that the caller chose: one message is sent under it within a day."""
+
+    key: str
+    fingerprint: str
+    """Of the tool and its arguments."""
+
+    def sent_before(self, fingerprint: str, result: str | None) -> SentMessage | None:
+        """What was sent under this key, by what the store holds under it; None while that is not known.
+
+        Raises:
+            InvalidArgument: something else was to be sent.
+        """
+        if fingerprint != self.fingerprint:
+            raise InvalidArgument(
+                "idempotency_key: this key was used for another message within the last 24 hours",
+                field="idempotency_key",
+                next_step="Use a new key for a new message;"
+                " a repetition has to have the same arguments as the first call.",
+            )
+        if result is None:
+            return None
+        return SentMessage.model_validate_json(result).model_copy(update={"repeated": True})
+
+
+class SendMessage(Command[SentMessage]):
+    chat: Jid
+    message: Outgoing
+    options: SendOptions = SendOptions()
+    key: SendKey | None = None
+
+
+class ConfirmSend(Command[SentMessage | None]):
+    """Wait for a send that is under way under a key, and say what became of it.
+
+    Answered with None when nothing was sent, and the key is free.
+    """
+
+    key: SendKey
+    handed_over: HandedOver | None
+    """What neonize's database says of the message."""
+
+
+class ForwardMessage(Command[SentMessage]):
+    target: MessageRef
+    chat: Jid
+    """Where to."""
+    expiration: int = 0
+    upload_again: bool = False
+    """Download the media and upload it anew."""
+    key: SendKey | None = None
+
+
+class EditMessage(Command[SentMessage]):
+    target: MessageRef
+    text: str
+
+
+class Revoke(Command[SentMessage]):
+    target: MessageRef
+
+
+class React(Command[SentMessage]):
+    target: MessageRef
+    emoji: str
+
+
+class MarkRead(Command[None]):
+    target: MessageRef
+
+
+class DownloadMedia(Command[None]):
+    """Write the media of a stored message to ``path``, a file that does not exist yet (mode 0600)."""
+
+    target: MessageRef
+    path: str
+
+
+class SetChatPresence(Command[None]):
+    chat: Jid
+    composing: bool
+
+
+class SetDisappearingTimer(Command[None]):
+    chat: Jid
+    seconds: int
+
+
+class RejectCall(Command[None]):
+    caller: Jid
+    call_id: str

@@ -1,0 +1,34 @@
+"""Commands about pictures and newsletters."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import Newsletter, NewsletterPost, Picture
+from whatsapp_mcp.pipe.command import Command
+
+__all__ = ["GetNewsletterPosts", "GetPicture", "ListNewsletters", "SetOwnPicture", "UnfollowNewsletter"]
+
+
+class GetPicture(Command[Picture]):
+    jid: Jid
+    preview: bool
+    community: bool
+
+
+class SetOwnPicture(Command[None]):
+    """``path``: a square JPEG that the server process prepared; the session process only reads it."""
+
+    path: str
+
+
+class ListNewsletters(Command[tuple[Newsletter, ...]]): ...
+
+
+class GetNewsletterPosts(Command[tuple[NewsletterPost, ...]]):
+    newsletter: Jid
+    count: int
+    before: int
+
+
+class UnfollowNewsletter(Command[None]):
+    newsletter: Jid

@@ -1,0 +1,65 @@
+"""Commands about the account."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.models.changes import Change, IdentityLearned
+from whatsapp_mcp.models.views import Device, NumberCheck, Person
+from whatsapp_mcp.pipe import account as p
+from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.worker.dispatch import handles
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+__all__ = ["AccountHandlers"]
+
+
+class AccountHandlers:
+    """Pairing, the linked device, people, names."""
+
+    def __init__(self, account: Account, store: StoreThread) -> None:
+        self._account = account
+        self._store = store
+
+    @handles(p.PairPhone)
+    def _pair_phone(self, command: p.PairPhone) -> str:
+        return self._account.pair_phone(command.digits)
+
+    @handles(p.Logout)
+    def _logout(self, _command: p.Logout) -> None:
+        self._account.logout()
+
+    @handles(p.GetDevice)
+    def _device(self, _command: p.GetDevice) -> Device:
+        return self._account.device()
+
+    @handles(p.GetPerson)
+    def _person(self, command: p.GetPerson) -> Person:
+        return self._account.person(command.jid)
+
+    @handles(p.CheckNumbers)
+    def _check_numbers(self, command: p.CheckNumbers) -> tuple[NumberCheck, ...]:
+        return tuple(self._account.check_numbers(command.numbers))
+
+    @handles(p.GetPrivacy)
+    def _privacy(self, _command: p.GetPrivacy) -> dict[str, str]:
+        return self._account.privacy()
+
+    @handles(p.ChangePushName)
+    def _change_push_name(self, command: p.ChangePushName) -> None:
+        self._account.set_push_name(command.push_name)
+
+    @handles(p.SetPresence)
+    def _set_presence(self, command: p.SetPresence) -> None:
+        self._account.send_presence(available=command.available)
+
+    @handles(p.SyncContacts)
+    def _sync_contacts(self, _command: p.SyncContacts) -> None:
+        changes: list[Change] = []
+        for contact in self._account.contacts():
+            if contact.jid.is_lid and (number := self._account.number_of(contact.jid)):
+                changes.append(IdentityLearned(lid=contact.jid, number=number))
+            changes.append(contact)
+        self._store.apply_now(*changes)
+
+    @handles(p.RecordChanges)
+    def _record_changes(self, command: p.RecordChanges) -> None:
+        self._store.apply_now(*command.changes)

@@ -1,0 +1,39 @@
+"""Commands about pictures and newsletters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whatsapp_mcp.models.views import Newsletter, NewsletterPost, Picture
+from whatsapp_mcp.pipe import profiles as p
+from whatsapp_mcp.whatsapp.profiles import Profiles
+from whatsapp_mcp.worker.dispatch import handles
+
+__all__ = ["ProfileHandlers"]
+
+
+class ProfileHandlers:
+    """Pictures and newsletters."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+
+    @handles(p.GetPicture)
+    def _picture(self, command: p.GetPicture) -> Picture:
+        return self._profiles.picture(command.jid, preview=command.preview, community=command.community)
+
+    @handles(p.SetOwnPicture)
+    def _set_own_picture(self, command: p.SetOwnPicture) -> None:
+        self._profiles.set_own_picture(Path(command.path).read_bytes())
+
+    @handles(p.ListNewsletters)
+    def _newsletters(self, _command: p.ListNewsletters) -> tuple[Newsletter, ...]:
+        return tuple(self._profiles.newsletters())
+
+    @handles(p.GetNewsletterPosts)
+    def _posts(self, command: p.GetNewsletterPosts) -> tuple[NewsletterPost, ...]:
+        return tuple(self._profiles.newsletter_posts(command.newsletter, count=command.count, before=command.before))
+
+    @handles(p.UnfollowNewsletter)
+    def _unfollow(self, command: p.UnfollowNewsletter) -> None:
+        self._profiles.unfollow(command.newsletter)
