@@ -71,7 +71,8 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
         file = downloads.target(
             data / "default" / "media", chat=ana.account.pn, message_id="OLD", mimetype="image/jpeg"
         )
-        downloads.save(file, [b"old"])
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"old")
         async with host_on(endpoint, data) as host:
             await host.call("appReconnect")
             await messages(host, ana, "new word", "old star", "old picture")

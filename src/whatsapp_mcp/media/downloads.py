@@ -9,10 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,21 +17,12 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import safe_name
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
+from whatsapp_mcp.private_files import ensure_private_folder
 
-__all__ = ["SavedMedia", "remove", "save", "saved", "target"]
+__all__ = ["is_kept", "keep", "remove", "target"]
 
 _MAX_PART: Final = 64
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class SavedMedia:
-    path: Path
-    size: int
-    sha256: bytes
-    is_new: bool
-    """False: the same bytes were there already."""
 
 
 def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str | None = None) -> Path:
@@ -53,35 +41,29 @@ def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str
     return folder / chat_part / f"{id_part}.{extension}"
 
 
-def saved(place: Path) -> Path | None:
-    """The file of an earlier download, if it is there and a plain file."""
-    return place if place.is_file() and not place.is_symlink() else None
+def is_kept(place: Path) -> bool:
+    """Whether the file of an earlier download is there, and a plain file."""
+    return place.is_file() and not place.is_symlink()
 
 
-def save(place: Path, chunks: Iterable[bytes]) -> SavedMedia:
-    """Write the media atomically, readable by the owner only; nothing is left behind when the chunks end in an error.
+def keep(fetched: Path, place: Path) -> None:
+    """Move a private file that was fetched to its place, in one step.
 
     Args:
+        fetched: on the same file system.
         place: from :func:`target`.
 
     Raises:
         StoreError: the folder cannot be written, or is not a folder of ours.
     """
-    temporary = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
         _own_folder(place.parent.parent)
         _own_folder(place.parent)
-        size, digest = _write(temporary, chunks)
-        if saved(place) is not None and place.stat().st_size == size and _digest(place) == digest:
-            temporary.unlink()
-            return SavedMedia(place, size, digest, is_new=False)
-        temporary.replace(place)
+        with fetched.open("rb") as file:
+            os.fsync(file.fileno())
+        fetched.replace(place)
     except OSError as error:
         raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return SavedMedia(place, size, digest, is_new=True)
 
 
 def remove(place: Path) -> bool:
@@ -109,27 +91,10 @@ def remove(place: Path) -> bool:
     return True
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> tuple[int, bytes]:
-    size, digest = 0, hashlib.sha256()
-    with new_private_file(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    return size, digest.digest()
-
-
 def _own_folder(folder: Path) -> None:
     ensure_private_folder(folder)
     if folder.is_symlink():
         raise StoreError(f"{folder} is a symbolic link; media is not written through it.")
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _part(text: str) -> str:

@@ -25,7 +25,7 @@ from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.media import kinds
-from whatsapp_mcp.media.convert.documents import document_mimetype, pdf_pages, safe_name
+from whatsapp_mcp.media.convert.documents import document_mimetype, safe_name
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
 from whatsapp_mcp.media.prepared import (
     PreparedAudio,
@@ -182,7 +182,6 @@ async def prepared_document(
             mimetype=document_mimetype(kind, file_name),
             file_length=found.size,
             file_name=file_name,
-            page_count=pdf_pages(found.path) if kind.mimetype == "application/pdf" else None,
         )
 
     async with _prepared(source, convert, MediaKind.FILE, field, policy, progress, resolver) as prepared:

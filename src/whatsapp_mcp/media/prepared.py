@@ -46,8 +46,6 @@ class PreparedVideo(_Prepared):
 class PreparedDocument(_Prepared):
     file_name: str
     """Safe on every system; with an extension where one is known."""
-    page_count: int | None
-    """Of a PDF that says so readably."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

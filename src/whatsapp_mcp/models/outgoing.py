@@ -80,7 +80,6 @@ class MediaOut(_Out):
     seconds: int = 0
     width: int = 0
     height: int = 0
-    page_count: int = 0
     thumbnail_base64: str = ""
     """Small JPEG, base64."""
     waveform_base64: str = ""

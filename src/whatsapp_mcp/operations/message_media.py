@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.policy import MIB
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
-from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -27,8 +27,10 @@ INLINE_LIMIT: Final = MIB // 2
 
 
 @operation("downloadMessageMedia")
-async def download_message_media(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def download_message_media(
+    services: Services, arguments: args.DownloadMessageMediaArguments, progress: Progress
+) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
     place = downloads.target(
@@ -38,24 +40,17 @@ async def download_message_media(services: Services, arguments: Arguments, progr
         mimetype=message.media_mimetype,
         name=message.file_name,
     )
-    path = await anyio.to_thread.run_sync(downloads.saved, place)
-    if path is None:
+    if not await anyio.to_thread.run_sync(downloads.is_kept, place):
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
         await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
         command = DownloadMedia(target=MessageRef(chat=chat, message_id=message.id), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
-            path = await anyio.to_thread.run_sync(_keep, temporary, place)
+            await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
-    return await anyio.to_thread.run_sync(_downloaded, path, message.media_mimetype, message.id)
-
-
-def _keep(temporary: Path, place: Path) -> Path:
-    with temporary.open("rb") as file:
-        read: Callable[[], bytes] = lambda: file.read(MIB)  # noqa: E731
-        return downloads.save(place, iter(read, b"")).path
+    return await anyio.to_thread.run_sync(_downloaded, place, message.media_mimetype, message.id)
 
 
 def _downloaded(path: Path, mimetype: str, message_id: str) -> Outcome:

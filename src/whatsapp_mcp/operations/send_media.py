@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.media.prepare import (
     prepared_audio,
     prepared_document,
@@ -14,7 +14,7 @@ from whatsapp_mcp.media.prepare import (
 )
 from whatsapp_mcp.models.outgoing import MediaOut
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import Envelope, addressed, send
 from whatsapp_mcp.operations.services import Services
@@ -22,14 +22,10 @@ from whatsapp_mcp.operations.services import Services
 __all__: list[str] = []
 
 
-async def _begin(services: Services, arguments: Arguments, *fields: str) -> tuple[Envelope, str, str]:
-    """First whatever is cheap to find wrong. The envelope, the one argument of ``fields`` that was given, its name."""
-    envelope = await addressed(services, arguments)
-    given = [field for field in fields if arguments.get(field)]
-    if len(given) != 1:
-        raise InvalidArgument(f"exactly one of {' and '.join(fields)} is needed", field=fields[0])
-    await services.session.ready()
-    return envelope, arguments[given[0]], given[0]
+def _source(**arguments: str | None) -> tuple[str, str]:
+    """The one of two arguments that was given, and its name."""
+    field, source = next((field, source) for field, source in arguments.items() if source)
+    return source, field
 
 
 def _text64(data: bytes | None) -> str:
@@ -42,8 +38,12 @@ async def _send(services: Services, envelope: Envelope, progress: Progress, out:
 
 
 @operation("sendImage")
-async def send_image(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    envelope, source, field = await _begin(services, arguments, "image", "image_url")
+async def send_image(services: Services, arguments: args.SendImageArguments, progress: Progress) -> Outcome:
+    source, field = _source(image=arguments.get("image"), image_url=arguments.get("image_url"))
+    envelope = await addressed(
+        services, arguments, reply_to=arguments.get("reply_message_id"), forwarded=arguments.get("is_forwarded", False)
+    )
+    await services.session.ready()
     async with prepared_image(
         source,
         field=field,
@@ -67,8 +67,12 @@ async def send_image(services: Services, arguments: Arguments, progress: Progres
 
 
 @operation("sendVideo")
-async def send_video(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    envelope, source, field = await _begin(services, arguments, "video", "video_url")
+async def send_video(services: Services, arguments: args.SendVideoArguments, progress: Progress) -> Outcome:
+    source, field = _source(video=arguments.get("video"), video_url=arguments.get("video_url"))
+    envelope = await addressed(
+        services, arguments, reply_to=arguments.get("reply_message_id"), forwarded=arguments.get("is_forwarded", False)
+    )
+    await services.session.ready()
     async with prepared_video(
         source,
         field=field,
@@ -94,8 +98,12 @@ async def send_video(services: Services, arguments: Arguments, progress: Progres
 
 
 @operation("sendAudio")
-async def send_audio(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    envelope, source, field = await _begin(services, arguments, "audio", "audio_url")
+async def send_audio(services: Services, arguments: args.SendAudioArguments, progress: Progress) -> Outcome:
+    source, field = _source(audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
+    envelope = await addressed(
+        services, arguments, reply_to=arguments.get("reply_message_id"), forwarded=arguments.get("is_forwarded", False)
+    )
+    await services.session.ready()
     voice = arguments.get("ptt", False)
     policy = media_policy(services.settings)
     async with prepared_audio(source, field=field, policy=policy, progress=progress, voice=voice) as audio:
@@ -111,8 +119,12 @@ async def send_audio(services: Services, arguments: Arguments, progress: Progres
 
 
 @operation("sendFile")
-async def send_file(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    envelope, source, field = await _begin(services, arguments, "file", "file_url")
+async def send_file(services: Services, arguments: args.SendFileArguments, progress: Progress) -> Outcome:
+    source, field = _source(file=arguments.get("file"), file_url=arguments.get("file_url"))
+    envelope = await addressed(
+        services, arguments, reply_to=arguments.get("reply_message_id"), forwarded=arguments.get("is_forwarded", False)
+    )
+    await services.session.ready()
     policy = media_policy(services.settings)
     async with prepared_document(source, field=field, policy=policy, progress=progress) as document:
         out = MediaOut(
@@ -122,14 +134,15 @@ async def send_file(services: Services, arguments: Arguments, progress: Progress
             file_length=document.file_length,
             caption=arguments.get("caption") or "",
             file_name=document.file_name,
-            page_count=document.page_count or 0,
         )
         return await _send(services, envelope, progress, out)
 
 
 @operation("sendSticker")
-async def send_sticker(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    envelope, source, field = await _begin(services, arguments, "sticker", "sticker_url")
+async def send_sticker(services: Services, arguments: args.SendStickerArguments, progress: Progress) -> Outcome:
+    source, field = _source(sticker=arguments.get("sticker"), sticker_url=arguments.get("sticker_url"))
+    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    await services.session.ready()
     policy = media_policy(services.settings)
     async with prepared_sticker(source, field=field, policy=policy, progress=progress) as sticker:
         out = MediaOut(

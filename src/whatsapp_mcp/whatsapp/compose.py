@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import (
     ContactOut,
@@ -176,7 +176,6 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
                 **fields,
                 fileName=media.file_name,
                 title=media.file_name,
-                pageCount=media.page_count or None,
                 caption=media.caption or None,
                 JPEGThumbnail=thumbnail,
             )
@@ -231,7 +230,7 @@ def compose_reaction(*, chat: Jid, message_id: str, author: Jid, from_me: bool, 
         reactionMessage=e2e.ReactionMessage(
             key=_key(chat=chat, message_id=message_id, author=author, from_me=from_me),
             text=emoji,
-            senderTimestampMS=int(time.time() * 1000),
+            senderTimestampMS=now_ms(),
         )
     )
 
@@ -255,7 +254,7 @@ def compose_edit(*, chat: Jid, message_id: str, text: str) -> Message:
                     type=e2e.ProtocolMessage.Type.MESSAGE_EDIT,
                     key=common.MessageKey(remoteJID=str(chat), fromMe=True, ID=message_id),
                     editedMessage=e2e.Message(conversation=text),
-                    timestampMS=int(time.time() * 1000),
+                    timestampMS=now_ms(),
                 )
             )
         )

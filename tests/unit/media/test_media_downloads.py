@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import hashlib
 import stat
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,19 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media.downloads import remove, save, saved, target
+from whatsapp_mcp.media.downloads import is_kept, keep, remove, target
+from whatsapp_mcp.private_files import new_private_file
 
 ANA = Jid("4915112345678", "s.whatsapp.net")
+
+
+def save(path: Path, data: bytes) -> None:
+    """Fetch and keep."""
+    with tempfile.TemporaryDirectory(dir=path.parent.parent.parent) as folder:
+        fetched = Path(folder) / "fetched"
+        with new_private_file(fetched) as file:
+            file.write(data)
+        keep(fetched, path)
 
 
 def place(folder: Path, **changes: object) -> Path:
@@ -54,7 +63,7 @@ def test_hostile_facts_stay_in_the_folder(changes: dict[str, object], tmp_path: 
     path = place(tmp_path / "media", **changes)
     assert path.resolve().is_relative_to((tmp_path / "media").resolve())
     assert len(path.relative_to(tmp_path / "media").parts) == 2
-    save(path, [b"x"])
+    save(path, b"x")
     assert path.read_bytes() == b"x"
 
 
@@ -74,31 +83,15 @@ def test_different_ids_never_share_a_place(tmp_path: Path) -> None:
 
 def test_saving(tmp_path: Path) -> None:
     path = place(tmp_path / "media")
-    assert saved(path) is None
-    first = save(path, [b"hel", b"lo"])
-    assert (first.path, first.size, first.is_new) == (path, 5, True)
-    assert first.sha256 == hashlib.sha256(b"hello").digest()
+    assert not is_kept(path)
+    save(path, b"hello")
     assert path.read_bytes() == b"hello"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert saved(path) == path
-    before = path.stat().st_ino
-    again = save(path, [b"hello"])
-    assert (again.is_new, path.stat().st_ino) == (False, before)
-    other = save(path, [b"other"])
-    assert (other.is_new, path.read_bytes()) == (True, b"other")
+    assert is_kept(path)
+    save(path, b"other")
+    assert path.read_bytes() == b"other"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_broken_off_download_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> Iterator[bytes]:
-        yield b"part"
-        raise ConnectionError
-
-    path = place(tmp_path / "media")
-    with pytest.raises((StoreError, ConnectionError)):
-        save(path, broken())
-    assert list(path.parent.iterdir()) == []
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -108,27 +101,27 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     path = place(tmp_path / "media")
     path.parent.mkdir(parents=True)
     path.symlink_to(outside / "victim")
-    assert saved(path) is None
-    save(path, [b"new"])
+    assert not is_kept(path)
+    save(path, b"new")
     assert (outside / "victim").read_bytes() == b"precious"
     assert not path.is_symlink()
     other = place(tmp_path / "media", chat=Jid("2", "g.us"))
     other.parent.symlink_to(outside)
     with pytest.raises(StoreError, match="symbolic"):
-        save(other, [b"new"])
+        save(other, b"new")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "media").write_bytes(b"a file")
     with pytest.raises(StoreError):
-        save(place(tmp_path / "media"), [b"x"])
+        save(place(tmp_path / "media"), b"x")
 
 
 def test_removing(tmp_path: Path) -> None:
     path, other = place(tmp_path / "media"), place(tmp_path / "media", message_id="3EB0A2")
     assert not remove(path), "there is not even a folder"
-    save(path, [b"x"])
-    save(other, [b"y"])
+    save(path, b"x")
+    save(other, b"y")
     assert remove(path)
     assert not remove(path)
     assert list(path.parent.iterdir()) == [other]
@@ -166,6 +159,6 @@ def test_nothing_outside_the_media_folder_is_removed(tmp_path: Path) -> None:
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
 def test_what_was_saved_is_removed(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
     path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)
-    save(path, [b"x"])
+    save(path, b"x")
     assert remove(path)
-    assert saved(path) is None
+    assert not is_kept(path)

@@ -326,3 +326,19 @@ class TestTls:
         names = Names(secure_example=[["127.0.0.1"]])
         with pytest.raises(InvalidArgument, match="plain http"):
             await read(f"https://secure.example:{port}/down", policy, names)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('attachment; filename="a b.pdf"', "a b.pdf"),
+        ("attachment; filename=a.pdf; size=3", "a.pdf"),
+        ("attachment; filename=x; filename*=UTF-8''%e2%82%ac%20.pdf", "€ .pdf"),
+        ("attachment; filename*=nonsense''x%20.pdf", ""),
+        ('attachment; filename="a\\"b.pdf"', 'a"b.pdf'),
+        ("inline", ""),
+        ("", ""),
+    ],
+)
+def test_names_in_headers(header: str, name: str) -> None:
+    assert web.name_from_disposition(header) == name

@@ -69,7 +69,9 @@ async def test_messages_and_their_files_go(tmp_path: Path, caplog: pytest.LogCap
     writer.apply([photo("OLD", 31), photo("LOST", 32), photo("NEW", 29)])
     writer.close()
     for message_id in ("OLD", "NEW"):
-        downloads.save(file_of(media, message_id), [b"x"])
+        file = file_of(media, message_id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
     file_of(media, "LOST").symlink_to(store)
     reader = StoreReader(store)
     async with pruned(StoreWriter(store, retention=policy(30, media))):

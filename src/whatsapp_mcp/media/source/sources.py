@@ -13,7 +13,6 @@ from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import kinds
-from whatsapp_mcp.media.convert.documents import name_from_disposition
 from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
 from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.media.source.data_uri import write_data_uri
@@ -111,7 +110,7 @@ async def _download(
                         work.step(written / body.length if body.length else 0.5)
                 if not written:
                     raise _empty(field)
-                return name_from_disposition(body.content_disposition) or _name_in_link(body.url)
+                return web.name_from_disposition(body.content_disposition) or _name_in_link(body.url)
     except TimeoutError:
         raise InvalidArgument(
             f"{field}: the link was not fetched within {policy.url_timeout:.0f} seconds.",

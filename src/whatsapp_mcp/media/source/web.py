@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 import anyio
 import httpcore2
@@ -27,7 +28,7 @@ from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.addresses import is_odd_number, is_public
 
-__all__ = ["GuardedNetwork", "Resolver", "WebBody", "check_link", "get", "system_resolver"]
+__all__ = ["GuardedNetwork", "Resolver", "WebBody", "check_link", "get", "name_from_disposition", "system_resolver"]
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """``await resolver(host, port)``: the addresses of a host, in text form, best first. OSError when there are none."""
@@ -223,6 +224,18 @@ def _body(url: httpx2.URL, response: httpcore2.Response, field: str) -> WebBody:
         length=int(declared) if declared.isascii() and declared.isdigit() else None,
         chunks=response.aiter_stream(),
     )
+
+
+def name_from_disposition(header: str) -> str:
+    """The file name in a Content-Disposition header (RFC 6266), or ""; not sanitised."""
+    if extended := re.search(r"filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", header, re.IGNORECASE):
+        try:
+            return unquote(extended[2], encoding=extended[1], errors="replace")
+        except LookupError:
+            pass
+    if plain := re.search(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', header, re.IGNORECASE):
+        return re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2]
+    return ""
 
 
 def _reason(error: BaseException) -> str:
