@@ -92,6 +92,31 @@ def test_rooms_import_only_lower_rooms() -> None:
     assert not wrong
 
 
+STORE_FLOORS: dict[str, set[str]] = {
+    "ground": set(),
+    "search": {"ground"},
+    "read": {"ground", "search"},
+    "write": {"ground", "search"},
+}
+"""Floor of the store -> floors it may import beside itself: the reader and the writer never meet."""
+
+
+def test_the_floors_of_the_store() -> None:
+    def floor_of(name: str) -> str:
+        part = name.removeprefix("whatsapp_mcp.store.").split(".")[0]
+        return part if part in STORE_FLOORS else "ground"
+
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in sorted((PACKAGE / "store").rglob("*.py"))
+        for name in imports_of(path)
+        if name.startswith("whatsapp_mcp.store.")
+        and floor_of(name)
+        not in STORE_FLOORS[floor := floor_of(".".join(("whatsapp_mcp", *path.relative_to(PACKAGE).parts)))] | {floor}
+    ]
+    assert not wrong
+
+
 def test_server_reads_only_the_contract_of_operations() -> None:
     wrong = [
         f"{path.name} imports {name}"

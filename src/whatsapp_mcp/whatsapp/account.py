@@ -162,7 +162,7 @@ class Account:
         )
 
     def set_push_name(self, name: str) -> None:
-        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        self._await_own_name()
         answer = self._client.call("SetPushName", name.encode())
         for pause in _REFUSAL_PAUSES:
             if not any(refusal in answer for refusal in _PASSING_REFUSALS):
@@ -170,6 +170,18 @@ class Account:
             time.sleep(pause)
             answer = self._client.call("SetPushName", name.encode())
         self._check(answer, "change the display name")
+
+    def _await_own_name(self) -> None:
+        """Raises NotLoggedIn, where neonize 0.5.2 would abort the process.
+
+        The name comes with the first app state after linking. A change while whatsmeow is storing that would be refused
+        and brings patches of its own, which whatsmeow applies at the same time (appstate.go): it may then be left with
+        a state to which no later patch fits ("mismatching LTHash").
+        """
+        for pause in _REFUSAL_PAUSES:
+            if self.device().push_name:
+                return
+            time.sleep(pause)
 
     def check_numbers(self, numbers: Iterable[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""
