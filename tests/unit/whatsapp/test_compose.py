@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, Quote
 from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
-from whatsapp_mcp.whatsapp.compose import QuotedMessage, compose, compose_edit, compose_reaction, compose_revoke
+from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.whatsapp.compose import compose, compose_edit, compose_reaction, compose_revoke
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
@@ -30,6 +31,10 @@ EVERY_KIND: list[Written] = [
     ContactOut(name="Bo", number="4915100000002"),
     PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1),
 ]
+
+
+def stored(message_id: str, author: Jid, raw: bytes, text: str) -> StoredMessage:
+    return StoredMessage(message_id, ANA, author, from_me=False, text=text, raw=raw, has_media=False)
 
 
 @given(WRITABLE)
@@ -77,7 +82,7 @@ def test_every_poll_has_a_secret_of_its_own() -> None:
 @pytest.mark.parametrize("outgoing", EVERY_KIND, ids=lambda out: out.kind)
 def test_options_apply_to_every_kind(outgoing: Written) -> None:
     options = SendOptions(forwarded=True, expiration=86400, mentions=(ANA, BO))
-    quoted = QuotedMessage("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
+    quoted = stored("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
     content = read_content(compose(outgoing, options, quoted))
     assert content is not None
     assert content.quote == Quote("Q1", ANA_LID, "what?")
@@ -102,13 +107,13 @@ def test_forwarded_has_a_score() -> None:
 
 
 def test_reply_to_a_message_whose_protobuf_is_not_stored() -> None:
-    content = read_content(compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, b"", "what?")))
+    content = read_content(compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, b"", "what?")))
     assert content == Content(MessageKind.TEXT, "hi", quote=Quote("Q1", ANA, "what?"))
 
 
 def test_reply_to_a_poll_does_not_give_its_secret_away() -> None:
     poll = compose(PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1), PLAIN, None)
-    reply = compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, poll.SerializeToString(), "Lunch?"))
+    reply = compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, poll.SerializeToString(), "Lunch?"))
     assert reply.extendedTextMessage.contextInfo.quotedMessage.HasField("pollCreationMessage")
     assert poll.messageContextInfo.messageSecret not in reply.SerializeToString()
 
@@ -118,7 +123,7 @@ def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
     """A quote carries the quoted message, but not what that one quoted: no parser would take a long chain."""
     raw, sizes = e2e.Message(conversation="hi").SerializeToString(), []
     for number in range(60):
-        quoted = QuotedMessage(f"Q{number:03}", ANA, raw, "hi")
+        quoted = stored(f"Q{number:03}", ANA, raw, "hi")
         raw = compose(TextOut(text="hi"), SendOptions(mentions=(BO,)), quoted).SerializeToString()
         if wrapper:
             outer = e2e.Message()
