@@ -20,7 +20,7 @@ from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
 
@@ -57,7 +57,7 @@ class _SideLoginOnDemand:
     async def change(self, *actions: Action) -> Answer[None]:
         return await self._queue.change(*actions)
 
-    async def ask(self, query: Query[R]) -> Answer[R]:
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         return await self._queue.ask(query)
 
     async def close(self) -> None:

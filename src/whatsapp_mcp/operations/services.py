@@ -16,7 +16,7 @@ from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 
 __all__ = ["Services", "Session", "SideLogin", "Store"]
@@ -75,7 +75,7 @@ class SideLogin(Protocol):
     async def change(self, *actions: Action) -> Answer[None]:
         """Change the account's app state. Raises AppStateKeysMissing, NotLoggedIn, RateLimited, SessionError."""
 
-    async def ask(self, query: Query[R]) -> Answer[R]:
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
 
 

@@ -15,7 +15,7 @@ from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SentMessage
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 ME = Jid("4915100000009", "s.whatsapp.net")
 ME_LID = Jid("100000000000009", "lid")
@@ -123,15 +123,15 @@ class FakeSideLogin:
 
     def __init__(self) -> None:
         self.changes: list[tuple[Action, ...]] = []
-        self.queries: list[Query[Any]] = []
-        self.answers: dict[type[Query[Any]], Any] = {}
+        self.queries: list[SideLoginQuery[Any]] = []
+        self.answers: dict[type[SideLoginQuery[Any]], Any] = {}
         """By kind of query: its result, or an error."""
 
     async def change(self, *actions: Action) -> Answer[None]:
         self.changes.append(actions)
         return Answer(None, (), 0.3)
 
-    async def ask(self, query: Query[R]) -> Answer[R]:
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         self.queries.append(query)
         answer: Any = self.answers.get(type(query))
         if isinstance(answer, WhatsAppMcpError):
