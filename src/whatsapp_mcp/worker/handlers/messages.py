@@ -65,8 +65,8 @@ class MessageHandlers:
             quoted = QuotedMessage(stored.id, author.jid, stored.raw, stored.text)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
-            data = Path(outgoing.path).read_bytes()
-            uploaded = self._account.upload(data, outgoing.media, newsletter=command.chat.is_newsletter)
+            data = outgoing.path.read_bytes()
+            uploaded = self._account.upload(data, outgoing.kind, newsletter=command.chat.is_newsletter)
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)
