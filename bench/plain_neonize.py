@@ -81,14 +81,14 @@ class _Device:
         self._codes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._connected = threading.Event()
-        events = ClientEvents(
+        self._events = ClientEvents(
             event=self._on_event,
             qr=self._codes.put,
             login_status=lambda _status: None,
             log=lambda level, name, text: print(level, name, text, file=sys.stderr),
             ended=lambda error: print("ended", error, file=sys.stderr),
         )
-        self._client = Client(load(Endpoint.read(endpoint), require_endpoint=True), database, events)
+        self._client = Client(load(Endpoint.read(endpoint), require_endpoint=True), database)
         self._account = Account(self._client)
 
     def _on_event(self, code: int, payload: bytes) -> None:
@@ -100,7 +100,7 @@ class _Device:
             self._connected.set()
 
     def pair(self) -> Json:
-        self._client.start()
+        self._client.start(self._events)
         return {"qr": self._codes.get(timeout=LIMIT)}
 
     def connected(self) -> Json:

@@ -265,11 +265,11 @@ def status(data_dir: Path | None, as_json: bool) -> None:
 def doctor(data_dir: Path | None, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
     import os
-    from datetime import UTC, datetime
 
+    from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
     given = {} if data_dir is None else {"data_dir": data_dir}
-    diagnosis = examine(given, environment=os.environ, now=datetime.now(UTC))
+    diagnosis = examine(given, environment=os.environ, now=now())
     click.echo(diagnosis.model_dump_json(indent=2) if as_json else diagnosis_text(diagnosis))
     sys.exit(0 if diagnosis.healthy else 1)

@@ -13,6 +13,7 @@ GROUND = {
     "jid",
     "errors",
     "clock",
+    "phone_number",
     "private_files",
     "account_folder",
     "models",
@@ -39,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "supervisor": {"pipe", "session_db", "store"},
     "operations": {"supervisor", "pipe", "store", "catalog", "media", "side_login"},
     "server": {"catalog", "operations"},
-    "offline": {"catalog", "operations", "session_db", "simulator", "store", "supervisor", "whatsapp", "wire"},
+    "offline": {"catalog", "session_db", "simulator", "store", "supervisor", "wire"},
     "assembly": {"catalog", "offline", "operations", "pipe", "server", "side_login", "store", "supervisor"},
     "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
@@ -102,6 +103,31 @@ def test_rooms_of_media() -> None:
             parts = name.split(".")
             if parts[:2] == ["whatsapp_mcp", "media"] and len(parts) > 2 and parts[2] not in below[part]:
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
+STORE_FLOORS: dict[str, set[str]] = {
+    "ground": set(),
+    "search": {"ground"},
+    "read": {"ground", "search"},
+    "write": {"ground", "search"},
+}
+"""Floor of the store -> floors it may import beside itself: the reader and the writer never meet."""
+
+
+def test_the_floors_of_the_store() -> None:
+    def floor_of(name: str) -> str:
+        part = name.removeprefix("whatsapp_mcp.store.").split(".")[0]
+        return part if part in STORE_FLOORS else "ground"
+
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in sorted((PACKAGE / "store").rglob("*.py"))
+        for name in imports_of(path)
+        if name.startswith("whatsapp_mcp.store.")
+        and floor_of(name)
+        not in STORE_FLOORS[floor := floor_of(".".join(("whatsapp_mcp", *path.relative_to(PACKAGE).parts)))] | {floor}
+    ]
     assert not wrong
 
 

@@ -35,9 +35,9 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
-from whatsapp_mcp.offline.diagnosis.databases import find_index_fault
 from whatsapp_mcp.offline.diagnosis.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.read.inspection import find_index_fault
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search import verifying
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import segno
 
+from whatsapp_mcp.catalog import arguments as args
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AlreadyLoggedIn
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
-from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.private_files import write_private
 
@@ -31,7 +32,7 @@ PAIRING_CODE_SECONDS: Final = 160
 
 
 @operation("appLogin")
-async def app_login(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_login(services: Services, _arguments: args.AppLoginArguments, _progress: Progress) -> Outcome:
     try:
         snapshot = await services.session.login()
     except AlreadyLoggedIn:
@@ -52,7 +53,9 @@ async def app_login(services: Services, _arguments: Arguments, _progress: Progre
 
 
 @operation("appLoginWithCode")
-async def app_login_with_code(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_login_with_code(
+    services: Services, arguments: args.AppLoginWithCodeArguments, _progress: Progress
+) -> Outcome:
     digits = parse_number(arguments["phone"], "phone")
     code = await services.session.login_with_code(digits)
     return Outcome(
@@ -63,7 +66,7 @@ async def app_login_with_code(services: Services, arguments: Arguments, _progres
 
 
 @operation("appLogout")
-async def app_logout(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_logout(services: Services, _arguments: args.AppLogoutArguments, _progress: Progress) -> Outcome:
     if await services.session.logout():
         return Outcome("The device is unlinked; its session and its messages were deleted here.")
     return Outcome(
@@ -73,13 +76,13 @@ async def app_logout(services: Services, _arguments: Arguments, _progress: Progr
 
 
 @operation("appReconnect")
-async def app_reconnect(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_reconnect(services: Services, _arguments: args.AppReconnectArguments, _progress: Progress) -> Outcome:
     await services.session.restart()
     return Outcome("Connected to WhatsApp.")
 
 
 @operation("appStatus")
-async def app_status(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_status(services: Services, _arguments: args.AppStatusArguments, _progress: Progress) -> Outcome:
     snapshot = services.session.snapshot
     connected = snapshot.state is SessionState.CONNECTED
     message = "Connected." if connected else f"Not connected: {snapshot.state.value}."
@@ -102,7 +105,7 @@ async def app_status(services: Services, _arguments: Arguments, _progress: Progr
 
 
 @operation("appDevices")
-async def app_devices(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def app_devices(services: Services, _arguments: args.AppDevicesArguments, _progress: Progress) -> Outcome:
     device = await services.session.call(GetDevice())
     name = device.push_name or device.business_name
     return Outcome("The linked device.", [{"name": name, "device": str(device.jid)}])
@@ -110,7 +113,7 @@ async def app_devices(services: Services, _arguments: Arguments, _progress: Prog
 
 def _seconds_left(snapshot: SessionSnapshot) -> int:
     expires = snapshot.qr_expires_at
-    return max(1, round((expires - datetime.now(UTC)).total_seconds())) if expires else 1
+    return max(1, round((expires - now()).total_seconds())) if expires else 1
 
 
 def _qr_png(text: str) -> bytes:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import chat_json, line_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import MessagePage, StoreReader
@@ -20,25 +21,17 @@ from whatsapp_mcp.store.search.query import Query
 
 __all__: list[str] = []
 
-CHATS_DEFAULT, CHATS_MAX = 25, 100
-
-MESSAGES_DEFAULT, MESSAGES_MAX = 50, 100
-
-FOUND_DEFAULT: Final = 25
-
-AROUND_DEFAULT: Final = 5
-
 
 @operation("listChats")
-async def list_chats(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    limit = arguments.get("limit", CHATS_DEFAULT)
-    offset = arguments.get("offset", 0)
+async def list_chats(services: Services, arguments: args.ListChatsArguments, _progress: Progress) -> Outcome:
+    limit = arguments["limit"]
+    offset = arguments["offset"]
     page = await services.store.read(
         lambda store: store.chats(
             limit=limit,
             offset=offset,
             search=arguments.get("search") or None,
-            has_media=arguments.get("has_media", False),
+            has_media=arguments["has_media"],
             archived=arguments.get("archived"),
             cursor=arguments.get("cursor"),
         )
@@ -58,11 +51,13 @@ async def list_chats(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("getChatMessages")
-async def get_chat_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def get_chat_messages(
+    services: Services, arguments: args.GetChatMessagesArguments, _progress: Progress
+) -> Outcome:
     chat_jid = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    limit = arguments.get("limit", MESSAGES_DEFAULT)
-    offset = arguments.get("offset", 0)
-    start, end = _period(arguments)
+    limit = arguments["limit"]
+    offset = arguments["offset"]
+    start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
     chat = services.store.look(lambda store: store.chat(chat_jid))
     if chat is None:
         raise NotFound(
@@ -77,7 +72,7 @@ async def get_chat_messages(services: Services, arguments: Arguments, _progress:
             offset=offset,
             start=start,
             end=end,
-            media_only=arguments.get("media_only", False),
+            media_only=arguments["media_only"],
             from_me=arguments.get("is_from_me"),
             search=arguments.get("search") or None,
             cursor=arguments.get("cursor"),
@@ -102,7 +97,7 @@ def _messages(page: MessagePage, limit: int, offset: int, rows: list[dict[str, A
 
 
 @operation("searchMessages")
-async def search_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def search_messages(services: Services, arguments: args.SearchMessagesArguments, _progress: Progress) -> Outcome:
     text, by_relevance = arguments.get("query", ""), arguments.get("by_relevance", False)
     _check_question(arguments, Query.parse(text))
     if by_relevance and "cursor" in arguments:
@@ -114,11 +109,11 @@ async def search_messages(services: Services, arguments: Arguments, _progress: P
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
     sender = await person(services, arguments["sender"], field="sender") if "sender" in arguments else None
     limit, offset, around = (
-        arguments.get("limit", FOUND_DEFAULT),
-        arguments.get("offset", 0),
+        arguments["limit"],
+        arguments["offset"],
         arguments.get("context_lines", 0),
     )
-    start, end = _period(arguments)
+    start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
 
     def look(store: StoreReader) -> tuple[MessagePage, Sequence[Surroundings]]:
         page = store.search(
@@ -145,7 +140,7 @@ async def search_messages(services: Services, arguments: Arguments, _progress: P
     return _messages(page, limit, offset, rows)
 
 
-def _check_question(arguments: Arguments, query: Query) -> None:
+def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> None:
     """Something must be wanted: what merely lacks a word would be almost everything."""
     narrow = any(arguments.get(name) for name in ("chat_jid", "sender", "kind", "has_link", "is_from_me"))
     if query.wanted or (narrow and (query.is_blank or query.unwanted)):
@@ -158,9 +153,11 @@ def _check_question(arguments: Arguments, query: Query) -> None:
 
 
 @operation("getMessageContext")
-async def get_message_context(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def get_message_context(
+    services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
+) -> Outcome:
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    before, after = arguments.get("before", AROUND_DEFAULT), arguments.get("after", AROUND_DEFAULT)
+    before, after = arguments["before"], arguments["after"]
 
     def look(store: StoreReader) -> list[Message]:
         message = store.message(arguments["message_id"], chat)
@@ -184,16 +181,15 @@ async def get_message_context(services: Services, arguments: Arguments, _progres
     )
 
 
-def _period(arguments: Arguments) -> tuple[datetime | None, datetime | None]:
-    start, end = _moment(arguments, "start_time"), _moment(arguments, "end_time")
+def _period(start_time: str | None, end_time: str | None) -> tuple[datetime | None, datetime | None]:
+    start, end = _moment(start_time, "start_time"), _moment(end_time, "end_time")
     if start and end and start > end:
         raise InvalidArgument("start_time is after end_time", field="start_time")
     return start, end
 
 
-def _moment(arguments: Arguments, field: str) -> datetime | None:
+def _moment(text: str | None, field: str) -> datetime | None:
     """RFC 3339; without a zone it is UTC."""
-    text = arguments.get(field)
     if not text:
         return None
     try:

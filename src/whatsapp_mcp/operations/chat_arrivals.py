@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import line_json, message_json
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import line_json, message_json
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.store.read.reader import StoreReader
 
 __all__: list[str] = []
 
-INBOX_DEFAULT: Final = 50
-
-WAIT_DEFAULT: Final = 30
-
 
 @operation("checkInbox")
-async def check_inbox(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    limit, cursor = arguments.get("limit", INBOX_DEFAULT), arguments.get("cursor")
+async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _progress: Progress) -> Outcome:
+    limit, cursor = arguments["limit"], arguments.get("cursor")
     position = await _position(services, cursor) if cursor is not None else None
 
     def look(store: StoreReader) -> tuple[tuple[Message, ...], int]:
@@ -47,10 +43,10 @@ async def check_inbox(services: Services, arguments: Arguments, _progress: Progr
 
 
 @operation("waitForMessage")
-async def wait_for_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def wait_for_message(services: Services, arguments: args.WaitForMessageArguments, _progress: Progress) -> Outcome:
     chat = await resolve(services, arguments["phone"]) if arguments.get("phone") else None
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + arguments.get("timeout", WAIT_DEFAULT)
+    deadline = loop.time() + arguments["timeout"]
     position = await _position(services, arguments.get("cursor"))
     message = await _next(services, position, chat)
     if message is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.clock import now_ms, to_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.app_state import author, change, label_actions
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
@@ -47,9 +48,9 @@ def _last(newest: Message | None) -> LastMessage | None:
 
 
 @operation("pinChat")
-async def pin_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def pin_chat(services: Services, arguments: args.PinChatArguments, _progress: Progress) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
-    pinned: bool = arguments["pinned"]
+    pinned = arguments["pinned"]
     message = await change(
         services, f"The chat is {'pinned' if pinned else 'no longer pinned'}.", PinChat(wire, pinned)
     )
@@ -57,7 +58,7 @@ async def pin_chat(services: Services, arguments: Arguments, _progress: Progress
 
 
 @operation("muteChat")
-async def mute_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def mute_chat(services: Services, arguments: args.MuteChatArguments, _progress: Progress) -> Outcome:
     _, wire, _ = await _known_chat(services, arguments["chat_jid"])
     if not arguments["muted"]:
         return Outcome(await change(services, "The chat is no longer muted.", MuteChat(wire, 0)))
@@ -67,30 +68,30 @@ async def mute_chat(services: Services, arguments: Arguments, _progress: Progres
 
 
 @operation("markChatRead")
-async def mark_chat_read(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments, _progress: Progress) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
-    read: bool = arguments["read"]
+    read = arguments["read"]
     action = MarkChatRead(wire, read, _last(newest))
     return Outcome(await change(services, f"The chat is marked as {'read' if read else 'unread'}.", action))
 
 
 @operation("deleteChat")
-async def delete_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def delete_chat(services: Services, arguments: args.DeleteChatArguments, _progress: Progress) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
     return Outcome(await change(services, "The chat was deleted on your devices.", DeleteChat(wire, _last(newest))))
 
 
 @operation("archiveChat")
-async def archive_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def archive_chat(services: Services, arguments: args.ArchiveChatArguments, _progress: Progress) -> Outcome:
     jid, wire, newest = await _known_chat(services, arguments["chat_jid"])
-    archived: bool = arguments["archived"]
+    archived = arguments["archived"]
     action = ArchiveChat(wire, archived, _last(newest))
     message = await change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", action)
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "archived": archived})
 
 
 @operation("labelChat")
-async def label_chat(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def label_chat(services: Services, arguments: args.LabelChatArguments, _progress: Progress) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
     actions = label_actions(LabelChat(label_id, wire, labelled), arguments["label_name"])
@@ -100,8 +101,10 @@ async def label_chat(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("setDisappearingTimer")
-async def set_disappearing_timer(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def set_disappearing_timer(
+    services: Services, arguments: args.SetDisappearingTimerArguments, _progress: Progress
+) -> Outcome:
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    seconds: int = arguments["timer_seconds"]
+    seconds = arguments["timer_seconds"]
     await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))
     return Outcome(f"New messages disappear after {seconds} seconds." if seconds else "New messages stay.")

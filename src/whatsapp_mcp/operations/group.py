@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import group_json, time_text
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import group_json, time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of
 from whatsapp_mcp.pipe import groups as g
@@ -37,9 +38,9 @@ def _invite_code(link: str) -> str:
 
 
 @operation("groupInfo")
-async def group_info(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def group_info(services: Services, arguments: args.GroupInfoArguments, _progress: Progress) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
-    offset = arguments.get("offset", 0)
+    offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
     return Outcome(
         f"The group has {len(group.members)} participants.",
@@ -51,11 +52,11 @@ async def group_info(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("createGroup")
-async def create_group(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def create_group(services: Services, arguments: args.CreateGroupArguments, _progress: Progress) -> Outcome:
     title = arguments["title"].strip()
     if not title:
         raise InvalidArgument("title is blank", field="title")
-    people = await people_of(services, arguments)
+    people = await people_of(services, arguments["participants"])
     group = await services.session.call(g.CreateGroup(title=title, members=people))
     failed = [{"participant": str(member.jid), "message": refusal(member)} for member in group.members if member.error]
     message = "The group was created."
@@ -65,7 +66,7 @@ async def create_group(services: Services, arguments: Arguments, _progress: Prog
 
 
 @operation("joinGroupWithLink")
-async def join_group(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def join_group(services: Services, arguments: args.JoinGroupWithLinkArguments, _progress: Progress) -> Outcome:
     joined = await services.session.call(g.JoinGroup(code=_invite_code(arguments["link"])))
     if joined.pending:
         return Outcome("You asked to join; an admin of the group has to approve it.", str(joined.jid))
@@ -73,7 +74,9 @@ async def join_group(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("getGroupInfoFromLink")
-async def group_info_from_link(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def group_info_from_link(
+    services: Services, arguments: args.GetGroupInfoFromLinkArguments, _progress: Progress
+) -> Outcome:
     group = await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))
     return Outcome(
         "What the link tells about the group.",
@@ -93,13 +96,13 @@ async def group_info_from_link(services: Services, arguments: Arguments, _progre
 
 
 @operation("leaveGroup")
-async def leave_group(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def leave_group(services: Services, arguments: args.LeaveGroupArguments, _progress: Progress) -> Outcome:
     await services.session.call(g.LeaveGroup(group=await group_of(services, arguments["group_id"])))
     return Outcome("You left the group.")
 
 
 @operation("setGroupName")
-async def set_group_name(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def set_group_name(services: Services, arguments: args.SetGroupNameArguments, _progress: Progress) -> Outcome:
     name = arguments["name"].strip()
     if not name:
         raise InvalidArgument("name is blank", field="name")
@@ -108,41 +111,45 @@ async def set_group_name(services: Services, arguments: Arguments, _progress: Pr
 
 
 @operation("setGroupTopic")
-async def set_group_topic(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def set_group_topic(services: Services, arguments: args.SetGroupTopicArguments, _progress: Progress) -> Outcome:
     topic = arguments.get("topic") or ""
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), topic=topic))
     return Outcome("The description was changed." if topic else "The description was deleted.")
 
 
 @operation("setGroupLocked")
-async def set_group_locked(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    locked: bool = arguments["locked"]
+async def set_group_locked(services: Services, arguments: args.SetGroupLockedArguments, _progress: Progress) -> Outcome:
+    locked = arguments["locked"]
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), locked=locked))
     return Outcome("Only admins can edit the group now." if locked else "All participants can edit the group now.")
 
 
 @operation("setGroupAnnounce")
-async def set_group_announce(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    announce: bool = arguments["announce"]
+async def set_group_announce(
+    services: Services, arguments: args.SetGroupAnnounceArguments, _progress: Progress
+) -> Outcome:
+    announce = arguments["announce"]
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), announce=announce))
     return Outcome("Only admins can write now." if announce else "All participants can write now.")
 
 
 @operation("groupInviteLink")
-async def group_invite_link(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def group_invite_link(
+    services: Services, arguments: args.GroupInviteLinkArguments, _progress: Progress
+) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
-    reset = arguments.get("reset", False)
+    reset = arguments["reset"]
     link = await services.session.call(g.GetInviteLink(group=jid, reset=reset))
     message = "The old link is void; this is the new one." if reset else "The invite link."
     return Outcome(message, {"invite_link": link, "group_id": str(jid)})
 
 
 @operation("setGroupPhoto")
-async def set_group_photo(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
+async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArguments, progress: Progress) -> Outcome:
     group = await group_of(services, arguments["group_id"])
     if not arguments.get("photo"):
         return await _remove_group_photo(services, group)
-    async with media_source(services, arguments, "photo", progress).as_square() as path:
+    async with media_source(services, progress, photo=arguments["photo"]).as_square() as path:
         picture_id = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
     return Outcome(message, {"picture_id": picture_id, "message": message})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, Literal
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.views import GroupMember
 from whatsapp_mcp.operations.app_state import pause_note
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of, person
 from whatsapp_mcp.pipe import groups as g
@@ -35,11 +36,12 @@ _MEMBER_ERRORS: Final = {
 
 _ANSWERS: Final = {404: "did not ask to join", 403: "you are not an admin of the group", 409: "is in the group already"}
 
+_Members = args.AddParticipantToGroupArguments
+"""A group and some people; of the same shape for all operations on them."""
 Change = Literal["add", "remove", "promote", "demote"]
 
 
-async def people_of(services: Services, arguments: Arguments) -> tuple[Jid, ...]:
-    given: list[str] = arguments["participants"]
+async def people_of(services: Services, given: list[str]) -> tuple[Jid, ...]:
     if len(given) > MAX_PARTICIPANTS:
         raise InvalidArgument(f"participants: at most {MAX_PARTICIPANTS}", field="participants")
     people = [await person(services, entry, field="participants") for entry in given]
@@ -58,9 +60,11 @@ def _name_of(store: StoreReader, jid: Jid) -> str | None:
 
 
 @operation("getGroupParticipants")
-async def group_participants(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def group_participants(
+    services: Services, arguments: args.GetGroupParticipantsArguments, _progress: Progress
+) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
-    offset = arguments.get("offset", 0)
+    offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
     rows = [
         {
@@ -81,9 +85,9 @@ async def group_participants(services: Services, arguments: Arguments, _progress
     )
 
 
-async def _change_members(services: Services, arguments: Arguments, change: Change, done: str) -> Outcome:
+async def _change_members(services: Services, arguments: _Members, change: Change, done: str) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
-    people = await people_of(services, arguments)
+    people = await people_of(services, arguments["participants"])
     command = g.ChangeMembers(group=jid, members=people, change=change)
     members = await services.session.call(command)
     rows = [
@@ -100,45 +104,59 @@ async def _change_members(services: Services, arguments: Arguments, change: Chan
 
 
 @operation("addParticipantToGroup")
-async def add_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def add_participant(
+    services: Services, arguments: args.AddParticipantToGroupArguments, _progress: Progress
+) -> Outcome:
     return await _change_members(services, arguments, "add", "Participant added.")
 
 
 @operation("removeParticipantFromGroup")
-async def remove_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def remove_participant(
+    services: Services, arguments: args.RemoveParticipantFromGroupArguments, _progress: Progress
+) -> Outcome:
     return await _change_members(services, arguments, "remove", "Participant removed.")
 
 
 @operation("promoteParticipantToAdmin")
-async def promote_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def promote_participant(
+    services: Services, arguments: args.PromoteParticipantToAdminArguments, _progress: Progress
+) -> Outcome:
     return await _change_members(services, arguments, "promote", "Participant is an admin now.")
 
 
 @operation("demoteParticipantToMember")
-async def demote_participant(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def demote_participant(
+    services: Services, arguments: args.DemoteParticipantToMemberArguments, _progress: Progress
+) -> Outcome:
     return await _change_members(services, arguments, "demote", "Participant is no admin any more.")
 
 
 @operation("getGroupParticipantRequests")
-async def participant_requests(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def participant_requests(
+    services: Services, arguments: args.GetGroupParticipantRequestsArguments, _progress: Progress
+) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
-    offset = arguments.get("offset", 0)
+    offset = arguments["offset"]
     requests = await services.session.call(g.GetJoinRequests(group=jid))
     rows = [{"jid": str(one.jid), "requested_at": time_text(one.requested_at)} for one in requests[offset:]]
     return Outcome(f"{len(requests)} people ask to join.", {"data": rows}, rows="data", offset=offset)
 
 
 @operation("approveGroupParticipantRequest")
-async def approve_request(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def approve_request(
+    services: Services, arguments: args.ApproveGroupParticipantRequestArguments, _progress: Progress
+) -> Outcome:
     return await _answer_requests(services, arguments, "approve")
 
 
 @operation("rejectGroupParticipantRequest")
-async def reject_request(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def reject_request(
+    services: Services, arguments: args.RejectGroupParticipantRequestArguments, _progress: Progress
+) -> Outcome:
     return await _answer_requests(services, arguments, "reject")
 
 
-async def _answer_requests(services: Services, arguments: Arguments, action: Literal["approve", "reject"]) -> Outcome:
+async def _answer_requests(services: Services, arguments: _Members, action: Literal["approve", "reject"]) -> Outcome:
     group = await group_of(services, arguments["group_id"])
     people = [await person(services, entry, field="participants") for entry in arguments["participants"]]
     requests = await services.session.call(g.GetJoinRequests(group=group))

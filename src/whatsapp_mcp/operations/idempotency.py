@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
@@ -45,7 +46,7 @@ async def run_once(
     if earlier is not None:
         return sent_outcome(earlier, "The message was sent.")
     try:
-        return await handler(services, rest | {IDEMPOTENCY_KEY: key}, progress)
+        return await handler(replace(services, send_key=key), arguments, progress)
     except (SessionCrashed, SessionTimeout) as error:
         error.next_step = _REPEAT
         raise

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.operations.app_state import author, change, label_actions
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
+from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
@@ -30,8 +31,8 @@ LETTER_EMOJI: Final = "\u2139"
 
 
 @operation("revokeMessage")
-async def revoke_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def revoke_message(services: Services, arguments: args.RevokeMessageArguments, _progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
     sent = await services.session.call(Revoke(target=MessageRef(chat=chat, message_id=message.id)))
@@ -39,11 +40,11 @@ async def revoke_message(services: Services, arguments: Arguments, _progress: Pr
 
 
 @operation("reactMessage")
-async def react_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def react_message(services: Services, arguments: args.ReactMessageArguments, _progress: Progress) -> Outcome:
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     target = MessageRef(chat=chat, message_id=message.id)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -51,11 +52,11 @@ async def react_message(services: Services, arguments: Arguments, _progress: Pro
 
 
 @operation("updateMessage")
-async def update_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    text: str = arguments["message"]
+async def update_message(services: Services, arguments: args.UpdateMessageArguments, _progress: Progress) -> Outcome:
+    text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
@@ -71,31 +72,30 @@ async def update_message(services: Services, arguments: Arguments, _progress: Pr
 
 
 @operation("forwardMessage")
-async def forward_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
     chat = await resolve(services, arguments["phone"])
     source, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = MessageRef(chat=source, message_id=message.id)
     expiration = arguments.get("duration", 0)
-    again = arguments.get("force_reupload", False)
-    key = arguments.get(IDEMPOTENCY_KEY)
+    again = arguments["force_reupload"]
     sent = await services.session.call(
-        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=key)
+        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=services.send_key)
     )
     return sent_outcome(sent, "The message was forwarded.")
 
 
 @operation("rejectCall")
-async def reject_call(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def reject_call(services: Services, arguments: args.RejectCallArguments, _progress: Progress) -> Outcome:
     caller = await person(services, arguments["caller_jid"], field="caller_jid")
     await services.session.call(RejectCall(caller=caller, call_id=arguments["call_id"].strip()))
     return Outcome("The call was rejected.")
 
 
 @operation("readMessage")
-async def read_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def read_message(services: Services, arguments: args.ReadMessageArguments, _progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if message.from_me:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
@@ -106,24 +106,24 @@ async def read_message(services: Services, arguments: Arguments, _progress: Prog
 
 
 @operation("starMessage")
-async def star_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def star_message(services: Services, arguments: args.StarMessageArguments, _progress: Progress) -> Outcome:
     return await _star(services, arguments, starred=True)
 
 
 @operation("unstarMessage")
-async def unstar_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def unstar_message(services: Services, arguments: args.UnstarMessageArguments, _progress: Progress) -> Outcome:
     return await _star(services, arguments, starred=False)
 
 
-async def _star(services: Services, arguments: Arguments, *, starred: bool) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def _star(services: Services, arguments: args.StarMessageArguments, *, starred: bool) -> Outcome:
+    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     action = Star(message.wire_chat, message.id, message.from_me, starred, author(message))
     return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", action))
 
 
 @operation("deleteMessage")
-async def delete_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def delete_message(services: Services, arguments: args.DeleteMessageArguments, _progress: Progress) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     sent_ms = to_ms(message.timestamp)
     action = DeleteForMe(message.wire_chat, message.id, message.from_me, sent_ms, author(message))
     status = await change(services, "The message was deleted for you; others still have it.", action)
@@ -131,9 +131,9 @@ async def delete_message(services: Services, arguments: Arguments, _progress: Pr
 
 
 @operation("labelMessage")
-async def label_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
-    labelled: bool = arguments["labeled"]
+async def label_message(services: Services, arguments: args.LabelMessageArguments, _progress: Progress) -> Outcome:
+    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    labelled = arguments["labeled"]
     label = LabelMessage(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
     done = f"The label was {'put on' if labelled else 'taken off'} the message."
     return Outcome(await change(services, done, *label_actions(label, arguments["label_name"])))

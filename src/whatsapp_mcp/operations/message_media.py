@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import anyio.to_thread
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
-from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -26,8 +27,10 @@ INLINE_LIMIT: Final = MIB // 2
 
 
 @operation("downloadMessageMedia")
-async def download_message_media(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def download_message_media(
+    services: Services, arguments: args.DownloadMessageMediaArguments, progress: Progress
+) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
     place = downloads.target(

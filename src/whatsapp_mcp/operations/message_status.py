@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.groups import GetGroup
@@ -39,8 +40,10 @@ class _Person:
 
 
 @operation("getMessageStatus")
-async def get_message_status(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments.get("phone"))
+async def get_message_status(
+    services: Services, arguments: args.GetMessageStatusArguments, _progress: Progress
+) -> Outcome:
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me:
         raise InvalidArgument(
             "message_id: this is somebody else's message; how far it got is known of your own only", field="message_id"
@@ -59,7 +62,7 @@ async def get_message_status(services: Services, arguments: Arguments, _progress
     counts = {step.value: sum(one.reached(step) for one in counted) for step in _COUNTED}
     if members is not None:
         counts["participants"] = len(members)
-    offset = arguments.get("offset", 0)
+    offset = arguments["offset"]
     results: dict[str, Any] = {
         "message_id": message.id,
         "chat_jid": str(chat),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.catalog import arguments as args
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import newsletter_of
@@ -12,15 +11,13 @@ from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
 
 __all__: list[str] = []
 
-POSTS_DEFAULT: Final = 20
-
 
 @operation("getNewsletterMessages")
-async def newsletter_messages(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def newsletter_messages(
+    services: Services, arguments: args.GetNewsletterMessagesArguments, _progress: Progress
+) -> Outcome:
     jid = await newsletter_of(services, arguments["newsletter_id"])
-    command = GetNewsletterPosts(
-        newsletter=jid, count=arguments.get("count", POSTS_DEFAULT), before=arguments.get("before", 0)
-    )
+    command = GetNewsletterPosts(newsletter=jid, count=arguments["count"], before=arguments.get("before", 0))
     posts = await services.session.call(command)
     rows = [
         {
@@ -36,7 +33,9 @@ async def newsletter_messages(services: Services, arguments: Arguments, _progres
 
 
 @operation("unfollowNewsletter")
-async def unfollow_newsletter(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def unfollow_newsletter(
+    services: Services, arguments: args.UnfollowNewsletterArguments, _progress: Progress
+) -> Outcome:
     jid = await newsletter_of(services, arguments["newsletter_id"])
     await services.session.call(UnfollowNewsletter(newsletter=jid))
     return Outcome("You no longer follow the newsletter.")

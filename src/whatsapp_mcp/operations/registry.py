@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.services import Services
 
 __all__ = ["REGISTERED", "Handler", "operation"]
 
-Handler = Callable[[Services, Arguments, Progress], Awaitable[Outcome]]
+Handler = Callable[[Services, Any, Progress], Awaitable[Outcome]]
+"""Takes its operation's own type of `whatsapp_mcp.catalog.arguments`; a test compares the two."""
+
+A = TypeVar("A", bound=Mapping[str, object])
+TypedHandler = Callable[[Services, A, Progress], Awaitable[Outcome]]
 
 REGISTERED: dict[str, Handler] = {}
 """By operationId; filled by importing the modules of the tags."""
 
 
-def operation(operation_id: str) -> Callable[[Handler], Handler]:
+def operation(operation_id: str) -> Callable[[TypedHandler[A]], TypedHandler[A]]:
     """Register the decorated function as the handler of one operation of tools.yaml."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: TypedHandler[A]) -> TypedHandler[A]:
         if operation_id in REGISTERED:
             raise ValueError(f"two handlers for {operation_id}")
         REGISTERED[operation_id] = handler

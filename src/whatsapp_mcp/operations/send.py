@@ -6,16 +6,18 @@ import math
 import re
 from typing import Final
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
 from whatsapp_mcp.operations.media_files import media_policy
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
 
@@ -25,20 +27,27 @@ _MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
 
 
 @operation("sendMessage")
-async def send_message(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    text: str = arguments["message"]
+async def send_message(services: Services, arguments: args.SendMessageArguments, _progress: Progress) -> Outcome:
+    text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
     mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
     written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
     mentions = tuple(dict.fromkeys([*mentioned, *written]))
-    return await send(services, await addressed(services, arguments, mentions=mentions), TextOut(text=text))
+    envelope = await addressed(
+        services,
+        arguments,
+        reply_to=arguments.get("reply_message_id"),
+        forwarded=arguments.get("is_forwarded", False),
+        mentions=mentions,
+    )
+    return await send(services, envelope, TextOut(text=text))
 
 
 @operation("sendLink")
-async def send_link(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    link: str = arguments["link"].strip()
-    envelope = await addressed(services, arguments)
+async def send_link(services: Services, arguments: args.SendLinkArguments, progress: Progress) -> Outcome:
+    link = arguments["link"].strip()
+    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     await progress(0.1, 1.0, "fetching the preview")
     caption = arguments.get("caption") or ""
     out = await preview(link, field="link", policy=media_policy(services.settings), caption=caption)
@@ -46,12 +55,13 @@ async def send_link(services: Services, arguments: Arguments, progress: Progress
 
 
 @operation("sendLocation")
-async def send_location(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_location(services: Services, arguments: args.SendLocationArguments, _progress: Progress) -> Outcome:
     location = LocationOut(
         latitude=_degrees(arguments["latitude"], "latitude", 90),
         longitude=_degrees(arguments["longitude"], "longitude", 180),
     )
-    return await send(services, await addressed(services, arguments), location)
+    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    return await send(services, envelope, location)
 
 
 def _degrees(text: str, field: str, limit: int) -> float:
@@ -65,16 +75,17 @@ def _degrees(text: str, field: str, limit: int) -> float:
 
 
 @operation("sendContact")
-async def send_contact(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_contact(services: Services, arguments: args.SendContactArguments, _progress: Progress) -> Outcome:
     name = arguments["contact_name"].strip()
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
     number = parse_number(arguments["contact_phone"], "contact_phone")
-    return await send(services, await addressed(services, arguments), ContactOut(name=name, number=number))
+    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    return await send(services, envelope, ContactOut(name=name, number=number))
 
 
 @operation("sendPoll")
-async def send_poll(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_poll(services: Services, arguments: args.SendPollArguments, _progress: Progress) -> Outcome:
     options = tuple(option.strip() for option in arguments["options"])
     if not all(options):
         raise InvalidArgument("options: an option is blank", field="options")
@@ -83,11 +94,12 @@ async def send_poll(services: Services, arguments: Arguments, _progress: Progres
     if arguments["max_answer"] > len(options):
         raise InvalidArgument(f"max_answer: at most {len(options)}, the number of options", field="max_answer")
     poll = PollOut(question=arguments["question"], options=options, selectable_count=arguments["max_answer"])
-    return await send(services, await addressed(services, arguments), poll)
+    envelope = await addressed(services, arguments)
+    return await send(services, envelope, poll)
 
 
 @operation("sendPresence")
-async def send_presence(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_presence(services: Services, arguments: args.SendPresenceArguments, _progress: Progress) -> Outcome:
     available = arguments["type"] == "available"
     await services.session.call(SetPresence(available=available))
     status = f"You are shown as {'online' if available else 'offline'}."
@@ -95,7 +107,9 @@ async def send_presence(services: Services, arguments: Arguments, _progress: Pro
 
 
 @operation("sendChatPresence")
-async def send_chat_presence(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def send_chat_presence(
+    services: Services, arguments: args.SendChatPresenceArguments, _progress: Progress
+) -> Outcome:
     chat = await resolve(services, arguments["phone"])
     start = arguments["action"] == "start"
     await services.session.call(SetChatPresence(chat=chat, composing=start))

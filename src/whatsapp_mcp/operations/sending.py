@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NotRequired, TypedDict
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
-from whatsapp_mcp.operations.render import time_text
+from whatsapp_mcp.models.render import time_text
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
-from whatsapp_mcp.pipe.messages import SendKey, SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
 
 __all__ = ["IDEMPOTENCY_KEY", "Envelope", "addressed", "send", "sent_outcome"]
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
-"""Argument of every operation that sends a message; handlers get a SendKey there, see `idempotency`."""
+"""Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
+
+
+class ToOneChat(TypedDict):
+    """Arguments that every operation has which sends a message."""
+
+    phone: str
+    duration: NotRequired[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +34,23 @@ class Envelope:
 
     chat: Jid
     options: SendOptions
-    key: SendKey | None
 
 
-async def addressed(services: Services, arguments: Arguments, *, mentions: tuple[Jid, ...] = ()) -> Envelope:
-    """The envelope for the chat that ``phone`` names, with the options that every send operation has."""
+async def addressed(
+    services: Services,
+    arguments: ToOneChat,
+    *,
+    reply_to: str | None = None,
+    forwarded: bool = False,
+    mentions: tuple[Jid, ...] = (),
+) -> Envelope:
+    """The envelope for the chat that ``phone`` names."""
     chat = await resolve(services, arguments["phone"])
-    duration: int | None = arguments.get("duration")
+    duration = arguments.get("duration")
     if duration is None:
         known = services.store.look(lambda store: store.chat(chat))
         duration = known.ephemeral_expiration if known else 0
-    reply_to: str | None = arguments.get("reply_message_id") or None
+    reply_to = reply_to or None
     if reply_to and services.store.look(lambda store: store.message(reply_to, chat)) is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
@@ -46,16 +59,16 @@ async def addressed(services: Services, arguments: Arguments, *, mentions: tuple
         )
     options = SendOptions(
         reply_to_id=reply_to,
-        forwarded=bool(arguments.get("is_forwarded", False)),
+        forwarded=forwarded,
         expiration=duration,
         mentions=mentions,
     )
-    return Envelope(chat, options, arguments.get(IDEMPOTENCY_KEY))
+    return Envelope(chat, options)
 
 
 async def send(services: Services, envelope: Envelope, message: Outgoing, *, timeout: float | None = None) -> Outcome:
     """Send the message; ``timeout`` in seconds where it takes longer than others."""
-    command = SendMessage(chat=envelope.chat, message=message, options=envelope.options, key=envelope.key)
+    command = SendMessage(chat=envelope.chat, message=message, options=envelope.options, key=services.send_key)
     return sent_outcome(await services.session.call(command, timeout=timeout), "The message was sent.")
 
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import anyio
 import anyio.to_thread
 
+from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.queue import SideLoginQueue
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -42,3 +43,5 @@ class Services:
     session: SessionManager
     side_login: SideLoginQueue
     store: Store
+    send_key: SendKey | None = None
+    """Of the call that is served: under it, a message is sent once; see `idempotency`."""

@@ -9,57 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.phone_number import SEPARATORS, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.read.reader import NamedTarget
 
-__all__ = ["group_of", "newsletter_of", "parse_number", "person", "resolve", "stored_message"]
+__all__ = ["group_of", "newsletter_of", "person", "resolve", "stored_message"]
 
 MAX_INPUT: Final = 200
 CONTACTS_ARRIVE: Final = timedelta(seconds=20)
 """So long after connecting, the phone's contacts may still be on their way (they come with the app state)."""
 CONTACTS_WAIT: Final = 6.0
 CONTACTS_PAUSE: Final = 0.3
-_TRUNK_PREFIX: Final = "(0)"
-"""As in ``+49 (0)151 …``: dialled inside the country only."""
-_SEPARATORS: Final = re.compile(r"[\s()./\u200b\u200e\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069\ufeff-]+")
-"""Also the invisible marks of direction that phones put around a number that is copied."""
 _OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
-_NUMBER: Final = re.compile(r"[1-9]\d{4,14}")
 _GROUP_ID: Final = re.compile(r"\d{16,24}")
 _SERVERS: Final = frozenset({USER, LID, GROUP, NEWSLETTER})
-
-
-def parse_number(text: str, field: str) -> str:
-    """Digits of an international phone number given with or without ``+``, spaces, dashes, or as a JID.
-
-    Raises:
-        InvalidArgument: names the field and what is wrong.
-    """
-    bare = text.strip()
-    for suffix in (f"@{USER}", "@c.us"):
-        bare = bare.removesuffix(suffix)
-    digits = _SEPARATORS.sub("", bare.replace(_TRUNK_PREFIX, "")).removeprefix("+")
-    if _NUMBER.fullmatch(digits) and digits.isascii():
-        return digits
-    if digits.isascii() and digits.isdigit() and digits.startswith("0"):
-        raise InvalidArgument(
-            f"{field}: a number starts with its country code, not with 0",
-            field=field,
-            next_step="Write the number in international format, for example 4915112345678.",
-        )
-    raise InvalidArgument(
-        f"{field}: not a phone number (5 to 15 digits with country code)",
-        field=field,
-        next_step="Write the number in international format, for example +49 151 12345678.",
-    )
 
 
 async def person(services: Services, text: str, *, field: str = "phone") -> Jid:
@@ -93,7 +65,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid
         return await _canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
-    compact = _SEPARATORS.sub("", text)
+    compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
         return Jid(parse_number(text, field), USER)
     return await _by_name(services, text, field)
@@ -139,7 +111,7 @@ async def _find(services: Services, name: str) -> tuple[NamedTarget, ...]:
             return found
         with contextlib.suppress(SessionError):  # the device may know names that are not in the store yet
             await services.session.call(SyncContacts())
-        fresh = datetime.now(UTC) - snapshot.since < CONTACTS_ARRIVE
+        fresh = now() - snapshot.since < CONTACTS_ARRIVE
         if not fresh or loop.time() > deadline:
             return await services.store.read(lambda store: store.find_by_name(name))
         await services.session.wait_change(CONTACTS_PAUSE)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import parse_number, person, resolve
+from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
@@ -24,7 +26,7 @@ __all__: list[str] = []
 
 
 @operation("userInfo")
-async def user_info(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_info(services: Services, arguments: args.UserInfoArguments, _progress: Progress) -> Outcome:
     jid = await person(services, arguments["phone"])
     info = await services.session.call(GetPerson(jid=jid))
     return Outcome(
@@ -51,7 +53,7 @@ def _device_json(device: Jid) -> dict[str, Any]:
 
 
 @operation("userAvatar")
-async def user_avatar(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _progress: Progress) -> Outcome:
     jid = await resolve(services, arguments["phone"])
     command = GetPicture(
         jid=jid, preview=arguments.get("is_preview", False), community=arguments.get("is_community", False)
@@ -63,7 +65,7 @@ async def user_avatar(services: Services, arguments: Arguments, _progress: Progr
 
 
 @operation("userCheck")
-async def user_check(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
     digits = parse_number(arguments["phone"], "phone")
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
     registered = any(number.registered for number in checked)
@@ -74,13 +76,13 @@ async def user_check(services: Services, arguments: Arguments, _progress: Progre
 
 
 @operation("userMyContacts")
-async def user_my_contacts(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_my_contacts(services: Services, arguments: args.UserMyContactsArguments, _progress: Progress) -> Outcome:
     if services.session.snapshot.state is SessionState.CONNECTED:
         with contextlib.suppress(SessionError):  # what is stored is still a good answer
             await services.session.call(SyncContacts())
     elif services.session.snapshot.own_jid is None:
         await services.session.ready()
-    search, offset = arguments.get("search") or None, arguments.get("offset", 0)
+    search, offset = arguments.get("search") or None, arguments["offset"]
     contacts = await services.store.read(lambda store: store.contacts(search=search))
     return Outcome(
         f"{len(contacts)} contacts.",
@@ -92,12 +94,14 @@ async def user_my_contacts(services: Services, arguments: Arguments, _progress: 
 
 
 @operation("userMyPrivacy")
-async def user_my_privacy(services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_my_privacy(services: Services, _arguments: args.UserMyPrivacyArguments, _progress: Progress) -> Outcome:
     return Outcome("Who may see and do what.", await services.session.call(GetPrivacy()))
 
 
 @operation("userChangePushName")
-async def user_change_push_name(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_change_push_name(
+    services: Services, arguments: args.UserChangePushNameArguments, _progress: Progress
+) -> Outcome:
     name = arguments["push_name"].strip()
     if not name:
         raise InvalidArgument("push_name is blank", field="push_name")
@@ -106,15 +110,17 @@ async def user_change_push_name(services: Services, arguments: Arguments, _progr
 
 
 @operation("userChangeAvatar")
-async def user_change_avatar(services: Services, arguments: Arguments, progress: Progress) -> Outcome:
-    async with media_source(services, arguments, "avatar", progress).as_square() as path:
+async def user_change_avatar(
+    services: Services, arguments: args.UserChangeAvatarArguments, progress: Progress
+) -> Outcome:
+    async with media_source(services, progress, avatar=arguments["avatar"]).as_square() as path:
         await services.session.call(SetOwnPicture(path=str(path)), timeout=UPLOAD_TIMEOUT)
     return Outcome("Your picture was changed.")
 
 
 @operation("userMyGroups")
-async def user_my_groups(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    offset = arguments.get("offset", 0)
+async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments, _progress: Progress) -> Outcome:
+    offset = arguments["offset"]
     groups = await services.session.call(ListGroups())
     return Outcome(
         f"{len(groups)} groups.",
@@ -126,8 +132,10 @@ async def user_my_groups(services: Services, arguments: Arguments, _progress: Pr
 
 
 @operation("userMyNewsletter")
-async def user_my_newsletter(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
-    offset = arguments.get("offset", 0)
+async def user_my_newsletter(
+    services: Services, arguments: args.UserMyNewsletterArguments, _progress: Progress
+) -> Outcome:
+    offset = arguments["offset"]
     newsletters = await services.session.call(ListNewsletters())
     return Outcome(
         f"You follow {len(newsletters)} newsletters.",
@@ -139,7 +147,9 @@ async def user_my_newsletter(services: Services, arguments: Arguments, _progress
 
 
 @operation("userBusinessProfile")
-async def user_business_profile(services: Services, arguments: Arguments, _progress: Progress) -> Outcome:
+async def user_business_profile(
+    services: Services, arguments: args.UserBusinessProfileArguments, _progress: Progress
+) -> Outcome:
     jid = await person(services, arguments["phone"])
     await services.session.ready()
     answer = await services.side_login.ask(BusinessProfileQuery(jid))

@@ -48,7 +48,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         # The lock around the writer serialises its threads.
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            _settle(connection)
+            _configure(connection)
         except BaseException:
             connection.close()
             raise
@@ -158,7 +158,7 @@ def _create(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _settle(connection: sqlite3.Connection) -> None:
+def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -1,42 +1,13 @@
-"""Who is who: every JID is an address of one entity, a person's phone number and LID of the same one.
-
-The number is canonical where it is known. When it becomes known late, the person's entity only gets another name; two
-entities are merged only when things were stored under both forms before.
-"""
+"""Who is who: every JID is an *address* of one *entity*, a person's phone number and LID of the same one."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Final, NamedTuple
 
-from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
-from whatsapp_mcp.store.rows import stored_jid
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["Address", "Identities", "Union", "addresses_of", "entity_kind", "find_entity", "pair"]
-
-_KINDS: Final = {GROUP: "group", NEWSLETTER: "newsletter", BROADCAST: "broadcast"}
-
-
-class Address(NamedTuple):
-    id: int
-    entity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Union:
-    """Two entities turned out to be one person."""
-
-    lid: Jid
-    number: Jid
-    by_lid: int
-    """Entity that stood for the LID."""
-    by_number: int
-
-
-def entity_kind(jid: Jid) -> str:
-    return _KINDS.get(jid.server, "person")
+__all__ = ["addresses_of", "find_entity"]
 
 
 def find_entity(connection: sqlite3.Connection, jid: Jid) -> int | None:
@@ -49,109 +20,3 @@ def addresses_of(connection: sqlite3.Connection, jid: Jid) -> list[int]:
     """All addresses of who has this one."""
     wanted = "SELECT id FROM addresses WHERE entity = (SELECT entity FROM addresses WHERE jid = ?)"
     return [address for (address,) in connection.execute(wanted, (encodable(str(jid.bare)),))]
-
-
-class Identities:
-    """Addresses and entities of one writer, cached. ``forget`` after a transaction was rolled back."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._cache: dict[Jid, Address] = {}
-        self._paired: dict[Jid, Jid] = {}
-
-    def forget(self) -> None:
-        self._cache.clear()
-        self._paired.clear()
-
-    def address(self, jid: Jid) -> Address:
-        """The address of ``jid``, made with an entity of its own when it is new."""
-        known = self._cache.get(jid)
-        if known is not None:
-            return known
-        bare = jid.bare
-        known = self._stored(bare) or self._add_address(bare, self._add_entity(bare))
-        self._cache[jid] = self._cache[bare] = known
-        return known
-
-    def jid_of(self, entity: int) -> Jid:
-        """Canonical."""
-        row = self._connection.execute("SELECT jid FROM entities WHERE id = ?", (entity,)).fetchone()
-        return stored_jid(row[0])
-
-    def learn(self, lid: Jid, number: Jid) -> Union | None:
-        """Record that both belong to one person.
-
-        Returns:
-            The two entities to unite (``unite``), when things were stored under both forms.
-
-        A person can change the number, a number the person. Then the newest statement counts for what comes; what is
-        stored stays where it was.
-        """
-        lid, number = lid.bare, number.bare
-        if self._paired.get(lid) == number:
-            return None
-        by_lid, by_number = self._stored(lid), self._stored(number)
-        union: Union | None = None
-        if by_number is None and by_lid is not None and self.jid_of(by_lid.entity).is_lid:
-            self._add_address(number, by_lid.entity)
-            self._connection.execute("UPDATE entities SET jid = ? WHERE id = ?", (str(number), by_lid.entity))
-        else:
-            entity = by_number.entity if by_number else self.address(number).entity
-            if by_lid is None:
-                self._add_address(lid, entity)
-                self._set_lid(entity, lid)
-            elif by_lid.entity != entity:
-                union = self._move(lid, number, by_lid.entity, entity)
-        self._paired[lid] = number
-        return union
-
-    def unite(self, union: Union, *, kept: int, gone: int) -> None:
-        """Give all addresses to ``kept`` and delete ``gone``, to which nothing else refers any more."""
-        execute = self._connection.execute
-        execute("UPDATE addresses SET entity = ? WHERE entity = ?", (kept, gone))
-        execute("DELETE FROM entities WHERE id = ?", (gone,))
-        execute("UPDATE entities SET jid = ?, lid = ? WHERE id = ?", (str(union.number), str(union.lid), kept))
-        self._cache.clear()
-
-    def _move(self, lid: Jid, number: Jid, old: int, new: int) -> Union | None:
-        if self.jid_of(old).is_lid:
-            return Union(lid, number, by_lid=old, by_number=new)
-        self._connection.execute("UPDATE entities SET lid = NULL WHERE id = ?", (old,))
-        self._connection.execute("UPDATE addresses SET entity = ? WHERE jid = ?", (new, str(lid)))
-        self._cache.clear()
-        self._set_lid(new, lid)
-        return None
-
-    def _set_lid(self, entity: int, lid: Jid) -> None:
-        self._connection.execute("UPDATE entities SET lid = ? WHERE id = ?", (str(lid), entity))
-
-    def _stored(self, jid: Jid) -> Address | None:
-        known = self._cache.get(jid)
-        if known is None:
-            row = self._connection.execute("SELECT id, entity FROM addresses WHERE jid = ?", (str(jid),)).fetchone()
-            if row is not None:
-                known = self._cache[jid] = Address(*row)
-        return known
-
-    def _add_entity(self, jid: Jid) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO entities (jid, lid, kind, folded) VALUES (?, ?, ?, '')",
-            (str(jid), str(jid) if jid.server == LID else None, entity_kind(jid)),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def _add_address(self, jid: Jid, entity: int) -> Address:
-        cursor = self._connection.execute("INSERT INTO addresses (jid, entity) VALUES (?, ?)", (str(jid), entity))
-        known = self._cache[jid] = Address(int(cursor.lastrowid or 0), entity)
-        return known
-
-
-def pair(one: Jid, other: Jid | None) -> tuple[Jid, Jid] | None:
-    """``(lid, number)`` when the two are the two forms of a person's address."""
-    if other is None or not one.user or not other.user:
-        return None
-    if one.server == LID and other.server == USER:
-        return one, other
-    if one.server == USER and other.server == LID:
-        return other, one
-    return None

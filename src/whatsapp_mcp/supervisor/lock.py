@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import IO
 
 from pydantic import BaseModel, ValidationError
 
 from whatsapp_mcp.account_folder import make_folder
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
 
 __all__ = ["AccountLock", "Holder"]
@@ -49,10 +49,10 @@ class AccountLock:
         if not _try_lock(file):
             file.close()
             return False
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        since = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         file.seek(0)
         file.truncate()
-        json.dump({"pid": os.getpid(), "command": " ".join(sys.argv)[:200], "since": now}, file)
+        json.dump({"pid": os.getpid(), "command": " ".join(sys.argv)[:200], "since": since}, file)
         file.flush()
         self._file = file
         return True

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
@@ -105,9 +106,7 @@ class Account:
             raise send_error_for(answer.Error)
         response = answer.SendResponse
         wire_chat = optional(response.Chat) or chat
-        return Sent(
-            message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp or int(time.time())) * 1000
-        )
+        return Sent(message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp * 1000 or now_ms()))
 
     def upload(self, data: bytes, kind: MediaType, *, newsletter: bool) -> Uploaded:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
@@ -137,7 +136,7 @@ class Account:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""
         to, author = to_proto(chat).SerializeToString(), to_proto(sender).SerializeToString()
         ids = " ".join(message_ids).encode()
-        answer = self._client.call("MarkRead", ids, int(time.time()), to, len(to), author, len(author), b"read")
+        answer = self._client.call("MarkRead", ids, now_ms() // 1000, to, len(to), author, len(author), b"read")
         self._check(answer, "mark the message as read")
 
     def reject_call(self, caller: Jid, call_id: str) -> None:
@@ -163,7 +162,7 @@ class Account:
         )
 
     def set_push_name(self, name: str) -> None:
-        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        self._await_own_name()
         answer = self._client.call("SetPushName", name.encode())
         for pause in _REFUSAL_PAUSES:
             if not any(refusal in answer for refusal in _PASSING_REFUSALS):
@@ -171,6 +170,18 @@ class Account:
             time.sleep(pause)
             answer = self._client.call("SetPushName", name.encode())
         self._check(answer, "change the display name")
+
+    def _await_own_name(self) -> None:
+        """Raises NotLoggedIn, where neonize 0.5.2 would abort the process.
+
+        The name comes with the first app state after linking. A change while whatsmeow is storing that would be refused
+        and brings patches of its own, which whatsmeow applies at the same time (appstate.go): it may then be left with
+        a state to which no later patch fits ("mismatching LTHash").
+        """
+        for pause in _REFUSAL_PAUSES:
+            if self.device().push_name:
+                return
+            time.sleep(pause)
 
     def check_numbers(self, numbers: Iterable[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""

@@ -32,49 +32,46 @@ class EventCode:
     """neonize's numbers of the events that this project listens to (neonize 0.5.2: events.py)."""
 
     DEVICE: Final = 0
-    PAIR_STATUS: Final = 2
     CONNECTED: Final = 3
     KEEP_ALIVE_TIMEOUT: Final = 4
-    KEEP_ALIVE_RESTORED: Final = 5
     LOGGED_OUT: Final = 6
     STREAM_REPLACED: Final = 7
     CLIENT_OUTDATED: Final = 10
-    STREAM_ERROR: Final = 11
     DISCONNECTED: Final = 12
     HISTORY_SYNC: Final = 13
     MESSAGE: Final = 17
     RECEIPT: Final = 18
     JOINED_GROUP: Final = 21
     GROUP_INFO: Final = 22
-    OFFLINE_SYNC_COMPLETED: Final = 27
     CALL_OFFER: Final = 36
     UNDECRYPTABLE: Final = 44
 
     SUBSCRIBED: Final = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 44)
-    """Not chat presence (19), bans (8) and connect failures (9): a value that neonize does not know ends its event
-    pump. A ban is recognised by whatsmeow's log line instead."""
+    """Four more only show that WhatsApp is heard: pair status (2), keep-alive restored (5), stream error (11), offline
+    sync completed (27). Not chat presence (19), bans (8) and connect failures (9): a value that neonize does not know
+    ends its event pump. A ban is recognised by whatsmeow's log line instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientEvents:
     """Callbacks; each runs on a foreign thread and must only hand the data on."""
 
-    event: Callable[[int, bytes], None]
+    event: Callable[[int, bytes], object]
     """An event's code and serialized protobuf, one at a time, in order."""
-    qr: Callable[[str], None]
+    qr: Callable[[str], object]
     """The text of the QR code to show now."""
-    login_status: Callable[[str], None]
+    login_status: Callable[[str], object]
     """End of a pairing: ``success``, ``error`` or ``timeout``."""
-    log: Callable[[str, str, str], None]
+    log: Callable[[str, str, str], object]
     """Level (DEBUG, INFO, WARN, ERROR), logger name, text."""
-    ended: Callable[[str | None], None]
+    ended: Callable[[str | None], object]
     """The client's main call returned: None when it was stopped, else why it failed (its event pump is dead then)."""
 
 
 class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
-    def __init__(self, library: Library, database: Path, events: ClientEvents, *, log_level: str = "WARN") -> None:
+    def __init__(self, library: Library, database: Path, *, log_level: str = "WARN") -> None:
         """``database``: absolute path of neonize's session database.
 
         Raises:
@@ -83,7 +80,7 @@ class Client:
         check_path(database)
         self._library = library
         self._database = database
-        self._events = events
+        self._events: ClientEvents
         self._log_level = log_level
         self._registered = threading.Event()
         self._ended = threading.Event()
@@ -97,8 +94,9 @@ class Client:
             library.log_callback(self._on_log),
         )
 
-    def start(self) -> None:
+    def start(self, events: ClientEvents) -> None:
         """Begin to connect, on a thread of its own; returns at once."""
+        self._events = events
         threading.Thread(target=self._run, name="neonize", daemon=True).start()
 
     def disconnect(self) -> None:
@@ -188,7 +186,7 @@ class Client:
         self._events.log(entry.Level, entry.Name, entry.Message)
 
     @staticmethod
-    def _guarded(callback: Callable[..., None], *arguments: object) -> None:
+    def _guarded(callback: Callable[..., object], *arguments: object) -> None:
         """An exception must not travel into ctypes: it would vanish there."""
         try:
             callback(*arguments)

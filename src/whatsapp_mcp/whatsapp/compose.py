@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import (
     AudioOut,
@@ -216,7 +216,7 @@ def compose_reaction(*, chat: Jid, message_id: str, author: Jid, from_me: bool, 
         reactionMessage=e2e.ReactionMessage(
             key=_key(chat=chat, message_id=message_id, author=author, from_me=from_me),
             text=emoji,
-            senderTimestampMS=int(time.time() * 1000),
+            senderTimestampMS=now_ms(),
         )
     )
 
@@ -240,7 +240,7 @@ def compose_edit(*, chat: Jid, message_id: str, text: str) -> Message:
                     type=e2e.ProtocolMessage.Type.MESSAGE_EDIT,
                     key=common.MessageKey(remoteJID=str(chat), fromMe=True, ID=message_id),
                     editedMessage=e2e.Message(conversation=text),
-                    timestampMS=int(time.time() * 1000),
+                    timestampMS=now_ms(),
                 )
             )
         )

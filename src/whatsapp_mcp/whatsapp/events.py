@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.changes import (
     Change,
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Where", "changes_from_event", "content_id"]
+__all__ = ["MessageEvent", "Where", "changes_from_event"]
 
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
@@ -54,7 +52,7 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
     """
     match code:
         case EventCode.MESSAGE:
-            return list(_message(payload))
+            return MessageEvent(payload).changes()
         case EventCode.RECEIPT:
             return list(_receipt(payload))
         case EventCode.CALL_OFFER:
@@ -74,20 +72,6 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return list(_group_info(payload))
         case _:
             return []
-
-
-def content_id(payload: bytes) -> str | None:
-    """The id of a message event; None when it has no content, or cannot be read.
-
-    Args:
-        payload: serialized ``Neonize_pb2.Message``.
-    """
-    try:
-        event = neonize_pb2.Message.FromString(payload)
-    except DecodeError:
-        return None
-    has_content = any(field.name not in _AHEAD_OF_CONTENT for field, _ in event.Message.ListFields())
-    return event.Info.ID if has_content else None
 
 
 class Where:
@@ -111,40 +95,60 @@ class Where:
         yield from known
 
 
-def _message(payload: bytes) -> Iterator[Change]:
-    event = neonize_pb2.Message.FromString(payload)
-    info, where = event.Info, Where(event.Info.MessageSource)
-    yield from where.identities()
-    if info.Pushname and not where.from_me:
-        yield ContactSeen(where.sender, push_name=info.Pushname)
-    message, _ = unwrap(event.Message)
-    if message.HasField("protocolMessage"):
-        yield from _protocol(message, info, where)
-        return
-    if message.HasField("reactionMessage"):
-        if message.reactionMessage.key.ID:
-            yield _reaction(message, info, where)
-        return
-    content = read_content(event.Message)
-    if content is None:
-        return
-    if event.IsEdit:
-        # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
-        yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
-        return
-    yield MessageReceived(
-        id=info.ID,
-        chat=where.chat,
-        sender=where.sender,
-        timestamp=info.Timestamp,
-        content=_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2),
-        from_me=where.from_me,
-        chat_alt=where.chat_alt,
-        sender_alt=where.sender_alt,
-        push_name=info.Pushname or None,
-        raw=event.Message.SerializeToString(),
-        status=DeliveryStatus.SENT if where.from_me else None,
-    )
+class MessageEvent:
+    """A message event, parsed once."""
+
+    def __init__(self, payload: bytes) -> None:
+        """Raises DecodeError. ``payload``: serialized ``Neonize_pb2.Message``."""
+        self._event = neonize_pb2.Message.FromString(payload)
+        self.where = Where(self._event.Info.MessageSource)
+        self.timestamp = self._event.Info.Timestamp
+        """Milliseconds since 1970."""
+        self.message, _ = unwrap(self._event.Message)
+        """What is inside all wrappers."""
+
+    @property
+    def content_id(self) -> str | None:
+        """The id of the message; None when there is no content."""
+        has_content = any(field.name not in _AHEAD_OF_CONTENT for field, _ in self._event.Message.ListFields())
+        return self._event.Info.ID if has_content else None
+
+    def changes(self) -> list[Change]:
+        """What can be read as it is; see ``open_sealed`` for the rest."""
+        return list(self._changes())
+
+    def _changes(self) -> Iterator[Change]:
+        event, info, where = self._event, self._event.Info, self.where
+        yield from where.identities()
+        if info.Pushname and not where.from_me:
+            yield ContactSeen(where.sender, push_name=info.Pushname)
+        if self.message.HasField("protocolMessage"):
+            yield from _protocol(self.message, info, where)
+            return
+        if self.message.HasField("reactionMessage"):
+            if self.message.reactionMessage.key.ID:
+                yield _reaction(self.message, info, where)
+            return
+        content = read_content(event.Message)
+        if content is None:
+            return
+        if event.IsEdit:
+            # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
+            yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
+            return
+        yield MessageReceived(
+            id=info.ID,
+            chat=where.chat,
+            sender=where.sender,
+            timestamp=info.Timestamp,
+            content=_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2),
+            from_me=where.from_me,
+            chat_alt=where.chat_alt,
+            sender_alt=where.sender_alt,
+            push_name=info.Pushname or None,
+            raw=event.Message.SerializeToString(),
+            status=DeliveryStatus.SENT if where.from_me else None,
+        )
 
 
 def _with_flags(content: Content, *, view_once: bool) -> Content:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
@@ -89,7 +90,7 @@ class Groups:
             JoinRequest(
                 jid=from_proto(entry.Participant).bare,
                 wire_jid=from_proto(entry.Participant).bare,
-                requested_at=datetime.fromtimestamp(entry.TimeAt / 1e6, UTC),
+                requested_at=from_ms(entry.TimeAt // 1000),
             )
             for entry in answer.Participants
         ]
@@ -153,7 +154,7 @@ def _person(jid: Jid | None, number: Jid | None = None) -> Jid | None:
 
 
 def _moment(seconds: float) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
+    return from_ms(round(seconds * 1000)) if seconds > 0 else None
 
 
 def _member(member: Neonize_pb2.GroupParticipant) -> GroupMember:

@@ -15,11 +15,11 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.models.views import StoredMessage
-from whatsapp_mcp.whatsapp.content import read_content, unwrap
-from whatsapp_mcp.whatsapp.events import Where
+from whatsapp_mcp.whatsapp.content import read_content
+from whatsapp_mcp.whatsapp.events import MessageEvent, Where
 from whatsapp_mcp.wire import message_secrets
 from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
-from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
@@ -32,21 +32,18 @@ Find = Callable[[str, Jid], StoredMessage | None]
 """Looks a stored message up by its id and chat."""
 
 
-def open_sealed(payload: bytes, find: Find, own: tuple[Jid, ...]) -> list[Change]:
+def open_sealed(event: MessageEvent, find: Find, own: tuple[Jid, ...]) -> list[Change]:
     """The changes that a message event means when it carries a vote or a sealed edit; else nothing.
 
     Args:
-        payload: serialized ``Neonize_pb2.Message``.
         own: our own addresses, number and LID.
     """
-    event = neonize_pb2.Message.FromString(payload)
-    message, _ = unwrap(event.Message)
-    where = Where(event.Info.MessageSource)
+    message, where = event.message, event.where
     try:
         if message.HasField("pollUpdateMessage"):
-            return _vote(message, where, event.Info.Timestamp, find, own)
+            return _vote(message, where, event.timestamp, find, own)
         if message.secretEncryptedMessage.secretEncType == e2e.SecretEncryptedMessage.MESSAGE_EDIT:
-            return _edit(message, where, event.Info.Timestamp, find, own)
+            return _edit(message, where, event.timestamp, find, own)
     except (SecretError, DecodeError) as error:
         logger.warning("a sealed change in %s could not be opened: %s", where.chat, error)
     return []

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
 from whatsapp_mcp.models.session import Decrypted
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.client import EventCode
-from whatsapp_mcp.whatsapp.events import content_id
+from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
 
 __all__ = ["Losses", "tells_of_a_repetition"]
@@ -41,33 +45,42 @@ def tells_of_a_repetition(line: str) -> bool:
     return line.startswith("Ignoring message ") and _LINE.match(line) is not None
 
 
+class Known(Protocol):
+    """What is known here already."""
+
+    @property
+    def own(self) -> tuple[Jid, ...]:
+        """Our own addresses, number and LID."""
+
+    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+        """A stored message."""
+
+
 class Losses:
     """Tells lost messages from those that were only repeated."""
 
-    def __init__(self, last_moment: int, is_stored: Callable[[str, Jid], bool]) -> None:
+    def __init__(self, last_moment: int, store: Known) -> None:
         """
         Args:
             last_moment: when the process before this one last heard of anything, in milliseconds since 1970. Lost
                 messages are dated to it: they came then, or before it if they had waited at WhatsApp.
-            is_stored: looks for a message by its id and chat.
         """
         self._last_moment = last_moment
-        self._is_stored = is_stored
+        self._store = store
         self._heard: dict[str, None] = {}
         self._histories: list[bytes] = []
-        self.own: tuple[Jid, ...] = ()
-        """Our own addresses, number and LID."""
 
     def remember(self, code: int, payload: bytes) -> None:
         """An event of the process before this one."""
         if code == EventCode.MESSAGE:
-            self.heard(payload)
+            with suppress(DecodeError):
+                self.heard(MessageEvent(payload))
         elif code == EventCode.HISTORY_SYNC:
             self._histories.append(payload)
 
-    def heard(self, message_event: bytes) -> None:
+    def heard(self, event: MessageEvent) -> None:
         """A message came, whatever it was about."""
-        message_id = content_id(message_event)
+        message_id = event.content_id
         if message_id is None:
             return
         self._heard[message_id] = None
@@ -80,7 +93,7 @@ class Losses:
         if match is None:
             return None
         chat = match[3] or match[2]
-        if chat in map(str, self.own):
+        if chat in map(str, self._store.own):
             return None  # almost always between our own devices: keys, history
         return self._placeholder(Decrypted(match[1], chat, match[2]))
 
@@ -105,14 +118,14 @@ class Losses:
 
     def _sent_here(self, message: Decrypted) -> bool:
         """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
-        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self.own)
+        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self._store.own)
 
     def _placeholder(self, message: Decrypted) -> MessageReceived | None:
         try:
             chat, sender = Jid.parse(message.chat).bare, Jid.parse(message.sender).bare
         except ValueError:
             return None
-        if message.id in self._heard or self._is_stored(message.id, chat):
+        if message.id in self._heard or self._store.find(message.id, chat) is not None:
             return None
         logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
         return MessageReceived(
@@ -121,5 +134,5 @@ class Losses:
             sender=sender,
             timestamp=self._last_moment,
             content=Content(MessageKind.UNDECRYPTABLE, extra={LOST: True}),
-            from_me=sender in self.own,
+            from_me=sender in self._store.own,
         )

@@ -15,33 +15,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
-from pydantic import ValidationError
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
-from whatsapp_mcp.errors import InvalidArgument, SessionTimeout, SetupError, StoreError, WhatsAppMcpError
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
+from whatsapp_mcp.errors import SessionTimeout, StoreError, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.models.views import Device
-from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
-from whatsapp_mcp.pipe.command import Command, Wire
-from whatsapp_mcp.store.files import archive_store
+from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
-from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
-from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.whatsapp.client import Client, ClientEvents
 from whatsapp_mcp.whatsapp.groups import Groups
-from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.profiles import Profiles
-from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
@@ -50,14 +43,13 @@ from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.lost import tells_of_a_repetition
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
-from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.server_pipe import ServerPipe
 
 __all__ = ["main"]
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
 R = TypeVar("R")
-MAX_LINE: Final = 16 * 1024 * 1024
 CALLS_AT_ONCE: Final = 16
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
@@ -83,125 +75,91 @@ class SessionProcess:
     def __init__(self, wire: Descriptors) -> None:
         self._wire = wire
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
-        self._stopping = threading.Event()
         self._was_connected = False
-        self._silent = False
-        self._pruning: asyncio.Task[None] | None = None
         self._qr_count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
-        self._writer: asyncio.WriteTransport
+        self._pipe: ServerPipe
         self._client: Client
-        self._account: Account
-        self._store: StoreThread
+        self._intake: Intake
+        self._commands: Dispatch
 
     async def run(self) -> int:
         """Until the end; the exit code is 0 for every orderly end."""
         self._loop = asyncio.get_running_loop()
         self._finished = self._loop.create_future()
-        reader = await self._open_pipe()
+        self._pipe = await ServerPipe.open(self._wire)
         try:
-            hello = await self._hello(reader)
-            self._start(hello)
+            self._start(await self._pipe.hello())
         except WhatsAppMcpError as error:
             reason: p.EndReason = "store_error" if isinstance(error, StoreError) else "setup_error"
-            self._write(p.Ended(reason=reason, detail=f"{error.message}. {error.next_step}"))
+            self._pipe.write(p.Ended(reason=reason, detail=f"{error.message}. {error.next_step}"))
             return 1
         self._loop.add_signal_handler(signal.SIGTERM, self._finish, p.Ended(reason="stopped"))
         self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal sends it to the whole group
-        serving = asyncio.create_task(self._serve(reader))
+        self._go_on_with(self._serve())
         ended = await self._finished
-        serving.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self._drain()
-        self._write(ended)
+        self._pipe.write(ended)
         await asyncio.sleep(0)
         return 0
 
     # -- start --------------------------------------------------------------------------------------------------------
 
-    async def _open_pipe(self) -> asyncio.StreamReader:
-        reader = asyncio.StreamReader(limit=MAX_LINE)
-        await self._loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(self._wire.incoming, "rb", 0)
-        )
-        transport, _ = await self._loop.connect_write_pipe(asyncio.Protocol, os.fdopen(self._wire.outgoing, "wb", 0))
-        self._writer = transport
-        return reader
-
-    async def _hello(self, reader: asyncio.StreamReader) -> p.Hello:
-        try:
-            with anyio.fail_after(10):
-                return codec.decode_hello(await reader.readline())
-        except (TimeoutError, ValidationError) as error:
-            raise SetupError("the session process is started by the server, not by hand") from error
-
     def _start(self, hello: p.Hello) -> None:
-        logging.getLogger("whatsapp_mcp").setLevel(hello.log_level.upper())
-        if hello.log_level.upper() != "DEBUG":
+        level = hello.log_level.upper()
+        logging.getLogger("whatsapp_mcp").setLevel(level)
+        if level != "DEBUG":
             _drop_prints()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        self._store_path = Path(hello.store_path)
-        self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
-        self._intake = Intake(
-            self._open_store(),
-            self._store_path,
-            translate=self._translate,
-            later=self._later,
-            on_stored=lambda newest: self._notify(p.Stored(newest_arrival=newest)),
-            on_failure=self._on_store_failure,
-        )
-        self._store = self._intake.store
-        self._intake.recover(hello.decrypted)
+        in_loop = self._loop.call_soon_threadsafe
         library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
-        events = ClientEvents(
-            event=self._intake.event,
-            qr=self._on_qr,
-            login_status=self._on_login_status,
-            log=self._on_log,
-            ended=self._on_client_ended,
+        self._client = Client(library, Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(level, "WARN"))
+        account = Account(self._client)
+        retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
+        self._intake = Intake(
+            Path(hello.store_path),
+            account,
+            tell=self._tell,
+            later=lambda seconds, work: in_loop(self._loop.call_later, seconds, work),
+            open_writer=partial(StoreWriter, retention=retention),
         )
-        level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
-        self._client = Client(library, Path(hello.session_db), events, log_level=level)
-        self._account = Account(self._client)
+        store = self._intake.store
         self._commands = Dispatch(
-            AccountHandlers(self._account, self._store),
-            MessageHandlers(self._account, self._store),
-            GroupHandlers(Groups(self._client), self._account, self._store),
-            ProfileHandlers(Profiles(self._client, self._account)),
+            AccountHandlers(account, store),
+            MessageHandlers(account, store),
+            GroupHandlers(Groups(self._client), account, store),
+            ProfileHandlers(Profiles(self._client, account)),
         )
-        if self._retention is not None:
-            self._pruning = asyncio.create_task(keep_pruned(self._store))
-        self._client.start()
+        self._intake.recover(hello.decrypted)
+        if retention is not None:
+            self._go_on_with(keep_pruned(store))
+        self._client.start(
+            ClientEvents(
+                event=self._intake.event,
+                qr=lambda text: in_loop(self._show, text),
+                login_status=lambda status: in_loop(self._take_login_status, status),
+                log=self._on_log,
+                ended=lambda error: in_loop(self._take_client_end, error),
+            )
+        )
 
-    # -- pipe ---------------------------------------------------------------------------------------------------------
+    def _go_on_with(self, work: Coroutine[None, None, None]) -> None:
+        """In the background, until the end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader) -> None:
-        tasks: set[asyncio.Task[None]] = set()
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
         try:
-            while line := await reader.readline():
-                task = asyncio.create_task(self._answer(line))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+            await self._pipe.serve(self._run)
         finally:  # also when reading fails: a process that hears nothing any more must not stay
             self._finish(p.Ended(reason="stopped", detail="the server closed the pipe"))
-
-    async def _answer(self, line: bytes) -> None:
-        try:
-            call = codec.decode_call(line)
-        except ValidationError:
-            logger.error("unreadable line from the server: %.200r", line)
-            return
-        try:
-            command = codec.command_in(call)
-            result = await self._run(command, call.timeout)
-            self._write(codec.reply_of(call, command, result))
-        except WhatsAppMcpError as error:
-            self._write(p.Reply(id=call.id, error=error.to_wire()))
-        except ValidationError as error:
-            self._write(p.Reply(id=call.id, error=InvalidArgument(str(error)).to_wire()))
-        except Exception:
-            logger.exception("command %s failed", call.command)
-            self._write(p.Reply(id=call.id, error=WhatsAppMcpError("the session hit an unexpected error").to_wire()))
 
     async def _run(self, command: Command[R], timeout: float) -> R:
         """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
@@ -213,33 +171,10 @@ class SessionProcess:
         except TimeoutError:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
 
-    def _write(self, line: Wire) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(codec.encode(line))
+    # -- from foreign threads -----------------------------------------------------------------------------------------
 
-    def _notify(self, notice: p.Notice) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._write, notice)
-
-    def _later(self, seconds: float, work: Callable[[], None]) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
-
-    # -- neonize's callbacks (foreign threads) ------------------------------------------------------------------------
-
-    def _on_qr(self, text: str) -> None:
-        self._qr_count += 1
-        seconds = FIRST_QR_SECONDS if self._qr_count == 1 else NEXT_QR_SECONDS
-        self._notify(p.QrShown(text=text, seconds=seconds))
-
-    def _on_login_status(self, status: str) -> None:
-        if status == "timeout":
-            self._end("qr_timeout", "nobody scanned the QR code in time")
-        elif status != "success":
-            self._end("pairing_failed", f"pairing failed ({status}); scan a fresh code")
-        else:
-            self._notify(p.StateChanged(state=SessionState.CONNECTING))
-            self._loop.call_soon_threadsafe(self._watch_first_connection)
+    def _tell(self, notice: p.Notice) -> None:
+        self._loop.call_soon_threadsafe(self._take, notice)
 
     def _on_log(self, level: str, name: str, text: str) -> None:
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
@@ -248,20 +183,42 @@ class SessionProcess:
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
         elif "temporary ban connect failure" in text.lower():
-            self._end("banned", text)
+            self._tell(p.Ended(reason="banned", detail=text))
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
-    def _on_client_ended(self, error: str | None) -> None:
-        if self._was_connected:
-            self._end("pump_died", error or "neonize stopped delivering events")
-        else:
-            self._end("connect_failed", error or "neonize ended before it connected")
+    # -- what happens -------------------------------------------------------------------------------------------------
 
-    def _watch_first_connection(self) -> None:
-        """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
-        self._watch = asyncio.create_task(self._end_when_left_alone())
+    def _take(self, notice: p.Notice) -> None:
+        """Pass a notice on to the server, and do what it means for this process."""
+        match notice:
+            case p.Ended():
+                self._finish(notice)
+                return
+            case p.StateChanged(state=SessionState.CONNECTED) if not self._was_connected:
+                self._was_connected = True
+                self._go_on_with(self._sync_contacts())
+            case p.StateChanged(state=SessionState.RECONNECTING) if self._finished.done():
+                return  # it is we who closed the connection
+        self._pipe.write(notice)
+
+    def _show(self, code: str) -> None:
+        self._qr_count += 1
+        seconds = FIRST_QR_SECONDS if self._qr_count == 1 else NEXT_QR_SECONDS
+        self._take(p.QrShown(text=code, seconds=seconds))
+
+    def _take_login_status(self, status: str) -> None:
+        match status:
+            case "success":
+                self._take(p.StateChanged(state=SessionState.CONNECTING))
+                self._go_on_with(self._end_when_left_alone())
+            case "timeout":
+                self._finish(p.Ended(reason="qr_timeout", detail="nobody scanned the QR code in time"))
+            case _:
+                detail = f"pairing failed ({status}); scan a fresh code"
+                self._finish(p.Ended(reason="pairing_failed", detail=detail))
 
     async def _end_when_left_alone(self) -> None:
+        """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
         checks_without_socket = 0
         while not self._was_connected and checks_without_socket < 2:
             await asyncio.sleep(RECONNECT_CHECK)
@@ -270,11 +227,8 @@ class SessionProcess:
         if not self._was_connected:
             self._finish(p.Ended(reason="connect_failed", detail="paired, but the connection did not come back"))
 
-    def _sync_contacts_soon(self) -> None:
-        """neonize tells nothing of contacts that come with the app state, some time after the connection."""
-        self._contacts = asyncio.create_task(self._sync_contacts())
-
     async def _sync_contacts(self) -> None:
+        """neonize tells nothing of contacts that come with the app state, some time after the connection."""
         for pause in CONTACT_SYNCS:
             await asyncio.sleep(pause)
             try:
@@ -282,108 +236,26 @@ class SessionProcess:
             except WhatsAppMcpError as error:
                 logger.info("contacts could not be copied: %s", error.message)
 
-    # -- events (store thread) ----------------------------------------------------------------------------------------
-
-    def _on_store_failure(self, error: Exception) -> None:
-        """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
-        self._end("store_error", f"{error}. {error.next_step}" if isinstance(error, StoreError) else str(error))
-
-    def _translate(self, code: int, payload: bytes) -> list[Any]:
-        if self._silent and code not in (EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED):
-            self._silent = False
-            self._announce(SessionState.CONNECTED)
-        match code:
-            case EventCode.KEEP_ALIVE_TIMEOUT:
-                if not self._silent:
-                    self._silent = True
-                    detail = "WhatsApp has not answered for half a minute"
-                    self._notify(p.StateChanged(state=SessionState.RECONNECTING, detail=detail))
-            case EventCode.DEVICE:
-                self._remember_owner()
-            case EventCode.CONNECTED:
-                if not self._was_connected:
-                    self._loop.call_soon_threadsafe(self._sync_contacts_soon)
-                self._was_connected = True
-                self._announce(SessionState.CONNECTED)
-            case EventCode.DISCONNECTED:
-                if not self._stopping.is_set():
-                    self._announce(SessionState.RECONNECTING)
-            case EventCode.LOGGED_OUT:
-                self._end("logged_out", "the phone removed this linked device")
-            case EventCode.STREAM_REPLACED:
-                self._end("replaced", "another program connected as this linked device")
-            case EventCode.CLIENT_OUTDATED:
-                self._end("outdated", "WhatsApp refuses this version of the client (405)")
-            case EventCode.HISTORY_SYNC:
-                return changes_from_history(payload, self._store.owner)
-            case _:
-                changes = changes_from_event(code, payload)
-                if code == EventCode.MESSAGE and all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):
-                    changes += open_sealed(
-                        payload, self._store.find, self._intake.own
-                    )  # nothing that could be read as it is
-                return changes
-        return []
-
-    def _device(self) -> Device | None:
-        try:
-            return self._account.device()
-        except WhatsAppMcpError:
-            return None
-
-    def _announce(self, state: SessionState) -> None:
-        device = self._device()
-        if device is not None:
-            self._intake.own = tuple(jid.bare for jid in (device.jid, device.lid) if jid is not None)
-            self._store.own(device.jid.bare, device.lid.bare if device.lid else None)
-        self._notify(
-            p.StateChanged(
-                state=state,
-                own_jid=device.jid if device else None,
-                own_lid=device.lid if device else None,
-                push_name=device.push_name or None if device else None,
-                platform=device.platform or None if device else None,
-            )
-        )
-
-    def _remember_owner(self) -> None:
-        device = self._device()
-        if device is None:
-            return
-        number, lid = device.jid.bare, device.lid.bare if device.lid else None
-        owner = self._store.owner
-        if owner is not None and owner != number:
-            logger.warning("another account is linked now; the messages of %s are kept aside", owner)
-            self._store.replace(lambda: self._fresh_store(owner.user))
-        self._store.own(number, lid)
-
-    def _fresh_store(self, suffix: str) -> StoreWriter:
-        archive_store(self._store_path, suffix)
-        return self._open_store()
-
-    def _open_store(self) -> StoreWriter:
-        return StoreWriter(self._store_path, retention=self._retention)
-
     # -- end ----------------------------------------------------------------------------------------------------------
 
-    def _end(self, reason: p.EndReason, detail: str) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._finish, p.Ended(reason=reason, detail=detail))
+    def _take_client_end(self, error: str | None) -> None:
+        if self._was_connected:
+            ended = p.Ended(reason="pump_died", detail=error or "neonize stopped delivering events")
+        else:
+            ended = p.Ended(reason="connect_failed", detail=error or "neonize ended before it connected")
+        self._finish(ended)
 
     def _finish(self, ended: p.Ended) -> None:
         if not self._finished.done():
-            self._stopping.set()
             threading.Thread(target=_end_at_the_latest, daemon=True).start()
             self._finished.set_result(ended)
 
     async def _drain(self) -> None:
         """Close the socket, let every decrypted message reach the store, commit."""
-        if self._pruning is not None:
-            self._pruning.cancel()
         await anyio.to_thread.run_sync(self._client.disconnect)
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")
-        if not await anyio.to_thread.run_sync(self._store.close, STORE_CLOSE_LIMIT):
+        if not await anyio.to_thread.run_sync(self._intake.store.close, STORE_CLOSE_LIMIT):
             logger.error("the store was still writing when the time to close it was over")
 
 

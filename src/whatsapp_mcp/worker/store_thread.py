@@ -10,12 +10,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
-from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.store.journal import Entry, Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.worker.open_store import OpenStore
+from whatsapp_mcp.worker.translation import Meaning
 
 __all__ = ["StoreThread"]
 
@@ -46,25 +47,22 @@ class StoreThread:
 
     def __init__(
         self,
-        writer: StoreWriter,
+        store: OpenStore,
         journal: Journal,
-        *,
-        translate: Callable[[int, bytes], list[Change]],
-        on_stored: Callable[[int], None],
-        on_failure: Callable[[Exception], None],
+        translate: Callable[[int, bytes], Meaning],
+        tell: Callable[[Notice], None],
     ) -> None:
-        """``on_stored(newest_arrival)`` after each commit; ``on_failure`` when the store cannot be written any more.
-
-        What was not written then stays in the journal, for ``recover`` of the next process.
         """
-        self._writer = writer
+        Args:
+            journal: keeps what could not be written, for ``recover`` of the next process.
+            translate: what an event means; is called in this thread.
+            tell: is given the notices that follow from an event.
+        """
+        self._store = store
         self._journal = journal
-        self._order = threading.Lock()
-        self._failed = False
         self._translate = translate
-        self._on_stored = on_stored
-        self._on_failure = on_failure
-        self._translated: list[Change] = []
+        self._tell = tell
+        self._order = threading.Lock()
         self._queue: queue.SimpleQueue[_Event | _Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
 
@@ -88,10 +86,10 @@ class StoreThread:
         return len(pending)
 
     def _recover(self, entries: Sequence[Entry]) -> None:
-        self._translated = []
+        self._store.discard()
         for entry in entries:
             self._read(entry.code, entry.payload)
-        self._commit_translated()
+        self._store.commit_collected()
 
     def _recover_if_possible(self, entry: Entry) -> None:
         try:
@@ -101,7 +99,7 @@ class StoreThread:
                 raise
             # Otherwise every process from now on would end here.
             logger.exception("event %d could not be stored; the rest goes on", entry.code)
-            self._translated = []
+            self._store.discard()
 
     def start(self) -> None:
         self._thread.start()
@@ -135,32 +133,11 @@ class StoreThread:
 
     def apply(self, changes: Sequence[Change]) -> Future[None]:
         """Store changes that did not come as an event (a message of ours)."""
-        return self.run(lambda _writer: self._commit(changes))
+        return self.run(lambda _writer: self._store.commit(changes))
 
     def apply_now(self, *changes: Change) -> None:
         """The same, and wait until it is on the disk. Raises StoreError."""
         self.apply(changes).result(COMMAND_WAIT)
-
-    @property
-    def owner(self) -> Jid | None:
-        """The account whose messages these are. Store thread only."""
-        return self._writer.owner
-
-    def own(self, number: Jid, lid: Jid | None) -> None:
-        """Say whose messages these are. Store thread only."""
-        self._writer.set_owner(number, lid)
-
-    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
-        """A message, also one that came a moment ago. Store thread only."""
-        self._flush()
-        return self._writer.find(message_id, chat)
-
-    def replace(self, make: Callable[[], StoreWriter]) -> None:
-        """Close the store and go on with another one. Store thread only."""
-        self._flush()
-        self._writer.close()
-        self._writer = make()
-        self._journal.clear()
 
     def close(self, timeout: float) -> bool:
         """Commit everything handed over so far and end; False when that took longer than ``timeout`` seconds."""
@@ -184,41 +161,24 @@ class StoreThread:
             self._store_events(events)
             events = []
             if isinstance(item, _Work):
-                item.run(self._writer)
+                item.run(self._store.writer)
             elif item is None:
                 break
-        self._writer.close()
+        self._store.close()
         self._journal.close()
 
     def _store_events(self, events: list[_Event]) -> None:
         for event in events:
             self._read(event.code, event.payload)
-        if self._flush():
+        if self._store.flush():
             self._journal.stored(sum(event.noted for event in events))
 
     def _read(self, code: int, payload: bytes) -> None:
         try:
-            changes = self._translate(code, payload)  # may look at the store, and flush for that
-            self._translated.extend(changes)
+            meaning = self._translate(code, payload)  # may look at the store, and commit for that
         except Exception:
             logger.exception("event %d could not be read; the rest goes on", code)
-
-    def _flush(self) -> bool:
-        """Commit what was translated so far; False when that failed, now or before: then nothing more is taken as
-        stored, and all of it is tried again with what comes next."""
-        try:
-            self._commit_translated()
-        except Exception as error:
-            if not self._failed:
-                logger.exception("the store could not be written")
-                self._on_failure(error)
-            self._failed = True
-        return not self._failed
-
-    def _commit_translated(self) -> None:
-        if self._translated:
-            self._commit(self._translated)
-            self._translated = []
-
-    def _commit(self, changes: Sequence[Change]) -> None:
-        self._on_stored(self._writer.apply(changes))
+            return
+        self._store.collect(meaning.changes)
+        for notice in meaning.notices:
+            self._tell(notice)

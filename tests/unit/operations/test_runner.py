@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from typing import get_type_hints
 
 import pytest
 
 from tests.unit.operations.bench import catalog
+from whatsapp_mcp.catalog import arguments
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.render import time_text
 from whatsapp_mcp.operations.runner import handlers, with_handler
 
 
@@ -26,13 +26,7 @@ def test_two_handlers_for_one_operation() -> None:
         operation("sendMessage")(next(iter(handlers().values())))
 
 
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        (None, None),
-        (datetime(2026, 1, 31, 15, 0, 0, 999_999, UTC), "2026-01-31T15:00:00Z"),
-        (datetime(2026, 1, 31, 15, 0, 0, 0, timezone(timedelta(hours=2))), "2026-01-31T13:00:00Z"),
-    ],
-)
-def test_times_are_utc(moment: datetime | None, text: str | None) -> None:
-    assert time_text(moment) == text
+@pytest.mark.parametrize("name", sorted(handlers()))
+def test_a_handler_takes_the_arguments_of_its_operation(name: str) -> None:
+    _, taken, *_ = get_type_hints(handlers()[name]).values()
+    assert taken is getattr(arguments, catalog().by_name[name].arguments_type)

@@ -57,6 +57,11 @@ class Store:
         """Texts of a chat, newest first."""
         return [message.text for message in self.reader.messages(chat, limit=1000, offset=0, search=search).rows]
 
+    def lid_of(self, number: Jid) -> Jid | None:
+        wanted = "SELECT lid FROM addresses JOIN entities ON entities.id = entity WHERE addresses.jid = ?"
+        row = self.writer._connection.execute(wanted, (str(number),)).fetchone()
+        return Jid.parse(row[0]) if row and row[0] else None
+
     def incoming(self) -> list[str]:
         """Ids of what those who wait for messages were told of, in order of arrival."""
         return [message.id for message in self.reader.incoming_after(0, limit=1000)]

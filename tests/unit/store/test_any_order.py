@@ -215,7 +215,7 @@ def seen(store: Store) -> dict[str, object]:
             for row in page.rows
             for receipt in reader.receipts(row)
         ),
-        "identities": [(reader.number_of(lid), reader.lid_of(lid)) for lid in (ANA_LID, BORIS_LID, MY_LID)],
+        "identities": [(reader.number_of(lid), store.lid_of(lid)) for lid in (ANA_LID, BORIS_LID, MY_LID)],
         "newest": reader.stats().newest_message,
     }
 

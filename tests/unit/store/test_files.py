@@ -200,7 +200,7 @@ def test_reading_before_there_is_a_store(tmp_path: Path) -> None:
     assert reader.chat(ANA) is None
     assert [*reader.incoming_after(0), *reader.contacts()] == []
     assert reader.find_by_name("x") == reader.near_names("x") == ()
-    assert reader.number_of(ANA) is reader.lid_of(ANA) is None
+    assert reader.number_of(ANA) is None
     assert reader.display_name(ANA) == "+5511911112222"
     assert reader.owner() is None
     assert (reader.newest_arrival(), reader.stats().messages, reader.stats().bytes) == (0, 0, 0)

@@ -16,6 +16,7 @@ from tests.unit.store.build import (
     Store,
     edit,
     message,
+    ms,
     reaction,
     receipt,
 )
@@ -23,6 +24,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     ChatChanged,
+    ChatCleared,
     ContactSeen,
     DeliveryStatus,
     IdentityLearned,
@@ -44,7 +46,7 @@ def test_a_mapping_that_comes_late_renames_the_chat(store: Store) -> None:
     assert store.reader.number_of(ANA_LID) is None
     store.apply([LEARN])
     assert chats(store) == [ANA]
-    assert (store.reader.number_of(ANA_LID), store.reader.lid_of(ANA)) == (ANA, ANA_LID)
+    assert (store.reader.number_of(ANA_LID), store.lid_of(ANA)) == (ANA, ANA_LID)
     seen = store.reader.messages(ANA_LID, limit=1, offset=0).rows[0]
     assert (seen.chat, seen.sender, seen.wire_chat, seen.wire_sender) == (ANA, ANA, ANA_LID, ANA_LID)
 
@@ -133,7 +135,7 @@ def test_a_number_that_changes_hands_mixes_nobody_up(store: Store) -> None:
     store.apply([IdentityLearned(ANA_LID, BORIS), message("M2", 2, "from the new one", chat=ANA_LID)])
     assert store.texts(ANA) == ["from the old number"]
     assert store.texts(BORIS) == store.texts(ANA_LID) == ["from the new one"]
-    assert (store.reader.lid_of(ANA), store.reader.lid_of(BORIS)) == (None, ANA_LID)
+    assert (store.lid_of(ANA), store.lid_of(BORIS)) == (None, ANA_LID)
     store.apply([message("M3", 3, "taken over", chat=BORIS_LID), IdentityLearned(BORIS_LID, BORIS)])
     assert store.texts(BORIS) == ["taken over", "from the new one"]
 
@@ -142,7 +144,7 @@ def test_mappings_that_are_none(store: Store) -> None:
     store.apply([IdentityLearned(ANA, BORIS), IdentityLearned(ANA_LID, BORIS_LID), IdentityLearned(GROUP, ANA)])
     store.apply([IdentityLearned(ANA, ANA_LID)])  # the wrong way round, but clear
     assert store.reader.number_of(ANA_LID) == ANA
-    assert store.reader.lid_of(BORIS) is None
+    assert store.lid_of(BORIS) is None
 
 
 def test_device_numbers_do_not_matter(store: Store) -> None:
@@ -169,6 +171,19 @@ def test_another_account_does_not_write_into_this_store(store: Store) -> None:
     with pytest.raises(StoreError):
         store.writer.set_owner(BORIS, None)
     assert store.writer.owner == ME
+
+
+def test_a_message_under_both_addresses_of_which_one_was_cleared(store: Store) -> None:
+    store.apply(
+        [
+            message("M1", 2, "twice", chat=BORIS_LID),
+            ChatCleared(BORIS_LID, keeps_starred=False, timestamp=ms(5)),
+            message("M1", 2, "twice", chat=BORIS),
+        ]
+    )
+    store.apply([IdentityLearned(BORIS_LID, BORIS)])
+    (chat,) = store.reader.chats(limit=9, offset=0).rows
+    assert (chat.jid, chat.last_message_time, store.texts(BORIS)) == (BORIS, None, [])
 
 
 def test_many_unions_in_one_batch(store: Store) -> None:

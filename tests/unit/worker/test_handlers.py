@@ -37,6 +37,7 @@ from whatsapp_mcp.pipe.account import (
     SyncContacts,
 )
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.lines import Ended, Notice
 from whatsapp_mcp.pipe.messages import (
     EditMessage,
     MarkRead,
@@ -49,7 +50,6 @@ from whatsapp_mcp.pipe.messages import (
 )
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.whatsapp.client import EventCode
@@ -63,7 +63,9 @@ from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
+from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.translation import Meaning
 
 
 class Session:
@@ -72,12 +74,11 @@ class Session:
     def __init__(self, folder: Path) -> None:
         path = folder / "messages.db"
         self.client = FakeClient()
+        self.told: list[Notice] = []
+        journal = Journal(folder / "incoming")
+        store = OpenStore(path, journal, self.told.append)
         self.thread = StoreThread(
-            StoreWriter(path),
-            Journal(folder / "incoming"),
-            translate=changes_from_event,
-            on_stored=lambda _: None,
-            on_failure=lambda error: pytest.fail(str(error)),
+            store, journal, lambda code, payload: Meaning(changes_from_event(code, payload)), self.told.append
         )
         self.thread.start()
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
@@ -118,6 +119,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
     session = Session(tmp_path)
     yield session
     assert session.thread.close(WAIT)
+    assert not any(isinstance(one, Ended) for one in session.told)
 
 
 def from_ana(message_id: str = "M1", words: str = "hi") -> bytes:

@@ -8,7 +8,9 @@ from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM,
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
 from whatsapp_mcp.models.session import Decrypted
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.lost import Losses, tells_of_a_repetition
 
@@ -24,9 +26,12 @@ class Store:
 
     def __init__(self) -> None:
         self.messages: set[tuple[str, Jid]] = set()
+        self.own = (ME, ME_LID)
 
-    def has(self, message_id: str, chat: Jid) -> bool:
-        return (message_id, chat) in self.messages
+    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+        if (message_id, chat) not in self.messages:
+            return None
+        return StoredMessage(message_id, chat, chat, from_me=False, text="", raw=b"", has_media=False)
 
 
 @pytest.fixture
@@ -36,9 +41,7 @@ def store() -> Store:
 
 @pytest.fixture
 def losses(store: Store) -> Losses:
-    losses = Losses(WHEN, store.has)
-    losses.own = (ME, ME_LID)
-    return losses
+    return Losses(WHEN, store)
 
 
 def lost(message_id: str, chat: Jid, sender: Jid, *, from_me: bool = False) -> MessageReceived:
@@ -87,7 +90,7 @@ def test_what_is_stored_is_not_lost(losses: Losses, store: Store) -> None:
 def test_what_came_is_not_lost_though_the_store_has_no_row_for_it(losses: Losses) -> None:
     reaction = e2e.Message()
     reaction.reactionMessage.text = "👍"
-    losses.heard(message_event(reaction, source(ANA, ANA)))
+    losses.heard(MessageEvent(message_event(reaction, source(ANA, ANA))))
     assert losses.repeated(PRIVATE) is None
 
 
@@ -95,10 +98,10 @@ def test_the_key_of_a_group_is_not_the_message(losses: Losses) -> None:
     """It comes under the id of the message, in an event of its own."""
     key = e2e.Message()
     key.senderKeyDistributionMessage.groupID = str(TEAM)
-    losses.heard(message_event(key, source(TEAM, ANA_LID)))
+    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID))))
     assert losses.repeated(IN_TEAM) is not None
     key.conversation = "and the message"
-    losses.heard(message_event(key, source(TEAM, ANA_LID)))
+    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID))))
     assert losses.repeated(IN_TEAM) is None
 
 
@@ -108,7 +111,7 @@ def test_what_our_own_devices_tell_each_other_is_no_message(losses: Losses) -> N
 
 
 def test_an_event_that_cannot_be_read(losses: Losses) -> None:
-    losses.heard(b"\xff\xff")
+    losses.remember(EventCode.MESSAGE, b"\xff\xff")
     losses.remember(EventCode.HISTORY_SYNC, b"\xff\xff")
     losses.remember(EventCode.RECEIPT, b"\xff\xff")
     assert losses.repeated(PRIVATE) is not None

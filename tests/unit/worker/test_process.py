@@ -33,9 +33,10 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import neonize_pb2
-from whatsapp_mcp.worker import intake
+from whatsapp_mcp.worker import intake, server_pipe
 from whatsapp_mcp.worker import process as process_module
 from whatsapp_mcp.worker.process import SessionProcess
+from whatsapp_mcp.worker.translation import REPEATED
 
 
 class Running:
@@ -249,7 +250,7 @@ async def test_no_call_before_it_is_up(running: Running) -> None:
 
 async def test_a_line_that_is_too_long_ends_it(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be read any more after it: better a new process than one that hears nothing."""
-    monkeypatch.setattr(process_module, "MAX_LINE", 2000)
+    monkeypatch.setattr(server_pipe, "MAX_LINE", 2000)
     await running.connected()
     running.write("x" * 10_000)
     assert (await running.ended())["reason"] == "stopped"
@@ -337,7 +338,7 @@ async def test_silence_shows_until_something_is_heard(running: Running) -> None:
     await running.connected()
     running.go.event(EventCode.KEEP_ALIVE_TIMEOUT)
     assert (await running.line("state"))["state"] == "reconnecting"
-    running.go.event(EventCode.KEEP_ALIVE_RESTORED)
+    running.go.event(5)
     assert (await running.line("state"))["state"] == "connected"
 
 
@@ -465,8 +466,8 @@ async def test_a_line_whose_process_was_killed_is_not_forgotten(running: Running
     leave(
         running,
         (EventCode.MESSAGE, event_of("M1", "came")),
-        (intake.REPEATED, repetition("M1").encode()),
-        (intake.REPEATED, repetition("M2").encode()),
+        (REPEATED, repetition("M1").encode()),
+        (REPEATED, repetition("M2").encode()),
     )
     await running.connected()
     await soon(lambda: stored(running, "M2") is not None)

@@ -16,13 +16,16 @@ from tests.unit.waiting import soon
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker import pruning
+from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.translation import Meaning
 
 DAY = 24 * 60 * 60
 
@@ -42,13 +45,10 @@ def photo(message_id: str, days: float) -> MessageReceived:
 
 @asynccontextmanager
 async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
-    thread = StoreThread(
-        writer,
-        Journal(journal_path(writer._path)),
-        translate=lambda _code, _payload: [],
-        on_stored=lambda _newest: None,
-        on_failure=lambda error: pytest.fail(str(error)),
-    )
+    told: list[Notice] = []
+    journal = Journal(journal_path(writer._path))
+    store = OpenStore(writer._path, journal, told.append, open_writer=lambda _: writer)
+    thread = StoreThread(store, journal, lambda _code, _payload: Meaning(), told.append)
     thread.start()
     task = asyncio.create_task(keep_pruned(thread))
     yield thread
@@ -56,6 +56,7 @@ async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert await asyncio.to_thread(thread.close, 10)
+    assert told == []
 
 
 def file_of(media: Path, message_id: str) -> Path:

@@ -15,10 +15,14 @@ from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, Stored
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker import store_thread
+from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.translation import Meaning
 
 TEAM = Jid("120363000000000001", "g.us")
 ME = Jid("4915100000009", "s.whatsapp.net")
@@ -28,11 +32,18 @@ def named(name: str) -> ChatChanged:
     return ChatChanged(TEAM, name=name)
 
 
-def translate(code: int, payload: bytes) -> list[Change]:
-    """Event 0 means nothing, 666 cannot be read, others name the chat."""
-    if code == 666:
-        raise ValueError("poison")
-    return [named(payload.decode())] if code else []
+def translate(code: int, payload: bytes) -> Meaning:
+    """Event 0 means nothing, 666 cannot be read, 7 is the server's only, others name the chat."""
+    match code:
+        case 666:
+            raise ValueError("poison")
+        case 7:
+            return Meaning(notices=[CONNECTED])
+        case _:
+            return Meaning([named(payload.decode())] if code else [])
+
+
+CONNECTED = StateChanged(state=SessionState.CONNECTED)
 
 
 class FakeWriter:
@@ -80,14 +91,22 @@ class Bench:
         self.writer = FakeWriter()
         self.journal = Journal(folder / "incoming")
         self.announced: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.failures: queue.SimpleQueue[Exception] = queue.SimpleQueue()
-        self.thread = StoreThread(
-            cast(StoreWriter, self.writer),
-            self.journal,
-            translate=translate,
-            on_stored=self.announced.put,
-            on_failure=self.failures.put,
-        )
+        self.failures: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.states: queue.SimpleQueue[Notice] = queue.SimpleQueue()
+        self.store = OpenStore(folder / "messages.db", self.journal, self.tell, open_writer=lambda _: self.opened())
+        self.thread = StoreThread(self.store, self.journal, translate, self.tell)
+
+    def opened(self) -> StoreWriter:
+        return cast(StoreWriter, self.writer)
+
+    def tell(self, notice: Notice) -> None:
+        match notice:
+            case Stored():
+                self.announced.put(notice.newest_arrival)
+            case Ended():
+                self.failures.put(notice.detail)
+            case _:
+                self.states.put(notice)
 
     def events(self, *names: str) -> None:
         for name in names:
@@ -125,6 +144,12 @@ def test_an_event_that_changes_nothing_is_not_committed(bench: Bench) -> None:
     result(bench.thread.run(lambda _: None))
     assert bench.writer.commits == []
     assert bench.announced.empty()
+
+
+def test_what_an_event_means_for_the_server_is_told(bench: Bench) -> None:
+    bench.thread.put_event(7, b"", note=False)
+    assert bench.states.get(timeout=WAIT) == CONNECTED
+    assert bench.writer.commits == []
 
 
 def test_what_waits_is_committed_together(bench: Bench) -> None:
@@ -180,7 +205,7 @@ def test_an_event_that_cannot_be_read_does_not_hold_up_the_others(bench: Bench) 
 def test_a_store_that_cannot_be_written_is_reported(bench: Bench) -> None:
     bench.writer.failing = StoreError("disk full")
     bench.events("a")
-    assert bench.failures.get(timeout=WAIT) is bench.writer.failing
+    assert "disk full" in bench.failures.get(timeout=WAIT)
     assert bench.announced.empty()
 
 
@@ -234,32 +259,31 @@ def test_close_does_not_wait_for_ever(tmp_path: Path) -> None:
 def test_another_store(bench: Bench) -> None:
     other = FakeWriter()
 
+    first = bench.writer
+
     def replace(_writer: StoreWriter) -> None:
-        bench.thread.own(ME, None)
-        assert bench.thread.owner == ME
-        bench.thread.replace(lambda: cast(StoreWriter, other))
+        bench.store.set_owner(ME, None)
+        assert bench.store.owner == ME
+        bench.writer = other
+        bench.store.begin_anew("before")
 
     bench.events("a")
     result(bench.thread.run(replace))
     bench.events("b")
     wait_until(lambda: other.stored == ["b"])
-    assert bench.writer.stored == ["a"]
-    assert bench.writer.closed
-    assert bench.writer.owner == ME
+    assert first.stored == ["a"]
+    assert first.closed
+    assert first.owner == ME
 
 
 def test_with_the_real_store(tmp_path: Path) -> None:
-    announced: queue.SimpleQueue[int] = queue.SimpleQueue()
-    thread = StoreThread(
-        StoreWriter(tmp_path / "messages.db"),
-        Journal(tmp_path / "incoming"),
-        translate=translate,
-        on_stored=announced.put,
-        on_failure=lambda error: pytest.fail(str(error)),
-    )
+    told: queue.SimpleQueue[Notice] = queue.SimpleQueue()
+    journal = Journal(tmp_path / "incoming")
+    store = OpenStore(tmp_path / "messages.db", journal, told.put)
+    thread = StoreThread(store, journal, translate, told.put)
     thread.start()
     thread.put_event(1, b"Team")
-    assert announced.get(timeout=WAIT) == 0
+    assert told.get(timeout=WAIT) == Stored(newest_arrival=0)
     assert thread.close(WAIT)
 
 
@@ -297,7 +321,7 @@ def test_what_was_committed_is_not_recovered(bench: Bench) -> None:
 def test_a_store_that_fails_loses_nothing(bench: Bench) -> None:
     bench.writer.failing = StoreError("disk full")
     bench.events("a")
-    assert bench.failures.get(timeout=WAIT) is bench.writer.failing
+    assert "disk full" in bench.failures.get(timeout=WAIT)
     bench.events("b")
     result(bench.thread.run(lambda _: None))
     assert bench.failures.empty(), "told once"

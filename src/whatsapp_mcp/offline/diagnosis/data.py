@@ -13,10 +13,11 @@ from typing import Final
 from whatsapp_mcp.account_folder import check_path
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.databases import find_damage, find_index_fault, index_is_outdated
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import RESERVE
+from whatsapp_mcp.store.read.inspection import find_damage, find_index_fault, index_is_outdated
 
 __all__ = [
     "check_disk",
@@ -124,7 +125,7 @@ def check_session(session: SessionStatus) -> Check:
         return problem("session", session.problem, session.next_step or again)
     if not session.path.exists():
         return ok("session", "no account is linked yet")
-    damage, complete = find_damage(session.path)
+    damage, complete = find_damage(session.path, reading)
     if damage is not None:
         return problem(
             "session",

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp import __version__
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.offline.diagnosis.databases import store_stats
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import ACCOUNT, Settings
+from whatsapp_mcp.store.read.inspection import store_stats
 from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.wire import native
 

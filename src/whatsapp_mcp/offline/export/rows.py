@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from whatsapp_mcp.models.render import message_json, time_text
 from whatsapp_mcp.models.views import Reaction, ReceiptView
-from whatsapp_mcp.operations.render import message_json
 from whatsapp_mcp.store.read.annotations import Ballot
 from whatsapp_mcp.store.read.exporting import Edit, ExportedMessage
 
@@ -69,10 +69,8 @@ def message_row(exported: ExportedMessage) -> dict[str, Any]:
 
 
 def _time(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, with milliseconds: as exact as it is stored."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """As exact as it is stored."""
+    return time_text(moment, "milliseconds")
 
 
 def _edit(edit: Edit) -> dict[str, Any]:

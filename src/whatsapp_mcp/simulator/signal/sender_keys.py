@@ -57,11 +57,6 @@ class SenderKeys:
         """The content of an ``skmsg`` (padded plaintext)."""
         return self._own.setdefault(group, _OwnKey()).key.encrypt(plaintext)
 
-    def forget_holder(self, group: Jid, device: Device) -> None:
-        """A device could not read a message: give it the key again with the next one."""
-        if group in self._own:
-            self._own[group].holders.discard(device.address)
-
     # --- receiving ---
 
     def learn(self, group: Jid, sender: Device, distribution: bytes) -> None:

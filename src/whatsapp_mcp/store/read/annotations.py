@@ -6,9 +6,10 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
 from whatsapp_mcp.store.rows import stored_jid
@@ -67,11 +68,7 @@ _LABELS: Final = (
 
 
 def time_or_none(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _time(milliseconds)
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else from_ms(milliseconds)
 
 
 def known_as(jid: Jid, name: str | None) -> str | None:
@@ -179,13 +176,13 @@ def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
                 sender_name=known_as(jid, row["name"]),
                 emoji=row["emoji"],
                 from_me=bool(row["from_me"]),
-                reacted_at=_time(row["reacted_at"]),
+                reacted_at=from_ms(row["reacted_at"]),
             )
 
 
 def _ballot(row: sqlite3.Row) -> Ballot:
     jid = stored_jid(row["jid"])
-    return Ballot(jid, known_as(jid, row["name"]), tuple(json.loads(row["options"])), _time(row["voted_at"]))
+    return Ballot(jid, known_as(jid, row["name"]), tuple(json.loads(row["options"])), from_ms(row["voted_at"]))
 
 
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:

@@ -17,7 +17,7 @@ from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about, time_or_none
 from whatsapp_mcp.store.read.conditions import Span
-from whatsapp_mcp.store.read.views import MESSAGES, messages_view
+from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
 
 __all__ = ["Edit", "ExportedMessage", "exported_messages"]
@@ -31,17 +31,16 @@ _ARRIVALS: Final = (
     "SELECT arrival FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN ? AND ?"
     " ORDER BY place LIMIT ?"
 )
-# In the order of MESSAGES, which has the other columns.
-_MORE: Final = (
-    "SELECT m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
+_MESSAGES: Final = messages_query(
+    _ARRIVALS,
+    "m.place",
+    more=", m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
     " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
-    " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us"
-    f" FROM ({_ARRIVALS}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
-    " LEFT JOIN media ON media.arrival = m.arrival"
-    " LEFT JOIN addresses AS named ON named.jid = m.reply_to_sender"
-    " LEFT JOIN entities AS quoted ON quoted.id = named.entity ORDER BY m.place"
+    " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
+    joins=" LEFT JOIN addresses AS named ON named.jid = m.reply_to_sender"
+    " LEFT JOIN entities AS quoted ON quoted.id = named.entity",
 )
-# Those that count: whoever else sends an edit changes nothing (``settling``).
+# Those that count: whoever else sends an edit changes nothing (``store.write.derivation``).
 _EDITS: Final = (
     "SELECT edits.chat, edits.message_id, edits.edited_at, edits.text, edits.mentions FROM edits"
     " JOIN addresses AS editor ON editor.id = edits.sender"
@@ -130,42 +129,38 @@ def _entities(connection: sqlite3.Connection, chats: Sequence[Jid] | None) -> li
 def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[ExportedMessage]:
     lowest, highest = span.lowest, _LAST if span.highest is None else span.highest
     while True:
-        page = (chat, lowest, highest, _PAGE)
-        rows = connection.execute(MESSAGES.format(page=_ARRIVALS, order="m.place"), page).fetchall()
-        if rows:
-            yield from _exported(connection, rows, connection.execute(_MORE, page).fetchall())
+        rows = connection.execute(_MESSAGES, (chat, lowest, highest, _PAGE)).fetchall()
+        yield from _exported(connection, rows)
         if len(rows) < _PAGE:
             return
         lowest = place_of(rows[-1]["timestamp"], rows[-1]["arrival"]) + 1
 
 
-def _exported(
-    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], more: Sequence[sqlite3.Row]
-) -> Iterator[ExportedMessage]:
+def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> Iterator[ExportedMessage]:
     shown = [row for row in rows if row["revoked_at"] is None]
     edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
     cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
     revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
     got = receipts(connection, [_key(row) for row in rows])
-    for message, row, other in zip(messages_view(connection, rows), rows, more, strict=True):
+    for message, row in zip(messages_view(connection, rows), rows, strict=True):
         key = _key(row)
-        known = (got.get(key, ()), bool(other["from_history"]), other["expiration"])
+        known = (got.get(key, ()), bool(row["from_history"]), row["expiration"])
         if message.revoked_at is not None:
             yield ExportedMessage(message, *known, revoked_by=revokers.get(key))
             continue
-        quoted = stored_jid(other["quoted_jid"]) if other["quoted_jid"] is not None else None
+        quoted = stored_jid(row["quoted_jid"]) if row["quoted_jid"] is not None else None
         yield ExportedMessage(
             message,
             *known,
-            original_text=other["original_text"],
+            original_text=row["original_text"],
             edits=edits.get(key, ()),
             ballots=cast.get(key, ()),
             quoted=quoted,
-            quoted_name=known_as(quoted, other["quoted_name"]) if quoted is not None else None,
-            quotes_us=quoted is not None and bool(other["quotes_us"]),
-            width=other["width"],
-            height=other["height"],
-            file_sha256=other["file_sha256"],
+            quoted_name=known_as(quoted, row["quoted_name"]) if quoted is not None else None,
+            quotes_us=quoted is not None and bool(row["quotes_us"]),
+            width=row["width"],
+            height=row["height"],
+            file_sha256=row["file_sha256"],
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.read.conditions import Span, Where
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
-from whatsapp_mcp.store.read.views import CHATS, MESSAGES, chats_view, messages_view
+from whatsapp_mcp.store.read.views import CHATS, chats_view, messages_query, messages_view
 from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.search.query import Filters, Query, Term
@@ -237,7 +237,7 @@ def _by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict
     if not arrivals:
         return {}
     wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
-    rows = connection.execute(MESSAGES.format(page=wanted, order="NULL"), arrivals).fetchall()
+    rows = connection.execute(messages_query(wanted, "NULL"), arrivals).fetchall()
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 

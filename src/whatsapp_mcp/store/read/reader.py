@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
@@ -19,7 +19,7 @@ from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.conditions import Span, Where
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
-from whatsapp_mcp.store.read.views import CHATS, CONTACTS, MESSAGES, chats_view, contact_view, messages_view
+from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view, messages_query, messages_view
 from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, fitting, stored_jid
 from whatsapp_mcp.store.search.index import check_index
@@ -218,7 +218,7 @@ class StoreReader:
             else:  # one look into the index per chat
                 wanted = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
                 values = (encodable(message_id),)
-            rows = connection.execute(MESSAGES.format(page=wanted, order="m.place"), values).fetchall()
+            rows = connection.execute(messages_query(wanted, "m.place"), values).fetchall()
             if len(rows) > 1:
                 raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
             return messages_view(connection, rows)[0] if rows else None
@@ -239,7 +239,7 @@ class StoreReader:
                 f" WHERE chats.unread_live + chats.unread_base > 0 AND chats.entity {_NOT_STATUS}"
                 " AND m.timestamp > chats.read_until ORDER BY m.arrival DESC LIMIT ?"
             )
-            rows = connection.execute(MESSAGES.format(page=wanted, order="m.arrival"), (size(limit),)).fetchall()
+            rows = connection.execute(messages_query(wanted, "m.arrival"), (size(limit),)).fetchall()
             return messages_view(connection, rows)
 
     def incoming_after(self, arrival: int, *, chat: Jid | None = None, limit: int = 1) -> tuple[Message, ...]:
@@ -256,9 +256,7 @@ class StoreReader:
                 "SELECT arrival FROM messages INDEXED BY messages_incoming WHERE arrival > ? AND from_me = 0"
                 f" AND from_history = 0 AND place > 0 AND {condition} ORDER BY arrival LIMIT ?"
             )
-            rows = connection.execute(
-                MESSAGES.format(page=wanted, order="m.arrival"), (fitting(arrival), size(limit))
-            ).fetchall()
+            rows = connection.execute(messages_query(wanted, "m.arrival"), (fitting(arrival), size(limit))).fetchall()
             return messages_view(connection, rows)
 
     def newest_arrival(self) -> int:
@@ -281,12 +279,13 @@ class StoreReader:
 
     def number_of(self, lid: Jid) -> Jid | None:
         """The phone number of a LID, where it is known."""
-        jid, _ = self._forms(lid)
-        return jid if jid is not None and not jid.is_lid else None
-
-    def lid_of(self, number: Jid) -> Jid | None:
-        """The LID of a phone number, where it is known."""
-        return self._forms(number)[1]
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, lid) if connection else None
+            if connection is None or entity is None:
+                return None
+            row = connection.execute("SELECT jid FROM entities WHERE id = ?", (entity,)).fetchone()
+            jid = stored_jid(row["jid"])
+            return None if jid.is_lid else jid
 
     def display_name(self, jid: Jid) -> str | None:
         """Best known name of a person or chat; a person's number where there is none, else None."""
@@ -318,9 +317,8 @@ class StoreReader:
 
     def send_under(self, key: str) -> KeyedSend | None:
         """What stands under a key that the caller of a send chose, for a day."""
-        now = time.time_ns() // 1_000_000
         with self._connections.snapshot() as connection:
-            return sends.find(connection, encodable(key), now) if connection else None
+            return sends.find(connection, encodable(key), now_ms()) if connection else None
 
     # -- the store itself ---------------------------------------------------------------------------------------------
 
@@ -341,15 +339,6 @@ class StoreReader:
                 bytes=sum(file.stat().st_size for file in files if file.exists()),
                 newest_message=None if newest is None else datetime.fromtimestamp(newest / 1000, UTC),
             )
-
-    def _forms(self, jid: Jid) -> tuple[Jid | None, Jid | None]:
-        """The canonical JID and the LID of whoever has this address."""
-        with self._connections.snapshot() as connection:
-            entity = find_entity(connection, jid) if connection else None
-            if connection is None or entity is None:
-                return None, None
-            row = connection.execute("SELECT jid, lid FROM entities WHERE id = ?", (entity,)).fetchone()
-            return stored_jid(row["jid"]), stored_jid(row["lid"]) if row["lid"] else None
 
     def _meta(self, key: str) -> str | int | None:
         with self._connections.snapshot() as connection:

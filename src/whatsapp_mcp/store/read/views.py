@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal, cast
 
+from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
 from whatsapp_mcp.models.changes import FOR_EVER, MessageKind
 from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, Reaction
@@ -23,25 +24,25 @@ from whatsapp_mcp.store.read.annotations import (
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
 
-__all__ = ["CHATS", "CONTACTS", "MESSAGES", "chats_view", "contact_view", "messages_view", "named_target"]
+__all__ = ["CHATS", "CONTACTS", "chats_view", "contact_view", "messages_query", "messages_view", "named_target"]
 
 Kind = Literal["person", "group", "newsletter", "broadcast"]
 
-MESSAGES: Final = (
+_MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, m.text, m.status, m.reply_to_id,"
     " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
-    " coalesce(stars.starred, 0) AS starred FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
+    " coalesce(stars.starred, 0) AS starred{more}"
+    " FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
     " JOIN entities AS chat ON chat.id = m.chat"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
     " JOIN entities AS author ON author.id = wire_sender.entity"
     " LEFT JOIN media ON media.arrival = m.arrival"
-    " LEFT JOIN stars ON stars.chat = m.chat AND stars.message_id = m.id ORDER BY {order}"
+    " LEFT JOIN stars ON stars.chat = m.chat AND stars.message_id = m.id{joins} ORDER BY {order}"
 )
-"""``page``: a query for the arrivals of the messages to show."""
 
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
@@ -55,12 +56,8 @@ CONTACTS: Final = (
     " contacts.push_name, contacts.business_name FROM contacts JOIN entities ON entities.id = contacts.entity"
 )
 
-_FOR_EVER: Final = int(FOR_EVER.timestamp() * 1000)
+_FOR_EVER: Final = to_ms(FOR_EVER)
 _UNNAMED: Final = {GROUP: "Group", NEWSLETTER: "Channel"}
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _title(jid: Jid, name: str | None) -> str:
@@ -68,6 +65,16 @@ def _title(jid: Jid, name: str | None) -> str:
     if known is not None:
         return known
     return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
+
+
+def messages_query(page: str, order: str, *, more: str = "", joins: str = "") -> str:
+    """The rows that ``messages_view`` takes.
+
+    Args:
+        page: a query for the arrivals of the messages to show.
+        more: further columns, each after a comma; ``joins``: where they come from.
+    """
+    return _MESSAGES.format(page=page, order=order, more=more, joins=joins)
 
 
 def contact_view(row: sqlite3.Row) -> Contact:
@@ -101,7 +108,7 @@ class _Attached:
 
 
 def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
-    """The messages of ``MESSAGES``, with what people attached to them."""
+    """The messages of ``messages_query``, with what people attached to them."""
     shown = [(row["chat"], row["id"]) for row in rows if row["revoked_at"] is None]
     attached = _Attached(
         reactions(connection, shown),
@@ -135,15 +142,15 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         pinned=bool(row["pinned"]),
         muted_until=_muted_until(row["muted_until"]),
         labels=labels,
-        created_at=_time(row["created_at"]),
-        updated_at=_time(row["updated_at"]),
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
     )
 
 
 def _muted_until(milliseconds: int) -> datetime | None:
     if milliseconds == 0:
         return None
-    return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else _time(milliseconds)
+    return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
 def _message(row: sqlite3.Row, attached: _Attached) -> Message:
@@ -157,7 +164,7 @@ def _message(row: sqlite3.Row, attached: _Attached) -> Message:
         sender=sender,
         sender_name=known_as(sender, row["sender_name"]),
         from_me=bool(row["from_me"]),
-        timestamp=_time(row["timestamp"]),
+        timestamp=from_ms(row["timestamp"]),
         kind=MessageKind(row["kind"]),
         forwarded=bool(row["forwarded"]),
         view_once=bool(row["view_once"]),
@@ -168,8 +175,8 @@ def _message(row: sqlite3.Row, attached: _Attached) -> Message:
         starred=bool(row["starred"]),
         labels=attached.labels.get(key, ()),
         votes=attached.votes.get(key, ()),
-        created_at=_time(row["created_at"]),
-        updated_at=_time(row["updated_at"]),
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
         arrival=row["arrival"],
         wire_chat=stored_jid(row["wire_chat_jid"]),
         wire_sender=stored_jid(row["wire_sender_jid"]),

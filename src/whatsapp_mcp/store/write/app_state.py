@@ -20,8 +20,8 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.store.rows import clamp, fitting
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message
-from whatsapp_mcp.store.write.settling import Settling
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -49,27 +49,27 @@ MOVES: Final = (
     "INSERT INTO message_labels SELECT :kept, message_id, label, labelled, changed_at FROM message_labels"
     f" WHERE chat = :gone{_LABELLED}",
 )
-"""What one chat says, said of another chat as well."""
+"""Copy what was said about the chat ``gone`` to the chat ``kept``."""
 
 
-OfOurs = (
+ChatStatement = (
     MessageStarred | MessageDeletedForMe | MessageLabelled | ChatMarkedRead | ChatDeleted | ChatCleared | ChatLabelled
 )
-"""What names a chat."""
+"""What we say about a chat or about a message in it."""
 
 
 class AppState:
-    """``chat`` is an entity; chat and message may not be here yet."""
+    """Stores what we say; ``chat`` is an entity. Neither the chat nor the message need be here yet."""
 
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, settling: Settling, visibility: Visibility
+        self, connection: sqlite3.Connection, chats: Chats, derivation: Derivation, visibility: Visibility
     ) -> None:
         self._connection = connection
         self._chats = chats
-        self._settling = settling
+        self._derivation = derivation
         self._visibility = visibility
 
-    def apply(self, change: OfOurs, chat: int, now: int) -> None:
+    def apply(self, change: ChatStatement, chat: int, now: int) -> None:
         match change:
             case MessageStarred():
                 self._starred(change, chat, now)
@@ -92,14 +92,14 @@ class AppState:
         values = (chat, change.message_id, int(change.starred), clamp(change.timestamp))
         if self._connection.execute(f"INSERT INTO stars VALUES (?, ?, ?, ?){_STAR}", values).rowcount:
             touch_message(self._connection, chat, change.message_id, now)
-            held = self._settling.held(chat, change.message_id)
+            held = self._derivation.held(chat, change.message_id)
             if held is not None:
-                self._visibility.settle(held, now)
+                self._visibility.derive(held, now)
 
     def _deleted_for_me(self, change: MessageDeletedForMe, chat: int, now: int) -> None:
         values = (chat, change.message_id, clamp(change.timestamp))
         self._connection.execute(f"INSERT INTO deletions VALUES (?, ?, ?){_DELETION}", values)
-        self._settling.settle(chat, change.message_id, now)
+        self._derivation.derive(chat, change.message_id, now)
 
     def _message_labelled(self, change: MessageLabelled, chat: int, now: int) -> None:
         label, labelled = encodable(change.label_id), int(change.labelled)
@@ -123,7 +123,7 @@ class AppState:
         if at > self._before(chat).deleted_until:
             row = self._chats.get(chat, now)
             row.deleted_until = at
-            self._visibility.settle_chat(row, now)
+            self._visibility.hide_cleared(row, now)
 
     def _cleared(self, change: ChatCleared, chat: int, now: int) -> None:
         at, before = clamp(change.timestamp), self._before(chat)
@@ -134,7 +134,7 @@ class AppState:
             row.cleared_unstarred_until = at
         else:
             row.cleared_until = at
-        self._visibility.settle_chat(row, now)
+        self._visibility.hide_cleared(row, now)
 
     def _chat_labelled(self, change: ChatLabelled, chat: int) -> None:
         label, labelled = encodable(change.label_id), int(change.labelled)
@@ -142,7 +142,7 @@ class AppState:
         self._connection.execute(f"INSERT INTO chat_labels VALUES (?, ?, ?, ?){_LABELLED}", values)
 
     def _before(self, chat: int) -> ChatRow:
-        """What is known of a chat. The same is said again and again: only what is new shall touch the row."""
+        """What is known of a chat. WhatsApp repeats app state at each sync: only what is new may touch the row."""
         return self._chats.stored(chat) or ChatRow(chat, marked_at=-1)
 
     # -- labels -------------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ class Chats:
             row.unread_live += 1
 
     def messages_hidden(self, row: ChatRow, *, messages: int, media: int, sent: int) -> None:
-        """So many messages, so many of them with media, so many of ours; their rows say so already."""
+        """So many messages (with media, of ours) are hidden now, or gone; their rows say so already."""
         row.message_count -= messages
         row.media_count -= media
         row.sent_count -= sent

@@ -14,10 +14,10 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.store.identity import Address
 from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message
-from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Events", "Saying"]
@@ -34,11 +34,11 @@ Saying = MessageEdited | MessageRevoked | ReactionChanged | ReceiptReceived | Po
 
 
 class Events:
-    """``chat`` is an entity, ``sender`` an address; the message may not be here yet."""
+    """Stores what people say; ``chat`` is an entity, ``sender`` an address. The message need not be here yet."""
 
-    def __init__(self, connection: sqlite3.Connection, settling: Settling) -> None:
+    def __init__(self, connection: sqlite3.Connection, derivation: Derivation) -> None:
         self._connection = connection
-        self._settling = settling
+        self._derivation = derivation
 
     def apply(self, change: Saying, chat: int, sender: Address, now: int) -> None:
         match change:
@@ -66,7 +66,7 @@ class Events:
                 dump_extra(change.content.extra),
             ),
         )
-        self._settling.settle(chat, change.message_id, now)
+        self._derivation.derive(chat, change.message_id, now)
 
     def _revoked(self, change: MessageRevoked, chat: int, sender: Address, now: int) -> None:
         self._connection.execute(
@@ -74,7 +74,7 @@ class Events:
             " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)",
             (chat, change.message_id, sender.id, clamp(change.timestamp)),
         )
-        self._settling.settle(chat, change.message_id, now)
+        self._derivation.derive(chat, change.message_id, now)
 
     def _reacted(self, change: ReactionChanged, chat: int, sender: Address, now: int) -> None:
         self._connection.execute(
@@ -104,4 +104,4 @@ class Events:
                 f" ON CONFLICT DO UPDATE SET {column} = min(coalesce({column}, excluded.{column}), excluded.{column})",
                 (chat, message_id, sender.id, int(change.from_me), at),
             )
-            self._settling.settle(chat, message_id, now)
+            self._derivation.derive(chat, message_id, now)

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models.changes import DeliveryStatus, MediaInfo, MessageKind, MessageReceived
-from whatsapp_mcp.store.identity import Address
 from whatsapp_mcp.store.rows import (
     RANK,
     clamp,
@@ -19,8 +18,9 @@ from whatsapp_mcp.store.rows import (
 )
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, update_message
-from whatsapp_mcp.store.write.settling import Settling
+from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.untrusted_text import encodable
 
 __all__ = ["Messages"]
@@ -83,13 +83,13 @@ class _Kept(NamedTuple):
 
 class Messages:
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, settling: Settling, arrival: int
+        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, derivation: Derivation, arrival: int
     ) -> None:
         """``arrival``: the highest number given so far."""
         self._connection = connection
         self._chats = chats
         self._index = index
-        self._settling = settling
+        self._derivation = derivation
         self.arrival = arrival
 
     def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
@@ -97,9 +97,9 @@ class Messages:
         was a placeholder or known from the history only.
         """
         if self._insert(change, wire_chat, sender, now):
-            self._settling.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
+            self._derivation.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
             return
-        held = self._settling.held(wire_chat.entity, change.id)
+        held = self._derivation.held(wire_chat.entity, change.id)
         assert held is not None
         if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
             self._replace(held, change, wire_chat, sender, now)
@@ -171,19 +171,16 @@ class Messages:
             _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status),
         )
         self._chats.recount_unread(self._chats.get(held.chat, now))
-        self._settling.settle(held.chat, held.id, now)
+        self._derivation.derive(held.chat, held.id, now)
 
     def _remove(self, held: Held, now: int) -> None:
         """Take a row out: another row says the same and more."""
         self._index.remove(held.place, held.document)
         self._connection.execute("DELETE FROM media WHERE arrival = ?", (held.arrival,))
         self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
-        if held.is_hidden:
-            return
-        chat = self._chats.get(held.chat, now)
-        chat.message_count -= 1
-        chat.media_count -= held.has_media
-        chat.sent_count -= held.from_me
+        if not held.is_hidden:
+            chat = self._chats.get(held.chat, now)
+            self._chats.messages_hidden(chat, messages=1, media=held.has_media, sent=held.from_me)
 
     def _reindex(self, old: Held, new: Held) -> None:
         self._index.remove(old.place, old.document)

@@ -20,8 +20,8 @@ from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import HELD, Held
-from whatsapp_mcp.store.write.settling import Settling
 
 __all__ = ["BATCH", "DownloadedFile", "Retention", "RetentionPolicy"]
 
@@ -95,13 +95,13 @@ class Retention:
         connection: sqlite3.Connection,
         chats: Chats,
         index: SearchIndex,
-        settling: Settling,
+        derivation: Derivation,
         policy: RetentionPolicy,
     ) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index
-        self._settling = settling
+        self._derivation = derivation
         self._policy = policy
         self._sweep: Iterator[None] | None = None
         self._passed_over: set[int] = set()
@@ -208,7 +208,7 @@ class Retention:
         )
         chat, message_id = 0, ""
         while True:
-            self._settling.forget()  # how many are awaited
+            self._derivation.forget()  # how many are awaited
             until = self._connection.execute(_NEXT.format(table=table), (chat, message_id)).fetchone()
             values = {"chat": chat, "id": message_id, "limit": limit}
             if until is None:

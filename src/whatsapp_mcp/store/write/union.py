@@ -8,14 +8,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from whatsapp_mcp.store.identity import Identities, Union
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.app_state import MOVES
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.identities import Identities, Union
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
-from whatsapp_mcp.store.write.settling import Settling
 from whatsapp_mcp.store.write.visibility import Visibility
 
 __all__ = ["unite"]
@@ -48,7 +48,7 @@ _TWICE: Final = (
     "SELECT one.id FROM messages AS one JOIN messages AS other ON other.chat = :kept AND other.id = one.id"
     " WHERE one.chat = :gone"
 )
-_UNSETTLED: Final = (
+_AFFECTED: Final = (
     # What waited under the one form for a message that came under the other …
     "SELECT chat, message_id FROM awaited WHERE chat = :kept"
     # … and what could not be said to be by the author of the message, whose address now says so.
@@ -70,7 +70,7 @@ def unite(
     chats: Chats,
     people: People,
     messages: Messages,
-    settling: Settling,
+    derivation: Derivation,
     visibility: Visibility,
     index: SearchIndex,
     now: int,
@@ -83,7 +83,7 @@ def unite(
 
     twice = [str(row[0]) for row in connection.execute(_TWICE, entities).fetchall()]
     for message_id in twice:
-        _keep_better(messages, settling, message_id, kept, gone, now)
+        _keep_better(messages, derivation, message_id, kept, gone, now)
     for move in _MOVES:
         connection.execute(move, entities)
     index.move(gone, kept)
@@ -94,12 +94,12 @@ def unite(
     people.unite(kept=kept, gone=gone, preferred=union.by_number, now=now)
     identities.unite(union, kept=kept, gone=gone)
 
-    unsettled = {(chat, message_id) for chat, message_id in connection.execute(_UNSETTLED, entities).fetchall()}
-    for chat, message_id in sorted(unsettled | {(kept, message_id) for message_id in twice}):
-        settling.settle(chat, message_id, now)
+    affected = {(chat, message_id) for chat, message_id in connection.execute(_AFFECTED, entities).fetchall()}
+    for chat, message_id in sorted(affected | {(kept, message_id) for message_id in twice}):
+        derivation.derive(chat, message_id, now)
     row = chats.stored(kept)
     if row is not None and row.hides_until >= 0:
-        visibility.settle_chat(chats.get(kept, now), now)
+        visibility.hide_cleared(chats.get(kept, now), now)
     connection.execute(
         "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)",
         entities,
@@ -110,9 +110,9 @@ def _size(chat: ChatRow | None) -> int:
     return chat.message_count if chat else 0
 
 
-def _keep_better(messages: Messages, settling: Settling, message_id: str, kept: int, gone: int, now: int) -> None:
+def _keep_better(messages: Messages, derivation: Derivation, message_id: str, kept: int, gone: int, now: int) -> None:
     """One message was stored under both forms: keep it once, with the most that is known of it."""
-    one, other = settling.held(kept, message_id), settling.held(gone, message_id)
+    one, other = derivation.held(kept, message_id), derivation.held(gone, message_id)
     if one is None or other is None:
         return
     better, worse = sorted((one, other), key=_worth)

@@ -36,18 +36,18 @@ class Visibility:
         self._chats = chats
         self._index = index
 
-    def settle(self, held: Held, now: int) -> Held:
+    def derive(self, held: Held, now: int) -> Held:
         """Hide or show one message, as what is known demands; the message as it is then."""
         if (self._is_deleted(held) or self._is_cleared(held)) is held.is_hidden:
             return held
-        settled = held._replace(place=-held.place)
+        derived = held._replace(place=-held.place)
         self._index.remove(held.place, held.document)
-        self._index.add(settled.place, settled.document)
+        self._index.add(derived.place, derived.document)
         self._connection.execute(
-            "UPDATE messages SET place = ?, updated_at = ? WHERE arrival = ?", (settled.place, now, held.arrival)
+            "UPDATE messages SET place = ?, updated_at = ? WHERE arrival = ?", (derived.place, now, held.arrival)
         )
         row = self._chats.get(held.chat, now)
-        if settled.is_hidden:
+        if derived.is_hidden:
             self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
         else:
             self._chats.message_added(
@@ -57,9 +57,9 @@ class Visibility:
                 live=not held.from_history,
                 has_media=bool(held.has_media),
             )
-        return settled
+        return derived
 
-    def settle_chat(self, row: ChatRow, now: int) -> None:
+    def hide_cleared(self, row: ChatRow, now: int) -> None:
         """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
         messages = media = sent = 0
         while found := self._cleared(row):

@@ -27,19 +27,20 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
-from whatsapp_mcp.store.identity import Address, Identities, find_entity, pair
+from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState
 from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.events import Events, Saying
 from whatsapp_mcp.store.write.held import find_message
+from whatsapp_mcp.store.write.identities import Address, Identities, pair
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
 from whatsapp_mcp.store.write.schema import migrate
-from whatsapp_mcp.store.write.settling import Settling
 from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
@@ -85,13 +86,13 @@ class StoreWriter:
         self._people = People(connection)
         self._index = SearchIndex(connection)
         self._visibility = Visibility(connection, self._chats, self._index)
-        self._settling = Settling(connection, self._chats, self._index, self._visibility)
+        self._derivation = Derivation(connection, self._chats, self._index, self._visibility)
         arrival = int(self._meta("arrival") or 0)
-        self._messages = Messages(connection, self._chats, self._index, self._settling, arrival)
-        self._events = Events(connection, self._settling)
-        self._app_state = AppState(connection, self._chats, self._settling, self._visibility)
+        self._messages = Messages(connection, self._chats, self._index, self._derivation, arrival)
+        self._events = Events(connection, self._derivation)
+        self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
         self._retention = (
-            Retention(connection, self._chats, self._index, self._settling, self._policy) if self._policy else None
+            Retention(connection, self._chats, self._index, self._derivation, self._policy) if self._policy else None
         )
         self._arrival = self._messages.arrival
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
@@ -246,7 +247,7 @@ class StoreWriter:
             self._people.forget()
             self._chats.forget()
             self._index.forget()
-            self._settling.forget()
+            self._derivation.forget()
             if self._retention is not None:
                 self._retention.forget()
             self._messages.arrival = self._arrival
@@ -331,7 +332,7 @@ class StoreWriter:
             chats=self._chats,
             people=self._people,
             messages=self._messages,
-            settling=self._settling,
+            derivation=self._derivation,
             visibility=self._visibility,
             index=self._index,
             now=now,

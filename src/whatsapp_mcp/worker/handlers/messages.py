@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
@@ -175,7 +175,7 @@ class MessageHandlers:
             sender=own,
             message_ids=(stored.id,),
             kind=ReceiptKind.READ,
-            timestamp=int(time.time() * 1000),
+            timestamp=now_ms(),
             from_me=True,
         )
         self._store.apply_now(read)

@@ -316,12 +316,3 @@ class GroupMembership:
         self._enter(group, account)
         self._tell_added(group, actor, [account], before, "invite")
         return Outcome(jid, account)
-
-    def withdraw(self, group: GroupState, account: Account) -> None:
-        """Take back a request to join.
-
-        Raises:
-            IqError: 404, there is none.
-        """
-        if group.join_requests.pop(account, None) is None:
-            raise IqError(404, "item-not-found")

@@ -1,4 +1,4 @@
-"""Opening databases without leaving a trace.
+"""Looking at a store from beside the server, without leaving a trace: its figures, its soundness.
 
 A read-only connection to a database in WAL mode creates its log and shared memory when they are missing and leaves them
 behind; made by another user (``sudo whatsapp-mcp doctor``), they would lock the server out.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.store.files import store_errors
@@ -21,7 +21,9 @@ from whatsapp_mcp.store.records import StoreStats
 from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.version import schema_version
 
-__all__ = ["find_damage", "find_index_fault", "index_is_outdated", "open_untouched", "store_stats"]
+__all__ = ["Opener", "find_damage", "find_index_fault", "index_is_outdated", "open_untouched", "store_stats"]
+
+Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
 
 _BUSY_TIMEOUT: Final = 5.0
 _STEPS: Final = 100_000
@@ -51,8 +53,8 @@ def _still(path: Path) -> str:
     return "mode=ro&immutable=1" if header[18:20] == b"\x02\x02" else "mode=ro"
 
 
-def find_damage(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
-    """Check a database's structure for at most ``limit`` seconds.
+def find_damage(path: Path, opened: Opener = open_untouched, *, limit: float = 10.0) -> tuple[str | None, bool]:
+    """Check a database's structure for at most ``limit`` seconds; ``opened`` opens it.
 
     Returns:
         What is wrong (None: nothing was found) and whether the check came to its end.
@@ -63,7 +65,7 @@ def find_damage(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
         # SQLite 3.44 and later look into the search index too; that is a matter of ``find_index_fault``.
         return "; ".join(line for line in found if line != "ok" and _SEARCH_INDEX not in line) or None
 
-    return _look(path, look, limit)
+    return _look(path, opened, look, limit)
 
 
 def index_is_outdated(path: Path) -> bool:
@@ -87,14 +89,16 @@ def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bo
         connection.execute("BEGIN")  # a server may be writing: messages and index of one moment
         return index_fault(connection)
 
-    return _look(path, look, limit)
+    return _look(path, open_untouched, look, limit)
 
 
-def _look(path: Path, look: Callable[[sqlite3.Connection], str | None], limit: float) -> tuple[str | None, bool]:
+def _look(
+    path: Path, opened: Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
+) -> tuple[str | None, bool]:
     """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
     deadline = time.monotonic() + limit
     try:
-        with open_untouched(path) as connection:
+        with opened(path) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             return look(connection), True
     except sqlite3.OperationalError as error:
@@ -128,6 +132,4 @@ def store_stats(path: Path) -> StoreStats | None:
                     next_step="Move the file away, or choose another --data-dir.",
                 ) from error
             raise
-    return StoreStats(
-        version, messages, chats, size, None if newest is None else datetime.fromtimestamp(newest / 1000, UTC)
-    )
+    return StoreStats(version, messages, chats, size, None if newest is None else from_ms(newest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from whatsapp_mcp.models.changes import LOST, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
@@ -30,9 +30,9 @@ _LOST: Final = (
 _UNREADABLE: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
-def time_text(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, seconds."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment is not None else None
+def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
+    """RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None
 
 
 def chat_json(chat: Chat) -> dict[str, Any]:

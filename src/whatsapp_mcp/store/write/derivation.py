@@ -1,6 +1,6 @@
 """What a message row shows of the things that were said about the message: edits, revokes, deletions, receipts.
 
-Each of those is kept in a table of its own. ``settle`` works the row out from them, so that it makes no difference
+Each of those is kept in a table of its own. ``derive`` works the row out from them, so that it makes no difference
 whether the message came first.
 """
 
@@ -15,10 +15,10 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.visibility import Visibility
 
-__all__ = ["Settling"]
+__all__ = ["Derivation"]
 
 
-class Settling:
+class Derivation:
     def __init__(
         self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, visibility: Visibility
     ) -> None:
@@ -38,7 +38,7 @@ class Settling:
     def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> None:
         """A message was stored: apply what came before it."""
         if self._taken(chat, message_id) or timestamp <= self._chats.get(chat, now).hides_until:
-            self.settle(chat, message_id, now)
+            self.derive(chat, message_id, now)
 
     def _taken(self, chat: int, message_id: str) -> bool:
         """Whether the message was awaited; now it is not any more."""
@@ -51,19 +51,19 @@ class Settling:
         self._awaited -= found
         return found
 
-    def settle(self, chat: int, message_id: str, now: int) -> None:
+    def derive(self, chat: int, message_id: str, now: int) -> None:
         """Make the row say what was said about the message; if it is not here, remember that something waits for it."""
         held = self.held(chat, message_id)
         if held is None:
             self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id))
             self._awaited = None
             return
-        held = self._settle_edit(held, now)
-        held = self._settle_revoke(held, now)
-        held = self._visibility.settle(held, now)
-        self._settle_receipts(held, now)
+        held = self._apply_edits(held, now)
+        held = self._apply_revokes(held, now)
+        held = self._visibility.derive(held, now)
+        self._apply_receipts(held, now)
 
-    def _settle_edit(self, held: Held, now: int) -> Held:
+    def _apply_edits(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
             "SELECT edited_at, addresses.entity, text, mentions, extra FROM edits"
             " JOIN addresses ON addresses.id = edits.sender"
@@ -87,7 +87,7 @@ class Settling:
             break
         return held
 
-    def _settle_revoke(self, held: Held, now: int) -> Held:
+    def _apply_revokes(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
             "SELECT revoked_at, addresses.entity FROM revokes JOIN addresses ON addresses.id = revokes.sender"
             " WHERE chat = ? AND message_id = ?",
@@ -104,7 +104,7 @@ class Settling:
         update_message(self._connection, held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
         return held._replace(revoked_at=min(times), has_media=0)
 
-    def _settle_receipts(self, held: Held, now: int) -> None:
+    def _apply_receipts(self, held: Held, now: int) -> None:
         delivered, read, played, read_by_us = self._connection.execute(
             "SELECT max(delivered_at IS NOT NULL AND NOT from_me), max(read_at IS NOT NULL AND NOT from_me),"
             " max(played_at IS NOT NULL AND NOT from_me), max((read_at IS NOT NULL OR played_at IS NOT NULL)"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, MessageKind
+from whatsapp_mcp.models.render import message_json, time_text
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.render import message_json
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,3 +44,15 @@ def test_a_message_that_cannot_be_read_says_why(extra: dict[str, object], word: 
 def test_of_others_there_is_no_note() -> None:
     assert shown(kind=MessageKind.TEXT, text="hi")["details"] is None
     assert shown(revoked_at=THEN)["details"] is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (None, None),
+        (datetime(2026, 1, 31, 15, 0, 0, 999_999, UTC), "2026-01-31T15:00:00Z"),
+        (datetime(2026, 1, 31, 15, 0, 0, 0, timezone(timedelta(hours=2))), "2026-01-31T13:00:00Z"),
+    ],
+)
+def test_times_are_utc(moment: datetime | None, text: str | None) -> None:
+    assert time_text(moment) == text

@@ -1,0 +1,116 @@
+"""The store that is open now, and the changes that are committed to it next. One thread at a time uses it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
+from whatsapp_mcp.store.files import archive_store, check_space
+from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.write.writer import StoreWriter
+
+__all__ = ["OpenStore"]
+
+logger = logging.getLogger(__name__)
+
+
+class OpenStore:
+    """Collects changes and commits them together; tells the server of each commit."""
+
+    def __init__(
+        self,
+        path: Path,
+        journal: Journal,
+        tell: Callable[[Notice], None],
+        *,
+        open_writer: Callable[[Path], StoreWriter] = StoreWriter,
+    ) -> None:
+        """
+        Args:
+            path: the database file.
+            journal: what has come for this store.
+            tell: is given what the server has to know: the newest arrival after each commit; the end, when the store
+                cannot be written any more, or soon could not be.
+        """
+        self._path = path
+        self._journal = journal
+        self._tell = tell
+        self._open_writer = open_writer
+        self._collected: list[Change] = []
+        self._failed = False
+        self.writer = open_writer(path)
+
+    @property
+    def owner(self) -> Jid | None:
+        """The number of the account whose messages these are."""
+        return self.writer.owner
+
+    @property
+    def own(self) -> tuple[Jid, ...]:
+        """Our own addresses, number and LID, as far as they are known."""
+        return tuple(jid for jid in (self.writer.owner, self.writer.owner_lid) if jid is not None)
+
+    def set_owner(self, number: Jid, lid: Jid | None) -> None:
+        """Say whose messages these are."""
+        self.writer.set_owner(number, lid)
+
+    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+        """A message, also one that was collected a moment ago."""
+        self.flush()
+        return self.writer.find(message_id, chat)
+
+    def collect(self, changes: Iterable[Change]) -> None:
+        self._collected.extend(changes)
+
+    def discard(self) -> None:
+        """Forget what was collected and not committed."""
+        self._collected = []
+
+    def flush(self) -> bool:
+        """Commit what was collected; False when that failed, now or before: then nothing more is taken as stored, and
+        all of it is tried again with what comes next."""
+        try:
+            self.commit_collected()
+        except Exception as error:
+            if not self._failed:
+                logger.exception("the store could not be written")
+                self._end(error)
+            self._failed = True
+        return not self._failed
+
+    def commit_collected(self) -> None:
+        """Raises StoreError; then it stays collected."""
+        if self._collected:
+            self.commit(self._collected)
+            self._collected = []
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Store changes that were not collected. Raises StoreError."""
+        self._tell(Stored(newest_arrival=self.writer.apply(changes)))
+        try:
+            check_space(self._path)
+        except StoreError as error:
+            self._end(error)
+
+    def begin_anew(self, suffix: str) -> None:
+        """Keep the store aside under another name and go on with an empty one; what is in the journal belongs to the
+        account of before."""
+        self.flush()
+        self.writer.close()
+        archive_store(self._path, suffix)
+        self.writer = self._open_writer(self._path)
+        self._journal.clear()
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def _end(self, error: Exception) -> None:
+        """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
+        detail = f"{error}. {error.next_step}" if isinstance(error, StoreError) else str(error)
+        self._tell(Ended(reason="store_error", detail=detail))

@@ -1,0 +1,82 @@
+"""The session process's end of the pipe: the server's calls in, replies and notices out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import anyio
+from pydantic import ValidationError
+
+from whatsapp_mcp.descriptors import Descriptors
+from whatsapp_mcp.errors import InvalidArgument, SetupError, WhatsAppMcpError
+from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe.command import Command, Wire
+from whatsapp_mcp.pipe.lines import Hello, Reply
+
+__all__ = ["ServerPipe"]
+
+logger = logging.getLogger(__name__)
+
+MAX_LINE: Final = 16 * 1024 * 1024
+
+
+class ServerPipe:
+    """Only for the thread of the event loop."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.WriteTransport) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, wire: Descriptors) -> ServerPipe:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=MAX_LINE)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(wire.incoming, "rb", 0))
+        transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(wire.outgoing, "wb", 0))
+        return cls(reader, transport)
+
+    async def hello(self) -> Hello:
+        """The first line. Raises SetupError when there is none."""
+        try:
+            with anyio.fail_after(10):
+                return codec.decode_hello(await self._reader.readline())
+        except (TimeoutError, ValidationError) as error:
+            raise SetupError("the session process is started by the server, not by hand") from error
+
+    async def serve(self, run: Callable[[Command[Any], float], Awaitable[Any]]) -> None:
+        """Answer calls until the server is gone, or nothing can be read any more.
+
+        Args:
+            run: carries out a command within so many seconds.
+        """
+        tasks: set[asyncio.Task[None]] = set()
+        while line := await self._reader.readline():
+            task = asyncio.create_task(self._answer(line, run))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _answer(self, line: bytes, run: Callable[[Command[Any], float], Awaitable[Any]]) -> None:
+        try:
+            call = codec.decode_call(line)
+        except ValidationError:
+            logger.error("unreadable line from the server: %.200r", line)
+            return
+        try:
+            command = codec.command_in(call)
+            result = await run(command, call.timeout)
+            self.write(codec.reply_of(call, command, result))
+        except WhatsAppMcpError as error:
+            self.write(Reply(id=call.id, error=error.to_wire()))
+        except ValidationError as error:
+            self.write(Reply(id=call.id, error=InvalidArgument(str(error)).to_wire()))
+        except Exception:
+            logger.exception("command %s failed", call.command)
+            self.write(Reply(id=call.id, error=WhatsAppMcpError("the session hit an unexpected error").to_wire()))
+
+    def write(self, line: Wire) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(codec.encode(line))

@@ -1,0 +1,122 @@
+"""What an event of neonize means: changes for the store, and notices for the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.views import Device
+from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
+from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
+from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.whatsapp.sealed import open_sealed
+from whatsapp_mcp.worker.lost import Losses
+from whatsapp_mcp.worker.open_store import OpenStore
+
+__all__ = ["REPEATED", "SUSPECTED", "Meaning", "Translation"]
+
+logger = logging.getLogger(__name__)
+
+REPEATED: Final = 1000
+"""Number, beyond those of neonize, of an event that is a log line about an ignored repetition. The line may overtake
+the message itself, so nothing follows from it yet."""
+SUSPECTED: Final = 1001
+"""The same, when the message should have come."""
+
+_ENDS: Final = {
+    EventCode.LOGGED_OUT: Ended(reason="logged_out", detail="the phone removed this linked device"),
+    EventCode.STREAM_REPLACED: Ended(reason="replaced", detail="another program connected as this linked device"),
+    EventCode.CLIENT_OUTDATED: Ended(reason="outdated", detail="WhatsApp refuses this version of the client (405)"),
+}
+_SAYS_NOTHING_HEARD: Final = frozenset({EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, SUSPECTED})
+
+
+class Meaning(NamedTuple):
+    changes: Sequence[Change] = ()
+    notices: Sequence[Notice] = ()
+
+
+class Translation:
+    """Translates the events of one process, in their order."""
+
+    def __init__(self, store: OpenStore, account: Account, losses: Losses) -> None:
+        self._store = store
+        self._account = account
+        self._losses = losses
+        self._silent = False
+        """WhatsApp did not answer whatsmeow's last keep-alive."""
+
+    def translate(self, code: int, payload: bytes) -> Meaning:
+        """May look at the store, and commit for that. Raises DecodeError for what cannot be read."""
+        notices: list[Notice] = []
+        if self._silent and code not in _SAYS_NOTHING_HEARD:
+            self._silent = False
+            notices.append(self._connected())
+        match code:
+            case EventCode.MESSAGE:
+                return Meaning(self._message(MessageEvent(payload)), notices)
+            case EventCode.HISTORY_SYNC:
+                return Meaning(changes_from_history(payload, self._store.owner), notices)
+            case _ if code == SUSPECTED:
+                lost = self._losses.repeated(payload.decode())
+                return Meaning([lost] if lost is not None else [], notices)
+            case _:
+                return Meaning(changes_from_event(code, payload), [*notices, *self._life_cycle(code)])
+
+    def _message(self, event: MessageEvent) -> list[Change]:
+        self._losses.heard(event)
+        changes = event.changes()
+        if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
+            changes += open_sealed(event, self._store.find, self._store.own)
+        return changes
+
+    def _life_cycle(self, code: int) -> list[Notice]:
+        match code:
+            case EventCode.DEVICE:
+                self._remember_owner()
+            case EventCode.CONNECTED:
+                return [self._connected()]
+            case EventCode.DISCONNECTED:
+                return [StateChanged(state=SessionState.RECONNECTING)]
+            case EventCode.KEEP_ALIVE_TIMEOUT if not self._silent:
+                self._silent = True
+                detail = "WhatsApp has not answered for half a minute"
+                return [StateChanged(state=SessionState.RECONNECTING, detail=detail)]
+            case _ if code in _ENDS:
+                return [_ENDS[code]]
+        return []
+
+    def _connected(self) -> StateChanged:
+        device = self._device()
+        if device is None:
+            return StateChanged(state=SessionState.CONNECTED)
+        self._store.set_owner(device.jid.bare, device.lid.bare if device.lid else None)
+        return StateChanged(
+            state=SessionState.CONNECTED,
+            own_jid=device.jid,
+            own_lid=device.lid,
+            push_name=device.push_name or None,
+            platform=device.platform or None,
+        )
+
+    def _remember_owner(self) -> None:
+        device = self._device()
+        if device is None:
+            return
+        number, owner = device.jid.bare, self._store.owner
+        if owner is not None and owner != number:
+            logger.warning("another account is linked now; the messages of %s are kept aside", owner)
+            self._store.begin_anew(owner.user)
+        self._store.set_owner(number, device.lid.bare if device.lid else None)
+
+    def _device(self) -> Device | None:
+        try:
+            return self._account.device()
+        except WhatsAppMcpError:
+            return None
