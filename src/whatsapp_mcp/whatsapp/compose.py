@@ -23,6 +23,7 @@ from whatsapp_mcp.models.outgoing import (
     TextOut,
     VideoOut,
 )
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, ExtendedTextMessage, Message
 
 __all__ = [
-    "QuotedMessage",
     "Uploaded",
     "compose",
     "compose_edit",
@@ -47,36 +47,15 @@ FORWARDING_SCORE: Final = 100
 """Phones show "forwarded" from 1 on; the seed's service sends 100."""
 
 
-class QuotedMessage:
-    """The stored message that a reply quotes."""
-
-    def __init__(self, message_id: str, author: Jid, raw: bytes, text: str) -> None:
-        """``author`` as the chat addresses it; ``raw``: serialized waE2E.Message; when empty, ``text`` is quoted."""
-        self.message_id = message_id
-        self.author = author
-        self.raw = raw
-        self.text = text
-
-    def message(self) -> Message:
-        if not self.raw:
-            return e2e.Message(conversation=self.text)
-        quoted = e2e.Message.FromString(self.raw)
-        inner, _ = unwrap(quoted)
-        for message in (quoted, inner):
-            message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
-        for field, value in inner.ListFields():
-            if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
-                # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).
-                value.contextInfo.ClearField("quotedMessage")
-        return quoted
-
-
 def compose(
     outgoing: TextOut | LinkOut | LocationOut | ContactOut | PollOut,
     options: SendOptions,
-    quoted: QuotedMessage | None,
+    quoted: StoredMessage | None,
 ) -> Message:
-    """The protobuf of one new message without media."""
+    """The protobuf of one new message without media.
+
+    ``quoted``: what it replies to, with the author as this chat addresses people.
+    """
     context = _context(options, quoted)
     match outgoing:
         case TextOut():
@@ -144,7 +123,7 @@ class Uploaded:
         }
 
 
-def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quoted: QuotedMessage | None) -> Message:
+def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quoted: StoredMessage | None) -> Message:
     """The protobuf of a message with media that was uploaded."""
     fields = {**uploaded.fields, "mimetype": media.mimetype, "contextInfo": _context(options, quoted)}
     match media:
@@ -254,12 +233,27 @@ def _key(*, chat: Jid, message_id: str, author: Jid, from_me: bool) -> common.Me
     return key
 
 
-def _context(options: SendOptions, quoted: QuotedMessage | None) -> ContextInfo | None:
+def _quoted(stored: StoredMessage) -> Message:
+    """What a reply shows of the message; its text alone when the message was not kept as it came."""
+    if not stored.raw:
+        return e2e.Message(conversation=stored.text)
+    quoted = e2e.Message.FromString(stored.raw)
+    inner, _ = unwrap(quoted)
+    for message in (quoted, inner):
+        message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
+    for field, value in inner.ListFields():
+        if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
+            # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).
+            value.contextInfo.ClearField("quotedMessage")
+    return quoted
+
+
+def _context(options: SendOptions, quoted: StoredMessage | None) -> ContextInfo | None:
     context = e2e.ContextInfo()
     if quoted is not None:
-        context.stanzaID = quoted.message_id
-        context.participant = str(quoted.author)
-        context.quotedMessage.CopyFrom(quoted.message())
+        context.stanzaID = quoted.id
+        context.participant = str(quoted.wire_sender)
+        context.quotedMessage.CopyFrom(_quoted(quoted))
     if options.forwarded:
         context.isForwarded = True
         context.forwardingScore = FORWARDING_SCORE

@@ -24,8 +24,8 @@ from whatsapp_mcp.models.outgoing import (
     TextOut,
     VideoOut,
 )
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.compose import (
-    QuotedMessage,
     Uploaded,
     compose,
     compose_edit,
@@ -56,6 +56,10 @@ EVERY_KIND: list[Written] = [
     ContactOut(name="Bo", number="4915100000002"),
     PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1),
 ]
+
+
+def stored(message_id: str, author: Jid, raw: bytes, text: str) -> StoredMessage:
+    return StoredMessage(message_id, ANA, author, from_me=False, text=text, raw=raw, has_media=False)
 
 
 @given(WRITABLE)
@@ -143,7 +147,7 @@ def composed(outgoing: MediaOut) -> e2e.Message:
 @pytest.mark.parametrize("outgoing", EVERY_KIND, ids=lambda out: out.kind)
 def test_options_apply_to_every_kind(outgoing: Written) -> None:
     options = SendOptions(forwarded=True, expiration=86400, mentions=(ANA, BO))
-    quoted = QuotedMessage("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
+    quoted = stored("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
     content = read_content(compose(outgoing, options, quoted))
     assert content is not None
     assert content.quote == Quote("Q1", ANA_LID, "what?")
@@ -168,13 +172,13 @@ def test_forwarded_has_a_score() -> None:
 
 
 def test_reply_to_a_message_whose_protobuf_is_not_stored() -> None:
-    content = read_content(compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, b"", "what?")))
+    content = read_content(compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, b"", "what?")))
     assert content == Content(MessageKind.TEXT, "hi", quote=Quote("Q1", ANA, "what?"))
 
 
 def test_reply_to_a_poll_does_not_give_its_secret_away() -> None:
     poll = compose(PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1), PLAIN, None)
-    reply = compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, poll.SerializeToString(), "Lunch?"))
+    reply = compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, poll.SerializeToString(), "Lunch?"))
     assert reply.extendedTextMessage.contextInfo.quotedMessage.HasField("pollCreationMessage")
     assert poll.messageContextInfo.messageSecret not in reply.SerializeToString()
 
@@ -184,7 +188,7 @@ def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
     """A quote carries the quoted message, but not what that one quoted: no parser would take a long chain."""
     raw, sizes = e2e.Message(conversation="hi").SerializeToString(), []
     for number in range(60):
-        quoted = QuotedMessage(f"Q{number:03}", ANA, raw, "hi")
+        quoted = stored(f"Q{number:03}", ANA, raw, "hi")
         raw = compose(TextOut(text="hi"), SendOptions(mentions=(BO,)), quoted).SerializeToString()
         if wrapper:
             outer = e2e.Message()
