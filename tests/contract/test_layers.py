@@ -103,6 +103,22 @@ def test_rooms_import_only_lower_rooms() -> None:
     assert not wrong
 
 
+def test_rooms_of_media() -> None:
+    """Sources and conversions use the ground of the room and nothing of each other; the top is above both."""
+    ground = {"limits", "policy", "kinds", "work"}
+    below = {"source": ground | {"source"}, "convert": ground | {"convert"}}
+    below |= dict.fromkeys(ground, ground)
+    below |= {top: ground | {"source", "convert"} for top in ("prepare", "preview", "downloads")}
+    wrong: list[str] = []
+    for path in (PACKAGE / "media").rglob("*.py"):
+        part = path.relative_to(PACKAGE / "media").parts[0].removesuffix(".py")
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[:2] == ["whatsapp_mcp", "media"] and len(parts) > 2 and parts[2] not in below[part]:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
 STORE_FLOORS: dict[str, set[str]] = {
     "ground": set(),
     "search": {"ground"},

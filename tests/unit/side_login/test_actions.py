@@ -255,7 +255,7 @@ async def test_actions_of_one_collection_share_a_patch() -> None:
     star = [Star(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
     pin, unpin, archive = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), ArchiveChat(GROUP, archived=True)
     one, other = request(star[0], pin, *star[1:]), request(unpin, archive)
-    high, low, again = plan_patches([one, other], NOW)
+    high, low, again = plan_patches([one, other])
     assert [patch.collection for patch in (high, low, again)] == ["regular_high", "regular_low", "regular_low"]
     assert (high.actions, low.actions) == (star, [pin])
     assert again.actions == [unpin, archive], "an index comes once in a patch"
@@ -266,5 +266,5 @@ async def test_actions_of_one_collection_share_a_patch() -> None:
 async def test_the_same_action_twice_is_two_patches() -> None:
     pin = PinChat(ANA, pinned=True)
     one, other = request(pin), request(pin)
-    assert [patch.requests for patch in plan_patches([one, other], NOW)] == [[one], [other]]
-    assert plan_patches([], NOW) == []
+    assert [patch.requests for patch in plan_patches([one, other])] == [[one], [other]]
+    assert plan_patches([]) == []
