@@ -39,7 +39,7 @@ _REFUSAL_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
 
-_MEDIA_TYPES: Final = {"image": 0, "video": 1, "audio": 2, "voice": 2, "document": 3, "sticker": 0}
+_MEDIA_TYPES: Final[dict[MediaType, int]] = {"image": 0, "video": 1, "audio": 2, "document": 3, "sticker": 0}
 """neonize's MediaType of what is uploaded (neonize 0.5.2: utils/enum.py)."""
 _EXPIRED: Final = re.compile(r"status code (403|404|410)")
 

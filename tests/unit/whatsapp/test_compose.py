@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, Quote
-from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
+from whatsapp_mcp.models.outgoing import (
+    AudioOut,
+    ContactOut,
+    DocumentOut,
+    ImageOut,
+    LinkOut,
+    LocationOut,
+    MediaOut,
+    PollOut,
+    SendOptions,
+    StickerOut,
+    TextOut,
+    VideoOut,
+)
 from whatsapp_mcp.models.views import StoredMessage
-from whatsapp_mcp.whatsapp.compose import compose, compose_edit, compose_reaction, compose_revoke
+from whatsapp_mcp.whatsapp.compose import (
+    Uploaded,
+    compose,
+    compose_edit,
+    compose_media,
+    compose_reaction,
+    compose_revoke,
+)
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
-from whatsapp_mcp.wire.protos import common, e2e
+from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 ANA_LID = Jid("100000000000001", "lid")
 BO = Jid("4915100000002", "s.whatsapp.net")
 TEAM = Jid("120363000000000001", "g.us")
 PLAIN = SendOptions()
+
+FILE = Path("file")
+UPLOADED = neonize_pb2.UploadResponse(url="https://mmg.example/x", FileLength=9, FileSHA256=b"S")
 
 WRITABLE = st.text(st.characters(exclude_categories=["Cs"]))
 """Everything that UTF-8 can carry."""
@@ -74,6 +99,46 @@ def test_every_poll_has_a_secret_of_its_own() -> None:
     secrets = {compose(poll, PLAIN, None).messageContextInfo.messageSecret for _ in range(3)}
     assert len(secrets) == 3
     assert {len(secret) for secret in secrets} == {32}
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+FILES: list[tuple[MediaOut, MessageKind]] = [
+    (ImageOut(path=FILE, mimetype="a/b", width=3, height=4, thumbnail=b"T", caption="me"), MessageKind.IMAGE),
+    (VideoOut(path=FILE, mimetype="a/b", seconds=5, width=3, height=4, thumbnail=b"T"), MessageKind.VIDEO),
+    (AudioOut(path=FILE, mimetype="a/b", seconds=7), MessageKind.AUDIO),
+    (AudioOut(path=FILE, mimetype="a/b", seconds=7, voice=True, waveform=bytes(64)), MessageKind.VOICE),
+    (DocumentOut(path=FILE, mimetype="a/b", file_name="a.pdf"), MessageKind.DOCUMENT),
+    (DocumentOut(path=FILE, mimetype="a/b", file_name="a.pdf", caption="me"), MessageKind.DOCUMENT),
+    (StickerOut(path=FILE, mimetype="a/b", width=512, height=512), MessageKind.STICKER),
+]
+
+
+@pytest.mark.parametrize(("outgoing", "kind"), FILES)
+def test_files(outgoing: MediaOut, kind: MessageKind) -> None:
+    options = SendOptions(forwarded=True, expiration=86400)
+    content = read_content(compose_media(outgoing, Uploaded(UPLOADED), options, None))
+    assert content is not None
+    assert content.media is not None
+    assert (content.kind, content.text) == (kind, getattr(outgoing, "caption", ""))
+    for name in ("mimetype", "width", "height", "seconds", "file_name"):
+        assert (getattr(content.media, name) or None) == getattr(outgoing, name, None)
+    assert (content.media.file_length, content.forwarded, content.expiration) == (9, True, 86400)
+
+
+def test_what_only_some_files_say() -> None:
+    photo, film, song = FILES[0][0], FILES[1][0], FILES[3][0]
+    image = composed(photo).imageMessage
+    assert (image.JPEGThumbnail, image.viewOnce) == (b"T", False)
+    assert composed(photo.model_copy(update={"view_once": True})).imageMessage.viewOnce
+    assert composed(film.model_copy(update={"gif": True})).videoMessage.gifPlayback
+    assert composed(song).audioMessage.waveform == bytes(64)
+    assert composed(FILES[5][0]).HasField("documentWithCaptionMessage")
+    assert composed(FILES[6][0].model_copy(update={"animated": True})).stickerMessage.isAnimated
+
+
+def composed(outgoing: MediaOut) -> e2e.Message:
+    return compose_media(outgoing, Uploaded(UPLOADED), PLAIN, None)
 
 
 # ---- options --------------------------------------------------------------------------------------------------------

@@ -64,8 +64,8 @@ class MessageHandlers:
             quoted = replace(stored, wire_sender=author.jid)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
-            data = Path(outgoing.path).read_bytes()
-            uploaded = self._account.upload(data, outgoing.media, newsletter=command.chat.is_newsletter)
+            data = outgoing.path.read_bytes()
+            uploaded = self._account.upload(data, outgoing.kind, newsletter=command.chat.is_newsletter)
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)
