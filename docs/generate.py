@@ -15,9 +15,8 @@ from pathlib import Path
 import click
 
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
-from whatsapp_mcp.catalog.build.reference import overview, reference
+from whatsapp_mcp.catalog.build.reference import core_tools, reference
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
@@ -109,10 +108,10 @@ def with_block(path: Path, name: str, content: str, text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What every file that holds something generated should contain."""
-    catalog, working = read_tools_yaml(), handlers().keys()
+    catalog = read_tools_yaml()
     blocks = {
         ROOT / "README.md": {
-            "tools": overview(catalog, working),
+            "core": core_tools(catalog),
             "settings": settings_table(),
             "commands": commands_table(),
         },
@@ -121,7 +120,7 @@ def pages() -> dict[Path, str]:
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),
         CATALOG / "arguments.py": arguments_module(catalog),
-        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog, working)}\n",
+        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog)}\n",
     }
     for path, contents in blocks.items():
         text = path.read_text(encoding="utf-8")

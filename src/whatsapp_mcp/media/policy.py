@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
-__all__ = ["MIB", "MediaKind", "MediaPolicy"]
+from whatsapp_mcp.media.limits import MIB
 
-MIB: Final = 1024 * 1024
-
-
-class MediaKind(StrEnum):
-    """How a source will be sent; decides its size limit."""
-
-    IMAGE = "image"
-    AUDIO = "audio"
-    VIDEO = "video"
-    FILE = "file"
+__all__ = ["MediaPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +36,3 @@ class MediaPolicy:
     """Between two notifications of progress."""
     allow_loopback: bool = False
     """Links may lead to this machine. For tests only."""
-
-    def limit(self, kind: MediaKind) -> int:
-        match kind:
-            case MediaKind.IMAGE:
-                return self.image_limit
-            case MediaKind.AUDIO:
-                return self.audio_limit
-            case MediaKind.VIDEO:
-                return self.video_limit
-            case MediaKind.FILE:
-                return self.file_limit

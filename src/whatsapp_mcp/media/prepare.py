@@ -1,6 +1,6 @@
-"""The facade: a source string in, a file ready to be uploaded out.
+"""The facade: a source in, a file ready to be uploaded out, with what its message says about it.
 
-    async with prepared_image(source, field="image", policy=policy, progress=progress) as image:
+    async with MediaSource(source, field="image", policy=policy, progress=progress).as_image(hd=True) as image:
         ...  # image.path is there until the block ends
 
 Fetching takes the first third of the reported progress, conversion the rest; the total is always 1.0. Converting runs
@@ -16,9 +16,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -26,32 +27,14 @@ from anyio import to_thread
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import document_mimetype, safe_name
-from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
-from whatsapp_mcp.media.prepared import (
-    PreparedAudio,
-    PreparedDocument,
-    PreparedImage,
-    PreparedPhoto,
-    PreparedSticker,
-    PreparedVideo,
-)
-from whatsapp_mcp.media.running import Relay, in_worker, relayed
-from whatsapp_mcp.media.source import sources
-from whatsapp_mcp.media.source.sources import SourceFile
-from whatsapp_mcp.media.work import Progress, UnusableMedia, Work
+from whatsapp_mcp.media.limits import MIB, STICKER_SIDE
+from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.media.source.sources import SourceFile, fetch
+from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, in_worker, relayed
+from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
 from whatsapp_mcp.private_files import ensure_private_folder
 
-if TYPE_CHECKING:
-    from whatsapp_mcp.media.source.web import Resolver
-
-__all__ = [
-    "prepare_photo",
-    "prepared_audio",
-    "prepared_document",
-    "prepared_image",
-    "prepared_sticker",
-    "prepared_video",
-]
+__all__ = ["MediaSource"]
 
 T = TypeVar("T")
 
@@ -70,193 +53,153 @@ _STALE: Final = 24 * 3600
 """Seconds after which what a crashed server left behind is removed."""
 
 
-@asynccontextmanager
-async def prepared_image(
-    source: str,
-    *,
-    field: str,
-    policy: MediaPolicy,
-    progress: Progress,
-    compress: bool = False,
-    hd: bool = False,
-    resolver: Resolver | None = None,
-) -> AsyncIterator[PreparedImage]:
-    """A photo as JPEG, upright, without metadata; ``compress``: 600 pixels wide, ``hd``: up to 4096 instead of 1600."""
+@dataclass(frozen=True, slots=True)
+class MediaSource:
+    """A path in an outbox folder, an http(s) link or a data: URI, and what can be made of it."""
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedImage:
-        from whatsapp_mcp.media.convert import images
+    source: str
+    field: str
+    """The argument it was given in, for errors."""
+    policy: MediaPolicy
+    progress: Progress
 
-        facts = images.photo(found.path, target, compress=compress, hd=hd)
-        return PreparedImage(
-            path=target,
-            mimetype="image/jpeg",
-            file_length=target.stat().st_size,
-            width=facts.width,
-            height=facts.height,
-            thumbnail=facts.thumbnail,
-        )
+    def as_image(
+        self, *, caption: str = "", view_once: bool = False, compress: bool = False, hd: bool = False
+    ) -> AbstractAsyncContextManager[ImageOut]:
+        """A JPEG, upright, without metadata; ``compress``: 600 pixels wide, ``hd``: up to 4096 instead of 1600."""
 
-    async with _prepared(source, convert, MediaKind.IMAGE, field, policy, progress, resolver) as image:
-        yield image
+        def convert(found: SourceFile, target: Path, work: Work) -> ImageOut:
+            from whatsapp_mcp.media.convert import images
 
+            facts = images.photo(found.path, target, compress=compress, hd=hd)
+            return ImageOut(
+                path=target,
+                mimetype="image/jpeg",
+                width=facts.width,
+                height=facts.height,
+                thumbnail=facts.thumbnail,
+                caption=caption,
+                view_once=view_once,
+            )
 
-@asynccontextmanager
-async def prepared_audio(
-    source: str,
-    *,
-    field: str,
-    policy: MediaPolicy,
-    progress: Progress,
-    voice: bool = False,
-    resolver: Resolver | None = None,
-) -> AsyncIterator[PreparedAudio]:
-    """Audio as it is, or with ``voice`` as a voice note (Ogg/Opus, with waveform)."""
+        return self._prepared(convert, self.policy.image_limit)
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedAudio:
-        from whatsapp_mcp.media.convert import audio
+    def as_video(
+        self,
+        *,
+        caption: str = "",
+        view_once: bool = False,
+        gif: bool = False,
+        compress: bool = False,
+        hd: bool = False,
+    ) -> AbstractAsyncContextManager[VideoOut]:
+        """A video (or an animated GIF) as MP4 that phones play; ``compress``: 720 pixels wide, crf 28."""
 
-        path, mimetype, waveform = found.path, found.mimetype, None
-        if voice:
-            facts = audio.voice_note(found.path, found.mimetype, target, work=work)
-            seconds, waveform, mimetype = facts.seconds, facts.waveform, kinds.OGG_OPUS
-            path = target if facts.converted else found.path
-        else:
+        def convert(found: SourceFile, target: Path, work: Work) -> VideoOut:
+            from whatsapp_mcp.media.convert import video
+
+            facts = video.prepare(found.path, found.mimetype, target, compress=compress, hd=hd, work=work)
+            return VideoOut(
+                path=target,
+                mimetype="video/mp4",
+                seconds=facts.seconds,
+                width=facts.width,
+                height=facts.height,
+                thumbnail=facts.thumbnail,
+                caption=caption,
+                view_once=view_once,
+                gif=gif,
+            )
+
+        return self._prepared(convert, self.policy.video_limit)
+
+    def as_audio(self) -> AbstractAsyncContextManager[AudioOut]:
+        """Audio as it is."""
+
+        def convert(found: SourceFile, target: Path, work: Work) -> AudioOut:
+            from whatsapp_mcp.media.convert import audio
+
             seconds = audio.audio_seconds(found.path, found.mimetype)
-            mimetype = _AUDIO_ONLY.get(mimetype, mimetype)
-        return PreparedAudio(
-            path=path, mimetype=mimetype, file_length=path.stat().st_size, seconds=seconds, waveform=waveform
-        )
+            mimetype = _AUDIO_ONLY.get(found.mimetype, found.mimetype)
+            return AudioOut(path=found.path, mimetype=mimetype, seconds=seconds)
 
-    async with _prepared(source, convert, MediaKind.AUDIO, field, policy, progress, resolver) as prepared:
-        yield prepared
+        return self._prepared(convert, self.policy.audio_limit)
 
+    def as_voice_note(self) -> AbstractAsyncContextManager[AudioOut]:
+        """Any sound as a voice note: Ogg/Opus, with waveform."""
 
-@asynccontextmanager
-async def prepared_video(
-    source: str,
-    *,
-    field: str,
-    policy: MediaPolicy,
-    progress: Progress,
-    compress: bool = False,
-    hd: bool = False,
-    resolver: Resolver | None = None,
-) -> AsyncIterator[PreparedVideo]:
-    """A video (or an animated GIF) as MP4 that phones play; ``compress``: 720 pixels wide, crf 28."""
+        def convert(found: SourceFile, target: Path, work: Work) -> AudioOut:
+            from whatsapp_mcp.media.convert import audio
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedVideo:
-        from whatsapp_mcp.media.convert import video
+            facts = audio.voice_note(found.path, found.mimetype, target, work=work)
+            return AudioOut(
+                path=target if facts.converted else found.path,
+                mimetype=kinds.OGG_OPUS,
+                seconds=facts.seconds,
+                voice=True,
+                waveform=facts.waveform,
+            )
 
-        facts = video.prepare(found.path, found.mimetype, target, compress=compress, hd=hd, work=work)
-        return PreparedVideo(
-            path=target,
-            mimetype="video/mp4",
-            file_length=target.stat().st_size,
-            seconds=facts.seconds,
-            width=facts.width,
-            height=facts.height,
-            thumbnail=facts.thumbnail,
-        )
+        return self._prepared(convert, self.policy.audio_limit)
 
-    async with _prepared(source, convert, MediaKind.VIDEO, field, policy, progress, resolver) as prepared:
-        yield prepared
+    def as_document(self, *, caption: str = "") -> AbstractAsyncContextManager[DocumentOut]:
+        """Any file, byte for byte as it is."""
 
+        def convert(found: SourceFile, target: Path, work: Work) -> DocumentOut:
+            kind = kinds.Kind(found.mimetype)
+            name = safe_name(found.name, extension=kind.extension)
+            return DocumentOut(path=found.path, mimetype=document_mimetype(kind, name), file_name=name, caption=caption)
 
-@asynccontextmanager
-async def prepared_document(
-    source: str,
-    *,
-    field: str,
-    policy: MediaPolicy,
-    progress: Progress,
-    name: str = "",
-    resolver: Resolver | None = None,
-) -> AsyncIterator[PreparedDocument]:
-    """Any file, byte for byte as it is. ``name`` replaces the name that the source has."""
+        return self._prepared(convert, self.policy.file_limit)
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedDocument:
-        kind = kinds.Kind(found.mimetype)
-        file_name = safe_name(name or found.name, extension=kind.extension)
-        return PreparedDocument(
-            path=found.path,
-            mimetype=document_mimetype(kind, file_name),
-            file_length=found.size,
-            file_name=file_name,
-        )
+    def as_sticker(self) -> AbstractAsyncContextManager[StickerOut]:
+        """A sticker of 512 x 512 pixels; animated when the source is and it stays small."""
 
-    async with _prepared(source, convert, MediaKind.FILE, field, policy, progress, resolver) as prepared:
-        yield prepared
+        def convert(found: SourceFile, target: Path, work: Work) -> StickerOut:
+            from whatsapp_mcp.media.convert import stickers
 
+            animated = stickers.sticker(found.path, target, work=work)
+            return StickerOut(
+                path=target, mimetype="image/webp", width=STICKER_SIDE, height=STICKER_SIDE, animated=animated
+            )
 
-@asynccontextmanager
-async def prepared_sticker(
-    source: str, *, field: str, policy: MediaPolicy, progress: Progress, resolver: Resolver | None = None
-) -> AsyncIterator[PreparedSticker]:
-    """A sticker of 512 x 512 pixels; animated when the source is and it stays small."""
+        return self._prepared(convert, self.policy.image_limit)
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedSticker:
-        from whatsapp_mcp.media.convert import stickers
+    def as_square(self) -> AbstractAsyncContextManager[Path]:
+        """A square JPEG for a profile or a group."""
 
-        facts = stickers.sticker(found.path, target, work=work)
-        return PreparedSticker(
-            path=target,
-            mimetype="image/webp",
-            file_length=target.stat().st_size,
-            width=facts.width,
-            height=facts.height,
-            animated=facts.animated,
-            thumbnail=facts.thumbnail,
-        )
+        def convert(found: SourceFile, target: Path, work: Work) -> Path:
+            from whatsapp_mcp.media.convert import images
 
-    async with _prepared(source, convert, MediaKind.IMAGE, field, policy, progress, resolver) as prepared:
-        yield prepared
+            target.write_bytes(images.square_jpeg(found.path))
+            return target
 
+        return self._prepared(convert, self.policy.image_limit)
 
-async def prepare_photo(
-    source: str, *, field: str, policy: MediaPolicy, progress: Progress, resolver: Resolver | None = None
-) -> PreparedPhoto:
-    """A square picture for a profile or a group."""
+    @asynccontextmanager
+    async def _prepared(self, convert: Callable[[SourceFile, Path, Work], T], limit: int) -> AsyncIterator[T]:
+        """Fetch, convert, hand out, clean up."""
+        folder = await to_thread.run_sync(_new_folder, self.policy)
 
-    def convert(found: SourceFile, target: Path, work: Work) -> PreparedPhoto:
-        from whatsapp_mcp.media.convert import images
+        async def steps(relay: Relay) -> T:
+            work = relay.stage("Reading", begin=0.0, end=_FETCHED)
+            found = await fetch(self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work)
+            work = relay.stage("Preparing", begin=_FETCHED, end=1.0)
+            return await in_worker(lambda: convert(found, folder / "prepared", work))
 
-        return PreparedPhoto(images.square_jpeg(found.path))
-
-    async with _prepared(source, convert, MediaKind.IMAGE, field, policy, progress, resolver) as photo:
-        return photo
-
-
-@asynccontextmanager
-async def _prepared(
-    source: str,
-    convert: Callable[[SourceFile, Path, Work], T],
-    kind: MediaKind,
-    field: str,
-    policy: MediaPolicy,
-    progress: Progress,
-    resolver: Resolver | None,
-) -> AsyncIterator[T]:
-    """Fetch, convert, hand out, clean up."""
-    folder = await to_thread.run_sync(_new_folder, policy)
-
-    async def steps(relay: Relay) -> T:
-        work = relay.stage("Reading", begin=0.0, end=_FETCHED)
-        found = await sources.fetch(source, folder, field=field, kind=kind, policy=policy, work=work, resolver=resolver)
-        work = relay.stage("Preparing", begin=_FETCHED, end=1.0)
-        return await in_worker(lambda: convert(found, folder / "prepared", work))
-
-    try:
         try:
-            result = await relayed(steps, progress, interval=policy.progress_interval)
-        except UnusableMedia as error:
-            raise InvalidArgument(f"{field}: {error.message}", field=field, next_step=error.next_step) from error
-        except OSError as error:
-            raise _disk_trouble(error) from error
-        _check_size(folder / "prepared", policy.limit(kind), field)
-        yield result
-    finally:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+            try:
+                result = await relayed(steps, self.progress, interval=self.policy.progress_interval)
+            except UnusableMedia as error:
+                message = f"{self.field}: {error.message}"
+                raise InvalidArgument(message, field=self.field, next_step=error.next_step) from error
+            except OSError as error:
+                raise _disk_trouble(error) from error
+            _check_size(folder / "prepared", limit, self.field)
+            yield result
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def _new_folder(policy: MediaPolicy) -> Path:

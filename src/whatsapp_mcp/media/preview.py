@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
@@ -16,119 +15,87 @@ import anyio
 from anyio import to_thread
 
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.models.outgoing import LinkOut
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.media.source.web import Resolver
+    from whatsapp_mcp.media.source.pages import About
 
-__all__ = ["LinkPicture", "LinkPreview", "preview"]
+__all__ = ["preview"]
 
-_MAX_TITLE: Final = 300
-_MAX_DESCRIPTION: Final = 600
-_PICTURE_SIDE: Final = 800
 _ACCEPT_PAGE: Final = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 _ACCEPT_PICTURE: Final = "image/jpeg,image/png,image/webp,image/gif;q=0.8"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkPicture:
-    """The page's picture: small, for the message itself, and larger, to be uploaded beside it."""
-
-    thumbnail: bytes
-    """JPEG of at most 100 pixels on its longer side."""
-    jpeg: bytes
-    """JPEG of at most 800 pixels on its longer side."""
-    width: int
-    height: int
-    """Of ``jpeg``."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkPreview:
-    """What a page says about itself. Written by somebody else: text, never instructions."""
-
-    url: str
-    """Where the link ended."""
-    title: str
-    description: str
-    picture: LinkPicture | None
-
-
-async def preview(
-    link: str, *, field: str, policy: MediaPolicy, resolver: Resolver | None = None
-) -> LinkPreview | None:
-    """The preview of a link, or None when there is none to be had within ``policy.preview_timeout`` seconds.
+async def preview(link: str, *, field: str, policy: MediaPolicy, caption: str = "") -> LinkOut:
+    """The link with what its page says about itself, as far as that can be had in ``policy.preview_timeout`` seconds.
 
     Raises:
         InvalidArgument: the link itself is malformed.
     """
-    from whatsapp_mcp.media.source import web
+    from whatsapp_mcp.media.source.pages import About
+    from whatsapp_mcp.media.source.web import check_link
 
-    web.check_link(link, field=field)
-    resolve = resolver or web.system_resolver
-    found: LinkPreview | None = None
+    check_link(link, field=field)
+    page, thumbnail = About(), b""
     with anyio.move_on_after(policy.preview_timeout):
-        page = await _page(link, policy, resolve)
-        if page is not None:
-            found, picture_link = page
-            picture = await _picture(picture_link, policy, resolve) if picture_link else None
-            found = LinkPreview(found.url, found.title, found.description, picture)
-    return found
+        page = await _page(link, policy)
+        if page.picture:
+            thumbnail = await _thumbnail(page.picture, policy)
+    return LinkOut(link=link, caption=caption, title=page.title, description=page.description, thumbnail=thumbnail)
 
 
-async def _page(link: str, policy: MediaPolicy, resolver: Resolver) -> tuple[LinkPreview, str] | None:
-    """The preview without its picture, and the picture's link."""
+async def _page(link: str, policy: MediaPolicy) -> About:
+    """What the page says, its texts cleaned and the picture's link complete; nothing if it has no title."""
     from whatsapp_mcp.media.source import web
-    from whatsapp_mcp.media.source.pages import describe
+    from whatsapp_mcp.media.source.pages import About, describe
 
     data = bytearray()
     try:
-        async with web.get(link, field="link", policy=policy, resolver=resolver, accept=_ACCEPT_PAGE) as body:
+        async with web.get(link, field="link", policy=policy, accept=_ACCEPT_PAGE) as body:
             media_type = body.content_type.partition(";")[0].strip().lower()
             if media_type not in ("text/html", "application/xhtml+xml", ""):
-                return None
+                return About()
             async for chunk in body.chunks:
                 data += chunk
                 if len(data) >= policy.page_limit:
                     break  # what counts stands at the top
             url, content_type = body.url, body.content_type
     except (WhatsAppMcpError, OSError):
-        return None
+        return About()
     about = await to_thread.run_sync(lambda: describe(bytes(data[: policy.page_limit]), content_type))
-    title = _one_line(about.title, _MAX_TITLE)
+    title = _one_line(about.title, limits.TITLE_CHARACTERS)
     if not title:
-        return None
+        return About()
     try:
-        picture_link = urljoin(urljoin(url, about.base), about.picture) if about.picture else ""
+        picture = urljoin(urljoin(url, about.base), about.picture) if about.picture else ""
     except ValueError:
-        picture_link = ""
-    return LinkPreview(url, title, _one_line(about.description, _MAX_DESCRIPTION), None), picture_link
+        picture = ""
+    return About(title=title, description=_one_line(about.description, limits.DESCRIPTION_CHARACTERS), picture=picture)
 
 
-async def _picture(link: str, policy: MediaPolicy, resolver: Resolver) -> LinkPicture | None:
+async def _thumbnail(link: str, policy: MediaPolicy) -> bytes:
+    """A small JPEG of the picture; empty if it cannot be had."""
     from whatsapp_mcp.media.source import web
 
     data = bytearray()
     try:
-        async with web.get(link, field="link", policy=policy, resolver=resolver, accept=_ACCEPT_PICTURE) as body:
+        async with web.get(link, field="link", policy=policy, accept=_ACCEPT_PICTURE) as body:
             async for chunk in body.chunks:
                 data += chunk
                 if len(data) > policy.preview_image_limit:
-                    return None
+                    return b""
         return await to_thread.run_sync(lambda: _small(bytes(data)))
     except (WhatsAppMcpError, UnusableMedia, OSError, ValueError):
-        return None
+        return b""
 
 
-def _small(data: bytes) -> LinkPicture:
+def _small(data: bytes) -> bytes:
     from whatsapp_mcp.media.convert import images
 
-    picture = images.load(data, least_side=_PICTURE_SIDE)
-    jpeg = images.thumbnail(picture, side=_PICTURE_SIDE, quality=75)
-    factor = min(1.0, _PICTURE_SIDE / max(picture.size))
-    width, height = (max(1, round(side * factor)) for side in picture.size)
-    return LinkPicture(images.thumbnail(picture), jpeg, width, height)
+    return images.thumbnail(images.load(data, least_side=limits.PHOTO_COMPRESSED_WIDTH))
 
 
 def _one_line(text: str, size: int) -> str:

@@ -66,8 +66,6 @@ class MessageKind(StrEnum):
 
 
 LOST: Final = "lost"
-
-
 """In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
 
 
@@ -351,8 +349,6 @@ AppStateChange = (
     | ChatLabelled
     | MessageLabelled
 )
-
-
 """``timestamp`` is when the device that made the change made it (milliseconds since 1970)."""
 
 
@@ -368,12 +364,8 @@ Change = (
     | SendFinished
     | AppStateChange
 )
-
-
 """All that a store takes in. Those of one message or chat may come in any order, and before it."""
 
 
 FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-
-
 """Until when a chat is muted that is muted without an end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from whatsapp_mcp.jid import Jid
 
 __all__ = [
+    "AudioOut",
     "ContactOut",
+    "DocumentOut",
+    "ImageOut",
     "LinkOut",
     "LocationOut",
     "MediaOut",
@@ -17,15 +21,19 @@ __all__ = [
     "Outgoing",
     "PollOut",
     "SendOptions",
+    "StickerOut",
     "TextOut",
+    "VideoOut",
 ]
 
-MediaType = Literal["image", "video", "audio", "voice", "document", "sticker"]
-"""How WhatsApp treats an upload; ``voice`` is audio that shows as a voice note."""
+MediaType = Literal["image", "video", "audio", "document", "sticker"]
+"""How WhatsApp treats an upload."""
 
 
 class _Out(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, arbitrary_types_allowed=True, defer_build=True, ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
 
 class TextOut(_Out):
@@ -41,8 +49,8 @@ class LinkOut(_Out):
     caption: str = ""
     title: str = ""
     description: str = ""
-    thumbnail_base64: str = ""
-    """Small JPEG, base64."""
+    thumbnail: bytes = b""
+    """Small JPEG."""
 
 
 class LocationOut(_Out):
@@ -66,31 +74,61 @@ class PollOut(_Out):
     """How many options one person may choose."""
 
 
-class MediaOut(_Out):
+class _FileOut(_Out):
     """A prepared file: the server process made it, the session process reads and uploads it."""
 
-    kind: Literal["media"] = "media"
-    media: MediaType
-    path: str
+    path: Path
     mimetype: str
-    file_length: int
-    """Bytes."""
+
+
+class ImageOut(_FileOut):
+    kind: Literal["image"] = "image"
+    width: int
+    height: int
+    thumbnail: bytes
+    """Small JPEG."""
     caption: str = ""
-    file_name: str = ""
-    seconds: int = 0
-    width: int = 0
-    height: int = 0
-    thumbnail_base64: str = ""
-    """Small JPEG, base64."""
-    waveform_base64: str = ""
-    """64 values 0..100 of a voice note, base64."""
+    view_once: bool = False
+
+
+class VideoOut(_FileOut):
+    kind: Literal["video"] = "video"
+    seconds: int
+    width: int
+    height: int
+    """As shown, upright."""
+    thumbnail: bytes
+    """Small JPEG."""
+    caption: str = ""
     view_once: bool = False
     gif: bool = False
-    """Of a video: plays silently in a loop."""
+    """It plays silently in a loop."""
+
+
+class AudioOut(_FileOut):
+    kind: Literal["audio"] = "audio"
+    seconds: int
+    voice: bool = False
+    """It shows as a voice note."""
+    waveform: bytes = b""
+    """64 values, 0..100, of a voice note."""
+
+
+class DocumentOut(_FileOut):
+    kind: Literal["document"] = "document"
+    file_name: str
+    """Safe on every system; with an extension where one is known."""
+    caption: str = ""
+
+
+class StickerOut(_FileOut):
+    kind: Literal["sticker"] = "sticker"
+    width: int
+    height: int
     animated: bool = False
-    """Of a sticker."""
 
 
+MediaOut = ImageOut | VideoOut | AudioOut | DocumentOut | StickerOut
 Outgoing = Annotated[TextOut | LinkOut | LocationOut | ContactOut | PollOut | MediaOut, Field(discriminator="kind")]
 
 

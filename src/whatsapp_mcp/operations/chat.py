@@ -15,8 +15,8 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
-from whatsapp_mcp.store.read.reader import MessagePage, StoreReader
-from whatsapp_mcp.store.records import Surroundings
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import MessagePage, Surroundings
 from whatsapp_mcp.store.search.query import Query
 
 __all__: list[str] = []

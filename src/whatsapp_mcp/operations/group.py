@@ -11,7 +11,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import group_json, time_text
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, square_photo
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -149,7 +149,7 @@ async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArgum
     group = await group_of(services, arguments["group_id"])
     if not arguments.get("photo"):
         return await _remove_group_photo(services, group)
-    async with square_photo(services, arguments["photo"], "photo", progress) as path:
+    async with media_source(services, progress, photo=arguments["photo"]).as_square() as path:
         picture_id = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
     return Outcome(message, {"picture_id": picture_id, "message": message})

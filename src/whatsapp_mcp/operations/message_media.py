@@ -11,7 +11,7 @@ import anyio.to_thread
 from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import downloads
-from whatsapp_mcp.media.policy import MIB
+from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from typing import Final
@@ -11,7 +10,7 @@ from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
-from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, TextOut
+from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
@@ -50,15 +49,8 @@ async def send_link(services: Services, arguments: args.SendLinkArguments, progr
     link = arguments["link"].strip()
     envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     await progress(0.1, 1.0, "fetching the preview")
-    found = await preview(link, field="link", policy=media_policy(services.settings))
-    picture = found.picture if found is not None else None
-    out = LinkOut(
-        link=link,
-        caption=arguments.get("caption") or "",
-        title=found.title if found is not None else "",
-        description=found.description if found is not None else "",
-        thumbnail_base64=base64.b64encode(picture.thumbnail).decode() if picture is not None else "",
-    )
+    caption = arguments.get("caption") or ""
+    out = await preview(link, field="link", policy=media_policy(services.settings), caption=caption)
     return await send(services, envelope, out)
 
 

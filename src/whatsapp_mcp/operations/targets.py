@@ -20,7 +20,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import SEPARATORS, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
-from whatsapp_mcp.store.read.reader import NamedTarget
+from whatsapp_mcp.store.records import NamedTarget
 
 __all__ = ["group_of", "newsletter_of", "person", "resolve", "stored_message"]
 

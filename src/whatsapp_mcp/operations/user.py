@@ -11,7 +11,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, square_photo
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -113,7 +113,7 @@ async def user_change_push_name(
 async def user_change_avatar(
     services: Services, arguments: args.UserChangeAvatarArguments, progress: Progress
 ) -> Outcome:
-    async with square_photo(services, arguments["avatar"], "avatar", progress) as path:
+    async with media_source(services, progress, avatar=arguments["avatar"]).as_square() as path:
         await services.session.call(SetOwnPicture(path=str(path)), timeout=UPLOAD_TIMEOUT)
     return Outcome("Your picture was changed.")
 

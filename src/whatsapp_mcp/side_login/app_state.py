@@ -8,13 +8,15 @@ value has a MAC of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import AppStateConflict
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.collections import Collections
+from whatsapp_mcp.side_login.encoding import entries
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.protos import server_sync
@@ -36,13 +38,13 @@ class PendingPatch:
     """MAC of the last value of every patch that was offered."""
 
 
-def plan_patches(requests: Iterable[Request], now_ms: int) -> list[PendingPatch]:
+def plan_patches(requests: Iterable[Request]) -> list[PendingPatch]:
     """As few patches as possible: one per collection, a further one when an index comes again. Order is kept."""
     patches: list[PendingPatch] = []
     newest: dict[str, tuple[PendingPatch, set[tuple[str, ...]]]] = {}
     wanted = [(action, request) for request in requests if isinstance(request.work, tuple) for action in request.work]
     for action, request in wanted:
-        indexes = {tuple(entry.index) for entry in action.entries(now_ms)}
+        indexes = {tuple(entry.index) for entry in entries(action, 0)}  # whatever the time
         patch, taken = newest.get(action.collection, (None, set()))
         if patch is None or taken & indexes:
             patch, taken = newest[action.collection] = PendingPatch(action.collection), set()
@@ -55,10 +57,8 @@ def plan_patches(requests: Iterable[Request], now_ms: int) -> list[PendingPatch]
     return patches
 
 
-async def push(
-    login: PassiveLogin, collections: Collections, pending: PendingPatch, clock: Callable[[], float]
-) -> None:
-    """Return when the server has the change. ``clock`` gives seconds since 1970.
+async def push(login: PassiveLogin, collections: Collections, pending: PendingPatch) -> None:
+    """Return when the server has the change.
 
     Raises:
         AppStateConflict: other devices were faster, ``MAX_ATTEMPTS`` times.
@@ -76,9 +76,9 @@ async def push(
             # A conflict, and yet nothing newer: our idea of the collection is not the server's.
             collections.start_over(pending.collection)
             state = await collections.fetch(login, pending.collection)
-        now_ms = int(clock() * 1000)
-        entries = [entry for action in pending.actions for entry in action.entries(now_ms)]
-        patch = state.build_patch(entries, await collections.newest_key())
+        now = now_ms()
+        written = [entry for action in pending.actions for entry in entries(action, now)]
+        patch = state.build_patch(written, await collections.newest_key())
         pending.sent.append(_last_value_mac(patch.mutations))
         outcome = await collections.upload(login, state, patch)
         refused_version = state.version if outcome == "conflict" else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from whatsapp_mcp.side_login.changes import changes_of
 from whatsapp_mcp.side_login.collections import Collections
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS, ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.payload import login_payload
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.wire.protos import server_sync
@@ -51,7 +50,6 @@ class Batch:
         *,
         total_seconds: float,
         answer_seconds: float = ANSWER_SECONDS,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._service = service
@@ -59,7 +57,6 @@ class Batch:
         self._take = take
         self._total_seconds = total_seconds
         self._answer_seconds = answer_seconds
-        self._clock = clock
         self._collections: Collections | None = None
         self._patches: list[PendingPatch] = []
         self.requests: list[Request] = []
@@ -89,9 +86,7 @@ class Batch:
         while self._has_open():
             logins += 1
             try:
-                async with PassiveLogin(
-                    device, self._service, payload, clock=self._clock, answer_seconds=self._answer_seconds
-                ) as login:
+                async with PassiveLogin(device, self._service, payload, answer_seconds=self._answer_seconds) as login:
                     while self._has_open():
                         await self._serve(login, self._collections)
             except ConnectionLost as lost:
@@ -106,7 +101,7 @@ class Batch:
         """Take in what has come, and say whether there is anything to do."""
         fresh = list(self._take())
         self.requests += fresh
-        self._patches += plan_patches(fresh, int(self._clock() * 1000))
+        self._patches += plan_patches(fresh)
         return any(not request.done for request in self.requests)
 
     async def _serve(self, login: PassiveLogin, collections: Collections) -> None:
@@ -115,12 +110,12 @@ class Batch:
                 await self._push(login, collections, patch)
             self._patches.remove(patch)
         for request in self.requests:
-            if isinstance(request.work, Query) and not request.done:
+            if isinstance(request.work, SideLoginQuery) and not request.done:
                 await self._ask(login, request, request.work)
 
     async def _push(self, login: PassiveLogin, collections: Collections, patch: PendingPatch) -> None:
         try:
-            await push(login, collections, patch, self._clock)
+            await push(login, collections, patch)
         except (SideReplaced, LoginRefused):
             raise
         except WhatsAppMcpError as error:
@@ -133,7 +128,7 @@ class Batch:
                 request.finish()
 
     @staticmethod
-    async def _ask(login: PassiveLogin, request: Request, query: Query[Any]) -> None:
+    async def _ask(login: PassiveLogin, request: Request, query: SideLoginQuery[Any]) -> None:
         request.asked = True
         try:
             request.finish(await query.ask(login))
@@ -147,7 +142,7 @@ class Batch:
 
     def _give_up_unrepeatable(self, lost: ConnectionLost) -> None:
         for request in self.requests:
-            if isinstance(request.work, Query) and request.asked and not request.work.repeatable:
+            if isinstance(request.work, SideLoginQuery) and request.asked and not request.work.repeatable:
                 request.fail(_unknown_outcome(str(lost)))
 
     def _give_up(self, reason: str) -> None:

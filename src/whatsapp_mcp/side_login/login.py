@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 import secrets
 import ssl
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import CertificateRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.session_db.device import LinkedDevice
@@ -56,7 +56,6 @@ class PassiveLogin:
         device: who logs in.
         service: where.
         payload: serialised ``ClientPayload``.
-        clock: seconds since 1970; certificates are checked against it.
         answer_seconds: how long one request may take.
     """
 
@@ -66,13 +65,11 @@ class PassiveLogin:
         service: Service,
         payload: bytes,
         *,
-        clock: Callable[[], float] = time.time,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._device = device
         self._service = service
         self._payload = payload
-        self._clock = clock
         self._answer_seconds = answer_seconds
         self._websocket = WebSocketBuffer("client")
         self._frames = FrameBuffer()
@@ -157,7 +154,7 @@ class PassiveLogin:
         self._ciphers = noise.transport()
 
     def _verify(self, chain: bytes, server_static: bytes) -> None:
-        verify_chain(chain, root_public=self._service.root_public, server_static=server_static, now=int(self._clock()))
+        verify_chain(chain, root_public=self._service.root_public, server_static=server_static, now=now_ms() // 1000)
 
     async def _be_let_in(self) -> None:
         first = await self._receive()

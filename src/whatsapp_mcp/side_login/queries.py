@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Literal, TypeVar
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.wire.node import Node
+
+if TYPE_CHECKING:  # who only names a query needs no login
+    from whatsapp_mcp.side_login.login import PassiveLogin
 
 __all__ = [
     "BusinessCategory",
@@ -20,13 +22,13 @@ __all__ = [
     "GroupPictureRemoval",
     "JoinRequestResult",
     "JoinRequestsAnswer",
-    "Query",
+    "SideLoginQuery",
 ]
 
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Query(Generic[R_co]):
+class SideLoginQuery(Generic[R_co]):
     """Something to ask WhatsApp for."""
 
     repeatable: ClassVar[bool] = True
@@ -77,7 +79,7 @@ _PROFILE_VERSION: Final = "244"
 
 
 @dataclass(frozen=True, slots=True)
-class BusinessProfileQuery(Query[BusinessProfile]):
+class BusinessProfileQuery(SideLoginQuery[BusinessProfile]):
     """The public profile of a business (whatsmeow user.go: GetBusinessProfile).
 
     Raises NotFound when the number has none, because it is no business or shows nothing.
@@ -152,7 +154,7 @@ class JoinRequestResult:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinRequestsAnswer(Query[tuple[JoinRequestResult, ...]]):
+class JoinRequestsAnswer(SideLoginQuery[tuple[JoinRequestResult, ...]]):
     """Let people who asked to join a group in, or turn them away (whatsmeow group.go: UpdateGroupRequestParticipants).
 
     A result per person, in the order asked. Not repeated when the answer was lost: the second answer would be 404 for
@@ -192,7 +194,7 @@ def _results(people: Sequence[Jid], answers: Sequence[Node]) -> tuple[JoinReques
 
 
 @dataclass(frozen=True, slots=True)
-class GroupPictureRemoval(Query[None]):
+class GroupPictureRemoval(SideLoginQuery[None]):
     """Take the picture off a group. neonize can set one, not remove it (its request always has content)."""
 
     group: Jid

@@ -16,21 +16,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import AppStateKeysMissing, InvalidArgument, RateLimited, SessionError, WhatsAppMcpError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS
 from whatsapp_mcp.side_login.payload import announced_version
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 
-__all__ = ["Answer", "SideLoginConfig", "SideLoginQueue"]
+__all__ = ["SideLoginConfig", "SideLoginQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +58,6 @@ class SideLoginConfig:
     """For one request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[R]):
-    """What came of a request that was carried out."""
-
-    result: R
-    changes: tuple[AppStateChange, ...]
-    """All that was learned in the same pause: this change, and what the phone or others changed since the last time."""
-    paused_seconds: float
-    """How long the session was without connection."""
-
-
 class SideLoginQueue:
     """One per account.
 
@@ -75,7 +65,7 @@ class SideLoginQueue:
         config: where and how often.
         pause: the session manager's: inside, no session process runs; it is started again on leaving, whatever happens.
         on_changes: is given what was learned, after the pause and before the callers get their results.
-        monotonic, clock: for tests.
+        monotonic: for tests.
     """
 
     def __init__(
@@ -85,13 +75,11 @@ class SideLoginQueue:
         *,
         on_changes: Callable[[Sequence[AppStateChange]], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._pause = pause
         self._on_changes = on_changes
         self._monotonic = monotonic
-        self._clock = clock
         self._database = SessionDatabase(config.session_db)
         self._waiting: list[Request] = []
         self._task: asyncio.Task[None] | None = None
@@ -111,7 +99,7 @@ class SideLoginQueue:
         await self._check_keys()
         return await self._carry_out(actions)
 
-    async def ask(self, query: Query[R]) -> Answer[R]:
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
         return await self._carry_out(query)
 
@@ -129,7 +117,7 @@ class SideLoginQueue:
         if (await asyncio.to_thread(self._database.keys, device)).newest is None:
             raise AppStateKeysMissing("the phone has not sent the app-state keys yet")
 
-    async def _carry_out(self, work: tuple[Action, ...] | Query[Any]) -> Answer[Any]:
+    async def _carry_out(self, work: tuple[Action, ...] | SideLoginQuery[Any]) -> Answer[Any]:
         if self._closed:
             raise SessionError("the server is stopping")
         future: asyncio.Future[Answer[Any]] = asyncio.get_running_loop().create_future()
@@ -183,7 +171,6 @@ class SideLoginQueue:
                     self._take,
                     total_seconds=self._config.total_seconds,
                     answer_seconds=self._config.answer_seconds,
-                    clock=self._clock,
                 )
                 await batch.run()
         except WhatsAppMcpError as error:

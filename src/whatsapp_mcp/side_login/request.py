@@ -8,7 +8,7 @@ from typing import Any
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.side_login.actions import Action
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 __all__ = ["Request"]
 
@@ -17,7 +17,7 @@ __all__ = ["Request"]
 class Request:
     """One caller's request and what became of it. The caller is told when the session goes on, not before."""
 
-    work: tuple[Action, ...] | Query[Any]
+    work: tuple[Action, ...] | SideLoginQuery[Any]
     future: asyncio.Future[Any]
     open_patches: int = 0
     """Number of patches that its actions are part of and that are not through yet."""

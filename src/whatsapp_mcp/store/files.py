@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ __all__ = [
     "journal_path",
     "open_for_reading",
     "open_for_writing",
+    "open_untouched",
     "remove_store",
     "store_errors",
 ]
@@ -77,6 +78,28 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads and leaves no trace. Raises sqlite3.Error, also from the body.
+
+    Reading a database in WAL mode creates its log and shared memory when they are missing and leaves them behind; made
+    by another user (``sudo whatsapp-mcp doctor``), they would lock the server out.
+    """
+    # Without a log nobody has the database open in WAL mode: then the file alone is the whole truth.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else _still(path)
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as connection:
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+
+
+def _still(path: Path) -> str:
+    """``immutable`` for a database in WAL mode; the other modes need locks, and reading them creates no file."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    return "mode=ro&immutable=1" if header[18:20] == b"\x02\x02" else "mode=ro"
 
 
 def archive_store(path: Path, suffix: str) -> Path | None:

@@ -39,7 +39,7 @@ _REFUSAL_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
 
-_MEDIA_TYPES: Final = {"image": 0, "video": 1, "audio": 2, "voice": 2, "document": 3, "sticker": 0}
+_MEDIA_TYPES: Final[dict[MediaType, int]] = {"image": 0, "video": 1, "audio": 2, "document": 3, "sticker": 0}
 """neonize's MediaType of what is uploaded (neonize 0.5.2: utils/enum.py)."""
 _EXPIRED: Final = re.compile(r"status code (403|404|410)")
 
@@ -162,7 +162,7 @@ class Account:
         )
 
     def set_push_name(self, name: str) -> None:
-        self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
+        self._await_own_name()
         answer = self._client.call("SetPushName", name.encode())
         for pause in _REFUSAL_PAUSES:
             if not any(refusal in answer for refusal in _PASSING_REFUSALS):
@@ -170,6 +170,18 @@ class Account:
             time.sleep(pause)
             answer = self._client.call("SetPushName", name.encode())
         self._check(answer, "change the display name")
+
+    def _await_own_name(self) -> None:
+        """Raises NotLoggedIn, where neonize 0.5.2 would abort the process.
+
+        The name comes with the first app state after linking. A change while whatsmeow is storing that would be refused
+        and brings patches of its own, which whatsmeow applies at the same time (appstate.go): it may then be left with
+        a state to which no later patch fits ("mismatching LTHash").
+        """
+        for pause in _REFUSAL_PAUSES:
+            if self.device().push_name:
+                return
+            time.sleep(pause)
 
     def check_numbers(self, numbers: Iterable[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -10,24 +9,29 @@ from typing import TYPE_CHECKING, Any, Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import (
+    AudioOut,
     ContactOut,
+    DocumentOut,
+    ImageOut,
     LinkOut,
     LocationOut,
     MediaOut,
     MediaType,
     PollOut,
     SendOptions,
+    StickerOut,
     TextOut,
+    VideoOut,
 )
+from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import UploadResponse
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, ExtendedTextMessage, Message
 
 __all__ = [
-    "QuotedMessage",
     "Uploaded",
     "compose",
     "compose_edit",
@@ -43,52 +47,21 @@ FORWARDING_SCORE: Final = 100
 """Phones show "forwarded" from 1 on; the seed's service sends 100."""
 
 
-class QuotedMessage:
-    """The stored message that a reply quotes."""
-
-    def __init__(self, message_id: str, author: Jid, raw: bytes, text: str) -> None:
-        """``author`` as the chat addresses it; ``raw``: serialized waE2E.Message; when empty, ``text`` is quoted."""
-        self.message_id = message_id
-        self.author = author
-        self.raw = raw
-        self.text = text
-
-    def message(self) -> Message:
-        if not self.raw:
-            return e2e.Message(conversation=self.text)
-        quoted = e2e.Message.FromString(self.raw)
-        inner, _ = unwrap(quoted)
-        for message in (quoted, inner):
-            message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
-        for field, value in inner.ListFields():
-            if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
-                # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).
-                value.contextInfo.ClearField("quotedMessage")
-        return quoted
-
-
 def compose(
     outgoing: TextOut | LinkOut | LocationOut | ContactOut | PollOut,
     options: SendOptions,
-    quoted: QuotedMessage | None,
+    quoted: StoredMessage | None,
 ) -> Message:
-    """The protobuf of one new message without media."""
+    """The protobuf of one new message without media.
+
+    ``quoted``: what it replies to, with the author as this chat addresses people.
+    """
     context = _context(options, quoted)
     match outgoing:
         case TextOut():
             return e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text=outgoing.text, contextInfo=context))
         case LinkOut():
-            text = f"{outgoing.caption}\n{outgoing.link}" if outgoing.caption else outgoing.link
-            return e2e.Message(
-                extendedTextMessage=e2e.ExtendedTextMessage(
-                    text=text,
-                    matchedText=outgoing.link,
-                    title=outgoing.title or None,
-                    description=outgoing.description or None,
-                    JPEGThumbnail=base64.b64decode(outgoing.thumbnail_base64) or None,
-                    contextInfo=context,
-                )
-            )
+            return e2e.Message(extendedTextMessage=_link(outgoing, context))
         case LocationOut():
             return e2e.Message(
                 locationMessage=e2e.LocationMessage(
@@ -114,6 +87,17 @@ def compose(
             )
 
 
+def _link(link: LinkOut, context: ContextInfo | None) -> ExtendedTextMessage:
+    return e2e.ExtendedTextMessage(
+        text=f"{link.caption}\n{link.link}" if link.caption else link.link,
+        matchedText=link.link,
+        title=link.title or None,
+        description=link.description or None,
+        JPEGThumbnail=link.thumbnail or None,
+        contextInfo=context,
+    )
+
+
 _MEDIA_FIELDS: Final[dict[str, MediaType]] = {
     "imageMessage": "image",
     "videoMessage": "video",
@@ -137,48 +121,29 @@ class Uploaded:
             "fileSHA256": response.FileSHA256,
             "fileLength": response.FileLength,
         }
-        self.handle = response.Handle
-        """Of a newsletter upload, which is not encrypted."""
 
 
-def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quoted: QuotedMessage | None) -> Message:
+def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quoted: StoredMessage | None) -> Message:
     """The protobuf of a message with media that was uploaded."""
     fields = {**uploaded.fields, "mimetype": media.mimetype, "contextInfo": _context(options, quoted)}
-    thumbnail = base64.b64decode(media.thumbnail_base64) or None
-    view_once = True if media.view_once else None
-    size: dict[str, Any] = {"width": media.width or None, "height": media.height or None}
-    match media.media:
-        case "image":
-            picture = e2e.ImageMessage(
-                **fields, **size, caption=media.caption or None, JPEGThumbnail=thumbnail, viewOnce=view_once
-            )
-            return e2e.Message(imageMessage=picture)
-        case "video":
-            video = e2e.VideoMessage(
-                **fields,
-                **size,
-                seconds=media.seconds,
-                caption=media.caption or None,
-                JPEGThumbnail=thumbnail,
-                viewOnce=view_once,
-                gifPlayback=media.gif or None,
-            )
+    match media:
+        case ImageOut() | VideoOut():
+            fields |= {"width": media.width, "height": media.height, "JPEGThumbnail": media.thumbnail}
+            fields |= {"caption": media.caption or None, "viewOnce": media.view_once or None}
+            if isinstance(media, ImageOut):
+                return e2e.Message(imageMessage=e2e.ImageMessage(**fields))
+            video = e2e.VideoMessage(**fields, seconds=media.seconds, gifPlayback=media.gif or None)
             return e2e.Message(videoMessage=video)
-        case "audio" | "voice":
-            waveform = base64.b64decode(media.waveform_base64) or None
-            audio = e2e.AudioMessage(**fields, seconds=media.seconds, PTT=media.media == "voice", waveform=waveform)
+        case AudioOut():
+            waveform = media.waveform or None
+            audio = e2e.AudioMessage(**fields, seconds=media.seconds, PTT=media.voice, waveform=waveform)
             return e2e.Message(audioMessage=audio)
-        case "sticker":
-            sticker = e2e.StickerMessage(**fields, **size, isAnimated=media.animated)
-            return e2e.Message(stickerMessage=sticker)
-        case "document":
-            document = e2e.DocumentMessage(
-                **fields,
-                fileName=media.file_name,
-                title=media.file_name,
-                caption=media.caption or None,
-                JPEGThumbnail=thumbnail,
-            )
+        case StickerOut():
+            fields |= {"width": media.width, "height": media.height}
+            return e2e.Message(stickerMessage=e2e.StickerMessage(**fields, isAnimated=media.animated))
+        case DocumentOut():
+            name, caption = media.file_name, media.caption or None
+            document = e2e.DocumentMessage(**fields, fileName=name, title=name, caption=caption)
             return _with_caption(e2e.Message(documentMessage=document))
 
 
@@ -268,12 +233,27 @@ def _key(*, chat: Jid, message_id: str, author: Jid, from_me: bool) -> common.Me
     return key
 
 
-def _context(options: SendOptions, quoted: QuotedMessage | None) -> ContextInfo | None:
+def _quoted(stored: StoredMessage) -> Message:
+    """What a reply shows of the message; its text alone when the message was not kept as it came."""
+    if not stored.raw:
+        return e2e.Message(conversation=stored.text)
+    quoted = e2e.Message.FromString(stored.raw)
+    inner, _ = unwrap(quoted)
+    for message in (quoted, inner):
+        message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
+    for field, value in inner.ListFields():
+        if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
+            # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).
+            value.contextInfo.ClearField("quotedMessage")
+    return quoted
+
+
+def _context(options: SendOptions, quoted: StoredMessage | None) -> ContextInfo | None:
     context = e2e.ContextInfo()
     if quoted is not None:
-        context.stanzaID = quoted.message_id
-        context.participant = str(quoted.author)
-        context.quotedMessage.CopyFrom(quoted.message())
+        context.stanzaID = quoted.id
+        context.participant = str(quoted.wire_sender)
+        context.quotedMessage.CopyFrom(_quoted(quoted))
     if options.forwarded:
         context.isForwarded = True
         context.forwardingScore = FORWARDING_SCORE

@@ -19,9 +19,10 @@ from PIL import Image
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
-from whatsapp_mcp.media import prepare
 from whatsapp_mcp.media.convert import images, video
-from whatsapp_mcp.media.policy import MIB, MediaPolicy
+from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.media.prepare import MediaSource
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +41,8 @@ def leftovers(policy: MediaPolicy) -> list[Path]:
 
 async def test_an_image(outbox: Path, policy: MediaPolicy) -> None:
     samples.photo_with_place(outbox / "x.png", width=400, height=200)
-    async with prepare.prepared_image("x.png", field="image", policy=policy, progress=quiet) as image:
+    async with MediaSource("x.png", "image", policy, quiet).as_image() as image:
         assert (image.mimetype, image.width, image.height) == ("image/jpeg", 200, 400)
-        assert image.file_length == image.path.stat().st_size
         assert image.path.is_relative_to(policy.temp)
         assert image.thumbnail.startswith(b"\xff\xd8")
         assert oct(image.path.parent.stat().st_mode)[-3:] == "700"
@@ -53,56 +53,53 @@ async def test_an_image(outbox: Path, policy: MediaPolicy) -> None:
 
 async def test_audio_and_voice(outbox: Path, policy: MediaPolicy) -> None:
     source = samples.sound(outbox / "x.dat", "mp3", "libmp3lame")
-    async with prepare.prepared_audio("x.dat", field="audio", policy=policy, progress=quiet) as plain:
-        assert (plain.mimetype, plain.seconds, plain.waveform) == ("audio/mpeg", 2, None)
+    async with MediaSource("x.dat", "audio", policy, quiet).as_audio() as plain:
+        assert (plain.mimetype, plain.seconds, plain.voice, plain.waveform) == ("audio/mpeg", 2, False, b"")
         assert plain.path.read_bytes() == source.read_bytes()
-    async with prepare.prepared_audio("x.dat", field="audio", policy=policy, progress=quiet, voice=True) as voice:
-        assert (voice.mimetype, voice.seconds) == ("audio/ogg; codecs=opus", 2)
-        assert voice.waveform is not None
+    async with MediaSource("x.dat", "audio", policy, quiet).as_voice_note() as voice:
+        assert (voice.mimetype, voice.seconds, voice.voice) == ("audio/ogg; codecs=opus", 2, True)
         assert len(voice.waveform) == 64
         assert voice.path.read_bytes().startswith(b"OggS")
     note = samples.sound(outbox / "note.ogg", "ogg", "libopus")
-    async with prepare.prepared_audio("note.ogg", field="audio", policy=policy, progress=quiet, voice=True) as voice:
+    async with MediaSource("note.ogg", "audio", policy, quiet).as_voice_note() as voice:
         assert voice.path.read_bytes() == note.read_bytes()
     samples.sound(outbox / "only-sound.mp4", "mp4", "aac")
-    async with prepare.prepared_audio("only-sound.mp4", field="audio", policy=policy, progress=quiet) as sound:
+    async with MediaSource("only-sound.mp4", "audio", policy, quiet).as_audio() as sound:
         assert sound.mimetype == "audio/mp4"
     samples.sound(outbox / "only-sound.webm", "webm", "libopus")
-    async with prepare.prepared_audio("only-sound.webm", field="audio", policy=policy, progress=quiet) as sound:
+    async with MediaSource("only-sound.webm", "audio", policy, quiet).as_audio() as sound:
         assert sound.mimetype == "audio/webm"
     assert leftovers(policy) == []
 
 
 async def test_a_video(site: Site, tmp_path: Path, policy: MediaPolicy) -> None:
     site.answers["/v"] = response(samples.film(tmp_path / "v", "webm", "libvpx").read_bytes())
-    async with prepare.prepared_video(site.link("/v"), field="video", policy=policy, progress=quiet) as film:
+    async with MediaSource(site.link("/v"), "video", policy, quiet).as_video() as film:
         assert (film.mimetype, film.seconds, film.width, film.height) == ("video/mp4", 2, 128, 64)
-        assert film.file_length == film.path.stat().st_size
     assert leftovers(policy) == []
 
 
 async def test_a_document(outbox: Path, policy: MediaPolicy) -> None:
     data = b"%PDF-1.4\n"
     (outbox / "Отчёт.pdf").write_bytes(data)
-    async with prepare.prepared_document("Отчёт.pdf", field="file", policy=policy, progress=quiet) as document:
+    async with MediaSource("Отчёт.pdf", "file", policy, quiet).as_document() as document:
         assert (document.file_name, document.mimetype) == ("Отчёт.pdf", "application/pdf")
         assert document.path.read_bytes() == data
-        assert document.file_length == len(data)
-    uri = "data:image/png;base64," + base64.b64encode(data).decode()
-    async with prepare.prepared_document(uri, field="file", policy=policy, progress=quiet, name="../x") as document:
+    uri = "data:image/png;name=..%2Fx;base64," + base64.b64encode(data).decode()
+    async with MediaSource(uri, "file", policy, quiet).as_document() as document:
         assert (document.file_name, document.mimetype) == ("x.pdf", "application/pdf")
-    async with prepare.prepared_document("data:,a%2Cb", field="file", policy=policy, progress=quiet) as document:
+    async with MediaSource("data:,a%2Cb", "file", policy, quiet).as_document() as document:
         assert (document.file_name, document.mimetype) == ("file.txt", "text/plain")
     assert leftovers(policy) == []
 
 
 async def test_a_sticker_and_a_photo(outbox: Path, policy: MediaPolicy) -> None:
     samples.two_halves(300, 200).save(outbox / "x", "PNG")
-    async with prepare.prepared_sticker("x", field="sticker", policy=policy, progress=quiet) as sticker:
+    async with MediaSource("x", "sticker", policy, quiet).as_sticker() as sticker:
         assert (sticker.mimetype, sticker.width, sticker.height) == ("image/webp", 512, 512)
         assert sticker.path.exists()
-    photo = await prepare.prepare_photo("x", field="photo", policy=policy, progress=quiet)
-    assert photo.jpeg.startswith(b"\xff\xd8")
+    async with MediaSource("x", "photo", policy, quiet).as_square() as photo:
+        assert photo.read_bytes().startswith(b"\xff\xd8")
     assert leftovers(policy) == []
 
 
@@ -116,18 +113,16 @@ async def test_every_failure_names_the_field_and_a_next_step(
 ) -> None:
     (outbox / "text").write_text("SECRET CONTENT")
     openers: dict[str, AbstractAsyncContextManager[object]] = {
-        "image": prepare.prepared_image(source, field="it", policy=policy, progress=quiet),
-        "audio": prepare.prepared_audio(source, field="it", policy=policy, progress=quiet),
-        "voice": prepare.prepared_audio(source, field="it", policy=policy, progress=quiet, voice=True),
-        "video": prepare.prepared_video(source, field="it", policy=policy, progress=quiet),
-        "sticker": prepare.prepared_sticker(source, field="it", policy=policy, progress=quiet),
+        "image": MediaSource(source, "it", policy, quiet).as_image(),
+        "audio": MediaSource(source, "it", policy, quiet).as_audio(),
+        "voice": MediaSource(source, "it", policy, quiet).as_voice_note(),
+        "video": MediaSource(source, "it", policy, quiet).as_video(),
+        "sticker": MediaSource(source, "it", policy, quiet).as_sticker(),
+        "photo": MediaSource(source, "it", policy, quiet).as_square(),
     }
     with pytest.raises(error) as caught:
-        if what == "photo":
-            await prepare.prepare_photo(source, field="it", policy=policy, progress=quiet)
-        else:
-            async with openers[what]:
-                pass
+        async with openers[what]:
+            pass
     assert caught.value.details["field"] == "it"
     assert caught.value.message.startswith("it: ")
     assert caught.value.next_step
@@ -140,7 +135,7 @@ async def test_the_result_may_not_be_too_large_either(outbox: Path, policy: Medi
     samples.two_halves(2000, 2000).save(outbox / "x", "WEBP", quality=1)
     small = replace(policy, image_limit=(outbox / "x").stat().st_size)
     with pytest.raises(InvalidArgument, match="converted"):
-        async with prepare.prepared_image("x", field="image", policy=small, progress=quiet):
+        async with MediaSource("x", "image", small, quiet).as_image():
             pass
     assert leftovers(policy) == []
 
@@ -149,14 +144,14 @@ async def test_a_disk_that_cannot_be_written(outbox: Path, policy: MediaPolicy) 
     (outbox / "x").write_text("hello")
     policy.temp.write_text("a file where the folder should be")
     with pytest.raises(StoreError):
-        async with prepare.prepared_document("x", field="file", policy=policy, progress=quiet):
+        async with MediaSource("x", "file", policy, quiet).as_document():
             pass
 
 
 async def test_an_error_of_the_caller_stays_what_it_is(outbox: Path, policy: MediaPolicy) -> None:
     (outbox / "x").write_text("hello")
     with pytest.raises(ConnectionResetError):
-        async with prepare.prepared_document("x", field="file", policy=policy, progress=quiet):
+        async with MediaSource("x", "file", policy, quiet).as_document():
             raise ConnectionResetError
     assert leftovers(policy) == []
 
@@ -170,7 +165,7 @@ async def test_progress_ascends(outbox: Path, policy: MediaPolicy) -> None:
         seen.append((done, total, message))
 
     policy = replace(policy, progress_interval=0.0)  # told at once, however fast the machine converts
-    async with prepare.prepared_video("x", field="video", policy=policy, progress=progress, compress=True):
+    async with MediaSource("x", "video", policy, progress).as_video(compress=True):
         pass
     values = [done for done, _, _ in seen]
     assert values == sorted(set(values))
@@ -186,7 +181,7 @@ async def test_a_host_that_no_longer_listens_stops_nothing(outbox: Path, policy:
     async def progress(done: float, total: float | None, message: str) -> None:
         raise ConnectionError
 
-    async with prepare.prepared_video("x", field="video", policy=policy, progress=progress, compress=True) as film:
+    async with MediaSource("x", "video", policy, progress).as_video(compress=True) as film:
         assert film.path.exists()
 
 
@@ -210,7 +205,7 @@ async def test_cancelling_stops_the_conversion_and_cleans_up(
         async with anyio.create_task_group() as group:
 
             async def convert() -> None:
-                async with prepare.prepared_video("x", field="video", policy=policy, progress=quiet, compress=True):
+                async with MediaSource("x", "video", policy, quiet).as_video(compress=True):
                     pytest.fail("it was finished before it could be cancelled")
 
             group.start_soon(convert)
@@ -236,7 +231,7 @@ async def test_cancelling_a_download_cleans_up(site: Site, policy: MediaPolicy) 
         async with anyio.create_task_group() as group:
 
             async def convert() -> None:
-                async with prepare.prepared_document(site.link(), field="file", policy=policy, progress=quiet):
+                async with MediaSource(site.link(), "file", policy, quiet).as_document():
                     pass
 
             group.start_soon(convert)
@@ -265,7 +260,7 @@ async def test_two_conversions_at_a_time(outbox: Path, policy: MediaPolicy, monk
     monkeypatch.setattr(images, "photo", counted)
 
     async def one() -> None:
-        async with prepare.prepared_image("x", field="image", policy=policy, progress=quiet):
+        async with MediaSource("x", "image", policy, quiet).as_image():
             pass
 
     async with anyio.create_task_group() as group:
@@ -288,9 +283,9 @@ async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> N
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
-        async with prepare.prepared_audio("x", field="audio", policy=policy, progress=quiet, voice=True):
+        async with MediaSource("x", "audio", policy, quiet).as_voice_note():
             pass
-        async with prepare.prepared_video("y", field="video", policy=policy, progress=quiet, compress=True):
+        async with MediaSource("y", "video", policy, quiet).as_video(compress=True):
             pass
         group.cancel_scope.cancel()
     assert turns > 50  # a handful if the loop stood still in the conversions
@@ -305,7 +300,7 @@ async def test_sweeping(outbox: Path, policy: MediaPolicy) -> None:
     for folder in (old, other):
         os.utime(folder, (0, 0))
     samples.photo_with_place(outbox / "picture")
-    async with prepare.prepared_image("picture", field="image", policy=policy, progress=quiet):
+    async with MediaSource("picture", "image", policy, quiet).as_image():
         pass
     assert sorted(folder.name for folder in leftovers(policy)) == ["send-fresh", "something-else"]
 
@@ -322,20 +317,21 @@ def test_importing_the_facade_loads_nothing_heavy() -> None:
 MEMORY = """
 import asyncio, resource, sys
 from pathlib import Path
-from whatsapp_mcp.media import prepare
-from whatsapp_mcp.media.policy import MIB, MediaPolicy
+from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.media.prepare import MediaSource
 outbox = Path(sys.argv[1])
 policy = MediaPolicy(outbox=(outbox,), forbidden=Path("/nonexistent"), temp=Path(sys.argv[2]), audio_limit=100 * MIB)
 async def quiet(done, total, message): pass
 async def run(name):
     if name.endswith(".wav"):
-        opened = prepare.prepared_audio(name, field="file", policy=policy, progress=quiet, voice=True)
+        opened = MediaSource(name, "file", policy, quiet).as_voice_note()
     elif name.endswith(".mkv"):
-        opened = prepare.prepared_video(name, field="file", policy=policy, progress=quiet)
+        opened = MediaSource(name, "file", policy, quiet).as_video()
     else:
-        opened = prepare.prepared_document(name, field="file", policy=policy, progress=quiet)
+        opened = MediaSource(name, "file", policy, quiet).as_document()
     async with opened as prepared:
-        return prepared.file_length
+        return prepared.path.stat().st_size
 asyncio.run(run("small" + sys.argv[3]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 length = asyncio.run(run("big" + sys.argv[3]))

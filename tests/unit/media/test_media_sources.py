@@ -15,7 +15,8 @@ import pytest
 from tests.unit.media.samples import jpeg
 from tests.unit.media.site import Site, response
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
-from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
+from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.sources import SourceFile, fetch
 from whatsapp_mcp.media.work import Work, WorkCancelled
 
@@ -40,14 +41,14 @@ async def deadline() -> AsyncIterator[None]:
 
 
 async def get(source: str, folder: Path, policy: MediaPolicy, work: Work | None = None) -> SourceFile:
-    return await fetch(source, folder, field="image", kind=MediaKind.IMAGE, policy=policy, work=work)
+    return await fetch(source, folder, field="image", limit=policy.image_limit, policy=policy, work=work or Work())
 
 
 async def test_a_path_is_copied(outbox: Path, folder: Path, policy: MediaPolicy) -> None:
     (outbox / "photo.exe").write_bytes(jpeg())
     found = await get("photo.exe", folder, policy)
     assert found.path.read_bytes() == jpeg()
-    assert (found.name, found.size, found.mimetype) == ("photo.exe", len(jpeg()), "image/jpeg")
+    assert (found.name, found.mimetype) == ("photo.exe", "image/jpeg")
     assert found.path.parent == folder
 
 
@@ -140,7 +141,9 @@ async def test_too_large_and_empty_sources(site: Site, outbox: Path, folder: Pat
         with pytest.raises(InvalidArgument, match="empty"):
             await get(source, folder, small)
     (folder / "source").unlink(missing_ok=True)
-    assert (await get(site.link("/lying"), folder, small)).size == 10  # never more than what was declared
+    assert (
+        await get(site.link("/lying"), folder, small)
+    ).path.stat().st_size == 10  # never more than what was declared
 
 
 async def test_a_file_that_grows_while_it_is_read_is_still_limited(
@@ -203,15 +206,17 @@ async def test_progress_and_cancellation(outbox: Path, folder: Path, policy: Med
 MEMORY = """
 import asyncio, resource, sys
 from pathlib import Path
-from whatsapp_mcp.media.policy import MediaKind, MediaPolicy
+from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import web
 from whatsapp_mcp.media.source.sources import fetch
+from whatsapp_mcp.media.work import Work
 none = Path("/nonexistent")
 policy = MediaPolicy(outbox=(Path(sys.argv[1]),), forbidden=none, temp=none, allow_loopback=True)
 async def main():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = await fetch(sys.argv[2], Path(sys.argv[3]), field="file", kind=MediaKind.FILE, policy=policy)
-    print(found.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    limit = policy.file_limit
+    found = await fetch(sys.argv[2], Path(sys.argv[3]), field="file", limit=limit, policy=policy, work=Work())
+    print(found.path.stat().st_size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 asyncio.run(main())
 """
 

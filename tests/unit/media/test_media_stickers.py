@@ -18,8 +18,7 @@ def target(tmp_path: Path) -> Path:
 
 def test_a_picture_becomes_a_sticker(tmp_path: Path, target: Path) -> None:
     samples.two_halves(200, 100).save(tmp_path / "x", "PNG")
-    facts = stickers.sticker(tmp_path / "x", target, work=Work())
-    assert (facts.width, facts.height, facts.animated) == (512, 512, False)
+    assert not stickers.sticker(tmp_path / "x", target, work=Work())
     with Image.open(target) as picture:
         assert (picture.format, picture.size) == ("WEBP", (512, 512))
         rgba = picture.convert("RGBA")
@@ -37,8 +36,7 @@ def test_a_still_sticker_stays_small(tmp_path: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_an_animation_stays_one(kind: str, tmp_path: Path, target: Path) -> None:
-    facts = stickers.sticker(samples.animation(tmp_path / "x", kind), target, work=Work())
-    assert facts.animated
+    assert stickers.sticker(samples.animation(tmp_path / "x", kind), target, work=Work())
     assert target.stat().st_size <= 500_000
     with Image.open(target) as picture:
         assert (picture.size, getattr(picture, "n_frames", 1)) == ((512, 512), 4)
@@ -63,13 +61,23 @@ def test_a_finished_animated_sticker_is_kept_without_its_metadata(tmp_path: Path
 def test_an_animation_that_stays_too_large_becomes_its_first_frame(tmp_path: Path, target: Path) -> None:
     frames = [samples.noise(512, 512) for _ in range(12)]
     frames[0].save(tmp_path / "x", "GIF", save_all=True, append_images=frames[1:], duration=50)
-    facts = stickers.sticker(tmp_path / "x", target, work=Work())
-    assert not facts.animated
+    assert not stickers.sticker(tmp_path / "x", target, work=Work())
     assert target.stat().st_size <= 100_000
 
 
 def test_what_is_no_picture(tmp_path: Path, target: Path) -> None:
     (tmp_path / "x").write_bytes(b"RIFF\x20\0\0\0WEBPVP8X" + bytes(20))
+    with pytest.raises(UnusableMedia):
+        stickers.sticker(tmp_path / "x", target, work=Work())
+
+
+def test_a_damaged_animation(tmp_path: Path, target: Path) -> None:
+    frames = [samples.noise(512, 512) for _ in range(2)]
+    frames[0].save(tmp_path / "whole", "WEBP", save_all=True, append_images=frames[1:], quality=20)
+    data = bytearray((tmp_path / "whole").read_bytes())
+    begin = data.index(b"VP8 ", 30) + 8
+    data[begin : begin + 40] = bytes(40)
+    (tmp_path / "x").write_bytes(data)
     with pytest.raises(UnusableMedia):
         stickers.sticker(tmp_path / "x", target, work=Work())
 

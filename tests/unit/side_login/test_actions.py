@@ -37,6 +37,7 @@ from whatsapp_mcp.side_login.actions import (
 )
 from whatsapp_mcp.side_login.app_state import plan_patches
 from whatsapp_mcp.side_login.changes import changes_of
+from whatsapp_mcp.side_login.encoding import entries
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
 from whatsapp_mcp.wire.protos import sync_action
@@ -185,7 +186,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
 def decoded(action: Action) -> list[Mutation]:
     """As every device reads it."""
     state = CollectionState(action.collection)
-    patch = state.build_patch(action.entries(NOW), KEY)
+    patch = state.build_patch(entries(action, NOW), KEY)
     patch.version.version = 1
     return state.apply_patch(patch, {KEY.id: KEY})
 
@@ -255,7 +256,7 @@ async def test_actions_of_one_collection_share_a_patch() -> None:
     star = [Star(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
     pin, unpin, archive = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), ArchiveChat(GROUP, archived=True)
     one, other = request(star[0], pin, *star[1:]), request(unpin, archive)
-    high, low, again = plan_patches([one, other], NOW)
+    high, low, again = plan_patches([one, other])
     assert [patch.collection for patch in (high, low, again)] == ["regular_high", "regular_low", "regular_low"]
     assert (high.actions, low.actions) == (star, [pin])
     assert again.actions == [unpin, archive], "an index comes once in a patch"
@@ -266,5 +267,5 @@ async def test_actions_of_one_collection_share_a_patch() -> None:
 async def test_the_same_action_twice_is_two_patches() -> None:
     pin = PinChat(ANA, pinned=True)
     one, other = request(pin), request(pin)
-    assert [patch.requests for patch in plan_patches([one, other], NOW)] == [[one], [other]]
-    assert plan_patches([], NOW) == []
+    assert [patch.requests for patch in plan_patches([one, other])] == [[one], [other]]
+    assert plan_patches([]) == []

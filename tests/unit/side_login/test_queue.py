@@ -26,7 +26,7 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.side_login.actions import PinChat, Star
 from whatsapp_mcp.side_login.login import PassiveLogin
-from whatsapp_mcp.side_login.queries import Query
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.service.router import Reply
@@ -39,7 +39,7 @@ ANA = Jid("12025550111", "s.whatsapp.net")
 
 
 @dataclass(frozen=True)
-class Ping(Query[str]):
+class Ping(SideLoginQuery[str]):
     text: str = "pong"
 
     async def ask(self, login: PassiveLogin) -> str:
@@ -205,7 +205,7 @@ async def test_whatever_fails_the_session_goes_on(side: Linked, where: str, tmp_
     before = side.database_path.read_bytes()
     expected: type[Exception]
     options: dict[str, float] = {}
-    query: Query[str] = Ping()
+    query: SideLoginQuery[str] = Ping()
     match where:
         case "chain":
             side.simulator._root, expected = KeyPair.generate(), CertificateRefused

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.whatsapp.fake_client import account
+from tests.unit.whatsapp.fake_client import DEVICE, account
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, empty_jid, jid, text
 from whatsapp_mcp.errors import (
     NotConnected,
@@ -161,6 +161,23 @@ def test_push_name_is_repeated_and_not_for_ever(
         me.set_push_name("Zoë")
     assert client.functions == ["GetMe", *["SetPushName"] * 7]
     assert 5 < sum(pauses) < 15
+
+
+def test_push_name_waits_for_the_first_app_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    nameless = neonize_pb2.Device()
+    nameless.CopyFrom(DEVICE)
+    nameless.PushName = ""
+    me, client = account(GetMe=nameless.SerializeToString())
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            client.answers["GetMe"] = DEVICE.SerializeToString()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    me.set_push_name("Zoë")
+    assert client.functions == ["GetMe", "GetMe", "GetMe", "SetPushName"]
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, Quote
-from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
-from whatsapp_mcp.whatsapp.compose import QuotedMessage, compose, compose_edit, compose_reaction, compose_revoke
+from whatsapp_mcp.models.outgoing import (
+    AudioOut,
+    ContactOut,
+    DocumentOut,
+    ImageOut,
+    LinkOut,
+    LocationOut,
+    MediaOut,
+    PollOut,
+    SendOptions,
+    StickerOut,
+    TextOut,
+    VideoOut,
+)
+from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.whatsapp.compose import (
+    Uploaded,
+    compose,
+    compose_edit,
+    compose_media,
+    compose_reaction,
+    compose_revoke,
+)
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
-from whatsapp_mcp.wire.protos import common, e2e
+from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 ANA_LID = Jid("100000000000001", "lid")
 BO = Jid("4915100000002", "s.whatsapp.net")
 TEAM = Jid("120363000000000001", "g.us")
 PLAIN = SendOptions()
+
+FILE = Path("file")
+UPLOADED = neonize_pb2.UploadResponse(url="https://mmg.example/x", FileLength=9, FileSHA256=b"S")
 
 WRITABLE = st.text(st.characters(exclude_categories=["Cs"]))
 """Everything that UTF-8 can carry."""
@@ -30,6 +56,10 @@ EVERY_KIND: list[Written] = [
     ContactOut(name="Bo", number="4915100000002"),
     PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1),
 ]
+
+
+def stored(message_id: str, author: Jid, raw: bytes, text: str) -> StoredMessage:
+    return StoredMessage(message_id, ANA, author, from_me=False, text=text, raw=raw, has_media=False)
 
 
 @given(WRITABLE)
@@ -71,13 +101,53 @@ def test_every_poll_has_a_secret_of_its_own() -> None:
     assert {len(secret) for secret in secrets} == {32}
 
 
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+FILES: list[tuple[MediaOut, MessageKind]] = [
+    (ImageOut(path=FILE, mimetype="a/b", width=3, height=4, thumbnail=b"T", caption="me"), MessageKind.IMAGE),
+    (VideoOut(path=FILE, mimetype="a/b", seconds=5, width=3, height=4, thumbnail=b"T"), MessageKind.VIDEO),
+    (AudioOut(path=FILE, mimetype="a/b", seconds=7), MessageKind.AUDIO),
+    (AudioOut(path=FILE, mimetype="a/b", seconds=7, voice=True, waveform=bytes(64)), MessageKind.VOICE),
+    (DocumentOut(path=FILE, mimetype="a/b", file_name="a.pdf"), MessageKind.DOCUMENT),
+    (DocumentOut(path=FILE, mimetype="a/b", file_name="a.pdf", caption="me"), MessageKind.DOCUMENT),
+    (StickerOut(path=FILE, mimetype="a/b", width=512, height=512), MessageKind.STICKER),
+]
+
+
+@pytest.mark.parametrize(("outgoing", "kind"), FILES)
+def test_files(outgoing: MediaOut, kind: MessageKind) -> None:
+    options = SendOptions(forwarded=True, expiration=86400)
+    content = read_content(compose_media(outgoing, Uploaded(UPLOADED), options, None))
+    assert content is not None
+    assert content.media is not None
+    assert (content.kind, content.text) == (kind, getattr(outgoing, "caption", ""))
+    for name in ("mimetype", "width", "height", "seconds", "file_name"):
+        assert (getattr(content.media, name) or None) == getattr(outgoing, name, None)
+    assert (content.media.file_length, content.forwarded, content.expiration) == (9, True, 86400)
+
+
+def test_what_only_some_files_say() -> None:
+    photo, film, song = FILES[0][0], FILES[1][0], FILES[3][0]
+    image = composed(photo).imageMessage
+    assert (image.JPEGThumbnail, image.viewOnce) == (b"T", False)
+    assert composed(photo.model_copy(update={"view_once": True})).imageMessage.viewOnce
+    assert composed(film.model_copy(update={"gif": True})).videoMessage.gifPlayback
+    assert composed(song).audioMessage.waveform == bytes(64)
+    assert composed(FILES[5][0]).HasField("documentWithCaptionMessage")
+    assert composed(FILES[6][0].model_copy(update={"animated": True})).stickerMessage.isAnimated
+
+
+def composed(outgoing: MediaOut) -> e2e.Message:
+    return compose_media(outgoing, Uploaded(UPLOADED), PLAIN, None)
+
+
 # ---- options --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("outgoing", EVERY_KIND, ids=lambda out: out.kind)
 def test_options_apply_to_every_kind(outgoing: Written) -> None:
     options = SendOptions(forwarded=True, expiration=86400, mentions=(ANA, BO))
-    quoted = QuotedMessage("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
+    quoted = stored("Q1", ANA_LID, e2e.Message(conversation="what?").SerializeToString(), "what?")
     content = read_content(compose(outgoing, options, quoted))
     assert content is not None
     assert content.quote == Quote("Q1", ANA_LID, "what?")
@@ -102,13 +172,13 @@ def test_forwarded_has_a_score() -> None:
 
 
 def test_reply_to_a_message_whose_protobuf_is_not_stored() -> None:
-    content = read_content(compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, b"", "what?")))
+    content = read_content(compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, b"", "what?")))
     assert content == Content(MessageKind.TEXT, "hi", quote=Quote("Q1", ANA, "what?"))
 
 
 def test_reply_to_a_poll_does_not_give_its_secret_away() -> None:
     poll = compose(PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1), PLAIN, None)
-    reply = compose(TextOut(text="hi"), PLAIN, QuotedMessage("Q1", ANA, poll.SerializeToString(), "Lunch?"))
+    reply = compose(TextOut(text="hi"), PLAIN, stored("Q1", ANA, poll.SerializeToString(), "Lunch?"))
     assert reply.extendedTextMessage.contextInfo.quotedMessage.HasField("pollCreationMessage")
     assert poll.messageContextInfo.messageSecret not in reply.SerializeToString()
 
@@ -118,7 +188,7 @@ def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
     """A quote carries the quoted message, but not what that one quoted: no parser would take a long chain."""
     raw, sizes = e2e.Message(conversation="hi").SerializeToString(), []
     for number in range(60):
-        quoted = QuotedMessage(f"Q{number:03}", ANA, raw, "hi")
+        quoted = stored(f"Q{number:03}", ANA, raw, "hi")
         raw = compose(TextOut(text="hi"), SendOptions(mentions=(BO,)), quoted).SerializeToString()
         if wrapper:
             outer = e2e.Message()

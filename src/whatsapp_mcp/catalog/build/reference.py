@@ -5,12 +5,12 @@ Markdown, made from nothing but tools.yaml and the names of the operations that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import CORE, Catalog, JsonObject, Operation
 
-__all__ = ["overview", "reference"]
+__all__ = ["core_tools", "reference"]
 
 _EFFECTS: Final = {
     "read": "reads only",
@@ -30,17 +30,9 @@ _LIMITS: Final = (
 _NOT_EMPTY: Final = ("minLength", 1)
 
 
-def overview(catalog: Catalog, working: Collection[str]) -> str:
-    """A table: per toolset, the tools that work and the operations that are still to come."""
-    lines = ["| Toolset | Works | To come |", "|---|---|---|"]
-    for toolset in catalog.toolsets:
-        members = [operation for operation in catalog.operations if toolset in operation.toolsets]
-        here = ", ".join(_link(operation) for operation in members if operation.name in working)
-        later = ", ".join(operation.name for operation in members if operation.name not in working)
-        lines.append(f"| `{toolset}` | {here or '–'} | {later or '–'} |")
-    works = sum(operation.name in working for operation in catalog.operations)
-    lines += ["", f"{works} of {len(catalog.operations)} operations work."]
-    return "\n".join(lines)
+def core_tools(catalog: Catalog) -> str:
+    """The tools of the default toolset, each with a link to its place in the reference."""
+    return ", ".join(_link(operation) for operation in catalog.operations if CORE in operation.toolsets) + "."
 
 
 def _link(operation: Operation) -> str:
@@ -48,21 +40,14 @@ def _link(operation: Operation) -> str:
     return f"[{operation.name}](docs/tools.md#{operation.name.lower()})"
 
 
-def reference(catalog: Catalog, working: Collection[str]) -> str:
-    """The page of all tools that work: what each does, its arguments and its results."""
-    here = [operation for operation in catalog.operations if operation.name in working]
-    later = [operation.name for operation in catalog.operations if operation.name not in working]
+def reference(catalog: Catalog) -> str:
+    """The page of all tools: what each does, its arguments and its results."""
     parts = []
     for toolset in catalog.toolsets:
-        if toolset == CORE:  # its tools belong to the others too
-            continue
-        members = [operation for operation in here if operation.tag == toolset]
-        if members:
+        members = [operation for operation in catalog.operations if operation.tag == toolset]
+        if members:  # the tools of `core` belong to the others too
             parts.append(f"## Toolset `{toolset}`")
             parts.extend(_tool(operation) for operation in members)
-    if later:
-        names = ", ".join(f"`{name}`" for name in later)
-        parts.append(f"## To come\n\nIn tools.yaml, but not offered, because nothing carries them out yet: {names}.")
     return "\n\n".join(parts)
 
 

@@ -17,7 +17,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import kinds, limits
 from whatsapp_mcp.media.convert import streams
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
@@ -101,7 +101,7 @@ def _frames(container: InputContainer, stream: AudioStream, work: Work) -> Itera
             done += frame.samples
             work.step(done / RATE / total)
             yield frame
-        if done > streams.MAX_SECONDS * RATE:
+        if done > limits.SECONDS * RATE:
             raise UnusableMedia("the audio is too long for a voice note.", next_step="Send a shorter part of it.")
     yield from resampler.resample(None)
 

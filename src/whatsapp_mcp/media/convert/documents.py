@@ -7,11 +7,9 @@ import re
 import unicodedata
 from typing import Final
 
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import kinds, limits
 
 __all__ = ["document_mimetype", "safe_name"]
-
-MAX_NAME_BYTES: Final = 120
 
 _RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
 """Names that mean devices on Windows, whatever extension follows."""
@@ -38,7 +36,7 @@ def safe_name(name: str, *, fallback: str = "file", extension: str = "") -> str:
     if _RESERVED.fullmatch(stem.split(".")[0].rstrip(" ")):
         stem = f"_{stem}"
     ending = f".{suffix}" if suffix else ""
-    return _cut(stem, MAX_NAME_BYTES - len(ending.encode())).rstrip(" .") + ending
+    return _cut(stem, limits.FILE_NAME_BYTES - len(ending.encode())).rstrip(" .") + ending
 
 
 def _keeps(char: str) -> bool:

@@ -18,26 +18,12 @@ from typing import IO, Final
 
 from PIL import Image, ImageCms, ImageOps, features
 
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import kinds, limits
 from whatsapp_mcp.media.work import UnusableMedia
 
 __all__ = ["JpegFacts", "jpeg_bytes", "load", "opened", "photo", "square_jpeg", "thumbnail"]
 
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limits below are ours
-
-MAX_PIXELS: Final = 50_000_000
-"""Pixels that are unpacked at once (RGB: 150 MB)."""
-
-MAX_JPEG_PIXELS: Final = 170_000_000
-"""A JPEG may have more: it is unpacked at a fraction of its size."""
-
-NORMAL_SIDE: Final = 1600
-HD_SIDE: Final = 4096
-COMPRESSED_WIDTH: Final = 600
-COMPRESSED_HEIGHT: Final = 8192
-THUMBNAIL_SIDE: Final = 100
-SQUARE_SIDE: Final = 640
-SQUARE_BYTES: Final = 100_000
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limits are ours
 
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
@@ -61,10 +47,10 @@ def photo(source: Path, target: Path, *, compress: bool = False, hd: bool = Fals
     Raises:
         UnusableMedia: it is no picture, none that can be read here, or too large to unpack.
     """
-    side = COMPRESSED_WIDTH if compress else HD_SIDE if hd else NORMAL_SIDE
+    side = limits.PHOTO_COMPRESSED_WIDTH if compress else limits.PHOTO_HD_SIDE if hd else limits.PHOTO_SIDE
     picture = load(source, least_side=side)
     # compress limits the width alone: a long screenshot stays readable
-    picture.thumbnail((side, COMPRESSED_HEIGHT if compress else side), Image.Resampling.LANCZOS)
+    picture.thumbnail((side, limits.PHOTO_COMPRESSED_HEIGHT if compress else side), Image.Resampling.LANCZOS)
     picture = _flat(picture)
     with target.open("xb") as file:
         _save_jpeg(picture, file, quality=70 if compress else 90 if hd else 82)
@@ -77,17 +63,17 @@ def square_jpeg(source: Path | bytes) -> bytes:
     Raises:
         UnusableMedia: as :func:`photo`.
     """
-    picture = load(source, least_side=SQUARE_SIDE)
-    side = min(*picture.size, SQUARE_SIDE)
+    picture = load(source, least_side=limits.SQUARE_SIDE)
+    side = min(*picture.size, limits.SQUARE_SIDE)
     picture = _flat(ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS))
     while True:
         for quality in range(80, 20, -10):
-            if len(data := jpeg_bytes(picture, quality=quality)) <= SQUARE_BYTES:
+            if len(data := jpeg_bytes(picture, quality=quality)) <= limits.SQUARE_BYTES:
                 return data
         picture = picture.resize((max(1, int(picture.width * 0.8)),) * 2, Image.Resampling.LANCZOS)
 
 
-def thumbnail(picture: Image.Image, *, side: int = THUMBNAIL_SIDE, quality: int = 60) -> bytes:
+def thumbnail(picture: Image.Image, *, side: int = limits.THUMBNAIL_SIDE, quality: int = 60) -> bytes:
     """A small JPEG of a picture; the picture stays as it is."""
     small = picture.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -100,7 +86,7 @@ def jpeg_bytes(picture: Image.Image, *, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def load(source: Path | bytes, *, least_side: int = MAX_PIXELS) -> Image.Image:
+def load(source: Path | bytes, *, least_side: int = limits.PICTURE_PIXELS) -> Image.Image:
     """The picture upright, in sRGB, as RGB or (when something is transparent) RGBA, without metadata.
 
     Args:
@@ -112,7 +98,7 @@ def load(source: Path | bytes, *, least_side: int = MAX_PIXELS) -> Image.Image:
     with opened(source) as picture:
         if picture.format in ("JPEG", "MPO"):
             picture.draft(picture.mode, (least_side, least_side))
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > limits.PICTURE_PIXELS:
             raise _too_many_pixels()
         picture.load()
         upright = ImageOps.exif_transpose(picture)
@@ -133,7 +119,7 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
     try:
         picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
         with picture:
-            limit = MAX_JPEG_PIXELS if picture.format in ("JPEG", "MPO") else MAX_PIXELS
+            limit = limits.JPEG_PIXELS if picture.format in ("JPEG", "MPO") else limits.PICTURE_PIXELS
             if picture.width * picture.height > limit:
                 raise _too_many_pixels()
             yield picture

@@ -1,40 +1,25 @@
-"""Stickers: 512 x 512 WebP, transparent around the picture, animated when the source is and it stays small.
-
-Sizes as WhatsApp's sticker documentation asks for: 100 kB still, 500 kB animated.
-"""
+"""Stickers: 512 x 512 WebP, transparent around the picture, animated when the source is and it stays small."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageOps, ImageSequence
 
+from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import images
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-__all__ = ["StickerFacts", "sticker"]
+__all__ = ["sticker"]
 
-SIDE: Final = 512
-STILL_BYTES: Final = 100_000
-ANIMATED_BYTES: Final = 500_000
-MAX_FRAMES: Final = 240
+_SIZE: Final = (limits.STICKER_SIDE, limits.STICKER_SIDE)
 _QUALITIES: Final = (80, 60, 40, 20, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class StickerFacts:
-    width: int
-    height: int
-    animated: bool
-    thumbnail: bytes
-    """JPEG on white."""
-
-
-def sticker(source: Path, target: Path, *, work: Work) -> StickerFacts:
-    """Write the picture as a sticker. An animation that does not fit in 500 kB becomes its first frame.
+def sticker(source: Path, target: Path, *, work: Work) -> bool:
+    """Write the picture as a sticker; gives whether it is animated. What does not fit animated becomes its first frame.
 
     Raises:
         UnusableMedia: it is no picture that can be read here.
@@ -45,15 +30,15 @@ def sticker(source: Path, target: Path, *, work: Work) -> StickerFacts:
         data, animated = _still(source), False
     with target.open("xb") as file:
         file.write(data)
-    return StickerFacts(SIDE, SIDE, animated, images.thumbnail(images.load(source, least_side=SIDE)))
+    return animated
 
 
 def _still(source: Path) -> bytes:
-    canvas = _on_canvas(images.load(source, least_side=SIDE))
+    canvas = _on_canvas(images.load(source, least_side=limits.STICKER_SIDE))
     data = b""
     for quality in _QUALITIES:
         data = _webp(canvas, quality=quality)
-        if len(data) <= STILL_BYTES:
+        if len(data) <= limits.STICKER_STILL_BYTES:
             return data
     return data
 
@@ -62,11 +47,13 @@ def _animation(source: Path, work: Work) -> bytes | None:
     """The animated sticker, or None when the source does not move or would become too large."""
     with images.opened(source) as picture:
         count = getattr(picture, "n_frames", 1)
-        if count < 2 or count > MAX_FRAMES or picture.format == "MPO":
+        if count < 2 or count > limits.ANIMATION_FRAMES or picture.format == "MPO":
             return None
-        if picture.format == "WEBP" and picture.size == (SIDE, SIDE) and _size(source) <= ANIMATED_BYTES:
+        fits = source.stat().st_size <= limits.STICKER_ANIMATED_BYTES
+        if fits and picture.format == "WEBP" and picture.size == _SIZE:
+            picture.load()  # a damaged one fails here
             return webp_without_metadata(source.read_bytes())
-        if picture.width * picture.height * count > 10 * images.MAX_PIXELS:
+        if picture.width * picture.height * count > limits.ANIMATION_PIXELS:
             raise UnusableMedia("the animation is too large to be unpacked.", next_step="Pass a smaller one.")
         frames, durations = [], []
         for number, frame in enumerate(ImageSequence.Iterator(picture)):
@@ -76,19 +63,15 @@ def _animation(source: Path, work: Work) -> bytes | None:
     for number, quality in enumerate(_QUALITIES[1:]):
         work.step(0.5 + number / 8)
         data = _webp(frames[0], quality=quality, more=frames[1:], durations=durations)
-        if len(data) <= ANIMATED_BYTES:
+        if len(data) <= limits.STICKER_ANIMATED_BYTES:
             return data
     return None
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
-
-
 def _on_canvas(picture: Image.Image) -> Image.Image:
-    scaled = ImageOps.contain(picture.convert("RGBA"), (SIDE, SIDE), Image.Resampling.LANCZOS)
-    canvas = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
-    canvas.paste(scaled, ((SIDE - scaled.width) // 2, (SIDE - scaled.height) // 2))
+    scaled = ImageOps.contain(picture.convert("RGBA"), _SIZE, Image.Resampling.LANCZOS)
+    canvas = Image.new("RGBA", _SIZE, (0, 0, 0, 0))
+    canvas.paste(scaled, ((_SIZE[0] - scaled.width) // 2, (_SIZE[1] - scaled.height) // 2))
     return canvas
 
 

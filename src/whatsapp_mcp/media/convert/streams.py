@@ -21,10 +21,7 @@ from av.video.stream import VideoStream
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.work import UnusableMedia
 
-__all__ = ["MAX_SECONDS", "audio_stream", "duration_of", "opened", "video_stream"]
-
-MAX_SECONDS: Final = 6 * 3600
-"""A small file can hold days of silence; longer than this is not converted."""
+__all__ = ["audio_stream", "duration_of", "opened", "video_stream"]
 
 _DEMUXERS: Final[dict[str, str]] = {
     kinds.OGG_OPUS: "ogg",

@@ -15,6 +15,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import streams
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
@@ -103,7 +104,7 @@ class Transcoding:
                 yield from _pulled(sound)
                 continue
             work.step((frame.time or 0.0) / self._seconds)
-            if (frame.time or 0.0) > streams.MAX_SECONDS:
+            if (frame.time or 0.0) > limits.SECONDS:
                 raise UnusableMedia("the video is too long.", next_step="Send a shorter part of it.")
             if pictures is None or shape != (frame.width, frame.height, frame.format.name):
                 shape = (frame.width, frame.height, frame.format.name)

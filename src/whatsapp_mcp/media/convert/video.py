@@ -14,19 +14,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import images, streams
 from whatsapp_mcp.media.convert.transcode import Transcoding
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
 __all__ = ["VideoFacts", "prepare"]
 
-COMPRESSED_WIDTH: Final = 720
-CONVERTED_SIDE: Final = 1280
-HD_SIDE: Final = 1920
-COMPRESSED_CRF: Final = 28
-CONVERTED_CRF: Final = 23
-MAX_PIXELS: Final = 40_000_000
-"""In one frame."""
+_CRF: Final = 23
+_COMPRESSED_CRF: Final = 28
 
 _THUMBNAIL_AT: Final = 1.0
 """Seconds; the very first frame is often black."""
@@ -82,7 +78,7 @@ def prepare(
             transcoding = Transcoding(
                 container, width=width, height=height, rotation=probe.rotation, seconds=probe.seconds
             )
-            transcoding.run(target, crf=COMPRESSED_CRF if compress else CONVERTED_CRF, work=work)
+            transcoding.run(target, crf=_COMPRESSED_CRF if compress else _CRF, work=work)
     return VideoFacts(max(1, round(probe.seconds)), width, height, images.thumbnail(probe.poster))
 
 
@@ -91,11 +87,11 @@ def _probe(source: Path, mimetype: str, work: Work) -> _Probe:
         stream = streams.video_stream(container)
         if stream is None:
             raise UnusableMedia("there is no moving picture in this file.")
-        if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        if stream.codec_context.width * stream.codec_context.height > limits.VIDEO_FRAME_PIXELS:
             raise UnusableMedia("the video has too many pixels.")
         frame, last = _poster(container, stream, work)
         seconds = streams.duration_of(container) or last
-        if seconds > streams.MAX_SECONDS:
+        if seconds > limits.SECONDS:
             raise UnusableMedia("the video is too long.", next_step="Send a shorter part of it.")
         rotation = round(frame.rotation / 90) * 90 % 360
         ratio = stream.sample_aspect_ratio or Fraction(1)
@@ -142,9 +138,9 @@ def _image(frame: VideoFrame, width: int, height: int) -> Image.Image:
 def _scaled(probe: _Probe, *, compress: bool, hd: bool) -> tuple[int, int]:
     """Width and height to convert to: even numbers, never larger than the source."""
     if compress:
-        factor = min(1.0, COMPRESSED_WIDTH / probe.width)
+        factor = min(1.0, limits.VIDEO_COMPRESSED_WIDTH / probe.width)
     else:
-        factor = min(1.0, (HD_SIDE if hd else CONVERTED_SIDE) / max(probe.width, probe.height))
+        factor = min(1.0, (limits.VIDEO_HD_SIDE if hd else limits.VIDEO_SIDE) / max(probe.width, probe.height))
     return max(2, int(probe.width * factor / 2) * 2), max(2, int(probe.height * factor / 2) * 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import anyio
@@ -13,13 +13,11 @@ from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import kinds
-from whatsapp_mcp.media.policy import MIB, MediaKind, MediaPolicy
+from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.media.source.data_uri import write_data_uri
 from whatsapp_mcp.media.work import Work
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.media.source.web import Resolver
 
 __all__ = ["SourceFile", "fetch"]
 
@@ -34,7 +32,6 @@ class SourceFile:
     path: Path
     name: str
     """As the source names itself, not sanitised; may be empty."""
-    size: int
     mimetype: str
     """By content."""
 
@@ -44,30 +41,27 @@ async def fetch(
     folder: Path,
     *,
     field: str,
-    kind: MediaKind,
+    limit: int,
     policy: MediaPolicy,
-    work: Work | None = None,
-    resolver: Resolver | None = None,
+    work: Work,
 ) -> SourceFile:
-    """Copy a source into ``folder`` as ``source``, in bounded memory.
+    """Copy a source of at most ``limit`` bytes into ``folder`` as ``source``, in bounded memory.
 
     Raises:
         InvalidArgument: it does not exist, is empty, too large, or cannot be fetched; names the field.
         NotAllowed: the path or the link leads to where this server must not read.
     """
-    work = work or Work()
     target = folder / "source"
-    limit = policy.limit(kind)
     if source[:5].lower() == "data:":
         name = await to_thread.run_sync(lambda: write_data_uri(source, target, field=field, limit=limit))
     elif _SCHEME in source[:32] and not source.startswith(("/", ".", "~")):
-        name = await _download(source, target, field=field, limit=limit, policy=policy, work=work, resolver=resolver)
+        name = await _download(source, target, field=field, limit=limit, policy=policy, work=work)
     else:
         name = await to_thread.run_sync(
             lambda: _copy(source, target, field=field, limit=limit, policy=policy, work=work)
         )
     found = await to_thread.run_sync(kinds.sniff, target)
-    return SourceFile(path=target, name=name, size=target.stat().st_size, mimetype=found.mimetype)
+    return SourceFile(path=target, name=name, mimetype=found.mimetype)
 
 
 def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
@@ -89,15 +83,13 @@ def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPol
     return name
 
 
-async def _download(
-    link: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work, resolver: Resolver | None
-) -> str:
+async def _download(link: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
     """Stream a link into the file; gives the name that the server or the link suggests."""
     from whatsapp_mcp.media.source import web
 
     try:
         with anyio.fail_after(policy.url_timeout):
-            async with web.get(link, field=field, policy=policy, resolver=resolver or web.system_resolver) as body:
+            async with web.get(link, field=field, policy=policy) as body:
                 if body.length is not None and body.length > limit:
                     raise _too_large(field, limit)
                 written = 0

@@ -12,7 +12,8 @@ from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound
 from whatsapp_mcp.jid import GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.store.read.conditions import Span
-from whatsapp_mcp.store.read.reader import NamedTarget, StoreReader
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.untrusted_text import clean_text
 
 __all__ = ["chosen_chats", "chosen_span"]

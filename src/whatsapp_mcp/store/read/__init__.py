@@ -1,0 +1,1 @@
+"""Queries in, views out: ``reader`` for the server process, ``exporting`` and ``inspection`` for commands."""

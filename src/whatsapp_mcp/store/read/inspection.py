@@ -1,31 +1,26 @@
-"""Looking at a store from beside the server, without leaving a trace: its figures, its soundness.
-
-A read-only connection to a database in WAL mode creates its log and shared memory when they are missing and leaves them
-behind; made by another user (``sudo whatsapp-mcp doctor``), they would lock the server out.
-"""
+"""What `doctor` and `status` ask about the file of a database, while a server may use it or none does."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST
-from whatsapp_mcp.store.files import store_errors
+from whatsapp_mcp.store.files import open_untouched, store_errors
 from whatsapp_mcp.store.records import StoreStats
 from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.version import schema_version
 
-__all__ = ["Opener", "find_damage", "find_index_fault", "index_is_outdated", "open_untouched", "store_stats"]
+__all__ = ["find_damage", "find_index_fault", "index_is_outdated", "stats_of", "store_stats"]
 
-Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
+_Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
 
-_BUSY_TIMEOUT: Final = 5.0
 _STEPS: Final = 100_000
 """SQLite instructions between two looks at the clock; some milliseconds."""
 _SEARCH_INDEX: Final = "message_search"
@@ -35,25 +30,7 @@ _STATS: Final = (
 )
 
 
-@contextmanager
-def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads. Raises sqlite3.Error, also from the body."""
-    # Without a log nobody has the database open in WAL mode: then the file alone is the whole truth.
-    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else _still(path)
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)) as connection:
-        connection.execute("PRAGMA query_only = ON")
-        yield connection
-
-
-def _still(path: Path) -> str:
-    """``immutable`` for a database in WAL mode; the other modes need locks, and reading them creates no file."""
-    with path.open("rb") as file:
-        header = file.read(20)
-    return "mode=ro&immutable=1" if header[18:20] == b"\x02\x02" else "mode=ro"
-
-
-def find_damage(path: Path, opened: Opener = open_untouched, *, limit: float = 10.0) -> tuple[str | None, bool]:
+def find_damage(path: Path, opened: _Opener = open_untouched, *, limit: float = 10.0) -> tuple[str | None, bool]:
     """Check a database's structure for at most ``limit`` seconds; ``opened`` opens it.
 
     Returns:
@@ -93,7 +70,7 @@ def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bo
 
 
 def _look(
-    path: Path, opened: Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
+    path: Path, opened: _Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
 ) -> tuple[str | None, bool]:
     """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
     deadline = time.monotonic() + limit
@@ -112,19 +89,13 @@ def _look(
 def store_stats(path: Path) -> StoreStats | None:
     """Size and content of the message store; None when the file holds no store yet.
 
-    The same figures as ``StoreReader.stats``, whose connection would leave files behind.
-
     Raises:
         StoreError: damaged, written by a newer version, not readable.
     """
     with store_errors(path):
         try:
-            size = sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists())
             with open_untouched(path) as connection:
-                version = schema_version(connection, path)
-                if version == 0:
-                    return None
-                chats, messages, newest = connection.execute(_STATS, (str(STATUS_BROADCAST),)).fetchone()
+                return stats_of(connection, path) if schema_version(connection, path) else None
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table
                 raise StoreError(
@@ -132,4 +103,14 @@ def store_stats(path: Path) -> StoreStats | None:
                     next_step="Move the file away, or choose another --data-dir.",
                 ) from error
             raise
-    return StoreStats(version, messages, chats, size, None if newest is None else from_ms(newest))
+
+
+def stats_of(connection: sqlite3.Connection, path: Path) -> StoreStats:
+    chats, messages, newest = connection.execute(_STATS, (str(STATUS_BROADCAST),)).fetchone()
+    return StoreStats(
+        schema_version=schema_version(connection, path),
+        messages=messages,
+        chats=chats,
+        bytes=sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists()),
+        newest_message=None if newest is None else from_ms(newest),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +18,16 @@ from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.conditions import Span, Where
+from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view, messages_query, messages_view
 from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, fitting, stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
-from whatsapp_mcp.store.version import schema_version
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["ChatPage", "MessagePage", "NamedTarget", "StoreReader", "StoreStats"]
+__all__ = ["StoreReader"]
 
 _NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
 
@@ -324,21 +324,7 @@ class StoreReader:
 
     def stats(self) -> StoreStats:
         with self._connections.snapshot() as connection:
-            if connection is None:
-                return StoreStats(0, 0, 0, 0, None)
-            path = self._connections.path
-            chats, messages, newest = connection.execute(
-                f"SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
-                f" WHERE entity {_NOT_STATUS}"
-            ).fetchone()
-            files = (path, path.with_name(f"{path.name}-wal"))
-            return StoreStats(
-                schema_version=schema_version(connection, path),
-                messages=messages,
-                chats=chats,
-                bytes=sum(file.stat().st_size for file in files if file.exists()),
-                newest_message=None if newest is None else datetime.fromtimestamp(newest / 1000, UTC),
-            )
+            return stats_of(connection, self._connections.path) if connection else StoreStats(0, 0, 0, 0, None)
 
     def _meta(self, key: str) -> str | int | None:
         with self._connections.snapshot() as connection:

@@ -1,0 +1,1 @@
+"""Changes in, one transaction each time: ``writer``, for the session process and `whatsapp-mcp reindex`."""

@@ -9,7 +9,7 @@ import sqlite3
 from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write.app_state import MOVES
+from whatsapp_mcp.store.write import app_state, events
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held
@@ -21,23 +21,9 @@ from whatsapp_mcp.store.write.visibility import Visibility
 __all__ = ["unite"]
 
 _MOVES: Final = (
-    "INSERT OR IGNORE INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
-    " FROM edits WHERE chat = :gone",
-    "INSERT INTO revokes SELECT :kept, message_id, sender, revoked_at FROM revokes WHERE chat = :gone"
-    " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)",
-    "INSERT INTO reactions SELECT :kept, message_id, sender, emoji, from_me, reacted_at FROM reactions"
-    " WHERE chat = :gone ON CONFLICT DO UPDATE SET emoji = excluded.emoji, reacted_at = excluded.reacted_at"
-    " WHERE excluded.reacted_at > reacted_at",
-    "INSERT INTO receipts SELECT :kept, message_id, sender, from_me, delivered_at, read_at, played_at FROM receipts"
-    " WHERE chat = :gone ON CONFLICT DO UPDATE SET"
-    " delivered_at = coalesce(min(delivered_at, excluded.delivered_at), delivered_at, excluded.delivered_at),"
-    " read_at = coalesce(min(read_at, excluded.read_at), read_at, excluded.read_at),"
-    " played_at = coalesce(min(played_at, excluded.played_at), played_at, excluded.played_at)",
-    "INSERT INTO votes SELECT :kept, message_id, voter, options, voted_at FROM votes WHERE chat = :gone"
-    " ON CONFLICT DO UPDATE SET options = excluded.options, voted_at = excluded.voted_at"
-    " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
+    *events.MOVES,
+    *app_state.MOVES,
     "INSERT OR IGNORE INTO awaited SELECT :kept, message_id FROM awaited WHERE chat = :gone",
-    *MOVES,
 )
 _TABLES: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes", "awaited"),

@@ -243,13 +243,9 @@ class StoreWriter:
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._identities.forget()
-            self._people.forget()
-            self._chats.forget()
-            self._index.forget()
-            self._derivation.forget()
-            if self._retention is not None:
-                self._retention.forget()
+            for part in (self._identities, self._people, self._chats, self._index, self._derivation, self._retention):
+                if part is not None:
+                    part.forget()
             self._messages.arrival = self._arrival
             raise
         self._arrival = self._messages.arrival

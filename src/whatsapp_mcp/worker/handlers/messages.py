@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatsapp_mcp.clock import now_ms
@@ -23,7 +23,6 @@ from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.whatsapp.account import Account, Sent
 from whatsapp_mcp.whatsapp.compose import (
-    QuotedMessage,
     Uploaded,
     compose,
     compose_edit,
@@ -62,11 +61,11 @@ class MessageHandlers:
         if command.options.reply_to_id:
             stored = self._find(p.MessageRef(chat=command.chat, message_id=command.options.reply_to_id))
             author = self._author(stored)
-            quoted = QuotedMessage(stored.id, author.jid, stored.raw, stored.text)
+            quoted = replace(stored, wire_sender=author.jid)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
-            data = Path(outgoing.path).read_bytes()
-            uploaded = self._account.upload(data, outgoing.media, newsletter=command.chat.is_newsletter)
+            data = outgoing.path.read_bytes()
+            uploaded = self._account.upload(data, outgoing.kind, newsletter=command.chat.is_newsletter)
             message = compose_media(outgoing, uploaded, command.options, quoted)
         else:
             message = compose(outgoing, command.options, quoted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from whatsapp_mcp.media.running import Relay, relayed
+from whatsapp_mcp.media.work import Relay, relayed
 
 
 async def test_each_notification_says_more_than_the_last() -> None:
