@@ -49,6 +49,19 @@ ALLOWED: dict[str, set[str]] = {
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""
 
+SIMULATOR_ALLOWED: dict[str, set[str]] = {
+    "state": set(),
+    "content": {"state"},
+    "signal": {"state"},
+    "network": {"state"},
+    "service": {"state", "content", "network"},
+    "people": {"state", "content", "signal", "service"},
+    "server": {"state", "network", "service", "people"},
+    "control": {"state", "content", "service", "people", "server"},
+    "__init__": {"state", "content", "service", "people", "server", "control"},
+}
+"""The same inside the simulator."""
+
 SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
 
@@ -130,6 +143,21 @@ def test_the_floors_of_the_store() -> None:
         and floor_of(name)
         not in STORE_FLOORS[floor := floor_of(".".join(("whatsapp_mcp", *path.relative_to(PACKAGE).parts)))] | {floor}
     ]
+    assert not wrong
+
+
+def test_rooms_of_the_simulator_import_only_lower_rooms() -> None:
+    simulator = PACKAGE / "simulator"
+    wrong: list[str] = []
+    for path in sorted(simulator.rglob("*.py")):
+        room = path.relative_to(simulator).parts[0].removesuffix(".py")
+        assert room in SIMULATOR_ALLOWED, f"{path.name}: a new room wants its place in SIMULATOR_ALLOWED"
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[:2] != ["whatsapp_mcp", "simulator"] or len(parts) < 3:
+                continue
+            if parts[2] not in SIMULATOR_ALLOWED[room] | {room}:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert not wrong
 
 
