@@ -34,7 +34,7 @@ from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.service.groups.group import Group
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 
 __all__ = ["Fault", "Figures", "play"]
 

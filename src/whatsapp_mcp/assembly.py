@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server import Server
 
@@ -17,11 +18,18 @@ from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe.account import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
+from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.side_login.answer import Answer
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
 
+if TYPE_CHECKING:
+    from whatsapp_mcp.side_login.queue import SideLoginQueue
+
 __all__ = ["assemble", "offered"]
+
+R = TypeVar("R")
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -39,20 +47,39 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
-def _side_login(settings: Settings, manager: SessionManager) -> SideLoginQueue:
-    """What neonize cannot send goes through it; what it learns on the way goes into the store."""
+class _SideLoginOnDemand:
+    """The queue of side logins, made at the first request: most servers get none, and protobuf is slow to load."""
 
-    async def record(changes: Sequence[AppStateChange]) -> None:
-        await manager.call(RecordChanges(changes=tuple(changes)))
+    def __init__(self, settings: Settings, manager: SessionManager) -> None:
+        self._settings = settings
+        self._manager = manager
 
-    config = SideLoginConfig(
-        session_db=settings.session_db,
-        endpoint=settings.endpoint,
-        require_endpoint=settings.require_endpoint,
-        min_seconds_between=settings.side_login_distance,
-        max_pauses_per_day=settings.side_login_per_day,
-    )
-    return SideLoginQueue(config, manager.paused, on_changes=record)
+    async def change(self, *actions: Action) -> Answer[None]:
+        return await self._queue.change(*actions)
+
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
+        return await self._queue.ask(query)
+
+    async def close(self) -> None:
+        if "_queue" in vars(self):
+            await self._queue.close()
+
+    @cached_property
+    def _queue(self) -> SideLoginQueue:
+        from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
+
+        config = SideLoginConfig(
+            session_db=self._settings.session_db,
+            endpoint=self._settings.endpoint,
+            require_endpoint=self._settings.require_endpoint,
+            min_seconds_between=self._settings.side_login_distance,
+            max_pauses_per_day=self._settings.side_login_per_day,
+        )
+        return SideLoginQueue(config, self._manager.paused, on_changes=self._record)
+
+    async def _record(self, changes: Sequence[AppStateChange]) -> None:
+        """What was learned on the way goes into the store."""
+        await self._manager.call(RecordChanges(changes=tuple(changes)))
 
 
 def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
@@ -75,8 +102,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     else:
         world = None
         manager = SessionManager(settings)
-    queue = _side_login(settings, manager)
-    services = Services(settings, manager, queue, Store(StoreReader(settings.store_path)))
+    side_login = _SideLoginOnDemand(settings, manager)
+    services = Services(settings, manager, side_login, Store(StoreReader(settings.store_path)))
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -84,7 +111,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(queue.close)
+            stack.push_async_callback(side_login.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 

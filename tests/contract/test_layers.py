@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import whatsapp_mcp
@@ -38,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "worker": {"pipe", "whatsapp", "store", "media"},
     "side_login": {"wire", "session_db"},
     "supervisor": {"pipe", "session_db", "store"},
-    "operations": {"supervisor", "pipe", "store", "catalog", "media", "side_login"},
+    "operations": {"pipe", "store", "catalog", "media", "side_login"},
     "server": {"catalog", "operations"},
     "offline": {"catalog", "session_db", "simulator", "store", "supervisor", "wire"},
     "assembly": {"catalog", "offline", "operations", "pipe", "server", "side_login", "store", "supervisor"},
@@ -46,6 +48,19 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""
+
+SIMULATOR_ALLOWED: dict[str, set[str]] = {
+    "state": set(),
+    "content": {"state"},
+    "signal": {"state"},
+    "network": {"state"},
+    "service": {"state", "content", "network"},
+    "people": {"state", "content", "signal", "service"},
+    "server": {"state", "network", "service", "people"},
+    "control": {"state", "content", "service", "people", "server"},
+    "__init__": {"state", "content", "service", "people", "server", "control"},
+}
+"""The same inside the simulator."""
 
 SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
@@ -131,6 +146,21 @@ def test_the_floors_of_the_store() -> None:
     assert not wrong
 
 
+def test_rooms_of_the_simulator_import_only_lower_rooms() -> None:
+    simulator = PACKAGE / "simulator"
+    wrong: list[str] = []
+    for path in sorted(simulator.rglob("*.py")):
+        room = path.relative_to(simulator).parts[0].removesuffix(".py")
+        assert room in SIMULATOR_ALLOWED, f"{path.name}: a new room wants its place in SIMULATOR_ALLOWED"
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[:2] != ["whatsapp_mcp", "simulator"] or len(parts) < 3:
+                continue
+            if parts[2] not in SIMULATOR_ALLOWED[room] | {room}:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
 def test_server_reads_only_the_contract_of_operations() -> None:
     wrong = [
         f"{path.name} imports {name}"
@@ -142,6 +172,35 @@ def test_server_reads_only_the_contract_of_operations() -> None:
         and name != "whatsapp_mcp.operations"
     ]
     assert not wrong
+
+
+def test_operations_know_the_side_login_by_what_can_be_asked_of_it() -> None:
+    """They name changes and queries; what carries them out is handed to them."""
+    room, known = "whatsapp_mcp.side_login.", {"actions", "answer", "queries"}
+    wrong = [
+        f"{path.name} imports {name}"
+        for path in modules()
+        if room_of(path) == "operations"
+        for name in imports_of(path)
+        if name.startswith(room) and name.removeprefix(room).partition(".")[0] not in known
+    ]
+    assert not wrong
+
+
+def test_a_server_that_starts_loads_neither_protobuf_nor_the_wire() -> None:
+    """They are slow to load; the first side login does it."""
+    slow = {
+        "google.protobuf",
+        "whatsapp_mcp.side_login.queue",
+        "whatsapp_mcp.wire.noise",
+        "yaml",
+        "av",
+        "PIL",
+        "neonize",
+    }
+    code = f"import sys, whatsapp_mcp.assembly; print(sorted({slow} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_no_server_builds_its_catalogue() -> None:

@@ -4,22 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
+from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.queue import SideLoginQueue
+from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.side_login.answer import Answer
+from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.supervisor.manager import SessionManager
 
-__all__ = ["Services", "Store"]
+__all__ = ["Services", "Session", "SideLogin", "Store"]
 
+R = TypeVar("R")
 T = TypeVar("T")
 READERS: Final = 4
 """Store queries at once; a limiter of our own, so that slow queries never starve the transport's threads."""
+
+
+class Session(Protocol):
+    """The session of one account, in a process of its own; `supervisor.manager` is the real one."""
+
+    @property
+    def snapshot(self) -> SessionSnapshot:
+        """What is known of it now."""
+
+    @property
+    def newest_arrival(self) -> int:
+        """Arrival number of the newest stored message that it announced."""
+
+    async def ready(self) -> None:
+        """Return when connected, after a bounded wait. Raises SessionError with the state and the next step."""
+
+    async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
+        """Run a command that needs the connection. Raises WhatsAppMcpError."""
+
+    async def wait_change(self, timeout: float) -> bool:
+        """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""
+
+    async def handed_over(self, message: bytes) -> HandedOver | None:
+        """Under which id a message of ours (serialized waE2E.Message) left; None if it did not get that far."""
+
+    def problem(self) -> SessionError:
+        """Why it is not connected, and what to do."""
+
+    async def login(self) -> SessionSnapshot:
+        """Start pairing by QR, or continue it; returns with the code that is valid now.
+
+        Raises AlreadyLoggedIn, or SessionError when there is no code in time.
+        """
+
+    async def login_with_code(self, digits: str) -> str:
+        """Start pairing by phone number; the code is valid for 160 seconds."""
+
+    async def logout(self) -> bool:
+        """Unlink the device, delete session and messages; whether WhatsApp confirmed it. Raises NotLoggedIn."""
+
+    async def restart(self) -> None:
+        """Begin anew; returns when connected. Raises SessionError."""
+
+
+class SideLogin(Protocol):
+    """Short logins of our own for what neonize cannot send; `side_login.queue` is the real one."""
+
+    async def change(self, *actions: Action) -> Answer[None]:
+        """Change the account's app state. Raises AppStateKeysMissing, NotLoggedIn, RateLimited, SessionError."""
+
+    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
+        """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
 
 
 class Store:
@@ -40,8 +97,8 @@ class Store:
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
-    session: SessionManager
-    side_login: SideLoginQueue
+    session: Session
+    side_login: SideLogin
     store: Store
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""

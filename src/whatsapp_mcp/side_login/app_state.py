@@ -16,6 +16,7 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import AppStateConflict
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.collections import Collections
+from whatsapp_mcp.side_login.encoding import entries
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.protos import server_sync
@@ -43,7 +44,7 @@ def plan_patches(requests: Iterable[Request]) -> list[PendingPatch]:
     newest: dict[str, tuple[PendingPatch, set[tuple[str, ...]]]] = {}
     wanted = [(action, request) for request in requests if isinstance(request.work, tuple) for action in request.work]
     for action, request in wanted:
-        indexes = {tuple(entry.index) for entry in action.entries(0)}  # whatever the time
+        indexes = {tuple(entry.index) for entry in entries(action, 0)}  # whatever the time
         patch, taken = newest.get(action.collection, (None, set()))
         if patch is None or taken & indexes:
             patch, taken = newest[action.collection] = PendingPatch(action.collection), set()
@@ -76,8 +77,8 @@ async def push(login: PassiveLogin, collections: Collections, pending: PendingPa
             collections.start_over(pending.collection)
             state = await collections.fetch(login, pending.collection)
         now = now_ms()
-        entries = [entry for action in pending.actions for entry in action.entries(now)]
-        patch = state.build_patch(entries, await collections.newest_key())
+        written = [entry for action in pending.actions for entry in entries(action, now)]
+        patch = state.build_patch(written, await collections.newest_key())
         pending.sent.append(_last_value_mac(patch.mutations))
         outcome = await collections.upload(login, state, patch)
         refused_version = state.version if outcome == "conflict" else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Literal, TypeVar
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.wire.node import Node
+
+if TYPE_CHECKING:  # who only names a query needs no login
+    from whatsapp_mcp.side_login.login import PassiveLogin
 
 __all__ = [
     "BusinessCategory",

@@ -16,13 +16,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import AppStateKeysMissing, InvalidArgument, RateLimited, SessionError, WhatsAppMcpError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS
 from whatsapp_mcp.side_login.payload import announced_version
@@ -30,7 +31,7 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 
-__all__ = ["Answer", "SideLoginConfig", "SideLoginQueue"]
+__all__ = ["SideLoginConfig", "SideLoginQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +56,6 @@ class SideLoginConfig:
     """For all requests of one pause together."""
     answer_seconds: float = ANSWER_SECONDS
     """For one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[R]):
-    """What came of a request that was carried out."""
-
-    result: R
-    changes: tuple[AppStateChange, ...]
-    """All that was learned in the same pause: this change, and what the phone or others changed since the last time."""
-    paused_seconds: float
-    """How long the session was without connection."""
 
 
 class SideLoginQueue:

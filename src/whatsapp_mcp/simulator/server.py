@@ -18,21 +18,22 @@ from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity
 from whatsapp_mcp.simulator.network.http import Request, Routes
 from whatsapp_mcp.simulator.network.transport import Listener
 from whatsapp_mcp.simulator.people.contact import VirtualContact
-from whatsapp_mcp.simulator.people.history import account_of
 from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
 from whatsapp_mcp.simulator.service.appstate import AppState
 from whatsapp_mcp.simulator.service.business import BusinessProfiles
 from whatsapp_mcp.simulator.service.calls import Calls
-from whatsapp_mcp.simulator.service.groups.group import Group, Groups, Person
+from whatsapp_mcp.simulator.service.groups.group import Group, Groups
 from whatsapp_mcp.simulator.service.login import Login
 from whatsapp_mcp.simulator.service.media import MediaHost
-from whatsapp_mcp.simulator.service.messages import Messages
+from whatsapp_mcp.simulator.service.message_relay import Messages
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
+from whatsapp_mcp.simulator.service.newsletters.newsletter_queries import NewsletterQueries
 from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
 from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError
+from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.prekeys import PreKeys
 from whatsapp_mcp.simulator.service.presence import Presence
 from whatsapp_mcp.simulator.service.privacy import Privacy
@@ -41,9 +42,10 @@ from whatsapp_mcp.simulator.service.receipts import Receipts
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.service.status_posts import StatusPosts
 from whatsapp_mcp.simulator.service.usync import Usync
+from whatsapp_mcp.simulator.state.accounts import Account, Device, Person, account_of
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
@@ -73,8 +75,11 @@ class Simulator:
         presence = Presence(self.world)
         self._privacy = Privacy(self.world)
         mex = Mex(self.world)
-        self.profile = Profile(self.world, self.routes, mex)
-        self.newsletters = Newsletters(self.world, mex, self.profile.keep)
+        pictures = Pictures(self.world, self.routes)
+        self.groups = Groups(self.world, self.faults, pictures)
+        """All groups, and what can be done in them."""
+        self.profile = Profile(self.world, pictures, self.groups.pictures, mex)
+        self.newsletters = Newsletters(self.world, mex, pictures)
         """All newsletters, and what can be done with them."""
         statuses = StatusPosts(self.world)
         receipts = Receipts(self.world)
@@ -82,8 +87,7 @@ class Simulator:
         self.media = MediaHost(self.world, self.routes, self.faults)
         messages = Messages(self.world, self.faults)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
-        self.groups = Groups(self.world, self.faults, self.profile)
-        """All groups, and what can be done in them."""
+        NewsletterQueries(self.world, self.newsletters, mex)
         self.groups.register(self.router, messages)
         for part in (
             PreKeys(self.world),

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.unit.operations.bench import ME, NOW, Bench
+from tests.unit.operations.bench import Bench
+from tests.unit.operations.fakes import ME, NOW
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, NotLoggedIn, RateLimited
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Device

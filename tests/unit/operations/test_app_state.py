@@ -1,35 +1,62 @@
-"""Changes of the app state: what the caller is told of the pause that they cost."""
+"""Changes of the app state: what goes into a side login, and what the caller is told of the pause that it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from datetime import timedelta
 
-from tests.unit.operations.bench import FakeSession
-from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ChatChanged
-from whatsapp_mcp.operations.app_state import change
-from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.actions import Action, PinChat
-from whatsapp_mcp.side_login.queue import Answer, SideLoginQueue
-from whatsapp_mcp.supervisor.manager import SessionManager
+import pytest
 
-ANA = Jid.parse("836216255121641@lid")
-ACTION = PinChat(ANA, True)
+from tests.unit.operations.bench import Bench
+from tests.unit.operations.fakes import ANA, NOW, TEAM
+from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.side_login.actions import Action, LabelChat, LabelEdit, LastMessage, MarkChatRead, PinChat, Star
+
+PAUSE = "The session was re-connected for this (0.3 s)."
 
 
-class FakeSideLogin:
-    def __init__(self) -> None:
-        self.carried: list[Sequence[Action]] = []
+async def only(bench: Bench, operation: str, **arguments: object) -> tuple[Action, ...]:
+    """The actions of the one change that an operation makes."""
+    await bench.run(operation, **arguments)
+    (actions,) = bench.side_login.changes
+    assert bench.session.commands == []
+    assert bench.outcome.message.endswith(PAUSE)
+    return actions
 
-    async def change(self, *actions: Action) -> Answer[None]:
-        self.carried.append(actions)
-        return Answer(None, (ChatChanged(ANA, pinned=True),), 0.3)
+
+async def test_a_message_in_a_group_is_named_with_its_author(bench: Bench) -> None:
+    bench.receive("M1", chat=TEAM, sender=ANA)
+    assert await only(bench, "starMessage", message_id="M1", phone="Team") == (Star(TEAM, "M1", False, True, ANA),)
 
 
-async def test_a_change_goes_through_the_side_login() -> None:
-    session, side_login = FakeSession(), FakeSideLogin()
-    services = Services(Settings(), cast(SessionManager, session), cast(SideLoginQueue, side_login), cast(Store, None))
-    assert await change(services, "Pinned.", ACTION) == "Pinned. The session was re-connected for this (0.3 s)."
-    assert (side_login.carried, session.commands) == ([(ACTION,)], [])
+async def test_a_chat_is_changed_up_to_its_newest_message(bench: Bench) -> None:
+    bench.receive("M1")
+    sent_ms = int((NOW - timedelta(minutes=1)).timestamp() * 1000)
+    last = LastMessage("M1", False, sent_ms)
+    assert await only(bench, "markChatRead", chat_jid="Ana", read=True) == (MarkChatRead(ANA, True, last),)
+
+
+async def test_a_label_is_named_before_it_is_put_on(bench: Bench) -> None:
+    bench.receive("M1")
+    label = {"chat_jid": "Ana", "label_id": " 7 ", "label_name": " urgent "}
+    assert await only(bench, "labelChat", **label, labeled=True) == (
+        LabelEdit("7", "urgent", 0),
+        LabelChat("7", ANA, True),
+    )
+
+
+async def test_a_label_is_taken_off(bench: Bench) -> None:
+    bench.receive("M1")
+    label = {"chat_jid": "Ana", "label_id": "7", "label_name": "urgent"}
+    assert await only(bench, "labelChat", **label, labeled=False) == (LabelChat("7", ANA, False),)
+
+
+async def test_an_unknown_chat_costs_no_pause(bench: Bench) -> None:
+    with pytest.raises(NotFound, match="chat_jid"):
+        await bench.run("pinChat", chat_jid="4915100000777", pinned=True)
+    assert bench.side_login.changes == []
+
+
+async def test_the_result_says_what_it_cost(bench: Bench) -> None:
+    bench.receive("M1")
+    assert await only(bench, "pinChat", chat_jid="Ana", pinned=True) == (PinChat(ANA, True),)
+    assert bench.outcome.message == f"The chat is pinned. {PAUSE}"

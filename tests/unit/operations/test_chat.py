@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, NOW, TEAM, BadArguments, Bench, milliseconds
+from tests.unit.operations.bench import BadArguments, Bench
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppMcpError
 from whatsapp_mcp.models.changes import (
     Content,

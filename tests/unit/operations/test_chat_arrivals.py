@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, BO, TEAM, BadArguments, Bench, message
+from tests.unit.operations.bench import BadArguments, Bench, message
+from tests.unit.operations.fakes import ANA, BO, TEAM
 from whatsapp_mcp.errors import InvalidArgument, NotLoggedIn
 from whatsapp_mcp.jid import STATUS_BROADCAST
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, NOW, BadArguments, Bench, catalog, milliseconds
+from tests.unit.operations.bench import BadArguments, Bench, catalog
+from tests.unit.operations.fakes import ANA, NOW, milliseconds
 from whatsapp_mcp.errors import (
     InvalidArgument,
     NotFound,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, ANA_LID, ME, NOW, TEAM, BadArguments, Bench, milliseconds
+from tests.unit.operations.bench import BadArguments, Bench
+from tests.unit.operations.fakes import ANA, ANA_LID, ME, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageRevoked
 from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, Revoke

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, ME_LID, NOW, TEAM, Bench, milliseconds
+from tests.unit.operations.bench import Bench
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, ME_LID, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, DeliveryStatus, ReceiptKind, ReceiptReceived

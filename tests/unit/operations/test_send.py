@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operations.bench import ANA, BO, NOW, TEAM, BadArguments, Bench
+from tests.unit.operations.bench import BadArguments, Bench
+from tests.unit.operations.fakes import ANA, BO, NOW, TEAM
 from whatsapp_mcp.errors import NotFound, ReachoutTimelock, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged

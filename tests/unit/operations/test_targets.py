@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, TEAM, Bench
+from tests.unit.operations.bench import Bench
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession, FakeSideLogin
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
+from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.pipe.account import SyncContacts
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.read.reader import StoreReader
 
 
 @pytest.mark.parametrize(
@@ -83,20 +87,11 @@ class _EmptyBench:
     """Nobody is known; made anew for each of many examples, hence without a database."""
 
     def __init__(self) -> None:
-        from typing import cast
-
-        from tests.unit.operations.bench import FakeSession
-        from whatsapp_mcp.operations.services import Services, Store
-        from whatsapp_mcp.settings import Settings
-        from whatsapp_mcp.side_login.queue import SideLoginQueue
-        from whatsapp_mcp.store.read.reader import StoreReader
-        from whatsapp_mcp.supervisor.manager import SessionManager
-
         settings = Settings()
         session = FakeSession()
         session.unlinked()
         nowhere = StoreReader(settings.data_dir / "does-not-exist.db")
-        self.services = Services(settings, cast(SessionManager, session), cast(SideLoginQueue, None), Store(nowhere))
+        self.services = Services(settings, session, FakeSideLogin(), Store(nowhere))
 
 
 async def test_a_name_that_several_have(bench: Bench) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.operations.bench import ANA, ANA_LID, BO, ME, BadArguments, Bench
+from tests.unit.operations.bench import BadArguments, Bench
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME
 from whatsapp_mcp.errors import InvalidArgument, NotLoggedIn, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.models.views import NumberCheck, Person
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, SyncContacts

@@ -19,7 +19,7 @@ from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
-from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.app_state import CollectionState
 from whatsapp_mcp.wire.keys import KeyPair

@@ -37,6 +37,7 @@ from whatsapp_mcp.side_login.actions import (
 )
 from whatsapp_mcp.side_login.app_state import plan_patches
 from whatsapp_mcp.side_login.changes import changes_of
+from whatsapp_mcp.side_login.encoding import entries
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
 from whatsapp_mcp.wire.protos import sync_action
@@ -185,7 +186,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
 def decoded(action: Action) -> list[Mutation]:
     """As every device reads it."""
     state = CollectionState(action.collection)
-    patch = state.build_patch(action.entries(NOW), KEY)
+    patch = state.build_patch(entries(action, NOW), KEY)
     patch.version.version = 1
     return state.apply_patch(patch, {KEY.id: KEY})
 

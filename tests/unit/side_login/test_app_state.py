@@ -19,7 +19,7 @@ from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged,
 from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, SyncKey
-from whatsapp_mcp.simulator.state.world import Collection, Device
+from whatsapp_mcp.simulator.state.accounts import Collection, Device
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 

@@ -17,7 +17,7 @@ from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.service import ProxyRefusal, Service
 from whatsapp_mcp.simulator.network.connection import Connection, Session
 from whatsapp_mcp.simulator.service.router import Reply
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC, verify_chain
 from whatsapp_mcp.wire.keys import KeyPair

@@ -30,7 +30,7 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.service.router import Reply
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node

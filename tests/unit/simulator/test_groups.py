@@ -12,7 +12,7 @@ from whatsapp_mcp.simulator import Group, ReceivedMessage, Simulator, SimulatorC
 from whatsapp_mcp.simulator.people.actor import RefusedMessage
 from whatsapp_mcp.simulator.people.personas import Echo
 from whatsapp_mcp.simulator.service.groups.group_membership import ADD_REQUEST_SECONDS, REJOIN_SECONDS
-from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 
 ALL_GROUPS = Jid("", "g.us")

@@ -13,7 +13,7 @@ from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload
 from whatsapp_mcp.simulator.people.history import HistoryBuilder, HistoryChat, HistoryMessage
 from whatsapp_mcp.simulator.people.phone_history import SharedHistory
-from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e, history_sync
 

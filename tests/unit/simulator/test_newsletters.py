@@ -11,8 +11,9 @@ import pytest
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
-from whatsapp_mcp.simulator.service.router import SERVER, IqError
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.service.router import SERVER
+from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 

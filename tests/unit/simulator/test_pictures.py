@@ -10,8 +10,9 @@ import pytest
 from tests.unit.simulator.raw_client import open_tunnel
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.service.router import SERVER, IqError
-from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
+from whatsapp_mcp.simulator.service.router import SERVER
+from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 
 JPEG = b"\xff\xd8 a picture"

@@ -9,7 +9,7 @@ from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, SenderKey, SignalError
 from whatsapp_mcp.simulator.signal.chain import Chain
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.wire.keys import KeyPair
 
 GROUP = Jid("120363000000000001", "g.us")

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.simulator.raw_client import RawClient, open_tunnel, registration
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import PairingError, Simulator
-from whatsapp_mcp.simulator.state.world import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node

@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise, unwrap
-from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.message_secrets import (
     Change,
     Origin,

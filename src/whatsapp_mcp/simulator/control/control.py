@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from whatsapp_mcp.simulator.control.commands import Commands
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.pairing import PairingError
-from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.errors import IqError
 
 __all__ = ["Commands", "ControlServer"]
 

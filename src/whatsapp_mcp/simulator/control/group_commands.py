@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
-from whatsapp_mcp.simulator.service.groups.group import Group, Person
+from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
-from whatsapp_mcp.simulator.state.world import Account
+from whatsapp_mcp.simulator.state.accounts import Account, Person
 
 __all__ = ["GroupCommands"]
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind, HistoryMessage
 from whatsapp_mcp.simulator.server import Simulator
-from whatsapp_mcp.simulator.service.groups.group import Person
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
+from whatsapp_mcp.simulator.state.accounts import Person
 
 __all__ = ["ChatFromBefore", "HistoryCommands", "MessageFromBefore"]
 

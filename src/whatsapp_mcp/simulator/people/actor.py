@@ -24,9 +24,10 @@ from whatsapp_mcp.simulator.service.prekeys import PreKeys, parse_prekey, parse_
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, PreKeyBundle, SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
+from whatsapp_mcp.simulator.state.accounts import Account, Device, SignedPreKey
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Device, SignedPreKey, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 

@@ -18,9 +18,10 @@ from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.calls import Call, CallSignal, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 

@@ -13,12 +13,12 @@ from typing import Literal
 
 from whatsapp_mcp.jid import LID, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.compose import context_of, without_secret
-from whatsapp_mcp.simulator.service.groups.group import Person
+from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
 from whatsapp_mcp.simulator.state.groups import GroupState
-from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, web
 
-__all__ = ["SYNC_TYPES", "HistoryBuilder", "HistoryChat", "HistoryKind", "HistoryMessage", "account_of", "same_chat"]
+__all__ = ["SYNC_TYPES", "HistoryBuilder", "HistoryChat", "HistoryKind", "HistoryMessage", "same_chat"]
 
 HistoryKind = Literal["initial", "status", "full", "recent", "push_names", "non_blocking", "on_demand"]
 
@@ -41,10 +41,6 @@ _STATUS = {
     "read": web.WebMessageInfo.READ,
     "played": web.WebMessageInfo.PLAYED,
 }
-
-
-def account_of(person: Person) -> Account:
-    return person if isinstance(person, Account) else person.account
 
 
 @dataclass(slots=True, eq=False)

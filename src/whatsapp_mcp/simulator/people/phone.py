@@ -28,10 +28,11 @@ from whatsapp_mcp.simulator.service.pairing import LinkRequest, Pairing, Pairing
 from whatsapp_mcp.simulator.service.privacy import Privacy
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, Mutation, PatchError, SyncKey
+from whatsapp_mcp.simulator.state.accounts import Account, Device
 from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import adv, e2e, sync_action

@@ -20,9 +20,10 @@ from whatsapp_mcp.simulator.people.history import (
     HistoryMessage,
     same_chat,
 )
+from whatsapp_mcp.simulator.state.accounts import Account, Device
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e, history_sync
 

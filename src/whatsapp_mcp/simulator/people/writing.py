@@ -13,8 +13,8 @@ from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage, SimulatedDevice
 from whatsapp_mcp.simulator.service.status_posts import StatusAudience
+from whatsapp_mcp.simulator.state.accounts import Account
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
-from whatsapp_mcp.simulator.state.world import Account
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.message_secrets import Change
 from whatsapp_mcp.wire.protos import common, e2e

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
-from whatsapp_mcp.simulator.service.router import SERVER, IqError, Router
+from whatsapp_mcp.simulator.service.router import SERVER, Router
+from whatsapp_mcp.simulator.state.accounts import Account, Collection, Device
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
-from whatsapp_mcp.simulator.state.world import Account, Collection, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.app_state import COLLECTIONS
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whatsapp_mcp.simulator.service.router import IqError, Router
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
 __all__ = ["BusinessDetails", "BusinessProfiles", "OpeningHours"]

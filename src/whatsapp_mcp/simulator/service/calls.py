@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatsapp_mcp.simulator.service.router import Reply, Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["Call", "CallSignal", "Calls"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import adv

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, parse_registration
-from whatsapp_mcp.simulator.service.router import SERVER, IqError, Router
+from whatsapp_mcp.simulator.service.router import SERVER, Router
+from whatsapp_mcp.simulator.state.accounts import Device, Link
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults, LoginRefusal, stream_error
-from whatsapp_mcp.simulator.state.world import Device, Link, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import ClientLogin
 from whatsapp_mcp.wire.protos import wa6

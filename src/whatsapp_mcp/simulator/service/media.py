@@ -17,12 +17,14 @@ from http import HTTPStatus
 
 from whatsapp_mcp.simulator.network.http import Routes
 from whatsapp_mcp.simulator.network.streaming import Exchange
-from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.simulator.state.blobs import Blob, BlobWriter
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.media_store import HOST, StoredFile
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.cbc import BLOCK
 from whatsapp_mcp.wire.media import MAC_SIZE, MediaKind
 from whatsapp_mcp.wire.node import Node

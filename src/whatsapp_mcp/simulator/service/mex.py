@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from whatsapp_mcp.simulator.service.router import SERVER, IqError, Router
-from whatsapp_mcp.simulator.state.world import Device, World
+from whatsapp_mcp.simulator.service.router import SERVER, Router
+from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
 __all__ = ["GraphQlError", "Json", "Mex", "QueryHandler"]

@@ -19,10 +19,12 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.device_identity import is_signed_by_device
-from whatsapp_mcp.simulator.service.router import SERVER, IqError, iq_error, iq_result
+from whatsapp_mcp.simulator.service.router import SERVER, iq_error, iq_result
+from whatsapp_mcp.simulator.state.accounts import Account, Device, SignedPreKey
 from whatsapp_mcp.simulator.state.config import QrTiming
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import stream_error
-from whatsapp_mcp.simulator.state.world import Account, Device, SignedPreKey, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import adv, companion_reg, wa6

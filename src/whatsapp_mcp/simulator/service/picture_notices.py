@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["tell_picture"]

@@ -6,7 +6,8 @@ import logging
 
 from whatsapp_mcp.simulator.service.groups.group_messages import relay_chat_state
 from whatsapp_mcp.simulator.service.router import Reply, Router
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["Presence"]

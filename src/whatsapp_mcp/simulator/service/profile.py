@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, overload
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.network.http import Request, Response, Routes
 from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.picture_notices import tell_picture
-from whatsapp_mcp.simulator.service.router import IqError, Router
-from whatsapp_mcp.simulator.state.world import Account, Device, Picture, World
+from whatsapp_mcp.simulator.service.pictures import Pictures
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device, Picture
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["Profile"]
 
 log = logging.getLogger(__name__)
 
-PICTURE_HOST = "pps.whatsapp.net"
-_PICTURE_PATH = "/v/simulated-pictures/"
 MAX_ABOUT = 139
-MAX_PICTURE = 1 << 20
 
 _SET_ABOUT = "9152604461510864"
 
@@ -32,13 +29,11 @@ _SET_ABOUT = "9152604461510864"
 class Profile:
     """``iq xmlns=w:profile:picture`` and ``status``, and what a login asks aside."""
 
-    def __init__(self, world: World, routes: Routes, mex: Mex) -> None:
+    def __init__(self, world: World, pictures: Pictures, groups: GroupPictures, mex: Mex) -> None:
         self._world = world
-        self._images: dict[str, bytes] = {}
-        self.groups: GroupPictures | None = None
-        """Answers for pictures of groups."""
+        self._pictures = pictures
+        self._groups = groups
         mex.on_query(_SET_ABOUT, self._set_about)
-        routes.add(_PICTURE_PATH, self._serve_picture)
 
     def register(self, router: Router) -> None:
         router.on_iq("w:profile:picture", "get", self._get_picture)
@@ -56,7 +51,7 @@ class Profile:
         Raises:
             IqError: 406, it is no JPEG or too large.
         """
-        return self._change_picture(account, self.keep(jpeg), None)
+        return self._change_picture(account, self._pictures.keep(jpeg), None)
 
     def remove_picture(self, account: Account) -> None:
         """Take the profile picture away; those who could see it are told."""
@@ -70,19 +65,6 @@ class Profile:
         account.picture = picture
         tell_picture(self._world, account, by)
         return picture
-
-    def keep(self, jpeg: bytes) -> Picture:
-        """Put a picture on the picture host.
-
-        Raises:
-            IqError: 406, it is no JPEG or too large.
-        """
-        if not jpeg.startswith(b"\xff\xd8") or len(jpeg) > MAX_PICTURE:
-            raise IqError(406, "not-acceptable")
-        number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
-        path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
-        self._images[number] = jpeg
-        return Picture(number, f"https://{PICTURE_HOST}{path}", path)
 
     def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
         wanted = node.child("picture")
@@ -102,8 +84,8 @@ class Profile:
         return [Node("picture", attrs)]
 
     def _visible_picture(self, viewer: Account, target: Jid | None) -> Picture | None:
-        if target is not None and target.is_group and self.groups is not None:
-            return self.groups.visible_to(viewer, target)
+        if target is not None and target.is_group:
+            return self._groups.visible_to(viewer, target)
         account = self._world.account(target)
         if account is not None and account.picture is not None and not account.shows_to("profile", viewer):
             raise IqError(401, "not-authorized")
@@ -119,22 +101,14 @@ class Profile:
         if wanted is None or not wanted.data:
             self._change_picture(device.account, None, device)
             return ()
-        picture = self._change_picture(device.account, self.keep(wanted.data), device)
+        picture = self._change_picture(device.account, self._pictures.keep(wanted.data), device)
         return [Node("picture", {"id": picture.id})]
 
     def _set_group_picture(self, actor: Account, group: Jid, wanted: Node | None) -> Sequence[Node]:
         """A request without ``<picture>`` removes it; an empty one is no picture."""
-        if self.groups is None:
-            raise IqError(404, "item-not-found")
-        picture = self.keep(wanted.data) if wanted is not None else None
-        self.groups.change(actor, group, picture)
+        picture = self._pictures.keep(wanted.data) if wanted is not None else None
+        self._groups.change(actor, group, picture)
         return [Node("picture", {"id": picture.id})] if picture else ()
-
-    async def _serve_picture(self, host: str, request: Request) -> Response:
-        image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))
-        if image is None or request.method != "GET":
-            return Response(HTTPStatus.NOT_FOUND)
-        return Response(body=image, content_type="image/jpeg")
 
     # --- about ---
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupReceipts
 from whatsapp_mcp.simulator.service.router import Reply, Router
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["Receipts"]

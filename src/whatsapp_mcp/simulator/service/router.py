@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.node import Attr, Node
 
-if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.state.faults import Faults
-    from whatsapp_mcp.simulator.state.world import Device
-
-__all__ = ["SERVER", "IqError", "IqHandler", "Reply", "Router", "StanzaHandler", "iq_error", "iq_result"]
+__all__ = ["SERVER", "IqHandler", "Reply", "Router", "StanzaHandler", "iq_error", "iq_result"]
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +26,8 @@ SERVER = Jid("", USER)
 
 Reply = Callable[[Node], None]
 """Sends a stanza back on the connection the request came from."""
-IqHandler = Callable[["Device", Node], Sequence[Node]]
-StanzaHandler = Callable[["Device", Node, Reply], None]
-
-
-class IqError(Exception):
-    """A request is refused. ``code`` and ``text`` go to the client as they are (``404``, ``item-not-found``)."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"{code} {text}")
-        self.code = code
-        self.text = text
+IqHandler = Callable[[Device, Node], Sequence[Node]]
+StanzaHandler = Callable[[Device, Node, Reply], None]
 
 
 def _answer_to(request: Node) -> Jid:

@@ -10,9 +10,11 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.simulator.service.router import IqError, Router
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import GroupState
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["StatusAudience", "StatusPosts"]

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.simulator.service.router import IqError, Router
-from whatsapp_mcp.simulator.state.world import LEGACY_USER, Account, Device, World
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import LEGACY_USER, World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import vname_cert
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from whatsapp_mcp.simulator.signal.errors import DuplicateMessageError, SignalError
+from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
 
 __all__ = ["MAX_FORWARD_JUMP", "MAX_SKIPPED", "Chain", "cbc_decrypt", "cbc_encrypt"]
 

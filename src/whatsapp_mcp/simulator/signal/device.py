@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from whatsapp_mcp.simulator.signal.errors import DuplicateMessageError, SignalError
 from whatsapp_mcp.simulator.signal.messages import PreKeyMessage, tagged
 from whatsapp_mcp.simulator.signal.session import PendingPreKey, Session
+from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 

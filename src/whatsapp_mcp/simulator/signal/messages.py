@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final, Self
 
-from whatsapp_mcp.simulator.signal.errors import SignalError
+from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 
 __all__ = ["MAC_SIZE", "PreKeyMessage", "RatchetMessage", "decode_fields", "encode_fields", "tagged", "untagged"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from whatsapp_mcp.simulator.signal.errors import SignalError
+from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 
 __all__ = ["pad", "unpad"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 
 from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt, cbc_encrypt
-from whatsapp_mcp.simulator.signal.errors import SignalError
 from whatsapp_mcp.simulator.signal.messages import (
     VERSION,
     binary,
@@ -20,6 +19,7 @@ from whatsapp_mcp.simulator.signal.messages import (
     untagged,
     without_version,
 )
+from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 

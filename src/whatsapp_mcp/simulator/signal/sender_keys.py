@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, SenderKey, SignalError
-from whatsapp_mcp.simulator.state.world import Device
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["SenderKeys"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt, cbc_encrypt
-from whatsapp_mcp.simulator.signal.errors import SignalError
 from whatsapp_mcp.simulator.signal.messages import MAC_SIZE, RatchetMessage, mac_of
+from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
 __all__ = ["PendingPreKey", "Session", "agree"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from whatsapp_mcp.jid import GROUP, Jid
-from whatsapp_mcp.simulator.service.router import IqError
-from whatsapp_mcp.simulator.state.world import Account, Device, Picture, World
+from whatsapp_mcp.simulator.state.accounts import Account, Device, Picture
+from whatsapp_mcp.simulator.state.errors import IqError
 
 __all__ = [
     "GROUPS",
@@ -29,7 +29,6 @@ __all__ = [
     "address",
     "new_invite_code",
     "require_admin",
-    "require_group",
     "require_member",
 ]
 
@@ -156,18 +155,6 @@ def address(chat: Chat) -> Jid:
 def new_invite_code() -> str:
     """What follows ``https://chat.whatsapp.com/`` in an invite link."""
     return "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(_INVITE_LENGTH))
-
-
-def require_group(world: World, jid: Jid | None) -> GroupState:
-    """The group at an address.
-
-    Raises:
-        IqError: 404, there is none.
-    """
-    group = world.groups.get(jid) if jid is not None else None
-    if group is None:
-        raise IqError(404, "item-not-found")
-    return group
 
 
 def require_member(group: GroupState, account: Account) -> None:

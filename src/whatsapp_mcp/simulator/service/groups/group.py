@@ -1,7 +1,7 @@
 """Groups to steer from outside: what simulated people do in them, in plain Python.
 
 Everything goes through the same checks as the requests of clients; what WhatsApp would refuse raises
-:class:`~whatsapp_mcp.simulator.service.router.IqError` with WhatsApp's code.
+:class:`~whatsapp_mcp.simulator.state.errors.IqError` with WhatsApp's code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from whatsapp_mcp.jid import GROUP, Jid
-from whatsapp_mcp.simulator.people.actor import SimulatedDevice
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupMessages
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
@@ -18,26 +17,24 @@ from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
 from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.groups.group_requests import GroupRequests
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
-from whatsapp_mcp.simulator.service.messages import Messages
-from whatsapp_mcp.simulator.service.profile import Profile
+from whatsapp_mcp.simulator.service.message_relay import Messages
+from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
-from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["Group", "Groups", "Person"]
+__all__ = ["Group", "Groups"]
 
 INVITE_PREFIX = "https://chat.whatsapp.com/"
-
-Person = Account | SimulatedDevice
-"""A contact, a phone, or just the account behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Services:
     membership: GroupMembership
     settings: GroupSettings
-    profile: Profile
+    pictures: Pictures
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -60,7 +57,7 @@ class Group(GroupState):
 
     def role(self, person: Person) -> Role | None:
         """``None``: not in the group."""
-        return self.members.get(_account(person))
+        return self.members.get(account_of(person))
 
     @property
     def waiting(self) -> list[Account]:
@@ -74,84 +71,84 @@ class Group(GroupState):
     # --- people ---
 
     def add(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.add(self, _account(by), _addresses(people))
+        return self.services.membership.add(self, account_of(by), _addresses(people))
 
     def remove(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.remove(self, _account(by), _addresses(people))
+        return self.services.membership.remove(self, account_of(by), _addresses(people))
 
     def promote(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.promote(self, _account(by), _addresses(people))
+        return self.services.membership.promote(self, account_of(by), _addresses(people))
 
     def demote(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.demote(self, _account(by), _addresses(people))
+        return self.services.membership.demote(self, account_of(by), _addresses(people))
 
     def approve(self, *people: Person, by: Person) -> list[Outcome]:
         """Let people in who asked."""
-        return self.services.membership.decide(self, _account(by), _addresses(people), "approve")
+        return self.services.membership.decide(self, account_of(by), _addresses(people), "approve")
 
     def reject(self, *people: Person, by: Person) -> list[Outcome]:
         """Turn people away who asked."""
-        return self.services.membership.decide(self, _account(by), _addresses(people), "reject")
+        return self.services.membership.decide(self, account_of(by), _addresses(people), "reject")
 
     def join(self, person: Person) -> bool:
         """Come in by the invite link; ``False``: an admin has to approve first."""
-        return self.services.membership.join(self.invite_code, _account(person))[1]
+        return self.services.membership.join(self.invite_code, account_of(person))[1]
 
     def leave(self, person: Person) -> None:
-        self.services.membership.leave(self, _account(person))
+        self.services.membership.leave(self, account_of(person))
 
     def reset_invite(self, *, by: Person) -> str:
         """Revoke the invite link; returns the new one."""
-        return INVITE_PREFIX + self.services.membership.invite_code(self, _account(by), reset=True)
+        return INVITE_PREFIX + self.services.membership.invite_code(self, account_of(by), reset=True)
 
     # --- settings ---
 
     def rename(self, subject: str, *, by: Person) -> None:
-        self.services.settings.set_subject(self, _account(by), subject)
+        self.services.settings.set_subject(self, account_of(by), subject)
 
     def describe(self, text: str, *, by: Person) -> None:
         """Set the description; empty: remove it."""
         previous = self.description.id if self.description else ""
-        self.services.settings.set_description(self, _account(by), text, previous=previous)
+        self.services.settings.set_description(self, account_of(by), text, previous=previous)
 
     def lock(self, *, by: Person, locked: bool = True) -> None:
         """Let only admins change what the group says of itself."""
-        self.services.settings.set_locked(self, _account(by), locked=locked)
+        self.services.settings.set_locked(self, account_of(by), locked=locked)
 
     def announce_only(self, *, by: Person, announce: bool = True) -> None:
         """Let only admins write."""
-        self.services.settings.set_announce(self, _account(by), announce=announce)
+        self.services.settings.set_announce(self, account_of(by), announce=announce)
 
     def disappear_after(self, seconds: int, *, by: Person) -> None:
         """Let messages disappear after 1, 7 or 90 days; 0: never."""
-        self.services.settings.set_ephemeral(self, _account(by), seconds)
+        self.services.settings.set_ephemeral(self, account_of(by), seconds)
 
     def require_approval(self, *, by: Person, required: bool = True) -> None:
         """Let those who come by link wait for an admin."""
-        self.services.settings.set_approval(self, _account(by), required=required)
+        self.services.settings.set_approval(self, account_of(by), required=required)
 
     def let_add(self, mode: MemberAddMode, *, by: Person) -> None:
         """Who may add people."""
-        self.services.settings.set_member_add_mode(self, _account(by), mode)
+        self.services.settings.set_member_add_mode(self, account_of(by), mode)
 
     def set_picture(self, jpeg: bytes | None, *, by: Person) -> None:
         """Set the picture; ``None``: remove it."""
-        picture = self.services.profile.keep(jpeg) if jpeg is not None else None
-        self.services.settings.set_picture(self, _account(by), picture)
+        picture = self.services.pictures.keep(jpeg) if jpeg is not None else None
+        self.services.settings.set_picture(self, account_of(by), picture)
 
 
 class Groups:
     """All that makes groups work, put together."""
 
-    def __init__(self, world: World, faults: Faults, profile: Profile) -> None:
+    def __init__(self, world: World, faults: Faults, pictures: Pictures) -> None:
         self._world = world
         notices = GroupNotices(world, faults)
         self.settings = GroupSettings(world, notices)
         self.membership = GroupMembership(world, notices, self._new)
-        self._services = _Services(self.membership, self.settings, profile)
+        self._services = _Services(self.membership, self.settings, pictures)
         self._requests = GroupRequests(world, self.membership, self.settings)
         self._messages = GroupMessages(world, faults)
-        profile.groups = GroupPictures(world, self.settings)
+        self.pictures = GroupPictures(world, self.settings)
 
     def register(self, router: Router, messages: Messages) -> None:
         self._requests.register(router)
@@ -179,7 +176,7 @@ class Groups:
             IqError: the subject cannot be one.
             ValueError: somebody does not let the owner add them.
         """
-        founder = _account(owner)
+        founder = account_of(owner)
         group, outcomes = self.membership.create(founder, subject, _addresses([*members, *admins]))
         assert isinstance(group, Group)
         failed = [o for o in outcomes if o.error not in (0, 409)]
@@ -187,7 +184,7 @@ class Groups:
             del self._world.groups[group.jid]
             raise ValueError(f"cannot be added: {failed}")
         for admin in admins:
-            group.members[_account(admin)] = "admin"
+            group.members[account_of(admin)] = "admin"
         group.approval_required, group.announce, group.locked = approval, announce, locked
         self.membership.announce_creation(group)
         if description:
@@ -210,9 +207,5 @@ class Groups:
         raise KeyError(f"no group {name!r}; there are: {', '.join(g.subject for g in self.all) or 'none'}")
 
 
-def _account(person: Person) -> Account:
-    return person.account if isinstance(person, SimulatedDevice) else person
-
-
 def _addresses(people: Sequence[Person]) -> list[Jid]:
-    return list(dict.fromkeys(_account(person).lid for person in people))
+    return list(dict.fromkeys(account_of(person).lid for person in people))

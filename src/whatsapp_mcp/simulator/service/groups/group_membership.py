@@ -13,7 +13,8 @@ from typing import Literal
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, participant_node, participants_change
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
-from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import (
     AddRequest,
     GroupState,
@@ -22,7 +23,7 @@ from whatsapp_mcp.simulator.state.groups import (
     require_admin,
     require_member,
 )
-from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
 __all__ = ["ADD_REQUEST_SECONDS", "REJOIN_SECONDS", "GroupMembership"]

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.usync import verified_name_node
+from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
-from whatsapp_mcp.simulator.state.world import Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["GroupMessages", "GroupReceipts", "participant_hash", "relay_chat_state"]

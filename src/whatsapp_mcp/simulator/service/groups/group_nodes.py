@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.state.accounts import Account
 from whatsapp_mcp.simulator.state.groups import AddRequest, GroupState
-from whatsapp_mcp.simulator.state.world import Account
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["Outcome", "group_node", "outcome_node", "participant_node", "participants_change"]

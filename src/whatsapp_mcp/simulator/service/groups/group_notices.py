@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whatsapp_mcp.simulator.service.groups.group_nodes import group_node
+from whatsapp_mcp.simulator.state.accounts import Account
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
-from whatsapp_mcp.simulator.state.world import Account, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["GroupNotices"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
-from whatsapp_mcp.simulator.service.router import IqError
-from whatsapp_mcp.simulator.state.groups import require_group
-from whatsapp_mcp.simulator.state.world import Account, Picture, World
+from whatsapp_mcp.simulator.state.accounts import Account, Picture
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 
 __all__ = ["GroupPictures"]
 
@@ -24,7 +24,7 @@ class GroupPictures:
         Raises:
             IqError: 404 no such group, 401 not in it (whatsmeow ErrProfilePictureUnauthorized).
         """
-        state = require_group(self._world, group)
+        state = self._world.require_group(group)
         if account not in state.members:
             raise IqError(401, "not-authorized")
         return state.picture
@@ -35,4 +35,4 @@ class GroupPictures:
         Raises:
             IqError: 404 no such group, 403 not in it or not an admin of a locked one.
         """
-        self._settings.set_picture(require_group(self._world, group), account, picture)
+        self._settings.set_picture(self._world.require_group(group), account, picture)

@@ -13,9 +13,11 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, group_node, outcome_node
 from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
-from whatsapp_mcp.simulator.service.router import IqError, Router
-from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, require_group, require_member
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, require_member
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["GroupRequests"]
@@ -80,7 +82,7 @@ class GroupRequests:
             if (general := self._general.get(wanted)) is not None:
                 return general(device.account, request)
         elif (handler := self._of_group.get(wanted)) is not None:
-            return handler(require_group(self._world, to), device.account, request)
+            return handler(self._world.require_group(to), device.account, request)
         log.warning("%r asked something about groups that is not simulated: %s", device, node.xml())
         raise IqError(501, "feature-not-implemented")
 
@@ -152,7 +154,7 @@ class GroupRequests:
         for item in wanted:
             attrs: dict[str, Attr] = {"id": item.attrs.get("id", "")}
             try:
-                self._membership.leave(require_group(self._world, item.jid("id")), who)
+                self._membership.leave(self._world.require_group(item.jid("id")), who)
             except IqError as error:
                 failure = error
                 attrs["error"] = str(error.code)

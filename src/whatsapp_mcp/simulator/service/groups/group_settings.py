@@ -6,9 +6,10 @@ from typing import Final
 
 from whatsapp_mcp.simulator.service.groups.group_membership import check_subject
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
-from whatsapp_mcp.simulator.service.router import IqError
+from whatsapp_mcp.simulator.state.accounts import Account, Picture
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import Description, GroupState, MemberAddMode, require_admin, require_member
-from whatsapp_mcp.simulator.state.world import Account, Picture, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["EPHEMERAL_SECONDS", "MAX_DESCRIPTION", "GroupSettings"]

@@ -7,21 +7,17 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from whatsapp_mcp.jid import NEWSLETTER, Jid
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload_plain
 from whatsapp_mcp.simulator.content.summary import Summary, summarise
-from whatsapp_mcp.simulator.people.history import account_of
-from whatsapp_mcp.simulator.service.groups.group import Person
+from whatsapp_mcp.simulator.state.accounts import Account, Person, Picture, account_of
 from whatsapp_mcp.simulator.state.record import Record
-from whatsapp_mcp.simulator.state.world import Account, Picture, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
 
 __all__ = ["Follower", "Newsletter", "Post", "Role", "new_newsletter_id"]
 
@@ -67,11 +63,21 @@ class Follower:
     muted: bool = False
 
 
+class Channel(Protocol):
+    """Does what people want with a newsletter, and tells who follows it."""
+
+    def publish(self, newsletter: Newsletter, message: e2e.Message) -> Post: ...
+    def change(self, newsletter: Newsletter, post: Post, message: e2e.Message | None) -> None: ...
+    def react(self, newsletter: Newsletter, account: Account, post: Post, emoji: str) -> None: ...
+    def follow(self, newsletter: Newsletter, account: Account) -> None: ...
+    def unfollow(self, newsletter: Newsletter, account: Account) -> None: ...
+
+
 class Newsletter:
     """One newsletter. Made by :meth:`Simulator.add_newsletter`, or by a client."""
 
     def __init__(
-        self, world: World, channel: Newsletters, *, name: str, description: str, owner: Account | None, crowd: int = 0
+        self, world: World, channel: Channel, *, name: str, description: str, owner: Account | None, crowd: int = 0
     ) -> None:
         self._world = world
         self._channel = channel

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.simulator.content.compose import stanza_kind
 from whatsapp_mcp.simulator.service.mex import Json
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
-from whatsapp_mcp.simulator.state.world import Account, Picture
+from whatsapp_mcp.simulator.state.accounts import Account, Picture
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import describe
-from whatsapp_mcp.simulator.service.router import IqError
-from whatsapp_mcp.simulator.state.world import Device, Picture, World
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
+from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
+from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 
 __all__ = ["NewsletterQueries"]
 
@@ -32,7 +31,7 @@ _UPDATE = "7150902998257522"
 
 
 class NewsletterQueries:
-    """Find, follow, make and change newsletters."""
+    """Find, follow, make and change newsletters: the queries of ``mex``."""
 
     def __init__(self, world: World, channels: Newsletters, mex: Mex) -> None:
         self._world = world
@@ -78,12 +77,12 @@ class NewsletterQueries:
             raise GraphQlError(400, "Bad Request")
         newsletter = self._channels.add(name, _checked(description, MAX_DESCRIPTION), owner=device.account)
         if wanted.get("picture"):
-            newsletter.picture = self._decoded_picture(wanted["picture"])
+            self._set_picture(newsletter, wanted["picture"])
         return {"xwa2_newsletter_create": describe(newsletter, device.account)}
 
-    def _decoded_picture(self, encoded: Any) -> Picture:
+    def _set_picture(self, newsletter: Newsletter, encoded: Any) -> None:
         try:
-            return self._channels.keep_picture(base64.b64decode(encoded, validate=True))
+            self._channels.set_picture(newsletter, base64.b64decode(encoded, validate=True))
         except (binascii.Error, TypeError, IqError):
             raise GraphQlError(400, "Bad Request") from None
 
@@ -119,7 +118,7 @@ class NewsletterQueries:
             newsletter.description = _checked(updates["description"] or "", MAX_DESCRIPTION)
             newsletter.described_at = now
         if updates.get("picture"):
-            newsletter.picture = self._decoded_picture(updates["picture"])
+            self._set_picture(newsletter, updates["picture"])
         return {"xwa2_newsletter_update": describe(newsletter, None)}
 
 

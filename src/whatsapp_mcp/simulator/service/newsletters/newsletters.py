@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.compose import stanza_kind
@@ -16,9 +16,11 @@ from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import (
     parse_content,
     plaintext_node,
 )
-from whatsapp_mcp.simulator.service.newsletters.newsletter_queries import NewsletterQueries
-from whatsapp_mcp.simulator.service.router import IqError, Router
-from whatsapp_mcp.simulator.state.world import Account, Device, Picture, World
+from whatsapp_mcp.simulator.service.pictures import Pictures
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
@@ -37,13 +39,12 @@ _EDIT, _REVOKE, _SENDER_REVOKE = "3", "8", "7"
 class Newsletters:
     """All newsletters, and the requests, messages and receipts about them."""
 
-    def __init__(self, world: World, mex: Mex, keep_picture: Callable[[bytes], Picture]) -> None:
+    def __init__(self, world: World, mex: Mex, pictures: Pictures) -> None:
         self._world = world
         self._mex = mex
-        self.keep_picture = keep_picture
+        self._pictures = pictures
         self._by_jid: dict[Jid, Newsletter] = {}
         self._live: dict[tuple[Device, Jid], float] = {}
-        NewsletterQueries(world, self, mex)
 
     def register(self, router: Router) -> None:
         router.on_iq("newsletter", "get", self._get)
@@ -67,7 +68,7 @@ class Newsletters:
         Raises:
             IqError: 406, it is no JPEG or too large.
         """
-        newsletter.picture = self.keep_picture(jpeg)
+        newsletter.picture = self._pictures.keep(jpeg)
 
     # --- changes, by simulated people or by clients ---
 

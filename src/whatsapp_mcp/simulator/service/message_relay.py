@@ -12,8 +12,9 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.device_identity import ForgedIdentityError, check_device_identity
 from whatsapp_mcp.simulator.service.router import Reply, Router
 from whatsapp_mcp.simulator.service.usync import verified_name_node
+from whatsapp_mcp.simulator.state.accounts import Account, Device
 from whatsapp_mcp.simulator.state.faults import Faults
-from whatsapp_mcp.simulator.state.world import Account, Device, World
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 __all__ = ["ChatKind", "Messages"]

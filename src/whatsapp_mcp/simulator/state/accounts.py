@@ -1,0 +1,217 @@
+"""Accounts and their devices, and what waits for a device that is offline."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from whatsapp_mcp.jid import LID, USER, Jid
+from whatsapp_mcp.wire.node import Node
+
+__all__ = ["Account", "Collection", "Device", "Link", "Person", "Picture", "SignedPreKey", "account_of", "lid_user_for"]
+
+DEFAULT_PRIVACY = {
+    "groupadd": "all",
+    "last": "all",
+    "status": "all",
+    "profile": "all",
+    "readreceipts": "all",
+    "online": "all",
+    "calladd": "all",
+    "messages": "all",
+    "defense": "off",
+    "stickers": "all",
+}
+"""Category -> value, as a new account has them (whatsmeow types/user.go names the categories)."""
+
+
+class Link(Protocol):
+    """Where a device that is online gets its stanzas: a socket, or a simulated device in this process."""
+
+    def send(self, node: Node) -> None:
+        """Send a stanza."""
+
+    def farewell(self, node: Node) -> None:
+        """Send a last stanza and close."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPreKey:
+    id: int
+    public: bytes
+    """32 bytes."""
+    signature: bytes
+    """64 bytes, XEdDSA by the device's identity over ``05 || public``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A profile picture. ``url`` is what clients are given; the bytes live with the media hosts."""
+
+    id: str
+    url: str
+    direct_path: str
+
+
+@dataclass(slots=True)
+class Collection:
+    """One app-state collection as the server keeps it: opaque, numbered patches. Patch 1 makes version 1."""
+
+    patches: list[bytes] = field(default_factory=list)
+    """Serialised ``SyncdPatch`` messages, each with its version filled in."""
+
+    @property
+    def version(self) -> int:
+        return len(self.patches)
+
+
+class Device:
+    """One device of an account: number 0 is the phone, the others are linked to it."""
+
+    def __init__(
+        self,
+        account: Account,
+        number: int,
+        *,
+        identity: bytes,
+        registration_id: int,
+        signed_prekey: SignedPreKey,
+        noise_public: bytes | None = None,
+        key_index: int = 0,
+        platform: str = "",
+    ) -> None:
+        self.account = account
+        self.number = number
+        self.identity = identity
+        self.registration_id = registration_id
+        self.signed_prekey = signed_prekey
+        self.noise_public = noise_public
+        """The Noise key it has to log in with; ``None`` for devices that live in this process."""
+        self.key_index = key_index
+        self.platform = platform
+        """How a linked device wants to be shown ("Linux")."""
+        self.one_time_prekeys: dict[int, bytes] = {}
+        self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
+        """Makes one-time prekeys on demand, for devices that live in this process."""
+        self.link: Link | None = None
+        self.takes_stanzas = noise_public is None
+        """Whether what is delivered goes out at once. A linked device's stanzas wait until it is active."""
+        self.active = False
+        """Set by ``<active/>``, the client's last step of a login."""
+        self.available = False
+        """Whether it announced itself as online."""
+        self._waiting: OrderedDict[tuple[str, str, str], Node] = OrderedDict()
+
+    @property
+    def pn(self) -> Jid:
+        """Address by phone number."""
+        return Jid(self.account.number, USER, self.number)
+
+    @property
+    def lid(self) -> Jid:
+        """Address by hidden identity."""
+        return Jid(self.account.lid_user, LID, self.number)
+
+    @property
+    def address(self) -> str:
+        """Name of this device in the Signal sessions of others; always the LID form."""
+        return f"{self.account.lid_user}:{self.number}"
+
+    @property
+    def is_local(self) -> bool:
+        return self.noise_public is None
+
+    @property
+    def waiting(self) -> list[Node]:
+        """Stanzas not yet confirmed by the device, oldest first."""
+        return list(self._waiting.values())
+
+    def deliver(self, node: Node) -> None:
+        """Hand a stanza to the device: now if it is online, and again at each login until it confirms it."""
+        if node.get("id") and not self.is_local:
+            self._waiting[self._key(node.tag, node)] = node
+        if self.link is not None and self.takes_stanzas:
+            self.link.send(node)
+
+    def confirm(self, tag: str, node: Node) -> None:
+        """The device confirmed a ``tag`` stanza with the id of ``node`` (an ack or receipt): stop keeping it."""
+        self._waiting.pop(self._key(tag, node), None)
+
+    @staticmethod
+    def _key(tag: str, node: Node) -> tuple[str, str, str]:
+        # Receipts for the same message come from several people and in several kinds, all with the message's id.
+        if tag != "receipt":
+            return tag, node.get("id"), ""
+        peer = node.get("from") or node.get("to")
+        return tag, node.get("id"), f"{peer} {node.get('participant')} {node.get('type')}"
+
+    def __repr__(self) -> str:
+        return f"<Device {self.pn} {self.lid}>"
+
+
+class Account:
+    """A person (or shop) on WhatsApp: one number, one LID, a phone and linked devices."""
+
+    def __init__(self, number: str, push_name: str, *, lid_user: str, business_name: str | None = None) -> None:
+        self.number = number
+        self.lid_user = lid_user
+        self.push_name = push_name
+        self.business_name = business_name
+        self.about = "Hey there! I am using WhatsApp."
+        self.about_set_at = 0
+        self.picture: Picture | None = None
+        self.devices: dict[int, Device] = {}
+        self.next_device_number = 1
+        self.privacy: dict[str, str] = dict(DEFAULT_PRIVACY)
+        self.blocked: set[Account] = set()
+        self.default_disappearing_seconds = 0
+        self.collections: dict[str, Collection] = {}
+        self.last_seen: float | None = None
+        self.presence_subscribers: set[Device] = set()
+
+    @property
+    def pn(self) -> Jid:
+        return Jid(self.number, USER)
+
+    @property
+    def lid(self) -> Jid:
+        return Jid(self.lid_user, LID)
+
+    @property
+    def available(self) -> bool:
+        return any(device.available for device in self.devices.values())
+
+    def shows_to(self, category: str, other: Account) -> bool:
+        """Whether ``other`` may see what a privacy category protects. Everybody who asks counts as a contact here."""
+        return other is self or (self.privacy.get(category) != "none" and other not in self.blocked)
+
+    def others(self, device: Device) -> Iterator[Device]:
+        """The account's devices but ``device``."""
+        return (other for other in list(self.devices.values()) if other is not device)
+
+    def __repr__(self) -> str:
+        return f"<Account {self.number} {self.push_name!r}>"
+
+
+def lid_user_for(number: str) -> str:
+    """A made-up but stable LID for a number: 15 digits, as real ones have, without a leading zero."""
+    digest = hashlib.sha256(b"simulated lid" + number.encode()).digest()
+    return str(10**14 + int.from_bytes(digest[:8], "big") % (9 * 10**14))
+
+
+class AccountHolder(Protocol):
+    """A contact or a phone."""
+
+    @property
+    def account(self) -> Account: ...
+
+
+Person = Account | AccountHolder
+"""A contact, a phone, or just the account behind it."""
+
+
+def account_of(person: Person) -> Account:
+    return person if isinstance(person, Account) else person.account
