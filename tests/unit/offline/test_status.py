@@ -589,6 +589,7 @@ def test_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("t" * 43 + "\n", 0o600, Verdict.OK),
         ("t" * 43 + "\n", 0o640, Verdict.PROBLEM),
         ("short", 0o600, Verdict.PROBLEM),
+        ("t" * 20 + " " + "t" * 20, 0o600, Verdict.PROBLEM),
     ],
 )
 def test_the_token_is_checked_and_never_shown(settings: Settings, content: str, mode: int, verdict: Verdict) -> None:
