@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.endpoint import Endpoint
@@ -144,16 +145,23 @@ async def test_a_broken_connection_is_noticed(side: Linked) -> None:
 
 
 async def test_a_websocket_ping_is_answered(side: Linked) -> None:
-    controls: list[tuple[int, bytes]] = []
+    pongs: list[bytes] = []
     async with side.login() as login:
         connection = side.device.link
         assert isinstance(connection, Connection)
-        websocket = connection._websocket
-        websocket._control = lambda opcode, payload: controls.append((opcode, payload))  # type: ignore[method-assign]
-        connection._writer.write(websocket.ping(b"there?"))
+        protocol = connection._websocket._protocol
+        receive = protocol.recv_frame
+
+        def received(frame: Frame) -> None:
+            if frame.opcode is Opcode.PONG:
+                pongs.append(bytes(frame.data))
+            receive(frame)
+
+        protocol.recv_frame = received  # type: ignore[method-assign]
+        connection._writer.write(Frame(Opcode.PING, b"there?").serialize(mask=False))
         await login.iq("w:p", "get")
         await login.iq("w:p", "get")
-        assert controls == [(10, b"there?")]
+        assert pongs == [b"there?"]
 
 
 # --- who is trusted ---

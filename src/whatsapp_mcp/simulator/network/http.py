@@ -1,24 +1,25 @@
-"""The little HTTP that a WhatsApp host needs: the upgrade request of the chat socket, and whole requests with small
-bodies. Large ones are the matter of :mod:`whatsapp_mcp.simulator.network.streaming`.
+"""The little HTTP that a WhatsApp host needs: requests whose bodies are read and answered piece by piece.
 
-Bounded by design: heads up to 32 KiB, bodies up to :data:`MAX_BODY`.
+Bounded by design: heads up to 32 KiB; who keeps a body limits it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
-if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.network.streaming import StreamHandler
+__all__ = ["Exchange", "Handler", "HttpError", "Request", "Routes", "read_request"]
 
-__all__ = ["Handler", "HttpError", "Request", "Response", "Routes", "read_body", "read_request"]
+log = logging.getLogger(__name__)
 
-MAX_BODY = 256 * 1024 * 1024
+PIECE = 1 << 18
+STALL_SECONDS = 60.0
+"""A peer that neither sends nor takes anything for this long is cut off."""
 _MAX_HEAD = 32 * 1024
 
 
@@ -37,7 +38,6 @@ class Request:
     """As sent: a path with query, or ``host:port`` for CONNECT."""
     headers: Mapping[str, str]
     """Names in lower case."""
-    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -57,49 +57,140 @@ class Request:
         return self.headers.get("connection", "").lower() != "close"
 
 
-@dataclass(slots=True)
-class Response:
-    status: HTTPStatus = HTTPStatus.OK
-    body: bytes = b""
-    content_type: str = "application/octet-stream"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def encode(self, *, close: bool) -> bytes:
-        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}", f"Content-Type: {self.content_type}"]
-        lines += [f"Content-Length: {len(self.body)}", f"Connection: {'close' if close else 'keep-alive'}"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + self.body
+def head_of(
+    status: HTTPStatus, length: int, connection: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """The head of an answer with a body of ``length`` bytes."""
+    fields = {**headers, "Content-Length": str(length), "Connection": connection}
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-Handler = Callable[[str, Request], Awaitable[Response]]
-"""Answers a request; the first argument is the host name the client believes to talk to."""
+class Exchange:
+    """One request and its answer. ``host`` is the name that the client believes to talk to."""
+
+    def __init__(self, host: str, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.host = host
+        self.request = request
+        self._reader = reader
+        self._writer = writer
+        self._unread = True
+        self._aborted = False
+        self.answered = False
+
+    @property
+    def announced(self) -> int:
+        """The length of the body in bytes; -1: it comes in chunks of unknown number.
+
+        Raises:
+            HttpError: not a length.
+        """
+        if "chunked" in self.request.headers.get("transfer-encoding", "").lower():
+            return -1
+        length = self.request.headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"not a length: {length!r}")
+        return int(length)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body in pieces, once.
+
+        Raises:
+            HttpError: it ends early or is not encoded as announced.
+        """
+        if not self._unread:
+            return
+        self._unread = False
+        try:
+            if self.announced >= 0:
+                async for piece in self._exactly(self.announced):
+                    yield piece
+                return
+            while size := int((await self._line()).split(b";")[0].strip(), 16):
+                async for piece in self._exactly(size):
+                    yield piece
+                await self._line()
+            while await self._line() != b"\r\n":  # trailers
+                pass
+        except (ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise HttpError(HTTPStatus.BAD_REQUEST, "the body ended early or is not encoded as announced") from error
+
+    async def _exactly(self, size: int) -> AsyncIterator[bytes]:
+        while size > 0:
+            async with asyncio.timeout(STALL_SECONDS):
+                piece = await self._reader.read(min(size, PIECE))
+            if not piece:
+                raise asyncio.IncompleteReadError(b"", size)
+            size -= len(piece)
+            yield piece
+
+    async def _line(self) -> bytes:
+        async with asyncio.timeout(STALL_SECONDS):
+            return await self._reader.readuntil(b"\r\n")
+
+    async def answer(
+        self,
+        status: HTTPStatus = HTTPStatus.OK,
+        content: Iterable[bytes] | AsyncIterator[bytes] = (),
+        *,
+        length: int = 0,
+        content_type: str = "application/octet-stream",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send the answer: ``content`` has ``length`` bytes in all. What the client still sends is read first and
+        dropped: one that is writing does not see an answer."""
+        async for _ in self.body():
+            pass
+        self.answered = True
+        connection = "keep-alive" if self.keeps_alive else "close"
+        self._writer.write(head_of(status, length, connection, {"Content-Type": content_type, **(headers or {})}))
+        if isinstance(content, AsyncIterator):
+            async for piece in content:
+                await self._send(piece)
+        else:
+            for piece in content:
+                await self._send(piece)
+        await self._send(b"")
+
+    async def _send(self, piece: bytes) -> None:
+        if self._aborted:
+            raise ConnectionAbortedError("the connection was cut on purpose")
+        self._writer.write(piece)
+        async with asyncio.timeout(STALL_SECONDS):
+            await self._writer.drain()
+
+    def abort(self) -> None:
+        """Cut the connection as a network failure would."""
+        self._aborted = True
+        self._writer.transport.abort()
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the next request may follow on the same connection."""
+        return self.request.keeps_alive and not self._aborted
+
+
+Handler = Callable[[Exchange], Awaitable[None]]
+"""Answers a request by :meth:`Exchange.answer`, or cuts the connection."""
 
 
 class Routes:
-    """Handlers by the first part of the path; of several that fit, the longest."""
+    """Handlers by the first part of the path (``/mms/``); of several that fit, the longest."""
 
     def __init__(self) -> None:
         self._by_prefix: dict[str, Handler] = {}
-        self._streams: dict[str, StreamHandler] = {}
 
     def add(self, prefix: str, handler: Handler) -> None:
-        """Send requests whose path starts with ``prefix`` (``/mms/``) to ``handler``; the longest prefix wins."""
         self._by_prefix[prefix] = handler
 
-    def add_stream(self, prefix: str, handler: StreamHandler) -> None:
-        """The same for a handler that reads and answers piece by piece."""
-        self._streams[prefix] = handler
-
-    def stream(self, path: str) -> StreamHandler | None:
-        """The handler of this kind for a path, unless one for whole requests fits better."""
-        fitting = [prefix for prefix in (*self._by_prefix, *self._streams) if path.startswith(prefix)]
-        return self._streams.get(max(fitting, key=len)) if fitting else None
-
-    async def respond(self, host: str, request: Request) -> Response:
-        fitting = [prefix for prefix in self._by_prefix if request.path.startswith(prefix)]
-        if not fitting:
-            return Response(HTTPStatus.NOT_FOUND)
-        return await self._by_prefix[max(fitting, key=len)](host, request)
+    async def respond(self, exchange: Exchange) -> None:
+        path = exchange.request.path
+        fitting = [prefix for prefix in self._by_prefix if path.startswith(prefix)]
+        if fitting:
+            await self._by_prefix[max(fitting, key=len)](exchange)
+        else:
+            log.info("nothing at https://%s%s", exchange.host, path)
+            await exchange.answer(HTTPStatus.NOT_FOUND)
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
@@ -129,40 +220,3 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
             raise HttpError(HTTPStatus.BAD_REQUEST, f"not a header: {line[:80]!r}")
         headers[name.lower()] = value.strip()
     return Request(parts[0], parts[1], headers)
-
-
-async def read_body(reader: asyncio.StreamReader, request: Request) -> None:
-    """Read the body that the headers announce into ``request.body``.
-
-    Raises:
-        HttpError: an unusable length or encoding.
-    """
-    if "chunked" in request.headers.get("transfer-encoding", "").lower():
-        request.body = await _read_chunks(reader)
-        return
-    length = request.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
-        raise HttpError(HTTPStatus.BAD_REQUEST, f"not a length: {length!r}")
-    if int(length) > MAX_BODY:
-        raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{length} bytes are too many")
-    try:
-        request.body = await reader.readexactly(int(length))
-    except asyncio.IncompleteReadError as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, "the body ended early") from error
-
-
-async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    body = bytearray()
-    try:
-        while True:
-            size = int((await reader.readuntil(b"\r\n")).split(b";")[0].strip(), 16)
-            if size < 0 or len(body) + size > MAX_BODY:
-                raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many bytes")
-            if size == 0:
-                while await reader.readuntil(b"\r\n") != b"\r\n":  # trailers
-                    pass
-                return bytes(body)
-            body += await reader.readexactly(size)
-            await reader.readexactly(2)
-    except (ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, "unusable chunked body") from error

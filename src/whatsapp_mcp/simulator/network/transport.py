@@ -13,8 +13,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.network.http import HttpError, Request, Response, Routes, read_body, read_request
-from whatsapp_mcp.simulator.network.streaming import Exchange
+from whatsapp_mcp.simulator.network.http import Exchange, HttpError, Request, Routes, head_of, read_request
 
 __all__ = ["ChatHandler", "Listener"]
 
@@ -71,7 +70,7 @@ class Listener:
                 await self._serve_host(host, reader, writer)
         except HttpError as error:
             log.warning("refused a connection: %s", error)
-            writer.write(Response(error.status).encode(close=True))
+            writer.write(head_of(error.status, 0, "close"))
         except (OSError, TimeoutError, EOFError) as error:
             log.debug("a connection ended: %r", error)
         except Exception:
@@ -104,20 +103,9 @@ class Listener:
             if host == CHAT_HOST and request.path == CHAT_PATH and request.wants_websocket:
                 await self._chat(request, reader, writer)
                 return
-            stream = self._routes.stream(request.path)
-            if stream is not None:
-                exchange = Exchange(host, request, reader, writer)
-                await stream(exchange)
-                keep_alive = exchange.keeps_alive and exchange.answered
-                continue
-            async with asyncio.timeout(IDLE_SECONDS):
-                await read_body(reader, request)
-                response = await self._routes.respond(host, request)
-            if response.status is HTTPStatus.NOT_FOUND:
-                log.info("nothing at https://%s%s", host, request.path)
-            keep_alive = request.keeps_alive
-            writer.write(response.encode(close=not keep_alive))
-            await writer.drain()
+            exchange = Exchange(host, request, reader, writer)
+            await self._routes.respond(exchange)
+            keep_alive = exchange.keeps_alive and exchange.answered
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.network.http import Request, Response, Routes
+from whatsapp_mcp.simulator.network.http import Exchange, Routes
 from whatsapp_mcp.wire.external_blob import MMS_TYPE, seal_blob
 from whatsapp_mcp.wire.protos import server_sync
 
@@ -44,14 +44,16 @@ class AppStateFiles:
         """Lose every file that is kept now."""
         self._files.clear()
 
-    async def _serve(self, host: str, request: Request) -> Response:
+    async def _serve(self, exchange: Exchange) -> None:
+        request = exchange.request
         file = self._files.get(request.path.removeprefix(_PATH).removesuffix(".enc"))
         if file is None or request.method != "GET":
-            return Response(HTTPStatus.NOT_FOUND)
-        if request.query.get("mms-type") != MMS_TYPE:
-            return Response(HTTPStatus.BAD_REQUEST)
-        self.downloads += 1
-        return Response(body=file)
+            await exchange.answer(HTTPStatus.NOT_FOUND)
+        elif request.query.get("mms-type") != MMS_TYPE:
+            await exchange.answer(HTTPStatus.BAD_REQUEST)
+        else:
+            self.downloads += 1
+            await exchange.answer(content=[file], length=len(file))
 
 
 def build_snapshot(patches: Sequence[bytes]) -> server_sync.SyncdSnapshot:

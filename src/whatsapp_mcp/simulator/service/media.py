@@ -15,8 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.network.http import Routes
-from whatsapp_mcp.simulator.network.streaming import Exchange
+from whatsapp_mcp.simulator.network.http import Exchange, Routes
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import Device
 from whatsapp_mcp.simulator.state.blobs import Blob, BlobWriter
@@ -59,9 +58,9 @@ class MediaHost:
         self.deletions: Record[StoredFile] = Record("deletion")
         """Files that clients deleted: history syncs, once they took them in."""
         for prefix in ("/mms/", "/newsletter/"):
-            routes.add_stream(prefix, self._change)
+            routes.add(prefix, self._change)
         for prefix in ("/v/", "/m1/"):
-            routes.add_stream(prefix, self._download)
+            routes.add(prefix, self._download)
 
     def register(self, router: Router) -> None:
         router.on_iq("w:m", "set", self._media_conn)

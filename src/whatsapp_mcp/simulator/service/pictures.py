@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.network.http import Request, Response, Routes
+from whatsapp_mcp.simulator.network.http import Exchange, Routes
 from whatsapp_mcp.simulator.state.accounts import Picture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -38,8 +38,10 @@ class Pictures:
         self._images[number] = jpeg
         return Picture(number, f"https://{PICTURE_HOST}{path}", path)
 
-    async def _serve(self, host: str, request: Request) -> Response:
-        image = self._images.get(request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg"))
-        if image is None or request.method != "GET":
-            return Response(HTTPStatus.NOT_FOUND)
-        return Response(body=image, content_type="image/jpeg")
+    async def _serve(self, exchange: Exchange) -> None:
+        name = exchange.request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg")
+        image = self._images.get(name) if exchange.request.method == "GET" else None
+        if image is None:
+            await exchange.answer(HTTPStatus.NOT_FOUND)
+        else:
+            await exchange.answer(content=[image], length=len(image), content_type="image/jpeg")
