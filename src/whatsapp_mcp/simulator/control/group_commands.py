@@ -10,7 +10,7 @@ from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
-from whatsapp_mcp.simulator.state.accounts import Account, Person
+from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
 
 __all__ = ["GroupCommands"]
 
@@ -54,7 +54,7 @@ class GroupCommands:
 
     def do_group_say(self, contact: str, group: str, text: str, mentions: Sequence[str] = ()) -> Json:
         """A contact writes to a group, perhaps mentioning people."""
-        named = [_account(self._person(name)) for name in mentions]
+        named = [account_of(self._person(name)) for name in mentions]
         sent = self._simulator.contact(contact).say(text, mentions=named, to=self._simulator.group(group))
         return {"id": sent.id, "time": sent.time.isoformat(), "chat": str(sent.address)}
 
@@ -142,10 +142,6 @@ class GroupCommands:
     def _outcome(self, outcome: Outcome) -> Json:
         who = self._name(outcome.account) if outcome.account else str(outcome.asked)
         return {"who": who, "error": outcome.error or None}
-
-
-def _account(person: Person) -> Account:
-    return person if isinstance(person, Account) else person.account
 
 
 def _group(group: Group, name: Callable[[Account], str]) -> Json:

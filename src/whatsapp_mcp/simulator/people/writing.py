@@ -28,9 +28,9 @@ Content = bytes | UploadedMedia
 class SendOptions(TypedDict, total=False):
     """What any message may have."""
 
-    to: Chat
+    to: Chat | None
     """Whom or where to; without it, the one that a contact usually writes to."""
-    reply_to: ReceivedMessage | SentMessage
+    reply_to: ReceivedMessage | SentMessage | None
     """Quote a message of either side."""
     mentions: Sequence[Account]
     forwarded: bool

@@ -58,6 +58,17 @@ class Newsletters:
     def get(self, jid: Jid | None) -> Newsletter | None:
         return self._by_jid.get(jid) if jid else None
 
+    def find(self, name: str) -> Newsletter:
+        """A newsletter by its name or address.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for newsletter in self.all:
+            if name in (newsletter.name, str(newsletter.jid)):
+                return newsletter
+        raise KeyError(f"no newsletter {name!r}; there are: {', '.join(one.name for one in self.all) or 'none'}")
+
     def add(self, name: str, description: str = "", *, owner: Account | None = None, crowd: int = 0) -> Newsletter:
         newsletter = Newsletter(self._world, self, name=name, description=description, owner=owner, crowd=crowd)
         self._by_jid[newsletter.jid] = newsletter
