@@ -126,10 +126,6 @@ class GroupCommands:
         """Who may add a contact to groups."""
         self._simulator.contact(contact).group_add = value
 
-    def do_lose_group_notices(self, times: int = 1) -> None:
-        """Lose the next notifications about groups on the way to clients."""
-        self._simulator.faults.lose_group_notices(times=times)
-
     def _person(self, name: str) -> Person:
         return self._simulator.phone if name == ME else self._simulator.contact(name)
 

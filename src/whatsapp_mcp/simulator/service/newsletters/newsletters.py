@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.compose import stanza_kind
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.service.mex import Json, Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter, Post, posts_before
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import (
