@@ -40,13 +40,13 @@ class Logins:
 @pytest.fixture
 def logins(side: Linked) -> Logins:
     seen = Logins([])
-    open_session = side.simulator.login.open
+    open_session = side.simulator.host.open_session
 
     def record(connection: Connection, login: ClientLogin) -> Session | None:
         seen.payloads.append(login.payload)
         return open_session(connection, login)
 
-    side.simulator.login.open = record  # type: ignore[method-assign]
+    side.simulator.host.open_session = record
     return seen
 
 

@@ -25,7 +25,8 @@ class LoopbackHost:
 
     def __init__(self, config: SimulatorConfig, open_session: SessionOpener, routes: Routes, faults: Faults) -> None:
         self._config = config
-        self._open_session = open_session
+        self.open_session = open_session
+        """Decides what a login means."""
         self._routes = routes
         self._faults = faults
         self.root = KeyPair.generate()
@@ -72,4 +73,4 @@ class LoopbackHost:
 
     async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         identity, idle_seconds = NoiseIdentity(self.static, self.chain), self._config.keep_alive_seconds
-        await Connection(reader, writer, identity, self._open_session, self._faults, idle_seconds).run(request)
+        await Connection(reader, writer, identity, self.open_session, self._faults, idle_seconds).run(request)
