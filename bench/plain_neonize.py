@@ -88,7 +88,8 @@ class _Device:
             log=lambda level, name, text: print(level, name, text, file=sys.stderr),
             ended=lambda error: print("ended", error, file=sys.stderr),
         )
-        self._client = Client(load(Endpoint.read(endpoint), require_endpoint=True), database)
+        self._library = load(Endpoint.read(endpoint), require_endpoint=True)
+        self._client = Client(database)
         self._account = Account(self._client)
 
     def _on_event(self, code: int, payload: bytes) -> None:
@@ -100,7 +101,7 @@ class _Device:
             self._connected.set()
 
     def pair(self) -> Json:
-        self._client.start(self._events)
+        self._client.start(self._library, self._events)
         return {"qr": self._codes.get(timeout=LIMIT)}
 
     def connected(self) -> Json:

@@ -86,8 +86,8 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 
         from whatsapp_mcp.account_folder import make_folder
         from whatsapp_mcp.assembly import assemble
-        from whatsapp_mcp.server.auth import load_or_create_token
         from whatsapp_mcp.server.http import serve_http
+        from whatsapp_mcp.token_file import load_or_create_token
 
         make_folder(settings.data_dir)
         token = load_or_create_token(settings.token_path)
@@ -103,7 +103,7 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 def token(data_dir: Path | None) -> None:
     """Show the bearer token of `serve`; makes one if there is none."""
     from whatsapp_mcp.account_folder import make_folder
-    from whatsapp_mcp.server.auth import load_or_create_token
+    from whatsapp_mcp.token_file import load_or_create_token
 
     with _explained():
         settings = _settings({"data_dir": data_dir})

@@ -17,6 +17,7 @@ GROUND = {
     "clock",
     "phone_number",
     "private_files",
+    "token_file",
     "account_folder",
     "models",
     "settings",

@@ -10,7 +10,6 @@ from typing import Any, Final
 from whatsapp_mcp.errors import LoginRefused, NotConnected, SessionTimeout, SideReplaced, WhatsAppMcpError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
-from whatsapp_mcp.side_login import blobs
 from whatsapp_mcp.side_login.app_state import PendingPatch, plan_patches, push
 from whatsapp_mcp.side_login.changes import changes_of
 from whatsapp_mcp.side_login.collections import Collections
@@ -19,7 +18,6 @@ from whatsapp_mcp.side_login.payload import login_payload
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
-from whatsapp_mcp.wire.protos import server_sync
 
 __all__ = ["Batch"]
 
@@ -81,7 +79,7 @@ class Batch:
     async def _work(self) -> None:
         device = await asyncio.to_thread(self._database.device)
         payload = login_payload(device.jid, self._version)
-        self._collections = Collections(self._database, device, self._download)
+        self._collections = Collections(self._database, device)
         logins = 0
         while self._has_open():
             logins += 1
@@ -136,9 +134,6 @@ class Batch:
             raise
         except WhatsAppMcpError as error:
             request.fail(error)
-
-    async def _download(self, login: PassiveLogin, reference: server_sync.ExternalBlobReference) -> bytes:
-        return await blobs.download(login, self._service, reference)
 
     def _give_up_unrepeatable(self, lost: ConnectionLost) -> None:
         for request in self.requests:

@@ -25,7 +25,7 @@ _HOSTS_TO_TRY: Final = 3
 _HOST: Final = re.compile(r"[a-z0-9.-]+\.whatsapp\.(net|com)")
 
 
-async def download(login: PassiveLogin, service: Service, reference: server_sync.ExternalBlobReference) -> bytes:
+async def download(login: PassiveLogin, reference: server_sync.ExternalBlobReference) -> bytes:
     """The plaintext of the file that ``reference`` describes.
 
     Raises:
@@ -39,7 +39,7 @@ async def download(login: PassiveLogin, service: Service, reference: server_sync
     problem: Exception = ConnectionLost("WhatsApp named no media host")
     for host in [host for host in hosts if _HOST.fullmatch(host)][:_HOSTS_TO_TRY]:
         try:
-            return open_blob(await asyncio.to_thread(_get, service, host, reference), reference)
+            return open_blob(await asyncio.to_thread(_get, login.service, host, reference), reference)
         except MediaError as error:
             problem = AppStateUnreadable(f"the downloaded app state is unusable: {error}")
         except URLError as error:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final, Literal, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
 from whatsapp_mcp.errors import AppStateKeyMissing, AppStateKeysMissing, AppStateUnreadable, WhatsAppRefused
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase, StoredKeys
+from whatsapp_mcp.side_login.blobs import download
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.wire.app_state import AppStateError, CollectionState, Mutation, SyncKey, UnknownKeyError
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["Collections", "Download"]
+__all__ = ["Collections"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +29,13 @@ M = TypeVar("M", bound=Message)
 
 _XMLNS: Final = "w:sync:app:state"
 
-Download = Callable[[PassiveLogin, server_sync.ExternalBlobReference], Awaitable[bytes]]
-"""Gets the plaintext of an external blob (see ``blobs.download``)."""
-
 
 class Collections:
     """Fetches collections and uploads patches, over whatever login there is at the moment."""
 
-    def __init__(self, database: SessionDatabase, device: LinkedDevice, download: Download) -> None:
+    def __init__(self, database: SessionDatabase, device: LinkedDevice) -> None:
         self._database = database
         self._device = device
-        self._download = download
         self._keys: StoredKeys | None = None
         self._states: dict[str, CollectionState] = {}
         self.learned: list[Mutation] = []
@@ -156,7 +152,7 @@ class Collections:
         self, login: PassiveLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
     ) -> None:
         reference = _parsed(server_sync.ExternalBlobReference(), node.data, "a snapshot's reference")
-        content = await self._download(login, reference)
+        content = await download(login, reference)
         snapshot = _parsed(server_sync.SyncdSnapshot(), content, "a snapshot")
         if snapshot.version.version < state.version:
             return
@@ -171,7 +167,7 @@ class Collections:
         if patch.version.version <= state.version:
             return
         if patch.HasField("externalMutations"):
-            content = await self._download(login, patch.externalMutations)
+            content = await download(login, patch.externalMutations)
             external = _parsed(server_sync.SyncdMutations(), content, "a patch's mutations")
             del patch.mutations[:]
             patch.mutations.extend(external.mutations)

@@ -68,7 +68,7 @@ class PassiveLogin:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._device = device
-        self._service = service
+        self.service = service
         self._payload = payload
         self._answer_seconds = answer_seconds
         self._websocket = WebSocketBuffer("client")
@@ -84,7 +84,7 @@ class PassiveLogin:
         try:
             with _connection_errors("the login"):
                 async with asyncio.timeout(LOGIN_SECONDS):
-                    self._streams = await self._service.connect()
+                    self._streams = await self.service.connect()
                     await self._upgrade()
                     await self._handshake()
                     await self._be_let_in()
@@ -154,7 +154,7 @@ class PassiveLogin:
         self._ciphers = noise.transport()
 
     def _verify(self, chain: bytes, server_static: bytes) -> None:
-        verify_chain(chain, root_public=self._service.root_public, server_static=server_static, now=now_ms() // 1000)
+        verify_chain(chain, root_public=self.service.root_public, server_static=server_static, now=now_ms() // 1000)
 
     async def _be_let_in(self) -> None:
         first = await self._receive()

@@ -93,8 +93,9 @@ class Link:
         return link
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def gone(self) -> bool:
+        """Nothing can be asked any more."""
+        return self._gone
 
     async def notices(self) -> AsyncIterator[p.Notice]:
         """What the process tells by itself, until it ends; replies go to their callers."""

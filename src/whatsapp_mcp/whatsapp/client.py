@@ -71,21 +71,27 @@ class ClientEvents:
 class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
-    def __init__(self, library: Library, database: Path, *, log_level: str = "WARN") -> None:
+    def __init__(self, database: Path, *, log_level: str = "WARN") -> None:
         """``database``: absolute path of neonize's session database.
 
         Raises:
             SetupError: neonize cannot use the path.
         """
         check_path(database)
-        self._library = library
         self._database = database
+        self._library: Library
         self._events: ClientEvents
+        self._callbacks: tuple[object, ...]
         self._log_level = log_level
         self._registered = threading.Event()
         self._ended = threading.Event()
         self._last_callback = time.monotonic()
         self._in_callback = False
+
+    def start(self, library: Library, events: ClientEvents) -> None:
+        """Begin to connect, on a thread of its own; returns at once."""
+        self._library = library
+        self._events = events
         # Go threads may call back until the very end of the process: these objects are never released.
         self._callbacks = (
             library.qr_callback(self._on_qr),
@@ -93,10 +99,6 @@ class Client:
             library.event_callback(self._on_event),
             library.log_callback(self._on_log),
         )
-
-    def start(self, events: ClientEvents) -> None:
-        """Begin to connect, on a thread of its own; returns at once."""
-        self._events = events
         threading.Thread(target=self._run, name="neonize", daemon=True).start()
 
     def disconnect(self) -> None:

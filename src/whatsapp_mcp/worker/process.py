@@ -116,8 +116,7 @@ class SessionProcess:
             _drop_prints()
         sys.setswitchinterval(SWITCH_INTERVAL)
         in_loop = self._loop.call_soon_threadsafe
-        library = load(hello.endpoint, require_endpoint=hello.require_endpoint)
-        self._client = Client(library, Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(level, "WARN"))
+        self._client = Client(Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(level, "WARN"))
         account = Account(self._client)
         retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(
@@ -138,13 +137,14 @@ class SessionProcess:
         if retention is not None:
             self._go_on_with(keep_pruned(store))
         self._client.start(
+            load(hello.endpoint, require_endpoint=hello.require_endpoint),
             ClientEvents(
                 event=self._intake.event,
                 qr=lambda text: in_loop(self._show, text),
                 login_status=lambda status: in_loop(self._take_login_status, status),
                 log=self._on_log,
                 ended=lambda error: in_loop(self._take_client_end, error),
-            )
+            ),
         )
 
     def _go_on_with(self, work: Coroutine[None, None, None]) -> None:

@@ -6,6 +6,7 @@ import types
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
@@ -14,6 +15,8 @@ from whatsapp_mcp.jid import Jid
 
 _VALUES: dict[Any, Any] = {
     str: "text\n\u2028\0 🙂",
+    bytes: b"\xff\x00 picture",
+    Path: Path("/somewhere/Übung 1.jpg"),
     int: 7,
     float: 1.5,
     bool: True,

@@ -15,7 +15,7 @@ from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import EndReason, Notice, Reply
 from whatsapp_mcp.pipe.messages import SendMessage
-from whatsapp_mcp.supervisor.manager import _SETTLED
+from whatsapp_mcp.supervisor.manager import _STAYS_DOWN
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 NOTICES: tuple[type[BaseModel], ...] = get_args(Notice)
@@ -93,4 +93,4 @@ def test_what_is_no_notice(line: str) -> None:
 
 
 def test_settled_ends_are_known_reasons() -> None:
-    assert _SETTLED.keys() <= set(get_args(EndReason))
+    assert _STAYS_DOWN.keys() <= set(get_args(EndReason))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import stat
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from tests.unit.server.connections import (
 )
 from tests.unit.server.fakes import TOKEN
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.server.auth import StaticToken, load_or_create_token
+from whatsapp_mcp.server.auth import StaticToken
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream"}
 
@@ -248,48 +246,6 @@ async def test_what_is_being_answered_when_it_stops_is_answered(tmp_path: Path) 
 
 
 # ---- the token -------------------------------------------------------------------------------------------------------
-
-
-def test_a_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "http-token"
-    token = load_or_create_token(path)
-    assert len(token) >= 43
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert load_or_create_token(path) == token
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_two_processes_at_once_get_the_same_token(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        tokens = set(pool.map(load_or_create_token, [tmp_path / "http-token"] * 50))
-    assert len(tokens) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["http-token"]
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
-def test_a_token_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "http-token"
-    load_or_create_token(path)
-    path.chmod(mode)
-    with pytest.raises(SetupError, match=f"{mode:04o}"):
-        load_or_create_token(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 20 + b" " + b"x" * 20, b"\xff" * 10, b"x" * 40 + b"\x00"])
-def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "http-token"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(SetupError, match="holds no token"):
-        load_or_create_token(path)
-
-
-def test_a_folder_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    with pytest.raises(SetupError, match="http-token cannot be used"):
-        load_or_create_token(blocked / "http-token")
 
 
 async def test_a_short_token_is_refused_and_the_right_one_verified() -> None:

@@ -52,15 +52,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def slow_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting a process takes a moment, in which other things can happen."""
-    spawn = Link.spawn
+def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Starting a process waits for this, and other things can happen meanwhile."""
+    spawn, go_on = Link.spawn, asyncio.Event()
 
     async def slow(settings: Settings, lock_descriptor: int, *, command: Sequence[str]) -> Link:
-        await asyncio.sleep(0.1)
+        await go_on.wait()
         return await spawn(settings, lock_descriptor, command=command)
 
     monkeypatch.setattr(Link, "spawn", slow)
+    return go_on
 
 
 @pytest.fixture
@@ -88,6 +89,15 @@ async def reach(manager: SessionManager, *states: SessionState) -> None:
     async with asyncio.timeout(WAIT):
         while manager.snapshot.state not in states:
             await manager.wait_change(WAIT)
+
+
+async def nothing_is_due(manager: SessionManager) -> None:
+    """Whatever was asked for is decided, and nothing will be started."""
+
+    async def look() -> bool:
+        return manager._next_start is None
+
+    assert await manager._requests.ask(look)
 
 
 # ---- start and stop -------------------------------------------------------------------------------------------------
@@ -349,7 +359,7 @@ async def test_ends_after_which_it_stays_down(
         await reach(manager, state)
         with pytest.raises(error, match="because of the test"):
             await manager.call(SEND)
-        await asyncio.sleep(0.1)  # longer than any back-off here
+        await nothing_is_due(manager)
         assert manager.snapshot.state is state
     assert linked.starts == 1
 
@@ -520,7 +530,7 @@ async def test_logins_at_once(account: TestAccount) -> None:
         assert {snapshot.qr_text for snapshot in snapshots} == {"code 1"}
         account.touch("give_up")
         await reach(manager, SessionState.UNPAIRED)
-        await asyncio.sleep(0.1)
+        await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
     assert account.starts == 1, "nobody asked again"
 
@@ -633,7 +643,7 @@ async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behavi
         assert manager.snapshot.state is SessionState.UNPAIRED
         assert not linked.settings.session_db.exists()
         assert not linked.settings.store_path.exists()
-        await asyncio.sleep(0.1)
+        await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
     assert linked.starts == 1
 
@@ -646,7 +656,7 @@ async def test_logout_while_the_session_is_down(linked: TestAccount, monkeypatch
         await reach(manager, SessionState.RECONNECTING)
         starts = linked.starts
         assert not await manager.logout()
-        await asyncio.sleep(0.3)  # the pause before the next start is over
+        await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
         assert linked.starts == starts
 
@@ -658,23 +668,29 @@ async def test_logout_when_nothing_is_linked(account: TestAccount) -> None:
             await manager.logout()
 
 
-async def test_logout_during_a_start(linked: TestAccount, slow_spawn: None) -> None:
+async def test_logout_during_a_start(linked: TestAccount, go_on: asyncio.Event) -> None:
     """No process works on the deleted files afterwards."""
     manager = linked.manager()
     async with manager.running():
         await reach(manager, SessionState.CONNECTING)
-        await manager.logout()
-        await asyncio.sleep(0.2)  # longer than a start takes
+        logout = asyncio.create_task(manager.logout())
+        await asyncio.sleep(0)
+        go_on.set()
+        await logout
+        await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
         assert linked.alive() == []
         assert not linked.settings.session_db.exists()
 
 
-async def test_restart_during_a_start(linked: TestAccount, slow_spawn: None) -> None:
+async def test_restart_during_a_start(linked: TestAccount, go_on: asyncio.Event) -> None:
     manager = linked.manager()
     async with manager.running():
         await reach(manager, SessionState.CONNECTING)
-        await manager.restart()
+        restart = asyncio.create_task(manager.restart())
+        await asyncio.sleep(0)
+        go_on.set()
+        await restart
         await manager.call(SEND)
         assert len(linked.alive()) == 1
 
@@ -690,7 +706,7 @@ async def test_a_pause_that_waited_for_a_logout(linked: TestAccount) -> None:
             async with manager.paused():
                 raise AssertionError("there is nothing to pause any more")
         assert await logout
-        await asyncio.sleep(0.1)
+        await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
     assert linked.starts == 1
 
@@ -768,6 +784,12 @@ async def test_restart_when_nothing_is_linked(account: TestAccount) -> None:
             await manager.restart()
 
 
+async def everybody_had_a_turn() -> None:
+    """Whoever could go on has gone on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 # ---- pause ----------------------------------------------------------------------------------------------------------
 
 
@@ -777,7 +799,7 @@ async def test_pause(linked: TestAccount) -> None:
         async with manager.paused():
             assert linked.alive() == []
             waiting = asyncio.create_task(manager.call(SEND))
-            await asyncio.sleep(0.05)
+            await everybody_had_a_turn()
             assert linked.alive() == []
             assert not waiting.done()
         assert manager.snapshot.state is SessionState.CONNECTED
@@ -802,7 +824,7 @@ async def test_pauses_at_once(linked: TestAccount) -> None:
     async def pause() -> None:
         async with manager.paused():
             inside.append(1)
-            await asyncio.sleep(0.15)  # time enough for a process to start
+            await everybody_had_a_turn()
             assert linked.alive() == []
             assert len(inside) == 1
             inside.pop()
@@ -821,7 +843,7 @@ async def test_a_pause_right_after_a_crash(linked: TestAccount) -> None:
         await manager.ready()
         os.kill(linked.alive()[0], signal.SIGKILL)
         async with manager.paused():
-            await asyncio.sleep(0.15)
+            await everybody_had_a_turn()
             assert linked.alive() == []
         await manager.ready()
 

@@ -56,18 +56,18 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def client(go: FakeGo) -> Client:
-    return Client(fake_library(go), Path("/somewhere/session.db"))
+def client() -> Client:
+    return Client(Path("/somewhere/session.db"))
 
 
 def up(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.event(EventCode.DEVICE)
     assert heard.next() == ("event", EventCode.DEVICE, b"")
 
 
 def test_start(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     started = go.started.get(timeout=WAIT)
     assert started.database == "/somewhere/session.db"
     assert started.client_id == b"session"
@@ -86,13 +86,13 @@ def test_events_that_kill_the_pump_are_not_subscribed() -> None:
 def test_a_path_that_the_database_library_would_misread(character: str, heard: Heard, go: FakeGo) -> None:
     path = Path(f"/some{character}where/session.db")
     with pytest.raises(SetupError) as caught:
-        Client(fake_library(go), path)
+        Client(path)
     assert "--data-dir" in caught.value.next_step
     assert str(path) in caught.value.message
 
 
 def test_events_arrive_in_order(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.event(EventCode.CONNECTED, b"one")
     go.event(EventCode.MESSAGE, b"two\0three")
     assert heard.next() == ("event", EventCode.CONNECTED, b"one")
@@ -100,7 +100,7 @@ def test_events_arrive_in_order(client: Client, go: FakeGo, heard: Heard) -> Non
 
 
 def test_pairing_is_told(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.qr("https://wa.me/settings/linked_devices#1,2,3")
     go.login_status("success")
     assert heard.next() == ("qr", "https://wa.me/settings/linked_devices#1,2,3")
@@ -126,7 +126,7 @@ def test_call(client: Client, go: FakeGo, heard: Heard) -> None:
 def test_no_call_before_the_client_is_registered(client: Client, go: FakeGo, heard: Heard) -> None:
     with pytest.raises(NotConnected):
         client.call("GetMe")
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.started.get(timeout=WAIT)
     with pytest.raises(NotConnected):
         client.call("GetMe")
@@ -137,7 +137,7 @@ def test_no_call_before_the_client_is_registered(client: Client, go: FakeGo, hea
 
 
 def test_a_qr_code_means_that_the_client_is_registered(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.qr("code")
     heard.next()
     assert client.call("PairPhone") == b""
@@ -176,7 +176,7 @@ def test_disconnect(client: Client, go: FakeGo, heard: Heard) -> None:
 def test_the_end_is_told_once(
     client: Client, go: FakeGo, heard: Heard, end: bytes | Exception, reason: str | None
 ) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     go.end(end)
     assert heard.next() == ("ended", reason)
     assert heard.nothing_more()
@@ -193,8 +193,8 @@ def test_failing_callbacks_stop_nothing(go: FakeGo, heard: Heard, caplog: pytest
         raise RuntimeError("our bug")
 
     events = ClientEvents(event=fail, qr=fail, login_status=fail, log=fail, ended=fail_at_the_end)
-    client = Client(fake_library(go), Path("/somewhere/session.db"))
-    client.start(events)
+    client = Client(Path("/somewhere/session.db"))
+    client.start(fake_library(go), events)
     with caplog.at_level(logging.ERROR):
         go.event(EventCode.MESSAGE, b"1")
         go.qr("code")
@@ -222,7 +222,7 @@ def test_quiet_when_nothing_comes(client: Client) -> None:
 
 
 def test_not_quiet_while_events_come(client: Client, go: FakeGo, heard: Heard) -> None:
-    client.start(heard.events())
+    client.start(fake_library(go), heard.events())
     stop = threading.Event()
 
     def flood() -> None:
@@ -253,8 +253,8 @@ def test_an_event_that_is_being_handled_is_not_quiet(go: FakeGo) -> None:
 
     ignore: Callable[..., None] = lambda *_: None  # noqa: E731
     events = ClientEvents(event=handle, qr=ignore, login_status=ignore, log=ignore, ended=ignore)
-    client = Client(fake_library(go), Path("/somewhere/session.db"))
-    client.start(events)
+    client = Client(Path("/somewhere/session.db"))
+    client.start(fake_library(go), events)
     go.event(EventCode.MESSAGE)
     assert inside.wait(WAIT)
     assert not client.wait_until_quiet(quiet=0.01, limit=0.1)

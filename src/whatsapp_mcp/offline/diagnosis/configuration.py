@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,12 +18,12 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.token_file import read_token
 
 __all__ = ["check_endpoint", "check_token", "check_tools", "check_variables", "read_settings"]
 
 _PREFIX: Final = "WHATSAPP_MCP_"
 _CONNECT_TIMEOUT: Final = 2.0
-_SHORTEST_TOKEN: Final = 32
 
 
 def read_settings(given: Mapping[str, Any]) -> tuple[Settings, list[Check]]:
@@ -127,19 +126,11 @@ def _restart_simulator(settings: Settings) -> str:
 def check_token(path: Path) -> Check:
     """The bearer token of `whatsapp-mcp serve`. Never shows it."""
     try:
-        with path.open("rb") as file:
-            token = file.read(4096).strip()
-        mode = stat.S_IMODE(path.stat().st_mode)
+        read_token(path)
     except FileNotFoundError:
         return ok("http-token", "none yet; `serve` makes one")
     except OSError as error:
         return problem("http-token", f"{path} cannot be read: {error.strerror}", "Make it readable for this user.")
-    if sys.platform != "win32" and mode & 0o077:
-        return problem(
-            "http-token",
-            f"{path} can be read by others (mode {mode:04o}); `serve` refuses to start",
-            "Delete it and start `serve` again for a new token.",
-        )
-    if len(token) < _SHORTEST_TOKEN:
-        return problem("http-token", f"{path} holds no token", "Delete it and start `serve` again for a new one.")
-    return ok("http-token", f"{path}, mode {mode:04o}")
+    except SetupError as error:
+        return problem("http-token", f"{error.message}; `serve` refuses to start", error.next_step)
+    return ok("http-token", f"{path}, closed to others")

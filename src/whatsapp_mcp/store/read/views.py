@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
@@ -100,22 +99,16 @@ def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> t
     return tuple(_chat(row, labels.get(row["entity"], ())) for row in rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attached:
-    reactions: Mapping[Key, tuple[Reaction, ...]]
-    votes: Mapping[Key, tuple[PollOptionVotes, ...]]
-    labels: Mapping[Key, tuple[str, ...]]
-
-
 def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
     """The messages of ``messages_query``, with what people attached to them."""
-    shown = [(row["chat"], row["id"]) for row in rows if row["revoked_at"] is None]
-    attached = _Attached(
-        reactions(connection, shown),
-        votes(connection, dict(_polls(rows))),
-        message_labels(connection, [(row["chat"], row["id"]) for row in rows]),
+    keys = [(row["chat"], row["id"]) for row in rows]
+    shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
+    reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows)))
+    labels = message_labels(connection, keys)
+    return tuple(
+        _message(row, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        for row, key in zip(rows, keys, strict=True)
     )
-    return tuple(_message(row, attached) for row in rows)
 
 
 def _polls(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[Key, list[str]]]:
@@ -153,8 +146,9 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(row: sqlite3.Row, attached: _Attached) -> Message:
-    key = (row["chat"], row["id"])
+def _message(
+    row: sqlite3.Row, reacted: tuple[Reaction, ...], voted: tuple[PollOptionVotes, ...], labels: tuple[str, ...]
+) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row)
     return Message(
@@ -171,10 +165,10 @@ def _message(row: sqlite3.Row, attached: _Attached) -> Message:
         status=None if row["status"] is None else STATUS[row["status"]],
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
-        reactions=attached.reactions.get(key, ()),
+        reactions=reacted,
         starred=bool(row["starred"]),
-        labels=attached.labels.get(key, ()),
-        votes=attached.votes.get(key, ()),
+        labels=labels,
+        votes=voted,
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         arrival=row["arrival"],

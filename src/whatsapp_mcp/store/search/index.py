@@ -90,7 +90,6 @@ def kind_tag(kind: str) -> str:
 
 
 def document_of(
-    *,
     chat: int,
     sender: int,
     from_me: int,
@@ -218,10 +217,7 @@ class SearchIndex:
                 raise
             self._replace_table()
         rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
-        self._connection.executemany(
-            "INSERT INTO message_search (rowid, document) VALUES (?, ?)",
-            documents(rows),
-        )
+        self._connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", documents(rows))
 
     def _replace_table(self) -> None:
         """SQLite opens a virtual table before it drops it, which a damaged one does not survive."""
@@ -255,14 +251,4 @@ def check_index(connection: sqlite3.Connection, path: Path) -> None:
 def documents(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
     """Place and document of each row of ``DOCUMENT_COLUMNS``."""
     for place, chat, sender, from_me, has_media, kind, text, file_name, extra in rows:
-        document = document_of(
-            chat=chat,
-            sender=sender,
-            from_me=from_me,
-            has_media=has_media,
-            kind=kind,
-            text=text,
-            file_name=file_name,
-            extra=load_extra(extra),
-        )
-        yield place, document
+        yield place, document_of(chat, sender, from_me, has_media, kind, text, file_name, load_extra(extra))

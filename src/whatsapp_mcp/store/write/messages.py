@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
@@ -26,48 +27,12 @@ from whatsapp_mcp.untrusted_text import encodable
 __all__ = ["Messages"]
 
 _INSERTED: Final = (
-    "arrival",
-    "place",
-    "chat",
-    "id",
-    "sender",
-    "wire_chat",
-    "timestamp",
-    "from_me",
-    "from_history",
-    "has_media",
-    "kind",
-    "text",
-    "status",
-    "reply_to_id",
-    "reply_to_sender",
-    "reply_to_text",
-    "mentions",
-    "forwarded",
-    "view_once",
-    "expiration",
-    "extra",
-    "created_at",
-    "updated_at",
-    "raw",
+    "arrival, place, chat, id, sender, wire_chat, timestamp, from_me, from_history, has_media, kind, text, status,"
+    " reply_to_id, reply_to_sender, reply_to_text, mentions, forwarded, view_once, expiration, extra, created_at,"
+    " updated_at, raw"
 )
-_MEDIA_COLUMNS: Final = (
-    "mimetype",
-    "file_name",
-    "file_length",
-    "seconds",
-    "width",
-    "height",
-    "url",
-    "direct_path",
-    "media_key",
-    "file_sha256",
-    "file_enc_sha256",
-)
-"""Of ``media``, named and ordered as in MediaInfo."""
-_INSERT: Final = (
-    f"INSERT INTO messages ({', '.join(_INSERTED)}) VALUES ({', '.join('?' * len(_INSERTED))}) ON CONFLICT DO NOTHING"
-)
+_MEDIA_COLUMNS: Final = tuple(field.name for field in fields(MediaInfo))
+_INSERT: Final = f"INSERT INTO messages ({_INSERTED}) VALUES (?{', ?' * _INSERTED.count(',')}) ON CONFLICT DO NOTHING"
 _INSERT_MEDIA: Final = (
     f"INSERT INTO media (arrival, {', '.join(_MEDIA_COLUMNS)}) VALUES ({', '.join('?' * (len(_MEDIA_COLUMNS) + 1))})"
 )

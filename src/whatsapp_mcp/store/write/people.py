@@ -6,7 +6,7 @@ Saved in the phone's address book > what the phone calls the chat > push name > 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models.changes import ContactSeen
@@ -30,15 +30,11 @@ class Names:
     created_at: int = 0
 
 
-_SELECT: Final = (
-    "SELECT entity, full_name, first_name, push_name, push_name_at, business_name, created_at"
-    " FROM contacts WHERE entity = ?"
-)
+_COLUMNS: Final = tuple(field.name for field in fields(Names))
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM contacts WHERE entity = ?"
 _WRITE: Final = (
-    "INSERT INTO contacts (entity, full_name, first_name, push_name, push_name_at, business_name, created_at,"
-    " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entity) DO UPDATE SET full_name = excluded.full_name,"
-    " first_name = excluded.first_name, push_name = excluded.push_name, push_name_at = excluded.push_name_at,"
-    " business_name = excluded.business_name, updated_at = excluded.updated_at"
+    f"INSERT INTO contacts ({', '.join(_COLUMNS)}, updated_at) VALUES ({'?, ' * len(_COLUMNS)}?)"
+    f" ON CONFLICT (entity) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in (*_COLUMNS[1:], 'updated_at'))}"
 )
 
 
@@ -121,21 +117,9 @@ class People:
         self._renamed.clear()
 
     def _write(self, names: Names, now: int) -> None:
-        if not (names.full_name or names.first_name or names.push_name or names.business_name):
-            return
-        self._connection.execute(
-            _WRITE,
-            (
-                names.entity,
-                names.full_name,
-                names.first_name,
-                names.push_name,
-                names.push_name_at,
-                names.business_name,
-                names.created_at,
-                now,
-            ),
-        )
+        if names.full_name or names.first_name or names.push_name or names.business_name:
+            values = (getattr(names, column) for column in _COLUMNS)
+            self._connection.execute(_WRITE, (*values, now))
 
     def _write_best_name(self, entity: int, now: int) -> None:
         names = self.names(entity, now)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from whatsapp_mcp.clock import now_ms
@@ -125,9 +126,13 @@ class StoreWriter:
                 f"the message store {self._path} belongs to the account {self._owner}, not to {number}",
                 next_step="Choose another --data-dir for the other account.",
             )
-        with self._lock, store_errors(self._path):
-            self._transaction(lambda now: self._own(number, lid))
-            self._owner, self._owner_lid = number, lid or self._owner_lid
+        with self._transaction() as now:
+            self._identities.address(number)
+            self._learn(number, lid, now)
+            self._set_meta("owner_number", str(number))
+            if lid is not None:
+                self._set_meta("owner_lid", str(lid))
+        self._owner, self._owner_lid = number, lid or self._owner_lid
 
     def apply(self, changes: Iterable[Change]) -> int:
         """Store changes in their order, in one transaction: all or nothing, on the disk when it returns.
@@ -138,9 +143,9 @@ class StoreWriter:
         Raises:
             StoreError: the disk is full, the file damaged, read-only or locked. Nothing of ``changes`` is stored.
         """
-        with self._lock, store_errors(self._path):
-            self._transaction(lambda now: self._apply_all(changes, now))
-            return self._arrival
+        with self._transaction() as now:
+            self._apply_all(changes, now)
+        return self._arrival
 
     def find(self, message_id: str, chat: Jid | None = None) -> StoredMessage | None:
         """A message by its id, also a hidden one; ``chat`` in any form.
@@ -156,18 +161,13 @@ class StoreWriter:
 
     def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within a day."""
-        name = encodable(key)
-        earlier: list[KeyedSend | None] = []
-        with self._lock, store_errors(self._path):
-            self._transaction(
-                lambda now: earlier.append(sends.claim(self._connection, name, fingerprint, message, now))
-            )
-        return earlier[0]
+        with self._transaction() as now:
+            return sends.claim(self._connection, encodable(key), fingerprint, message, now)
 
     def release_send(self, key: str) -> None:
         """Give a key back under which nothing was sent."""
-        with self._lock, store_errors(self._path):
-            self._transaction(lambda _now: sends.release(self._connection, encodable(key)))
+        with self._transaction():
+            sends.release(self._connection, encodable(key))
 
     def find_send(self, key: str) -> KeyedSend | None:
         """What stands under a key, for a day."""
@@ -190,13 +190,9 @@ class StoreWriter:
             How many messages are in it.
         """
         logger.info("making the search index of %s", self._path)
-
-        def rebuild(_now: int) -> None:
+        with self._transaction():
             self._index.rebuild()
             self._set_meta("index_version", INDEX_VERSION)
-
-        with self._lock, store_errors(self._path):
-            self._transaction(rebuild)
             indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
         return indexed
 
@@ -210,15 +206,8 @@ class StoreWriter:
         Raises:
             StoreError: see ``apply``. The next call begins anew.
         """
-        retention, goes_on = self._retention, False
-
-        def work(now: int) -> None:
-            nonlocal goes_on
-            goes_on = retention is not None and retention.prune(now)
-
-        with self._lock, store_errors(self._path):
-            self._transaction(work)
-        return goes_on
+        with self._transaction() as now:
+            return self._retention is not None and self._retention.prune(now)
 
     def close(self) -> None:
         """Close the file; further calls fail. Closing twice is harmless."""
@@ -227,28 +216,38 @@ class StoreWriter:
 
     # -- one transaction ----------------------------------------------------------------------------------------------
 
-    def _transaction(self, work: Callable[[int], None]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            now = self._now()
-            work(now)
-            if self._retention is not None:
-                self._retention.flush(now)
-            self._chats.flush()
-            self._people.flush(now)
-            self._index.flush()
-            if self._messages.arrival != self._arrival:
-                self._set_meta("arrival", self._messages.arrival)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            for part in (self._identities, self._people, self._chats, self._index, self._derivation, self._retention):
-                if part is not None:
-                    part.forget()
-            self._messages.arrival = self._arrival
-            raise
-        self._arrival = self._messages.arrival
+    @contextmanager
+    def _transaction(self) -> Iterator[int]:
+        """All of what is done inside, or nothing of it; the time that counts for it in milliseconds."""
+        with self._lock, store_errors(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                now = self._now()
+                yield now
+                self._flush(now)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            self._arrival = self._messages.arrival
+
+    def _flush(self, now: int) -> None:
+        """Write what was collected during a transaction."""
+        if self._retention is not None:
+            self._retention.flush(now)
+        self._chats.flush()
+        self._people.flush(now)
+        self._index.flush()
+        if self._messages.arrival != self._arrival:
+            self._set_meta("arrival", self._messages.arrival)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for part in (self._identities, self._people, self._chats, self._index, self._derivation, self._retention):
+            if part is not None:
+                part.forget()
+        self._messages.arrival = self._arrival
 
     def _apply_all(self, changes: Iterable[Change], now: int) -> None:
         for change in changes:
@@ -333,13 +332,6 @@ class StoreWriter:
             index=self._index,
             now=now,
         )
-
-    def _own(self, number: Jid, lid: Jid | None) -> None:
-        self._identities.address(number)
-        self._learn(number, lid, self._now())
-        self._set_meta("owner_number", str(number))
-        if lid is not None:
-            self._set_meta("owner_lid", str(lid))
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 

@@ -589,6 +589,7 @@ def test_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("t" * 43 + "\n", 0o600, Verdict.OK),
         ("t" * 43 + "\n", 0o640, Verdict.PROBLEM),
         ("short", 0o600, Verdict.PROBLEM),
+        ("t" * 20 + " " + "t" * 20, 0o600, Verdict.PROBLEM),
     ],
 )
 def test_the_token_is_checked_and_never_shown(settings: Settings, content: str, mode: int, verdict: Verdict) -> None:
@@ -666,7 +667,7 @@ def test_libmagic_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_tested_versions_are_those_of_the_package() -> None:
     project: Mapping[str, Any] = tomllib.loads(
-        (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+        (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
     )["project"]
     assert project["requires-python"] == ">={}.{}".format(*PYTHON_NEEDED)
     assert "neonize>={},<{}".format(*NEONIZE_TESTED) in project["dependencies"]

@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 from click.testing import CliRunner, Result
-
 from tests.unit.store.build import BORIS, Store, message, revoke
+
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.settings import Settings

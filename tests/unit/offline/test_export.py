@@ -16,8 +16,6 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-
-import whatsapp_mcp
 from tests.unit.store.build import (
     ANA,
     ANA_LID,
@@ -35,6 +33,8 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
+
+import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.models.changes import (

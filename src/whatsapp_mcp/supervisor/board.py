@@ -1,0 +1,123 @@
+"""Where the session stands: everybody may look, and wait until it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from whatsapp_mcp.errors import (
+    AccountBanned,
+    ClientOutdated,
+    NotConnected,
+    NotLoggedIn,
+    SessionError,
+    SessionReplaced,
+)
+from whatsapp_mcp.models.session import SessionSnapshot, SessionState
+from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored
+
+__all__ = ["StateBoard"]
+
+
+class StateBoard:
+    """The state of the session, and the newest message that the session process announced."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._changed = asyncio.Event()
+        self.snapshot = SessionSnapshot(state=SessionState.STARTING, since=now())
+        self.newest_arrival = 0
+
+    @property
+    def state(self) -> SessionState:
+        return self.snapshot.state
+
+    @property
+    def code_is_shown(self) -> bool:
+        """Whether there is a QR code that is valid now."""
+        expires = self.snapshot.qr_expires_at
+        return self.state is SessionState.PAIRING and expires is not None and expires > self._now()
+
+    # -- changes ------------------------------------------------------------------------------------------------------
+
+    def note(self, notice: Notice) -> None:
+        """Take in what the session process tells."""
+        match notice:
+            case Stored():
+                self.newest_arrival = max(self.newest_arrival, notice.newest_arrival)
+                self.announce()
+            case QrShown():
+                expires = self._now() + timedelta(seconds=notice.seconds)
+                self.update(SessionState.PAIRING, qr_text=notice.text, qr_expires_at=expires)
+            case StateChanged():
+                known = self.snapshot
+                self.update(
+                    notice.state,
+                    notice.detail,
+                    own_jid=notice.own_jid or known.own_jid,
+                    own_lid=notice.own_lid or known.own_lid,
+                    push_name=notice.push_name or known.push_name,
+                    platform=notice.platform or known.platform,
+                )
+
+    def update(self, state: SessionState, detail: str = "", **fields: object) -> None:
+        """``fields``: other fields of the snapshot that change."""
+        since = self.snapshot.since if state is self.state else self._now()
+        if state is not SessionState.PAIRING:
+            fields |= {"qr_text": None, "qr_expires_at": None}
+        self.snapshot = self.snapshot.model_copy(update={"state": state, "detail": detail, "since": since, **fields})
+        self.announce()
+
+    def no_account(self, state: SessionState, detail: str = "", *, restarts: int = 0) -> None:
+        """Forget whose session it was."""
+        self.snapshot = SessionSnapshot(state=state, detail=detail, since=self._now(), restarts=restarts)
+        self.announce()
+
+    def announce(self) -> None:
+        """Wake everybody who waits for a change; the next wait gets a fresh event."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    async def wait_change(self, timeout: float) -> bool:
+        """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""
+        changed = self._changed
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await changed.wait()
+        return changed.is_set()
+
+    async def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until ``condition`` holds, looking at every change; False when ``timeout`` seconds passed first."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not condition():
+            rest = deadline - loop.time()
+            if rest <= 0:
+                return False
+            await self.wait_change(rest)
+        return True
+
+    # -- errors -------------------------------------------------------------------------------------------------------
+
+    def problem(self) -> SessionError:
+        """Why there is no connection now, as the error that a call would get."""
+        because = f": {self.snapshot.detail}" if self.snapshot.detail else ""
+        match self.state:
+            case SessionState.UNPAIRED:
+                return NotLoggedIn(f"no WhatsApp account is linked{because}")
+            case SessionState.PAIRING:
+                return NotLoggedIn("pairing is under way: the QR code has not been scanned yet")
+            case SessionState.LOGGED_OUT:
+                return NotLoggedIn(f"the account was logged out{because}")
+            case SessionState.REPLACED:
+                return SessionReplaced(f"the session was replaced{because}")
+            case SessionState.OUTDATED:
+                return ClientOutdated(f"WhatsApp refuses this client{because}")
+            case SessionState.BANNED:
+                return AccountBanned(f"the account is banned for a time{because}")
+            case _:
+                return NotConnected(f"not connected to WhatsApp (state: {self.state.value}){because}")

@@ -1,0 +1,75 @@
+"""The bearer token of the HTTP transport: one per data directory, in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
+
+__all__ = ["SHORTEST_TOKEN", "load_or_create_token", "read_token"]
+
+SHORTEST_TOKEN: Final = 32
+
+
+def load_or_create_token(path: Path) -> str:
+    """The token kept in ``path``; a new one of 256 bits, in a file of mode 0600, if there is none.
+
+    Safe when two processes do it at once: both get the same token.
+
+    Raises:
+        SetupError: the file cannot be read or written, others can read it, or what it holds is no token.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            return read_token(path)
+        _create(path)
+        return read_token(path)
+    except OSError as error:
+        raise SetupError(
+            f"the token file {path} cannot be used: {error.strerror}",
+            next_step="Make it readable and its folder writable for the user that runs the server.",
+        ) from None
+
+
+def read_token(path: Path) -> str:
+    """The token kept in ``path``.
+
+    Raises:
+        SetupError: others can read the file, or what it holds is no token.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        token = file.read(4_096).decode("ascii", "replace").strip()
+    if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
+        raise SetupError(
+            f"the token file {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
+            next_step="Delete it and start again for a new token, or `chmod 600` it if nobody else can have seen it.",
+        )
+    if len(token) < SHORTEST_TOKEN or not token.isprintable() or " " in token:
+        raise SetupError(
+            f"the token file {path} holds no token of at least {SHORTEST_TOKEN} characters",
+            next_step="Delete it and start again for a new token.",
+        )
+    return token
+
+
+def _create(path: Path) -> None:
+    ensure_private_folder(path.parent)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with new_private_file(draft) as file:
+            file.write(secrets.token_urlsafe(32).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was faster: its token counts
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
