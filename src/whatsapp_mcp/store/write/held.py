@@ -56,16 +56,8 @@ class Held(NamedTuple):
         """What the search index holds for it."""
         if self.revoked_at is not None or self.is_hidden:
             return None
-        return document_of(
-            chat=self.chat,
-            sender=self.sender,
-            from_me=self.from_me,
-            has_media=self.has_media,
-            kind=self.kind,
-            text=self.text,
-            file_name=self.file_name,
-            extra=load_extra(self.extra),
-        )
+        where = (self.chat, self.sender, self.from_me, self.has_media)
+        return document_of(*where, self.kind, self.text, self.file_name, load_extra(self.extra))
 
 
 HELD: Final = (

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import DeliveryStatus, MediaInfo, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
 from whatsapp_mcp.store.rows import (
     RANK,
     clamp,
@@ -162,7 +162,7 @@ class Messages:
     ) -> bool:
         """False when the message is here already."""
         content, chat = change.content, wire_chat.entity
-        timestamp, from_me, media, quote = clamp(change.timestamp), change.from_me, content.media, content.quote
+        timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
         status = _rank(change) if from_me else None
         if status is not None and kept and kept.status is not None:
@@ -184,14 +184,7 @@ class Messages:
             content.kind,
             text,
             status,
-            quote.message_id if quote else None,
-            dump_jid(quote.participant) if quote else None,
-            encodable(quote.text) if quote else None,
-            dump_mentions(content.mentions),
-            content.forwarded,
-            content.view_once,
-            fitting(content.expiration),
-            dump_extra(content.extra),
+            *_described(content),
             kept.created_at if kept else now,
             now,
             change.raw or None,
@@ -200,17 +193,10 @@ class Messages:
             return False
         self.arrival = arrival
         file_name = self._insert_media(arrival, media) if media else None
-        document = document_of(
-            chat=chat,
-            sender=sender.id,
-            from_me=from_me,
-            has_media=media is not None,
-            kind=content.kind,
-            text=text,
-            file_name=file_name,
-            extra=content.extra,
+        self._index.add(
+            place,
+            document_of(chat, sender.id, from_me, media is not None, content.kind, text, file_name, content.extra),
         )
-        self._index.add(place, document)
         self._chats.message_added(
             self._chats.get(chat, now),
             timestamp=timestamp,
@@ -230,6 +216,21 @@ class Messages:
             )
         self._connection.execute(_INSERT_MEDIA, (arrival, *values))
         return encodable(media.file_name) if media.file_name is not None else None
+
+
+def _described(content: Content) -> tuple[int | str | None, ...]:
+    """The columns from ``reply_to_id`` to ``extra``."""
+    quote = content.quote
+    return (
+        quote.message_id if quote else None,
+        dump_jid(quote.participant) if quote else None,
+        encodable(quote.text) if quote else None,
+        dump_mentions(content.mentions),
+        content.forwarded,
+        content.view_once,
+        fitting(content.expiration),
+        dump_extra(content.extra),
+    )
 
 
 def _rank(change: MessageReceived) -> int:

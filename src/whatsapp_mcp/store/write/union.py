@@ -46,6 +46,9 @@ _AFFECTED: Final = (
     " UNION SELECT chat, message_id FROM stars WHERE chat = :kept"
     " AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
 )
+_HERE_ALREADY: Final = (
+    "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
+)
 
 
 def unite(
@@ -86,10 +89,7 @@ def unite(
     row = chats.stored(kept)
     if row is not None and row.hides_until >= 0:
         visibility.hide_cleared(chats.get(kept, now), now)
-    connection.execute(
-        "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)",
-        entities,
-    )
+    connection.execute(_HERE_ALREADY, entities)
 
 
 def _size(chat: ChatRow | None) -> int:
