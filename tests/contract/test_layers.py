@@ -108,7 +108,7 @@ def test_rooms_import_only_lower_rooms() -> None:
 
 def test_rooms_of_media() -> None:
     """Sources and conversions use the ground of the room and nothing of each other; the top is above both."""
-    ground = {"limits", "policy", "kinds", "work"}
+    ground = {"limits", "policy", "kinds", "sniffing", "work"}
     below = {"source": ground | {"source"}, "convert": ground | {"convert"}}
     below |= dict.fromkeys(ground, ground)
     below |= {top: ground | {"source", "convert"} for top in ("prepare", "preview", "downloads")}

@@ -88,14 +88,14 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
             for number in range(6):
                 ChatSettings(simulator.phone).star(simulator.phone.account.pn, f"BEFORE-{number}")
         payloads: list[bytes] = []
-        open_session = simulator.login.open
+        open_session = simulator.host.open_session
 
         def note(connection: Connection, login: ClientLogin) -> Session | None:
             if wa6.ClientPayload.FromString(login.payload).HasField("username"):
                 payloads.append(login.payload)
             return open_session(connection, login)
 
-        simulator.login.open = note  # type: ignore[method-assign]
+        simulator.host.open_session = note
         endpoint = tmp_path / "endpoint.json"
         simulator.write_endpoint(endpoint)
         settings = Settings(data_dir=tmp_path / "data", endpoint=endpoint, require_endpoint=True, log_level="INFO")

@@ -1,6 +1,7 @@
 """From what a caller names (a path, a link, a data URI) to a file that WhatsApp clients show properly; received files.
 
-limits, policy, kinds, work   the ground: every bound, what the settings allow, what a file is by its content, threads
+limits, policy, work          the ground: every bound, what the settings allow, work in threads;
+kinds, sniffing               and which kinds of files there are, and which one a file is by its content
 source/                       a source becomes a private copy on disk; paths and links are judged here
 convert/                      a copy becomes what is sent: Pillow and PyAV, no ffmpeg binary
 prepare, preview, downloads   the top: ``MediaSource(...).as_image()``, a link's preview, where received files are kept

@@ -41,9 +41,10 @@ Names:
 - :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
 - :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
   output)`` is the command.
+- :class:`ChatSettings`: ``ChatSettings(simulator.phone)`` stars, pins, archives, mutes, labels on the phone.
+- ``compose``: contents of messages, for ``send_content`` and :class:`HistoryMessage`.
 
-Further, by their modules: ``chat_settings.ChatSettings(simulator.phone)`` stars, pins, archives, mutes, labels on the
-phone; ``simulator.app_state.switches`` makes conflicts, pages, snapshots and lost answers; ``simulator.business`` has
+Further: ``simulator.app_state.switches`` makes conflicts, pages, snapshots and lost answers; ``simulator.business`` has
 the profiles of shops; ``simulator.login.pushes_to_passive`` gives a passive login what it should not get.
 
 A QR code's secret is in its text only, never in a stanza: the simulator cannot scan what nobody tells it. Whoever
@@ -61,11 +62,13 @@ from typing import TYPE_CHECKING, Any
 from whatsapp_mcp.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from whatsapp_mcp.simulator.content import compose
     from whatsapp_mcp.simulator.content.summary import ReceivedMessage, Summary
     from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
     from whatsapp_mcp.simulator.control.control import ControlServer
     from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
     from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
+    from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
     from whatsapp_mcp.simulator.people.contact import VirtualContact
     from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
     from whatsapp_mcp.simulator.people.phone import SimulatedPhone
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.state.record import Record
 
 __all__ = [
+    "ChatSettings",
     "ControlClient",
     "ControlError",
     "ControlServer",
@@ -102,10 +106,12 @@ __all__ = [
     "SimulatorConfig",
     "Summary",
     "VirtualContact",
+    "compose",
     "run_simulate",
 ]
 
 _MODULES = {
+    "ChatSettings": "people.chat_settings",
     "ControlClient": "control.control_client",
     "ControlError": "control.control_client",
     "ControlServer": "control.control",
@@ -133,6 +139,8 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "compose":
+        return importlib.import_module(f"{__name__}.content.compose")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
-from whatsapp_mcp.simulator.network.certificates import issue_tls_identity, server_context
-from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity
-from whatsapp_mcp.simulator.network.http import Request, Routes
-from whatsapp_mcp.simulator.network.transport import Listener
+from whatsapp_mcp.simulator.network.host import LoopbackHost
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone
-from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
-from whatsapp_mcp.simulator.service.appstate import AppState
-from whatsapp_mcp.simulator.service.business import BusinessProfiles
-from whatsapp_mcp.simulator.service.calls import Calls
-from whatsapp_mcp.simulator.service.groups.group import Group, Groups
-from whatsapp_mcp.simulator.service.login import Login
-from whatsapp_mcp.simulator.service.media import MediaHost
-from whatsapp_mcp.simulator.service.message_relay import Messages
-from whatsapp_mcp.simulator.service.mex import Mex
+from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
-from whatsapp_mcp.simulator.service.newsletters.newsletter_queries import NewsletterQueries
-from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
-from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError
-from whatsapp_mcp.simulator.service.pictures import Pictures
-from whatsapp_mcp.simulator.service.prekeys import PreKeys
-from whatsapp_mcp.simulator.service.presence import Presence
-from whatsapp_mcp.simulator.service.privacy import Privacy
-from whatsapp_mcp.simulator.service.profile import Profile
-from whatsapp_mcp.simulator.service.receipts import Receipts
-from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.service.status_posts import StatusPosts
-from whatsapp_mcp.simulator.service.usync import Usync
-from whatsapp_mcp.simulator.state.accounts import Account, Device, Person, account_of
+from whatsapp_mcp.simulator.service.services import Services
+from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
-from whatsapp_mcp.wire.certificates import issue_chain
-from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
@@ -65,65 +38,24 @@ class Simulator:
         self.config = config or SimulatorConfig()
         self.world = World(self.config.clock)
         self.faults = Faults()
-        self.router = Router(self.faults)
-        self.routes = Routes()
-        self.pairing = Pairing(self.world, self.config.qr)
-        self.login = Login(self.world, self.pairing, self.router, self.faults)
-        self.app_state_files = AppStateFiles(self.routes)
-        self.app_state = AppState(self.world, self.app_state_files, self.faults)
-        self.business = BusinessProfiles(self.world)
-        presence = Presence(self.world)
-        self._privacy = Privacy(self.world)
-        mex = Mex(self.world)
-        pictures = Pictures(self.world, self.routes)
-        self.groups = Groups(self.world, self.faults, pictures)
+        services = Services(self.world, self.faults, self.config.qr)
+        self.router = services.router
+        self.login = services.login
+        self.app_state = services.app_state
+        self.app_state_files = services.app_state_files
+        self.business = services.business
+        self.media = services.media
+        self.profile = services.profile
+        self.groups = services.groups
         """All groups, and what can be done in them."""
-        self.profile = Profile(self.world, pictures, self.groups.pictures, mex)
-        self.newsletters = Newsletters(self.world, mex, pictures)
+        self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
-        statuses = StatusPosts(self.world)
-        receipts = Receipts(self.world)
-        receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
-        self.media = MediaHost(self.world, self.routes, self.faults)
-        messages = Messages(self.world, self.faults)
-        messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
-        NewsletterQueries(self.world, self.newsletters, mex)
-        self.groups.register(self.router, messages)
-        for part in (
-            PreKeys(self.world),
-            Usync(self.world),
-            messages,
-            receipts,
-            presence,
-            self._privacy,
-            self.profile,
-            mex,
-            self.newsletters,
-            statuses,
-            Calls(self.world),
-            self.media,
-            self.app_state,
-            self.business,
-        ):
-            part.register(self.router)
-        self.login.on_offline.append(presence.device_offline)
-        self.pairing.on_linked.append(self._devices_changed)
-        self.login.on_unlinked.append(self._devices_changed)
-        self.login.on_unlinked.append(presence.device_offline)
+        self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults)
+        self._pairing = services.pairing
+        self._privacy = services.privacy
         self._phones: dict[Account, SimulatedPhone] = {}
         self._contacts: dict[str, VirtualContact] = {}
         self._next_number = _FIRST_FREE_NUMBER
-        self._root = KeyPair.generate()
-        self._static = KeyPair.generate()
-        self._chain = issue_chain(self._root, self._static.public, now=int(self.config.clock()))
-        self._directory: Path | None = None
-        self._listener: Listener | None = None
-        self._endpoint: Endpoint | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting_to_link: asyncio.Task[None] | None = None
-        self.autoscan: float | None = None
-        """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
-        person."""
         self.phone = self.add_account(self.config.phone_number, self.config.phone_name)
         """The phone of the default account."""
         self.phone.history.automatic = self.config.history_after_pairing
@@ -141,32 +73,18 @@ class Simulator:
 
     async def start(self) -> Endpoint:
         """Listen; from now on :attr:`endpoint` is usable."""
-        identity = issue_tls_identity()
-        self._directory = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-", dir=self.config.directory))
-        ca_file = self._directory / "ca.pem"
-        ca_file.write_bytes(identity.ca_certificate)
-        self._listener = Listener(server_context(identity), self._chat, self.routes)
-        port = await self._listener.start(self.config.port)
-        self._endpoint = Endpoint(
-            proxy=f"http://127.0.0.1:{port}", ca_file=str(ca_file), noise_root=self._root.public.hex()
-        )
-        log.info("simulating WhatsApp at %s", self._endpoint.proxy)
-        return self._endpoint
+        endpoint = await self.host.start()
+        log.info("simulating WhatsApp at %s", endpoint.proxy)
+        return endpoint
 
     async def stop(self) -> None:
         """Cut all connections and stop listening."""
         self.faults.resume()
-        if self._listener is not None:
-            await self._listener.stop()
-            self._listener = None
         for contact in self._contacts.values():
             await contact.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
-            self._directory = None
+        for phone in self._phones.values():
+            await phone.linking.stop()
+        await self.host.stop()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -175,18 +93,11 @@ class Simulator:
         Raises:
             RuntimeError: the simulator is not started.
         """
-        if self._endpoint is None:
-            raise RuntimeError("the simulator is not started")
-        return self._endpoint
+        return self.host.endpoint
 
     def write_endpoint(self, path: Path) -> None:
         """Write the endpoint file (mode 0600), for ``WHATSAPP_MCP_ENDPOINT``."""
         self.endpoint.write(path)
-
-    async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        identity = NoiseIdentity(self._static, self._chain)
-        connection = Connection(reader, writer, identity, self.login.open, self.faults, self.config.keep_alive_seconds)
-        await connection.run(request)
 
     @property
     def directory(self) -> Path:
@@ -195,40 +106,29 @@ class Simulator:
         Raises:
             RuntimeError: the simulator is not started.
         """
-        if self._directory is None:
-            raise RuntimeError("the simulator is not started")
-        return self._directory
+        return self.host.directory
 
     # --- codes on a screen ---
+
+    @property
+    def autoscan(self) -> float | None:
+        """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
+        person."""
+        return self.phone.linking.autoscan
+
+    @autoscan.setter
+    def autoscan(self, seconds: float | None) -> None:
+        self.phone.linking.autoscan = seconds
 
     def show_qr(self, text: str) -> float | None:
         """A client shows this QR code. With :attr:`autoscan` the phone scans it; returns in how many seconds, or
         ``None``."""
-        return self._see(lambda: self.phone.scan(text))
+        return self.phone.linking.see_qr(text)
 
     def show_code(self, code: str) -> float | None:
         """A client shows this pairing code. With :attr:`autoscan` it is typed in; returns in how many seconds, or
         ``None``."""
-        return self._see(lambda: self.phone.enter_code(code))
-
-    def _see(self, link: Callable[[], Coroutine[Any, Any, Device]]) -> float | None:
-        if self.autoscan is None:
-            return None
-        if self._waiting_to_link is not None:
-            self._waiting_to_link.cancel()
-        task = asyncio.get_running_loop().create_task(self._link_later(self.autoscan, link))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._waiting_to_link = task
-        return self.autoscan
-
-    async def _link_later(self, seconds: float, link: Callable[[], Coroutine[Any, Any, Device]]) -> None:
-        await asyncio.sleep(seconds)
-        self._waiting_to_link = None  # from here on the next code on the screen does not stop it any more
-        try:
-            log.info("linked %r by itself", await link())
-        except PairingError as error:
-            log.warning("could not link by itself: %s", error)
+        return self.phone.linking.see_code(code)
 
     # --- people ---
 
@@ -236,7 +136,7 @@ class Simulator:
         """A further account with a phone, for a further client."""
         account = self.world.add_account(number, push_name)
         phone = SimulatedPhone(
-            self.world, self.router, account, self.pairing, self.login, self.app_state, self._privacy
+            self.world, self.router, account, self._pairing, self.login, self.app_state, self._privacy
         )
         self._phones[account] = phone
         return phone
@@ -396,11 +296,7 @@ class Simulator:
         Raises:
             KeyError: there is none.
         """
-        known = self.newsletters.all
-        for newsletter in known:
-            if name in (newsletter.name, str(newsletter.jid)):
-                return newsletter
-        raise KeyError(f"no newsletter {name!r}; there are: {', '.join(one.name for one in known) or 'none'}")
+        return self.newsletters.find(name)
 
     # --- the rest ---
 
@@ -423,25 +319,3 @@ class Simulator:
         sender = somebody.account if somebody else self.phone.account
         attrs: dict[str, Attr] = {"from": sender.lid, "id": self.world.new_id(), "t": self.world.now()}
         return self.faults.send_receipt_of_type(kind, Node("receipt", attrs))
-
-    def _devices_changed(self, device: Device) -> None:
-        """Everybody's list of an account's devices is stale now: tell them to ask again."""
-        account = device.account
-        for other in self.world.accounts:
-            for receiver in other.devices.values():
-                if receiver.is_local or receiver is device:
-                    continue
-                receiver.deliver(self._own_devices(account) if other is account else self._device_list_changed(account))
-
-    def _own_devices(self, account: Account) -> Node:
-        # The hash is deliberately not that of the list: the client drops its cache and asks (whatsmeow
-        # notification.go).
-        listed = [Node("device", {"jid": device.lid}) for device in account.devices.values()]
-        devices = Node("devices", {"dhash": "2:changed"}, listed)
-        return self._notification({"from": account.lid, "type": "account_sync"}, devices)
-
-    def _device_list_changed(self, account: Account) -> Node:
-        return self._notification({"from": account.lid, "type": "devices"}, Node("update"))
-
-    def _notification(self, attrs: dict[str, Attr], content: Node) -> Node:
-        return Node("notification", {**attrs, "id": self.world.new_id(), "t": self.world.now()}, [content])

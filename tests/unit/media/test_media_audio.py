@@ -7,7 +7,7 @@ import av
 import pytest
 
 from tests.unit.media import samples
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.convert.audio import audio_seconds, voice_note
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
 
@@ -23,7 +23,7 @@ FORMATS = [
 
 
 def mimetype(path: Path) -> str:
-    return kinds.sniff(path).mimetype
+    return sniffing.sniff(path).mimetype
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.media import samples
-from whatsapp_mcp.media.kinds import EXTENSIONS, sniff, sniff_bytes
+from whatsapp_mcp.media.kinds import EXTENSIONS
+from whatsapp_mcp.media.sniffing import sniff, sniff_bytes
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 

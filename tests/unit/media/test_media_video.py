@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.media import samples
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.convert import video
 from whatsapp_mcp.media.convert.video import VideoFacts
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
@@ -21,7 +21,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def prepare(source: Path, target: Path, **options: bool) -> VideoFacts:
-    return video.prepare(source, kinds.sniff(source).mimetype, target, work=Work(), **options)
+    return video.prepare(source, sniffing.sniff(source).mimetype, target, work=Work(), **options)
 
 
 def codecs(path: Path) -> list[str]:
@@ -55,7 +55,7 @@ def test_a_fitting_video_is_only_repacked(container: str, tmp_path: Path, target
     assert packets(target) == packets(source)
     assert times(target) == pytest.approx(times(source), abs=0.002)
     assert codecs(target) == ["h264", "aac"]
-    assert kinds.sniff(target).mimetype == "video/mp4"
+    assert sniffing.sniff(target).mimetype == "video/mp4"
     assert is_faststart(target)
     assert b"SECRET-COMMENT" in source.read_bytes()
     assert b"SECRET-COMMENT" not in target.read_bytes()

@@ -28,7 +28,7 @@ from whatsapp_mcp.wire.protos import cert, wa6
 
 
 def chain_of(side: Linked) -> cert.CertChain:
-    return cert.CertChain.FromString(side.simulator._chain)
+    return cert.CertChain.FromString(side.simulator.host.chain)
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Logins:
 @pytest.fixture
 def logins(side: Linked) -> Logins:
     seen = Logins([])
-    open_session = side.simulator.login.open
+    open_session = side.simulator.host.open_session
 
     def record(connection: Connection, login: ClientLogin) -> Session | None:
         seen.payloads.append(login.payload)
         return open_session(connection, login)
 
-    side.simulator.login.open = record  # type: ignore[method-assign]
+    side.simulator.host.open_session = record
     return seen
 
 
@@ -186,7 +186,7 @@ def _with_details(chain: cert.CertChain, side: Linked, which: str, change: Calla
     intermediate.key = intermediate_key.public
     change(intermediate if which == "intermediate" else leaf)
     chain.intermediate.details = intermediate.SerializeToString()
-    chain.intermediate.signature = sign(chain.intermediate.details, side.simulator._root)
+    chain.intermediate.signature = sign(chain.intermediate.details, side.simulator.host.root)
     chain.leaf.details = leaf.SerializeToString()
     chain.leaf.signature = sign(chain.leaf.details, intermediate_key)
 
@@ -229,7 +229,7 @@ REFUSED: dict[str, Callable[[cert.CertChain, Linked], None]] = {
 def test_the_chain_of_these_tests_is_good_until_it_is_changed(side: Linked) -> None:
     chain = chain_of(side)
     _with_details(chain, side, "leaf", _set())
-    static, root = side.simulator._static.public, side.simulator._root.public
+    static, root = side.simulator.host.static.public, side.simulator.host.root.public
     verify_chain(
         chain.SerializeToString(), root_public=root, server_static=static, now=int(side.simulator.world.clock())
     )
@@ -239,7 +239,7 @@ def test_the_chain_of_these_tests_is_good_until_it_is_changed(side: Linked) -> N
 async def test_a_bad_chain_ends_it_before_anything_is_said(side: Linked, logins: Logins, what: str) -> None:
     chain = chain_of(side)
     REFUSED[what](chain, side)
-    side.simulator._chain = chain.SerializeToString()
+    side.simulator.host.chain = chain.SerializeToString()
     with pytest.raises(CertificateRefused, match="did not prove"):
         async with side.login():
             raise AssertionError("logged in")

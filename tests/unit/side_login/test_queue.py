@@ -208,9 +208,9 @@ async def test_whatever_fails_the_session_goes_on(side: Linked, where: str, tmp_
     query: SideLoginQuery[str] = Ping()
     match where:
         case "chain":
-            side.simulator._root, expected = KeyPair.generate(), CertificateRefused
-            side.simulator._chain = issue_chain(
-                side.simulator._root, side.simulator._static.public, now=int(side.simulator.world.clock())
+            side.simulator.host.root, expected = KeyPair.generate(), CertificateRefused
+            side.simulator.host.chain = issue_chain(
+                side.simulator.host.root, side.simulator.host.static.public, now=int(side.simulator.world.clock())
             )
         case "401" | "503":
             side.simulator.faults.refuse_login(int(where))

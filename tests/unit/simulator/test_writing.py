@@ -11,7 +11,7 @@ from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.simulator import ReceivedMessage, SentMessage, Simulator, VirtualContact
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import Attachment, link_thumbnail_of
-from whatsapp_mcp.simulator.content.summary import unwrap
+from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.wire.media import MediaError, MediaKind
 from whatsapp_mcp.wire.protos import e2e
 

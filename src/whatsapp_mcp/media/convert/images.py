@@ -18,7 +18,7 @@ from typing import IO, Final
 
 from PIL import Image, ImageCms, ImageOps, features
 
-from whatsapp_mcp.media import kinds, limits
+from whatsapp_mcp.media import limits, sniffing
 from whatsapp_mcp.media.work import UnusableMedia
 
 __all__ = ["JpegFacts", "jpeg_bytes", "load", "opened", "photo", "square_jpeg", "thumbnail"]
@@ -130,7 +130,7 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
 
 
 def _unreadable(source: Path | bytes) -> UnusableMedia:
-    kind = kinds.sniff_bytes(source[:65536]) if isinstance(source, bytes) else kinds.sniff(source)
+    kind = sniffing.sniff_bytes(source[:65536]) if isinstance(source, bytes) else sniffing.sniff(source)
     if kind.mimetype == "image/heic":
         return UnusableMedia(
             "HEIC pictures cannot be read on this server.",

@@ -12,7 +12,7 @@ import anyio
 from anyio import to_thread
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.media import kinds
+from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
@@ -60,7 +60,7 @@ async def fetch(
         name = await to_thread.run_sync(
             lambda: _copy(source, target, field=field, limit=limit, policy=policy, work=work)
         )
-    found = await to_thread.run_sync(kinds.sniff, target)
+    found = await to_thread.run_sync(sniffing.sniff, target)
     return SourceFile(path=target, name=name, mimetype=found.mimetype)
 
 

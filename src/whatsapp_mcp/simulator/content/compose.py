@@ -5,7 +5,7 @@ Shapes: whatsmeow send.go, msgsecret.go (BuildPollCreation); albums as neonize 0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from google.protobuf.message import Message as ProtobufMessage
 
@@ -26,36 +26,13 @@ __all__ = [
     "location",
     "poll",
     "quote",
-    "stanza_kind",
     "sticker",
+    "unwrap",
     "video",
     "view_once",
     "voice",
     "without_secret",
 ]
-
-_WRAPPERS = (
-    "viewOnceMessage",
-    "viewOnceMessageV2",
-    "viewOnceMessageV2Extension",
-    "ephemeralMessage",
-    "documentWithCaptionMessage",
-    "lottieStickerMessage",
-    "editedMessage",
-)
-_MEDIA_TYPES = {
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "ptv",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
-    "contactMessage": "vcard",
-    "contactsArrayMessage": "contact_array",
-    "locationMessage": "location",
-    "liveLocationMessage": "livelocation",
-}
-_POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollUpdateMessage")
 
 
 # --- media ---
@@ -254,6 +231,8 @@ def link(
 
 # --- envelopes and context ---
 
+_MAX_ENVELOPES = 6
+
 
 def view_once(content: e2e.Message) -> e2e.Message:
     """May be looked at once only."""
@@ -273,6 +252,23 @@ def ephemeral(content: e2e.Message, seconds: int) -> e2e.Message:
     return _lift_context(message, message.ephemeralMessage.message)
 
 
+def unwrap(message: e2e.Message) -> e2e.Message:
+    """Take off ephemeral, view-once and the like: while the content is a ``FutureProofMessage``, look inside."""
+    for _ in range(_MAX_ENVELOPES):
+        inner = next(_wrapped(message), None)
+        if inner is None:
+            return message
+        message = inner
+    return message
+
+
+def _wrapped(message: e2e.Message) -> Iterator[e2e.Message]:
+    for part, value in message.ListFields():
+        if part.message_type is not None and part.message_type.name == "FutureProofMessage":
+            # Edits keep their protocolMessage inside; everything else is content in an envelope.
+            yield value.message
+
+
 def _lift_context(message: e2e.Message, inner: e2e.Message) -> e2e.Message:
     """The secret of a message belongs outside of its envelopes."""
     if inner.HasField("messageContextInfo"):
@@ -287,9 +283,7 @@ def context_of(message: e2e.Message) -> e2e.ContextInfo:
     Raises:
         ValueError: this kind of message has none.
     """
-    for name in _WRAPPERS:
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
-            return context_of(getattr(message, name).message)
+    message = unwrap(message)
     if message.conversation:
         message.extendedTextMessage.text = message.conversation
         message.ClearField("conversation")
@@ -314,27 +308,3 @@ def without_secret(message: e2e.Message) -> e2e.Message:
     copy.CopyFrom(message)
     copy.ClearField("messageContextInfo")
     return copy
-
-
-def stanza_kind(message: e2e.Message) -> tuple[str, str]:
-    """Type of the stanza (``text``, ``media``, ``reaction``, ``poll``) and media type of the ciphertext, perhaps empty
-    (whatsmeow send.go: getTypeFromMessage, getMediaTypeFromMessage; its lists are shorter than what phones send)."""
-    if message.HasField("deviceSentMessage"):
-        return stanza_kind(message.deviceSentMessage.message)
-    for name in _WRAPPERS:
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
-            return stanza_kind(getattr(message, name).message)
-    if message.HasField("reactionMessage"):
-        return "reaction", ""
-    if any(message.HasField(name) for name in _POLLS):  # type: ignore[arg-type]  # the stubs want literals
-        return "poll", ""
-    if message.extendedTextMessage.title:
-        return "text", "url"
-    if message.audioMessage.PTT:
-        return "media", "ptt"
-    if message.videoMessage.gifPlayback:
-        return "media", "gif"
-    for name, media_type in _MEDIA_TYPES.items():
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
-            return "media", media_type
-    return "text", ""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise, unwrap
+from whatsapp_mcp.simulator.content.compose import unwrap
+from whatsapp_mcp.simulator.content.summary import ReceivedMessage, poll_of, summarise
 from whatsapp_mcp.simulator.state.accounts import Account
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.message_secrets import (
@@ -30,7 +31,6 @@ __all__ = ["MessageSecrets"]
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 5000
-_POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV5")
 _WITHOUT_SECRET = ("protocolMessage", "reactionMessage", "pollUpdateMessage", "secretEncryptedMessage", "editedMessage")
 """Messages about other messages; nothing can happen to them later."""
 
@@ -154,8 +154,5 @@ def _forms(account: Account | None) -> tuple[Jid, ...]:
 
 
 def _options(message: e2e.Message) -> tuple[str, ...]:
-    for name in _POLLS:
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
-            poll: e2e.PollCreationMessage = getattr(message, name)
-            return tuple(option.optionName for option in poll.options)
-    return ()
+    poll = poll_of(message)
+    return tuple(option.optionName for option in poll.options) if poll is not None else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,12 +10,12 @@ from google.protobuf.message import Message as ProtobufMessage
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.attachments import Attachment, attachment_of
+from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.simulator.state.media_store import MediaStore
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["ReceivedMessage", "Summary", "summarise", "unwrap"]
+__all__ = ["ReceivedMessage", "Summary", "poll_of", "summarise"]
 
-_MAX_WRAPPERS: Final = 6
 _MEDIA: Final = {
     "imageMessage": "image",
     "videoMessage": "video",
@@ -110,23 +109,6 @@ class ReceivedMessage:
         return self.summary.kind
 
 
-def unwrap(message: e2e.Message) -> e2e.Message:
-    """Take off ephemeral, view-once and the like: while the content is a ``FutureProofMessage``, look inside."""
-    for _ in range(_MAX_WRAPPERS):
-        inner = next(_wrapped(message), None)
-        if inner is None:
-            return message
-        message = inner
-    return message
-
-
-def _wrapped(message: e2e.Message) -> Iterator[e2e.Message]:
-    for part, value in message.ListFields():
-        if part.message_type is not None and part.message_type.name == "FutureProofMessage":
-            # Edits keep their protocolMessage inside; everything else is content in an envelope.
-            yield value.message
-
-
 def summarise(message: e2e.Message) -> Summary:
     """Read what matters from a message; never fails, unknown content is ``unknown``."""
     view_once = any(
@@ -173,11 +155,9 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
         return make("reaction", target=reaction.key.ID, emoji=reaction.text)
     if message.HasField("protocolMessage"):
         return _protocol(message.protocolMessage)
-    for name in _POLLS:
-        if message.HasField(name):
-            poll: e2e.PollCreationMessage = getattr(message, name)
-            options = tuple(option.optionName for option in poll.options)
-            return make("poll", poll.name, options=options, selectable=poll.selectableOptionsCount)
+    if (poll := poll_of(message)) is not None:
+        options = tuple(option.optionName for option in poll.options)
+        return make("poll", poll.name, options=options, selectable=poll.selectableOptionsCount)
     if message.HasField("pollUpdateMessage"):
         return make("vote", target=message.pollUpdateMessage.pollCreationMessageKey.ID)
     if message.HasField("locationMessage"):
@@ -200,6 +180,15 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
             kind = "voice" if part.name == "audioMessage" and value.PTT else _MEDIA[part.name]
             return make(kind, getattr(value, "caption", ""), file_name=getattr(value, "fileName", "") or None)
     return make("unknown")
+
+
+def poll_of(message: e2e.Message) -> e2e.PollCreationMessage | None:
+    """The poll that a message without wrappers is; ``None``: it is none."""
+    for part, value in message.ListFields():
+        if part.name in _POLLS:
+            poll: e2e.PollCreationMessage = value
+            return poll
+    return None
 
 
 def _protocol(message: e2e.ProtocolMessage) -> Summary:

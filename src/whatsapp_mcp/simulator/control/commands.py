@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import validate_call
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
+from whatsapp_mcp.simulator.control.fault_commands import FaultCommands
 from whatsapp_mcp.simulator.control.group_commands import GroupCommands
 from whatsapp_mcp.simulator.control.history_commands import HistoryCommands
 from whatsapp_mcp.simulator.control.media_commands import MediaCommands
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
-from whatsapp_mcp.simulator.state.faults import StreamFault
 from whatsapp_mcp.simulator.state.groups import GroupState
 
 __all__ = ["Commands"]
@@ -27,7 +27,7 @@ __all__ = ["Commands"]
 Json = dict[str, Any]
 
 
-class Commands(GroupCommands, MediaCommands, HistoryCommands):
+class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
     """What can be asked over the socket. Every method's arguments are checked; an unknown one is an error."""
 
     def __init__(self, simulator: Simulator, stop: Callable[[], None] | None = None) -> None:
@@ -171,12 +171,12 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands):
     def do_say(self, contact: str, text: str, reply_to: str | None = None) -> Json:
         """A contact writes to the account; ``reply_to`` is the id of a message of either side."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.say(text, reply_to=self._find(speaker, reply_to) if reply_to else None))
+        return _sent(speaker.say(text, reply_to=self._any_message(speaker, reply_to) if reply_to else None))
 
     def do_react(self, contact: str, message_id: str, emoji: str) -> Json:
         """A contact reacts to a message; an empty emoji takes the reaction back."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.react(emoji, self._find(speaker, message_id)))
+        return _sent(speaker.react(emoji, self._any_message(speaker, message_id)))
 
     def do_edit(self, contact: str, message_id: str, text: str) -> Json:
         """A contact edits its own message."""
@@ -203,83 +203,6 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands):
     def do_reads(self, contact: str, on: bool) -> None:
         """Whether a contact confirms reading."""
         self._simulator.contact(contact).reads = on
-
-    def _find(self, speaker: VirtualContact, message_id: str) -> ReceivedMessage | SentMessage:
-        for received in speaker.inbox:
-            if received.id == message_id:
-                return received
-        return self._find_sent(speaker, message_id)
-
-    @staticmethod
-    def _find_sent(speaker: VirtualContact, message_id: str) -> SentMessage:
-        sent = speaker.sent(message_id)
-        if sent is None:
-            raise LookupError(f"{speaker.name} knows no message {message_id}")
-        return sent
-
-    # --- faults (what a client experiences: whatsapp_mcp.simulator.state.faults) ---
-
-    def do_drop(self, how: Literal["abrupt", "clean"] = "abrupt") -> Json:
-        """Cut every connection."""
-        return {"connections": self._simulator.faults.drop(how)}
-
-    def do_silence(self) -> None:
-        """Let the network die, connections staying open."""
-        self._simulator.faults.silence()
-
-    def do_resume(self) -> None:
-        """End the silence."""
-        self._simulator.faults.resume()
-
-    def do_stream_error(self, kind: StreamFault) -> Json:
-        """Send a stream error to every client."""
-        return {"connections": self._simulator.faults.stream_error(kind)}
-
-    def do_refuse_login(
-        self, reason: int, code: int | None = None, expire_seconds: int | None = None, times: int = 1
-    ) -> None:
-        """Refuse the next logins."""
-        self._simulator.faults.refuse_login(reason, code=code, expire_seconds=expire_seconds, times=times)
-
-    def do_delay_answers(self, seconds: float) -> None:
-        """Answer late."""
-        self._simulator.faults.delay_answers(seconds)
-
-    def do_fail_iq(self, xmlns: str, code: int, text: str, times: int = 1) -> None:
-        """Refuse the next requests of a namespace."""
-        self._simulator.faults.fail_iq(xmlns, code, text, times=times)
-
-    def do_ignore_iq(self, xmlns: str, times: int = 1) -> None:
-        """Never answer the next requests of a namespace."""
-        self._simulator.faults.ignore_iq(xmlns, times=times)
-
-    def do_mute_keep_alive(self) -> None:
-        """Leave pings unanswered."""
-        self._simulator.faults.mute_keep_alive()
-
-    def do_reject_messages(self, code: int, times: int = 1) -> None:
-        """Refuse the next messages (463, 429 …)."""
-        self._simulator.faults.reject_messages(code, times=times)
-
-    def do_withhold_acks(self, times: int = 1) -> None:
-        """Relay the next messages without acknowledging them."""
-        self._simulator.faults.withhold_acks(times=times)
-
-    def do_corrupt_messages(self, times: int = 1) -> None:
-        """Damage the next messages to clients."""
-        self._simulator.faults.corrupt_messages(times=times)
-
-    def do_duplicate_messages(self, times: int = 1) -> None:
-        """Deliver the next messages to clients twice."""
-        self._simulator.faults.duplicate_messages(times=times)
-
-    def do_odd_receipt(self, kind: str = "server-error") -> Json:
-        """Send every client a receipt of an unknown type."""
-        return {"connections": self._simulator.odd_receipt(kind)}
-
-    def do_clear_faults(self) -> None:
-        """Back to a healthy service."""
-        self._simulator.faults.clear()
 
 
 def _contact(contact: VirtualContact) -> Json:

@@ -10,7 +10,7 @@ from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
-from whatsapp_mcp.simulator.state.accounts import Account, Person
+from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
 
 __all__ = ["GroupCommands"]
 
@@ -54,7 +54,7 @@ class GroupCommands:
 
     def do_group_say(self, contact: str, group: str, text: str, mentions: Sequence[str] = ()) -> Json:
         """A contact writes to a group, perhaps mentioning people."""
-        named = [_account(self._person(name)) for name in mentions]
+        named = [account_of(self._person(name)) for name in mentions]
         sent = self._simulator.contact(contact).say(text, mentions=named, to=self._simulator.group(group))
         return {"id": sent.id, "time": sent.time.isoformat(), "chat": str(sent.address)}
 
@@ -126,10 +126,6 @@ class GroupCommands:
         """Who may add a contact to groups."""
         self._simulator.contact(contact).group_add = value
 
-    def do_lose_group_notices(self, times: int = 1) -> None:
-        """Lose the next notifications about groups on the way to clients."""
-        self._simulator.faults.lose_group_notices(times=times)
-
     def _person(self, name: str) -> Person:
         return self._simulator.phone if name == ME else self._simulator.contact(name)
 
@@ -142,10 +138,6 @@ class GroupCommands:
     def _outcome(self, outcome: Outcome) -> Json:
         who = self._name(outcome.account) if outcome.account else str(outcome.asked)
         return {"who": who, "error": outcome.error or None}
-
-
-def _account(person: Person) -> Account:
-    return person if isinstance(person, Account) else person.account
 
 
 def _group(group: Group, name: Callable[[Account], str]) -> Json:

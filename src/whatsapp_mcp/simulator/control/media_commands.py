@@ -41,10 +41,15 @@ class MediaCommands:
         return self._simulator.contact(name)
 
     def _any_message(self, speaker: VirtualContact, message_id: str) -> ReceivedMessage | SentMessage:
-        found = speaker.sent(message_id) or next((m for m in speaker.inbox if m.id == message_id), None)
-        if found is None:
+        received = next((message for message in speaker.inbox if message.id == message_id), None)
+        return received or self._find_sent(speaker, message_id)
+
+    @staticmethod
+    def _find_sent(speaker: VirtualContact, message_id: str) -> SentMessage:
+        sent = speaker.sent(message_id)
+        if sent is None:
             raise LookupError(f"{speaker.name} knows no message {message_id}")
-        return found
+        return sent
 
     def _options(self, speaker: VirtualContact, group: str | None, reply_to: str | None) -> SendOptions:
         options: SendOptions = {}
@@ -117,10 +122,7 @@ class MediaCommands:
     def do_edit_secretly(self, contact: str, message_id: str, text: str) -> Json:
         """A contact edits its own message in the newer, encrypted form."""
         speaker = self._speaker(contact)
-        sent = speaker.sent(message_id)
-        if sent is None:
-            raise LookupError(f"{contact} sent no message {message_id}")
-        return _sent(speaker.edit_secretly(sent, text))
+        return _sent(speaker.edit_secretly(self._find_sent(speaker, message_id), text))
 
     def do_set_disappearing(self, contact: str, seconds: int) -> Json:
         """A contact changes the timer of the chat; 0: messages stay."""
@@ -149,36 +151,6 @@ class MediaCommands:
             self._simulator.profile.remove_picture(account)
             return {"id": None}
         return {"id": self._simulator.profile.set_picture(account, path.read_bytes()).id}
-
-    # --- faults of the media hosts ---
-
-    def do_fail_uploads(self, status: int = 413, times: int = 1) -> None:
-        """Refuse the next uploads."""
-        self._simulator.faults.media.fail_uploads(status, times=times)
-
-    def do_fail_downloads(self, status: int = 404, retry_after: int | None = None, times: int = 1) -> None:
-        """Refuse the next downloads."""
-        self._simulator.faults.media.fail_downloads(status, retry_after=retry_after, times=times)
-
-    def do_slow_media(self, seconds: float, times: int = -1) -> None:
-        """Let uploads and downloads take so much longer."""
-        self._simulator.faults.media.slow(seconds, times=times)
-
-    def do_cut_uploads(self, times: int = 1) -> None:
-        """Cut the connection in the middle of the next uploads."""
-        self._simulator.faults.media.cut_uploads(times=times)
-
-    def do_cut_downloads(self, times: int = 1) -> None:
-        """Cut the connection in the middle of the next downloads."""
-        self._simulator.faults.media.cut_downloads(times=times)
-
-    def do_corrupt_downloads(self, times: int = 1) -> None:
-        """Change a byte in the next downloads."""
-        self._simulator.faults.media.corrupt_downloads(times=times)
-
-    def do_expire_file(self, direct_path: str, status: int = 410) -> None:
-        """Refuse downloads of one file from now on."""
-        self._simulator.world.media.expire(direct_path, status)
 
 
 def _content(kind: FileKind, media: UploadedMedia, name: str, caption: str, mimetype: str | None, seconds: int) -> Any:

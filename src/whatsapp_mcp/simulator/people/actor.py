@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.simulator.content.compose import stanza_kind
 from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
 from whatsapp_mcp.simulator.service.prekeys import PreKeys, parse_prekey, parse_signed_prekey
@@ -171,10 +171,7 @@ class SimulatedDevice(ABC):
         if isinstance(chat, GroupState):
             self._send_to_group(chat, sent, kind, edit)
             return sent
-        own_copy = e2e.Message()
-        own_copy.deviceSentMessage.destinationJID = str(chat.lid)
-        own_copy.deviceSentMessage.message.CopyFrom(message)
-        own_copy.messageContextInfo.CopyFrom(message.messageContextInfo)
+        own_copy = _own_copy(sent)
         addressed = []
         for target in _devices_of(chat, self.account):
             if target is not self.device:
@@ -228,15 +225,7 @@ class SimulatedDevice(ABC):
 
     def _start_session(self, target: Device) -> None:
         taken = PreKeys.take(target)
-        bundle = PreKeyBundle(
-            registration_id=taken.registration_id,
-            identity_public=taken.identity,
-            signed_prekey_id=taken.signed_prekey.id,
-            signed_prekey_public=taken.signed_prekey.public,
-            signed_prekey_signature=taken.signed_prekey.signature,
-            prekey_id=taken.one_time[0] if taken.one_time else None,
-            prekey_public=taken.one_time[1] if taken.one_time else None,
-        )
+        bundle = _bundle(taken.registration_id, taken.identity, taken.signed_prekey, taken.one_time)
         self.signal.start_session(target.address, bundle)
 
     # --- receiving ---
@@ -389,9 +378,7 @@ class SimulatedDevice(ABC):
             message.senderKeyDistributionMessage.CopyFrom(self.sender_keys.distribution(sent.chat.jid))
             attrs = {"id": sent.id, "t": attrs["t"], "to": sent.chat.jid, "participant": target.lid}
         elif target.account is self.account:
-            message = e2e.Message()
-            message.deviceSentMessage.destinationJID = str(sent.address)
-            message.deviceSentMessage.message.CopyFrom(sent.message)
+            message = _own_copy(sent)
         self.send_directly(target, message, attrs, count=count)
 
     def _now(self) -> datetime:
@@ -437,12 +424,27 @@ def _bundle_from_retry(node: Node, keys: Node) -> PreKeyBundle | None:
     signed, one_time = parse_signed_prekey(keys.child("skey")), parse_prekey(keys.child("key"))
     if registration is None or identity is None or signed is None:
         return None
+    return _bundle(int.from_bytes(registration.data, "big"), identity.data, signed, one_time)
+
+
+def _bundle(
+    registration_id: int, identity: bytes, signed: SignedPreKey, one_time: tuple[int, bytes] | None
+) -> PreKeyBundle:
     return PreKeyBundle(
-        registration_id=int.from_bytes(registration.data, "big"),
-        identity_public=identity.data,
+        registration_id=registration_id,
+        identity_public=identity,
         signed_prekey_id=signed.id,
         signed_prekey_public=signed.public,
         signed_prekey_signature=signed.signature,
         prekey_id=one_time[0] if one_time else None,
         prekey_public=one_time[1] if one_time else None,
     )
+
+
+def _own_copy(sent: SentMessage) -> e2e.Message:
+    """How the own other devices get a message."""
+    copy = e2e.Message()
+    copy.deviceSentMessage.destinationJID = str(sent.address)
+    copy.deviceSentMessage.message.CopyFrom(sent.message)
+    copy.messageContextInfo.CopyFrom(sent.message.messageContextInfo)
+    return copy

@@ -6,15 +6,15 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
-from whatsapp_mcp.simulator.content.compose import without_secret
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.personas import Persona, React, Say
-from whatsapp_mcp.simulator.people.writing import WritingDevice
+from whatsapp_mcp.simulator.people.writing import SendOptions, WritingDevice
 from whatsapp_mcp.simulator.service.calls import Call, CallSignal, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.router import Router
@@ -93,28 +93,9 @@ class VirtualContact(WritingDevice):
 
     # --- writing ---
 
-    def say(
-        self,
-        text: str,
-        *,
-        reply_to: ReceivedMessage | SentMessage | None = None,
-        mentions: Sequence[Account] = (),
-        to: Chat | None = None,
-    ) -> SentMessage:
+    def say(self, text: str, **options: Unpack[SendOptions]) -> SentMessage:
         """Send a text, perhaps as a reply to a message of either side."""
-        message, chat = e2e.Message(), to or self._owner
-        if reply_to is None and not mentions:
-            message.conversation = text
-        else:
-            message.extendedTextMessage.text = text
-            context = message.extendedTextMessage.contextInfo
-            named = chat.name_of if isinstance(chat, GroupState) else (lambda account: account.pn)
-            context.mentionedJID.extend(str(named(account)) for account in mentions)
-            if reply_to is not None:
-                author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
-                context.stanzaID, context.participant = reply_to.id, str(author)
-                context.quotedMessage.CopyFrom(without_secret(reply_to.message))
-        return self.send_message(chat, message)
+        return self.send_content(e2e.Message(conversation=text), **options)
 
     def react(self, emoji: str, message: ReceivedMessage | SentMessage) -> SentMessage:
         """React to a message of either side; an empty emoji takes the reaction back."""

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
-import hashlib
-import hmac
 import logging
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
+from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
 from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.appstate import AppState
-from whatsapp_mcp.simulator.service.device_identity import sign_for_account
 from whatsapp_mcp.simulator.service.login import Login
-from whatsapp_mcp.simulator.service.pairing import LinkRequest, Pairing, PairingError, PairingSession
+from whatsapp_mcp.simulator.service.pairing import Pairing
 from whatsapp_mcp.simulator.service.privacy import Privacy
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, Mutation, PatchError, SyncKey
@@ -33,42 +22,12 @@ from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
-from whatsapp_mcp.wire.keys import KeyPair, hkdf
 from whatsapp_mcp.wire.node import Node
-from whatsapp_mcp.wire.protos import adv, e2e, sync_action
+from whatsapp_mcp.wire.protos import e2e, sync_action
 
-__all__ = ["QrCode", "SimulatedPhone"]
+__all__ = ["SimulatedPhone"]
 
 log = logging.getLogger(__name__)
-
-_CODE_ALPHABET = frozenset("123456789ABCDEFGHJKLMNPQRSTVWXYZ")
-_CODE_ROUNDS = 2 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class QrCode:
-    """What a companion's QR code says (whatsmeow pair.go: makeQRData)."""
-
-    ref: str
-    noise_public: bytes
-    identity: bytes
-    adv_secret: bytes
-
-    @classmethod
-    def parse(cls, text: str) -> QrCode:
-        """Parse the text of a QR code, with or without the ``https://wa.me/…#`` in front.
-
-        Raises:
-            PairingError: it is not a pairing code.
-        """
-        parts = text.strip().rpartition("#")[2].split(",")
-        try:
-            ref, keys = parts[0], [base64.b64decode(part, validate=True) for part in parts[1:4]]
-        except binascii.Error as error:
-            raise PairingError("not a WhatsApp pairing code: a key is not base64") from error
-        if len(keys) != 3 or any(len(key) != 32 for key in keys):
-            raise PairingError("not a WhatsApp pairing code: it needs a ref and three keys of 32 bytes")
-        return cls(ref, *keys)
 
 
 class SimulatedPhone(WritingDevice):
@@ -89,8 +48,6 @@ class SimulatedPhone(WritingDevice):
         """What others wrote to the account."""
         self.sent_copies: Record[ReceivedMessage] = Record("copy of a sent message")
         """What the linked devices sent, to anybody."""
-        self.link_requests: Record[LinkRequest] = Record("link request")
-        """Companions that asked to be linked by code."""
         self.peer_messages: Record[e2e.Message] = Record("peer message")
         """What linked devices asked of the phone: keys, history …"""
         self.linked: Record[Device] = Record("linked device that is ready")
@@ -101,21 +58,18 @@ class SimulatedPhone(WritingDevice):
         """What it remembers of the past, and tells linked devices."""
         self.shares_keys = True
         """Switch off to see a companion without app-state keys."""
-        self._pairing = pairing
+        self.linking = Linking(world, account, self.signal.identity, pairing)
         self._login = login
         self._app_state = app_state
         self._privacy = privacy
         self._sync_key = SyncKey.generate(int(world.clock() * 1000))
         self._collections: dict[str, CollectionState] = {}
-        self._raw_id = secrets.randbelow(1 << 31)
-        self._key_index = 0
         self._shared_with: set[Device] = set()
-        pairing.on_request.append(self._on_link_request)
         login.on_active.append(self._on_active)
         app_state.on_patch.append(self._on_patch)
         self.set_push_name(account.push_name)
 
-    # --- linking ---
+    # --- linked devices ---
 
     async def scan(self, qr_text: str) -> Device:
         """Scan the QR code that a companion shows; returns the linked device. It logs in by itself right afterwards.
@@ -123,9 +77,7 @@ class SimulatedPhone(WritingDevice):
         Raises:
             PairingError: the code is not shown by anybody, expired, or the companion does not accept the pairing.
         """
-        code = QrCode.parse(qr_text)
-        session = self._pairing.pending(code.ref, code.noise_public, code.identity)
-        return await self._link(session, code.adv_secret)
+        return await self.linking.scan(qr_text)
 
     async def enter_code(self, code: str, *, timeout: float = 30.0) -> Device:
         """Type the eight characters that a companion shows (``Q2ZP-1QM6``), waiting up to ``timeout`` s for its
@@ -135,68 +87,7 @@ class SimulatedPhone(WritingDevice):
             PairingError: no companion waits for a code, the code is wrong, or the companion does not accept the
             pairing.
         """
-        plain_code = code.replace("-", "").replace(" ", "").upper()
-        if len(plain_code) != 8 or not _CODE_ALPHABET.issuperset(plain_code):
-            raise PairingError(f"not a pairing code: {code!r}")
-        request = await self._wait_for_request(timeout)
-        loop = asyncio.get_running_loop()
-        # 131,072 rounds of SHA-256 take a while: not in the event loop.
-        wrapping_key = await loop.run_in_executor(None, _code_key, plain_code, request.wrapped_ephemeral[:32])
-        companion_ephemeral = _aes_ctr(wrapping_key, request.wrapped_ephemeral[32:48], request.wrapped_ephemeral[48:])
-        ephemeral = KeyPair.generate()
-        salt, iv = secrets.token_bytes(32), secrets.token_bytes(16)
-        own_key = await loop.run_in_executor(None, _code_key, plain_code, salt)
-        wrapped = salt + iv + _aes_ctr(own_key, iv, ephemeral.public)
-        bundle, companion_identity = await self._pairing.send_primary_hello(
-            request, wrapped, self.signal.identity.public
-        )
-        shared = ephemeral.agree(companion_ephemeral)
-        adv_random = self._open_key_bundle(bundle, shared, companion_identity)
-        secret = shared + self.signal.identity.agree(companion_identity) + adv_random
-        return await self._link(request.pending, hkdf(secret, 32, info=b"adv_secret"))
-
-    async def _wait_for_request(self, timeout: float) -> LinkRequest:
-        request = self._pairing.link_request(self.account)
-        if request is None:
-            try:
-                await self.link_requests.wait_for(timeout=timeout, start=len(self.link_requests))
-            except TimeoutError:
-                raise PairingError("no companion waits for a code") from None
-            request = self._pairing.link_request(self.account)
-        if request is None:
-            raise PairingError("the companion that waited for a code is gone")
-        return request
-
-    def _open_key_bundle(self, bundle: bytes, shared: bytes, companion_identity: bytes) -> bytes:
-        key = hkdf(shared, 32, salt=bundle[:32], info=b"link_code_pairing_key_bundle_encryption_key")
-        try:
-            plain = AESGCM(key).decrypt(bundle[32:44], bundle[44:], None)
-        except InvalidTag:
-            raise PairingError("the code is wrong") from None
-        if len(plain) != 96 or plain[:32] != companion_identity or plain[32:64] != self.signal.identity.public:
-            raise PairingError("the companion's key bundle does not name the keys it should")
-        return plain[64:]
-
-    async def _link(self, session: PairingSession, adv_secret: bytes) -> Device:
-        self._key_index += 1
-        identity = self.signal.identity
-        details = adv.ADVDeviceIdentity(
-            rawID=self._raw_id,
-            timestamp=int(self.world.clock()),
-            keyIndex=self._key_index,
-            accountType=adv.E2EE,
-            deviceType=adv.E2EE,
-        ).SerializeToString()
-        signature = sign_for_account(identity, details, session.registration.identity)
-        signed = adv.ADVSignedDeviceIdentity(
-            details=details, accountSignatureKey=identity.public, accountSignature=signature
-        ).SerializeToString()
-        box = adv.ADVSignedDeviceIdentityHMAC(details=signed, HMAC=hmac.digest(adv_secret, signed, "sha256"))
-        return await self._pairing.complete(session, self.account, box.SerializeToString(), signed)
-
-    def _on_link_request(self, request: LinkRequest) -> None:
-        if request.account is self.account:
-            self.link_requests.add(request)
+        return await self.linking.enter_code(code, timeout=timeout)
 
     def unlink(self, device: Device | None = None) -> None:
         """Remove a linked device (default: all), as under "Linked devices" on the phone. A connected one is logged out.
@@ -342,12 +233,3 @@ class SimulatedPhone(WritingDevice):
 
     def handle_stanza(self, node: Node) -> None:
         """The phone shows nobody's presence or typing."""
-
-
-def _code_key(code: str, salt: bytes) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", code.encode(), salt, _CODE_ROUNDS, 32)
-
-
-def _aes_ctr(key: bytes, iv: bytes, data: bytes) -> bytes:
-    encryptor = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
-    return encryptor.update(data) + encryptor.finalize()

@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage, SimulatedDevice
 from whatsapp_mcp.simulator.service.status_posts import StatusAudience
@@ -28,9 +29,9 @@ Content = bytes | UploadedMedia
 class SendOptions(TypedDict, total=False):
     """What any message may have."""
 
-    to: Chat
+    to: Chat | None
     """Whom or where to; without it, the one that a contact usually writes to."""
-    reply_to: ReceivedMessage | SentMessage
+    reply_to: ReceivedMessage | SentMessage | None
     """Quote a message of either side."""
     mentions: Sequence[Account]
     forwarded: bool
@@ -91,7 +92,7 @@ class WritingDevice(SimulatedDevice):
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
-        return self.send_message(chat, content, kind=compose.stanza_kind(content)[0], edit=edit)
+        return self.send_message(chat, content, kind=stanza_kind(content)[0], edit=edit)
 
     # --- media ---
 
@@ -260,7 +261,7 @@ class WritingDevice(SimulatedDevice):
             audience = list(usual.members) if isinstance(usual, GroupState) else [usual]
         chat = StatusAudience.of(self.account, audience)
         self.sender_keys.prepare(chat.jid, ())  # every post goes out with the key, to all that it is for
-        return self.send_message(chat, content, kind=compose.stanza_kind(content)[0])
+        return self.send_message(chat, content, kind=stanza_kind(content)[0])
 
     # --- polls ---
 

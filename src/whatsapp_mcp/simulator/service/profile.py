@@ -9,7 +9,6 @@ from typing import Any, overload
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.mex import Mex
-from whatsapp_mcp.simulator.service.picture_notices import tell_picture
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import Account, Device, Picture
@@ -63,7 +62,7 @@ class Profile:
     def _change_picture(self, account: Account, picture: None, by: Device | None) -> None: ...
     def _change_picture(self, account: Account, picture: Picture | None, by: Device | None) -> Picture | None:
         account.picture = picture
-        tell_picture(self._world, account, by)
+        _tell_picture(self._world, account, by)
         return picture
 
     def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
@@ -130,3 +129,24 @@ class Profile:
         if len(text) > MAX_ABOUT:
             raise IqError(406, "not-acceptable")
         device.account.about, device.account.about_set_at = text, int(self._world.clock())
+
+
+def _tell_picture(world: World, account: Account, by: Device | None) -> None:
+    """Tell everybody who may see it, and the account's own devices except the one that did it (whatsmeow
+    notification.go: handlePictureNotification)."""
+    for other in world.accounts:
+        if not account.shows_to("profile", other):
+            continue
+        for device in other.devices.values():
+            if device is not by and not device.is_local:
+                device.deliver(_picture_notice(world, account, own=other is account))
+
+
+def _picture_notice(world: World, account: Account, *, own: bool) -> Node:
+    attrs: dict[str, Attr] = {"from": account.lid, "id": world.new_id(), "t": world.now()}
+    if own:
+        return Node("notification", {**attrs, "type": "account_sync"}, [Node("picture")])
+    change: dict[str, Attr] = {"jid": account.lid, "author": account.lid}
+    if account.picture is None:
+        return Node("notification", {**attrs, "type": "picture"}, [Node("delete", change)])
+    return Node("notification", {**attrs, "type": "picture"}, [Node("set", {**change, "id": account.picture.id})])

@@ -74,13 +74,13 @@ class Group(GroupState):
         return self.services.membership.add(self, account_of(by), _addresses(people))
 
     def remove(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.remove(self, account_of(by), _addresses(people))
+        return self.services.membership.change(self, account_of(by), _addresses(people), "remove")
 
     def promote(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.promote(self, account_of(by), _addresses(people))
+        return self.services.membership.change(self, account_of(by), _addresses(people), "promote")
 
     def demote(self, *people: Person, by: Person) -> list[Outcome]:
-        return self.services.membership.demote(self, account_of(by), _addresses(people))
+        return self.services.membership.change(self, account_of(by), _addresses(people), "demote")
 
     def approve(self, *people: Person, by: Person) -> list[Outcome]:
         """Let people in who asked."""

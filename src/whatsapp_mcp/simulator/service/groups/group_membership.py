@@ -26,10 +26,11 @@ from whatsapp_mcp.simulator.state.groups import (
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["ADD_REQUEST_SECONDS", "REJOIN_SECONDS", "GroupMembership"]
+__all__ = ["ADD_REQUEST_SECONDS", "REJOIN_SECONDS", "GroupMembership", "RoleChange"]
 
 MAX_SUBJECT = 100
 """Characters. A longer or empty one is refused with 406."""
+RoleChange = Literal["remove", "promote", "demote"]
 REJOIN_SECONDS = 24 * 3600
 """Who left by themselves cannot be added by others for this long (408); by link they may come back at once."""
 ADD_REQUEST_SECONDS = 3 * 24 * 3600
@@ -125,33 +126,12 @@ class GroupMembership:
         self._notices.tell(group, actor, change, to=before)
         self._notices.tell_joined(group, actor, added, reason=reason)
 
-    def remove(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
-        """Take people out of the group.
+    def change(self, group: GroupState, actor: Account, people: Sequence[Jid], what: RoleChange) -> list[Outcome]:
+        """Take people out of the group, make them admins, or plain members again.
 
         Raises:
             IqError: 403, the actor is not an admin.
         """
-        return self._change(group, actor, people, "remove")
-
-    def promote(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
-        """Make members admins.
-
-        Raises:
-            IqError: 403, the actor is not an admin.
-        """
-        return self._change(group, actor, people, "promote")
-
-    def demote(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
-        """Make admins plain members.
-
-        Raises:
-            IqError: 403, the actor is not an admin.
-        """
-        return self._change(group, actor, people, "demote")
-
-    def _change(
-        self, group: GroupState, actor: Account, people: Sequence[Jid], what: Literal["remove", "promote", "demote"]
-    ) -> list[Outcome]:
         require_member(group, actor)
         require_admin(group, actor)
         told = list(group.members)

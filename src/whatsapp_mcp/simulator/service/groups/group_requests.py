@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Answer = Sequence[Node]
 GeneralHandler = Callable[[Account, Node], Answer]
-GroupHandler = Callable[[GroupState, Account, Node], Answer]
+GroupHandler = Callable[[GroupState, Account, Node], Answer | None]
 PeopleHandler = Callable[[GroupState, Account, Sequence[Jid]], list[Outcome]]
 
 _ADD_MODES: dict[str, MemberAddMode] = {"all_member_add": "all_member_add", "admin_add": "admin_add"}
@@ -53,16 +54,16 @@ class GroupRequests:
             ("get", "membership_approval_requests"): self._join_requests,
             ("set", "membership_requests_action"): self._decide,
             ("set", "add"): self._people(membership.add),
-            ("set", "remove"): self._people(membership.remove),
-            ("set", "promote"): self._people(membership.promote),
-            ("set", "demote"): self._people(membership.demote),
+            ("set", "remove"): self._people(partial(membership.change, what="remove")),
+            ("set", "promote"): self._people(partial(membership.change, what="promote")),
+            ("set", "demote"): self._people(partial(membership.change, what="demote")),
             ("set", "accept"): self._accept,
             ("set", "subject"): self._subject,
             ("set", "description"): self._description,
-            ("set", "locked"): lambda group, who, node: self._locked(group, who, locked=True),
-            ("set", "unlocked"): lambda group, who, node: self._locked(group, who, locked=False),
-            ("set", "announcement"): lambda group, who, node: self._announce(group, who, announce=True),
-            ("set", "not_announcement"): lambda group, who, node: self._announce(group, who, announce=False),
+            ("set", "locked"): lambda group, who, node: settings.set_locked(group, who, locked=True),
+            ("set", "unlocked"): lambda group, who, node: settings.set_locked(group, who, locked=False),
+            ("set", "announcement"): lambda group, who, node: settings.set_announce(group, who, announce=True),
+            ("set", "not_announcement"): lambda group, who, node: settings.set_announce(group, who, announce=False),
             ("set", "ephemeral"): self._ephemeral,
             ("set", "not_ephemeral"): self._ephemeral,
             ("set", "membership_approval_mode"): self._approval_mode,
@@ -82,7 +83,7 @@ class GroupRequests:
             if (general := self._general.get(wanted)) is not None:
                 return general(device.account, request)
         elif (handler := self._of_group.get(wanted)) is not None:
-            return handler(self._world.require_group(to), device.account, request)
+            return handler(self._world.require_group(to), device.account, request) or ()
         log.warning("%r asked something about groups that is not simulated: %s", device, node.xml())
         raise IqError(501, "feature-not-implemented")
 
@@ -188,40 +189,27 @@ class GroupRequests:
 
     # --- settings ---
 
-    def _subject(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _subject(self, group: GroupState, who: Account, node: Node) -> None:
         self._settings.set_subject(group, who, _text(node))
-        return ()
 
-    def _description(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _description(self, group: GroupState, who: Account, node: Node) -> None:
         body = node.child("body")
         if body is None and node.get("delete") != "true":
             raise IqError(400, "bad-request")
         text = _text(body) if body is not None else ""
         self._settings.set_description(group, who, text, new_id=node.get("id"), previous=node.get("prev"))
-        return ()
 
-    def _locked(self, group: GroupState, who: Account, *, locked: bool) -> Answer:
-        self._settings.set_locked(group, who, locked=locked)
-        return ()
-
-    def _announce(self, group: GroupState, who: Account, *, announce: bool) -> Answer:
-        self._settings.set_announce(group, who, announce=announce)
-        return ()
-
-    def _ephemeral(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _ephemeral(self, group: GroupState, who: Account, node: Node) -> None:
         self._settings.set_ephemeral(group, who, _seconds(node) if node.tag == "ephemeral" else 0)
-        return ()
 
-    def _approval_mode(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _approval_mode(self, group: GroupState, who: Account, node: Node) -> None:
         mode = node.child("group_join")
         if mode is None or mode.get("state") not in ("on", "off"):
             raise IqError(400, "bad-request")
         self._settings.set_approval(group, who, required=mode.get("state") == "on")
-        return ()
 
-    def _member_add_mode(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _member_add_mode(self, group: GroupState, who: Account, node: Node) -> None:
         self._settings.set_member_add_mode(group, who, _add_mode(node))
-        return ()
 
 
 def _people(node: Node) -> list[Jid]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.simulator.content.compose import stanza_kind
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.service.mex import Json
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
 from whatsapp_mcp.simulator.state.accounts import Account, Picture

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.compose import stanza_kind
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.service.mex import Json, Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter, Post, posts_before
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import (
@@ -57,6 +57,17 @@ class Newsletters:
 
     def get(self, jid: Jid | None) -> Newsletter | None:
         return self._by_jid.get(jid) if jid else None
+
+    def find(self, name: str) -> Newsletter:
+        """A newsletter by its name or address.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for newsletter in self.all:
+            if name in (newsletter.name, str(newsletter.jid)):
+                return newsletter
+        raise KeyError(f"no newsletter {name!r}; there are: {', '.join(one.name for one in self.all) or 'none'}")
 
     def add(self, name: str, description: str = "", *, owner: Account | None = None, crowd: int = 0) -> Newsletter:
         newsletter = Newsletter(self._world, self, name=name, description=description, owner=owner, crowd=crowd)

@@ -1,0 +1,44 @@
+"""What the server is told of a message that it cannot read: the kind of its stanza, and of its ciphertext."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.simulator.content.compose import unwrap
+from whatsapp_mcp.wire.protos import e2e
+
+__all__ = ["stanza_kind"]
+
+_MEDIA_TYPES = {
+    "imageMessage": "image",
+    "videoMessage": "video",
+    "ptvMessage": "ptv",
+    "audioMessage": "audio",
+    "documentMessage": "document",
+    "stickerMessage": "sticker",
+    "contactMessage": "vcard",
+    "contactsArrayMessage": "contact_array",
+    "locationMessage": "location",
+    "liveLocationMessage": "livelocation",
+}
+_POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollUpdateMessage")
+
+
+def stanza_kind(message: e2e.Message) -> tuple[str, str]:
+    """Type of the stanza (``text``, ``media``, ``reaction``, ``poll``) and media type of the ciphertext, perhaps empty
+    (whatsmeow send.go: getTypeFromMessage, getMediaTypeFromMessage; its lists are shorter than what phones send)."""
+    if message.HasField("deviceSentMessage"):
+        message = message.deviceSentMessage.message
+    message = unwrap(message)
+    if message.HasField("reactionMessage"):
+        return "reaction", ""
+    if any(message.HasField(name) for name in _POLLS):  # type: ignore[arg-type]  # the stubs want literals
+        return "poll", ""
+    if message.extendedTextMessage.title:
+        return "text", "url"
+    if message.audioMessage.PTT:
+        return "media", "ptt"
+    if message.videoMessage.gifPlayback:
+        return "media", "gif"
+    for name, media_type in _MEDIA_TYPES.items():
+        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
+            return "media", media_type
+    return "text", ""

@@ -1,0 +1,35 @@
+"""Telling everybody that the list of an account's devices changed (whatsmeow notification.go)."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.world import World
+from whatsapp_mcp.wire.node import Attr, Node
+
+__all__ = ["DeviceLists"]
+
+
+class DeviceLists:
+    """Says that a list is stale; clients then ask ``usync`` for it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def changed(self, device: Device) -> None:
+        """``device`` was linked or unlinked."""
+        account = device.account
+        for other in self._world.accounts:
+            for receiver in other.devices.values():
+                if not receiver.is_local and receiver is not device:
+                    receiver.deliver(self._notice(account, own=other is account))
+
+    def _notice(self, account: Account, *, own: bool) -> Node:
+        if own:
+            # The hash is deliberately not that of the list: the client drops its cache and asks.
+            listed = [Node("device", {"jid": device.lid}) for device in account.devices.values()]
+            kind, content = "account_sync", Node("devices", {"dhash": "2:changed"}, listed)
+        else:
+            kind, content = "devices", Node("update")
+        attrs: dict[str, Attr] = {"from": account.lid, "type": kind}
+        attrs |= {"id": self._world.new_id(), "t": self._world.now()}
+        return Node("notification", attrs, [content])

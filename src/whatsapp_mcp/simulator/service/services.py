@@ -1,0 +1,66 @@
+"""All that WhatsApp's servers do, put together."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
+from whatsapp_mcp.simulator.network.http import Routes
+from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
+from whatsapp_mcp.simulator.service.appstate import AppState
+from whatsapp_mcp.simulator.service.business import BusinessProfiles
+from whatsapp_mcp.simulator.service.calls import Calls
+from whatsapp_mcp.simulator.service.device_lists import DeviceLists
+from whatsapp_mcp.simulator.service.groups.group import Groups
+from whatsapp_mcp.simulator.service.login import Login
+from whatsapp_mcp.simulator.service.media import MediaHost
+from whatsapp_mcp.simulator.service.message_relay import Messages
+from whatsapp_mcp.simulator.service.mex import Mex
+from whatsapp_mcp.simulator.service.newsletters.newsletter_queries import NewsletterQueries
+from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
+from whatsapp_mcp.simulator.service.pairing import Pairing
+from whatsapp_mcp.simulator.service.pictures import Pictures
+from whatsapp_mcp.simulator.service.prekeys import PreKeys
+from whatsapp_mcp.simulator.service.presence import Presence
+from whatsapp_mcp.simulator.service.privacy import Privacy
+from whatsapp_mcp.simulator.service.profile import Profile
+from whatsapp_mcp.simulator.service.receipts import Receipts
+from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.status_posts import StatusPosts
+from whatsapp_mcp.simulator.service.usync import Usync
+from whatsapp_mcp.simulator.state.config import QrTiming
+from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.world import World
+
+__all__ = ["Services"]
+
+
+class Services:
+    """Every subject's module, with what it needs of the others. What is steered from outside has a name."""
+
+    def __init__(self, world: World, faults: Faults, qr: QrTiming) -> None:
+        self.router = Router(faults)
+        self.routes = Routes()
+        self.pairing = Pairing(world, qr)
+        self.login = Login(world, self.pairing, self.router, faults)
+        self.app_state_files = AppStateFiles(self.routes)
+        self.app_state = AppState(world, self.app_state_files, faults)
+        self.business = BusinessProfiles(world)
+        self.privacy = Privacy(world)
+        self.media = MediaHost(world, self.routes, faults)
+        pictures, mex = Pictures(world, self.routes), Mex(world)
+        self.groups = Groups(world, faults, pictures)
+        self.profile = Profile(world, pictures, self.groups.pictures, mex)
+        self.newsletters = Newsletters(world, mex, pictures)
+        NewsletterQueries(world, self.newsletters, mex)
+        statuses, messages, receipts = StatusPosts(world), Messages(world, faults), Receipts(world)
+        messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
+        receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
+        self.groups.register(self.router, messages)
+        presence = Presence(world)
+        parts = (PreKeys(world), Usync(world), Calls(world), messages, receipts, presence, mex, statuses)
+        named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state, self.business)
+        for part in (*parts, *named):
+            part.register(self.router)
+        lists = DeviceLists(world)
+        self.login.on_offline.append(presence.device_offline)
+        self.pairing.on_linked.append(lists.changed)
+        self.login.on_unlinked += [lists.changed, presence.device_offline]
