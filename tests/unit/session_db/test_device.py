@@ -12,7 +12,7 @@ from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.signal.sync_keys import SimSyncKey
+from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
 from whatsapp_mcp.wire.app_state import EMPTY_HASH
 
 

@@ -18,7 +18,7 @@ from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.signal.sync_keys import SimSyncKey
+from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
 from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.app_state import CollectionState

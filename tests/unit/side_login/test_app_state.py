@@ -18,7 +18,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.signal.sync_keys import SimCollectionState, SimSyncKey
+from whatsapp_mcp.simulator.people.sync_keys import SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.state.accounts import Collection, SimDevice
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action

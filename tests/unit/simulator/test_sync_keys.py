@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.simulator.signal.sync_keys import PatchError, SimCollectionState, SimSyncKey, lt_hash
+from whatsapp_mcp.simulator.people.sync_keys import PatchError, SimCollectionState, SimSyncKey, lt_hash
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
 KEY = SimSyncKey(b"\x00\x00\x00\x00\x00\x07", bytes(range(32)), 1_700_000_000_000)

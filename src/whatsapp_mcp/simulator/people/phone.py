@@ -10,13 +10,13 @@ from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
+from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.appstate import SimAppState
 from whatsapp_mcp.simulator.service.login import Login
 from whatsapp_mcp.simulator.service.pairing import Pairing
 from whatsapp_mcp.simulator.service.privacy import Privacy
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.signal.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat

@@ -1,7 +1,7 @@
 """App state as the server sees it: five collections of numbered, encrypted patches per account (whatsmeow appstate.go).
 
 The server cannot read a patch. What a patch says is the business of the account's devices; for the phone see
-:mod:`whatsapp_mcp.simulator.signal.sync_keys`.
+:mod:`whatsapp_mcp.simulator.people.sync_keys`.
 """
 
 from __future__ import annotations
