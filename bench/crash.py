@@ -34,7 +34,7 @@ from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.service.groups.group import Group
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 
 __all__ = ["Fault", "Figures", "play"]
 
@@ -191,7 +191,7 @@ class _Run:
             await self._host.call("appReconnect", timeout=CONNECT_LIMIT)
 
     @property
-    def _device(self) -> Device:
+    def _device(self) -> SimDevice:
         (device,) = (one for one in self._simulator.phone.account.devices.values() if not one.is_local)
         return device
 

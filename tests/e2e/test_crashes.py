@@ -15,7 +15,7 @@ from bench.crash import FAULTS, play
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.actor import SentMessage
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Entry, Journal
 from whatsapp_mcp.whatsapp.client import EventCode
@@ -33,7 +33,7 @@ async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
     assert figures.sent > 100
 
 
-def linked(simulator: Simulator) -> Device:
+def linked(simulator: Simulator) -> SimDevice:
     (device,) = (device for device in simulator.phone.account.devices.values() if not device.is_local)
     return device
 

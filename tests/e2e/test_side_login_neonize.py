@@ -24,7 +24,7 @@ from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queries import BusinessProfileQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.network.connection import Connection, Session
+from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -90,7 +90,7 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
         payloads: list[bytes] = []
         open_session = simulator.host.open_session
 
-        def note(connection: Connection, login: ClientLogin) -> Session | None:
+        def note(connection: Connection, login: ClientLogin) -> SimSession | None:
             if wa6.ClientPayload.FromString(login.payload).HasField("username"):
                 payloads.append(login.payload)
             return open_session(connection, login)

@@ -16,8 +16,8 @@ from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
-from whatsapp_mcp.simulator.service.services import Services
-from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
+from whatsapp_mcp.simulator.service.services import SimServices
+from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
@@ -38,7 +38,7 @@ class Simulator:
         self.config = config or SimulatorConfig()
         self.world = World(self.config.clock)
         self.faults = Faults()
-        services = Services(self.world, self.faults, self.config.qr)
+        services = SimServices(self.world, self.faults, self.config.qr)
         self.router = services.router
         self.login = services.login
         self.app_state = services.app_state
@@ -53,7 +53,7 @@ class Simulator:
         self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults)
         self._pairing = services.pairing
         self._privacy = services.privacy
-        self._phones: dict[Account, SimulatedPhone] = {}
+        self._phones: dict[SimAccount, SimulatedPhone] = {}
         self._contacts: dict[str, VirtualContact] = {}
         self._next_number = _FIRST_FREE_NUMBER
         self.phone = self.add_account(self.config.phone_number, self.config.phone_name)

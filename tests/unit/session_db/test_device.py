@@ -12,7 +12,7 @@ from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
+from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
 from whatsapp_mcp.wire.app_state import EMPTY_HASH
 
 
@@ -55,8 +55,8 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
 
 
 def test_the_newest_key_is_the_one_to_encrypt_with(side: Linked) -> None:
-    newer = SyncKey(b"\0\0\0\0\0\x63", bytes(32), side.phone_key.created_ms + 1)
-    older = SyncKey(b"\0\0\0\0\0\x62", bytes(32), 1)
+    newer = SimSyncKey(b"\0\0\0\0\0\x63", bytes(32), side.phone_key.created_ms + 1)
+    older = SimSyncKey(b"\0\0\0\0\0\x62", bytes(32), 1)
     side.store_key(newer)
     side.store_key(older)
     keys = side.database.keys(side.stored)

@@ -18,8 +18,8 @@ from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
-from whatsapp_mcp.simulator.signal.sync_keys import SyncKey
-from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.app_state import CollectionState
 from whatsapp_mcp.wire.keys import KeyPair
@@ -54,7 +54,7 @@ class Linked:
     """What a test needs: the simulator, the device as WhatsApp knows it, and its session database."""
 
     simulator: Simulator
-    device: Device
+    device: SimDevice
     database_path: Path
     endpoint_path: Path
     pauses: list[str] = field(default_factory=list)
@@ -106,7 +106,7 @@ class Linked:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(statement, values)
 
-    def store_key(self, key: SyncKey) -> None:
+    def store_key(self, key: SimSyncKey) -> None:
         self.execute(
             "INSERT INTO whatsmeow_app_state_sync_keys VALUES (?, ?, ?, ?, x'00')",
             self.jid, key.id, key.data, key.created_ms,
@@ -143,7 +143,7 @@ class Linked:
         return state
 
     @property
-    def phone_key(self) -> SyncKey:
+    def phone_key(self) -> SimSyncKey:
         return self.simulator.phone._sync_key
 
 
@@ -154,7 +154,7 @@ async def linked(tmp_path: Path, *, with_key: bool = True) -> AsyncIterator[Link
         noise, identity, prekey = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
         account = simulator.phone.account
         signature = xeddsa.sign(identity.private, b"\x05" + prekey.public)
-        device = Device(
+        device = SimDevice(
             account,
             DEVICE_NUMBER,
             identity=identity.public,

@@ -18,8 +18,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
-from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, SyncKey
-from whatsapp_mcp.simulator.state.accounts import Collection, Device
+from whatsapp_mcp.simulator.people.sync_keys import SimCollectionState, SimSyncKey
+from whatsapp_mcp.simulator.state.accounts import Collection, SimDevice
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
@@ -87,7 +87,7 @@ async def test_conflicts_are_merged(side: Linked, conflicts: int, with_patches: 
     switches.conflict_with_patches = with_patches
     left = conflicts
 
-    def be_faster(author: Device, name: str) -> None:
+    def be_faster(author: SimDevice, name: str) -> None:
         nonlocal left
         if left:
             left -= 1
@@ -103,7 +103,7 @@ async def test_conflicts_are_merged(side: Linked, conflicts: int, with_patches: 
 async def test_a_storm_of_conflicts_is_given_up_and_nothing_is_broken(side: Linked) -> None:
     count = 0
 
-    def be_faster(author: Device, name: str) -> None:
+    def be_faster(author: SimDevice, name: str) -> None:
         nonlocal count
         count += 1
         phone(side).star(ANA, f"phone {count}")
@@ -251,7 +251,7 @@ async def test_a_stored_state_that_the_server_does_not_know(side: Linked) -> Non
         phone(side).star(ANA, f"P{number}")
     side.sync("regular_high")
     account = side.simulator.phone.account
-    phone_state, kept = CollectionState("regular_high"), account.collections["regular_high"].patches[:4]
+    phone_state, kept = SimCollectionState("regular_high"), account.collections["regular_high"].patches[:4]
     account.collections["regular_high"].patches = []
     side.simulator.phone._collections["regular_high"] = phone_state
     for patch in kept:
@@ -281,9 +281,9 @@ async def test_no_key_no_pause(side: Linked) -> None:
 
 
 async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
-    strange = SyncKey.generate(side.phone_key.created_ms + 1)
+    strange = SimSyncKey.generate(side.phone_key.created_ms + 1)
     value = sync_action.SyncActionValue(starAction=sync_action.StarAction(starred=True))
-    patch = CollectionState("regular_high").build([(["star", str(ANA), "X", "1", "0"], 2, value)], strange)
+    patch = SimCollectionState("regular_high").build([(["star", str(ANA), "X", "1", "0"], 2, value)], strange)
     side.simulator.app_state.append(side.simulator.phone.account, "regular_high", patch)
     queue = side.queue()
     with pytest.raises(AppStateKeyMissing) as missing:
@@ -297,7 +297,7 @@ async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
 
 
 async def test_the_newest_key_is_used(side: Linked) -> None:
-    newer = SyncKey.generate(side.phone_key.created_ms + 1)
+    newer = SimSyncKey.generate(side.phone_key.created_ms + 1)
     side.store_key(newer)
     phone(side).star(ANA, "with the old key")
     await side.queue().change(STAR)
@@ -320,7 +320,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
     switches = side.simulator.app_state.switches
     expected: dict[str, bool] = {}
 
-    def be_busy(author: Device, name: str) -> None:
+    def be_busy(author: SimDevice, name: str) -> None:
         if dice.random() < 0.35 and name == "regular_high":
             star_on_phone()
 
@@ -329,7 +329,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
         phone(side).star(ANA, message, from_me=True, starred=starred)
         expected[message] = starred
 
-    def note(author: Device, name: str, patch: bytes) -> None:
+    def note(author: SimDevice, name: str, patch: bytes) -> None:
         if author is side.device:
             expected.update(pending)
 

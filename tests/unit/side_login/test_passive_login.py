@@ -16,9 +16,9 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.side_login.login import SERVER, ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.service import ProxyRefusal, Service
-from whatsapp_mcp.simulator.network.connection import Connection, Session
+from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 from whatsapp_mcp.simulator.service.router import Reply
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC, verify_chain
 from whatsapp_mcp.wire.keys import KeyPair
@@ -43,7 +43,7 @@ def logins(side: Linked) -> Logins:
     seen = Logins([])
     open_session = side.simulator.host.open_session
 
-    def record(connection: Connection, login: ClientLogin) -> Session | None:
+    def record(connection: Connection, login: ClientLogin) -> SimSession | None:
         seen.payloads.append(login.payload)
         return open_session(connection, login)
 
@@ -57,7 +57,7 @@ def stanzas(side: Linked) -> list[Node]:
     seen: list[Node] = []
     dispatch = side.simulator.router.dispatch
 
-    def record(device: Device, node: Node, reply: Reply) -> None:
+    def record(device: SimDevice, node: Node, reply: Reply) -> None:
         if device is side.device:
             seen.append(node)
         dispatch(device, node, reply)

@@ -30,7 +30,7 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.service.router import Reply
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
@@ -61,7 +61,7 @@ def logins(side: Linked) -> list[int]:
     seen: list[int] = []
     start = side.simulator.login.start
 
-    def record(device: Device, connection: Connection, *, passive: bool) -> None:
+    def record(device: SimDevice, connection: Connection, *, passive: bool) -> None:
         seen.append(1)
         start(device, connection, passive=passive)
 
@@ -258,7 +258,7 @@ async def test_a_broken_line_is_tried_again(side: Linked) -> None:
     count = logins(side)
     dispatch, cut = side.simulator.router.dispatch, [2]
 
-    def cut_twice(device: Device, node: Node, reply: Reply) -> None:
+    def cut_twice(device: SimDevice, node: Node, reply: Reply) -> None:
         if node.get("xmlns") == "w:p" and cut[0]:
             cut[0] -= 1
             side.simulator.faults.drop()
@@ -288,7 +288,7 @@ async def test_a_line_that_stays_broken(side: Linked) -> None:
     side.simulator.faults.clear()
     dispatch = side.simulator.router.dispatch
 
-    def cut_at_uploads(device: Device, node: Node, reply: Reply) -> None:
+    def cut_at_uploads(device: SimDevice, node: Node, reply: Reply) -> None:
         collection = node.path("sync", "collection")
         if collection is not None and collection.child("patch") is not None:
             side.simulator.faults.drop()

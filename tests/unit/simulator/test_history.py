@@ -13,7 +13,7 @@ from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload
 from whatsapp_mcp.simulator.people.history import HistoryBuilder, HistoryChat, HistoryMessage
 from whatsapp_mcp.simulator.people.phone_history import SharedHistory
-from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e, history_sync
 
@@ -25,7 +25,7 @@ class Companion:
         self.simulator = simulator
         self.phone = simulator.phone
         self.messages: list[e2e.Message] = []
-        self.device = Device(
+        self.device = SimDevice(
             self.phone.account,
             1,
             identity=bytes(32),

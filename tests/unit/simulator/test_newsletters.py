@@ -12,7 +12,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
 from whatsapp_mcp.simulator.service.router import SERVER
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
@@ -22,14 +22,14 @@ FOLLOW, UNFOLLOW, MUTE, UPDATE = "9926858900719341", "6392786840836363", "627403
 JPEG = b"\xff\xd8jpeg"
 
 
-def ask(simulator: Simulator, device: Device, request: Node) -> Node:
+def ask(simulator: Simulator, device: SimDevice, request: Node) -> Node:
     answers: list[Node] = []
     simulator.router.dispatch(device, request, answers.append)
     (answer,) = answers
     return answer
 
 
-def query(simulator: Simulator, query_id: str, device: Device | None = None, **variables: Any) -> dict[str, Any]:
+def query(simulator: Simulator, query_id: str, device: SimDevice | None = None, **variables: Any) -> dict[str, Any]:
     """The answer to a GraphQL query of the account's phone, or of another device."""
     content = Node("query", {"query_id": query_id}, json.dumps({"variables": variables}).encode())
     request = Node("iq", {"id": "1", "type": "get", "xmlns": "w:mex", "to": SERVER}, [content])
@@ -44,7 +44,7 @@ def error_of(answer: dict[str, Any]) -> int:
     return code
 
 
-def send(simulator: Simulator, to: Jid, content: Node, device: Device | None = None, **attrs: str) -> Node:
+def send(simulator: Simulator, to: Jid, content: Node, device: SimDevice | None = None, **attrs: str) -> Node:
     stanza: dict[str, Attr] = {"to": to, "id": simulator.world.new_id(), "type": "text", **attrs}
     return ask(simulator, device or simulator.phone.device, Node("message", stanza, [content]))
 

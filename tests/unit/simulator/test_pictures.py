@@ -11,7 +11,7 @@ from tests.unit.simulator.raw_client import open_tunnel
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.service.router import SERVER
-from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -36,10 +36,10 @@ def error_of(answer: Node) -> str:
     return error.get("code") if error else ""
 
 
-def companion_of(device: Device, number: int = 1) -> Device:
+def companion_of(device: SimDevice, number: int = 1) -> SimDevice:
     """A linked device that is offline: what is sent to it waits."""
     signed = SignedPreKey(1, bytes(32), bytes(64))
-    linked = Device(
+    linked = SimDevice(
         device.account, number, identity=bytes(32), registration_id=1, signed_prekey=signed, noise_public=bytes(32)
     )
     device.account.devices[number] = linked

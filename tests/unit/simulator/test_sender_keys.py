@@ -9,19 +9,19 @@ from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, SenderKey, SignalError
 from whatsapp_mcp.simulator.signal.chain import Chain
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.keys import KeyPair
 
 GROUP = Jid("120363000000000001", "g.us")
 
 
 @pytest.fixture
-async def devices() -> list[Device]:
+async def devices() -> list[SimDevice]:
     simulator = Simulator()
     return [(await simulator.add_contact(name)).device for name in ("Ana", "Bruno", "Chen")]
 
 
-async def test_the_key_is_handed_out_once_and_renewed_when_somebody_is_gone(devices: list[Device]) -> None:
+async def test_the_key_is_handed_out_once_and_renewed_when_somebody_is_gone(devices: list[SimDevice]) -> None:
     _, bruno, chen = devices
     keys = SenderKeys()
     assert keys.prepare(GROUP, [bruno]) == [bruno]
@@ -32,7 +32,7 @@ async def test_the_key_is_handed_out_once_and_renewed_when_somebody_is_gone(devi
     assert keys.distribution(GROUP) != first
 
 
-async def test_a_distribution_does_not_open_what_came_before(devices: list[Device]) -> None:
+async def test_a_distribution_does_not_open_what_came_before(devices: list[SimDevice]) -> None:
     ana = devices[0]
     sender, receiver = SenderKeys(), SenderKeys()
     before = sender.encrypt(GROUP, b"before")
@@ -45,7 +45,7 @@ async def test_a_distribution_does_not_open_what_came_before(devices: list[Devic
         receiver.decrypt(GROUP, ana, after)
 
 
-async def test_a_key_sent_again_does_not_lose_messages_under_way(devices: list[Device]) -> None:
+async def test_a_key_sent_again_does_not_lose_messages_under_way(devices: list[SimDevice]) -> None:
     ana = devices[0]
     sender, receiver = SenderKeys(), SenderKeys()
     receiver.learn(GROUP, ana, sender.distribution(GROUP).axolotlSenderKeyDistributionMessage)
@@ -55,7 +55,7 @@ async def test_a_key_sent_again_does_not_lose_messages_under_way(devices: list[D
     assert receiver.decrypt(GROUP, ana, late) == b"late"
 
 
-async def test_another_key_under_the_same_id_counts(devices: list[Device]) -> None:
+async def test_another_key_under_the_same_id_counts(devices: list[SimDevice]) -> None:
     ana = devices[0]
     receiver = SenderKeys()
     for text in (b"first phone", b"second phone"):
@@ -65,7 +65,7 @@ async def test_another_key_under_the_same_id_counts(devices: list[Device]) -> No
         assert receiver.decrypt(GROUP, ana, key.encrypt(text)) == text
 
 
-async def test_damaged_messages_and_keys_are_refused(devices: list[Device]) -> None:
+async def test_damaged_messages_and_keys_are_refused(devices: list[SimDevice]) -> None:
     ana, bruno, _ = devices
     sender, receiver = SenderKeys(), SenderKeys()
     receiver.learn(GROUP, ana, sender.distribution(GROUP).axolotlSenderKeyDistributionMessage)

@@ -17,7 +17,7 @@ from tests.unit.simulator.raw_client import RawClient, registration
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.signal import SenderKey, SignalDevice, pad
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
@@ -32,7 +32,7 @@ class Companion:
     """A linked and logged-in device that signs what the test wants."""
 
     client: RawClient
-    device: Device
+    device: SimDevice
     signal: SignalDevice
     signed: adv.ADVSignedDeviceIdentity
 

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.simulator.raw_client import RawClient, open_tunnel, registration
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import PairingError, Simulator
-from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
@@ -26,12 +26,12 @@ async def simulator() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-def linked_device(simulator: Simulator, noise: KeyPair) -> tuple[Device, KeyPair]:
+def linked_device(simulator: Simulator, noise: KeyPair) -> tuple[SimDevice, KeyPair]:
     """A linked device, without the ceremony of linking."""
     identity, prekey = KeyPair.generate(), KeyPair.generate()
     signature = xeddsa.sign(identity.private, b"\x05" + prekey.public)
     account = simulator.phone.account
-    device = Device(
+    device = SimDevice(
         account,
         1,
         identity=identity.public,
@@ -43,7 +43,7 @@ def linked_device(simulator: Simulator, noise: KeyPair) -> tuple[Device, KeyPair
     return device, identity
 
 
-async def login(simulator: Simulator) -> tuple[RawClient, Device, KeyPair]:
+async def login(simulator: Simulator) -> tuple[RawClient, SimDevice, KeyPair]:
     noise = KeyPair.generate()
     device, identity = linked_device(simulator, noise)
     payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=False)

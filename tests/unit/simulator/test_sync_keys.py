@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, PatchError, SyncKey, lt_hash
+from whatsapp_mcp.simulator.people.sync_keys import PatchError, SimCollectionState, SimSyncKey, lt_hash
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
-KEY = SyncKey(b"\x00\x00\x00\x00\x00\x07", bytes(range(32)), 1_700_000_000_000)
+KEY = SimSyncKey(b"\x00\x00\x00\x00\x00\x07", bytes(range(32)), 1_700_000_000_000)
 
 
 def name(text: str) -> sync_action.SyncActionValue:
@@ -20,7 +20,7 @@ def name(text: str) -> sync_action.SyncActionValue:
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "ü"]), st.text(max_size=20)), min_size=1, max_size=6))
 def test_a_reader_ends_up_with_what_the_writer_set(changes: list[tuple[str, str]]) -> None:
-    writer, reader = CollectionState("regular"), CollectionState("regular")
+    writer, reader = SimCollectionState("regular"), SimCollectionState("regular")
     for index, text in changes:
         patch = writer.build([([index], 1, name(text))], KEY)
         writer.apply(patch, KEY)
@@ -31,10 +31,10 @@ def test_a_reader_ends_up_with_what_the_writer_set(changes: list[tuple[str, str]
 
 
 def test_the_hash_of_a_collection_does_not_depend_on_its_history() -> None:
-    state = CollectionState("regular")
+    state = SimCollectionState("regular")
     for text in ("one", "two", "three"):
         state.apply(state.build([(["a"], 1, name(text))], KEY), KEY)
-    remaining = CollectionState("regular", version=2)
+    remaining = SimCollectionState("regular", version=2)
     # The same value again, as encrypted: the hash counts the value's MAC, not what was there before.
     (value_mac,) = state.value_macs.values()
     assert state.hash == lt_hash(remaining.hash, value_mac, 1)
@@ -42,7 +42,7 @@ def test_the_hash_of_a_collection_does_not_depend_on_its_history() -> None:
 
 @pytest.mark.parametrize("field", ["snapshotMAC", "patchMAC", "value", "index"])
 def test_altered_patches_are_refused_and_change_nothing(field: str) -> None:
-    state = CollectionState("regular")
+    state = SimCollectionState("regular")
     patch = server_sync.SyncdPatch.FromString(state.build([(["a"], 1, name("x"))], KEY))
     if field in ("value", "index"):
         record = getattr(patch.mutations[0].record, field)
@@ -62,7 +62,7 @@ def test_pywhats_reads_our_patches() -> None:
 
     keys: Any = InMemoryAppStateKeyStore()
     keys.put(AppStateSyncKey(KEY.id, KEY.data, b"", 0))
-    writer = CollectionState("critical_block")
+    writer = SimCollectionState("critical_block")
     state: Any = HashState()
     for text in ("Robin", "Robin 2"):
         patch = writer.build([(["setting_pushName"], 1, name(text))], KEY)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, poll_of, summarise
-from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.message_secrets import (
     Change,
@@ -149,7 +149,7 @@ class MessageSecrets:
         return known
 
 
-def _forms(account: Account | None) -> tuple[Jid, ...]:
+def _forms(account: SimAccount | None) -> tuple[Jid, ...]:
     return (account.lid, account.pn) if account else ()
 
 

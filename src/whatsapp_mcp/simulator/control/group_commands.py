@@ -9,8 +9,8 @@ from typing import Any, Literal
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.groups.group import Group
-from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
-from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
+from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
+from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 
 __all__ = ["GroupCommands"]
 
@@ -64,7 +64,7 @@ class GroupCommands:
         """Somebody changes who is in a group, or in which role."""
         changed = self._simulator.group(group)
         persons, actor = [self._person(name) for name in people], self._person(by)
-        change: dict[str, Callable[..., list[Outcome]]] = {
+        change: dict[str, Callable[..., list[SimOutcome]]] = {
             "add": changed.add,
             "remove": changed.remove,
             "promote": changed.promote,
@@ -129,18 +129,18 @@ class GroupCommands:
     def _person(self, name: str) -> Person:
         return self._simulator.phone if name == ME else self._simulator.contact(name)
 
-    def _name(self, account: Account) -> str:
+    def _name(self, account: SimAccount) -> str:
         if account is self._simulator.phone.account:
             return ME
-        contacts: dict[Account, VirtualContact] = {contact.account: contact for contact in self._simulator.contacts}
+        contacts: dict[SimAccount, VirtualContact] = {contact.account: contact for contact in self._simulator.contacts}
         return contacts[account].name if account in contacts else account.number
 
-    def _outcome(self, outcome: Outcome) -> Json:
+    def _outcome(self, outcome: SimOutcome) -> Json:
         who = self._name(outcome.account) if outcome.account else str(outcome.asked)
         return {"who": who, "error": outcome.error or None}
 
 
-def _group(group: Group, name: Callable[[Account], str]) -> Json:
+def _group(group: Group, name: Callable[[SimAccount], str]) -> Json:
     return {
         "jid": str(group.jid),
         "subject": group.subject,

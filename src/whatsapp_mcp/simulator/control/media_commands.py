@@ -13,7 +13,7 @@ from whatsapp_mcp.simulator.content.attachments import UploadedMedia
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.contact import VirtualContact
-from whatsapp_mcp.simulator.people.writing import SendOptions
+from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.wire.media import MediaKind
 
@@ -51,8 +51,8 @@ class MediaCommands:
             raise LookupError(f"{speaker.name} knows no message {message_id}")
         return sent
 
-    def _options(self, speaker: VirtualContact, group: str | None, reply_to: str | None) -> SendOptions:
-        options: SendOptions = {}
+    def _options(self, speaker: VirtualContact, group: str | None, reply_to: str | None) -> SimSendOptions:
+        options: SimSendOptions = {}
         if group is not None:
             options["to"] = self._simulator.group(group)
         if reply_to is not None:

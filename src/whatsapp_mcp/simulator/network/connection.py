@@ -17,7 +17,7 @@ from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.noise import WA_HEADER, ClientLogin, NoiseError, Responder, Transport
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, accept_response
 
-__all__ = ["Connection", "NoiseIdentity", "Session", "SessionOpener"]
+__all__ = ["Connection", "NoiseIdentity", "SessionOpener", "SimSession"]
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ LINGER_SECONDS = 0.5
 _READ_SIZE = 1 << 16
 
 
-class Session(Protocol):
+class SimSession(Protocol):
     """What a connection is for, once its Noise handshake told who is there."""
 
     def receive(self, node: Node) -> None:
@@ -36,7 +36,7 @@ class Session(Protocol):
         """The connection is gone."""
 
 
-SessionOpener = Callable[["Connection", ClientLogin], Session | None]
+SessionOpener = Callable[["Connection", ClientLogin], SimSession | None]
 """Decides what a client's login means; ``None``: it was refused, the connection is closing."""
 
 
@@ -69,7 +69,7 @@ class Connection:
         self._websocket = WebSocketBuffer("server")
         self._frames = FrameBuffer(header=WA_HEADER)
         self._ciphers: Transport | None = None
-        self._session: Session | None = None
+        self._session: SimSession | None = None
         self._held: list[Node] = []
         self._flush: asyncio.Task[None] | None = None
         self._farewell: asyncio.TimerHandle | None = None

@@ -24,14 +24,14 @@ from whatsapp_mcp.simulator.service.prekeys import PreKeys, parse_prekey, parse_
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, PreKeyBundle, SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
-from whatsapp_mcp.simulator.state.accounts import Account, Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["ReceivedReceipt", "RefusedMessage", "SentMessage", "SimulatedDevice"]
+__all__ = ["Actor", "ReceivedReceipt", "RefusedMessage", "SentMessage"]
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,10 @@ class ReceivedReceipt:
     """For messages to a group."""
 
 
-class SimulatedDevice(ABC):
+class Actor(ABC):
     """The phone (device 0) of an account."""
 
-    def __init__(self, world: World, router: Router, account: Account) -> None:
+    def __init__(self, world: World, router: Router, account: SimAccount) -> None:
         self.world = world
         self.account = account
         self.signal = SignalDevice()
@@ -98,7 +98,7 @@ class SimulatedDevice(ABC):
         self._retries: dict[str, int] = {}
         bundle = self.signal.bundle(one_time=False)
         signed = SignedPreKey(bundle.signed_prekey_id, bundle.signed_prekey_public, bundle.signed_prekey_signature)
-        self.device = Device(
+        self.device = SimDevice(
             account, 0, identity=bundle.identity_public, registration_id=bundle.registration_id, signed_prekey=signed
         )
         self.device.more_prekeys = self._new_prekey
@@ -207,14 +207,14 @@ class SimulatedDevice(ABC):
         content = [Node("participants", {}, to)] if to else []
         self._submit(Node("message", attrs, [*content, Node("enc", enc_attrs, shared)]))
 
-    def send_directly(self, target: Device, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
+    def send_directly(self, target: SimDevice, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
         """Send to one device only: a peer message to an own device, or an answer to a retry receipt (its ``count``)."""
         enc = self._encrypt(target, message)
         if count:
             enc.attrs["count"] = str(count)
         self._submit(Node("message", {"to": target.lid, "type": "text", **attrs}, [enc]))
 
-    def _encrypt(self, target: Device, message: e2e.Message) -> Node:
+    def _encrypt(self, target: SimDevice, message: e2e.Message) -> Node:
         if not self.signal.has_session(target.address):
             self._start_session(target)
         kind, ciphertext = self.signal.encrypt(target.address, pad(message.SerializeToString()))
@@ -223,7 +223,7 @@ class SimulatedDevice(ABC):
             attrs["mediatype"] = media_type
         return Node("enc", attrs, ciphertext)
 
-    def _start_session(self, target: Device) -> None:
+    def _start_session(self, target: SimDevice) -> None:
         taken = PreKeys.take(target)
         bundle = _bundle(taken.registration_id, taken.identity, taken.signed_prekey, taken.one_time)
         self.signal.start_session(target.address, bundle)
@@ -249,13 +249,13 @@ class SimulatedDevice(ABC):
             self._retries.pop(node.get("id"), None)
             self._dispatch_message(sender, node, message)
 
-    def _decrypt(self, sender: Device, node: Node, enc: Node) -> bytes:
+    def _decrypt(self, sender: SimDevice, node: Node, enc: Node) -> bytes:
         group = _group_of(node)
         if group is not None and enc.get("type") == "skmsg":
             return self.sender_keys.decrypt(group, sender, enc.data)
         return self.signal.decrypt(sender.address, enc.get("type"), enc.data)
 
-    def _dispatch_message(self, sender: Device, node: Node, message: e2e.Message) -> None:
+    def _dispatch_message(self, sender: SimDevice, node: Node, message: e2e.Message) -> None:
         group = _group_of(node)
         if group is not None:
             self._dispatch_group_message(group, sender, node, message)
@@ -277,7 +277,7 @@ class SimulatedDevice(ABC):
         self._confirm(sender, node, "")
         self.handle_message(sender, self._received(sender, sender.account.lid, node, message))
 
-    def _dispatch_group_message(self, group: Jid, sender: Device, node: Node, message: e2e.Message) -> None:
+    def _dispatch_group_message(self, group: Jid, sender: SimDevice, node: Node, message: e2e.Message) -> None:
         if message.HasField("senderKeyDistributionMessage"):
             key = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
             try:
@@ -295,14 +295,14 @@ class SimulatedDevice(ABC):
         else:
             self.handle_message(sender, received)
 
-    def _received(self, sender: Device, chat: Jid, node: Node, message: e2e.Message) -> ReceivedMessage:
+    def _received(self, sender: SimDevice, chat: Jid, node: Node, message: e2e.Message) -> ReceivedMessage:
         time = datetime.fromtimestamp(int(node.get("t") or 0), UTC)
         received = ReceivedMessage(
             node.get("id"), time, chat, sender.lid, message, summarise(message), self.world.media
         )
         return self.secrets.open(received)
 
-    def _confirm(self, sender: Device, node: Node, kind: str) -> None:
+    def _confirm(self, sender: SimDevice, node: Node, kind: str) -> None:
         self.send_receipt(_group_of(node) or sender.lid, [node.get("id")], kind, author=sender.lid)
 
     def send_receipt(self, to: Jid, ids: Iterable[str], kind: str, *, author: Jid | None = None) -> None:
@@ -316,7 +316,7 @@ class SimulatedDevice(ABC):
         listed = [Node("list", {}, [Node("item", {"id": other}) for other in rest])] if rest else None
         self._submit(Node("receipt", attrs, listed))
 
-    def _ask_again(self, sender: Device, node: Node) -> None:
+    def _ask_again(self, sender: SimDevice, node: Node) -> None:
         """Send a retry receipt with fresh keys, so that the sender makes a new session."""
         message_id = node.get("id")
         count = self._retries[message_id] = self._retries.get(message_id, 0) + 1
@@ -387,14 +387,14 @@ class SimulatedDevice(ABC):
     # --- what subclasses do with it ---
 
     @abstractmethod
-    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_message(self, sender: SimDevice, received: ReceivedMessage) -> None:
         """Somebody wrote to this account."""
 
     @abstractmethod
-    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_own_copy(self, sender: SimDevice, received: ReceivedMessage) -> None:
         """Another device of this account wrote to somebody; this is its copy."""
 
-    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:  # noqa: B027 - for phones only
+    def handle_peer_message(self, sender: SimDevice, message: e2e.Message, message_id: str) -> None:  # noqa: B027 - for phones only
         """Another device of this account wants something from the phone."""
 
     @abstractmethod
@@ -408,7 +408,7 @@ def _group_of(node: Node) -> Jid | None:
     return origin if origin is not None and (origin.is_group or origin == STATUS_BROADCAST) else None
 
 
-def _devices_of(*accounts: Account) -> list[Device]:
+def _devices_of(*accounts: SimAccount) -> list[SimDevice]:
     return list(dict.fromkeys(device for account in accounts for device in account.devices.values()))
 
 

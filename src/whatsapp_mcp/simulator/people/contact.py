@@ -14,11 +14,11 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.personas import Persona, React, Say
-from whatsapp_mcp.simulator.people.writing import SendOptions, WritingDevice
-from whatsapp_mcp.simulator.service.calls import Call, CallSignal, new_call_id, offer, parse_signal
+from whatsapp_mcp.simulator.people.writing import SimSendOptions, WritingDevice
+from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class ChatState:
     """Somebody is ``composing`` (``media`` ``audio``: recording) or has ``paused``."""
 
-    account: Account
+    account: SimAccount
     state: str
     media: str
     group: Jid | None = None
@@ -45,14 +45,14 @@ class GroupNotice:
     """Something changed in a group: ``what`` is ``create``, ``add``, ``subject``, ``locked``, ``picture`` …"""
 
     group: Jid
-    author: Account | None
+    author: SimAccount | None
     what: str
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceUpdate:
-    account: Account
+    account: SimAccount
     available: bool
 
 
@@ -63,10 +63,10 @@ class VirtualContact(WritingDevice):
         self,
         world: World,
         router: Router,
-        account: Account,
+        account: SimAccount,
         *,
         name: str,
-        owner: Account,
+        owner: SimAccount,
         groups: GroupMembership,
         persona: Persona | None = None,
     ) -> None:
@@ -93,7 +93,7 @@ class VirtualContact(WritingDevice):
 
     # --- writing ---
 
-    def say(self, text: str, **options: Unpack[SendOptions]) -> SentMessage:
+    def say(self, text: str, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a text, perhaps as a reply to a message of either side."""
         return self.send_content(e2e.Message(conversation=text), **options)
 
@@ -122,12 +122,12 @@ class VirtualContact(WritingDevice):
         revoke.protocolMessage.key.CopyFrom(self._key(message))
         return self.send_message(self._chat_of(message), revoke, edit="7" if isinstance(message, SentMessage) else "8")
 
-    def _default_chat(self) -> Account:
+    def _default_chat(self) -> SimAccount:
         return self._owner
 
     # --- calls ---
 
-    def call(self, *, video: bool = False, to: Account | None = None) -> Call:
+    def call(self, *, video: bool = False, to: SimAccount | None = None) -> SimCall:
         """Ring. Nobody can answer here; the other side may reject."""
         callee, call_id = to or self._owner, new_call_id()
         key = e2e.Message(call=e2e.Call(callKey=secrets.token_bytes(32)))
@@ -142,7 +142,7 @@ class VirtualContact(WritingDevice):
             self._submit(Node("call", {"id": self.world.new_id(), "to": callee.lid}, content))
 
         submit(offer(call_id, self.device, video=video, keys=keys))
-        return Call(call_id, callee, self.call_signals, submit)
+        return SimCall(call_id, callee, self.call_signals, submit)
 
     # --- groups ---
 
@@ -208,7 +208,7 @@ class VirtualContact(WritingDevice):
         if message.kind == "voice":
             self.send_receipt(message.chat, [message.id], "played", author=message.sender)
 
-    def subscribe_presence(self, account: Account | None = None) -> None:
+    def subscribe_presence(self, account: SimAccount | None = None) -> None:
         """Ask to be told when somebody comes online; see ``presences``."""
         self._submit(Node("presence", {"type": "subscribe", "to": (account or self._owner).lid}))
 
@@ -224,7 +224,7 @@ class VirtualContact(WritingDevice):
         """
         return await self.inbox.wait_for(predicate, timeout=timeout, start=start)
 
-    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_message(self, sender: SimDevice, received: ReceivedMessage) -> None:
         self.inbox.add(received)
         if self.persona is not None and self._concerns_me(received):
             chat = self._chat_of(received)
@@ -245,7 +245,7 @@ class VirtualContact(WritingDevice):
             return True
         return re.search(rf"\b{re.escape(self.name)}\b", summary.text, re.IGNORECASE) is not None
 
-    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_own_copy(self, sender: SimDevice, received: ReceivedMessage) -> None:
         """Contacts have one device only."""
 
     async def _answer(self, to: Chat, received: ReceivedMessage, persona: Persona) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from whatsapp_mcp.jid import LID, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.compose import context_of, without_secret
-from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
+from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, web
@@ -63,7 +63,7 @@ class HistoryMessage:
     seconds: int = field(default=0, init=False)
     """The time, once the chat that it belongs to was made."""
 
-    def message(self, own: Account) -> e2e.Message:
+    def message(self, own: SimAccount) -> e2e.Message:
         """The content with its quote."""
         message = e2e.Message()
         if isinstance(self.content, str):
@@ -99,7 +99,7 @@ class HistoryChat:
     """Whether the phone has no older messages of this chat."""
 
     @property
-    def account(self) -> Account | None:
+    def account(self) -> SimAccount | None:
         """The other person, of a 1:1 chat."""
         if isinstance(self.chat, (GroupState, Jid)):
             return None
@@ -125,7 +125,7 @@ class HistoryBuilder:
     """Makes the protobufs. ``addressing``: whether chats with people go by number or by LID, which depends on how far
     the account's phone is in WhatsApp's move from one to the other."""
 
-    def __init__(self, world: World, own: Account, addressing: Literal["lid", "pn"] = "lid") -> None:
+    def __init__(self, world: World, own: SimAccount, addressing: Literal["lid", "pn"] = "lid") -> None:
         self._world = world
         self._own = own
         self.addressing: Literal["lid", "pn"] = addressing
@@ -155,7 +155,7 @@ class HistoryBuilder:
                 sync.phoneNumberToLidMappings.add(pnJID=str(account.pn), lidJID=str(account.lid))
         return sync
 
-    def _others(self) -> list[Account]:
+    def _others(self) -> list[SimAccount]:
         return [account for account in self._world.accounts if account is not self._own]
 
     def _conversation(self, chat: HistoryChat) -> history_sync.Conversation:

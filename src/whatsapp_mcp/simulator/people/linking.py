@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from whatsapp_mcp.simulator.service.device_identity import sign_for_account
 from whatsapp_mcp.simulator.service.pairing import LinkRequest, Pairing, PairingError, PairingSession
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
@@ -63,7 +63,7 @@ class QrCode:
 class Linking:
     """The part of one phone that links. ``identity`` is the phone's own key."""
 
-    def __init__(self, world: World, account: Account, identity: KeyPair, pairing: Pairing) -> None:
+    def __init__(self, world: World, account: SimAccount, identity: KeyPair, pairing: Pairing) -> None:
         self._world = world
         self._account = account
         self._identity = identity
@@ -79,13 +79,13 @@ class Linking:
         person."""
         pairing.on_request.append(self._on_link_request)
 
-    async def scan(self, qr_text: str) -> Device:
+    async def scan(self, qr_text: str) -> SimDevice:
         """See :meth:`SimulatedPhone.scan`."""
         code = QrCode.parse(qr_text)
         session = self._pairing.pending(code.ref, code.noise_public, code.identity)
         return await self._link(session, code.adv_secret)
 
-    async def enter_code(self, code: str, *, timeout: float = 30.0) -> Device:
+    async def enter_code(self, code: str, *, timeout: float = 30.0) -> SimDevice:
         """See :meth:`SimulatedPhone.enter_code`."""
         plain_code = code.replace("-", "").replace(" ", "").upper()
         if len(plain_code) != 8 or not _CODE_ALPHABET.issuperset(plain_code):
@@ -127,7 +127,7 @@ class Linking:
             raise PairingError("the companion's key bundle does not name the keys it should")
         return plain[64:]
 
-    async def _link(self, session: PairingSession, adv_secret: bytes) -> Device:
+    async def _link(self, session: PairingSession, adv_secret: bytes) -> SimDevice:
         self._key_index += 1
         details = adv.ADVDeviceIdentity(
             rawID=self._raw_id,
@@ -157,7 +157,7 @@ class Linking:
         """A client shows this pairing code; returns in how many seconds it is typed in, ``None``: not by itself."""
         return self._see(lambda: self.enter_code(code))
 
-    def _see(self, link: Callable[[], Coroutine[Any, Any, Device]]) -> float | None:
+    def _see(self, link: Callable[[], Coroutine[Any, Any, SimDevice]]) -> float | None:
         if self.autoscan is None:
             return None
         if self._later is not None:
@@ -167,7 +167,7 @@ class Linking:
         self._later.add_done_callback(self._tasks.discard)
         return self.autoscan
 
-    async def _link_later(self, seconds: float, link: Callable[[], Coroutine[Any, Any, Device]]) -> None:
+    async def _link_later(self, seconds: float, link: Callable[[], Coroutine[Any, Any, SimDevice]]) -> None:
         await asyncio.sleep(seconds)
         self._later = None  # from here on the next code on the screen does not stop it any more
         try:

@@ -10,14 +10,14 @@ from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
+from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
-from whatsapp_mcp.simulator.service.appstate import AppState
+from whatsapp_mcp.simulator.service.appstate import SimAppState
 from whatsapp_mcp.simulator.service.login import Login
 from whatsapp_mcp.simulator.service.pairing import Pairing
 from whatsapp_mcp.simulator.service.privacy import Privacy
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.signal.sync_keys import CollectionState, Mutation, PatchError, SyncKey
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat
 from whatsapp_mcp.simulator.state.record import Record
@@ -37,10 +37,10 @@ class SimulatedPhone(WritingDevice):
         self,
         world: World,
         router: Router,
-        account: Account,
+        account: SimAccount,
         pairing: Pairing,
         login: Login,
-        app_state: AppState,
+        app_state: SimAppState,
         privacy: Privacy,
     ) -> None:
         super().__init__(world, router, account)
@@ -50,7 +50,7 @@ class SimulatedPhone(WritingDevice):
         """What the linked devices sent, to anybody."""
         self.peer_messages: Record[e2e.Message] = Record("peer message")
         """What linked devices asked of the phone: keys, history …"""
-        self.linked: Record[Device] = Record("linked device that is ready")
+        self.linked: Record[SimDevice] = Record("linked device that is ready")
         """Devices that finished their first login."""
         self.patches: Record[Mutation] = Record("app-state change")
         """What linked devices changed in the app state."""
@@ -62,16 +62,16 @@ class SimulatedPhone(WritingDevice):
         self._login = login
         self._app_state = app_state
         self._privacy = privacy
-        self._sync_key = SyncKey.generate(int(world.clock() * 1000))
-        self._collections: dict[str, CollectionState] = {}
-        self._shared_with: set[Device] = set()
+        self._sync_key = SimSyncKey.generate(int(world.clock() * 1000))
+        self._collections: dict[str, SimCollectionState] = {}
+        self._shared_with: set[SimDevice] = set()
         login.on_active.append(self._on_active)
         app_state.on_patch.append(self._on_patch)
         self.set_push_name(account.push_name)
 
     # --- linked devices ---
 
-    async def scan(self, qr_text: str) -> Device:
+    async def scan(self, qr_text: str) -> SimDevice:
         """Scan the QR code that a companion shows; returns the linked device. It logs in by itself right afterwards.
 
         Raises:
@@ -79,7 +79,7 @@ class SimulatedPhone(WritingDevice):
         """
         return await self.linking.scan(qr_text)
 
-    async def enter_code(self, code: str, *, timeout: float = 30.0) -> Device:
+    async def enter_code(self, code: str, *, timeout: float = 30.0) -> SimDevice:
         """Type the eight characters that a companion shows (``Q2ZP-1QM6``), waiting up to ``timeout`` s for its
         request.
 
@@ -89,7 +89,7 @@ class SimulatedPhone(WritingDevice):
         """
         return await self.linking.enter_code(code, timeout=timeout)
 
-    def unlink(self, device: Device | None = None) -> None:
+    def unlink(self, device: SimDevice | None = None) -> None:
         """Remove a linked device (default: all), as under "Linked devices" on the phone. A connected one is logged out.
 
         Client: LoggedOutEv(OnConnect=false), or LoggedOutEv(OnConnect=true) at its next login.
@@ -103,7 +103,7 @@ class SimulatedPhone(WritingDevice):
 
     # --- app state ---
 
-    def _on_active(self, device: Device) -> None:
+    def _on_active(self, device: SimDevice) -> None:
         if device.account is not self.account or device in self._shared_with:
             return
         self._shared_with.add(device)
@@ -113,18 +113,18 @@ class SimulatedPhone(WritingDevice):
             self.history.bootstrap(device)
         self.linked.add(device)
 
-    def share_keys(self, device: Device) -> None:
+    def share_keys(self, device: SimDevice) -> None:
         """Give a linked device the app-state key; it then fetches all five collections."""
         self.send_directly(device, self._sync_key.share(), {"id": self.world.new_id(), "category": "peer"})
 
-    def handle_peer_message(self, sender: Device, message: e2e.Message, message_id: str) -> None:
+    def handle_peer_message(self, sender: SimDevice, message: e2e.Message, message_id: str) -> None:
         self.peer_messages.add(message)
         if message.protocolMessage.HasField("peerDataOperationRequestMessage"):
             self.history.handle_request(sender, message.protocolMessage.peerDataOperationRequestMessage, message_id)
         if message.protocolMessage.type == e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST and self.shares_keys:
             self.share_keys(sender)
 
-    def _on_patch(self, author: Device, name: str, patch: bytes) -> None:
+    def _on_patch(self, author: SimDevice, name: str, patch: bytes) -> None:
         if author.account is not self.account:
             return
         try:
@@ -140,8 +140,8 @@ class SimulatedPhone(WritingDevice):
         if change.index == ("setting_pushName",):
             self.account.push_name = change.value.pushNameSetting.name
 
-    def _collection(self, name: str) -> CollectionState:
-        return self._collections.setdefault(name, CollectionState(name))
+    def _collection(self, name: str) -> SimCollectionState:
+        return self._collections.setdefault(name, SimCollectionState(name))
 
     def change_app_state(
         self, collection: str, index: list[str], version: int, value: sync_action.SyncActionValue
@@ -164,7 +164,7 @@ class SimulatedPhone(WritingDevice):
         value = sync_action.SyncActionValue(pushNameSetting=sync_action.PushNameSetting(name=name))
         self.change_app_state("critical_block", ["setting_pushName"], 1, value)
 
-    def save_contact(self, account: Account, full_name: str) -> None:
+    def save_contact(self, account: SimAccount, full_name: str) -> None:
         """Put somebody into the phone's address book; linked devices learn it through the app state."""
         action = sync_action.ContactAction(
             fullName=full_name, firstName=full_name.split()[0], lidJID=str(account.lid), saveOnPrimaryAddressbook=True
@@ -189,12 +189,12 @@ class SimulatedPhone(WritingDevice):
         kind: HistoryKind = "initial",
         inline: bool | None = None,
         chunks: int = 1,
-        device: Device | None = None,
+        device: SimDevice | None = None,
     ) -> list[SharedHistory]:
         """Send a history sync to the linked devices, or to one; see :meth:`PhoneHistory.share`."""
         return self.history.share(chats, kind=kind, inline=inline, chunks=chunks, device=device)
 
-    def _send_peer_message(self, device: Device, message: e2e.Message, message_id: str) -> None:
+    def _send_peer_message(self, device: SimDevice, message: e2e.Message, message_id: str) -> None:
         self.send_directly(device, message, {"id": message_id, "category": "peer"})
 
     # --- messages ---
@@ -213,11 +213,11 @@ class SimulatedPhone(WritingDevice):
         self.history.note_sent(sent)
         return sent
 
-    def handle_message(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_message(self, sender: SimDevice, received: ReceivedMessage) -> None:
         self.received.add(received)
         self.history.note_received(received)
 
-    def handle_own_copy(self, sender: Device, received: ReceivedMessage) -> None:
+    def handle_own_copy(self, sender: SimDevice, received: ReceivedMessage) -> None:
         self.sent_copies.add(received)
         self.history.note_received(received)
 

@@ -20,7 +20,7 @@ from whatsapp_mcp.simulator.people.history import (
     HistoryMessage,
     same_chat,
 )
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
@@ -37,7 +37,7 @@ _BOOTSTRAP_MESSAGES = 20
 _REMEMBERED_PER_CHAT = 5000
 _NOT_REMEMBERED = ("reaction", "edit", "revoke", "vote", "protocol", "disappearing")
 
-Transmit = Callable[[Device, e2e.Message, str], None]
+Transmit = Callable[[SimDevice, e2e.Message, str], None]
 """Sends a peer message with this id to a linked device."""
 
 
@@ -45,7 +45,7 @@ Transmit = Callable[[Device, e2e.Message, str], None]
 class SharedHistory:
     """One history sync as it was sent to one device."""
 
-    device: Device
+    device: SimDevice
     id: str
     """Of the peer message that announced it."""
     sync: history_sync.HistorySync
@@ -65,7 +65,9 @@ class SharedHistory:
 class PhoneHistory:
     """What the phone of an account knows of the past."""
 
-    def __init__(self, world: World, account: Account, receipts: Record[ReceivedReceipt], transmit: Transmit) -> None:
+    def __init__(
+        self, world: World, account: SimAccount, receipts: Record[ReceivedReceipt], transmit: Transmit
+    ) -> None:
         self._world = world
         self._account = account
         self._receipts = receipts
@@ -88,7 +90,7 @@ class PhoneHistory:
             chat.set_times(self._world.clock())
             self.chats.append(chat)
 
-    def note(self, chat: Chat | Jid, message_id: str, author: Account, content: e2e.Message, seconds: float) -> None:
+    def note(self, chat: Chat | Jid, message_id: str, author: SimAccount, content: e2e.Message, seconds: float) -> None:
         """Remember a message that is being sent or received."""
         jid = chat if isinstance(chat, Jid) else chat.jid if isinstance(chat, GroupState) else chat.lid
         known = next((known for known in self.chats if same_chat(self._world, known.jid, jid)), None)
@@ -122,7 +124,7 @@ class PhoneHistory:
         kind: HistoryKind = "initial",
         inline: bool | None = None,
         chunks: int = 1,
-        device: Device | None = None,
+        device: SimDevice | None = None,
     ) -> list[SharedHistory]:
         """Send a history sync to a linked device, or to all of them.
 
@@ -138,7 +140,7 @@ class PhoneHistory:
             shared += [self._send(target, sync, kind, inline) for target in devices]
         return shared
 
-    def bootstrap(self, device: Device) -> list[SharedHistory]:
+    def bootstrap(self, device: SimDevice) -> list[SharedHistory]:
         """What a newly linked device gets by itself: the newest messages of every chat, names, then the rest."""
         newest = [
             replace_messages(
@@ -160,7 +162,7 @@ class PhoneHistory:
 
     def _send(
         self,
-        device: Device,
+        device: SimDevice,
         sync: history_sync.HistorySync,
         kind: HistoryKind,
         inline: bool | None,
@@ -190,7 +192,7 @@ class PhoneHistory:
 
     # --- on demand ---
 
-    def handle_request(self, device: Device, request: e2e.PeerDataOperationRequestMessage, request_id: str) -> None:
+    def handle_request(self, device: SimDevice, request: e2e.PeerDataOperationRequestMessage, request_id: str) -> None:
         """A linked device asks for messages older than one it names."""
         self.requests.add(request)
         wanted = request.historySyncOnDemandRequest

@@ -12,34 +12,34 @@ from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage, SimulatedDevice
+from whatsapp_mcp.simulator.people.actor import Actor, SentMessage
 from whatsapp_mcp.simulator.service.status_posts import StatusAudience
-from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.message_secrets import Change
 from whatsapp_mcp.wire.protos import common, e2e
 
-__all__ = ["SendOptions", "WritingDevice"]
+__all__ = ["SimSendOptions", "WritingDevice"]
 
 Content = bytes | UploadedMedia
 """A file, or one that is on the media hosts already (:meth:`WritingDevice.upload`)."""
 
 
-class SendOptions(TypedDict, total=False):
+class SimSendOptions(TypedDict, total=False):
     """What any message may have."""
 
     to: Chat | None
     """Whom or where to; without it, the one that a contact usually writes to."""
     reply_to: ReceivedMessage | SentMessage | None
     """Quote a message of either side."""
-    mentions: Sequence[Account]
+    mentions: Sequence[SimAccount]
     forwarded: bool
     ephemeral: int
     """Seconds after which the message disappears; it goes out in an envelope that says so."""
 
 
-class WritingDevice(SimulatedDevice):
+class WritingDevice(Actor):
     """A phone that can send everything."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class WritingDevice(SimulatedDevice):
         *,
         edit: str = "",
         in_album: SentMessage | None = None,
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send any message, with the options applied to it."""
         reply_to, seconds = options.get("reply_to"), options.get("ephemeral", 0)
@@ -117,7 +117,7 @@ class WritingDevice(SimulatedDevice):
         thumbnail: bytes = b"",
         view_once: bool = False,
         in_album: SentMessage | None = None,
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a picture. ``size`` is width and height in pixels; ``in_album`` what
         :meth:`send_album_start` returned."""
@@ -138,7 +138,7 @@ class WritingDevice(SimulatedDevice):
         note: bool = False,
         view_once: bool = False,
         in_album: SentMessage | None = None,
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
         media = self._uploaded(MediaKind.VIDEO, content)
@@ -155,14 +155,14 @@ class WritingDevice(SimulatedDevice):
         return self.send_content(compose.view_once(message) if view_once else message, in_album=in_album, **options)
 
     def send_voice(
-        self, content: Content, *, seconds: int = 1, view_once: bool = False, **options: Unpack[SendOptions]
+        self, content: Content, *, seconds: int = 1, view_once: bool = False, **options: Unpack[SimSendOptions]
     ) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
         message = compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds)
         return self.send_content(compose.view_once(message) if view_once else message, **options)
 
     def send_audio(
-        self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SendOptions]
+        self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SimSendOptions]
     ) -> SentMessage:
         """Send music and the like."""
         media = self._uploaded(MediaKind.AUDIO, content)
@@ -177,7 +177,7 @@ class WritingDevice(SimulatedDevice):
         mimetype: str = "application/octet-stream",
         pages: int = 0,
         thumbnail: bytes = b"",
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a file called ``name``."""
         media = self._uploaded(MediaKind.DOCUMENT, content)
@@ -192,22 +192,22 @@ class WritingDevice(SimulatedDevice):
         *,
         animated: bool = False,
         size: tuple[int, int] = (512, 512),
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a sticker (WebP)."""
         media = self._uploaded(MediaKind.IMAGE, content)
         return self.send_content(compose.sticker(media, animated=animated, size=size), **options)
 
-    def send_album_start(self, *, images: int = 0, videos: int = 0, **options: Unpack[SendOptions]) -> SentMessage:
+    def send_album_start(self, *, images: int = 0, videos: int = 0, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Announce an album; its pictures and videos follow with ``in_album``."""
         return self.send_content(compose.album(images, videos), **options)
 
     def send_album(
-        self, images: Sequence[Content], *, caption: str = "", **options: Unpack[SendOptions]
+        self, images: Sequence[Content], *, caption: str = "", **options: Unpack[SimSendOptions]
     ) -> list[SentMessage]:
         """Send pictures as an album: first its announcement, then the pictures; the first one has the caption."""
         start = self.send_album_start(images=len(images), **options)
-        target: SendOptions = {"to": options["to"]} if "to" in options else {}
+        target: SimSendOptions = {"to": options["to"]} if "to" in options else {}
         children = [
             self.send_image(content, caption="" if number else caption, in_album=start, **target)
             for number, content in enumerate(images)
@@ -217,19 +217,25 @@ class WritingDevice(SimulatedDevice):
     # --- places, people, links ---
 
     def send_location(
-        self, latitude: float, longitude: float, *, name: str = "", address: str = "", **options: Unpack[SendOptions]
+        self, latitude: float, longitude: float, *, name: str = "", address: str = "", **options: Unpack[SimSendOptions]
     ) -> SentMessage:
         return self.send_content(compose.location(latitude, longitude, name=name, address=address), **options)
 
     def send_live_location(
-        self, latitude: float, longitude: float, *, caption: str = "", sequence: int = 1, **options: Unpack[SendOptions]
+        self,
+        latitude: float,
+        longitude: float,
+        *,
+        caption: str = "",
+        sequence: int = 1,
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send the first or (``sequence`` above 1) a later position."""
         return self.send_content(
             compose.live_location(latitude, longitude, caption=caption, sequence=sequence), **options
         )
 
-    def send_contacts(self, *cards: tuple[str, str], **options: Unpack[SendOptions]) -> SentMessage:
+    def send_contacts(self, *cards: tuple[str, str], **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send one or more vCards: (name, number) each."""
         return self.send_content(compose.contact_cards(cards), **options)
 
@@ -242,7 +248,7 @@ class WritingDevice(SimulatedDevice):
         description: str = "",
         thumbnail: bytes = b"",
         picture: Content | None = None,
-        **options: Unpack[SendOptions],
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a text that contains ``url``, with a preview; ``picture`` is a large one, on the media hosts."""
         media = None if picture is None else self._uploaded(MediaKind.LINK_THUMBNAIL, picture)
@@ -251,7 +257,7 @@ class WritingDevice(SimulatedDevice):
 
     # --- status ---
 
-    def post_status(self, content: str | e2e.Message, *, audience: Sequence[Account] | None = None) -> SentMessage:
+    def post_status(self, content: str | e2e.Message, *, audience: Sequence[SimAccount] | None = None) -> SentMessage:
         """Post a status update for ``audience`` (without it: for the one that messages usually go to)."""
         if isinstance(content, str):
             text = e2e.ExtendedTextMessage(text=content, backgroundArgb=0xFF54C265, font=e2e.ExtendedTextMessage.SYSTEM)
@@ -266,13 +272,13 @@ class WritingDevice(SimulatedDevice):
     # --- polls ---
 
     def send_poll(
-        self, question: str, options_: Sequence[str], *, selectable: int = 1, **options: Unpack[SendOptions]
+        self, question: str, options_: Sequence[str], *, selectable: int = 1, **options: Unpack[SimSendOptions]
     ) -> SentMessage:
         """Ask; ``selectable`` 0: any number of options may be chosen."""
         return self.send_content(compose.poll(question, options_, selectable=selectable), **options)
 
     def vote(
-        self, poll: ReceivedMessage | SentMessage, options_: Sequence[str], **options: Unpack[SendOptions]
+        self, poll: ReceivedMessage | SentMessage, options_: Sequence[str], **options: Unpack[SimSendOptions]
     ) -> SentMessage:
         """Vote in a poll of either side; a later vote replaces an earlier one, an empty one takes it back.
 

@@ -1,7 +1,7 @@
 """App state as the server sees it: five collections of numbered, encrypted patches per account (whatsmeow appstate.go).
 
 The server cannot read a patch. What a patch says is the business of the account's devices; for the phone see
-:mod:`whatsapp_mcp.simulator.signal.sync_keys`.
+:mod:`whatsapp_mcp.simulator.people.sync_keys`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
 from whatsapp_mcp.simulator.service.router import SERVER, Router
-from whatsapp_mcp.simulator.state.accounts import Account, Collection, Device
+from whatsapp_mcp.simulator.state.accounts import Collection, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
@@ -22,7 +22,7 @@ from whatsapp_mcp.wire.app_state import COLLECTIONS
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["COLLECTIONS", "AppState", "AppStateSwitches"]
+__all__ = ["COLLECTIONS", "AppStateSwitches", "SimAppState"]
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,11 @@ class AppStateSwitches:
     """Whether the answer to a patch that comes too late has the newer patches."""
     lose_answers: int = 0
     """Cut the connection instead of answering the next uploads, after they were accepted."""
-    before_upload: list[Callable[[Device, str], None]] = field(default_factory=list)
+    before_upload: list[Callable[[SimDevice, str], None]] = field(default_factory=list)
     """Called with (author, collection) before an upload is looked at: here another device can be faster."""
 
 
-class AppState:
+class SimAppState:
     """``iq xmlns=w:sync:app:state``."""
 
     def __init__(self, world: World, files: AppStateFiles, faults: Faults) -> None:
@@ -57,19 +57,19 @@ class AppState:
         self._files = files
         self._faults = faults
         self.switches = AppStateSwitches()
-        self.on_patch: list[Callable[[Device, str, bytes], None]] = []
+        self.on_patch: list[Callable[[SimDevice, str, bytes], None]] = []
         """Called with (author, collection, patch) after a client's patch was stored."""
 
     def register(self, router: Router) -> None:
         router.on_iq("w:sync:app:state", "set", self._sync)
 
-    def _sync(self, device: Device, node: Node) -> Sequence[Node]:
+    def _sync(self, device: SimDevice, node: Node) -> Sequence[Node]:
         request = node.child("sync")
         if request is None:
             raise IqError(400, "bad-request")
         return [Node("sync", {}, [self._collection(device, c) for c in request.children("collection")])]
 
-    def _collection(self, device: Device, request: Node) -> Node:
+    def _collection(self, device: SimDevice, request: Node) -> Node:
         name = request.get("name")
         if name not in COLLECTIONS:
             # neonize 0.5.2 sends every patch but the push name's without a collection name.
@@ -82,7 +82,7 @@ class AppState:
             return self._newer(name, collection, version, snapshot=request.get("return_snapshot") == "true")
         return self._take_in(device, name, collection, version, patch.data)
 
-    def _take_in(self, device: Device, name: str, collection: Collection, version: int, patch: bytes) -> Node:
+    def _take_in(self, device: SimDevice, name: str, collection: Collection, version: int, patch: bytes) -> Node:
         for notify in self.switches.before_upload:
             notify(device, name)
         if version != collection.version:
@@ -105,7 +105,7 @@ class AppState:
             self._faults.drop()
         return Node("collection", {"name": name, "version": str(collection.version)})
 
-    def append(self, account: Account, name: str, patch: bytes) -> None:
+    def append(self, account: SimAccount, name: str, patch: bytes) -> None:
         """Store a patch that the account's phone wrote, and tell the linked devices."""
         collection = account.collections.setdefault(name, Collection())
         self._append(collection, patch)
@@ -119,7 +119,7 @@ class AppState:
         collection.patches.append(message.SerializeToString())
         return collection.patches[-1]
 
-    def _notify(self, account: Account, name: str, collection: Collection, author: Device) -> None:
+    def _notify(self, account: SimAccount, name: str, collection: Collection, author: SimDevice) -> None:
         changed = Node("collection", {"name": name, "version": str(collection.version)})
         for device in account.others(author):
             attrs: dict[str, Attr] = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
@@ -43,16 +43,16 @@ class BusinessProfiles:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._details: dict[Account, BusinessDetails] = {}
+        self._details: dict[SimAccount, BusinessDetails] = {}
 
     def register(self, router: Router) -> None:
         router.on_iq("w:biz", "get", self._get)
 
-    def set(self, account: Account, details: BusinessDetails) -> None:
+    def set(self, account: SimAccount, details: BusinessDetails) -> None:
         """Give an account a business profile."""
         self._details[account] = details
 
-    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         request = node.child("business_profile")
         if request is None:
             raise IqError(501, "feature-not-implemented")

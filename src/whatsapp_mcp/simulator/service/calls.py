@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from whatsapp_mcp.simulator.service.router import Reply, Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Call", "CallSignal", "Calls"]
+__all__ = ["CallSignal", "Calls", "SimCall"]
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Calls:
     def register(self, router: Router) -> None:
         router.on_stanza("call", self._receive)
 
-    def _receive(self, sender: Device, node: Node, reply: Reply) -> None:
+    def _receive(self, sender: SimDevice, node: Node, reply: Reply) -> None:
         to, content = node.jid("to"), node.children()
         if to is None or not node.get("id") or len(content) != 1 or not content[0].get("call-id"):
             log.warning("%r sent a call without address, id or content: %s", sender, node.xml())
@@ -45,7 +45,7 @@ class Calls:
             for device in sender.account.others(sender):
                 self._deliver(sender, device, Node("terminate", ended))
 
-    def _deliver(self, sender: Device, target: Device, signal: Node) -> None:
+    def _deliver(self, sender: SimDevice, target: SimDevice, signal: Node) -> None:
         attrs: dict[str, Attr] = {
             "from": sender.lid,
             "id": self._world.new_id(),
@@ -67,14 +67,16 @@ class CallSignal:
 
     call_id: str
     what: str
-    by: Account
+    by: SimAccount
     reason: str = ""
 
 
-class Call:
+class SimCall:
     """A call that a simulated person makes."""
 
-    def __init__(self, call_id: str, to: Account, signals: Record[CallSignal], submit: Callable[[Node], None]) -> None:
+    def __init__(
+        self, call_id: str, to: SimAccount, signals: Record[CallSignal], submit: Callable[[Node], None]
+    ) -> None:
         self.id = call_id
         self._to = to
         self._signals = signals
@@ -97,7 +99,7 @@ class Call:
         self._submit(Node("terminate", {"call-id": self.id, "reason": reason}))
 
 
-def offer(call_id: str, caller: Device, *, video: bool, keys: list[Node]) -> Node:
+def offer(call_id: str, caller: SimDevice, *, video: bool, keys: list[Node]) -> Node:
     """What makes the other side ring; ``keys``: the key of the call, encrypted for each device."""
     attrs: dict[str, Attr] = {"call-id": call_id, "call-creator": caller.lid, "caller_pn": caller.account.pn}
     content = [Node("audio", {"enc": "opus", "rate": rate}) for rate in ("8000", "16000")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import adv
@@ -33,7 +33,7 @@ def is_signed_by_device(signed: adv.ADVSignedDeviceIdentity, identity: bytes, ph
     return xeddsa.verify(identity, _BY_DEVICE + signed.details + identity + phone, signed.deviceSignature)
 
 
-def check_device_identity(blob: bytes, device: Device) -> None:
+def check_device_identity(blob: bytes, device: SimDevice) -> None:
     """Check the identity that a linked device shows.
 
     Raises:

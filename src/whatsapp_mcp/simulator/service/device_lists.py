@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -15,7 +15,7 @@ class DeviceLists:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def changed(self, device: Device) -> None:
+    def changed(self, device: SimDevice) -> None:
         """``device`` was linked or unlinked."""
         account = device.account
         for other in self._world.accounts:
@@ -23,7 +23,7 @@ class DeviceLists:
                 if not receiver.is_local and receiver is not device:
                     receiver.deliver(self._notice(account, own=other is account))
 
-    def _notice(self, account: Account, *, own: bool) -> Node:
+    def _notice(self, account: SimAccount, *, own: bool) -> Node:
         if own:
             # The hash is deliberately not that of the list: the client drops its cache and asks.
             listed = [Node("device", {"jid": device.lid}) for device in account.devices.values()]

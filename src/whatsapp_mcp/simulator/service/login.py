@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, parse_registration
 from whatsapp_mcp.simulator.service.router import SERVER, Router
-from whatsapp_mcp.simulator.state.accounts import Device, Link
+from whatsapp_mcp.simulator.state.accounts import SimDevice, SimLink
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults, LoginRefusal, stream_error
 from whatsapp_mcp.simulator.state.world import World
@@ -22,7 +22,7 @@ from whatsapp_mcp.wire.noise import ClientLogin
 from whatsapp_mcp.wire.protos import wa6
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.simulator.network.connection import Connection, Session
+    from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 
 __all__ = ["DeviceSession", "Login"]
 
@@ -39,16 +39,16 @@ class Login:
         self._faults = faults
         self.pushes_to_passive = False
         """Whether a device gets what waits for it, and what is new, before it sent ``<active/>``."""
-        self.on_active: list[Callable[[Device], None]] = []
+        self.on_active: list[Callable[[SimDevice], None]] = []
         """Called when a device finished its login (``<active/>``)."""
-        self.on_offline: list[Callable[[Device], None]] = []
+        self.on_offline: list[Callable[[SimDevice], None]] = []
         """Called when a device lost its connection."""
-        self.on_unlinked: list[Callable[[Device], None]] = []
+        self.on_unlinked: list[Callable[[SimDevice], None]] = []
         router.on_iq("passive", "set", self._set_passive)
         router.on_iq("w:p", "get", self._ping)
         router.on_iq("md", "set", self._remove_companion)
 
-    def open(self, connection: Connection, login: ClientLogin) -> Session | None:
+    def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:
         """Start the session that a Noise handshake asks for; ``None`` when it was refused."""
         refusal = self._faults.take_login_refusal()
         if refusal is not None:
@@ -73,7 +73,7 @@ class Login:
             return None
         return DeviceSession(self, connection, device, passive=payload.passive)
 
-    def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> Device | None:
+    def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> SimDevice | None:
         accounts = {account.number: account for account in self._world.accounts}
         account = accounts.get(str(payload.username))
         device = account.devices.get(payload.device) if account else None
@@ -85,7 +85,7 @@ class Login:
             return None
         return device
 
-    def start(self, device: Device, connection: Connection, *, passive: bool) -> None:
+    def start(self, device: SimDevice, connection: Connection, *, passive: bool) -> None:
         """Greet a device that logged in. What waits for one that logs in passive follows when it sends ``<active/>``:
         companions finish their setup first (whatsmeow store/clientpayload.go, connectionevents.go)."""
         previous, device.link = device.link, None
@@ -100,7 +100,7 @@ class Login:
             self._flush(device, connection)
 
     @staticmethod
-    def _flush(device: Device, link: Link) -> None:
+    def _flush(device: SimDevice, link: SimLink) -> None:
         """Give a device what waits for it; from now on it gets everything at once."""
         waiting = device.waiting
         if waiting:
@@ -113,7 +113,7 @@ class Login:
         link.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(waiting))})]))
         device.takes_stanzas = True
 
-    def end(self, device: Device, connection: Connection) -> None:
+    def end(self, device: SimDevice, connection: Connection) -> None:
         """The device's connection is gone (unless a newer one took its place)."""
         if device.link is not connection:
             return
@@ -123,12 +123,12 @@ class Login:
         for notify in self.on_offline:
             notify(device)
 
-    def receive(self, device: Device, node: Node, connection: Connection) -> None:
+    def receive(self, device: SimDevice, node: Node, connection: Connection) -> None:
         self._router.dispatch(device, node, connection.send)
 
     # --- requests ---
 
-    def _set_passive(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set_passive(self, device: SimDevice, node: Node) -> Sequence[Node]:
         device.active = node.child("active") is not None
         if device.active:
             if device.link is not None and not device.takes_stanzas:
@@ -137,10 +137,10 @@ class Login:
                 notify(device)
         return ()
 
-    def _ping(self, device: Device, node: Node) -> Sequence[Node]:
+    def _ping(self, device: SimDevice, node: Node) -> Sequence[Node]:
         return ()
 
-    def _remove_companion(self, device: Device, node: Node) -> Sequence[Node]:
+    def _remove_companion(self, device: SimDevice, node: Node) -> Sequence[Node]:
         """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go
         Logout)."""
         request = node.child("remove-companion-device")
@@ -152,7 +152,7 @@ class Login:
         self.unlink(device)
         return ()
 
-    def unlink(self, device: Device) -> None:
+    def unlink(self, device: SimDevice) -> None:
         """Forget a linked device. Its connection stays as it is; it cannot log in again."""
         device.account.devices.pop(device.number, None)
         for notify in self.on_unlinked:
@@ -162,7 +162,7 @@ class Login:
 class DeviceSession:
     """The session of a linked device."""
 
-    def __init__(self, login: Login, connection: Connection, device: Device, *, passive: bool) -> None:
+    def __init__(self, login: Login, connection: Connection, device: SimDevice, *, passive: bool) -> None:
         self._login = login
         self._connection = connection
         self._device = device

@@ -17,7 +17,7 @@ from http import HTTPStatus
 
 from whatsapp_mcp.simulator.network.http import Exchange, Routes
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.blobs import Blob, BlobWriter
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
@@ -42,7 +42,7 @@ _AUTH_TTL_SECONDS = 6 * 3600
 class Upload:
     """A file that a client uploaded."""
 
-    device: Device
+    device: SimDevice
     file: StoredFile
 
 
@@ -52,7 +52,7 @@ class MediaHost:
     def __init__(self, world: World, routes: Routes, faults: Faults) -> None:
         self._world = world
         self._faults = faults
-        self._devices: dict[str, tuple[Device, float]] = {}
+        self._devices: dict[str, tuple[SimDevice, float]] = {}
         self.uploads: Record[Upload] = Record("upload")
         self.downloads: Record[StoredFile] = Record("download")
         self.deletions: Record[StoredFile] = Record("deletion")
@@ -67,7 +67,7 @@ class MediaHost:
 
     # --- permission ---
 
-    def _media_conn(self, device: Device, node: Node) -> Sequence[Node]:
+    def _media_conn(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("media_conn") is None:
             raise IqError(400, "bad-request")
         auth = secrets.token_urlsafe(48)
@@ -75,7 +75,7 @@ class MediaHost:
         attrs = {"auth": auth, "ttl": str(_TTL_SECONDS), "auth_ttl": str(_AUTH_TTL_SECONDS), "max_buckets": "12"}
         return [Node("media_conn", dict(attrs), [Node("host", {"hostname": HOST})])]
 
-    def _authorised(self, auth: str) -> Device | None:
+    def _authorised(self, auth: str) -> SimDevice | None:
         """The device that was given ``auth``, while that is valid and the device is linked."""
         device, until = self._devices.get(auth, (None, 0.0))
         if device is None or self._world.clock() > until:
@@ -100,7 +100,9 @@ class MediaHost:
         else:
             await self._refuse(exchange, HTTPStatus.METHOD_NOT_ALLOWED, exchange.request.method)
 
-    async def _upload(self, exchange: Exchange, device: Device, kind: MediaKind, token: bytes, *, plain: bool) -> None:
+    async def _upload(
+        self, exchange: Exchange, device: SimDevice, kind: MediaKind, token: bytes, *, plain: bool
+    ) -> None:
         refusal = self._faults.media.take_upload_refusal()
         if refusal is not None:
             await self._refuse(exchange, refusal.status, "as wanted")

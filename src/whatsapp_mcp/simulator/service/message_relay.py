@@ -12,12 +12,12 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.device_identity import ForgedIdentityError, check_device_identity
 from whatsapp_mcp.simulator.service.router import Reply, Router
 from whatsapp_mcp.simulator.service.usync import verified_name_node
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["ChatKind", "Messages"]
+__all__ = ["ChatKind", "SimMessages"]
 
 log = logging.getLogger(__name__)
 
@@ -30,30 +30,30 @@ receiver."""
 class ChatKind(Protocol):
     """Messages to chats that are not between two people: by the server part of the address."""
 
-    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+    def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         """The error of a message that cannot be relayed, ``None`` for one that can."""
 
-    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+    def relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         """Pass on a message that was not refused."""
 
-    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+    def ack_attributes(self, sender: SimDevice, node: Node, to: Jid) -> dict[str, Attr]:
         """What the ack says in addition."""
 
 
-class Messages:
+class SimMessages:
     """``<message>`` from clients and from simulated people: 1:1 here, other kinds of chats by :attr:`kinds`."""
 
     def __init__(self, world: World, faults: Faults) -> None:
         self._world = world
         self._faults = faults
-        self._seen: OrderedDict[tuple[Device, str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[SimDevice, str, str], None] = OrderedDict()
         self.kinds: dict[str, ChatKind] = {}
         """By the server part of the address (``g.us``)."""
 
     def register(self, router: Router) -> None:
         router.on_stanza("message", self._receive)
 
-    def _receive(self, sender: Device, node: Node, reply: Reply) -> None:
+    def _receive(self, sender: SimDevice, node: Node, reply: Reply) -> None:
         to = node.jid("to")
         if to is None or not node.get("id"):
             log.warning("%r sent a message without address or id: %s", sender, node.xml())
@@ -71,7 +71,7 @@ class Messages:
                 self._relay(sender, node, to)
         self._acknowledge(sender, node, to, error, reply)
 
-    def _acknowledge(self, sender: Device, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
+    def _acknowledge(self, sender: SimDevice, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
         if not sender.is_local and error is None and self._faults.take_withheld_ack():
             return
         attrs: dict[str, Attr] = {"class": "message", "id": node.get("id"), "from": to, "t": self._world.now()}
@@ -85,7 +85,7 @@ class Messages:
         else:
             reply(ack)
 
-    def _refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+    def _refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         """The error of a message that cannot be relayed, ``None`` for one that can."""
         if not to.is_person:
             log.warning("messages to %s are not simulated", to)
@@ -103,7 +103,7 @@ class Messages:
             return 400
         return None
 
-    def _already_seen(self, sender: Device, node: Node) -> bool:
+    def _already_seen(self, sender: SimDevice, node: Node) -> bool:
         """A client whose connection broke before the ack sends the same message again; it must arrive once.
 
         An answer to a retry receipt has the id of the message too, but goes to one device and counts its attempts.
@@ -121,7 +121,7 @@ class Messages:
             self._seen.popitem(last=False)
         return False
 
-    def _relay(self, sender: Device, node: Node, to: Jid) -> None:
+    def _relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         chat = self._world.account(to)
         if chat is None:
             return
@@ -139,7 +139,7 @@ class Messages:
             if target is not None:
                 self._deliver(sender, target, node, enc, chat, to)
 
-    def _deliver(self, sender: Device, target: Device, node: Node, enc: Node, chat: Account, to: Jid) -> None:
+    def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount, to: Jid) -> None:
         if target is sender or sender.account in target.account.blocked:
             return
         if not target.is_local and self._faults.take_corruption():
@@ -149,7 +149,9 @@ class Messages:
         if not target.is_local and self._faults.take_duplication():
             target.deliver(relayed)
 
-    def _attributes(self, sender: Device, target: Device, node: Node, chat: Account, to: Jid) -> dict[str, Attr]:
+    def _attributes(
+        self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount, to: Jid
+    ) -> dict[str, Attr]:
         # Whoever writes to a number is answered in numbers, whoever writes to a LID in LIDs.
         attrs: dict[str, Attr] = {
             "from": sender.lid if to.is_lid else sender.pn,
@@ -170,7 +172,7 @@ class Messages:
         return attrs
 
     @staticmethod
-    def _content(sender: Device, node: Node, enc: Node) -> list[Node]:
+    def _content(sender: SimDevice, node: Node, enc: Node) -> list[Node]:
         content = [enc]
         identity = node.child("device-identity")
         if identity is not None and enc.get("type") == "pkmsg":
@@ -181,7 +183,7 @@ class Messages:
         return content
 
 
-def _is_signed(sender: Device, node: Node) -> bool:
+def _is_signed(sender: SimDevice, node: Node) -> bool:
     """Whether a linked device shows who it is, where it must: with messages that start a session."""
     if sender.is_local:
         return True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from whatsapp_mcp.simulator.service.router import SERVER, Router
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
@@ -18,7 +18,7 @@ __all__ = ["GraphQlError", "Json", "Mex", "QueryHandler"]
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-QueryHandler = Callable[[Device, Json], Json]
+QueryHandler = Callable[[SimDevice, Json], Json]
 """Gets the variables of a query and returns its data."""
 
 
@@ -46,7 +46,7 @@ class Mex:
             raise ValueError(f"two handlers for query {query_id}")
         self._queries[query_id] = handler
 
-    def _answer(self, device: Device, node: Node) -> Sequence[Node]:
+    def _answer(self, device: SimDevice, node: Node) -> Sequence[Node]:
         query = node.child("query")
         handler = self._queries.get(query.get("query_id")) if query else None
         if query is None or handler is None:
@@ -66,7 +66,7 @@ class Mex:
             answer = {"data": None, "errors": [{"message": error.message, "path": [], "extensions": extensions}]}
         return [Node("result", {}, json.dumps(answer, ensure_ascii=False).encode())]
 
-    def notify(self, device: Device, operation: str, data: Json) -> None:
+    def notify(self, device: SimDevice, operation: str, data: Json) -> None:
         """Tell a device of a change that another one made."""
         update = Node("update", {"op_name": operation}, json.dumps({"data": data}, ensure_ascii=False).encode())
         attrs = {"type": "mex", "id": self._world.new_id(), "t": self._world.now()}

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.device_identity import is_signed_by_device
 from whatsapp_mcp.simulator.service.router import SERVER, iq_error, iq_result
-from whatsapp_mcp.simulator.state.accounts import Account, Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.config import QrTiming
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import stream_error
@@ -68,7 +68,7 @@ class Registration:
 class LinkRequest:
     """A companion waits for its code to be typed into the phone of ``account``."""
 
-    account: Account
+    account: SimAccount
     ref: bytes
     wrapped_ephemeral: bytes
     """80 bytes: salt 32, iv 16, the companion's ephemeral key encrypted with the code."""
@@ -144,9 +144,9 @@ class Pairing:
         self._world = world
         self._timing = timing
         self._by_ref: dict[str, PairingSession] = {}
-        self._requests: dict[Account, LinkRequest] = {}
+        self._requests: dict[SimAccount, LinkRequest] = {}
         self.on_request: list[Callable[[LinkRequest], None]] = []
-        self.on_linked: list[Callable[[Device], None]] = []
+        self.on_linked: list[Callable[[SimDevice], None]] = []
 
     # --- the companion's side ---
 
@@ -226,7 +226,7 @@ class Pairing:
             raise PairingError("the keys in the QR code are not the companion's")
         return session
 
-    def link_request(self, account: Account) -> LinkRequest | None:
+    def link_request(self, account: SimAccount) -> LinkRequest | None:
         """The companion that waits for its code to be typed into this account's phone, if any."""
         return self._requests.get(account)
 
@@ -264,7 +264,7 @@ class Pairing:
         except (TimeoutError, asyncio.CancelledError) as error:
             raise PairingError("the companion did not finish linking by code") from error
 
-    async def complete(self, session: PairingSession, account: Account, box: bytes, signed: bytes) -> Device:
+    async def complete(self, session: PairingSession, account: SimAccount, box: bytes, signed: bytes) -> SimDevice:
         """Hand the phone's signed device identity to the companion and, when it signed it too, link it.
 
         ``box`` is an ``ADVSignedDeviceIdentityHMAC``, ``signed`` the ``ADVSignedDeviceIdentity`` inside it.
@@ -274,7 +274,7 @@ class Pairing:
         """
         number = account.next_device_number
         account.next_device_number += 1
-        device = Device(
+        device = SimDevice(
             account,
             number,
             identity=session.registration.identity,
@@ -294,7 +294,7 @@ class Pairing:
             notify(device)
         return device
 
-    async def _offer(self, session: PairingSession, device: Device, box: bytes) -> Node:
+    async def _offer(self, session: PairingSession, device: SimDevice, box: bytes) -> Node:
         content = [Node("device-identity", {}, box), Node("device", {"jid": device.pn, "lid": device.lid})]
         if device.account.business_name:
             content.append(Node("biz", {"name": device.account.business_name}))

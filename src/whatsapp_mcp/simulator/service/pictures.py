@@ -6,7 +6,7 @@ import secrets
 from http import HTTPStatus
 
 from whatsapp_mcp.simulator.network.http import Exchange, Routes
-from whatsapp_mcp.simulator.state.accounts import Picture
+from whatsapp_mcp.simulator.state.accounts import SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 
@@ -25,7 +25,7 @@ class Pictures:
         self._images: dict[str, bytes] = {}
         routes.add(_PICTURE_PATH, self._serve)
 
-    def keep(self, jpeg: bytes) -> Picture:
+    def keep(self, jpeg: bytes) -> SimPicture:
         """Put a picture on the picture host.
 
         Raises:
@@ -36,7 +36,7 @@ class Pictures:
         number = str(int(self._world.clock()) * 1000 + secrets.randbelow(1000))
         path = f"{_PICTURE_PATH}{number}.jpg?ccb=1"
         self._images[number] = jpeg
-        return Picture(number, f"https://{PICTURE_HOST}{path}", path)
+        return SimPicture(number, f"https://{PICTURE_HOST}{path}", path)
 
     async def _serve(self, exchange: Exchange) -> None:
         name = exchange.request.path.removeprefix(_PICTURE_PATH).removesuffix(".jpg")

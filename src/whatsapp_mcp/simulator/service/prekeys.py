@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Device, SignedPreKey
+from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire import xeddsa
@@ -41,7 +41,7 @@ class PreKeys:
         router.on_iq("encrypt", "set", self._upload)
 
     @staticmethod
-    def take(device: Device) -> TakenBundle:
+    def take(device: SimDevice) -> TakenBundle:
         """Hand out a device's keys, using up its oldest one-time prekey. Without one left the bundle has none."""
         one_time = None
         if device.one_time_prekeys:
@@ -51,7 +51,7 @@ class PreKeys:
             one_time = device.more_prekeys()
         return TakenBundle(device.registration_id, device.identity, device.signed_prekey, one_time)
 
-    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("count") is not None:
             return [Node("count", {"value": str(len(device.one_time_prekeys))})]
         wanted = node.child("key")
@@ -85,7 +85,7 @@ class PreKeys:
             content.append(Node("key", {}, [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]))
         return Node("user", {"jid": jid}, content)
 
-    def _upload(self, device: Device, node: Node) -> Sequence[Node]:
+    def _upload(self, device: SimDevice, node: Node) -> Sequence[Node]:
         registration, identity, listed = node.child("registration"), node.child("identity"), node.child("list")
         signed = parse_signed_prekey(node.child("skey"))
         if registration is None or identity is None or listed is None or signed is None:

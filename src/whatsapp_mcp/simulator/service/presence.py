@@ -6,7 +6,7 @@ import logging
 
 from whatsapp_mcp.simulator.service.groups.group_messages import relay_chat_state
 from whatsapp_mcp.simulator.service.router import Reply, Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -25,7 +25,7 @@ class Presence:
         router.on_stanza("presence", self._receive)
         router.on_stanza("chatstate", self._receive_chat_state)
 
-    def _receive(self, device: Device, node: Node, reply: Reply) -> None:
+    def _receive(self, device: SimDevice, node: Node, reply: Reply) -> None:
         kind = node.get("type", "available")
         if kind in ("available", "unavailable"):
             if node.get("name") and not device.is_local:
@@ -43,7 +43,7 @@ class Presence:
         else:
             log.warning("%r sent an unknown presence: %s", device, node.xml())
 
-    def set_available(self, device: Device, *, available: bool) -> None:
+    def set_available(self, device: SimDevice, *, available: bool) -> None:
         """A device came online or went offline; whoever subscribed to its account is told when that changes
         anything."""
         account = device.account
@@ -56,13 +56,13 @@ class Presence:
         for subscriber in list(account.presence_subscribers):
             self._tell(subscriber, account)
 
-    def device_offline(self, device: Device) -> None:
+    def device_offline(self, device: SimDevice) -> None:
         """The device lost its connection: it is not available and its subscriptions end."""
         for account in self._world.accounts:
             account.presence_subscribers.discard(device)
         self.set_available(device, available=False)
 
-    def _tell(self, subscriber: Device, account: Account) -> None:
+    def _tell(self, subscriber: SimDevice, account: SimAccount) -> None:
         """Presence reaches only devices that are connected; it is never queued."""
         if subscriber.link is None:
             return
@@ -73,7 +73,7 @@ class Presence:
             attrs["last"] = str(int(account.last_seen or 0)) if visible else "deny"
         subscriber.link.send(Node("presence", attrs))
 
-    def _receive_chat_state(self, device: Device, node: Node, reply: Reply) -> None:
+    def _receive_chat_state(self, device: SimDevice, node: Node, reply: Reply) -> None:
         to = node.jid("to")
         target = self._world.account(to)
         states = node.children()

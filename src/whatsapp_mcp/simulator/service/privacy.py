@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -44,11 +44,11 @@ class Privacy:
         router.on_iq("blocklist", "set", self._set_blocked)
         router.on_iq("disappearing_mode", "set", self._set_disappearing)
 
-    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         categories = [Node("category", {"name": n, "value": v}) for n, v in device.account.privacy.items()]
         return [Node("privacy", {}, categories)]
 
-    def _set(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set(self, device: SimDevice, node: Node) -> Sequence[Node]:
         tokens, privacy = node.child("tokens"), node.child("privacy")
         if tokens is not None:
             return ()
@@ -57,7 +57,7 @@ class Privacy:
         changes = {category.get("name"): category.get("value") for category in privacy.children("category")}
         return [self.change(device, changes)]
 
-    def change(self, device: Device, changes: dict[str, str]) -> Node:
+    def change(self, device: SimDevice, changes: dict[str, str]) -> Node:
         """``device`` changes settings of its account; the account's other devices are told. Returns ``<privacy>``.
 
         Raises:
@@ -70,10 +70,10 @@ class Privacy:
         self._tell_others(device, privacy)
         return privacy
 
-    def _get_blocked(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get_blocked(self, device: SimDevice, node: Node) -> Sequence[Node]:
         return [_blocklist(device.account)]
 
-    def _set_blocked(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set_blocked(self, device: SimDevice, node: Node) -> Sequence[Node]:
         item = node.child("item")
         target = self._world.account(item.jid("jid")) if item else None
         if item is None or target is None or item.get("action") not in ("block", "unblock"):
@@ -88,7 +88,7 @@ class Privacy:
         self._tell_others(device, Node("blocklist", attrs, [change]))
         return [_blocklist(device.account)]
 
-    def _set_disappearing(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set_disappearing(self, device: SimDevice, node: Node) -> Sequence[Node]:
         mode = node.child("disappearing_mode")
         duration = mode.get("duration") if mode else ""
         if not (duration.isascii() and duration.isdigit()):
@@ -96,17 +96,17 @@ class Privacy:
         device.account.default_disappearing_seconds = int(duration)
         return ()
 
-    def _tell_others(self, device: Device, change: Node) -> None:
+    def _tell_others(self, device: SimDevice, change: Node) -> None:
         attrs: dict[str, Attr] = {"from": device.account.pn, "type": "account_sync", "t": self._world.now()}
         for other in device.account.others(device):
             other.deliver(Node("notification", {**attrs, "id": self._world.new_id()}, [change]))
 
 
-def _blocklist(account: Account) -> Node:
+def _blocklist(account: SimAccount) -> Node:
     blocked = sorted(account.blocked, key=lambda other: other.number)
     return Node("list", {"dhash": _dhash(account)}, [Node("item", {"jid": other.lid}) for other in blocked])
 
 
-def _dhash(account: Account) -> str:
+def _dhash(account: SimAccount) -> str:
     """A digest of the list. Clients compare it for equality only."""
     return hashlib.sha256(",".join(sorted(other.lid_user for other in account.blocked)).encode()).hexdigest()[:16]

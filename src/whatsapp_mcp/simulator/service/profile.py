@@ -11,7 +11,7 @@ from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device, Picture
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -44,7 +44,7 @@ class Profile:
 
     # --- pictures ---
 
-    def set_picture(self, account: Account, jpeg: bytes) -> Picture:
+    def set_picture(self, account: SimAccount, jpeg: bytes) -> SimPicture:
         """Give an account a profile picture; those who may see it are told.
 
         Raises:
@@ -52,20 +52,22 @@ class Profile:
         """
         return self._change_picture(account, self._pictures.keep(jpeg), None)
 
-    def remove_picture(self, account: Account) -> None:
+    def remove_picture(self, account: SimAccount) -> None:
         """Take the profile picture away; those who could see it are told."""
         self._change_picture(account, None, None)
 
     @overload
-    def _change_picture(self, account: Account, picture: Picture, by: Device | None) -> Picture: ...
+    def _change_picture(self, account: SimAccount, picture: SimPicture, by: SimDevice | None) -> SimPicture: ...
     @overload
-    def _change_picture(self, account: Account, picture: None, by: Device | None) -> None: ...
-    def _change_picture(self, account: Account, picture: Picture | None, by: Device | None) -> Picture | None:
+    def _change_picture(self, account: SimAccount, picture: None, by: SimDevice | None) -> None: ...
+    def _change_picture(
+        self, account: SimAccount, picture: SimPicture | None, by: SimDevice | None
+    ) -> SimPicture | None:
         account.picture = picture
         _tell_picture(self._world, account, by)
         return picture
 
-    def _get_picture(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get_picture(self, device: SimDevice, node: Node) -> Sequence[Node]:
         wanted = node.child("picture")
         if wanted is None:
             raise IqError(400, "bad-request")
@@ -82,7 +84,7 @@ class Profile:
         }
         return [Node("picture", attrs)]
 
-    def _visible_picture(self, viewer: Account, target: Jid | None) -> Picture | None:
+    def _visible_picture(self, viewer: SimAccount, target: Jid | None) -> SimPicture | None:
         if target is not None and target.is_group:
             return self._groups.visible_to(viewer, target)
         account = self._world.account(target)
@@ -90,7 +92,7 @@ class Profile:
             raise IqError(401, "not-authorized")
         return account.picture if account is not None else None
 
-    def _set_picture(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set_picture(self, device: SimDevice, node: Node) -> Sequence[Node]:
         target = node.jid("target")
         if target is not None and target.is_group:
             return self._set_group_picture(device.account, target, node.child("picture"))
@@ -103,7 +105,7 @@ class Profile:
         picture = self._change_picture(device.account, self._pictures.keep(wanted.data), device)
         return [Node("picture", {"id": picture.id})]
 
-    def _set_group_picture(self, actor: Account, group: Jid, wanted: Node | None) -> Sequence[Node]:
+    def _set_group_picture(self, actor: SimAccount, group: Jid, wanted: Node | None) -> Sequence[Node]:
         """A request without ``<picture>`` removes it; an empty one is no picture."""
         picture = self._pictures.keep(wanted.data) if wanted is not None else None
         self._groups.change(actor, group, picture)
@@ -111,27 +113,27 @@ class Profile:
 
     # --- about ---
 
-    def _set_about(self, device: Device, variables: dict[str, Any]) -> dict[str, Any]:
+    def _set_about(self, device: SimDevice, variables: dict[str, Any]) -> dict[str, Any]:
         text = (variables.get("input") or {}).get("text")
         if not isinstance(text, str):
             raise IqError(400, "bad-request")
         self._change_about(device, text)
         return {"xwa2_update_text_status": {"result": "SUCCESS"}}
 
-    def _set_about_directly(self, device: Device, node: Node) -> Sequence[Node]:
+    def _set_about_directly(self, device: SimDevice, node: Node) -> Sequence[Node]:
         status = node.child("status")
         if status is None:
             raise IqError(400, "bad-request")
         self._change_about(device, status.data.decode("utf-8", "replace"))
         return ()
 
-    def _change_about(self, device: Device, text: str) -> None:
+    def _change_about(self, device: SimDevice, text: str) -> None:
         if len(text) > MAX_ABOUT:
             raise IqError(406, "not-acceptable")
         device.account.about, device.account.about_set_at = text, int(self._world.clock())
 
 
-def _tell_picture(world: World, account: Account, by: Device | None) -> None:
+def _tell_picture(world: World, account: SimAccount, by: SimDevice | None) -> None:
     """Tell everybody who may see it, and the account's own devices except the one that did it (whatsmeow
     notification.go: handlePictureNotification)."""
     for other in world.accounts:
@@ -142,7 +144,7 @@ def _tell_picture(world: World, account: Account, by: Device | None) -> None:
                 device.deliver(_picture_notice(world, account, own=other is account))
 
 
-def _picture_notice(world: World, account: Account, *, own: bool) -> Node:
+def _picture_notice(world: World, account: SimAccount, *, own: bool) -> Node:
     attrs: dict[str, Attr] = {"from": account.lid, "id": world.new_id(), "t": world.now()}
     if own:
         return Node("notification", {**attrs, "type": "account_sync"}, [Node("picture")])

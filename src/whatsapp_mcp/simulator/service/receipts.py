@@ -8,7 +8,7 @@ from collections.abc import Callable
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupReceipts
 from whatsapp_mcp.simulator.service.router import Reply, Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -30,13 +30,13 @@ class Receipts:
     def __init__(self, world: World) -> None:
         self._world = world
         self._groups = GroupReceipts(world)
-        self.kinds: dict[str, Callable[[Device, Node, Jid], None]] = {}
+        self.kinds: dict[str, Callable[[SimDevice, Node, Jid], None]] = {}
         """Who takes receipts about other kinds of chats, by the server part of the address."""
 
     def register(self, router: Router) -> None:
         router.on_stanza("receipt", self._receive)
 
-    def _receive(self, sender: Device, node: Node, reply: Reply) -> None:
+    def _receive(self, sender: SimDevice, node: Node, reply: Reply) -> None:
         to, kind = node.jid("to"), node.get("type")
         if to is None or not node.get("id"):
             log.warning("%r sent a receipt without address or id: %s", sender, node.xml())
@@ -66,7 +66,7 @@ class Receipts:
         elif kind in ("peer_msg", "hist_sync"):
             self._send(sender, node, chat.devices.get(0))
 
-    def _relay(self, sender: Device, node: Node, chat: Account) -> None:
+    def _relay(self, sender: SimDevice, node: Node, chat: SimAccount) -> None:
         kind = node.get("type")
         if kind in _READ:
             # The account's other devices learn what was read where.
@@ -79,7 +79,7 @@ class Receipts:
         for device in list(chat.devices.values()):
             self._send(sender, node, device)
 
-    def _relay_retry(self, sender: Device, node: Node) -> None:
+    def _relay_retry(self, sender: SimDevice, node: Node) -> None:
         target = self._world.device(node.jid("to"))
         if target is None:
             log.info("%r asks %s, which does not exist, to send a message again", sender, node.get("to"))
@@ -87,7 +87,9 @@ class Receipts:
         extra: dict[str, Attr] = {name: node.attrs[name] for name in ("recipient", "category") if name in node.attrs}
         self._send(sender, node, target, extra)
 
-    def _send(self, sender: Device, node: Node, target: Device | None, extra: dict[str, Attr] | None = None) -> None:
+    def _send(
+        self, sender: SimDevice, node: Node, target: SimDevice | None, extra: dict[str, Attr] | None = None
+    ) -> None:
         if target is None:
             return
         attrs: dict[str, Attr] = {

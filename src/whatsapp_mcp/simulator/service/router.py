@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.node import Attr, Node
@@ -26,8 +26,8 @@ SERVER = Jid("", USER)
 
 Reply = Callable[[Node], None]
 """Sends a stanza back on the connection the request came from."""
-IqHandler = Callable[[Device, Node], Sequence[Node]]
-StanzaHandler = Callable[[Device, Node, Reply], None]
+IqHandler = Callable[[SimDevice, Node], Sequence[Node]]
+StanzaHandler = Callable[[SimDevice, Node, Reply], None]
 
 
 def _answer_to(request: Node) -> Jid:
@@ -66,7 +66,7 @@ class Router:
             raise ValueError(f"two handlers for <{tag}>")
         self._stanzas[tag] = handler
 
-    def dispatch(self, device: Device, node: Node, reply: Reply) -> None:
+    def dispatch(self, device: SimDevice, node: Node, reply: Reply) -> None:
         """Handle one stanza that ``device`` sent."""
         handler = self._stanzas.get(node.tag)
         if handler is None:
@@ -78,7 +78,7 @@ class Router:
             # A mistake of ours, or a stanza so odd that no check foresaw it: the connection lives on.
             log.exception("cannot handle %s of %r", node.xml(), device)
 
-    def _handle_iq(self, device: Device, node: Node, reply: Reply) -> None:
+    def _handle_iq(self, device: SimDevice, node: Node, reply: Reply) -> None:
         kind, xmlns = node.get("type"), node.get("xmlns")
         if kind in ("result", "error"):
             if kind == "error":
@@ -99,7 +99,7 @@ class Router:
         else:
             reply(answer)
 
-    def _answer(self, device: Device, node: Node, kind: str, xmlns: str) -> Node:
+    def _answer(self, device: SimDevice, node: Node, kind: str, xmlns: str) -> Node:
         handler = self._iq.get((xmlns, kind))
         if handler is None:
             log.warning("%r asked for something not simulated: %s", device, node.xml())
@@ -114,11 +114,11 @@ class Router:
             return iq_error(node, 500, "internal-server-error")
 
 
-def _handle_ack(device: Device, node: Node, reply: Reply) -> None:
+def _handle_ack(device: SimDevice, node: Node, reply: Reply) -> None:
     if node.get("error"):
         log.info("%r rejected a %s: %s", device, node.get("class"), node.xml())
     device.confirm(node.get("class"), node)
 
 
-def _ignore(device: Device, node: Node, reply: Reply) -> None:
+def _ignore(device: SimDevice, node: Node, reply: Reply) -> None:
     """Stanzas that a server takes note of without answering."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from whatsapp_mcp.jid import BROADCAST, NEWSLETTER
 from whatsapp_mcp.simulator.network.http import Routes
 from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
-from whatsapp_mcp.simulator.service.appstate import AppState
+from whatsapp_mcp.simulator.service.appstate import SimAppState
 from whatsapp_mcp.simulator.service.business import BusinessProfiles
 from whatsapp_mcp.simulator.service.calls import Calls
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
-from whatsapp_mcp.simulator.service.groups.group import Groups
+from whatsapp_mcp.simulator.service.groups.group import SimGroups
 from whatsapp_mcp.simulator.service.login import Login
 from whatsapp_mcp.simulator.service.media import MediaHost
-from whatsapp_mcp.simulator.service.message_relay import Messages
+from whatsapp_mcp.simulator.service.message_relay import SimMessages
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter_queries import NewsletterQueries
 from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
@@ -30,10 +30,10 @@ from whatsapp_mcp.simulator.state.config import QrTiming
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["Services"]
+__all__ = ["SimServices"]
 
 
-class Services:
+class SimServices:
     """Every subject's module, with what it needs of the others. What is steered from outside has a name."""
 
     def __init__(self, world: World, faults: Faults, qr: QrTiming) -> None:
@@ -42,16 +42,16 @@ class Services:
         self.pairing = Pairing(world, qr)
         self.login = Login(world, self.pairing, self.router, faults)
         self.app_state_files = AppStateFiles(self.routes)
-        self.app_state = AppState(world, self.app_state_files, faults)
+        self.app_state = SimAppState(world, self.app_state_files, faults)
         self.business = BusinessProfiles(world)
         self.privacy = Privacy(world)
         self.media = MediaHost(world, self.routes, faults)
         pictures, mex = Pictures(world, self.routes), Mex(world)
-        self.groups = Groups(world, faults, pictures)
+        self.groups = SimGroups(world, faults, pictures)
         self.profile = Profile(world, pictures, self.groups.pictures, mex)
         self.newsletters = Newsletters(world, mex, pictures)
         NewsletterQueries(world, self.newsletters, mex)
-        statuses, messages, receipts = StatusPosts(world), Messages(world, faults), Receipts(world)
+        statuses, messages, receipts = StatusPosts(world), SimMessages(world, faults), Receipts(world)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
         self.groups.register(self.router, messages)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
@@ -28,7 +28,7 @@ class StatusAudience(GroupState):
     """Whom one status post is for; written to like a group."""
 
     @classmethod
-    def of(cls, author: Account, audience: Iterable[Account]) -> StatusAudience:
+    def of(cls, author: SimAccount, audience: Iterable[SimAccount]) -> StatusAudience:
         chat = cls(STATUS_BROADCAST.user, "status", author, 0, 0, author, "")
         chat.members = dict.fromkeys([author, *audience], "member")
         return chat
@@ -47,14 +47,14 @@ class StatusPosts:
     def register(self, router: Router) -> None:
         router.on_iq("status", "get", self._privacy)
 
-    def _privacy(self, device: Device, node: Node) -> Sequence[Node]:
+    def _privacy(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("privacy") is None:
             raise IqError(501, "feature-not-implemented")
         return [Node("privacy", {}, [Node("list", {"type": "contacts", "default": "true"})])]
 
     # --- messages (see messages.ChatKind) ---
 
-    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+    def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         if to != STATUS_BROADCAST:
             log.warning("broadcast lists are not simulated: %s", node.xml())
             return 501
@@ -65,7 +65,7 @@ class StatusPosts:
             return 400
         return None
 
-    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+    def relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         shared = node.children("enc")
         if "participant" in node.attrs:
             self._deliver(sender, self._world.device(node.jid("participant")), node, shared)
@@ -75,7 +75,7 @@ class StatusPosts:
             target = self._world.device(addressed.jid("jid"))
             self._deliver(sender, target, node, [*addressed.children("enc"), *shared])
 
-    def _deliver(self, sender: Device, target: Device | None, node: Node, encrypted: list[Node]) -> None:
+    def _deliver(self, sender: SimDevice, target: SimDevice | None, node: Node, encrypted: list[Node]) -> None:
         if target is None or target is sender or sender.account in target.account.blocked:
             return
         attrs: dict[str, Attr] = {
@@ -95,10 +95,10 @@ class StatusPosts:
         first = any(enc.get("type") == "pkmsg" for enc in encrypted)
         target.deliver(Node("message", attrs, [*encrypted, *([identity] if identity is not None and first else [])]))
 
-    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+    def ack_attributes(self, sender: SimDevice, node: Node, to: Jid) -> dict[str, Attr]:
         return {}
 
-    def receipt(self, reader: Device, node: Node, to: Jid) -> None:
+    def receipt(self, reader: SimDevice, node: Node, to: Jid) -> None:
         """Tell the author of a post that somebody got or saw it."""
         author, kind = node.jid("participant"), node.get("type")
         account = self._world.account(author)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import LEGACY_USER, World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -24,7 +24,7 @@ class Usync:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._protocols: dict[str, Callable[[Device, Account, Node], Node | None]] = {
+        self._protocols: dict[str, Callable[[SimDevice, SimAccount, Node], Node | None]] = {
             "devices": self._devices,
             "lid": self._lid,
             "status": self._status,
@@ -37,7 +37,7 @@ class Usync:
     def register(self, router: Router) -> None:
         router.on_iq("usync", "get", self._query)
 
-    def _query(self, device: Device, node: Node) -> Sequence[Node]:
+    def _query(self, device: SimDevice, node: Node) -> Sequence[Node]:
         request = node.child("usync")
         query, users = (request.child("query"), request.child("list")) if request else (None, None)
         if request is None or query is None or users is None:
@@ -51,7 +51,7 @@ class Usync:
         attrs: dict[str, Attr] = {name: request.get(name) for name in ("sid", "index", "last", "mode", "context")}
         return [Node("usync", attrs, [result, Node("list", {}, answers)])]
 
-    def _user(self, device: Device, user: Node, protocols: Sequence[str]) -> Node:
+    def _user(self, device: SimDevice, user: Node, protocols: Sequence[str]) -> Node:
         if user.child("contact") is not None:
             return self._contact(device, user, protocols)
         jid = user.jid("jid")
@@ -62,7 +62,7 @@ class Usync:
             return Node("user", attrs, [Node(tag, {}, [Node("error", {"code": "404"})]) for tag in protocols])
         return Node("user", attrs, self._answers(device, account, user, protocols))
 
-    def _contact(self, device: Device, user: Node, protocols: Sequence[str]) -> Node:
+    def _contact(self, device: SimDevice, user: Node, protocols: Sequence[str]) -> Node:
         """ "Is this number on WhatsApp?": answered with the LID and the number, or with ``type=out``."""
         contact = user.child("contact")
         text = contact.data if contact else b""
@@ -76,11 +76,11 @@ class Usync:
         content += self._answers(device, account, user, protocols)
         return Node("user", {"jid": account.lid, "pn_jid": account.pn}, content)
 
-    def _answers(self, device: Device, account: Account, user: Node, protocols: Sequence[str]) -> list[Node]:
+    def _answers(self, device: SimDevice, account: SimAccount, user: Node, protocols: Sequence[str]) -> list[Node]:
         answers = (self._protocols[tag](device, account, user) for tag in protocols if tag in self._protocols)
         return [answer for answer in answers if answer is not None]
 
-    def _devices(self, device: Device, account: Account, user: Node) -> Node:
+    def _devices(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         listed = []
         for number, owned in sorted(account.devices.items()):
             attrs: dict[str, Attr] = {"id": str(number)}
@@ -89,25 +89,25 @@ class Usync:
             listed.append(Node("device", attrs))
         return Node("devices", {}, [Node("device-list", {}, listed)])
 
-    def _lid(self, device: Device, account: Account, user: Node) -> Node:
+    def _lid(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         return Node("lid", {"val": account.lid})
 
-    def _status(self, device: Device, account: Account, user: Node) -> Node:
+    def _status(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         if not account.shows_to("status", device.account):
             return Node("status", {"code": "401"})
         return Node("status", {"t": str(account.about_set_at)}, account.about.encode())
 
-    def _picture(self, device: Device, account: Account, user: Node) -> Node | None:
+    def _picture(self, device: SimDevice, account: SimAccount, user: Node) -> Node | None:
         if account.picture is None or not account.shows_to("profile", device.account):
             return None
         return Node("picture", {"id": account.picture.id})
 
-    def _business(self, device: Device, account: Account, user: Node) -> Node | None:
+    def _business(self, device: SimDevice, account: SimAccount, user: Node) -> Node | None:
         if account.business_name is None:
             return None
         return Node("business", {}, [verified_name_node(account.business_name)])
 
-    def _disappearing_mode(self, device: Device, account: Account, user: Node) -> Node:
+    def _disappearing_mode(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         return Node("disappearing_mode", {"duration": str(account.default_disappearing_seconds), "t": "0"})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from whatsapp_mcp.simulator.signal.messages import PreKeyMessage, tagged
-from whatsapp_mcp.simulator.signal.session import PendingPreKey, Session
+from whatsapp_mcp.simulator.signal.session import PendingPreKey, SignalSession
 from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
@@ -53,7 +53,7 @@ class SignalDevice:
         self._signature = xeddsa.sign(self.identity.private, tagged(self._signed_prekey.public))
         self._prekeys: dict[int, KeyPair] = {}
         self._next_prekey_id = 1
-        self._sessions: dict[str, list[Session]] = {}
+        self._sessions: dict[str, list[SignalSession]] = {}
         """By address, the one in use first."""
 
     def bundle(self, *, one_time: bool = True) -> PreKeyBundle:
@@ -86,7 +86,7 @@ class SignalDevice:
         signed = tagged(bundle.signed_prekey_public)
         if not xeddsa.verify(bundle.identity_public, signed, bundle.signed_prekey_signature):
             raise SignalError(f"the signed prekey of {address} is not signed by its identity key")
-        session = Session.initiate(
+        session = SignalSession.initiate(
             self.identity,
             bundle.identity_public,
             signed_prekey=bundle.signed_prekey_public,
@@ -142,7 +142,7 @@ class SignalDevice:
             del self._prekeys[envelope.prekey_id]
         return plaintext
 
-    def _decrypt_with_any(self, address: str, sessions: Iterable[Session], message: bytes) -> bytes:
+    def _decrypt_with_any(self, address: str, sessions: Iterable[SignalSession], message: bytes) -> bytes:
         failure = SignalError(f"no session with {address}")
         for session in sessions:
             attempt = session.copy()
@@ -157,7 +157,7 @@ class SignalDevice:
             return plaintext
         raise failure
 
-    def _answering_session(self, envelope: PreKeyMessage) -> Session:
+    def _answering_session(self, envelope: PreKeyMessage) -> SignalSession:
         if envelope.signed_prekey_id != _SIGNED_PREKEY_ID:
             raise SignalError(f"unknown signed prekey {envelope.signed_prekey_id}")
         one_time_prekey = None
@@ -165,7 +165,7 @@ class SignalDevice:
             one_time_prekey = self._prekeys.get(envelope.prekey_id)
             if one_time_prekey is None:
                 raise SignalError(f"one-time prekey {envelope.prekey_id} is unknown or used")
-        return Session.answer(
+        return SignalSession.answer(
             self.identity,
             envelope.identity_public,
             envelope.base_public,
@@ -173,7 +173,7 @@ class SignalDevice:
             one_time_prekey=one_time_prekey,
         )
 
-    def _use(self, address: str, session: Session) -> None:
+    def _use(self, address: str, session: SignalSession) -> None:
         """Put a session first, in place of an earlier state of the same session."""
         others = [s for s in self._sessions.get(address, []) if s.base_public != session.base_public]
         self._sessions[address] = [session, *others][: 1 + MAX_ARCHIVED_SESSIONS]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.signal import DuplicateMessageError, SenderKey, SignalError
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["SenderKeys"]
@@ -35,7 +35,7 @@ class SenderKeys:
 
     # --- sending ---
 
-    def prepare(self, group: Jid, devices: Iterable[Device]) -> list[Device]:
+    def prepare(self, group: Jid, devices: Iterable[SimDevice]) -> list[SimDevice]:
         """Which of the group's devices still need the own key. When one that has it is not in the group any more, a new
         key is made, so that it cannot read on."""
         present = {device.address: device for device in devices}
@@ -59,7 +59,7 @@ class SenderKeys:
 
     # --- receiving ---
 
-    def learn(self, group: Jid, sender: Device, distribution: bytes) -> None:
+    def learn(self, group: Jid, sender: SimDevice, distribution: bytes) -> None:
         """Take a key that another device handed out. A key that is known already stays as it is: some clients send it
         with every message, and earlier messages may still be under way. Another key under the same id replaces it:
         some clients number all their keys alike.
@@ -76,7 +76,7 @@ class SenderKeys:
         while len(known) > _KEPT_KEYS:
             del known[next(iter(known))]
 
-    def decrypt(self, group: Jid, sender: Device, ciphertext: bytes) -> bytes:
+    def decrypt(self, group: Jid, sender: SimDevice, ciphertext: bytes) -> bytes:
         """The (padded) plaintext of an ``skmsg``.
 
         Raises:

@@ -14,7 +14,7 @@ from whatsapp_mcp.simulator.signal.messages import MAC_SIZE, RatchetMessage, mac
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
-__all__ = ["PendingPreKey", "Session", "agree"]
+__all__ = ["PendingPreKey", "SignalSession", "agree"]
 
 MAX_RECEIVING_CHAINS: Final = 5
 """libsignal consts.rs: old chains are kept for messages that come late."""
@@ -29,7 +29,7 @@ class PendingPreKey:
 
 
 @dataclass(slots=True)
-class Session:
+class SignalSession:
     """State of one session, as this device sees it. Public keys are 32 bytes."""
 
     own_identity: bytes
@@ -53,7 +53,7 @@ class Session:
         signed_prekey: bytes,
         one_time_prekey: bytes | None,
         pending: PendingPreKey,
-    ) -> Session:
+    ) -> SignalSession:
         """The session of the device that writes first, from the peer's published keys."""
         base = KeyPair.generate()
         secrets = [agree(identity, signed_prekey), agree(base, peer_identity), agree(base, signed_prekey)]
@@ -82,7 +82,7 @@ class Session:
         *,
         signed_prekey: KeyPair,
         one_time_prekey: KeyPair | None,
-    ) -> Session:
+    ) -> SignalSession:
         """The session of the device that was written to, from the keys in the first message."""
         secrets = [
             agree(signed_prekey, peer_identity),
@@ -101,7 +101,7 @@ class Session:
             sending=Chain(first_chain),
         )
 
-    def copy(self) -> Session:
+    def copy(self) -> SignalSession:
         """Independent of this one: decrypt with a copy, keep it only when that worked."""
         receiving = {public: chain.copy() for public, chain in self.receiving.items()}
         return replace(self, sending=self.sending.copy(), receiving=receiving)

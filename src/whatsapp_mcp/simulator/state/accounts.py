@@ -11,7 +11,17 @@ from typing import Protocol
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["Account", "Collection", "Device", "Link", "Person", "Picture", "SignedPreKey", "account_of", "lid_user_for"]
+__all__ = [
+    "Collection",
+    "Person",
+    "SignedPreKey",
+    "SimAccount",
+    "SimDevice",
+    "SimLink",
+    "SimPicture",
+    "account_of",
+    "lid_user_for",
+]
 
 DEFAULT_PRIVACY = {
     "groupadd": "all",
@@ -28,7 +38,7 @@ DEFAULT_PRIVACY = {
 """Category -> value, as a new account has them (whatsmeow types/user.go names the categories)."""
 
 
-class Link(Protocol):
+class SimLink(Protocol):
     """Where a device that is online gets its stanzas: a socket, or a simulated device in this process."""
 
     def send(self, node: Node) -> None:
@@ -48,7 +58,7 @@ class SignedPreKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SimPicture:
     """A profile picture. ``url`` is what clients are given; the bytes live with the media hosts."""
 
     id: str
@@ -68,12 +78,12 @@ class Collection:
         return len(self.patches)
 
 
-class Device:
+class SimDevice:
     """One device of an account: number 0 is the phone, the others are linked to it."""
 
     def __init__(
         self,
-        account: Account,
+        account: SimAccount,
         number: int,
         *,
         identity: bytes,
@@ -96,7 +106,7 @@ class Device:
         self.one_time_prekeys: dict[int, bytes] = {}
         self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
         """Makes one-time prekeys on demand, for devices that live in this process."""
-        self.link: Link | None = None
+        self.link: SimLink | None = None
         self.takes_stanzas = noise_public is None
         """Whether what is delivered goes out at once. A linked device's stanzas wait until it is active."""
         self.active = False
@@ -152,7 +162,7 @@ class Device:
         return f"<Device {self.pn} {self.lid}>"
 
 
-class Account:
+class SimAccount:
     """A person (or shop) on WhatsApp: one number, one LID, a phone and linked devices."""
 
     def __init__(self, number: str, push_name: str, *, lid_user: str, business_name: str | None = None) -> None:
@@ -162,15 +172,15 @@ class Account:
         self.business_name = business_name
         self.about = "Hey there! I am using WhatsApp."
         self.about_set_at = 0
-        self.picture: Picture | None = None
-        self.devices: dict[int, Device] = {}
+        self.picture: SimPicture | None = None
+        self.devices: dict[int, SimDevice] = {}
         self.next_device_number = 1
         self.privacy: dict[str, str] = dict(DEFAULT_PRIVACY)
-        self.blocked: set[Account] = set()
+        self.blocked: set[SimAccount] = set()
         self.default_disappearing_seconds = 0
         self.collections: dict[str, Collection] = {}
         self.last_seen: float | None = None
-        self.presence_subscribers: set[Device] = set()
+        self.presence_subscribers: set[SimDevice] = set()
 
     @property
     def pn(self) -> Jid:
@@ -184,11 +194,11 @@ class Account:
     def available(self) -> bool:
         return any(device.available for device in self.devices.values())
 
-    def shows_to(self, category: str, other: Account) -> bool:
+    def shows_to(self, category: str, other: SimAccount) -> bool:
         """Whether ``other`` may see what a privacy category protects. Everybody who asks counts as a contact here."""
         return other is self or (self.privacy.get(category) != "none" and other not in self.blocked)
 
-    def others(self, device: Device) -> Iterator[Device]:
+    def others(self, device: SimDevice) -> Iterator[SimDevice]:
         """The account's devices but ``device``."""
         return (other for other in list(self.devices.values()) if other is not device)
 
@@ -206,12 +216,12 @@ class AccountHolder(Protocol):
     """A contact or a phone."""
 
     @property
-    def account(self) -> Account: ...
+    def account(self) -> SimAccount: ...
 
 
-Person = Account | AccountHolder
+Person = SimAccount | AccountHolder
 """A contact, a phone, or just the account behind it."""
 
 
-def account_of(person: Person) -> Account:
-    return person if isinstance(person, Account) else person.account
+def account_of(person: Person) -> SimAccount:
+    return person if isinstance(person, SimAccount) else person.account

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from whatsapp_mcp.jid import GROUP, Jid
-from whatsapp_mcp.simulator.state.accounts import Account, Device, Picture
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 
 __all__ = [
@@ -23,9 +23,9 @@ __all__ = [
     "Chat",
     "Description",
     "GroupState",
-    "JoinRequest",
     "MemberAddMode",
     "Role",
+    "SimJoinRequest",
     "address",
     "new_invite_code",
     "require_admin",
@@ -53,14 +53,14 @@ class Description:
     id: str
     text: str
     set_at: int
-    set_by: Account
+    set_by: SimAccount
 
 
 @dataclass(frozen=True, slots=True)
-class JoinRequest:
+class SimJoinRequest:
     """Somebody waits for an admin's approval."""
 
-    account: Account
+    account: SimAccount
     asked_at: int
 
 
@@ -70,8 +70,8 @@ class AddRequest:
 
     code: str
     expires_at: int
-    account: Account
-    admin: Account
+    account: SimAccount
+    admin: SimAccount
 
 
 @dataclass(slots=True, eq=False)
@@ -81,15 +81,15 @@ class GroupState:
     id: str
     """The user part of its address: digits."""
     subject: str
-    owner: Account
+    owner: SimAccount
     """Who made it; stays, even when gone."""
     created_at: int
     subject_set_at: int
-    subject_set_by: Account
+    subject_set_by: SimAccount
     invite_code: str
     addressing_mode: AddressingMode = "lid"
     """Whether members are named by hidden identity (all groups made today) or by number (old ones)."""
-    members: dict[Account, Role] = field(default_factory=dict)
+    members: dict[SimAccount, Role] = field(default_factory=dict)
     """In the order they came."""
     description: Description | None = None
     locked: bool = False
@@ -101,12 +101,12 @@ class GroupState:
     approval_required: bool = False
     """Whoever joins by link has to wait for an admin."""
     member_add_mode: MemberAddMode = "all_member_add"
-    picture: Picture | None = None
+    picture: SimPicture | None = None
     revoked_codes: set[str] = field(default_factory=set)
-    join_requests: dict[Account, JoinRequest] = field(default_factory=dict)
+    join_requests: dict[SimAccount, SimJoinRequest] = field(default_factory=dict)
     """Oldest first."""
     add_requests: dict[str, AddRequest] = field(default_factory=dict)
-    left_at: dict[Account, float] = field(default_factory=dict)
+    left_at: dict[SimAccount, float] = field(default_factory=dict)
     """Who left by themselves, and when."""
     max_members: int = MAX_MEMBERS
     announce_version: int = 1
@@ -117,25 +117,25 @@ class GroupState:
         return Jid(self.id, GROUP)
 
     @property
-    def admins(self) -> list[Account]:
+    def admins(self) -> list[SimAccount]:
         return [account for account, role in self.members.items() if role != "member"]
 
     @property
-    def devices(self) -> list[Device]:
+    def devices(self) -> list[SimDevice]:
         """Every device of every member."""
         return [device for account in self.members for device in account.devices.values()]
 
-    def is_admin(self, account: Account) -> bool:
+    def is_admin(self, account: SimAccount) -> bool:
         return self.members.get(account, "member") != "member"
 
-    def name_of(self, account: Account) -> Jid:
+    def name_of(self, account: SimAccount) -> Jid:
         """A person's address as this group uses it."""
         return account.lid if self.addressing_mode == "lid" else account.pn
 
-    def name_of_device(self, device: Device) -> Jid:
+    def name_of_device(self, device: SimDevice) -> Jid:
         return device.lid if self.addressing_mode == "lid" else device.pn
 
-    def other_name_of(self, account: Account) -> Jid:
+    def other_name_of(self, account: SimAccount) -> Jid:
         """A person's address in the form that this group does not use."""
         return account.pn if self.addressing_mode == "lid" else account.lid
 
@@ -143,7 +143,7 @@ class GroupState:
         return f"<GroupState {self.jid} {self.subject!r}, {len(self.members)} members>"
 
 
-Chat = Account | GroupState
+Chat = SimAccount | GroupState
 """Where one can write to."""
 
 
@@ -157,7 +157,7 @@ def new_invite_code() -> str:
     return "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(_INVITE_LENGTH))
 
 
-def require_member(group: GroupState, account: Account) -> None:
+def require_member(group: GroupState, account: SimAccount) -> None:
     """
     Raises:
         IqError: 403, the account is not in the group (whatsmeow ErrNotInGroup).
@@ -166,7 +166,7 @@ def require_member(group: GroupState, account: Account) -> None:
         raise IqError(403, "forbidden")
 
 
-def require_admin(group: GroupState, account: Account) -> None:
+def require_admin(group: GroupState, account: SimAccount) -> None:
     """
     Raises:
         IqError: 403, the account is not an admin of the group.

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 
 from whatsapp_mcp.jid import LID, USER, Jid
-from whatsapp_mcp.simulator.state.accounts import Account, Device, lid_user_for
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, lid_user_for
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.media_store import MediaStore
@@ -27,13 +27,13 @@ class World:
         self.clock = clock
         self.media = MediaStore(clock)
         """The files on the media hosts."""
-        self._by_number: dict[str, Account] = {}
-        self._by_lid: dict[str, Account] = {}
+        self._by_number: dict[str, SimAccount] = {}
+        self._by_lid: dict[str, SimAccount] = {}
         self.groups: dict[Jid, GroupState] = {}
         """By address."""
 
     @property
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[SimAccount]:
         return list(self._by_number.values())
 
     def now(self) -> str:
@@ -45,7 +45,7 @@ class World:
         """An id for a stanza or a message that nobody else uses."""
         return "3EB0" + secrets.token_hex(9).upper()
 
-    def add_account(self, number: str, push_name: str, *, business_name: str | None = None) -> Account:
+    def add_account(self, number: str, push_name: str, *, business_name: str | None = None) -> SimAccount:
         """Register a number.
 
         Raises:
@@ -55,12 +55,12 @@ class World:
             raise ValueError(f"not an international phone number (7 to 15 digits, no leading 0): {number!r}")
         if number in self._by_number:
             raise ValueError(f"{number} already has an account")
-        account = Account(number, push_name, lid_user=lid_user_for(number), business_name=business_name)
+        account = SimAccount(number, push_name, lid_user=lid_user_for(number), business_name=business_name)
         self._by_number[number] = account
         self._by_lid[account.lid_user] = account
         return account
 
-    def account(self, jid: Jid | None) -> Account | None:
+    def account(self, jid: Jid | None) -> SimAccount | None:
         """The account behind a number or LID; the device part is ignored."""
         if jid is None:
             return None
@@ -81,6 +81,6 @@ class World:
             raise IqError(404, "item-not-found")
         return group
 
-    def device(self, jid: Jid | None) -> Device | None:
+    def device(self, jid: Jid | None) -> SimDevice | None:
         account = self.account(jid)
         return account.devices.get(jid.device) if account and jid else None

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from whatsapp_mcp.jid import GROUP, Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupMessages
-from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome
+from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
 from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.groups.group_requests import GroupRequests
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
-from whatsapp_mcp.simulator.service.message_relay import Messages
+from whatsapp_mcp.simulator.service.message_relay import SimMessages
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Person, account_of
+from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["Group", "Groups"]
+__all__ = ["Group", "SimGroups"]
 
 INVITE_PREFIX = "https://chat.whatsapp.com/"
 
@@ -51,7 +51,7 @@ class Group(GroupState):
         return self
 
     @property
-    def participants(self) -> list[Account]:
+    def participants(self) -> list[SimAccount]:
         """Who is in, in the order they came."""
         return list(self.members)
 
@@ -60,7 +60,7 @@ class Group(GroupState):
         return self.members.get(account_of(person))
 
     @property
-    def waiting(self) -> list[Account]:
+    def waiting(self) -> list[SimAccount]:
         """Who asked to join and has no answer yet."""
         return list(self.join_requests)
 
@@ -70,23 +70,23 @@ class Group(GroupState):
 
     # --- people ---
 
-    def add(self, *people: Person, by: Person) -> list[Outcome]:
+    def add(self, *people: Person, by: Person) -> list[SimOutcome]:
         return self.services.membership.add(self, account_of(by), _addresses(people))
 
-    def remove(self, *people: Person, by: Person) -> list[Outcome]:
+    def remove(self, *people: Person, by: Person) -> list[SimOutcome]:
         return self.services.membership.change(self, account_of(by), _addresses(people), "remove")
 
-    def promote(self, *people: Person, by: Person) -> list[Outcome]:
+    def promote(self, *people: Person, by: Person) -> list[SimOutcome]:
         return self.services.membership.change(self, account_of(by), _addresses(people), "promote")
 
-    def demote(self, *people: Person, by: Person) -> list[Outcome]:
+    def demote(self, *people: Person, by: Person) -> list[SimOutcome]:
         return self.services.membership.change(self, account_of(by), _addresses(people), "demote")
 
-    def approve(self, *people: Person, by: Person) -> list[Outcome]:
+    def approve(self, *people: Person, by: Person) -> list[SimOutcome]:
         """Let people in who asked."""
         return self.services.membership.decide(self, account_of(by), _addresses(people), "approve")
 
-    def reject(self, *people: Person, by: Person) -> list[Outcome]:
+    def reject(self, *people: Person, by: Person) -> list[SimOutcome]:
         """Turn people away who asked."""
         return self.services.membership.decide(self, account_of(by), _addresses(people), "reject")
 
@@ -137,7 +137,7 @@ class Group(GroupState):
         self.services.settings.set_picture(self, account_of(by), picture)
 
 
-class Groups:
+class SimGroups:
     """All that makes groups work, put together."""
 
     def __init__(self, world: World, faults: Faults, pictures: Pictures) -> None:
@@ -150,11 +150,11 @@ class Groups:
         self._messages = GroupMessages(world, faults)
         self.pictures = GroupPictures(world, self.settings)
 
-    def register(self, router: Router, messages: Messages) -> None:
+    def register(self, router: Router, messages: SimMessages) -> None:
         self._requests.register(router)
         messages.kinds[GROUP] = self._messages
 
-    def _new(self, group_id: str, subject: str, owner: Account, invite_code: str) -> GroupState:
+    def _new(self, group_id: str, subject: str, owner: SimAccount, invite_code: str) -> GroupState:
         now = int(self._world.clock())
         return Group(group_id, subject, owner, now, now, owner, invite_code, services=self._services)
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, participant_node, participants_change
+from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, participant_node, participants_change
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
-from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import (
     AddRequest,
     GroupState,
-    JoinRequest,
+    SimJoinRequest,
     new_invite_code,
     require_admin,
     require_member,
@@ -50,7 +50,7 @@ class GroupMembership:
     """Changes to member lists. ``make`` makes a group from its id, subject, owner and invite code."""
 
     def __init__(
-        self, world: World, notices: GroupNotices, make: Callable[[str, str, Account, str], GroupState]
+        self, world: World, notices: GroupNotices, make: Callable[[str, str, SimAccount, str], GroupState]
     ) -> None:
         self._world = world
         self._notices = notices
@@ -58,7 +58,7 @@ class GroupMembership:
 
     # --- making a group ---
 
-    def create(self, owner: Account, subject: str, people: Sequence[Jid]) -> tuple[GroupState, list[Outcome]]:
+    def create(self, owner: SimAccount, subject: str, people: Sequence[Jid]) -> tuple[GroupState, list[SimOutcome]]:
         """Make a group; returns it and what became of everybody who was to be in it. Nobody is told before
         :meth:`announce_creation`.
 
@@ -78,7 +78,7 @@ class GroupMembership:
 
     # --- adding and removing ---
 
-    def add(self, group: GroupState, actor: Account, people: Sequence[Jid]) -> list[Outcome]:
+    def add(self, group: GroupState, actor: SimAccount, people: Sequence[Jid]) -> list[SimOutcome]:
         """Put people into the group.
 
         Raises:
@@ -92,31 +92,31 @@ class GroupMembership:
         self._tell_added(group, actor, [o.account for o in outcomes if o.account and not o.error], before)
         return outcomes
 
-    def _admit(self, group: GroupState, actor: Account, jid: Jid) -> Outcome:
+    def _admit(self, group: GroupState, actor: SimAccount, jid: Jid) -> SimOutcome:
         account = self._world.account(jid)
         if account is None:
-            return Outcome(jid, None, 404)
+            return SimOutcome(jid, None, 404)
         if account in group.members:
-            return Outcome(jid, account, 409)
+            return SimOutcome(jid, account, 409)
         if len(group.members) >= group.max_members:
-            return Outcome(jid, account, 419)
+            return SimOutcome(jid, account, 419)
         if self._world.clock() - group.left_at.get(account, float("-inf")) < REJOIN_SECONDS:
-            return Outcome(jid, account, 408)
+            return SimOutcome(jid, account, 408)
         if not account.shows_to("groupadd", actor):
             invitation = AddRequest(new_invite_code(), int(self._world.clock()) + ADD_REQUEST_SECONDS, account, actor)
             group.add_requests[invitation.code] = invitation
-            return Outcome(jid, account, 403, invitation)
+            return SimOutcome(jid, account, 403, invitation)
         self._enter(group, account)
-        return Outcome(jid, account)
+        return SimOutcome(jid, account)
 
     @staticmethod
-    def _enter(group: GroupState, account: Account) -> None:
+    def _enter(group: GroupState, account: SimAccount) -> None:
         group.members[account] = "member"
         group.join_requests.pop(account, None)
         group.left_at.pop(account, None)
 
     def _tell_added(
-        self, group: GroupState, actor: Account, added: list[Account], before: list[Account], reason: str = ""
+        self, group: GroupState, actor: SimAccount, added: list[SimAccount], before: list[SimAccount], reason: str = ""
     ) -> None:
         if not added:
             return
@@ -126,7 +126,7 @@ class GroupMembership:
         self._notices.tell(group, actor, change, to=before)
         self._notices.tell_joined(group, actor, added, reason=reason)
 
-    def change(self, group: GroupState, actor: Account, people: Sequence[Jid], what: RoleChange) -> list[Outcome]:
+    def change(self, group: GroupState, actor: SimAccount, people: Sequence[Jid], what: RoleChange) -> list[SimOutcome]:
         """Take people out of the group, make them admins, or plain members again.
 
         Raises:
@@ -141,21 +141,21 @@ class GroupMembership:
             self._notices.tell(group, actor, participants_change(group, what, changed), to=told)
         return outcomes
 
-    def _change_one(self, group: GroupState, actor: Account, jid: Jid, what: str) -> Outcome:
+    def _change_one(self, group: GroupState, actor: SimAccount, jid: Jid, what: str) -> SimOutcome:
         account = self._world.account(jid)
         if account is None or account not in group.members:
-            return Outcome(jid, account, 404)
+            return SimOutcome(jid, account, 404)
         if what != "promote" and (group.members[account] == "superadmin" or (what == "remove" and account is actor)):
-            return Outcome(jid, account, 406)
+            return SimOutcome(jid, account, 406)
         if what == "remove":
             del group.members[account]
         elif what == "demote":
             group.members[account] = "member"
         elif group.members[account] == "member":
             group.members[account] = "admin"
-        return Outcome(jid, account)
+        return SimOutcome(jid, account)
 
-    def leave(self, group: GroupState, account: Account) -> None:
+    def leave(self, group: GroupState, account: SimAccount) -> None:
         """Leave. Without an admin left, whoever is in longest becomes one.
 
         Raises:
@@ -186,7 +186,7 @@ class GroupMembership:
                 raise IqError(410, "gone")
         raise IqError(406, "not-acceptable")
 
-    def join(self, code: str, account: Account) -> tuple[GroupState, bool]:
+    def join(self, code: str, account: SimAccount) -> tuple[GroupState, bool]:
         """Join by link; returns the group and whether the account is in it now (else it waits for approval).
 
         Raises:
@@ -203,12 +203,12 @@ class GroupMembership:
         self._come_in(group, account)
         return group, True
 
-    def _come_in(self, group: GroupState, account: Account) -> None:
+    def _come_in(self, group: GroupState, account: SimAccount) -> None:
         before = list(group.members)
         self._enter(group, account)
         self._tell_added(group, account, [account], before, "invite")
 
-    def accept(self, group: GroupState, account: Account, code: str, admin: Account | None) -> None:
+    def accept(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> None:
         """Follow a personal invitation (whatsmeow group.go: JoinGroupWithInvite).
 
         Raises:
@@ -222,7 +222,7 @@ class GroupMembership:
         del group.add_requests[invitation.code]
         self._come_in(group, account)
 
-    def invitation(self, group: GroupState, account: Account, code: str, admin: Account | None) -> AddRequest:
+    def invitation(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> AddRequest:
         """A personal invitation.
 
         Raises:
@@ -235,7 +235,7 @@ class GroupMembership:
             raise IqError(410, "gone")
         return invitation
 
-    def invite_code(self, group: GroupState, actor: Account, *, reset: bool = False) -> str:
+    def invite_code(self, group: GroupState, actor: SimAccount, *, reset: bool = False) -> str:
         """The code of the invite link; ``reset`` revokes it and makes another.
 
         Raises:
@@ -252,16 +252,16 @@ class GroupMembership:
 
     # --- requests to join ---
 
-    def _ask(self, group: GroupState, account: Account) -> None:
+    def _ask(self, group: GroupState, account: SimAccount) -> None:
         if account in group.join_requests:
             return
-        group.join_requests[account] = JoinRequest(account, int(self._world.clock()))
+        group.join_requests[account] = SimJoinRequest(account, int(self._world.clock()))
         asked = participant_node(group, account)
         content = [Node("requested_user", asked.attrs)]
         change = Node("created_membership_requests", {"request_method": "invite_link"}, content)
         self._notices.tell(group, account, change, to=group.admins)
 
-    def requests(self, group: GroupState, actor: Account) -> list[JoinRequest]:
+    def requests(self, group: GroupState, actor: SimAccount) -> list[SimJoinRequest]:
         """Who waits for approval, oldest first.
 
         Raises:
@@ -271,8 +271,8 @@ class GroupMembership:
         return list(group.join_requests.values())
 
     def decide(
-        self, group: GroupState, actor: Account, people: Sequence[Jid], decision: Literal["approve", "reject"]
-    ) -> list[Outcome]:
+        self, group: GroupState, actor: SimAccount, people: Sequence[Jid], decision: Literal["approve", "reject"]
+    ) -> list[SimOutcome]:
         """Let people who wait in, or not; those who did not ask get error 404.
 
         Raises:
@@ -281,19 +281,19 @@ class GroupMembership:
         require_admin(group, actor)
         return [self._decide_one(group, actor, jid, decision) for jid in people]
 
-    def _decide_one(self, group: GroupState, actor: Account, jid: Jid, decision: str) -> Outcome:
+    def _decide_one(self, group: GroupState, actor: SimAccount, jid: Jid, decision: str) -> SimOutcome:
         account = self._world.account(jid)
         if account is None or account not in group.join_requests:
-            return Outcome(jid, account, 404)
+            return SimOutcome(jid, account, 404)
         if decision == "reject":
             del group.join_requests[account]
             content = [Node("requested_user", participant_node(group, account).attrs)]
             change = Node("revoked_membership_requests", {}, content)
             self._notices.tell(group, actor, change, to=[*group.admins, account])
-            return Outcome(jid, account)
+            return SimOutcome(jid, account)
         if len(group.members) >= group.max_members:
-            return Outcome(jid, account, 419)
+            return SimOutcome(jid, account, 419)
         before = list(group.members)
         self._enter(group, account)
         self._tell_added(group, actor, [account], before, "invite")
-        return Outcome(jid, account)
+        return SimOutcome(jid, account)

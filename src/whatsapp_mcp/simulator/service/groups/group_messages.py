@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.usync import verified_name_node
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
@@ -37,7 +37,7 @@ class GroupMessages:
         self._world = world
         self._faults = faults
 
-    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+    def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         """The error of a message that cannot be relayed, ``None`` for one that can."""
         group = self._world.groups.get(to)
         if group is None:
@@ -54,7 +54,7 @@ class GroupMessages:
             return 400
         return None
 
-    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+    def relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         """Hand a message to all devices of all members, or (the answer to a retry receipt) to the one it names."""
         group = self._world.groups[to]
         if "participant" in node.attrs:
@@ -69,7 +69,7 @@ class GroupMessages:
             if target is not sender:
                 self._deliver(sender, target, node, group, [*own_parts.get(target, ()), *node.children("enc")])
 
-    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+    def ack_attributes(self, sender: SimDevice, node: Node, to: Jid) -> dict[str, Attr]:
         """What an ack says in addition: the server's view of the member devices, if the sender has another one."""
         group, claimed = self._world.groups.get(to), node.get("phash")
         if group is None or not claimed:
@@ -84,8 +84,8 @@ class GroupMessages:
         log.info("%r sent to other devices than %r has: %s instead of %s", sender, group, claimed, hashes[0])
         return {"phash": hashes[0] if group.addressing_mode == "lid" else hashes[1]}
 
-    def _own_parts(self, sender: Device, node: Node, group: GroupState) -> dict[Device, list[Node]]:
-        parts: dict[Device, list[Node]] = {}
+    def _own_parts(self, sender: SimDevice, node: Node, group: GroupState) -> dict[SimDevice, list[Node]]:
+        parts: dict[SimDevice, list[Node]] = {}
         participants = node.child("participants")
         for addressed in participants.children("to") if participants else []:
             target = self._world.device(addressed.jid("jid"))
@@ -95,7 +95,9 @@ class GroupMessages:
             parts[target] = addressed.children("enc")
         return parts
 
-    def _deliver(self, sender: Device, target: Device, node: Node, group: GroupState, encrypted: list[Node]) -> None:
+    def _deliver(
+        self, sender: SimDevice, target: SimDevice, node: Node, group: GroupState, encrypted: list[Node]
+    ) -> None:
         if not encrypted:
             return
         if not target.is_local and self._faults.take_corruption():
@@ -114,7 +116,7 @@ class GroupMessages:
         if not target.is_local and self._faults.take_duplication():
             target.deliver(relayed)
 
-    def _attributes(self, sender: Device, node: Node, group: GroupState) -> dict[str, Attr]:
+    def _attributes(self, sender: SimDevice, node: Node, group: GroupState) -> dict[str, Attr]:
         attrs: dict[str, Attr] = {
             "from": group.jid,
             "participant": group.name_of_device(sender),
@@ -140,7 +142,7 @@ class GroupReceipts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def relay(self, reader: Device, node: Node, to: Jid) -> None:
+    def relay(self, reader: SimDevice, node: Node, to: Jid) -> None:
         """Pass a receipt on to the devices that it concerns."""
         group, author, kind = self._world.groups.get(to), node.jid("participant"), node.get("type")
         if group is None or reader.account not in group.members:
@@ -164,10 +166,10 @@ class GroupReceipts:
 
     def _send(
         self,
-        reader: Device,
+        reader: SimDevice,
         node: Node,
         group: GroupState,
-        target: Device | None,
+        target: SimDevice | None,
         extra: dict[str, Attr] | None = None,
     ) -> None:
         if target is None:
@@ -185,7 +187,7 @@ class GroupReceipts:
         target.deliver(Node("receipt", attrs, node.content))
 
 
-def relay_chat_state(world: World, sender: Device, to: Jid, state: Node) -> None:
+def relay_chat_state(world: World, sender: SimDevice, to: Jid, state: Node) -> None:
     """Show the other members who is online that somebody is typing."""
     group = world.groups.get(to)
     if group is None or sender.account not in group.members:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import AddRequest, GroupState
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Outcome", "group_node", "outcome_node", "participant_node", "participants_change"]
+__all__ = ["SimOutcome", "group_node", "outcome_node", "participant_node", "participants_change"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimOutcome:
     """What became of one person in a request about several."""
 
     asked: Jid
     """As the request named the person."""
-    account: Account | None
+    account: SimAccount | None
     error: int = 0
     """0: done. 403 the person's privacy forbids it, 404 not on WhatsApp or not in the group, 406 not possible with the
     group's owner, 408 left a short time ago, 409 is in already, 419 the group is full."""
@@ -26,7 +26,7 @@ class Outcome:
     """With 403: an invitation that may be sent to the person."""
 
 
-def participant_node(group: GroupState, account: Account, *, with_role: bool = False) -> Node:
+def participant_node(group: GroupState, account: SimAccount, *, with_role: bool = False) -> Node:
     """A person, with both addresses, so that clients learn which belong together."""
     alias = "phone_number" if group.addressing_mode == "lid" else "lid"
     attrs: dict[str, Attr] = {"jid": group.name_of(account), alias: group.other_name_of(account)}
@@ -36,7 +36,7 @@ def participant_node(group: GroupState, account: Account, *, with_role: bool = F
     return Node("participant", attrs)
 
 
-def outcome_node(group: GroupState, outcome: Outcome) -> Node:
+def outcome_node(group: GroupState, outcome: SimOutcome) -> Node:
     """An element of the answer to a request about several people."""
     if outcome.account is None:
         return Node("participant", {"jid": outcome.asked, "error": str(outcome.error)})
@@ -50,7 +50,7 @@ def outcome_node(group: GroupState, outcome: Outcome) -> Node:
     return node
 
 
-def participants_change(group: GroupState, tag: str, accounts: list[Account]) -> Node:
+def participants_change(group: GroupState, tag: str, accounts: list[SimAccount]) -> Node:
     """``<add>``, ``<remove>``, ``<promote>`` or ``<demote>`` of a notification; counts the member list's version up."""
     before, group.participant_version = group.participant_version, group.participant_version + 1
     attrs: dict[str, Attr] = {"v_id": str(group.participant_version), "prev_v_id": str(before)}
@@ -58,7 +58,7 @@ def participants_change(group: GroupState, tag: str, accounts: list[Account]) ->
 
 
 def group_node(
-    group: GroupState, *, participants: bool = True, description: bool = True, failed: list[Outcome] | None = None
+    group: GroupState, *, participants: bool = True, description: bool = True, failed: list[SimOutcome] | None = None
 ) -> Node:
     """``<group>``; ``failed`` adds those who could not be made members when it was created."""
     alias = "pn" if group.addressing_mode == "lid" else "lid"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whatsapp_mcp.simulator.service.groups.group_nodes import group_node
-from whatsapp_mcp.simulator.state.accounts import Account
+from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
@@ -25,11 +25,15 @@ class GroupNotices:
         self._world = world
         self._faults = faults
 
-    def tell(self, group: GroupState, actor: Account, change: Node, *, to: Iterable[Account] | None = None) -> None:
+    def tell(
+        self, group: GroupState, actor: SimAccount, change: Node, *, to: Iterable[SimAccount] | None = None
+    ) -> None:
         """Tell the members (or only those in ``to``) what ``actor`` changed."""
         self._send(group, actor, "w:gp2", change, group.members if to is None else to)
 
-    def tell_joined(self, group: GroupState, actor: Account, joined: Iterable[Account], *, reason: str = "") -> None:
+    def tell_joined(
+        self, group: GroupState, actor: SimAccount, joined: Iterable[SimAccount], *, reason: str = ""
+    ) -> None:
         """Tell people that they are in a group now, with all there is to know about it.
 
         ``reason``: ``invite`` for those who came by link.
@@ -41,7 +45,7 @@ class GroupNotices:
         attrs: dict[str, Attr] = {"type": "new", "key": key}
         self._send(group, group.owner, "w:gp2", Node("create", attrs, [group_node(group)]), group.members)
 
-    def tell_picture(self, group: GroupState, actor: Account) -> None:
+    def tell_picture(self, group: GroupState, actor: SimAccount) -> None:
         """The picture was set or removed (whatsmeow notification.go: handlePictureNotification)."""
         attrs: dict[str, Attr] = {"jid": group.jid, "author": group.name_of(actor)}
         if group.picture is not None:
@@ -49,7 +53,7 @@ class GroupNotices:
         change = Node("delete" if group.picture is None else "set", attrs)
         self._send(group, actor, "picture", change, group.members)
 
-    def _send(self, group: GroupState, actor: Account, kind: str, change: Node, to: Iterable[Account]) -> None:
+    def _send(self, group: GroupState, actor: SimAccount, kind: str, change: Node, to: Iterable[SimAccount]) -> None:
         lost = self._faults.take_lost_group_notice()
         for account in list(to):
             for device in list(account.devices.values()):

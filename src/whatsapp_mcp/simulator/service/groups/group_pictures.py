@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
-from whatsapp_mcp.simulator.state.accounts import Account, Picture
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 
@@ -18,7 +18,7 @@ class GroupPictures:
         self._world = world
         self._settings = settings
 
-    def visible_to(self, account: Account, group: Jid) -> Picture | None:
+    def visible_to(self, account: SimAccount, group: Jid) -> SimPicture | None:
         """The picture, ``None`` when there is none.
 
         Raises:
@@ -29,7 +29,7 @@ class GroupPictures:
             raise IqError(401, "not-authorized")
         return state.picture
 
-    def change(self, account: Account, group: Jid, picture: Picture | None) -> None:
+    def change(self, account: SimAccount, group: Jid, picture: SimPicture | None) -> None:
         """Set the picture, or take it away.
 
         Raises:

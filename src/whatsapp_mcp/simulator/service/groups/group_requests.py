@@ -12,10 +12,10 @@ from functools import partial
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
-from whatsapp_mcp.simulator.service.groups.group_nodes import Outcome, group_node, outcome_node
+from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, group_node, outcome_node
 from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, require_member
 from whatsapp_mcp.simulator.state.world import World
@@ -26,9 +26,9 @@ __all__ = ["GroupRequests"]
 log = logging.getLogger(__name__)
 
 Answer = Sequence[Node]
-GeneralHandler = Callable[[Account, Node], Answer]
-GroupHandler = Callable[[GroupState, Account, Node], Answer | None]
-PeopleHandler = Callable[[GroupState, Account, Sequence[Jid]], list[Outcome]]
+GeneralHandler = Callable[[SimAccount, Node], Answer]
+GroupHandler = Callable[[GroupState, SimAccount, Node], Answer | None]
+PeopleHandler = Callable[[GroupState, SimAccount, Sequence[Jid]], list[SimOutcome]]
 
 _ADD_MODES: dict[str, MemberAddMode] = {"all_member_add": "all_member_add", "admin_add": "admin_add"}
 
@@ -74,7 +74,7 @@ class GroupRequests:
         router.on_iq("w:g2", "get", self._answer)
         router.on_iq("w:g2", "set", self._answer)
 
-    def _answer(self, device: Device, node: Node) -> Answer:
+    def _answer(self, device: SimDevice, node: Node) -> Answer:
         to, children = node.jid("to"), node.children()
         if to is None or not to.is_group or len(children) != 1:
             raise IqError(400, "bad-request")
@@ -89,12 +89,12 @@ class GroupRequests:
 
     # --- looking ---
 
-    def _participating(self, who: Account, node: Node) -> Answer:
+    def _participating(self, who: SimAccount, node: Node) -> Answer:
         participants, description = node.child("participants") is not None, node.child("description") is not None
         mine = [group for group in self._world.groups.values() if who in group.members]
         return [Node("groups", {}, [group_node(g, participants=participants, description=description) for g in mine])]
 
-    def _info(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _info(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
         invitation = node.child("add_request")
         if invitation is not None:
             admin = self._world.account(invitation.jid("admin"))
@@ -103,13 +103,13 @@ class GroupRequests:
             require_member(group, who)
         return [group_node(group)]
 
-    def _info_by_code(self, who: Account, node: Node) -> Answer:
+    def _info_by_code(self, who: SimAccount, node: Node) -> Answer:
         return [group_node(self._membership.by_code(node.get("code")))]
 
-    def _invite_code(self, group: GroupState, who: Account, *, reset: bool) -> Answer:
+    def _invite_code(self, group: GroupState, who: SimAccount, *, reset: bool) -> Answer:
         return [Node("invite", {"code": self._membership.invite_code(group, who, reset=reset)})]
 
-    def _join_requests(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _join_requests(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
         listed = []
         for request in self._membership.requests(group, who):
             attrs: dict[str, Attr] = {
@@ -123,7 +123,7 @@ class GroupRequests:
 
     # --- coming and going ---
 
-    def _create(self, who: Account, node: Node) -> Answer:
+    def _create(self, who: SimAccount, node: Node) -> Answer:
         """All settings are read before anything is made, so that a refused request leaves nothing behind."""
         if node.child("parent") is not None or node.child("linked_parent") is not None:
             log.warning("communities are not simulated: %s", node.xml())
@@ -141,7 +141,7 @@ class GroupRequests:
         return [group_node(group, failed=[outcome for outcome in outcomes if outcome.error])]
 
     def _people(self, change: PeopleHandler) -> GroupHandler:
-        def handle(group: GroupState, who: Account, node: Node) -> Answer:
+        def handle(group: GroupState, who: SimAccount, node: Node) -> Answer:
             people = _people(node)
             if not people:
                 raise IqError(400, "bad-request")
@@ -149,7 +149,7 @@ class GroupRequests:
 
         return handle
 
-    def _leave(self, who: Account, node: Node) -> Answer:
+    def _leave(self, who: SimAccount, node: Node) -> Answer:
         """Leave one group or several; what came of it is said for each, and the request fails when all do."""
         wanted, left, failure = node.children("group"), [], IqError(400, "bad-request")
         for item in wanted:
@@ -164,15 +164,15 @@ class GroupRequests:
             raise failure
         return [Node("leave", {}, left)]
 
-    def _join(self, who: Account, node: Node) -> Answer:
+    def _join(self, who: SimAccount, node: Node) -> Answer:
         group, inside = self._membership.join(node.get("code"), who)
         return [Node("group" if inside else "membership_approval_request", {"jid": group.jid})]
 
-    def _accept(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _accept(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
         self._membership.accept(group, who, node.get("code"), self._world.account(node.jid("admin")))
         return [Node("group", {"jid": group.jid})]
 
-    def _decide(self, group: GroupState, who: Account, node: Node) -> Answer:
+    def _decide(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
         decided = []
         for action in node.children():
             people = _people(action)
@@ -189,26 +189,26 @@ class GroupRequests:
 
     # --- settings ---
 
-    def _subject(self, group: GroupState, who: Account, node: Node) -> None:
+    def _subject(self, group: GroupState, who: SimAccount, node: Node) -> None:
         self._settings.set_subject(group, who, _text(node))
 
-    def _description(self, group: GroupState, who: Account, node: Node) -> None:
+    def _description(self, group: GroupState, who: SimAccount, node: Node) -> None:
         body = node.child("body")
         if body is None and node.get("delete") != "true":
             raise IqError(400, "bad-request")
         text = _text(body) if body is not None else ""
         self._settings.set_description(group, who, text, new_id=node.get("id"), previous=node.get("prev"))
 
-    def _ephemeral(self, group: GroupState, who: Account, node: Node) -> None:
+    def _ephemeral(self, group: GroupState, who: SimAccount, node: Node) -> None:
         self._settings.set_ephemeral(group, who, _seconds(node) if node.tag == "ephemeral" else 0)
 
-    def _approval_mode(self, group: GroupState, who: Account, node: Node) -> None:
+    def _approval_mode(self, group: GroupState, who: SimAccount, node: Node) -> None:
         mode = node.child("group_join")
         if mode is None or mode.get("state") not in ("on", "off"):
             raise IqError(400, "bad-request")
         self._settings.set_approval(group, who, required=mode.get("state") == "on")
 
-    def _member_add_mode(self, group: GroupState, who: Account, node: Node) -> None:
+    def _member_add_mode(self, group: GroupState, who: SimAccount, node: Node) -> None:
         self._settings.set_member_add_mode(group, who, _add_mode(node))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from whatsapp_mcp.simulator.service.groups.group_membership import check_subject
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
-from whatsapp_mcp.simulator.state.accounts import Account, Picture
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import Description, GroupState, MemberAddMode, require_admin, require_member
 from whatsapp_mcp.simulator.state.world import World
@@ -28,14 +28,14 @@ class GroupSettings:
         self._notices = notices
 
     @staticmethod
-    def _require_editor(group: GroupState, actor: Account) -> None:
+    def _require_editor(group: GroupState, actor: SimAccount) -> None:
         require_member(group, actor)
         if group.locked:
             require_admin(group, actor)
 
     # --- what members may change unless the group is locked ---
 
-    def set_subject(self, group: GroupState, actor: Account, subject: str) -> None:
+    def set_subject(self, group: GroupState, actor: SimAccount, subject: str) -> None:
         """
         Raises:
             IqError: 403, or 406: empty or too long.
@@ -51,7 +51,9 @@ class GroupSettings:
         }
         self._notices.tell(group, actor, Node("subject", attrs))
 
-    def set_description(self, group: GroupState, actor: Account, text: str, *, new_id: str = "", previous: str) -> None:
+    def set_description(
+        self, group: GroupState, actor: SimAccount, text: str, *, new_id: str = "", previous: str
+    ) -> None:
         """Set the description, or remove it (empty). ``previous`` is the id of the one it replaces.
 
         Raises:
@@ -68,7 +70,7 @@ class GroupSettings:
         body = Node("body", {}, text.encode()) if text else Node("delete")
         self._notices.tell(group, actor, Node("description", {"id": new_id}, [body]))
 
-    def set_ephemeral(self, group: GroupState, actor: Account, seconds: int) -> None:
+    def set_ephemeral(self, group: GroupState, actor: SimAccount, seconds: int) -> None:
         """
         Raises:
             IqError: 403, or 400: there is no such timer.
@@ -80,26 +82,26 @@ class GroupSettings:
         change = Node("ephemeral", {"expiration": str(seconds)}) if seconds else Node("not_ephemeral")
         self._notices.tell(group, actor, change)
 
-    def set_picture(self, group: GroupState, actor: Account, picture: Picture | None) -> None:
+    def set_picture(self, group: GroupState, actor: SimAccount, picture: SimPicture | None) -> None:
         self._require_editor(group, actor)
         group.picture = picture
         self._notices.tell_picture(group, actor)
 
     # --- what only admins may change ---
 
-    def set_locked(self, group: GroupState, actor: Account, *, locked: bool) -> None:
+    def set_locked(self, group: GroupState, actor: SimAccount, *, locked: bool) -> None:
         self._require_admin(group, actor)
         group.locked = locked
         self._notices.tell(group, actor, Node("locked" if locked else "unlocked"))
 
-    def set_announce(self, group: GroupState, actor: Account, *, announce: bool) -> None:
+    def set_announce(self, group: GroupState, actor: SimAccount, *, announce: bool) -> None:
         self._require_admin(group, actor)
         group.announce = announce
         group.announce_version += 1
         tag = "announcement" if announce else "not_announcement"
         self._notices.tell(group, actor, Node(tag, {"v_id": str(group.announce_version)}))
 
-    def set_approval(self, group: GroupState, actor: Account, *, required: bool) -> None:
+    def set_approval(self, group: GroupState, actor: SimAccount, *, required: bool) -> None:
         """Whether admins have to let in those who come by link. Switched off, whoever still waits is forgotten."""
         self._require_admin(group, actor)
         group.approval_required = required
@@ -108,12 +110,12 @@ class GroupSettings:
         mode = Node("group_join", {"state": "on" if required else "off"})
         self._notices.tell(group, actor, Node("membership_approval_mode", {}, [mode]))
 
-    def set_member_add_mode(self, group: GroupState, actor: Account, mode: MemberAddMode) -> None:
+    def set_member_add_mode(self, group: GroupState, actor: SimAccount, mode: MemberAddMode) -> None:
         self._require_admin(group, actor)
         group.member_add_mode = mode
         self._notices.tell(group, actor, Node("member_add_mode", {}, mode.encode()))
 
     @staticmethod
-    def _require_admin(group: GroupState, actor: Account) -> None:
+    def _require_admin(group: GroupState, actor: SimAccount) -> None:
         require_member(group, actor)
         require_admin(group, actor)

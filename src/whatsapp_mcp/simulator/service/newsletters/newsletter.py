@@ -13,7 +13,7 @@ from whatsapp_mcp.jid import NEWSLETTER, Jid
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload_plain
 from whatsapp_mcp.simulator.content.summary import Summary, summarise
-from whatsapp_mcp.simulator.state.accounts import Account, Person, Picture, account_of
+from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, SimPicture, account_of
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
@@ -39,7 +39,7 @@ class Post:
     kind: str = "text"
     """Type of the stanza: ``text``, ``media``, ``poll``."""
     views: int = 0
-    reactions: dict[Account, str] = field(default_factory=dict)
+    reactions: dict[SimAccount, str] = field(default_factory=dict)
     crowd: Counter[str] = field(default_factory=Counter)
     """Reactions of people who are not simulated: emoji -> how many."""
     edited_ms: int = 0
@@ -68,16 +68,16 @@ class Channel(Protocol):
 
     def publish(self, newsletter: Newsletter, message: e2e.Message) -> Post: ...
     def change(self, newsletter: Newsletter, post: Post, message: e2e.Message | None) -> None: ...
-    def react(self, newsletter: Newsletter, account: Account, post: Post, emoji: str) -> None: ...
-    def follow(self, newsletter: Newsletter, account: Account) -> None: ...
-    def unfollow(self, newsletter: Newsletter, account: Account) -> None: ...
+    def react(self, newsletter: Newsletter, account: SimAccount, post: Post, emoji: str) -> None: ...
+    def follow(self, newsletter: Newsletter, account: SimAccount) -> None: ...
+    def unfollow(self, newsletter: Newsletter, account: SimAccount) -> None: ...
 
 
 class Newsletter:
     """One newsletter. Made by :meth:`Simulator.add_newsletter`, or by a client."""
 
     def __init__(
-        self, world: World, channel: Channel, *, name: str, description: str, owner: Account | None, crowd: int = 0
+        self, world: World, channel: Channel, *, name: str, description: str, owner: SimAccount | None, crowd: int = 0
     ) -> None:
         self._world = world
         self._channel = channel
@@ -89,9 +89,9 @@ class Newsletter:
         self.invite = "0029Va" + "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(16))
         """What follows ``https://whatsapp.com/channel/`` in a link."""
         self.verified = False
-        self.picture: Picture | None = None
+        self.picture: SimPicture | None = None
         self.reaction_mode: Literal["all", "basic", "none"] = "all"
-        self.followers: dict[Account, Follower] = {owner: Follower("owner")} if owner else {}
+        self.followers: dict[SimAccount, Follower] = {owner: Follower("owner")} if owner else {}
         self.crowd = crowd
         """How many follow it who are not simulated."""
         self.posts: Record[Post] = Record(f"post in {name}")
@@ -108,7 +108,7 @@ class Newsletter:
     def subscribers(self) -> int:
         return self.crowd + len(self.followers)
 
-    def may_post(self, account: Account) -> bool:
+    def may_post(self, account: SimAccount) -> bool:
         follower = self.followers.get(account)
         return follower is not None and follower.role != "subscriber"
 

@@ -8,14 +8,14 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.service.mex import Json
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
-from whatsapp_mcp.simulator.state.accounts import Account, Picture
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimPicture
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["describe", "message_node", "number_of", "parse_content", "plaintext_node"]
 
 
-def describe(newsletter: Newsletter, viewer: Account | None) -> Json:
+def describe(newsletter: Newsletter, viewer: SimAccount | None) -> Json:
     """A newsletter as JSON; with ``viewer`` also how that account stands to it."""
     picture = newsletter.picture
     told: Json = {
@@ -67,7 +67,7 @@ def _text(text: str, seconds: int) -> Json:
     return {"id": str(seconds * 1000), "text": text, "update_time": str(seconds * 1_000_000)}
 
 
-def _picture(picture: Picture | None, kind: str) -> Json | None:
+def _picture(picture: SimPicture | None, kind: str) -> Json | None:
     if picture is None:
         return None
     return {"id": picture.id, "type": kind, "url": "", "direct_path": picture.direct_path}

@@ -11,7 +11,7 @@ from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import describe
 from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
-from whatsapp_mcp.simulator.state.accounts import Device
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 
@@ -54,7 +54,7 @@ class NewsletterQueries:
             raise GraphQlError(404, "Not Found")
         return found
 
-    def _fetch(self, device: Device, given: Json) -> Json:
+    def _fetch(self, device: SimDevice, given: Json) -> Json:
         wanted = given.get("input") or {}
         key = wanted.get("key", "")
         if wanted.get("type") == "INVITE":
@@ -66,11 +66,11 @@ class NewsletterQueries:
         viewer = device.account if given.get("fetch_viewer_metadata") else None
         return {"xwa2_newsletter": describe(newsletter, viewer)}
 
-    def _subscribed(self, device: Device, given: Json) -> Json:
+    def _subscribed(self, device: SimDevice, given: Json) -> Json:
         followed = [one for one in self._channels.all if device.account in one.followers]
         return {"xwa2_newsletter_subscribed": [describe(one, device.account) for one in followed]}
 
-    def _create(self, device: Device, given: Json) -> Json:
+    def _create(self, device: SimDevice, given: Json) -> Json:
         wanted = given.get("newsletter_input") or {}
         name, description = _checked(wanted.get("name"), MAX_NAME), wanted.get("description") or ""
         if not name:
@@ -86,7 +86,7 @@ class NewsletterQueries:
         except (binascii.Error, TypeError, IqError):
             raise GraphQlError(400, "Bad Request") from None
 
-    def _join(self, device: Device, given: Json, *, follow: bool) -> Json:
+    def _join(self, device: SimDevice, given: Json, *, follow: bool) -> Json:
         newsletter = self._find(given.get("newsletter_id"))
         follower = newsletter.followers.get(device.account)
         if follow:
@@ -99,7 +99,7 @@ class NewsletterQueries:
         self._channels.unfollow(newsletter, device.account, device)
         return {"xwa2_newsletter_leave_v2": {"id": str(newsletter.jid), "state": {"type": "ACTIVE"}}}
 
-    def _mute(self, device: Device, given: Json, *, muted: bool) -> Json:
+    def _mute(self, device: SimDevice, given: Json, *, muted: bool) -> Json:
         newsletter = self._find(given.get("newsletter_id"))
         follower = newsletter.followers.get(device.account)
         if follower is None:
@@ -107,7 +107,7 @@ class NewsletterQueries:
         state = self._channels.mute(newsletter, device.account, muted=muted, by=device)
         return {"xwa2_newsletter_update_viewer_settings": state}
 
-    def _update(self, device: Device, given: Json) -> Json:
+    def _update(self, device: SimDevice, given: Json) -> Json:
         newsletter, updates = self._find(given.get("newsletter_id")), given.get("updates") or {}
         if not newsletter.may_post(device.account):
             raise GraphQlError(403, "Forbidden")

@@ -18,7 +18,7 @@ from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import (
 )
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import Account, Device
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -44,7 +44,7 @@ class Newsletters:
         self._mex = mex
         self._pictures = pictures
         self._by_jid: dict[Jid, Newsletter] = {}
-        self._live: dict[tuple[Device, Jid], float] = {}
+        self._live: dict[tuple[SimDevice, Jid], float] = {}
 
     def register(self, router: Router) -> None:
         router.on_iq("newsletter", "get", self._get)
@@ -69,7 +69,7 @@ class Newsletters:
                 return newsletter
         raise KeyError(f"no newsletter {name!r}; there are: {', '.join(one.name for one in self.all) or 'none'}")
 
-    def add(self, name: str, description: str = "", *, owner: Account | None = None, crowd: int = 0) -> Newsletter:
+    def add(self, name: str, description: str = "", *, owner: SimAccount | None = None, crowd: int = 0) -> Newsletter:
         newsletter = Newsletter(self._world, self, name=name, description=description, owner=owner, crowd=crowd)
         self._by_jid[newsletter.jid] = newsletter
         return newsletter
@@ -84,7 +84,7 @@ class Newsletters:
     # --- changes, by simulated people or by clients ---
 
     def publish(
-        self, newsletter: Newsletter, message: e2e.Message, *, post_id: str = "", author: Device | None = None
+        self, newsletter: Newsletter, message: e2e.Message, *, post_id: str = "", author: SimDevice | None = None
     ) -> Post:
         """Add a post and deliver it to everybody who follows, except to the device that wrote it."""
         post = Post(
@@ -99,14 +99,14 @@ class Newsletters:
         return post
 
     def change(
-        self, newsletter: Newsletter, post: Post, message: e2e.Message | None, *, author: Device | None = None
+        self, newsletter: Newsletter, post: Post, message: e2e.Message | None, *, author: SimDevice | None = None
     ) -> None:
         """Replace or (``None``) delete a post."""
         post.message = message
         post.edited_ms = int(self._world.clock() * 1000)
         self._deliver(newsletter, post, {"type": post.kind, "edit": _REVOKE if message is None else _EDIT}, author)
 
-    def _deliver(self, newsletter: Newsletter, post: Post, attrs: dict[str, Attr], author: Device | None) -> None:
+    def _deliver(self, newsletter: Newsletter, post: Post, attrs: dict[str, Attr], author: SimDevice | None) -> None:
         content = [plaintext_node(post)]
         if post.edited_ms:
             content.append(Node("meta", {"msg_edit_t": str(post.edited_ms), "original_msg_t": str(post.time)}))
@@ -122,12 +122,12 @@ class Newsletters:
                 device.deliver(Node("message", attrs, content))
 
     @staticmethod
-    def _devices(newsletter: Newsletter) -> list[Device]:
+    def _devices(newsletter: Newsletter) -> list[SimDevice]:
         """The followers' devices that are not simulated; those others see everything in the newsletter itself."""
         everybody = (device for account in newsletter.followers for device in account.devices.values())
         return [device for device in everybody if not device.is_local]
 
-    def react(self, newsletter: Newsletter, account: Account, post: Post, emoji: str) -> None:
+    def react(self, newsletter: Newsletter, account: SimAccount, post: Post, emoji: str) -> None:
         """Set or (empty) remove somebody's reaction."""
         if emoji:
             post.reactions[account] = emoji
@@ -146,27 +146,27 @@ class Newsletters:
             update = Node("live_updates", {}, [message_node(post, whole=False)])
             device.deliver(Node("notification", {**attrs, "t": self._world.now()}, [update]))
 
-    def follow(self, newsletter: Newsletter, account: Account, by: Device | None = None) -> None:
+    def follow(self, newsletter: Newsletter, account: SimAccount, by: SimDevice | None = None) -> None:
         """Let somebody follow; the account's other devices are told."""
         if account in newsletter.followers:
             return
         newsletter.followers[account] = Follower()
         self._tell_own(account, by, "NotificationNewsletterJoin", "join", describe(newsletter, account))
 
-    def unfollow(self, newsletter: Newsletter, account: Account, by: Device | None = None) -> None:
+    def unfollow(self, newsletter: Newsletter, account: SimAccount, by: SimDevice | None = None) -> None:
         """Let somebody leave; the account's other devices are told."""
         if newsletter.followers.pop(account, None) is not None:
             gone = {"id": str(newsletter.jid), "role": "GUEST"}
             self._tell_own(account, by, "NotificationNewsletterLeave", "leave", gone)
 
-    def mute(self, newsletter: Newsletter, account: Account, *, muted: bool, by: Device | None = None) -> Json:
+    def mute(self, newsletter: Newsletter, account: SimAccount, *, muted: bool, by: SimDevice | None = None) -> Json:
         """Switch somebody's notifications off or on; the account's other devices are told what is returned."""
         newsletter.followers[account].muted = muted
         state = {"id": str(newsletter.jid), "mute": "ON" if muted else "OFF"}
         self._tell_own(account, by, "NotificationNewsletterMuteChange", "mute_change", state)
         return state
 
-    def _tell_own(self, account: Account, by: Device | None, operation: str, what: str, data: Json) -> None:
+    def _tell_own(self, account: SimAccount, by: SimDevice | None, operation: str, what: str, data: Json) -> None:
         for device in account.devices.values():
             if device is not by and not device.is_local:
                 self._mex.notify(device, operation, {f"xwa2_notify_newsletter_on_{what}": data})
@@ -179,7 +179,7 @@ class Newsletters:
             raise IqError(404, "item-not-found")
         return newsletter
 
-    def _get(self, device: Device, node: Node) -> Sequence[Node]:
+    def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         messages, updates = node.child("messages"), node.child("message_updates")
         if messages is not None:
             invite = messages.get("key") if messages.get("type") == "invite" else ""
@@ -198,14 +198,14 @@ class Newsletters:
             return [Node("message_updates", {}, [Node("messages", {"t": self._world.now()}, found)])]
         raise IqError(501, "feature-not-implemented")
 
-    def _subscribe_live(self, device: Device, node: Node) -> Sequence[Node]:
+    def _subscribe_live(self, device: SimDevice, node: Node) -> Sequence[Node]:
         newsletter = self._required(node.jid("to"))
         if node.child("live_updates") is None:
             raise IqError(501, "feature-not-implemented")
         self._live[device, newsletter.jid] = self._world.clock() + LIVE_SECONDS
         return [Node("live_updates", {"duration": str(LIVE_SECONDS)})]
 
-    def receipt(self, device: Device, node: Node, to: Jid) -> None:
+    def receipt(self, device: SimDevice, node: Node, to: Jid) -> None:
         """A ``view`` receipt names the posts that somebody looked at."""
         newsletter, listed = self._by_jid.get(to), node.child("list")
         if newsletter is None or node.get("type") != "view" or listed is None:
@@ -218,7 +218,7 @@ class Newsletters:
 
     # --- posting (see messages.ChatKind) ---
 
-    def refusal(self, sender: Device, node: Node, to: Jid) -> int | None:
+    def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         newsletter = self._by_jid.get(to)
         if newsletter is None:
             return 404
@@ -237,7 +237,7 @@ class Newsletters:
             return 400
         return None
 
-    def relay(self, sender: Device, node: Node, to: Jid) -> None:
+    def relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         newsletter = self._by_jid[to]
         reaction, plaintext = node.child("reaction"), node.child("plaintext")
         if node.get("type") == "reaction" and reaction is not None:
@@ -254,7 +254,7 @@ class Newsletters:
         elif message is not None:
             self.publish(newsletter, message, post_id=node.get("id"), author=sender)
 
-    def ack_attributes(self, sender: Device, node: Node, to: Jid) -> dict[str, Attr]:
+    def ack_attributes(self, sender: SimDevice, node: Node, to: Jid) -> dict[str, Attr]:
         newsletter = self._by_jid.get(to)
         post = newsletter.find(node.get("id")) if newsletter else None
         return {"server_id": str(post.server_id)} if post else {}

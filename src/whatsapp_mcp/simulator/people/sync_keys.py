@@ -14,15 +14,15 @@ from whatsapp_mcp.wire.app_state import AppStateError as PatchError
 from whatsapp_mcp.wire.app_state import Entry, Mutation, lt_hash
 from whatsapp_mcp.wire.protos import e2e, server_sync, sync_action
 
-__all__ = ["CollectionState", "Mutation", "PatchError", "SyncKey", "lt_hash"]
+__all__ = ["Mutation", "PatchError", "SimCollectionState", "SimSyncKey", "lt_hash"]
 
 
 @dataclass(frozen=True)
-class SyncKey(app_state.SyncKey):
+class SimSyncKey(app_state.SyncKey):
     """An app-state key as the phone makes it."""
 
     @classmethod
-    def generate(cls, now_ms: int) -> SyncKey:
+    def generate(cls, now_ms: int) -> SimSyncKey:
         # The id is a device number (0, the phone) and a counter, both big-endian.
         return cls(b"\x00\x00" + (1 + secrets.randbelow(1 << 30)).to_bytes(4, "big"), secrets.token_bytes(32), now_ms)
 
@@ -41,7 +41,7 @@ class SyncKey(app_state.SyncKey):
 
 
 @dataclass(slots=True)
-class CollectionState(app_state.CollectionState):
+class SimCollectionState(app_state.CollectionState):
     """One collection after all patches so far, with its entries in clear."""
 
     entries: dict[tuple[str, ...], sync_action.SyncActionValue] = field(default_factory=dict)
