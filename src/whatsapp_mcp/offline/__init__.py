@@ -1,1 +1,4 @@
-"""Commands that need no server: export, status, doctor, reindex, demo. May use what looks at an account from beside."""
+"""Commands that need no server: export, status, doctor, reindex, demo, and the account on the simulator.
+
+Uses what looks at an account from beside: catalog, session_db, simulator, store, supervisor (its lock) and wire.
+"""

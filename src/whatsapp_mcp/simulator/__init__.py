@@ -1,7 +1,7 @@
 """A WhatsApp on loopback, with a phone in your hand and people to write to. No phone, no internet.
 
 The real, unmodified neonize (whatsmeow) pairs with it, logs in and chats; so does anything else that speaks the
-protocol.
+protocol. The simulator uses wire, and of the other rooms nothing.
 
     async with Simulator() as simulator:
         simulator.write_endpoint(path)                    # WHATSAPP_MCP_ENDPOINT=<path> makes a session process use it
