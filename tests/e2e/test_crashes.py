@@ -17,7 +17,7 @@ from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.store.files import journal_path
-from whatsapp_mcp.store.journal import Entry, Journal
+from whatsapp_mcp.store.journal import Journal, JournalEntry
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import neonize_pb2
@@ -91,7 +91,7 @@ def rewrite_journal(data_dir: Path, *, without: set[str]) -> None:
     journal.close()
 
 
-def message_id_in(entry: Entry) -> str:
+def message_id_in(entry: JournalEntry) -> str:
     return neonize_pb2.Message.FromString(entry.payload).Info.ID if entry.code == EventCode.MESSAGE else ""
 
 

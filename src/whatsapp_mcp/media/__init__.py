@@ -6,6 +6,6 @@ source/                       a source becomes a private copy on disk; paths and
 convert/                      a copy becomes what is sent: Pillow and PyAV, no ffmpeg binary
 prepare, preview, downloads   the top: ``MediaSource(...).as_image()``, a link's preview, where received files are kept
 
-``source`` and ``convert`` know nothing of each other. Nothing here knows MCP or WhatsApp's connection: it uses the ground alone; Pillow, PyAV
-and the HTTP stack load with the first use.
+``source`` and ``convert`` know nothing of each other. Media uses the ground alone, and knows neither MCP nor WhatsApp's
+connection; Pillow, PyAV and the HTTP stack load with the first use.
 """

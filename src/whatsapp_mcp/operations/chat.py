@@ -108,11 +108,7 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
         )
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
     sender = await person(services, arguments["sender"], field="sender") if "sender" in arguments else None
-    limit, offset, around = (
-        arguments["limit"],
-        arguments["offset"],
-        arguments.get("context_lines", 0),
-    )
+    limit, offset, around = arguments["limit"], arguments["offset"], arguments.get("context_lines", 0)
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
 
     def look(store: StoreReader) -> tuple[MessagePage, Sequence[Surroundings]]:

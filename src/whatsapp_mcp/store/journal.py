@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Journal", "JournalEntry"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _ENTRY: Final = struct.Struct("<III")
 """Length of the payload, checksum of code and payload, code."""
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """An event: its number and its serialized protobuf."""
 
     code: int
@@ -91,12 +91,12 @@ class Journal:
             except OSError as error:
                 self._complain(error)
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[JournalEntry]:
         """What is not in the store, oldest first."""
         with self._lock:
             return _read(self._path)[0][self._stored :]
 
-    def recent(self) -> list[Entry]:
+    def recent(self) -> list[JournalEntry]:
         """Everything that is still here, stored or not, oldest first."""
         with self._lock:
             return _read(self._old)[0] + _read(self._path)[0]
@@ -154,7 +154,7 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
         written += os.pwrite(descriptor, data[written:], offset + written)
 
 
-def _read(path: Path) -> tuple[list[Entry], int, int]:
+def _read(path: Path) -> tuple[list[JournalEntry], int, int]:
     """Entries, the number of those that the store holds, and where the next one goes."""
     try:
         data = path.read_bytes()
@@ -165,13 +165,13 @@ def _read(path: Path) -> tuple[list[Entry], int, int]:
     magic, stored = _HEADER.unpack_from(data)
     if magic != _MAGIC:
         return [], 0, _HEADER.size
-    entries: list[Entry] = []
+    entries: list[JournalEntry] = []
     position = _HEADER.size
     while position + _ENTRY.size <= len(data):
         length, checksum, code = _ENTRY.unpack_from(data, position)
         payload = data[position + _ENTRY.size : position + _ENTRY.size + length]
         if len(payload) < length or checksum != _checksum(code, payload):
             break
-        entries.append(Entry(code, payload))
+        entries.append(JournalEntry(code, payload))
         position += _ENTRY.size + length
     return entries, stored, position

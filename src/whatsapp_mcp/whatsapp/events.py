@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["MessageEvent", "Where", "changes_from_event"]
+__all__ = ["MessageEvent", "MessageOrigin", "changes_from_event"]
 
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
@@ -74,7 +74,7 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
             return []
 
 
-class Where:
+class MessageOrigin:
     """Chat and author of an event, with the other address form where WhatsApp told it."""
 
     def __init__(self, source: Source) -> None:
@@ -101,7 +101,7 @@ class MessageEvent:
     def __init__(self, payload: bytes) -> None:
         """Raises DecodeError. ``payload``: serialized ``Neonize_pb2.Message``."""
         self._event = neonize_pb2.Message.FromString(payload)
-        self.where = Where(self._event.Info.MessageSource)
+        self.where = MessageOrigin(self._event.Info.MessageSource)
         self.timestamp = self._event.Info.Timestamp
         """Milliseconds since 1970."""
         self.message, _ = unwrap(self._event.Message)
@@ -157,7 +157,7 @@ def _with_flags(content: Content, *, view_once: bool) -> Content:
     return replace(content, view_once=True)
 
 
-def _protocol(message: Message, info: MessageInfo, where: Where) -> Iterator[Change]:
+def _protocol(message: Message, info: MessageInfo, where: MessageOrigin) -> Iterator[Change]:
     protocol = message.protocolMessage
     kind = protocol.type
     if kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
@@ -174,7 +174,7 @@ def _protocol(message: Message, info: MessageInfo, where: Where) -> Iterator[Cha
             )
 
 
-def _reaction(message: Message, info: MessageInfo, where: Where) -> ReactionChanged:
+def _reaction(message: Message, info: MessageInfo, where: MessageOrigin) -> ReactionChanged:
     key: MessageKey = message.reactionMessage.key
     return ReactionChanged(
         chat=where.chat,
@@ -205,7 +205,7 @@ def _receipt(payload: bytes) -> Iterator[Change]:
     event = neonize_pb2.Receipt.FromString(payload)
     # A type that the enum does not have is left out by the parser; the field's default would read as "delivered".
     known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type)) if event.HasField("Type") else None
-    where = Where(event.MessageSource)
+    where = MessageOrigin(event.MessageSource)
     yield from where.identities()
     if known is None:
         return
@@ -247,7 +247,7 @@ def _call(payload: bytes) -> Iterator[Change]:
 
 def _undecryptable(payload: bytes) -> Iterator[Change]:
     info = neonize_pb2.UndecryptableMessage.FromString(payload).Info
-    where = Where(info.MessageSource)
+    where = MessageOrigin(info.MessageSource)
     yield from where.identities()
     yield MessageReceived(
         id=info.ID,

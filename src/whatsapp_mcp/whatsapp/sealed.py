@@ -16,7 +16,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.content import read_content
-from whatsapp_mcp.whatsapp.events import MessageEvent, Where
+from whatsapp_mcp.whatsapp.events import MessageEvent, MessageOrigin
 from whatsapp_mcp.wire import message_secrets
 from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
 from whatsapp_mcp.wire.protos import e2e
@@ -51,7 +51,7 @@ def open_sealed(event: MessageEvent, find: Find, own: tuple[Jid, ...]) -> list[C
 
 def _vote(
     message: Message,
-    where: Where,
+    where: MessageOrigin,
     timestamp: int,
     find: Find,
     own: tuple[Jid, ...],
@@ -82,7 +82,7 @@ def _vote(
 
 def _edit(
     message: Message,
-    where: Where,
+    where: MessageOrigin,
     timestamp: int,
     find: Find,
     own: tuple[Jid, ...],
@@ -106,7 +106,7 @@ def _open(
     kind: message_secrets.Change,
     message_id: str,
     original: StoredMessage,
-    where: Where,
+    where: MessageOrigin,
     own: tuple[Jid, ...],
     ciphertext: bytes,
     iv: bytes,

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.files import is_the_files_fault
-from whatsapp_mcp.store.journal import Entry, Journal
+from whatsapp_mcp.store.journal import Journal, JournalEntry
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.translation import Meaning
@@ -85,13 +85,13 @@ class StoreThread:
             self._journal.stored(len(batch))
         return len(pending)
 
-    def _recover(self, entries: Sequence[Entry]) -> None:
+    def _recover(self, entries: Sequence[JournalEntry]) -> None:
         self._store.discard()
         for entry in entries:
             self._read(entry.code, entry.payload)
         self._store.commit_collected()
 
-    def _recover_if_possible(self, entry: Entry) -> None:
+    def _recover_if_possible(self, entry: JournalEntry) -> None:
         try:
             self._recover([entry])
         except Exception as error:

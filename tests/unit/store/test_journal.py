@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_mcp.store.journal import SIZE, Entry, Journal
+from whatsapp_mcp.store.journal import SIZE, Journal, JournalEntry
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def note(journal: Journal, *payloads: bytes) -> None:
         assert journal.append(17, payload)
 
 
-def entries(*payloads: bytes) -> list[Entry]:
-    return [Entry(17, payload) for payload in payloads]
+def entries(*payloads: bytes) -> list[JournalEntry]:
+    return [JournalEntry(17, payload) for payload in payloads]
 
 
 def again(path: Path) -> Journal:

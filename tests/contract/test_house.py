@@ -1,0 +1,200 @@
+"""The house rules: what keeps the source a place that can be drawn from memory. See docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.contract.test_layers import ALLOWED, GROUND
+
+import whatsapp_mcp
+
+PACKAGE = Path(whatsapp_mcp.__file__).parent
+
+SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db", "side_login"}
+SESSION_PROCESS = {"worker", "whatsapp"}
+ENGINE_ROOMS = {"store", "session_db"}
+"""Where SQL is spoken."""
+ENGINES = {"sqlite3", "sqlite_utils"}
+LONG_FUNCTION = 40
+LONG_FUNCTIONS_MAX = 5
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """All modules by dotted name below the package; a package's ``__init__`` under the package's name."""
+    found: dict[str, Path] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(name: str) -> frozenset[str]:
+    """The modules of the package that a module imports anywhere, also inside functions and for types only."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(modules()[name])):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for dotted in names:
+            inner = dotted.removeprefix("whatsapp_mcp.")
+            if inner == dotted:
+                continue
+            found.add(inner if inner in modules() else inner.rpartition(".")[0])
+    return frozenset(found - {name, ""})
+
+
+def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """The strongly connected parts of more than one node (Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            part = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def room_graph(depth: int) -> dict[str, set[str]]:
+    """What imports what among the folders of this depth; modules that lie higher stand for themselves."""
+
+    def room(name: str) -> str:
+        parts = name.split(".")
+        inside = parts if modules()[name].name == "__init__.py" else parts[:-1]
+        return ".".join(inside[:depth]) if len(inside) >= depth else name
+
+    graph: dict[str, set[str]] = defaultdict(set)
+    for name in modules():
+        if name:
+            graph[room(name)] |= {room(other) for other in imports_of(name)} - {room(name)}
+    return graph
+
+
+def test_no_import_circle_between_modules() -> None:
+    assert not circles({name: imports_of(name) for name in modules() if name})
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_no_import_circle_between_rooms(depth: int) -> None:
+    assert not circles(room_graph(depth))
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == [["a", "b", "c"]]
+
+
+def reached_from(rooms: set[str]) -> set[str]:
+    """The modules that those of the rooms load, however indirectly."""
+    waiting = [name for name in modules() if name.split(".")[0] in rooms]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += imports_of(name)
+    return reached
+
+
+@pytest.mark.parametrize(("process", "other"), [(SERVER_PROCESS, SESSION_PROCESS), (SESSION_PROCESS, SERVER_PROCESS)])
+def test_processes_do_not_load_each_other(process: set[str], other: set[str]) -> None:
+    assert sorted(name for name in reached_from(process) if name.split(".")[0] in other) == []
+
+
+def test_only_the_rooms_of_an_engine_import_it() -> None:
+    found = {
+        f"{name} imports {top}"
+        for name, path in modules().items()
+        if name.split(".")[0] not in ENGINE_ROOMS
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for top in _tops(node)
+        if top in ENGINES
+    }
+    assert sorted(found) == []
+
+
+def _tops(node: ast.Import | ast.ImportFrom) -> set[str]:
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    return {name.split(".")[0] for name in names}
+
+
+def test_a_file_name_stands_once_in_a_room() -> None:
+    names: dict[str, list[Path]] = defaultdict(list)
+    for name, path in modules().items():
+        if path.name != "__init__.py" and "." in name:
+            names[f"{name.split('.')[0]}: {path.name}"].append(path)
+    assert sorted(key for key, paths in names.items() if len(paths) > 1) == []
+
+
+def test_a_class_name_stands_once() -> None:
+    """Outside the simulator, which has a world of its own."""
+    names = Counter(
+        node.name
+        for name, path in modules().items()
+        if name.split(".")[0] != "simulator"
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert sorted(name for name, count in names.items() if count > 1) == []
+
+
+def test_a_room_says_what_it_is_for_and_what_it_may_use() -> None:
+    """In the docstring of its ``__init__``, which names every room that the table of layers allows it."""
+    wrong: dict[str, set[str]] = {}
+    for room, allowed in ALLOWED.items():
+        path = PACKAGE / room / "__init__.py"
+        if not path.exists():
+            continue
+        text = ast.get_docstring(tree_of(path)) or ""
+        missing = {other for other in allowed - GROUND if not re.search(rf"\b{other}\b", text)}
+        if missing or not re.search(r"\b[Uu]ses?\b", text):
+            wrong[room] = missing
+    assert wrong == {}
+
+
+def test_every_sub_room_says_what_it_is_for() -> None:
+    rooms = [path for name, path in modules().items() if path.name == "__init__.py" and name]
+    assert sorted(str(path) for path in rooms if not ast.get_docstring(tree_of(path))) == []
+
+
+def test_long_functions_are_rare() -> None:
+    long = {
+        f"{name}.{node.name}: {length}"
+        for name, path in modules().items()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > LONG_FUNCTION
+    }
+    assert len(long) <= LONG_FUNCTIONS_MAX, sorted(long)
