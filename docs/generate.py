@@ -1,6 +1,6 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
-python docs/generate.py            catalog.json and arguments.py of whatsapp_mcp.catalog, docs/tools.md, the tables of
+python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
                                    README.md and docs/simulator.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
@@ -119,7 +119,7 @@ def pages() -> dict[Path, str]:
     }
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),
-        CATALOG / "arguments.py": arguments_module(catalog),
+        CATALOG / "arguments.pyi": arguments_module(catalog),
         ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog)}\n",
     }
     for path, contents in blocks.items():

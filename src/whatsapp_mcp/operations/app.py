@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import io
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import segno
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AlreadyLoggedIn
 from whatsapp_mcp.models.render import time_text
@@ -21,6 +20,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.private_files import write_private
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

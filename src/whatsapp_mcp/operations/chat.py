@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.render import chat_json, line_json, message_json
@@ -18,6 +17,9 @@ from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import MessagePage, Surroundings
 from whatsapp_mcp.store.search.query import Query
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

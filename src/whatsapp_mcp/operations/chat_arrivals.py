@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import line_json, message_json
@@ -14,6 +14,9 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.store.read.reader import StoreReader
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

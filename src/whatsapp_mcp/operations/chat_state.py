@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from whatsapp_mcp.catalog import arguments as args
+from typing import TYPE_CHECKING
+
 from whatsapp_mcp.clock import now_ms, to_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
@@ -23,6 +24,9 @@ from whatsapp_mcp.side_login.actions import (
     MuteChat,
     PinChat,
 )
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import group_json, time_text
@@ -18,6 +17,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.side_login.queries import GroupPictureRemoval
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

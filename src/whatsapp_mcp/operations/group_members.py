@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import time_text
@@ -18,6 +17,12 @@ from whatsapp_mcp.operations.targets import group_of, person
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.side_login.queries import JoinRequestsAnswer
 from whatsapp_mcp.store.read.reader import StoreReader
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
+
+    _Members = args.AddParticipantToGroupArguments
+    """A group and some people; of the same shape for all operations on them."""
 
 __all__: list[str] = []
 
@@ -36,8 +41,6 @@ _MEMBER_ERRORS: Final = {
 
 _ANSWERS: Final = {404: "did not ask to join", 403: "you are not an admin of the group", 409: "is in the group already"}
 
-_Members = args.AddParticipantToGroupArguments
-"""A group and some people; of the same shape for all operations on them."""
 Change = Literal["add", "remove", "promote", "demote"]
 
 

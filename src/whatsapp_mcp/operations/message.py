@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageKind
@@ -17,6 +16,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 from whatsapp_mcp.side_login.actions import DeleteForMe, LabelMessage, Star
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

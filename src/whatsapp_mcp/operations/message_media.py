@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.limits import MIB
@@ -19,6 +18,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.private_files import ensure_private_folder
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
@@ -19,6 +18,9 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.groups import GetGroup
 from whatsapp_mcp.store.read.reader import StoreReader
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from whatsapp_mcp.catalog import arguments as args
+from typing import TYPE_CHECKING
+
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import newsletter_of
 from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
@@ -20,6 +19,9 @@ from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

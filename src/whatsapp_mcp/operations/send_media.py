@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.models.outgoing import MediaOut
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import Envelope, addressed, send
 from whatsapp_mcp.operations.services import Services
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

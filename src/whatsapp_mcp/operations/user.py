@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from whatsapp_mcp.catalog import arguments as args
 from whatsapp_mcp.errors import InvalidArgument, SessionError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
@@ -21,6 +20,9 @@ from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, G
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
 from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuery
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 __all__: list[str] = []
 

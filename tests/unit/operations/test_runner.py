@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
+import inspect
 
 import pytest
 
 from tests.unit.operations.bench import catalog
-from whatsapp_mcp.catalog import arguments
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.runner import handlers, with_handler
 
@@ -28,5 +27,5 @@ def test_two_handlers_for_one_operation() -> None:
 
 @pytest.mark.parametrize("name", sorted(handlers()))
 def test_a_handler_takes_the_arguments_of_its_operation(name: str) -> None:
-    _, taken, *_ = get_type_hints(handlers()[name]).values()
-    assert taken is getattr(arguments, catalog().by_name[name].arguments_type)
+    _, taken, *_ = inspect.get_annotations(handlers()[name]).values()
+    assert taken == f"args.{catalog().by_name[name].arguments_type}"

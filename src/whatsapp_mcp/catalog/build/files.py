@@ -57,8 +57,8 @@ def _compact(value: object) -> str:
 
 
 def arguments_module(catalog: Catalog) -> str:
-    """The source of `whatsapp_mcp.catalog.arguments`."""
-    return "\n\n".join([_HEAD, *("\n".join(_typed(operation)) + "\n" for operation in catalog.operations)])
+    """The source of `whatsapp_mcp.catalog.arguments`: a stub, because types of arguments are of no use at run time."""
+    return "\n".join([_HEAD, *("\n".join(_typed(operation)) + "\n" for operation in catalog.operations)])
 
 
 def _typed(operation: Operation) -> Iterator[str]:

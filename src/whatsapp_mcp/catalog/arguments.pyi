@@ -7,73 +7,56 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
-
 class AppLoginArguments(TypedDict):
     pass
-
 
 class AppLoginWithCodeArguments(TypedDict):
     phone: str
 
-
 class AppLogoutArguments(TypedDict):
     pass
-
 
 class AppReconnectArguments(TypedDict):
     pass
 
-
 class AppDevicesArguments(TypedDict):
     pass
-
 
 class AppStatusArguments(TypedDict):
     pass
 
-
 class UserInfoArguments(TypedDict):
     phone: str
-
 
 class UserAvatarArguments(TypedDict):
     phone: str
     is_preview: NotRequired[bool]
     is_community: NotRequired[bool]
 
-
 class UserChangeAvatarArguments(TypedDict):
     avatar: str
-
 
 class UserChangePushNameArguments(TypedDict):
     push_name: str
 
-
 class UserMyPrivacyArguments(TypedDict):
     pass
-
 
 class UserMyGroupsArguments(TypedDict):
     offset: int
 
-
 class UserMyNewsletterArguments(TypedDict):
     offset: int
-
 
 class UserMyContactsArguments(TypedDict):
     search: NotRequired[str]
     offset: int
 
-
 class UserCheckArguments(TypedDict):
     phone: str
 
-
 class UserBusinessProfileArguments(TypedDict):
     phone: str
-
 
 class SendMessageArguments(TypedDict):
     phone: str
@@ -83,7 +66,6 @@ class SendMessageArguments(TypedDict):
     is_forwarded: NotRequired[bool]
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
-
 
 class SendImageArguments(TypedDict):
     phone: str
@@ -98,7 +80,6 @@ class SendImageArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendAudioArguments(TypedDict):
     phone: str
     audio: NotRequired[str]
@@ -109,7 +90,6 @@ class SendAudioArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendFileArguments(TypedDict):
     phone: str
     file: NotRequired[str]
@@ -119,7 +99,6 @@ class SendFileArguments(TypedDict):
     is_forwarded: NotRequired[bool]
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
-
 
 class SendVideoArguments(TypedDict):
     phone: str
@@ -135,7 +114,6 @@ class SendVideoArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendStickerArguments(TypedDict):
     phone: str
     sticker: NotRequired[str]
@@ -143,7 +121,6 @@ class SendStickerArguments(TypedDict):
     is_forwarded: NotRequired[bool]
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
-
 
 class SendContactArguments(TypedDict):
     phone: str
@@ -153,7 +130,6 @@ class SendContactArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendLinkArguments(TypedDict):
     phone: str
     link: str
@@ -161,7 +137,6 @@ class SendLinkArguments(TypedDict):
     is_forwarded: NotRequired[bool]
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
-
 
 class SendLocationArguments(TypedDict):
     phone: str
@@ -171,7 +146,6 @@ class SendLocationArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendPollArguments(TypedDict):
     phone: str
     question: str
@@ -180,16 +154,13 @@ class SendPollArguments(TypedDict):
     duration: NotRequired[int]
     idempotency_key: NotRequired[str]
 
-
 class SendPresenceArguments(TypedDict):
     type: Literal["available", "unavailable"]
     is_forwarded: NotRequired[bool]
 
-
 class SendChatPresenceArguments(TypedDict):
     phone: str
     action: Literal["start", "stop"]
-
 
 class LabelMessageArguments(TypedDict):
     message_id: str
@@ -198,7 +169,6 @@ class LabelMessageArguments(TypedDict):
     label_name: str
     labeled: bool
 
-
 class ForwardMessageArguments(TypedDict):
     message_id: str
     phone: str
@@ -206,59 +176,48 @@ class ForwardMessageArguments(TypedDict):
     force_reupload: bool
     idempotency_key: NotRequired[str]
 
-
 class RejectCallArguments(TypedDict):
     caller_jid: str
     call_id: str
-
 
 class DownloadMessageMediaArguments(TypedDict):
     message_id: str
     phone: str
 
-
 class RevokeMessageArguments(TypedDict):
     message_id: str
     phone: str
 
-
 class DeleteMessageArguments(TypedDict):
     message_id: str
     phone: str
-
 
 class ReactMessageArguments(TypedDict):
     message_id: str
     phone: str
     emoji: str
 
-
 class UpdateMessageArguments(TypedDict):
     message_id: str
     phone: str
     message: str
 
-
 class ReadMessageArguments(TypedDict):
     message_id: str
     phone: str
-
 
 class StarMessageArguments(TypedDict):
     message_id: str
     phone: str
 
-
 class UnstarMessageArguments(TypedDict):
     message_id: str
     phone: str
-
 
 class GetMessageStatusArguments(TypedDict):
     message_id: str
     phone: str
     offset: int
-
 
 class ListChatsArguments(TypedDict):
     limit: int
@@ -267,7 +226,6 @@ class ListChatsArguments(TypedDict):
     archived: NotRequired[bool]
     has_media: bool
     cursor: NotRequired[str]
-
 
 class GetChatMessagesArguments(TypedDict):
     chat_jid: str
@@ -279,7 +237,6 @@ class GetChatMessagesArguments(TypedDict):
     is_from_me: NotRequired[bool]
     search: NotRequired[str]
     cursor: NotRequired[str]
-
 
 class SearchMessagesArguments(TypedDict):
     query: NotRequired[str]
@@ -298,24 +255,20 @@ class SearchMessagesArguments(TypedDict):
     offset: int
     cursor: NotRequired[str]
 
-
 class GetMessageContextArguments(TypedDict):
     chat_jid: str
     message_id: str
     before: int
     after: int
 
-
 class CheckInboxArguments(TypedDict):
     cursor: NotRequired[str]
     limit: int
-
 
 class WaitForMessageArguments(TypedDict):
     phone: NotRequired[str]
     timeout: int
     cursor: NotRequired[str]
-
 
 class LabelChatArguments(TypedDict):
     chat_jid: str
@@ -323,134 +276,107 @@ class LabelChatArguments(TypedDict):
     label_name: str
     labeled: bool
 
-
 class SetDisappearingTimerArguments(TypedDict):
     chat_jid: str
     timer_seconds: Literal[0, 86400, 604800, 7776000]
-
 
 class MuteChatArguments(TypedDict):
     chat_jid: str
     muted: bool
     duration: NotRequired[int]
 
-
 class MarkChatReadArguments(TypedDict):
     chat_jid: str
     read: bool
 
-
 class DeleteChatArguments(TypedDict):
     chat_jid: str
-
 
 class ArchiveChatArguments(TypedDict):
     chat_jid: str
     archived: bool
 
-
 class PinChatArguments(TypedDict):
     chat_jid: str
     pinned: bool
-
 
 class GroupInfoArguments(TypedDict):
     group_id: str
     offset: int
 
-
 class CreateGroupArguments(TypedDict):
     title: str
     participants: list[str]
-
 
 class GetGroupParticipantsArguments(TypedDict):
     group_id: str
     offset: int
 
-
 class AddParticipantToGroupArguments(TypedDict):
     group_id: str
     participants: list[str]
-
 
 class RemoveParticipantFromGroupArguments(TypedDict):
     group_id: str
     participants: list[str]
 
-
 class PromoteParticipantToAdminArguments(TypedDict):
     group_id: str
     participants: list[str]
-
 
 class DemoteParticipantToMemberArguments(TypedDict):
     group_id: str
     participants: list[str]
 
-
 class JoinGroupWithLinkArguments(TypedDict):
     link: str
 
-
 class GetGroupInfoFromLinkArguments(TypedDict):
     link: str
-
 
 class GetGroupParticipantRequestsArguments(TypedDict):
     group_id: str
     offset: int
 
-
 class ApproveGroupParticipantRequestArguments(TypedDict):
     group_id: str
     participants: list[str]
-
 
 class RejectGroupParticipantRequestArguments(TypedDict):
     group_id: str
     participants: list[str]
 
-
 class LeaveGroupArguments(TypedDict):
     group_id: str
-
 
 class SetGroupPhotoArguments(TypedDict):
     group_id: str
     photo: NotRequired[str]
 
-
 class SetGroupNameArguments(TypedDict):
     group_id: str
     name: str
-
 
 class SetGroupLockedArguments(TypedDict):
     group_id: str
     locked: bool
 
-
 class SetGroupAnnounceArguments(TypedDict):
     group_id: str
     announce: bool
-
 
 class SetGroupTopicArguments(TypedDict):
     group_id: str
     topic: NotRequired[str]
 
-
 class GroupInviteLinkArguments(TypedDict):
     group_id: str
     reset: bool
-
 
 class GetNewsletterMessagesArguments(TypedDict):
     newsletter_id: str
     count: int
     before: NotRequired[int]
-
 
 class UnfollowNewsletterArguments(TypedDict):
     newsletter_id: str
