@@ -204,6 +204,12 @@ def test_a_server_that_starts_loads_neither_protobuf_nor_the_wire() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_private_names_of_the_sdk_stand_in_one_file() -> None:
+    private = ("mcp.server.runner", "mcp.shared._", "mcp.shared.message")
+    users = {path.name for path in modules() for name in imports_of(path) if name.startswith(private)}
+    assert users == {"sdk_private.py"}
+
+
 def test_no_server_builds_its_catalogue() -> None:
     """What reads tools.yaml is in no installed package."""
     wrong = [

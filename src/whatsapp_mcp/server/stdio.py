@@ -16,13 +16,15 @@ import anyio
 import mcp.types as types
 from mcp.server import Server
 
-# These names are not exported: the reason for the ceiling on mcp in pyproject.toml.
-from mcp.server.runner import serve_dual_era_loop
-from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream, create_context_streams
-from mcp.shared.message import SessionMessage
-
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.lines import MAX_LINE, Lines, OversizedLine, open_lines
+from whatsapp_mcp.server.sdk_private import (
+    ContextReceiveStream,
+    ContextSendStream,
+    SessionMessage,
+    create_context_streams,
+    serve_dual_era_loop,
+)
 from whatsapp_mcp.server.signals import on_stop_signals
 
 __all__ = ["serve_stdio"]
@@ -57,7 +59,7 @@ async def serve_stdio(server: Server[Any], descriptors: Descriptors, *, max_line
 class _Conversation:
     """Messages between the lines of one client and the SDK's loop.
 
-    The SDK settles the protocol era by the first request. A client that asks ``server/discover`` first and then sends
+    The SDK takes the protocol era from the first request. A client that asks ``server/discover`` first and then sends
     ``initialize`` (hosts do: github/copilot-cli#4525) would be refused, so as long as nothing but ``server/discover``
     was asked, ``initialize`` begins a new loop on the same lines.
     """
@@ -131,9 +133,9 @@ class _Conversation:
         if isinstance(message, types.JSONRPCRequest):
             self._unanswered.add(message.id)
         elif isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
-            self._settle((message.params or {}).get("requestId"))
+            self._cross_off((message.params or {}).get("requestId"))
 
-    def _settle(self, request_id: object) -> None:
+    def _cross_off(self, request_id: object) -> None:
         if isinstance(request_id, str | int):
             self._unanswered.discard(request_id)
         self._answered.set()
@@ -155,7 +157,7 @@ class _Conversation:
                     era.cancel()
                     return
                 if isinstance(item.message, types.JSONRPCResponse | types.JSONRPCError):
-                    self._settle(item.message.id)
+                    self._cross_off(item.message.id)
 
 
 def _encoded(message: types.JSONRPCMessage) -> bytes:
