@@ -129,7 +129,7 @@ class _Load:
             self.texts[last.id].add(text)
             self.edits[who.edit(last, text).id] = last.id
         else:
-            sent = who.say(text, to=self._group.state if self._chance.random() < 0.4 else None)
+            sent = who.say(text, to=self._group if self._chance.random() < 0.4 else None)
             self._last[who] = sent
             self.texts[sent.id] = {text}
 

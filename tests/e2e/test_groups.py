@@ -66,7 +66,7 @@ async def test_settings_reach_the_group(tmp_path: Path) -> None:
         group_id = await created(host, ana)
         group = simulator.group("Weekend")
         await host.call("setGroupName", group_id=group_id, name="Beach")
-        assert group.state.subject == "Beach"
+        assert group.subject == "Beach"
         (chat,) = [chat for chat in (await host.call("listChats"))["data"] if chat["jid"] == group_id]
         assert chat["name"] == "Beach"
         await host.call("setGroupTopic", group_id=group_id, topic="Sun & sea")
@@ -194,4 +194,4 @@ async def test_refusals(tmp_path: Path) -> None:
         assert error["code"] in ("not_found", "whatsapp_refused")
         error = await host.refused("groupInfo", group_id=ana.number)
         assert "group_id" in error["message"]
-        assert group.state.subject == "Theirs"
+        assert group.subject == "Theirs"

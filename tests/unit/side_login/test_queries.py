@@ -190,9 +190,9 @@ async def test_a_groups_picture_is_removed(side: Linked) -> None:
     group = await simulator.add_group("Hikers", [await simulator.add_contact("Ana")], owner=simulator.phone)
     group.set_picture(JPEG, by=simulator.phone)
     own = simulator.profile.set_picture(simulator.phone.account, JPEG)
-    assert group.state.picture is not None
+    assert group.picture is not None
     await side.queue().ask(GroupPictureRemoval(group.jid))
-    assert group.state.picture is None
+    assert group.picture is None
     assert simulator.phone.account.picture is own, "only the group's"
     with pytest.raises(WhatsAppRefused, match="404"):
         await side.queue().ask(GroupPictureRemoval(GROUP))

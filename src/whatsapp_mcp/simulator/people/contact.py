@@ -142,7 +142,7 @@ class VirtualContact(WritingDevice):
             self._submit(Node("call", {"id": self.world.new_id(), "to": callee.lid}, content))
 
         submit(offer(call_id, self.device, video=video, keys=keys))
-        return SimCall(call_id, callee, self.call_signals, submit)
+        return SimCall(call_id, self.call_signals, submit)
 
     # --- groups ---
 

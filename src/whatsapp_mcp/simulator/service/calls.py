@@ -74,11 +74,8 @@ class CallSignal:
 class SimCall:
     """A call that a simulated person makes."""
 
-    def __init__(
-        self, call_id: str, to: SimAccount, signals: Record[CallSignal], submit: Callable[[Node], None]
-    ) -> None:
+    def __init__(self, call_id: str, signals: Record[CallSignal], submit: Callable[[Node], None]) -> None:
         self.id = call_id
-        self._to = to
         self._signals = signals
         self._submit = submit
 

@@ -17,7 +17,7 @@ from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["ChatKind", "SimMessages"]
+__all__ = ["ChatKind", "SimMessages", "pass_on"]
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class SimMessages:
         self._acknowledge(sender, node, to, error, reply)
 
     def _acknowledge(self, sender: SimDevice, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
-        if not sender.is_local and error is None and self._faults.take_withheld_ack():
+        if not sender.is_local and error is None and self._faults.withheld_acks.take():
             return
         attrs: dict[str, Attr] = {"class": "message", "id": node.get("id"), "from": to, "t": self._world.now()}
         if error is not None:
@@ -142,12 +142,7 @@ class SimMessages:
     def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount, to: Jid) -> None:
         if target is sender or sender.account in target.account.blocked:
             return
-        if not target.is_local and self._faults.take_corruption():
-            enc = Node(enc.tag, enc.attrs, enc.data[:-1] + bytes([enc.data[-1] ^ 0xFF]))
-        relayed = Node("message", self._attributes(sender, target, node, chat, to), self._content(sender, node, enc))
-        target.deliver(relayed)
-        if not target.is_local and self._faults.take_duplication():
-            target.deliver(relayed)
+        pass_on(self._faults, sender, target, node, self._attributes(sender, target, node, chat, to), [enc])
 
     def _attributes(
         self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount, to: Jid
@@ -171,16 +166,26 @@ class SimMessages:
             attrs["peer_recipient_pn" if to.is_lid else "peer_recipient_lid"] = chat.pn if to.is_lid else chat.lid
         return attrs
 
-    @staticmethod
-    def _content(sender: SimDevice, node: Node, enc: Node) -> list[Node]:
-        content = [enc]
-        identity = node.child("device-identity")
-        if identity is not None and enc.get("type") == "pkmsg":
-            content.append(identity)
-        content += [child for child in node.children() if child.tag not in _NOT_RELAYED]
-        if sender.account.business_name is not None:
-            content.append(verified_name_node(sender.account.business_name))
-        return content
+
+def pass_on(
+    faults: Faults, sender: SimDevice, target: SimDevice, node: Node, attrs: dict[str, Attr], encrypted: list[Node]
+) -> None:
+    """Hand what is ``encrypted`` for one device to it, with what else goes along and what goes wrong on the way."""
+    if not target.is_local and faults.corrupted.take():
+        last = encrypted[-1]
+        damaged = Node(last.tag, last.attrs, last.data[:-1] + bytes([last.data[-1] ^ 0xFF]))
+        encrypted = [*encrypted[:-1], damaged]
+    content = list(encrypted)
+    identity = node.child("device-identity")
+    if identity is not None and any(enc.get("type") == "pkmsg" for enc in encrypted):
+        content.append(identity)
+    content += [child for child in node.children() if child.tag not in _NOT_RELAYED]
+    if sender.account.business_name is not None:
+        content.append(verified_name_node(sender.account.business_name))
+    relayed = Node("message", attrs, content)
+    target.deliver(relayed)
+    if not target.is_local and faults.duplicated.take():
+        target.deliver(relayed)
 
 
 def _is_signed(sender: SimDevice, node: Node) -> bool:

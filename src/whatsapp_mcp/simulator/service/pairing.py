@@ -1,8 +1,8 @@
 """Linking a new device: by QR code or by the code one types into the phone.
 
 The server's side only. It passes on what companion and phone say to each other and checks every signature on the way;
-the phone's side is :mod:`whatsapp_mcp.simulator.people.phone`. Sources of the stanzas: whatsmeow pair.go, pair-code.go,
-store/clientpayload.go.
+the phone's side is :mod:`whatsapp_mcp.simulator.people.linking`. Sources of the stanzas: whatsmeow pair.go,
+pair-code.go, store/clientpayload.go.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
+from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
@@ -28,7 +28,7 @@ _SET_ABOUT = "9152604461510864"
 class Profile:
     """``iq xmlns=w:profile:picture`` and ``status``, and what a login asks aside."""
 
-    def __init__(self, world: World, pictures: Pictures, groups: GroupPictures, mex: Mex) -> None:
+    def __init__(self, world: World, pictures: Pictures, groups: GroupSettings, mex: Mex) -> None:
         self._world = world
         self._pictures = pictures
         self._groups = groups
@@ -86,7 +86,7 @@ class Profile:
 
     def _visible_picture(self, viewer: SimAccount, target: Jid | None) -> SimPicture | None:
         if target is not None and target.is_group:
-            return self._groups.visible_to(viewer, target)
+            return self._groups.visible_picture(self._world.require_group(target), viewer)
         account = self._world.account(target)
         if account is not None and account.picture is not None and not account.shows_to("profile", viewer):
             raise IqError(401, "not-authorized")
@@ -108,7 +108,7 @@ class Profile:
     def _set_group_picture(self, actor: SimAccount, group: Jid, wanted: Node | None) -> Sequence[Node]:
         """A request without ``<picture>`` removes it; an empty one is no picture."""
         picture = self._pictures.keep(wanted.data) if wanted is not None else None
-        self._groups.change(actor, group, picture)
+        self._groups.set_picture(self._world.require_group(group), actor, picture)
         return [Node("picture", {"id": picture.id})] if picture else ()
 
     # --- about ---

@@ -48,7 +48,7 @@ class SimServices:
         self.media = MediaHost(world, self.routes, faults)
         pictures, mex = Pictures(world, self.routes), Mex(world)
         self.groups = SimGroups(world, faults, pictures)
-        self.profile = Profile(world, pictures, self.groups.pictures, mex)
+        self.profile = Profile(world, pictures, self.groups.settings, mex)
         self.newsletters = Newsletters(world, mex, pictures)
         NewsletterQueries(world, self.newsletters, mex)
         statuses, messages, receipts = StatusPosts(world), SimMessages(world, faults), Receipts(world)

@@ -52,7 +52,7 @@ class StatusPosts:
             raise IqError(501, "feature-not-implemented")
         return [Node("privacy", {}, [Node("list", {"type": "contacts", "default": "true"})])]
 
-    # --- messages (see messages.ChatKind) ---
+    # --- messages (see message_relay.ChatKind) ---
 
     def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         if to != STATUS_BROADCAST:

@@ -69,10 +69,10 @@ class Faults:
         self._login: tuple[LoginRefusal, Countdown] | None = None
         self._iq: dict[str, tuple[IqFault, Countdown]] = {}
         self._ack_error: tuple[int, Countdown] | None = None
-        self._withheld_acks = Countdown(0)
-        self._corrupted = Countdown(0)
-        self._duplicated = Countdown(0)
-        self._lost_group_notices = Countdown(0)
+        self.withheld_acks = Countdown(0)
+        self.corrupted = Countdown(0)
+        self.duplicated = Countdown(0)
+        self.lost_group_notices = Countdown(0)
 
     # --- what breaks the connection ---
 
@@ -185,28 +185,19 @@ class Faults:
     def withhold_acks(self, *, times: int = 1) -> None:
         """Relay the next messages but never acknowledge them. Client: "timed out waiting for message send response"
         after 75 s."""
-        self._withheld_acks = Countdown(times)
-
-    def take_withheld_ack(self) -> bool:
-        return self._withheld_acks.take()
+        self.withheld_acks = Countdown(times)
 
     def corrupt_messages(self, *, times: int = 1) -> None:
         """Damage the ciphertext of the next messages from simulated people to clients.
 
         Client: UndecryptableMessageEv and a retry receipt; the sender answers with a good copy, MessageEv.
         """
-        self._corrupted = Countdown(times)
-
-    def take_corruption(self) -> bool:
-        return self._corrupted.take()
+        self.corrupted = Countdown(times)
 
     def duplicate_messages(self, *, times: int = 1) -> None:
         """Deliver the next messages to clients twice. Client: the second is dropped as an old Signal counter, one
         MessageEv."""
-        self._duplicated = Countdown(times)
-
-    def take_duplication(self) -> bool:
-        return self._duplicated.take()
+        self.duplicated = Countdown(times)
 
     def lose_group_notices(self, *, times: int = 1) -> None:
         """Lose the next notifications about groups on the way to clients.
@@ -214,10 +205,7 @@ class Faults:
         Client: its member list is out of date. A message that it sends by that list is acknowledged with another
         ``phash``, upon which it fetches the list before the next one.
         """
-        self._lost_group_notices = Countdown(times)
-
-    def take_lost_group_notice(self) -> bool:
-        return self._lost_group_notices.take()
+        self.lost_group_notices = Countdown(times)
 
     def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
         """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
@@ -239,7 +227,7 @@ class Faults:
         self._login = None
         self._iq.clear()
         self._ack_error = None
-        self._withheld_acks = self._corrupted = self._duplicated = self._lost_group_notices = Countdown(0)
+        self.withheld_acks = self.corrupted = self.duplicated = self.lost_group_notices = Countdown(0)
         self.resume()
 
     def watch(self, connection: LiveConnection) -> None:

@@ -14,7 +14,6 @@ from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembersh
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupMessages
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
-from whatsapp_mcp.simulator.service.groups.group_pictures import GroupPictures
 from whatsapp_mcp.simulator.service.groups.group_requests import GroupRequests
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
 from whatsapp_mcp.simulator.service.message_relay import SimMessages
@@ -45,10 +44,6 @@ class Group(GroupState):
     """
 
     services: _Services = field(kw_only=True)
-
-    @property
-    def state(self) -> GroupState:
-        return self
 
     @property
     def participants(self) -> list[SimAccount]:
@@ -148,7 +143,6 @@ class SimGroups:
         self._services = _Services(self.membership, self.settings, pictures)
         self._requests = GroupRequests(world, self.membership, self.settings)
         self._messages = GroupMessages(world, faults)
-        self.pictures = GroupPictures(world, self.settings)
 
     def register(self, router: Router, messages: SimMessages) -> None:
         self._requests.register(router)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.usync import verified_name_node
+from whatsapp_mcp.simulator.service.message_relay import pass_on
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
@@ -23,7 +23,6 @@ __all__ = ["GroupMessages", "GroupReceipts", "participant_hash", "relay_chat_sta
 
 log = logging.getLogger(__name__)
 
-_NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", "reporting"}
 _ADMIN_REVOKE = "8"
 _PAIRWISE = ("pkmsg", "msg")
 _SELF_ONLY = {"sender", "read-self", "played-self"}
@@ -98,23 +97,8 @@ class GroupMessages:
     def _deliver(
         self, sender: SimDevice, target: SimDevice, node: Node, group: GroupState, encrypted: list[Node]
     ) -> None:
-        if not encrypted:
-            return
-        if not target.is_local and self._faults.take_corruption():
-            last = encrypted[-1]
-            damaged = Node(last.tag, last.attrs, last.data[:-1] + bytes([last.data[-1] ^ 0xFF]))
-            encrypted = [*encrypted[:-1], damaged]
-        content = list(encrypted)
-        identity = node.child("device-identity")
-        if identity is not None and any(enc.get("type") == "pkmsg" for enc in encrypted):
-            content.append(identity)
-        content += [child for child in node.children() if child.tag not in _NOT_RELAYED]
-        if sender.account.business_name is not None:
-            content.append(verified_name_node(sender.account.business_name))
-        relayed = Node("message", self._attributes(sender, node, group), content)
-        target.deliver(relayed)
-        if not target.is_local and self._faults.take_duplication():
-            target.deliver(relayed)
+        if encrypted:
+            pass_on(self._faults, sender, target, node, self._attributes(sender, node, group), encrypted)
 
     def _attributes(self, sender: SimDevice, node: Node, group: GroupState) -> dict[str, Attr]:
         attrs: dict[str, Attr] = {

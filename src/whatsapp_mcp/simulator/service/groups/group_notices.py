@@ -54,7 +54,7 @@ class GroupNotices:
         self._send(group, actor, "picture", change, group.members)
 
     def _send(self, group: GroupState, actor: SimAccount, kind: str, change: Node, to: Iterable[SimAccount]) -> None:
-        lost = self._faults.take_lost_group_notice()
+        lost = self._faults.lost_group_notices.take()
         for account in list(to):
             for device in list(account.devices.values()):
                 if lost and not device.is_local:

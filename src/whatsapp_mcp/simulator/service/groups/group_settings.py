@@ -82,6 +82,16 @@ class GroupSettings:
         change = Node("ephemeral", {"expiration": str(seconds)}) if seconds else Node("not_ephemeral")
         self._notices.tell(group, actor, change)
 
+    def visible_picture(self, group: GroupState, viewer: SimAccount) -> SimPicture | None:
+        """The picture, ``None`` when there is none.
+
+        Raises:
+            IqError: 401, not in the group (whatsmeow ErrProfilePictureUnauthorized).
+        """
+        if viewer not in group.members:
+            raise IqError(401, "not-authorized")
+        return group.picture
+
     def set_picture(self, group: GroupState, actor: SimAccount, picture: SimPicture | None) -> None:
         self._require_editor(group, actor)
         group.picture = picture

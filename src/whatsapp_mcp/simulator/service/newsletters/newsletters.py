@@ -216,7 +216,7 @@ class Newsletters:
                 post.views += 1
                 self._tell_live(newsletter, post)
 
-    # --- posting (see messages.ChatKind) ---
+    # --- posting (see message_relay.ChatKind) ---
 
     def refusal(self, sender: SimDevice, node: Node, to: Jid) -> int | None:
         newsletter = self._by_jid.get(to)
