@@ -8,8 +8,6 @@ from typing import Final
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import ensure_private_folder
 
-__all__ = ["check_path", "make_folder"]
-
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
 

@@ -27,8 +27,6 @@ from whatsapp_mcp.supervisor.manager import SessionManager
 if TYPE_CHECKING:
     from whatsapp_mcp.side_login.queue import SideLoginQueue
 
-__all__ = ["assemble", "offered"]
-
 R = TypeVar("R")
 
 

@@ -19,8 +19,6 @@ from whatsapp_mcp import __version__
 from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
 from whatsapp_mcp.settings import Settings
 
-__all__ = ["cli"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from whatsapp_mcp.errors import SetupError
 
-__all__ = ["Descriptors", "claim_stdio"]
-
 
 class Descriptors(NamedTuple):
     """Private descriptors of a protocol stream."""

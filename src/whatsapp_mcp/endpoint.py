@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import write_private
 
-__all__ = ["Endpoint"]
-
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 

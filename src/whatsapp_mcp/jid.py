@@ -11,8 +11,6 @@ from typing import Any, Final
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["BROADCAST", "GROUP", "LID", "NEWSLETTER", "STATUS_BROADCAST", "USER", "Jid"]
-
 USER: Final = "s.whatsapp.net"
 """Server part of a person addressed by phone number."""
 LID: Final = "lid"

@@ -8,8 +8,6 @@ from typing import Final
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import USER
 
-__all__ = ["SEPARATORS", "parse_number"]
-
 _TRUNK_PREFIX: Final = "(0)"
 """As in ``+49 (0)151 …``: dialled inside the country only."""
 SEPARATORS: Final = re.compile(r"[\s()./\u200b\u200e\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069\ufeff-]+")

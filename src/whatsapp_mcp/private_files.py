@@ -7,8 +7,6 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["ensure_private_folder", "new_private_file", "write_private"]
-
 
 def ensure_private_folder(folder: Path) -> None:
     """Create the folder with mode 0700, and the parents that are missing too (``mkdir`` gives those the usual mode).

@@ -10,8 +10,6 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["ACCOUNT", "Settings"]
-
 ACCOUNT = "default"
 """Name of the only account of today; everything of an account lies in ``<data dir>/<account>/``."""
 

@@ -13,8 +13,6 @@ from typing import Final
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
-__all__ = ["SHORTEST_TOKEN", "load_or_create_token", "read_token"]
-
 SHORTEST_TOKEN: Final = 32
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-__all__ = ["FIELD_LIMIT", "clean", "clean_text", "encodable"]
-
 FIELD_LIMIT: Final = 16_000
 """Characters that one string of a result may have; WhatsApp allows messages of 65,536."""
 

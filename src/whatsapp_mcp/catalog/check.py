@@ -14,8 +14,6 @@ from whatsapp_mcp.catalog.operation import JsonObject, Operation
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
-__all__ = ["ArgumentChecker", "Problem", "relax"]
-
 _SHOWN: Final = 60
 """Characters of a wrong value that a message repeats."""
 

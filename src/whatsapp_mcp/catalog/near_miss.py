@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["near_miss"]
-
 
 def near_miss(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to ``name``, if one is close; case, ``_`` and ``-`` do not count."""

@@ -7,8 +7,6 @@ from typing import Any, Final, Literal, get_args
 
 from whatsapp_mcp.errors import SetupError
 
-__all__ = ["CORE", "EFFECTS", "Catalog", "CatalogError", "Effect", "JsonObject", "Operation", "SelectionError"]
-
 JsonObject = dict[str, Any]
 """A JSON object, mostly a JSON Schema."""
 

@@ -6,8 +6,6 @@ from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import JsonObject
 
-__all__ = ["published_schema"]
-
 ENDLESS: Final = 200
 """Characters that no model writes into one argument by chance."""
 

@@ -7,8 +7,6 @@ from typing import Final
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.operation import CORE, Catalog, Operation, SelectionError
 
-__all__ = ["select"]
-
 _ALL: Final = "all"
 
 

@@ -7,8 +7,6 @@ from mcp.types import Tool, ToolAnnotations
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.catalog.published import published_schema
 
-__all__ = ["to_tool"]
-
 
 def to_tool(operation: Operation, *, with_output_schema: bool = True) -> Tool:
     """The definition for tools/list. Some hosts cannot compile output schemas: hence ``with_output_schema``."""

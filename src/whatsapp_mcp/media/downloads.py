@@ -19,8 +19,6 @@ from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import safe_name
 from whatsapp_mcp.private_files import ensure_private_folder
 
-__all__ = ["is_kept", "keep", "remove", "target"]
-
 _MAX_PART: Final = 64
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BINARY", "EXTENSIONS", "OFFICE", "OGG_OPUS", "TEXT", "Kind"]
-
 BINARY: Final = "application/octet-stream"
 TEXT: Final = "text/plain"
 OGG_OPUS: Final = "audio/ogg; codecs=opus"

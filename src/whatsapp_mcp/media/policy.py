@@ -7,8 +7,6 @@ from pathlib import Path
 
 from whatsapp_mcp.media.limits import MIB
 
-__all__ = ["MediaPolicy"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPolicy:

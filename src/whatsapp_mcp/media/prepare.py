@@ -34,8 +34,6 @@ from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, in_wor
 from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
 from whatsapp_mcp.private_files import ensure_private_folder
 
-__all__ = ["MediaSource"]
-
 T = TypeVar("T")
 
 _FETCHED: Final = 0.3

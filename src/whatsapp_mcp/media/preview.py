@@ -23,8 +23,6 @@ from whatsapp_mcp.models.outgoing import LinkOut
 if TYPE_CHECKING:
     from whatsapp_mcp.media.source.pages import About
 
-__all__ = ["preview"]
-
 _ACCEPT_PAGE: Final = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 _ACCEPT_PICTURE: Final = "image/jpeg,image/png,image/webp,image/gif;q=0.8"
 

@@ -14,8 +14,6 @@ from typing import Final
 
 from whatsapp_mcp.media.kinds import BINARY, EXTENSIONS, OFFICE, OGG_OPUS, TEXT, Kind
 
-__all__ = ["sniff", "sniff_bytes"]
-
 _HEAD: Final = 64 * 1024
 _TAIL: Final = 64 * 1024
 

@@ -12,8 +12,6 @@ import anyio
 from anyio import to_thread
 from anyio.lowlevel import RunVar, checkpoint
 
-__all__ = ["OnProgress", "Progress", "Relay", "UnusableMedia", "Work", "WorkCancelled", "in_worker", "relayed"]
-
 T = TypeVar("T")
 
 _WORKERS: Final = 2

@@ -12,37 +12,6 @@ from typing import Final
 
 from whatsapp_mcp.jid import Jid
 
-__all__ = [
-    "FOR_EVER",
-    "LOST",
-    "AppStateChange",
-    "Change",
-    "ChatChanged",
-    "ChatCleared",
-    "ChatDeleted",
-    "ChatLabelled",
-    "ChatMarkedRead",
-    "ContactSeen",
-    "Content",
-    "DeliveryStatus",
-    "IdentityLearned",
-    "LabelChanged",
-    "MediaInfo",
-    "MessageDeletedForMe",
-    "MessageEdited",
-    "MessageKind",
-    "MessageLabelled",
-    "MessageReceived",
-    "MessageRevoked",
-    "MessageStarred",
-    "PollVoted",
-    "Quote",
-    "ReactionChanged",
-    "ReceiptKind",
-    "ReceiptReceived",
-    "SendFinished",
-]
-
 
 class MessageKind(StrEnum):
     TEXT = "text"

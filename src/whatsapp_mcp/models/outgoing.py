@@ -9,23 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.jid import Jid
 
-__all__ = [
-    "AudioOut",
-    "ContactOut",
-    "DocumentOut",
-    "ImageOut",
-    "LinkOut",
-    "LocationOut",
-    "MediaOut",
-    "MediaType",
-    "Outgoing",
-    "PollOut",
-    "SendOptions",
-    "StickerOut",
-    "TextOut",
-    "VideoOut",
-]
-
 MediaType = Literal["image", "video", "audio", "document", "sticker"]
 """How WhatsApp treats an upload."""
 

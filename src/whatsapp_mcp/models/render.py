@@ -17,8 +17,6 @@ from whatsapp_mcp.models.views import (
     NewsletterText,
 )
 
-__all__ = ["chat_json", "contact_json", "group_json", "line_json", "message_json", "newsletter_json", "time_text"]
-
 LINE_LENGTH: Final = 300
 """Characters of a message that is shown in few words."""
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import View
 
-__all__ = ["Decrypted", "HandedOver", "SessionSnapshot", "SessionState"]
-
 
 class SessionState(StrEnum):
     """Where the WhatsApp session stands; the same words in logs, results and `status`."""

@@ -11,27 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
 
-__all__ = [
-    "Chat",
-    "Contact",
-    "Device",
-    "Group",
-    "GroupMember",
-    "JoinRequest",
-    "Message",
-    "Newsletter",
-    "NewsletterPicture",
-    "NewsletterPost",
-    "NewsletterText",
-    "NumberCheck",
-    "Person",
-    "Picture",
-    "PollOptionVotes",
-    "Reaction",
-    "ReceiptView",
-    "StoredMessage",
-]
-
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)

@@ -26,8 +26,6 @@ from rich.markup import escape
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.simulator import Simulator
 
-__all__ = ["run_demo"]
-
 INVITATION: Final = "Dinner on Friday?"
 AGREED: Final = "Great, at seven then."
 LOG_NAME: Final = "server.log"

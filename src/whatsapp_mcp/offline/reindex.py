@@ -11,8 +11,6 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.lock import AccountLock
 
-__all__ = ["Reindexed", "run_reindex"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:

@@ -16,8 +16,6 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
 from whatsapp_mcp.supervisor.manager import SessionManager
 
-__all__ = ["SimulatedWhatsApp"]
-
 logger = logging.getLogger(__name__)
 
 START_LIMIT: Final = 20.0

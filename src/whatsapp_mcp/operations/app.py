@@ -24,8 +24,6 @@ from whatsapp_mcp.private_files import write_private
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 QR_SCALE: Final = 6
 """Pixels per module: large enough to scan from a chat window."""
 QR_BORDER: Final = 4

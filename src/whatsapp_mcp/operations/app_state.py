@@ -13,8 +13,6 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.side_login.actions import Action, LabelChat, LabelEdit, LabelMessage
 
-__all__ = ["author", "change", "label_actions", "pause_note"]
-
 KEYS_ARRIVE: Final = timedelta(seconds=30)
 """So long after connecting, the phone's app-state keys may still be on their way."""
 KEYS_WAIT: Final = 8.0

@@ -21,8 +21,6 @@ from whatsapp_mcp.store.search.query import Query
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 @operation("listChats")
 async def list_chats(services: Services, arguments: args.ListChatsArguments, _progress: Progress) -> Outcome:

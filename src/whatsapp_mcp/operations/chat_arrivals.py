@@ -18,8 +18,6 @@ from whatsapp_mcp.store.read.reader import StoreReader
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 @operation("checkInbox")
 async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _progress: Progress) -> Outcome:

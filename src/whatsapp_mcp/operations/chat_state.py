@@ -28,8 +28,6 @@ from whatsapp_mcp.side_login.actions import (
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 async def _known_chat(services: Services, text: str) -> tuple[Jid, Jid, Message | None]:
     """The chat that ``chat_jid`` names (as shown, as WhatsApp addresses it) and its newest message."""

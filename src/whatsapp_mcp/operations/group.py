@@ -21,8 +21,6 @@ from whatsapp_mcp.side_login.queries import GroupPictureRemoval
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 _INVITE: Final = re.compile(
     r"(?:https?://)?chat\.whatsapp\.com/(?:invite/)?([A-Za-z0-9_-]{8,64})/?(?:\?.*)?|([A-Za-z0-9_-]{16,64})"
 )

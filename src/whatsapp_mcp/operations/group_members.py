@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     _Members = args.AddParticipantToGroupArguments
     """A group and some people; of the same shape for all operations on them."""
 
-__all__: list[str] = []
-
 MAX_PARTICIPANTS: Final = 1024
 """Members that a WhatsApp group can have."""
 

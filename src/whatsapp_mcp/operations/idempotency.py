@@ -19,8 +19,6 @@ from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import ConfirmSend, SendKey, SentMessage
 
-__all__ = ["fingerprint", "run_once"]
-
 _REPEAT: Final = "Call again with the same idempotency_key and arguments: that never sends a second message."
 
 

@@ -10,8 +10,6 @@ from whatsapp_mcp.operations.outcome import Progress
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.settings import Settings
 
-__all__ = ["UPLOAD_TIMEOUT", "media_policy", "media_source"]
-
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds; a large file takes longer than a message."""
 

@@ -20,8 +20,6 @@ from whatsapp_mcp.side_login.actions import DeleteForMe, LabelMessage, Star
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 EDIT_WINDOW: Final = timedelta(minutes=20)
 """whatsmeow: send.go, EditWindow; phones ignore later edits."""
 

@@ -22,8 +22,6 @@ from whatsapp_mcp.private_files import ensure_private_folder
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 INLINE_LIMIT: Final = MIB // 2
 """Bytes of a downloaded picture that is shown in the result; some clients refuse results above 1 MiB."""
 

@@ -22,8 +22,6 @@ from whatsapp_mcp.store.read.reader import StoreReader
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 _ORDER: Final = list(DeliveryStatus)
 _COUNTED: Final = (DeliveryStatus.DELIVERED, DeliveryStatus.READ, DeliveryStatus.PLAYED)
 

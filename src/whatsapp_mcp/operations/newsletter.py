@@ -13,8 +13,6 @@ from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 @operation("getNewsletterMessages")
 async def newsletter_messages(

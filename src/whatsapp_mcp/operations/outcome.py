@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Arguments", "Image", "Outcome", "Progress", "Runner"]
-
 Arguments = dict[str, Any]
 """Validated arguments of one call, by parameter name."""
 

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.services import Services
 
-__all__ = ["REGISTERED", "Handler", "operation"]
-
 Handler = Callable[[Services, Any, Progress], Awaitable[Outcome]]
 """Takes its operation's own type of `whatsapp_mcp.catalog.arguments`; a test compares the two."""
 

@@ -27,8 +27,6 @@ from whatsapp_mcp.operations.registry import REGISTERED, Handler
 from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY
 from whatsapp_mcp.operations.services import Services
 
-__all__ = ["OperationRunner", "handlers", "with_handler"]
-
 # Importing a module registers its handlers; each stands in a module whose name begins with its tag.
 _ = (
     *(app, user, send, send_media, message, message_media, message_status),

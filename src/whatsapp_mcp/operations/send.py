@@ -23,8 +23,6 @@ from whatsapp_mcp.pipe.messages import SetChatPresence
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 _MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
 
 

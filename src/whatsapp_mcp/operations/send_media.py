@@ -15,8 +15,6 @@ from whatsapp_mcp.operations.services import Services
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 async def _send(
     services: Services, envelope: Envelope, progress: Progress, prepared: AbstractAsyncContextManager[MediaOut]

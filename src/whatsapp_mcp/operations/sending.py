@@ -15,8 +15,6 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
 
-__all__ = ["IDEMPOTENCY_KEY", "Envelope", "addressed", "send", "sent_outcome"]
-
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
 

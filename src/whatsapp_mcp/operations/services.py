@@ -19,8 +19,6 @@ from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 
-__all__ = ["Services", "Session", "SideLogin", "Store"]
-
 R = TypeVar("R")
 T = TypeVar("T")
 READERS: Final = 4

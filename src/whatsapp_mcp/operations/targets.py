@@ -22,8 +22,6 @@ from whatsapp_mcp.phone_number import SEPARATORS, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.records import NamedTarget
 
-__all__ = ["group_of", "newsletter_of", "person", "resolve", "stored_message"]
-
 MAX_INPUT: Final = 200
 CONTACTS_ARRIVE: Final = timedelta(seconds=20)
 """So long after connecting, the phone's contacts may still be on their way (they come with the app state)."""

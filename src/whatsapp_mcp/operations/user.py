@@ -24,8 +24,6 @@ from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuer
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-__all__: list[str] = []
-
 
 @operation("userInfo")
 async def user_info(services: Services, arguments: args.UserInfoArguments, _progress: Progress) -> Outcome:

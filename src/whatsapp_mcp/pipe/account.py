@@ -12,19 +12,6 @@ from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe.command import Command
 
-__all__ = [
-    "ChangePushName",
-    "CheckNumbers",
-    "GetDevice",
-    "GetPerson",
-    "GetPrivacy",
-    "Logout",
-    "PairPhone",
-    "RecordChanges",
-    "SetPresence",
-    "SyncContacts",
-]
-
 
 class PairPhone(Command[str]):
     """Answered with the pairing code."""

@@ -12,18 +12,6 @@ from whatsapp_mcp.pipe import account, groups, messages, profiles
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import Call, FromSession, Hello, Notice, Reply
 
-__all__ = [
-    "COMMAND_MODULES",
-    "call_of",
-    "command_in",
-    "decode_call",
-    "decode_from_session",
-    "decode_hello",
-    "encode",
-    "reply_of",
-    "result_in",
-]
-
 COMMAND_MODULES = (account, groups, messages, profiles)
 """Imported here so that every command is known wherever lines are read."""
 

@@ -7,8 +7,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["COMMANDS", "Command", "Wire"]
-
 R = TypeVar("R")
 
 

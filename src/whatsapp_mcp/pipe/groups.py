@@ -8,20 +8,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.pipe.command import Command, Wire
 
-__all__ = [
-    "ChangeGroup",
-    "ChangeMembers",
-    "CreateGroup",
-    "GetGroup",
-    "GetGroupFromLink",
-    "GetInviteLink",
-    "GetJoinRequests",
-    "JoinGroup",
-    "LeaveGroup",
-    "ListGroups",
-    "SetGroupPhoto",
-]
-
 
 class JoinedGroup(Wire):
     jid: Jid

@@ -14,8 +14,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, SessionState
 from whatsapp_mcp.pipe.command import Wire
 
-__all__ = ["Call", "EndReason", "Ended", "FromSession", "Hello", "Notice", "QrShown", "Reply", "StateChanged", "Stored"]
-
 
 class Hello(Wire):
     """First line to a new session process: what it works on."""

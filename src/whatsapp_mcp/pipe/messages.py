@@ -8,23 +8,6 @@ from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe.command import Command, Wire
 
-__all__ = [
-    "ConfirmSend",
-    "DownloadMedia",
-    "EditMessage",
-    "ForwardMessage",
-    "MarkRead",
-    "MessageRef",
-    "React",
-    "RejectCall",
-    "Revoke",
-    "SendKey",
-    "SendMessage",
-    "SentMessage",
-    "SetChatPresence",
-    "SetDisappearingTimer",
-]
-
 
 class SentMessage(Wire):
     message_id: str

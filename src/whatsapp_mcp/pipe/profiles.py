@@ -6,8 +6,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Newsletter, NewsletterPost, Picture
 from whatsapp_mcp.pipe.command import Command
 
-__all__ = ["GetNewsletterPosts", "GetPicture", "ListNewsletters", "SetOwnPicture", "UnfollowNewsletter"]
-
 
 class GetPicture(Command[Picture]):
     jid: Jid

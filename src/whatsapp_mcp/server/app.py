@@ -21,8 +21,6 @@ from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
 
-__all__ = ["INSTRUCTIONS", "Lifespan", "build_server"]
-
 logger = logging.getLogger(__name__)
 
 Lifespan = Callable[[Server[Any]], AbstractAsyncContextManager[Any]]

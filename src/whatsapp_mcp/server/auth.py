@@ -13,8 +13,6 @@ from pydantic import AnyHttpUrl
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.token_file import SHORTEST_TOKEN
 
-__all__ = ["AUTH_SETTINGS", "StaticToken"]
-
 _SCOPE: Final = "use"
 
 AUTH_SETTINGS: Final = AuthSettings(

@@ -23,8 +23,6 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.auth import AUTH_SETTINGS, StaticToken
 from whatsapp_mcp.server.signals import on_stop_signals
 
-__all__ = ["MAX_BODY", "http_app", "serve_http"]
-
 MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes of one request; media may come as `data:` URIs."""
 

@@ -17,8 +17,6 @@ from typing import Final, Protocol
 
 from whatsapp_mcp.descriptors import Descriptors
 
-__all__ = ["MAX_LINE", "Lines", "OversizedLine", "open_lines"]
-
 MAX_LINE: Final = 32 * 1024 * 1024
 """Bytes one message may have; the HTTP transport takes as many."""
 

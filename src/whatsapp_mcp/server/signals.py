@@ -8,8 +8,6 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["on_stop_signals"]
-
 _SAME_STOP: Final = 0.5
 """Seconds in which a terminal and a launcher such as `uv run` may both deliver the same Ctrl-C."""
 

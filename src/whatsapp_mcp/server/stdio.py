@@ -27,8 +27,6 @@ from whatsapp_mcp.server.sdk_private import (
 )
 from whatsapp_mcp.server.signals import on_stop_signals
 
-__all__ = ["serve_stdio"]
-
 logger = logging.getLogger(__name__)
 
 EOF_GRACE: Final = 1.5

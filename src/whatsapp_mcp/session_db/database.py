@@ -12,8 +12,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
 from whatsapp_mcp.session_db.reading import reading
 
-__all__ = ["handed_over", "last_decrypted", "linked_device", "remove_session"]
-
 logger = logging.getLogger(__name__)
 
 IN_BETWEEN: Final = 128

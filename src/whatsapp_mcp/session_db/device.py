@@ -18,8 +18,6 @@ from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.wire.app_state import CollectionState, SyncKey
 from whatsapp_mcp.wire.keys import KeyPair
 
-__all__ = ["LinkedDevice", "SessionDatabase", "StoredKeys"]
-
 
 @dataclass(frozen=True, slots=True)
 class LinkedDevice:

@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-__all__ = ["reading"]
-
 _BUSY_SECONDS: Final = 5.0
 
 

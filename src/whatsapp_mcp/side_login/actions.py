@@ -11,22 +11,6 @@ from typing import ClassVar, Final
 
 from whatsapp_mcp.jid import Jid
 
-__all__ = [
-    "FOR_EVER",
-    "Action",
-    "ArchiveChat",
-    "DeleteChat",
-    "DeleteForMe",
-    "LabelChat",
-    "LabelEdit",
-    "LabelMessage",
-    "LastMessage",
-    "MarkChatRead",
-    "MuteChat",
-    "PinChat",
-    "Star",
-]
-
 FOR_EVER: Final = -1
 """``MuteChat.until_ms`` for a mute without end."""
 

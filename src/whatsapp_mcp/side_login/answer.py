@@ -7,8 +7,6 @@ from typing import Generic, TypeVar
 
 from whatsapp_mcp.models.changes import AppStateChange
 
-__all__ = ["Answer"]
-
 R = TypeVar("R")
 
 

@@ -21,8 +21,6 @@ from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["MAX_ATTEMPTS", "PendingPatch", "plan_patches", "push"]
-
 MAX_ATTEMPTS: Final = 4
 
 

@@ -19,8 +19,6 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 
-__all__ = ["Batch"]
-
 logger = logging.getLogger(__name__)
 
 _MAX_LOGINS: Final = 4

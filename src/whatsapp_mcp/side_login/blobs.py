@@ -17,8 +17,6 @@ from whatsapp_mcp.wire.external_blob import MMS_TYPE, MediaError, open_blob
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["download"]
-
 _SECONDS: Final = 10.0
 _MAX_SIZE: Final = 64 * 1024 * 1024
 _HOSTS_TO_TRY: Final = 3

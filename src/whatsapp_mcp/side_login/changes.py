@@ -21,8 +21,6 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.wire.app_state import Mutation
 from whatsapp_mcp.wire.protos import sync_action
 
-__all__ = ["changes_of"]
-
 Index = Sequence[str]
 Value = sync_action.SyncActionValue
 

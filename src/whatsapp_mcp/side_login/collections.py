@@ -21,8 +21,6 @@ from whatsapp_mcp.wire.app_state import AppStateError, CollectionState, Mutation
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["Collections"]
-
 logger = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Message)

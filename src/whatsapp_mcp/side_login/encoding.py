@@ -26,8 +26,6 @@ from whatsapp_mcp.side_login.actions import (
 from whatsapp_mcp.wire.app_state import Entry
 from whatsapp_mcp.wire.protos import sync_action
 
-__all__ = ["entries"]
-
 _NOBODY: Final = "0"
 
 Entries = tuple[Entry, ...]

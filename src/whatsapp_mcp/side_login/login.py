@@ -29,8 +29,6 @@ from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import WA_HEADER, Initiator, NoiseError, Transport
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, check_response, client_request, new_key
 
-__all__ = ["SERVER", "ConnectionLost", "PassiveLogin"]
-
 SERVER: Final = Jid("", USER)
 """WhatsApp itself, ``s.whatsapp.net``."""
 

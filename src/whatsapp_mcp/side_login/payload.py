@@ -10,8 +10,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.wire.native import installed_version, library_path, read_library
 from whatsapp_mcp.wire.protos import wa6
 
-__all__ = ["announced_version", "login_payload"]
-
 _KNOWN_VERSIONS: Final = {"0.5.2": "2.3000.1047769893"}
 """Wheel of neonize -> WhatsApp web version it announces, where its library cannot be searched."""
 

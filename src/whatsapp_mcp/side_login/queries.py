@@ -14,17 +14,6 @@ from whatsapp_mcp.wire.node import Node
 if TYPE_CHECKING:  # who only names a query needs no login
     from whatsapp_mcp.side_login.login import PassiveLogin
 
-__all__ = [
-    "BusinessCategory",
-    "BusinessHours",
-    "BusinessProfile",
-    "BusinessProfileQuery",
-    "GroupPictureRemoval",
-    "JoinRequestResult",
-    "JoinRequestsAnswer",
-    "SideLoginQuery",
-]
-
 R_co = TypeVar("R_co", covariant=True)
 
 

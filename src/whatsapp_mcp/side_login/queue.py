@@ -31,8 +31,6 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 
-__all__ = ["SideLoginConfig", "SideLoginQueue"]
-
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")

@@ -7,8 +7,6 @@ from typing import Final
 from whatsapp_mcp.errors import LoginRefused, RateLimited, SideReplaced, WhatsAppMcpError, WhatsAppRefused
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["login_refusal", "request_refusal", "stream_error"]
-
 _REASONS: Final = {
     401: ("the linked device was removed", None),
     402: ("the account is banned for a time", "Wait until the ban ends; read the notice in WhatsApp on the phone."),

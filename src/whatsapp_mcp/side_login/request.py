@@ -10,8 +10,6 @@ from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 
-__all__ = ["Request"]
-
 
 @dataclass(slots=True, eq=False)
 class Request:

@@ -14,8 +14,6 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
-__all__ = ["CHAT_HOST", "ProxyRefusal", "Service"]
-
 CHAT_HOST: Final = "web.whatsapp.com"
 _PORT: Final = 443
 _MAX_HEAD: Final = 16 * 1024

@@ -24,8 +24,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["Simulator"]
-
 log = logging.getLogger(__name__)
 
 _FIRST_FREE_NUMBER = 12025550160

@@ -13,8 +13,6 @@ from pathlib import Path
 from whatsapp_mcp.store.files import open_for_reading, store_errors
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store, schema_version
 
-__all__ = ["ReadConnections"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Open:

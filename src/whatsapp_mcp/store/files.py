@@ -13,19 +13,6 @@ from typing import Final
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
-__all__ = [
-    "RESERVE",
-    "archive_store",
-    "check_space",
-    "is_the_files_fault",
-    "journal_path",
-    "open_for_reading",
-    "open_for_writing",
-    "open_untouched",
-    "remove_store",
-    "store_errors",
-]
-
 BUSY_TIMEOUT: Final = 10.0
 """Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
 SUFFIXES: Final = ("", "-wal", "-shm")

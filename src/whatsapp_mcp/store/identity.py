@@ -7,8 +7,6 @@ import sqlite3
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["addresses_of", "find_entity"]
-
 
 def find_entity(connection: sqlite3.Connection, jid: Jid) -> int | None:
     """The entity with this address, in any form."""

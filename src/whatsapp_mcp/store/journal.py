@@ -21,8 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["Journal", "JournalEntry"]
-
 logger = logging.getLogger(__name__)
 
 SIZE: Final = 512 * 1024

@@ -9,15 +9,6 @@ from typing import Literal
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Chat, Message
 
-__all__ = [
-    "ChatPage",
-    "KeyedSend",
-    "MessagePage",
-    "NamedTarget",
-    "StoreStats",
-    "Surroundings",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ChatPage:

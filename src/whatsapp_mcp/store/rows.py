@@ -18,24 +18,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = [
-    "ARRIVAL_BITS",
-    "ARRIVAL_MASK",
-    "RANK",
-    "STATUS",
-    "clamp",
-    "dump_extra",
-    "dump_jid",
-    "dump_mentions",
-    "fitting",
-    "load_extra",
-    "load_mentions",
-    "place_ceiling",
-    "place_floor",
-    "place_of",
-    "stored_jid",
-]
-
 ARRIVAL_BITS: Final = 30
 """Room for a billion messages, and for 33 bits of seconds beside it."""
 ARRIVAL_MASK: Final = (1 << ARRIVAL_BITS) - 1

@@ -7,8 +7,6 @@ from typing import Final
 
 from whatsapp_mcp.store.records import KeyedSend
 
-__all__ = ["KEPT", "claim", "find", "finish", "release"]
-
 KEPT: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which a key is remembered."""
 

@@ -8,8 +8,6 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 
-__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "newer_store", "older_store", "schema_version"]
-
 MIGRATIONS: Final = ("first_tables", "app_state_and_votes", "search_tags_and_sends")
 """Names of all migrations, in order; they are in ``schema``."""
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-__all__ = ["BackOff"]
-
 STABLE_AFTER: Final = 60.0
 """Seconds; a session that was connected this long starts the count again."""
 

@@ -18,8 +18,6 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored
 
-__all__ = ["StateBoard"]
-
 
 class StateBoard:
     """The state of the session, and the newest message that the session process announced."""

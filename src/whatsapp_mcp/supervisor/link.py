@@ -20,8 +20,6 @@ from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
 
-__all__ = ["SESSION_COMMAND", "Link"]
-
 logger = logging.getLogger(__name__)
 
 SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.process")

@@ -18,8 +18,6 @@ from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
 
-__all__ = ["AccountLock", "Holder"]
-
 
 class Holder(BaseModel):
     """Who holds the lock; written into the lock file."""

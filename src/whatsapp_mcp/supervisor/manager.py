@@ -37,8 +37,6 @@ from whatsapp_mcp.supervisor.link import SESSION_COMMAND, Link
 from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.supervisor.requests import RequestQueue
 
-__all__ = ["SessionManager"]
-
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["RequestQueue"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -29,8 +29,6 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Account", "Sent"]
-
 _PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
 """In the answer to a change of settings that another change came before, or that comes right after pairing, before the
 phone has shared its keys. Nothing was changed, and whatsmeow does not repeat by itself."""

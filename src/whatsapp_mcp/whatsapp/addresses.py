@@ -10,8 +10,6 @@ from whatsapp_mcp.wire.protos import neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import JID
 
-__all__ = ["from_proto", "optional", "to_proto"]
-
 
 def to_proto(jid: Jid) -> JID:
     return neonize_pb2.JID(User=jid.user, Server=jid.server, Device=jid.device, RawAgent=0, Integrator=0, IsEmpty=False)

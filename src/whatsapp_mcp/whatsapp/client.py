@@ -21,8 +21,6 @@ from whatsapp_mcp.errors import NotConnected
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
-__all__ = ["Client", "ClientEvents", "EventCode"]
-
 logger = logging.getLogger(__name__)
 
 CLIENT_ID: Final = b"session"

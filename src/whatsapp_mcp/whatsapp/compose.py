@@ -31,18 +31,6 @@ if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import UploadResponse
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, ExtendedTextMessage, Message
 
-__all__ = [
-    "Uploaded",
-    "compose",
-    "compose_edit",
-    "compose_forward",
-    "compose_media",
-    "compose_reaction",
-    "compose_revoke",
-    "give_secret",
-    "load_message",
-]
-
 FORWARDING_SCORE: Final = 100
 """Phones show "forwarded" from 1 on; the seed's service sends 100."""
 

@@ -20,8 +20,6 @@ from whatsapp_mcp.wire.protos import e2e
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, Message
 
-__all__ = ["read_content", "unwrap"]
-
 _MAX_WRAPPERS: Final = 5
 _NOT_CONTENT: Final = frozenset({"messageContextInfo", "senderKeyDistributionMessage"})
 _WRAPPER: Final = "FutureProofMessage"

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["MessageEvent", "MessageOrigin", "changes_from_event"]
-
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
 

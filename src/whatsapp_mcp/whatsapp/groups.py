@@ -22,8 +22,6 @@ from whatsapp_mcp.wire.protos import neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto import Neonize_pb2
 
-__all__ = ["Groups", "MemberChange"]
-
 MemberChange = Literal["add", "remove", "promote", "demote"]
 
 

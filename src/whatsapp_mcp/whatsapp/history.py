@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync
     from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
 
-__all__ = ["changes_from_history", "ids_in_history"]
-
 _STATUS: Final = {
     0: DeliveryStatus.FAILED,
     1: DeliveryStatus.PENDING,

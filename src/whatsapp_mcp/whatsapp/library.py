@@ -19,8 +19,6 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
-__all__ = ["Library", "load", "neonize_version"]
-
 
 def neonize_version() -> str:
     """Version of the installed wheel, without loading it."""

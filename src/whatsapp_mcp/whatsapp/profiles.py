@@ -19,8 +19,6 @@ from whatsapp_mcp.wire.protos import neonize_pb2
 if TYPE_CHECKING:
     from neonize.proto import Neonize_pb2
 
-__all__ = ["Profiles"]
-
 _NO_PICTURE: Final = re.compile(r"does not have a profile picture|hidden|status 40[14]")
 """whatsmeow: user.go, ErrProfilePictureNotSet and ErrProfilePictureUnauthorized."""
 

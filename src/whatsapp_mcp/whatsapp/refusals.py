@@ -18,8 +18,6 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 
-__all__ = ["error_for", "send_error_for"]
-
 DEFAULT_RETRY_SECONDS: Final = 60
 _DOWN: Final = ("websocket not connected", "websocket disconnected", "frame socket is closed", "client is nil")
 _REFUSED: Final = "server returned error"

@@ -24,8 +24,6 @@ from whatsapp_mcp.wire.protos import e2e
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["open_sealed"]
-
 logger = logging.getLogger(__name__)
 
 Find = Callable[[str, Jid], StoredMessage | None]

@@ -24,20 +24,6 @@ from whatsapp_mcp.wire import cbc
 from whatsapp_mcp.wire.keys import hkdf
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
-__all__ = [
-    "COLLECTIONS",
-    "EMPTY_HASH",
-    "AppStateError",
-    "CollectionState",
-    "Entry",
-    "MacError",
-    "Mutation",
-    "SyncKey",
-    "UnknownKeyError",
-    "VersionGapError",
-    "lt_hash",
-]
-
 COLLECTIONS: Final = ("critical_block", "critical_unblock_low", "regular_high", "regular", "regular_low")
 
 _MAC_SIZE: Final = 32

@@ -7,8 +7,6 @@ from typing import Final
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-__all__ = ["BLOCK", "decrypt", "encrypt"]
-
 BLOCK: Final = 16
 """Bytes of a block, and of the initialisation vector."""
 

@@ -13,8 +13,6 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.wire import protos, xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 
-__all__ = ["WHATSAPP_ROOT_PUBLIC", "CertificateError", "issue_chain", "verify_chain"]
-
 WHATSAPP_ROOT_PUBLIC: Final = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 """WhatsApp's root key (whatsmeow handshake.go: WACertPubKey)."""
 

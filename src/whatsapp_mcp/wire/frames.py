@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["MAX_FRAME", "FrameBuffer", "FrameError", "frame"]
-
 MAX_FRAME: Final = (1 << 24) - 1
 """The largest body that the 3-byte length can say: one byte under 16 MiB."""
 

@@ -20,20 +20,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from whatsapp_mcp.wire.cbc import BLOCK
 from whatsapp_mcp.wire.keys import hkdf
 
-__all__ = [
-    "MAC_SIZE",
-    "PIECE",
-    "MediaError",
-    "MediaKeys",
-    "MediaKind",
-    "MediaReference",
-    "Opener",
-    "Sealer",
-    "open_file",
-    "pieces",
-    "seal",
-]
-
 MAC_SIZE: Final = 10
 """Bytes at the end of a file: the first ones of an HMAC-SHA256 over initialisation vector and ciphertext."""
 PIECE: Final = 1 << 18

@@ -19,18 +19,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.wire.keys import hkdf
 
-__all__ = [
-    "SECRET_SIZE",
-    "Change",
-    "Origin",
-    "SealedChange",
-    "SecretError",
-    "new_secret",
-    "open_change",
-    "option_hash",
-    "seal_change",
-]
-
 SECRET_SIZE: Final = 32
 _IV_SIZE: Final = 12
 

@@ -18,8 +18,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-__all__ = ["NativeLibrary", "installed_version", "library_name", "library_path", "read_library"]
-
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _SUFFIXES: Final = {"windows": "dll", "darwin": "dylib"}
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 from whatsapp_mcp.jid import GROUP, USER, Jid
 
-__all__ = ["Attr", "Node"]
-
 Attr = str | Jid
 """Value of an attribute. Numbers are decimal strings on the wire and stay strings."""
 

@@ -23,8 +23,6 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.wire import protos
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
-__all__ = ["WA_HEADER", "Cipher", "ClientLogin", "Handshake", "Initiator", "NoiseError", "Responder", "Transport"]
-
 WA_HEADER: Final = b"WA\x06\x03"
 """Sent once by the client before its first frame: "WA", protocol version 6, token dictionary version 3."""
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["DOUBLE", "DOUBLE_INDEX", "SINGLE", "SINGLE_INDEX"]
-
 _TABLES: Final = files(__package__).joinpath("tokens.txt").read_text(encoding="utf-8").split("\n\n")
 
 SINGLE: Final[tuple[str, ...]] = ("", *_TABLES[0].split())

@@ -13,17 +13,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-__all__ = [
-    "CloseReason",
-    "Role",
-    "WebSocketBuffer",
-    "WebSocketError",
-    "accept_response",
-    "check_response",
-    "client_request",
-    "new_key",
-]
-
 Role = Literal["client", "server"]
 
 MAX_MESSAGE: Final = 16 * 1024 * 1024 + 64 * 1024

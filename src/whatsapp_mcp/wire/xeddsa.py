@@ -17,8 +17,6 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-__all__ = ["SIGNATURE_SIZE", "sign", "verify"]
-
 SIGNATURE_SIZE: Final = 64
 
 _P: Final = 2**255 - 19

@@ -7,8 +7,6 @@ from typing import Any, Final, TypeVar
 
 from whatsapp_mcp.pipe.command import COMMANDS, Command
 
-__all__ = ["Dispatch", "handles"]
-
 R = TypeVar("R")
 _HANDLED: Final = "handled_command"
 

@@ -20,8 +20,6 @@ from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
 from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Translation
 
-__all__ = ["Intake"]
-
 logger = logging.getLogger(__name__)
 
 LOSS_GRACE: Final = 1.0

@@ -29,8 +29,6 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
 
-__all__ = ["Losses", "tells_of_a_repetition"]
-
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000

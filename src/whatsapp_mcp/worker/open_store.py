@@ -15,8 +15,6 @@ from whatsapp_mcp.store.files import archive_store, check_space
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 
-__all__ = ["OpenStore"]
-
 logger = logging.getLogger(__name__)
 
 

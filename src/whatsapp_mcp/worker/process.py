@@ -45,8 +45,6 @@ from whatsapp_mcp.worker.lost import tells_of_a_repetition
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
 
-__all__ = ["main"]
-
 logger = logging.getLogger("whatsapp_mcp.session")
 
 R = TypeVar("R")

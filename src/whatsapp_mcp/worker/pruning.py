@@ -12,8 +12,6 @@ from whatsapp_mcp.media import downloads
 from whatsapp_mcp.store.write.retention import DownloadedFile, RetentionPolicy
 from whatsapp_mcp.worker.store_thread import StoreThread
 
-__all__ = ["keep_pruned", "policy"]
-
 logger = logging.getLogger(__name__)
 
 INTERVAL: Final = 3600.0

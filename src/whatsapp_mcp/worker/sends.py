@@ -27,8 +27,6 @@ from whatsapp_mcp.worker.store_thread import StoreThread
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-__all__ = ["Sends"]
-
 TURN_WAIT: Final = 90.0
 """Seconds to wait for another send under the same key: whatsmeow gives up after 75."""
 

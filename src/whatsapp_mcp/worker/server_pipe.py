@@ -17,8 +17,6 @@ from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.pipe.lines import Hello, Reply
 
-__all__ = ["ServerPipe"]
-
 logger = logging.getLogger(__name__)
 
 MAX_LINE: Final = 16 * 1024 * 1024

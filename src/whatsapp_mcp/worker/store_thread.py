@@ -18,8 +18,6 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.translation import Meaning
 
-__all__ = ["StoreThread"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -19,8 +19,6 @@ from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 
-__all__ = ["REPEATED", "SUSPECTED", "Meaning", "Translation"]
-
 logger = logging.getLogger(__name__)
 
 REPEATED: Final = 1000

@@ -9,8 +9,6 @@ import jsonschema_rs
 from whatsapp_mcp.catalog.build.document import Document, Located
 from whatsapp_mcp.catalog.operation import JsonObject
 
-__all__ = ["check_dialect", "check_valid"]
-
 
 def check_dialect(document: Document, schema: object, operation: str) -> None:
     """Refuse what OpenAPI 3.0 wrote differently and what hosts choke on, in ``schema`` and all it refers to.

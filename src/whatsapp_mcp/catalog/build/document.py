@@ -8,8 +8,6 @@ import yaml
 
 from whatsapp_mcp.catalog.operation import CatalogError
 
-__all__ = ["Document", "Located", "parse"]
-
 
 class Located(dict[str, Any]):
     """A YAML mapping that knows the line (from 1) of its first key and of each key."""

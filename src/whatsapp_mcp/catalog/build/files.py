@@ -11,8 +11,6 @@ from typing import Final
 from whatsapp_mcp.catalog.build.load import build_catalog
 from whatsapp_mcp.catalog.operation import Catalog, CatalogError, JsonObject, Operation
 
-__all__ = ["TOOLS_YAML", "arguments_module", "catalog_json", "read_tools_yaml"]
-
 TOOLS_YAML: Final = Path(__file__).resolve().parents[4] / "tools.yaml"
 """At the top of a source checkout; an installed package holds only what is made of it."""
 

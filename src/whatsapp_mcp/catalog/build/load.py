@@ -11,8 +11,6 @@ from whatsapp_mcp.catalog.build.schemas import input_schema, output_schema
 from whatsapp_mcp.catalog.operation import CORE, EFFECTS, Catalog, Effect, JsonObject, Operation
 from whatsapp_mcp.catalog.published import published_schema
 
-__all__ = ["build_catalog"]
-
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import CORE, Catalog, JsonObject, Operation
 
-__all__ = ["core_tools", "reference"]
-
 _EFFECTS: Final = {
     "read": "reads only",
     "write": "changes something",

@@ -7,8 +7,6 @@ from typing import Any
 
 from whatsapp_mcp.catalog.operation import JsonObject
 
-__all__ = ["input_schema", "output_schema"]
-
 _ANNOTATIONS = frozenset({"description", "title", "example", "examples", "deprecated", "format", "default"})
 """Keywords that constrain nothing: left out of output schemas."""
 

@@ -21,8 +21,6 @@ from whatsapp_mcp.media import kinds, limits
 from whatsapp_mcp.media.convert import streams
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-__all__ = ["VoiceFacts", "audio_seconds", "voice_note"]
-
 RATE: Final = 48_000
 BIT_RATE: Final = 64_000
 FRAME: Final = RATE // 50

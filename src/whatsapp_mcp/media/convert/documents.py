@@ -9,8 +9,6 @@ from typing import Final
 
 from whatsapp_mcp.media import kinds, limits
 
-__all__ = ["document_mimetype", "safe_name"]
-
 _RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
 """Names that mean devices on Windows, whatever extension follows."""
 

@@ -21,8 +21,6 @@ from PIL import Image, ImageCms, ImageOps, features
 from whatsapp_mcp.media import limits, sniffing
 from whatsapp_mcp.media.work import UnusableMedia
 
-__all__ = ["JpegFacts", "jpeg_bytes", "load", "opened", "photo", "square_jpeg", "thumbnail"]
-
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limits are ours
 
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")

@@ -12,8 +12,6 @@ from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import images
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-__all__ = ["sticker"]
-
 _SIZE: Final = (limits.STICKER_SIDE, limits.STICKER_SIDE)
 _QUALITIES: Final = (80, 60, 40, 20, 5)
 

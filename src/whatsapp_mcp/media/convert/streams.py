@@ -21,8 +21,6 @@ from av.video.stream import VideoStream
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.work import UnusableMedia
 
-__all__ = ["audio_stream", "duration_of", "opened", "video_stream"]
-
 _DEMUXERS: Final[dict[str, str]] = {
     kinds.OGG_OPUS: "ogg",
     "audio/ogg": "ogg",

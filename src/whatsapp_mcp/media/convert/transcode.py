@@ -19,8 +19,6 @@ from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import streams
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-__all__ = ["Transcoding"]
-
 _CLOCK: Final = Fraction(1, 90_000)
 _AUDIO_RATE: Final = 48_000
 _AUDIO_BIT_RATE: Final = 128_000

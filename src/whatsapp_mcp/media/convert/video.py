@@ -19,8 +19,6 @@ from whatsapp_mcp.media.convert import images, streams
 from whatsapp_mcp.media.convert.transcode import Transcoding
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-__all__ = ["VideoFacts", "prepare"]
-
 _CRF: Final = 23
 _COMPRESSED_CRF: Final = 28
 

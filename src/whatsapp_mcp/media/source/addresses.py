@@ -10,8 +10,6 @@ import ipaddress
 import re
 from typing import Final
 
-__all__ = ["is_odd_number", "is_public"]
-
 _V4_CLOSED: Final = tuple(
     ipaddress.IPv4Network(text)
     for text in (

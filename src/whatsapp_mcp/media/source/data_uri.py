@@ -12,8 +12,6 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from whatsapp_mcp.errors import InvalidArgument
 
-__all__ = ["write_data_uri"]
-
 _STEP: Final = 4 * 256 * 1024
 """Characters decoded at a time; a multiple of four."""
 

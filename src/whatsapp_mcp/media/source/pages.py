@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Final
 
-__all__ = ["About", "describe"]
-
 _PIECE: Final = 16 * 1024
 _SECONDS: Final = 1.0
 """How long a page may keep the parser busy: some tag soups take quadratic time."""

@@ -18,8 +18,6 @@ from typing import Final
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 
-__all__ = ["opened"]
-
 _MAX_PATH: Final = 4096
 _PSEUDO: Final = (Path("/proc"), Path("/sys"), Path("/dev"))
 """Views into the kernel: their "regular files" show keys, environments and memory."""

@@ -19,8 +19,6 @@ from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.media.source.data_uri import write_data_uri
 from whatsapp_mcp.media.work import Work
 
-__all__ = ["SourceFile", "fetch"]
-
 _CHUNK: Final = MIB
 _SCHEME: Final = "://"
 

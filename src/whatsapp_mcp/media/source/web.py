@@ -28,8 +28,6 @@ from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.addresses import is_odd_number, is_public
 
-__all__ = ["GuardedNetwork", "Resolver", "WebBody", "check_link", "get", "name_from_disposition", "system_resolver"]
-
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """``await resolver(host, port)``: the addresses of a host, in text form, best first. OSError when there are none."""
 

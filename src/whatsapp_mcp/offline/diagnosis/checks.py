@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Check", "Diagnosis", "Verdict", "ok", "problem", "warning"]
-
 
 class Verdict(StrEnum):
     OK = "ok"

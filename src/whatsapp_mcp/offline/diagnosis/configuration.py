@@ -20,8 +20,6 @@ from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.token_file import read_token
 
-__all__ = ["check_endpoint", "check_token", "check_tools", "check_variables", "read_settings"]
-
 _PREFIX: Final = "WHATSAPP_MCP_"
 _CONNECT_TIMEOUT: Final = 2.0
 

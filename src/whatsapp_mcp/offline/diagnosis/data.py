@@ -19,17 +19,6 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import RESERVE
 from whatsapp_mcp.store.read.inspection import find_damage, find_index_fault, index_is_outdated
 
-__all__ = [
-    "check_disk",
-    "check_folder",
-    "check_lock",
-    "check_modes",
-    "check_session",
-    "check_session_path",
-    "check_store",
-    "quantity",
-]
-
 _LITTLE_SPACE: Final = 500_000_000
 """Bytes."""
 

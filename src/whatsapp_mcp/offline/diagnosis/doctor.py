@@ -33,8 +33,6 @@ from whatsapp_mcp.offline.diagnosis.installation import (
 )
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status, store_status
 
-__all__ = ["examine"]
-
 Examination = Callable[[], Check | Iterable[Check] | None]
 
 

@@ -14,18 +14,6 @@ from typing import Final
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.wire import native
 
-__all__ = [
-    "MCP_TESTED",
-    "NEONIZE_TESTED",
-    "PYTHON_NEEDED",
-    "check_clock",
-    "check_libmagic",
-    "check_mcp",
-    "check_neonize",
-    "check_platform",
-    "check_python",
-]
-
 PYTHON_NEEDED: Final = (3, 11)
 NEONIZE_TESTED: Final = ("0.5.2", "0.6")
 """First version that this release is tested with, and the first that it is not; pyproject.toml says the same."""

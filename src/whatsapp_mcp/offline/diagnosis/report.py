@@ -20,19 +20,6 @@ from whatsapp_mcp.store.read.inspection import store_stats
 from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.wire import native
 
-__all__ = [
-    "EndpointStatus",
-    "LockStatus",
-    "SessionStatus",
-    "Status",
-    "StoreStatus",
-    "Versions",
-    "lock_status",
-    "session_status",
-    "store_status",
-    "take_status",
-]
-
 
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True)

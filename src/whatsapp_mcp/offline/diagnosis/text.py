@@ -11,8 +11,6 @@ from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.data import quantity
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
 
-__all__ = ["diagnosis_text", "status_text"]
-
 WIDTH: Final = 80
 _LABEL: Final = 11
 _VERDICT: Final = 9

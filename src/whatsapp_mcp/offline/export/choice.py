@@ -16,8 +16,6 @@ from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.untrusted_text import clean_text
 
-__all__ = ["chosen_chats", "chosen_span"]
-
 _DIGITS: Final = re.compile(r"[0-9]+(-[0-9]+)?")
 _LAST_OF_DAY: Final = time(23, 59, 59)
 

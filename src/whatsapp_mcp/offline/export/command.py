@@ -16,8 +16,6 @@ from whatsapp_mcp.offline.export.transcript import transcript
 from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
 
-__all__ = ["Format", "run_export"]
-
 
 class Format(StrEnum):
     JSONL = "jsonl"

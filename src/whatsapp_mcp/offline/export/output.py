@@ -12,8 +12,6 @@ from typing import BinaryIO
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import new_private_file
 
-__all__ = ["new_file"]
-
 
 @contextmanager
 def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:

@@ -12,8 +12,6 @@ from whatsapp_mcp.models.views import Reaction, ReceiptView
 from whatsapp_mcp.store.read.annotations import Ballot
 from whatsapp_mcp.store.read.exporting import Edit, ExportedMessage
 
-__all__ = ["json_line", "message_row"]
-
 # JSON itself escapes the control characters of ASCII only. DEL and C1 (U+009B begins a command as ESC [ does) drive
 # terminals too, bidi controls disguise what a person sees, and some programs take U+2028 for the end of a line.
 _DANGEROUS: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

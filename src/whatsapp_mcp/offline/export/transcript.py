@@ -17,8 +17,6 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.read.exporting import ExportedMessage
 from whatsapp_mcp.untrusted_text import clean_text
 
-__all__ = ["transcript"]
-
 _INDENT: Final = "    "
 _QUOTE_LENGTH: Final = 100
 """Characters that are shown of a message replied to."""

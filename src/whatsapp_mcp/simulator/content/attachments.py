@@ -12,16 +12,6 @@ from whatsapp_mcp.simulator.state.media_store import MediaStore, StoredFile
 from whatsapp_mcp.wire.media import MediaError, MediaKind, MediaReference, Sealer, open_file, pieces
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = [
-    "Attachment",
-    "MediaMessage",
-    "UploadedMedia",
-    "attachment_of",
-    "link_thumbnail_of",
-    "upload",
-    "upload_plain",
-]
-
 MediaMessage = e2e.ImageMessage | e2e.VideoMessage | e2e.AudioMessage | e2e.DocumentMessage | e2e.StickerMessage
 
 _FIELDS = {

@@ -13,28 +13,6 @@ from whatsapp_mcp.simulator.content.attachments import UploadedMedia
 from whatsapp_mcp.wire.message_secrets import new_secret
 from whatsapp_mcp.wire.protos import common, e2e
 
-__all__ = [
-    "album",
-    "album_child",
-    "audio",
-    "context_of",
-    "document",
-    "ephemeral",
-    "image",
-    "link",
-    "live_location",
-    "location",
-    "poll",
-    "quote",
-    "sticker",
-    "unwrap",
-    "video",
-    "view_once",
-    "voice",
-    "without_secret",
-]
-
-
 # --- media ---
 
 

@@ -26,8 +26,6 @@ from whatsapp_mcp.wire.message_secrets import (
 )
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["MessageSecrets"]
-
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 5000

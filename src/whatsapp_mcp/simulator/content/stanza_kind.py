@@ -5,8 +5,6 @@ from __future__ import annotations
 from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["stanza_kind"]
-
 _MEDIA_TYPES = {
     "imageMessage": "image",
     "videoMessage": "video",

@@ -14,8 +14,6 @@ from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.simulator.state.media_store import MediaStore
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["ReceivedMessage", "Summary", "poll_of", "summarise"]
-
 _MEDIA: Final = {
     "imageMessage": "image",
     "videoMessage": "video",

@@ -20,8 +20,6 @@ from whatsapp_mcp.simulator.state.config import SimulatorConfig
 
 log = logging.getLogger(__name__)
 
-__all__ = ["SimulateOptions", "run_simulate", "simulate"]
-
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:

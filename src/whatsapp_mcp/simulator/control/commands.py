@@ -22,8 +22,6 @@ from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.groups import GroupState
 
-__all__ = ["Commands"]
-
 Json = dict[str, Any]
 
 

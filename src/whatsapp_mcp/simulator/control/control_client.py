@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["ControlClient", "ControlError"]
-
 _MAX_LINE = 1 << 24
 
 

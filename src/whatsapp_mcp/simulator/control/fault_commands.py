@@ -8,8 +8,6 @@ from typing import Any, Literal
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.faults import Faults, StreamFault
 
-__all__ = ["FaultCommands"]
-
 Json = dict[str, Any]
 
 

@@ -12,8 +12,6 @@ from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 
-__all__ = ["GroupCommands"]
-
 Json = dict[str, Any]
 
 ME = "me"

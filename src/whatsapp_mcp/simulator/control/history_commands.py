@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
 from whatsapp_mcp.simulator.state.accounts import Person
 
-__all__ = ["ChatFromBefore", "HistoryCommands", "MessageFromBefore"]
-
 Json = dict[str, Any]
 
 

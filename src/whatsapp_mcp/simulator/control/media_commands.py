@@ -17,8 +17,6 @@ from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.wire.media import MediaKind
 
-__all__ = ["MediaCommands"]
-
 Json = dict[str, Any]
 FileKind = Literal["image", "video", "voice", "audio", "document", "sticker"]
 

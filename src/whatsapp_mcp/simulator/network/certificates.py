@@ -20,8 +20,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from whatsapp_mcp.private_files import write_private
 
-__all__ = ["HOST_NAMES", "TlsIdentity", "issue_tls_identity", "server_context"]
-
 HOST_NAMES = ("web.whatsapp.com", "*.whatsapp.net")
 """The chat host and the media hosts."""
 

@@ -17,8 +17,6 @@ from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.noise import WA_HEADER, ClientLogin, NoiseError, Responder, Transport
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, accept_response
 
-__all__ = ["Connection", "NoiseIdentity", "SessionOpener", "SimSession"]
-
 log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 20.0

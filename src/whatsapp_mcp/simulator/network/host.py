@@ -17,8 +17,6 @@ from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 
-__all__ = ["LoopbackHost"]
-
 
 class LoopbackHost:
     """One port of 127.0.0.1, the keys behind it, and a private directory, from :meth:`start` to :meth:`stop`."""

@@ -13,8 +13,6 @@ from http import HTTPStatus
 from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Exchange", "Handler", "HttpError", "Request", "Routes", "read_request"]
-
 log = logging.getLogger(__name__)
 
 PIECE = 1 << 18

@@ -15,8 +15,6 @@ from http import HTTPStatus
 
 from whatsapp_mcp.simulator.network.http import Exchange, HttpError, Request, Routes, head_of, read_request
 
-__all__ = ["ChatHandler", "Listener"]
-
 log = logging.getLogger(__name__)
 
 CHAT_HOST = "web.whatsapp.com"

@@ -31,8 +31,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["Actor", "ReceivedReceipt", "RefusedMessage", "SentMessage"]
-
 log = logging.getLogger(__name__)
 
 _REMEMBERED_MESSAGES = 1000

@@ -10,8 +10,6 @@ from whatsapp_mcp.wire.protos import sync_action
 if TYPE_CHECKING:
     from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 
-__all__ = ["ChatSettings"]
-
 Value = sync_action.SyncActionValue
 
 

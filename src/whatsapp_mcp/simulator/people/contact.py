@@ -25,8 +25,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["ChatState", "GroupNotice", "PresenceUpdate", "VirtualContact"]
-
 log = logging.getLogger(__name__)
 
 

@@ -18,8 +18,6 @@ from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, web
 
-__all__ = ["SYNC_TYPES", "HistoryBuilder", "HistoryChat", "HistoryKind", "HistoryMessage", "same_chat"]
-
 HistoryKind = Literal["initial", "status", "full", "recent", "push_names", "non_blocking", "on_demand"]
 
 SYNC_TYPES = {

@@ -26,8 +26,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 from whatsapp_mcp.wire.protos import adv
 
-__all__ = ["Linking", "QrCode"]
-
 log = logging.getLogger(__name__)
 
 _CODE_ALPHABET = frozenset("123456789ABCDEFGHJKLMNPQRSTVWXYZ")

@@ -13,8 +13,6 @@ from typing import Protocol
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 
-__all__ = ["TRAVELLERS", "Answer", "CastMember", "Echo", "Persona", "React", "Say", "Talker", "cast"]
-
 TRAVELLERS = ("Ana", "Bruno", "Chen")
 """Who of the cast is in the group of the demonstration."""
 

@@ -25,8 +25,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e, sync_action
 
-__all__ = ["SimulatedPhone"]
-
 log = logging.getLogger(__name__)
 
 

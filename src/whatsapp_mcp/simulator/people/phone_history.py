@@ -27,8 +27,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e, history_sync
 
-__all__ = ["PhoneHistory", "SharedHistory"]
-
 log = logging.getLogger(__name__)
 
 _INLINE_LIMIT = 32 * 1024

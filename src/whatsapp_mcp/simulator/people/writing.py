@@ -20,8 +20,6 @@ from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.message_secrets import Change
 from whatsapp_mcp.wire.protos import common, e2e
 
-__all__ = ["SimSendOptions", "WritingDevice"]
-
 Content = bytes | UploadedMedia
 """A file, or one that is on the media hosts already (:meth:`WritingDevice.upload`)."""
 

@@ -10,8 +10,6 @@ from whatsapp_mcp.simulator.network.http import Exchange, Routes
 from whatsapp_mcp.wire.external_blob import MMS_TYPE, seal_blob
 from whatsapp_mcp.wire.protos import server_sync
 
-__all__ = ["AppStateFiles", "build_snapshot"]
-
 _PATH = "/v/simulated-app-state/"
 
 

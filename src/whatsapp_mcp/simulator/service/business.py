@@ -11,8 +11,6 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["BusinessDetails", "BusinessProfiles", "OpeningHours"]
-
 
 @dataclass(frozen=True, slots=True)
 class OpeningHours:

@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["CallSignal", "Calls", "SimCall"]
-
 log = logging.getLogger(__name__)
 
 

@@ -14,8 +14,6 @@ from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import adv
 
-__all__ = ["ForgedIdentityError", "check_device_identity", "is_signed_by_device", "sign_for_account"]
-
 _BY_PHONE, _BY_DEVICE = b"\x06\x00", b"\x06\x01"
 
 

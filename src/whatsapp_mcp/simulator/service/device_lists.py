@@ -6,8 +6,6 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["DeviceLists"]
-
 
 class DeviceLists:
     """Says that a list is stale; clients then ask ``usync`` for it."""

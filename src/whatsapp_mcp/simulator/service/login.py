@@ -24,8 +24,6 @@ from whatsapp_mcp.wire.protos import wa6
 if TYPE_CHECKING:
     from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 
-__all__ = ["DeviceSession", "Login"]
-
 log = logging.getLogger(__name__)
 
 

@@ -28,8 +28,6 @@ from whatsapp_mcp.wire.cbc import BLOCK
 from whatsapp_mcp.wire.media import MAC_SIZE, MediaKind
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["MAX_UPLOAD", "MediaHost", "Upload"]
-
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 2 * 1024**3

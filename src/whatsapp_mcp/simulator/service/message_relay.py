@@ -17,8 +17,6 @@ from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["ChatKind", "SimMessages", "pass_on"]
-
 log = logging.getLogger(__name__)
 
 _REMEMBERED_IDS = 10_000

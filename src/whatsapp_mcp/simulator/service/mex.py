@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["GraphQlError", "Json", "Mex", "QueryHandler"]
-
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]

@@ -29,8 +29,6 @@ from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import adv, companion_reg, wa6
 
-__all__ = ["LinkRequest", "Pairing", "PairingError", "PairingSession", "Registration", "parse_registration"]
-
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 20.0

@@ -10,8 +10,6 @@ from whatsapp_mcp.simulator.state.accounts import SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["Pictures"]
-
 PICTURE_HOST = "pps.whatsapp.net"
 _PICTURE_PATH = "/v/simulated-pictures/"
 MAX_PICTURE = 1 << 20

@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["PreKeys", "TakenBundle"]
-
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 1000

@@ -10,8 +10,6 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Presence"]
-
 log = logging.getLogger(__name__)
 
 

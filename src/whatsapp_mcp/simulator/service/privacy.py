@@ -12,8 +12,6 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Privacy"]
-
 log = logging.getLogger(__name__)
 
 _VALUES = {

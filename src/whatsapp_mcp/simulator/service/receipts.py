@@ -12,8 +12,6 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["Receipts"]
-
 log = logging.getLogger(__name__)
 
 _READ = {"read", "read-self", "played", "played-self"}

@@ -17,8 +17,6 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["SERVER", "IqHandler", "Reply", "Router", "StanzaHandler", "iq_error", "iq_result"]
-
 log = logging.getLogger(__name__)
 
 SERVER = Jid("", USER)

@@ -30,8 +30,6 @@ from whatsapp_mcp.simulator.state.config import QrTiming
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["SimServices"]
-
 
 class SimServices:
     """Every subject's module, with what it needs of the others. What is steered from outside has a name."""

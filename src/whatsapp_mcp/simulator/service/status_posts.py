@@ -17,8 +17,6 @@ from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["StatusAudience", "StatusPosts"]
-
 log = logging.getLogger(__name__)
 
 _PRIVATE = {"sender", "read-self", "played-self"}

@@ -14,8 +14,6 @@ from whatsapp_mcp.simulator.state.world import LEGACY_USER, World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import vname_cert
 
-__all__ = ["Usync", "verified_name_node"]
-
 log = logging.getLogger(__name__)
 
 

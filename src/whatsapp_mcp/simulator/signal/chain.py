@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
 
-__all__ = ["MAX_FORWARD_JUMP", "MAX_SKIPPED", "Chain", "cbc_decrypt", "cbc_encrypt"]
-
 MAX_FORWARD_JUMP: Final = 25_000
 """libsignal consts.rs: a counter further ahead is an attack, not a gap."""
 

@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, S
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 
-__all__ = ["MessageType", "PreKeyBundle", "SignalDevice"]
-
 MessageType = Literal["pkmsg", "msg"]
 """The ``type`` of an ``<enc>`` element."""
 

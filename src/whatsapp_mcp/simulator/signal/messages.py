@@ -13,8 +13,6 @@ from typing import Final, Self
 
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 
-__all__ = ["MAC_SIZE", "PreKeyMessage", "RatchetMessage", "decode_fields", "encode_fields", "tagged", "untagged"]
-
 VERSION: Final = b"\x33"
 """Message version 3 in the high half, own version 3 in the low half."""
 

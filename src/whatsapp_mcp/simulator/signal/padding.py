@@ -6,8 +6,6 @@ import secrets
 
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 
-__all__ = ["pad", "unpad"]
-
 
 def pad(plaintext: bytes) -> bytes:
     """Append n bytes of value n, n random in 1..15."""

@@ -23,8 +23,6 @@ from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
-__all__ = ["SenderKey"]
-
 
 class SenderKey:
     """One device's key for one group, on the sender's side (``create``) or a receiver's (``from_distribution``)."""

@@ -13,8 +13,6 @@ from whatsapp_mcp.simulator.signal import DuplicateMessageError, SenderKey, Sign
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["SenderKeys"]
-
 _KEPT_KEYS = 5
 """Of one sender in one group: messages may still be under way with an earlier key (libsignal sender_keys.rs)."""
 

@@ -14,8 +14,6 @@ from whatsapp_mcp.simulator.signal.messages import MAC_SIZE, RatchetMessage, mac
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
-__all__ = ["PendingPreKey", "SignalSession", "agree"]
-
 MAX_RECEIVING_CHAINS: Final = 5
 """libsignal consts.rs: old chains are kept for messages that come late."""
 

@@ -6,8 +6,6 @@ SignalError (ValueError)
 
 from __future__ import annotations
 
-__all__ = ["DuplicateMessageError", "SignalError"]
-
 
 class SignalError(ValueError):
     """A message or a key bundle that this device cannot or must not use. No state has changed."""

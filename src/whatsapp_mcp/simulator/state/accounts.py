@@ -11,18 +11,6 @@ from typing import Protocol
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.wire.node import Node
 
-__all__ = [
-    "Collection",
-    "Person",
-    "SignedPreKey",
-    "SimAccount",
-    "SimDevice",
-    "SimLink",
-    "SimPicture",
-    "account_of",
-    "lid_user_for",
-]
-
 DEFAULT_PRIVACY = {
     "groupadd": "all",
     "last": "all",

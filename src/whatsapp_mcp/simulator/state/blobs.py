@@ -9,8 +9,6 @@ import weakref
 from collections.abc import Iterator
 from typing import IO
 
-__all__ = ["Blob", "BlobWriter"]
-
 _IN_MEMORY = 1 << 20
 _PIECE = 1 << 18
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["QrTiming", "SimulatorConfig"]
-
 
 @dataclass(frozen=True, slots=True)
 class QrTiming:

@@ -15,8 +15,6 @@ from whatsapp_mcp.simulator.state.countdown import Countdown
 from whatsapp_mcp.simulator.state.media_faults import MediaFaults
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["Faults", "IqFault", "LiveConnection", "LoginRefusal", "StreamFault"]
-
 StreamFault = Literal["replaced", "device_removed", "503", "515", "500"]
 
 

@@ -16,22 +16,6 @@ from whatsapp_mcp.jid import GROUP, Jid
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 
-__all__ = [
-    "GROUPS",
-    "AddRequest",
-    "AddressingMode",
-    "Chat",
-    "Description",
-    "GroupState",
-    "MemberAddMode",
-    "Role",
-    "SimJoinRequest",
-    "address",
-    "new_invite_code",
-    "require_admin",
-    "require_member",
-]
-
 GROUPS: Final = Jid("", GROUP)
 """``g.us``, where requests about no group in particular go."""
 

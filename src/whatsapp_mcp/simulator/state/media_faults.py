@@ -10,8 +10,6 @@ from http import HTTPStatus
 
 from whatsapp_mcp.simulator.state.countdown import Countdown
 
-__all__ = ["MediaFaults", "MediaRefusal"]
-
 
 @dataclass(frozen=True, slots=True)
 class MediaRefusal:

@@ -10,8 +10,6 @@ from http import HTTPStatus
 from whatsapp_mcp.simulator.state.blobs import Blob, BlobWriter
 from whatsapp_mcp.wire.media import MediaKind
 
-__all__ = ["HOST", "MediaStore", "StoredFile"]
-
 HOST = "mmg.whatsapp.net"
 _SHELVES = {
     MediaKind.IMAGE: "t62.7118-24",

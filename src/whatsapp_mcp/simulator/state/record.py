@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["Record"]
-
 T = TypeVar("T")
 
 

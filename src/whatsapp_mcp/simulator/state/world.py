@@ -14,8 +14,6 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.media_store import MediaStore
 
-__all__ = ["World"]
-
 LEGACY_USER = "c.us"
 """Old server part of a number; clients still use it to ask whether a number is on WhatsApp."""
 

@@ -14,20 +14,6 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
 from whatsapp_mcp.store.rows import stored_jid
 
-__all__ = [
-    "Ballot",
-    "Key",
-    "ballots",
-    "chat_labels",
-    "known_as",
-    "message_labels",
-    "reactions",
-    "receipts",
-    "rows_about",
-    "time_or_none",
-    "votes",
-]
-
 Key = tuple[int, str]
 """Chat (an entity) and id of a message."""
 

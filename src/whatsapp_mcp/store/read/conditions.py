@@ -10,8 +10,6 @@ from typing import Final
 from whatsapp_mcp.store.rows import place_ceiling, place_floor
 from whatsapp_mcp.store.search.query import like_words
 
-__all__ = ["Span", "Where"]
-
 MIN_DIGITS: Final = 3
 """Digits that a search for a phone number needs at least."""
 

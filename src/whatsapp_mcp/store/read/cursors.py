@@ -11,8 +11,6 @@ from typing import Final
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.store.rows import fitting
 
-__all__ = ["decode_cursor", "encode_cursor"]
-
 _CURSOR: Final = re.compile(r"[0-9a-f]{1,16}(-[0-9a-f]{1,16})*")
 
 

@@ -20,8 +20,6 @@ from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
 
-__all__ = ["Edit", "ExportedMessage", "exported_messages"]
-
 _PAGE: Final = 500
 """Messages read at a time."""
 _LAST: Final = (1 << 63) - 1

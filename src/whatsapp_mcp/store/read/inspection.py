@@ -17,8 +17,6 @@ from whatsapp_mcp.store.records import StoreStats
 from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.version import schema_version
 
-__all__ = ["find_damage", "find_index_fault", "index_is_outdated", "stats_of", "store_stats"]
-
 _Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
 
 _STEPS: Final = 100_000

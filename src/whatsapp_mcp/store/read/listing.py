@@ -16,8 +16,6 @@ from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.search.query import Filters, Query, Term
 
-__all__ = ["COUNTED", "chat_page", "found", "listed", "own_is_rare", "size", "surroundings"]
-
 COUNTED: Final = 1000
 """Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
 with as many is frequent."""

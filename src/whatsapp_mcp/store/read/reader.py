@@ -27,8 +27,6 @@ from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["StoreReader"]
-
 _NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
 
 

@@ -11,8 +11,6 @@ from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.store.search.query import like_words
 
-__all__ = ["exact_names", "near_names"]
-
 _TARGETS: Final = "SELECT jid, name, kind, folded FROM entities WHERE folded != '' AND kind != 'broadcast'"
 ALIKE: Final = 0.6
 """How alike two names must be to be offered as a near miss, from 0 to 1 (difflib's ratio)."""

@@ -23,8 +23,6 @@ from whatsapp_mcp.store.read.annotations import (
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
 
-__all__ = ["CHATS", "CONTACTS", "chats_view", "contact_view", "messages_query", "messages_view", "named_target"]
-
 Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (

@@ -13,8 +13,6 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["ASCII_SYMBOLS", "FOLD_VERSION", "PHONE_NUMBER", "digits_of", "fold", "unspaced"]
-
 ASCII_SYMBOLS: Final = "+#$<>="
 """ASCII characters that are words of their own: ``C++``, ``C#``, ``<3``. The other ones only separate words."""
 

@@ -20,26 +20,6 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
 
-__all__ = [
-    "DOCUMENT_COLUMNS",
-    "INDEX_VERSION",
-    "LINK",
-    "MEDIA",
-    "OWN",
-    "SEARCH_TABLE",
-    "TAG_SIGN",
-    "SearchIndex",
-    "author_tag",
-    "character_pairs",
-    "chat_tag",
-    "check_index",
-    "document_of",
-    "documents",
-    "is_current",
-    "kind_tag",
-    "own_tag",
-]
-
 INDEX_VERSION: Final = f"3 fold {FOLD_VERSION}"
 """Changes when the same message may get another document; the index is made anew then."""
 

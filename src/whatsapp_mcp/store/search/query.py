@@ -26,8 +26,6 @@ from whatsapp_mcp.store.search.index import (
     own_tag,
 )
 
-__all__ = ["Filters", "Query", "Term", "like_words"]
-
 MAX_TERMS: Final = 40
 """More words than a question has; FTS5 limits the depth of an expression."""
 

@@ -11,8 +11,6 @@ from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents, is_current
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
-__all__ = ["index_fault", "index_is_current"]
-
 _NEWEST: Final = 2000
 """Messages whose documents are compared with the index: most searches are for what was written lately."""
 _STRETCHES: Final = 8

@@ -25,8 +25,6 @@ from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["MOVES", "AppState"]
-
 _STAR: Final = (
     " ON CONFLICT DO UPDATE SET starred = excluded.starred, changed_at = excluded.changed_at"
     " WHERE (excluded.changed_at, excluded.starred) > (changed_at, starred)"

@@ -15,8 +15,6 @@ from whatsapp_mcp.models.changes import ChatChanged
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting, place_floor
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["ChatRow", "Chats"]
-
 
 @dataclass(slots=True)
 class ChatRow:

@@ -15,8 +15,6 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.visibility import Visibility
 
-__all__ = ["Derivation"]
-
 
 class Derivation:
     def __init__(

@@ -20,8 +20,6 @@ from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["MOVES", "Events", "Saying"]
-
 # What counts of two statements of one person about one message.
 _REVOKE: Final = " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)"
 _REACTION: Final = (

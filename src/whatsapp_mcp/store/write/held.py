@@ -11,8 +11,6 @@ from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
 
-__all__ = ["HELD", "Held", "find_held", "find_message", "touch_message", "update_message"]
-
 
 class Held(NamedTuple):
     """A row of ``HELD``: what the writer needs to know of a stored message."""

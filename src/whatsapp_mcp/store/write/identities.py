@@ -13,8 +13,6 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.store.rows import stored_jid
 
-__all__ = ["Address", "Identities", "Union", "pair"]
-
 _KINDS: Final = {GROUP: "group", NEWSLETTER: "newsletter", BROADCAST: "broadcast"}
 
 

@@ -24,8 +24,6 @@ from whatsapp_mcp.store.write.held import Held, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["Messages"]
-
 _INSERTED: Final = (
     "arrival, place, chat, id, sender, wire_chat, timestamp, from_me, from_history, has_media, kind, text, status,"
     " reply_to_id, reply_to_sender, reply_to_text, mentions, forwarded, view_once, expiration, extra, created_at,"

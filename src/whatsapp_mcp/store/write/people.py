@@ -13,8 +13,6 @@ from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["Names", "People"]
-
 
 @dataclass(slots=True)
 class Names:

@@ -23,8 +23,6 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import HELD, Held
 
-__all__ = ["BATCH", "DownloadedFile", "Retention", "RetentionPolicy"]
-
 BATCH: Final = 200
 """Messages removed in one transaction."""
 LOOKED_AT: Final = 2000

@@ -22,8 +22,6 @@ from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
 from whatsapp_mcp.store.search.index import SEARCH_TABLE
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, schema_version
 
-__all__ = ["migrate"]
-
 migrations: Final = Migrations("whatsapp_mcp")
 
 _IDENTITY: Final = (

@@ -18,8 +18,6 @@ from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.visibility import Visibility
 
-__all__ = ["unite"]
-
 _MOVES: Final = (
     *events.MOVES,
     *app_state.MOVES,

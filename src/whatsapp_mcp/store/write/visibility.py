@@ -13,8 +13,6 @@ from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
 from whatsapp_mcp.store.write.held import HELD, Held
 
-__all__ = ["Visibility"]
-
 _AT_ONCE: Final = 5000
 """Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
 

@@ -46,8 +46,6 @@ from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
-__all__ = ["StoreWriter"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -9,8 +9,6 @@ from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.store_thread import StoreThread
 
-__all__ = ["AccountHandlers"]
-
 
 class AccountHandlers:
     """Pairing, the linked device, people, names."""

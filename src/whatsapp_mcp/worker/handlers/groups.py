@@ -14,8 +14,6 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.store_thread import StoreThread
 
-__all__ = ["GroupHandlers"]
-
 
 class GroupHandlers:
     """Groups; what they tell of names and identities goes into the store."""

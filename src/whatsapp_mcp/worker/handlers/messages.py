@@ -36,8 +36,6 @@ from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
-__all__ = ["MessageHandlers"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Author:

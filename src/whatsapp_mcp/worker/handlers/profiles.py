@@ -9,8 +9,6 @@ from whatsapp_mcp.pipe import profiles as p
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.worker.dispatch import handles
 
-__all__ = ["ProfileHandlers"]
-
 
 class ProfileHandlers:
     """Pictures and newsletters."""

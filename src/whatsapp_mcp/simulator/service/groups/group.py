@@ -24,8 +24,6 @@ from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["Group", "SimGroups"]
-
 INVITE_PREFIX = "https://chat.whatsapp.com/"
 
 

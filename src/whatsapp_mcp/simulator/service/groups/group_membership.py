@@ -26,8 +26,6 @@ from whatsapp_mcp.simulator.state.groups import (
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
 
-__all__ = ["ADD_REQUEST_SECONDS", "REJOIN_SECONDS", "GroupMembership", "RoleChange"]
-
 MAX_SUBJECT = 100
 """Characters. A longer or empty one is refused with 406."""
 RoleChange = Literal["remove", "promote", "demote"]

@@ -19,8 +19,6 @@ from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["GroupMessages", "GroupReceipts", "participant_hash", "relay_chat_state"]
-
 log = logging.getLogger(__name__)
 
 _ADMIN_REVOKE = "8"

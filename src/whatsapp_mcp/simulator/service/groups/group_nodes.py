@@ -9,8 +9,6 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import AddRequest, GroupState
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["SimOutcome", "group_node", "outcome_node", "participant_node", "participants_change"]
-
 
 @dataclass(frozen=True, slots=True)
 class SimOutcome:

@@ -15,8 +15,6 @@ from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["GroupNotices"]
-
 
 class GroupNotices:
     """Sends notifications about groups."""

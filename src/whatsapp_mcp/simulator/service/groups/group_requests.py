@@ -21,8 +21,6 @@ from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, requi
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["GroupRequests"]
-
 log = logging.getLogger(__name__)
 
 Answer = Sequence[Node]

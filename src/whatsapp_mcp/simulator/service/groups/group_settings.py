@@ -12,8 +12,6 @@ from whatsapp_mcp.simulator.state.groups import Description, GroupState, MemberA
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-__all__ = ["EPHEMERAL_SECONDS", "MAX_DESCRIPTION", "GroupSettings"]
-
 MAX_DESCRIPTION: Final = 2048
 EPHEMERAL_SECONDS: Final = (0, 24 * 3600, 7 * 24 * 3600, 90 * 24 * 3600)
 """The timers that exist; others are refused with 400 (whatsmeow ErrInvalidDisappearingTimer)."""

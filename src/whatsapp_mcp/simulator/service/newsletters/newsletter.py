@@ -19,8 +19,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["Follower", "Newsletter", "Post", "Role", "new_newsletter_id"]
-
 Role = Literal["subscriber", "admin", "owner"]
 _INVITE_ALPHABET = string.ascii_letters + string.digits
 

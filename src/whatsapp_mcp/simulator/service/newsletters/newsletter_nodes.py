@@ -12,8 +12,6 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount, SimPicture
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["describe", "message_node", "number_of", "parse_content", "plaintext_node"]
-
 
 def describe(newsletter: Newsletter, viewer: SimAccount | None) -> Json:
     """A newsletter as JSON; with ``viewer`` also how that account stands to it."""

@@ -15,8 +15,6 @@ from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 
-__all__ = ["NewsletterQueries"]
-
 MAX_NAME = 100
 MAX_DESCRIPTION = 2048
 

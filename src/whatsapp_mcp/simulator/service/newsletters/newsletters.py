@@ -24,8 +24,6 @@ from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
-__all__ = ["Newsletters"]
-
 log = logging.getLogger(__name__)
 
 FIRST_SERVER_ID = 100
