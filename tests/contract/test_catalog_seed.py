@@ -16,33 +16,12 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from tests.contract.expected import OWN
 
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.catalog.build.files import TOOLS_YAML
 
 Facts = dict[str, Any]
-
-OWN: Final = {
-    "waitForMessage": "the next incoming message; the seed offers webhooks for that",
-    "searchMessages": "the seed searches within one chat only",
-    "getMessageContext": "what was said around a hit",
-    "checkInbox": "what is new in all chats since the last look",
-    "getMessageStatus": "the seed keeps no receipts",
-    "appStatus": "as the seed's successor has it",
-    "sendSticker": "as the seed's successor has it",
-    "downloadMessageMedia": "as the seed's successor has it",
-    "archiveChat": "as the seed's successor has it",
-    "forwardMessage": "as the seed's successor has it",
-    "rejectCall": "as the seed's successor has it",
-    "setDisappearingTimer": "as the seed's successor has it",
-    "getNewsletterMessages": "as the seed's successor has it",
-    "getGroupParticipants": "as the seed's successor has it",
-    "muteChat": "the same way as pinChat",
-    "markChatRead": "the same way as pinChat",
-    "deleteChat": "the same way as pinChat",
-    "labelMessage": "the same way as labelChat",
-}
-"""Operations of ours, beyond the seed."""
 
 
 @dataclass(frozen=True)

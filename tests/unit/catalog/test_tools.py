@@ -9,6 +9,7 @@ from typing import Any, Final
 import jsonschema_rs
 import pytest
 from mcp.types import Tool
+from tests.contract.expected import DESTRUCTIVE, READS, REPEATING_MATTERS, STAYS_HERE, WITHOUT_CONNECTION
 
 from whatsapp_mcp.catalog import Catalog, load_catalog, select
 from whatsapp_mcp.catalog.published import published_schema
@@ -101,91 +102,6 @@ def test_a_description_is_ours_to_read(name: str) -> None:
 
 
 # ---- annotations -----------------------------------------------------------------------------------------------------
-
-READS: Final = {
-    *("getGroupParticipants", "getNewsletterMessages"),
-    *(
-        "appDevices",
-        "appStatus",
-        "downloadMessageMedia",
-        "userInfo",
-        "userAvatar",
-        "userMyPrivacy",
-        "userMyGroups",
-        "userMyNewsletter",
-        "userMyContacts",
-    ),
-    *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus"),
-    *("getGroupInfoFromLink", "getGroupParticipantRequests"),
-}
-"""Change nothing, neither here nor at WhatsApp; no receipt is sent."""
-
-DESTRUCTIVE: Final = {
-    # removes
-    *(
-        "appLogout",
-        "revokeMessage",
-        "deleteMessage",
-        "deleteChat",
-        "removeParticipantFromGroup",
-        "leaveGroup",
-        "unfollowNewsletter",
-    ),
-    *("demoteParticipantToMember", "rejectGroupParticipantRequest"),
-    # overwrites: what was there is gone
-    *("updateMessage", "userChangeAvatar", "userChangePushName", "setGroupPhoto", "setGroupName", "setGroupTopic"),
-    # with reset, the link that people hold stops working
-    "groupInviteLink",
-}
-
-REPEATING_MATTERS: Final = {
-    "forwardMessage",
-    *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
-    *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
-}
-
-STAYS_HERE: Final = {
-    *("getGroupParticipants", "getMessageStatus"),
-    *("muteChat", "markChatRead", "deleteChat", "labelMessage"),
-    # the own account and the local store
-    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),
-    *(
-        "appStatus",
-        "downloadMessageMedia",
-        "userMyNewsletter",
-        "userMyContacts",
-        "listChats",
-        "getChatMessages",
-        "searchMessages",
-        "getMessageContext",
-        "checkInbox",
-        "waitForMessage",
-        "deleteMessage",
-    ),
-    *(
-        "starMessage",
-        "unstarMessage",
-        "labelChat",
-        "pinChat",
-        "archiveChat",
-        "groupInfo",
-        "getGroupParticipantRequests",
-    ),
-}
-
-WITHOUT_CONNECTION: Final = {
-    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appStatus"),
-    *(
-        "userMyContacts",
-        "listChats",
-        "getChatMessages",
-        "searchMessages",
-        "getMessageContext",
-        "checkInbox",
-        "getMessageStatus",
-    ),
-}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,112 @@
+"""What tools.yaml must say of its operations, said a second time, by hand: a new operation has its lines here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OWN: Final = {
+    "waitForMessage": "the next incoming message; the seed offers webhooks for that",
+    "searchMessages": "the seed searches within one chat only",
+    "getMessageContext": "what was said around a hit",
+    "checkInbox": "what is new in all chats since the last look",
+    "getMessageStatus": "the seed keeps no receipts",
+    "appStatus": "as the seed's successor has it",
+    "sendSticker": "as the seed's successor has it",
+    "downloadMessageMedia": "as the seed's successor has it",
+    "archiveChat": "as the seed's successor has it",
+    "forwardMessage": "as the seed's successor has it",
+    "rejectCall": "as the seed's successor has it",
+    "setDisappearingTimer": "as the seed's successor has it",
+    "getNewsletterMessages": "as the seed's successor has it",
+    "getGroupParticipants": "as the seed's successor has it",
+    "muteChat": "the same way as pinChat",
+    "markChatRead": "the same way as pinChat",
+    "deleteChat": "the same way as pinChat",
+    "labelMessage": "the same way as labelChat",
+}
+"""Operations of ours, beyond the seed."""
+
+READS: Final = {
+    *("getGroupParticipants", "getNewsletterMessages"),
+    *(
+        "appDevices",
+        "appStatus",
+        "downloadMessageMedia",
+        "userInfo",
+        "userAvatar",
+        "userMyPrivacy",
+        "userMyGroups",
+        "userMyNewsletter",
+        "userMyContacts",
+    ),
+    *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
+    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus"),
+    *("getGroupInfoFromLink", "getGroupParticipantRequests"),
+}
+"""Change nothing, neither here nor at WhatsApp; no receipt is sent."""
+
+DESTRUCTIVE: Final = {
+    # removes
+    *(
+        "appLogout",
+        "revokeMessage",
+        "deleteMessage",
+        "deleteChat",
+        "removeParticipantFromGroup",
+        "leaveGroup",
+        "unfollowNewsletter",
+    ),
+    *("demoteParticipantToMember", "rejectGroupParticipantRequest"),
+    # overwrites: what was there is gone
+    *("updateMessage", "userChangeAvatar", "userChangePushName", "setGroupPhoto", "setGroupName", "setGroupTopic"),
+    # with reset, the link that people hold stops working
+    "groupInviteLink",
+}
+
+REPEATING_MATTERS: Final = {
+    "forwardMessage",
+    *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
+    *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
+}
+
+STAYS_HERE: Final = {
+    *("getGroupParticipants", "getMessageStatus"),
+    *("muteChat", "markChatRead", "deleteChat", "labelMessage"),
+    # the own account and the local store
+    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),
+    *(
+        "appStatus",
+        "downloadMessageMedia",
+        "userMyNewsletter",
+        "userMyContacts",
+        "listChats",
+        "getChatMessages",
+        "searchMessages",
+        "getMessageContext",
+        "checkInbox",
+        "waitForMessage",
+        "deleteMessage",
+    ),
+    *(
+        "starMessage",
+        "unstarMessage",
+        "labelChat",
+        "pinChat",
+        "archiveChat",
+        "groupInfo",
+        "getGroupParticipantRequests",
+    ),
+}
+
+WITHOUT_CONNECTION: Final = {
+    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appStatus"),
+    *(
+        "userMyContacts",
+        "listChats",
+        "getChatMessages",
+        "searchMessages",
+        "getMessageContext",
+        "checkInbox",
+        "getMessageStatus",
+    ),
+}
