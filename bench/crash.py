@@ -248,11 +248,19 @@ async def _settled(run: _Run, load: _Load) -> set[str]:
     """What is still not confirmed when nothing changes any more, or the time is over."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_LIMIT):
-            while run.waiting() & load.ids:
+            # What could not be decrypted after a kill was asked for again, and comes only now.
+            while run.waiting() & load.ids or _asked_for_again(run.store):
                 await run.connected()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(QUIET)
     return run.waiting()
+
+
+def _asked_for_again(store: Path) -> bool:
+    """Whether a message waits to be sent again by whoever wrote it."""
+    with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT extra FROM messages WHERE kind = 'undecryptable'").fetchall()
+    return any(not json.loads(extra or "{}").get("lost") for (extra,) in rows)
 
 
 def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault], seconds: float) -> Figures:
