@@ -3,8 +3,9 @@
 Contacts write, react and edit all the time, privately and in a group. Meanwhile the server process is killed, the
 session process is killed, and the session is restarted in order, each N times, mixed and at random moments. When
 everything has settled, every message that the simulator saw confirmed must be in the store once: as it was written or,
-after a kill of the session process only, as a placeholder that says that the content was lost. Takes some four seconds
-for each fault, so it is no row of the table.
+after a kill of the session process only, as a placeholder that says that the content was lost, or that it could not be
+decrypted, where the kill came between whatsmeow's confirmation and its request to send the message again. Takes some
+four seconds for each fault, so it is no row of the table.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Figures:
     """Of ``confirmed``: those that are in the store as they were written."""
     placeholders: int
     """Of ``confirmed``: those of which the store says that the content was lost."""
+    unasked: int
+    """Of ``confirmed``: those that could not be decrypted, and that nobody was asked to send again."""
     missing: int
     """Of ``confirmed``: those of which nothing is in the store."""
     wrong: int
@@ -81,7 +84,7 @@ class Figures:
     events_applied: int
     """Of ``events``: those that the store knows of."""
     events_placeholders: int
-    """Of ``events``: those that left a placeholder."""
+    """Of ``events``: those that left a placeholder, of either kind."""
     events_missing: int
     """Of ``events``: the rest; lost and confirmed at once, which of them leaves no trace."""
 
@@ -89,7 +92,7 @@ class Figures:
     def ok(self) -> bool:
         """Nothing is missing, doubled or invented; content is lost by kills of the session process only."""
         never = self.sent - self.confirmed, self.missing, self.wrong, self.duplicates, self.strangers
-        lost = self.placeholders, self.events_placeholders, self.events_missing
+        lost = self.placeholders, self.unasked, self.events_placeholders, self.events_missing
         return not any(never) and not (any(lost) and not self.faults.get("kill session"))
 
 
@@ -118,6 +121,12 @@ class _Load:
     @property
     def ids(self) -> set[str]:
         return self.texts.keys() | self.reactions.keys() | self.edits.keys()
+
+    @property
+    def asked(self) -> set[str]:
+        """Those that the linked device asked to be sent again."""
+        receipts = (receipt for who in self._people for receipt in who.receipts)
+        return {message_id for receipt in receipts if receipt.kind == "retry" for message_id in receipt.ids}
 
     def _act(self, who: VirtualContact) -> None:
         last = self._last.get(who)
@@ -249,18 +258,18 @@ async def _settled(run: _Run, load: _Load) -> set[str]:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_LIMIT):
             # What could not be decrypted after a kill was asked for again, and comes only now.
-            while run.waiting() & load.ids or _asked_for_again(run.store):
+            while run.waiting() & load.ids or _undecrypted(run.store) & load.asked:
                 await run.connected()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(QUIET)
     return run.waiting()
 
 
-def _asked_for_again(store: Path) -> bool:
-    """Whether a message waits to be sent again by whoever wrote it."""
+def _undecrypted(store: Path) -> set[str]:
+    """What could not be decrypted, and was not lost either."""
     with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT extra FROM messages WHERE kind = 'undecryptable'").fetchall()
-    return any(not json.loads(extra or "{}").get("lost") for (extra,) in rows)
+        rows = connection.execute("SELECT id, extra FROM messages WHERE kind = 'undecryptable'").fetchall()
+    return {message_id for message_id, extra in rows if not json.loads(extra or "{}").get("lost")}
 
 
 def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault], seconds: float) -> Figures:
@@ -276,6 +285,7 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
     applied |= {event for event, message in load.edits.items() if message in edited}
     seen = {message_id for message_id, *_ in rows}
     lost = {row[0] for row in rows if row[1] == "undecryptable" and json.loads(row[3] or "{}").get("lost")}
+    unasked = _undecrypted(store) - load.asked
     good = {row[0] for row in rows if row[1] == "text" and row[2] in load.texts.get(row[0], ())}
     return Figures(
         faults={fault: list(faults).count(fault) for fault in FAULTS},
@@ -285,13 +295,14 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
         confirmed=len(confirmed),
         stored=len(confirmed & good),
         placeholders=len(confirmed & lost),
+        unasked=len(confirmed & unasked),
         missing=len(confirmed - seen),
-        wrong=len(seen & load.texts.keys() - good - lost),
+        wrong=len(seen & load.texts.keys() - good - lost - unasked),
         duplicates=len(rows) - len(seen),
-        strangers=len(seen - load.texts.keys() - (events & lost - applied)),
+        strangers=len(seen - load.texts.keys() - (events & (lost | unasked) - applied)),
         events_applied=len(applied),
-        events_placeholders=len(events & lost),
-        events_missing=len(events - applied - lost - waiting),
+        events_placeholders=len(events & (lost | unasked)),
+        events_missing=len(events - applied - lost - unasked - waiting),
     )
 
 

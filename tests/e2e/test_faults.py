@@ -246,6 +246,17 @@ async def test_undecryptable_message_is_asked_for_again(tmp_path: Path) -> None:
         assert await contents(host, ana.number) == ["warm up", "garbled at first"]
 
 
+async def test_an_undecryptable_edit_leaves_no_row_when_it_comes_again(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        said = ana.say("at eigth")
+        await heard(host, ana, "at eigth")
+        simulator.faults.corrupt_messages()
+        ana.edit(said, "at eight")
+        await heard(host, ana, "at eight")
+        assert await contents(host, ana.number) == ["at eight"]
+
+
 async def test_doubled_message_is_stored_once(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana")

@@ -126,6 +126,18 @@ class MessageReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceholderRedeemed:
+    """What could not be decrypted came after all, and is no message of its own: a reaction, an edit …"""
+
+    chat: Jid
+    message_id: str
+    sender: Jid
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageEdited:
     chat: Jid
     message_id: str
@@ -323,6 +335,7 @@ AppStateChange = (
 
 Change = (
     MessageReceived
+    | PlaceholderRedeemed
     | MessageEdited
     | MessageRevoked
     | ReactionChanged
@@ -333,7 +346,8 @@ Change = (
     | SendFinished
     | AppStateChange
 )
-"""All that a store takes in. Those of one message or chat may come in any order, and before it."""
+"""All that a store takes in. Those of one message or chat may come in any order, and before it; but a placeholder comes
+before what redeems it."""
 
 
 FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)

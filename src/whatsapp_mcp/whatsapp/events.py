@@ -22,6 +22,7 @@ from whatsapp_mcp.models.changes import (
     MessageKind,
     MessageReceived,
     MessageRevoked,
+    PlaceholderRedeemed,
     ReactionChanged,
     ReceiptKind,
     ReceiptReceived,
@@ -110,6 +111,13 @@ class MessageEvent:
         """The id of the message; None when there is no content."""
         has_content = any(field.name not in _AHEAD_OF_CONTENT for field, _ in self._event.Message.ListFields())
         return self._event.Info.ID if has_content else None
+
+    def redemption(self) -> PlaceholderRedeemed:
+        """For an event that is no message of its own, but could not be decrypted at first."""
+        where = self.where
+        return PlaceholderRedeemed(
+            where.chat, self._event.Info.ID, where.sender, where.from_me, where.chat_alt, where.sender_alt
+        )
 
     def changes(self) -> list[Change]:
         """What can be read as it is; see ``open_sealed`` for the rest."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
@@ -72,6 +72,8 @@ class Translation:
         changes = event.changes()
         if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
             changes += open_sealed(event, self._store.find, self._store.own)
+        if event.content_id is not None and not any(isinstance(one, MessageReceived) for one in changes):
+            changes.append(event.redemption())
         return changes
 
     def _life_cycle(self, code: int) -> list[Notice]:

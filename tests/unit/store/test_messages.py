@@ -34,6 +34,7 @@ from whatsapp_mcp.models.changes import (
     MediaInfo,
     MessageKind,
     MessageReceived,
+    PlaceholderRedeemed,
     Quote,
     ReceiptKind,
 )
@@ -131,6 +132,19 @@ def test_a_real_message_replaces_the_placeholder_and_is_announced(store: Store) 
     assert [m.text for m in store.reader.incoming_after(1)] == ["at last"]
     assert store.apply([message("M1", 5, kind=MessageKind.UNDECRYPTABLE)]) == 2
     assert store.texts(ANA) == store.texts(ANA, "last") == ["at last"]
+
+
+def test_what_turns_out_to_be_no_message_takes_its_placeholder_away(store: Store) -> None:
+    store.apply([message("M1", 5, "hello"), message("R1", 6, kind=MessageKind.UNDECRYPTABLE, raw=b"")])
+    assert store.unread(ANA) == 2
+    store.apply([PlaceholderRedeemed(ANA, "R1", BORIS)])
+    assert store.unread(ANA) == 2, "only its author's"
+    store.apply([PlaceholderRedeemed(ANA, "R1", ANA), PlaceholderRedeemed(ANA, "M1", ANA)])
+    assert only(store).text == "hello"
+    assert store.unread(ANA) == 1
+    chat = store.reader.chat(ANA)
+    assert chat is not None
+    assert chat.last_message_time == at(5)
 
 
 def test_a_message_known_from_the_history_is_announced_when_it_is_delivered(store: Store) -> None:

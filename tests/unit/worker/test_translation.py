@@ -9,13 +9,14 @@ import pytest
 from tests.unit.whatsapp.fake_client import DEVICE, FakeClient
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, message_event, source, text
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, MessageReceived
+from whatsapp_mcp.models.changes import LOST, MessageReceived, PlaceholderRedeemed, ReactionChanged
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
+from whatsapp_mcp.wire.protos import common, e2e
 from whatsapp_mcp.worker import translation as module
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
@@ -118,6 +119,15 @@ def test_a_message_that_was_lost(process: Process) -> None:
     assert placeholder.content.extra == {LOST: True}
     process.means(EventCode.MESSAGE, HEARD)
     assert process.means(SUSPECTED, REPETITION) == Meaning([], [])
+
+
+def test_what_is_no_message_redeems_its_placeholder(process: Process) -> None:
+    thumb = e2e.Message(reactionMessage=e2e.ReactionMessage(key=common.MessageKey(ID="M0"), text="👍"))
+    *_, reaction, redeemed = process.means(EventCode.MESSAGE, message_event(thumb, source(ANA, ANA))).changes
+    assert isinstance(reaction, ReactionChanged)
+    assert redeemed == PlaceholderRedeemed(ANA, "M1", ANA)
+    changes = process.means(EventCode.MESSAGE, HEARD).changes
+    assert not any(isinstance(one, PlaceholderRedeemed) for one in changes), "a message replaces it"
 
 
 def test_another_account(process: Process) -> None:

@@ -69,6 +69,12 @@ class Messages:
         else:
             self._repeated(held, change, wire_chat, sender, now)
 
+    def redeem(self, chat: int, message_id: str, author: Address, now: int) -> None:
+        """Take out the placeholder of what came after all, if there is one, and turned out to be no message."""
+        held = self._derivation.held(chat, encodable(message_id))
+        if held is not None and held.is_placeholder and held.author == author.entity:
+            self._remove(held, now)
+
     def absorb(self, better: Held, worse: Held, now: int) -> None:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""
         (raw,) = self._connection.execute("SELECT raw FROM messages WHERE arrival = ?", (worse.arrival,)).fetchone()

@@ -20,6 +20,7 @@ from whatsapp_mcp.models.changes import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    PlaceholderRedeemed,
     PollVoted,
     ReactionChanged,
     ReceiptReceived,
@@ -252,6 +253,9 @@ class StoreWriter:
             match change:
                 case MessageReceived():
                     self._received(change, now)
+                case PlaceholderRedeemed():
+                    author = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+                    self._messages.redeem(self._chat(change.chat, change.chat_alt, now), change.message_id, author, now)
                 case IdentityLearned():
                     self._learn(change.lid, change.number, now)
                 case ContactSeen():
