@@ -187,7 +187,7 @@ async def test_chats_with_a_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             answer = await peer.write(received.chat, f"pong {number}", reply_to=received)
             got = await ana.wait_for_message(with_id(answer.id))
             assert (got.text, got.summary.reply_to, got.sender) == (f"pong {number}", said.id, device.lid)
-            copy = await rita.wait_for_copy(with_id(answer.id))
+            copy = await rita.sent_copies.wait_for(with_id(answer.id))
             assert (copy.text, copy.chat) == (f"pong {number}", ana.account.lid), "the own phone has it too"
             await peer.receipt("read", answer.id)
         assert len(peer.failures) == 0
@@ -259,7 +259,7 @@ async def exchange_pictures(simulator: Simulator, host: Host, peer: Peer) -> Non
     assert received.media is not None
     assert (received.media.kind, received.media.caption) == ("image", "from the server")
     shown = await peer.download(received)
-    assert shown == await (await simulator.phone.wait_for_copy(with_id(received.id))).download()
+    assert shown == await (await simulator.phone.sent_copies.wait_for(with_id(received.id))).download()
     back = await peer.send_image(everywhere(received.chat), picture, caption="and back")
     await row_where(host, RITA, id=back.id, kind="image", content="and back")
     kept = await host.call("downloadMessageMedia", message_id=back.id, phone=RITA)
@@ -300,4 +300,4 @@ async def meet_in_a_group(simulator: Simulator, host: Host, peer: Peer) -> None:
         assert (got.text, got.group, got.sender) == (f"Rita {number}", group.jid, rita.account.devices[1].lid)
         row = await row_where(host, group_id, id=wrote.id)
         assert (row["content"], row["sender_jid"]) == (f"Rita {number}", f"{RITA}@s.whatsapp.net")
-        assert (await rita.wait_for_copy(with_id(wrote.id))).text == f"Rita {number}"
+        assert (await rita.sent_copies.wait_for(with_id(wrote.id))).text == f"Rita {number}"

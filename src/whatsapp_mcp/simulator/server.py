@@ -36,21 +36,20 @@ class Simulator:
         self.config = config or SimulatorConfig()
         self.world = World(self.config.clock)
         self.faults = Faults()
-        services = SimServices(self.world, self.faults, self.config.qr)
+        services = self._services = SimServices(self.world, self.faults, self.config.qr)
         self.router = services.router
         self.login = services.login
         self.app_state = services.app_state
         self.app_state_files = services.app_state_files
         self.business = services.business
         self.media = services.media
+        self.privacy = services.privacy
         self.profile = services.profile
         self.groups = services.groups
         """All groups, and what can be done in them."""
         self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
         self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults)
-        self._pairing = services.pairing
-        self._privacy = services.privacy
         self._phones: dict[SimAccount, SimulatedPhone] = {}
         self._contacts: dict[str, VirtualContact] = {}
         self._next_number = _FIRST_FREE_NUMBER
@@ -133,11 +132,8 @@ class Simulator:
     def add_account(self, number: str, push_name: str) -> SimulatedPhone:
         """A further account with a phone, for a further client."""
         account = self.world.add_account(number, push_name)
-        phone = SimulatedPhone(
-            self.world, self.router, account, self._pairing, self.login, self.app_state, self._privacy
-        )
-        self._phones[account] = phone
-        return phone
+        self._phones[account] = SimulatedPhone(self.world, self._services, account)
+        return self._phones[account]
 
     async def add_contact(
         self,

@@ -117,11 +117,11 @@ async def test_faults_of_the_media_hosts(commands: Commands) -> None:
     await commands.run("slow_media", {"seconds": 0.5})
     for command in ("cut_uploads", "cut_downloads", "corrupt_downloads"):
         await commands.run(command, {})
-    refusal = faults.take_upload_refusal()
+    refusal = faults.upload_refusal.take()
     assert refusal is not None
     assert refusal.status == 500
-    assert faults.take_upload_refusal() is None
-    assert (faults.take_slowness(), faults.take_cut_upload(), faults.take_cut_upload()) == (0.5, True, False)
-    assert (faults.take_cut_download(), faults.take_corruption()) == (True, True)
+    assert faults.upload_refusal.take() is None
+    assert (faults.slowness.take(), faults.cut_upload.take(), faults.cut_upload.take()) == (0.5, True, None)
+    assert (faults.cut_download.take(), faults.corruption.take()) == (True, True)
     await commands.run("clear_faults", {})
-    assert (faults.take_download_refusal(), faults.take_slowness()) == (None, 0.0)
+    assert (faults.download_refusal.take(), faults.slowness.take()) == (None, None)

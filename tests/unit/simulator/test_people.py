@@ -9,7 +9,7 @@ import pytest
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import ReceivedMessage, Record, Simulator
 from whatsapp_mcp.simulator.content.summary import summarise
-from whatsapp_mcp.simulator.people.personas import Answer, CastMember, Echo, React, Say, Talker, cast
+from whatsapp_mcp.simulator.people.personas import Answer, CastMember, Echo, Reaction, Say, Talker, cast
 from whatsapp_mcp.wire.protos import e2e
 
 
@@ -76,7 +76,7 @@ def test_everybody_of_the_cast_answers_everything_predictably(member: CastMember
     assert first == conversation()
     assert all(first[:3])
     for answers in first:
-        assert all(isinstance(answer, React) or (isinstance(answer, Say) and answer.text) for answer in answers)
+        assert all(isinstance(answer, Reaction) or (isinstance(answer, Say) and answer.text) for answer in answers)
 
 
 def test_answers_fit_the_message() -> None:
@@ -84,7 +84,7 @@ def test_answers_fit_the_message() -> None:
     talker = Talker(rules=((r"coffee", "Yes, {text}!"),), lines=("one", "two"), thanks_emoji="❤️")
     assert talker.answer(message("COFFEE")) == [Say("Yes, COFFEE!", reply=True)]
     assert [talker.answer(message(text)) for text in ("x", "y", "z")] == [[Say("one")], [Say("two")], [Say("one")]]
-    assert talker.answer(message("Thank you")) == [React("❤️")]
+    assert talker.answer(message("Thank you")) == [Reaction("❤️")]
 
 
 def test_wrapped_and_plain_messages_are_summarised_alike() -> None:

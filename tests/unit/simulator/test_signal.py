@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.simulator.signal import (
     DuplicateMessageError,
-    PreKeyBundle,
     SenderKey,
     SignalDevice,
     SignalError,
@@ -19,6 +18,7 @@ from whatsapp_mcp.simulator.signal import (
 )
 from whatsapp_mcp.simulator.signal.chain import MAX_FORWARD_JUMP, MAX_SKIPPED, Chain
 from whatsapp_mcp.simulator.signal.messages import PreKeyMessage
+from whatsapp_mcp.simulator.state.accounts import PreKeyBundle
 from whatsapp_mcp.wire.keys import KeyPair
 
 
@@ -171,7 +171,7 @@ def test_a_message_is_decrypted_once() -> None:
 def test_a_one_time_prekey_serves_one_session() -> None:
     bob = SignalDevice()
     bundle = bob.bundle()
-    assert bundle.prekey_id != bob.bundle().prekey_id
+    assert bundle.one_time != bob.bundle().one_time
     alice, carol = SignalDevice(), SignalDevice()
     alice.start_session("bob", bundle)
     carol.start_session("bob", bundle)
@@ -204,11 +204,12 @@ def test_an_altered_first_message_does_not_use_up_the_prekey() -> None:
 @pytest.mark.parametrize("forge", ["signature", "signed prekey", "identity"])
 def test_a_forged_bundle_is_refused(forge: str) -> None:
     bundle = SignalDevice().bundle()
+    signed = bundle.signed_prekey
     stranger = KeyPair.generate().public
     forged: PreKeyBundle = {
-        "signature": replace(bundle, signed_prekey_signature=flipped(bundle.signed_prekey_signature, 3)),
-        "signed prekey": replace(bundle, signed_prekey_public=stranger),
-        "identity": replace(bundle, identity_public=stranger),
+        "signature": replace(bundle, signed_prekey=replace(signed, signature=flipped(signed.signature, 3))),
+        "signed prekey": replace(bundle, signed_prekey=replace(signed, public=stranger)),
+        "identity": replace(bundle, identity=stranger),
     }[forge]
     alice = SignalDevice()
     with pytest.raises(SignalError, match="not signed by its identity"):
@@ -238,10 +239,9 @@ def test_any_bytes_are_refused_with_a_signal_error(data: bytes, kind: str) -> No
 def test_given_identity_and_registration_id_are_used() -> None:
     identity = KeyPair.generate()
     bundle = SignalDevice(identity, 4242).bundle(one_time=False)
-    assert bundle.identity_public == identity.public
+    assert bundle.identity == identity.public
     assert bundle.registration_id == 4242
-    assert bundle.prekey_id is None
-    assert bundle.prekey_public is None
+    assert bundle.one_time is None
 
 
 def test_skipped_keys_are_bounded() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.signal import PreKeyBundle, SenderKey, SignalDevice
+from whatsapp_mcp.simulator.signal import SenderKey, SignalDevice
+from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey
 from whatsapp_mcp.wire import tokens, xeddsa
 from whatsapp_mcp.wire.binary import Attr, Node, decode, encode
 from whatsapp_mcp.wire.keys import KeyPair
@@ -221,12 +222,9 @@ def test_our_device_starts_a_session_with_theirs(one_time: bool) -> None:
         "them",
         PreKeyBundle(
             registration_id=1234,
-            identity_public=identity.public,
-            signed_prekey_id=signed.key_id,
-            signed_prekey_public=signed.public,
-            signed_prekey_signature=signed.signature,
-            prekey_id=prekey.key_id if prekey else None,
-            prekey_public=prekey.public if prekey else None,
+            identity=identity.public,
+            signed_prekey=SignedPreKey(signed.key_id, signed.public, signed.signature),
+            one_time=(prekey.key_id, prekey.public) if prekey else None,
         ),
     )
     kind, first = ours.encrypt("them", b"hello")
@@ -252,15 +250,15 @@ def test_their_device_starts_a_session_with_ours(one_time: bool) -> None:
     agreed = their_x3dh.x3dh_initiator(
         identity,
         their_keys.PreKeyBundle(
-            identity_key=bundle.identity_public,
-            signed_pre_key_id=bundle.signed_prekey_id,
-            signed_pre_key_public=bundle.signed_prekey_public,
-            signed_pre_key_signature=bundle.signed_prekey_signature,
-            one_time_pre_key_id=bundle.prekey_id,
-            one_time_pre_key_public=bundle.prekey_public,
+            identity_key=bundle.identity,
+            signed_pre_key_id=bundle.signed_prekey.id,
+            signed_pre_key_public=bundle.signed_prekey.public,
+            signed_pre_key_signature=bundle.signed_prekey.signature,
+            one_time_pre_key_id=bundle.one_time[0] if bundle.one_time else None,
+            one_time_pre_key_public=bundle.one_time[1] if bundle.one_time else None,
         ),
     )
-    state = their_ratchet.ratchet_init_alice(agreed.shared_secret, bundle.signed_prekey_public)
+    state = their_ratchet.ratchet_init_alice(agreed.shared_secret, bundle.signed_prekey.public)
     theirs = TheirSession(identity, ours.identity.public, state)
     message, mac_key = theirs.encrypt(b"hello")
     envelope = their_types.PreKeySignalMessage(

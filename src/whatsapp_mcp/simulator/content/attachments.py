@@ -14,7 +14,7 @@ from whatsapp_mcp.wire.protos import e2e
 
 MediaMessage = e2e.ImageMessage | e2e.VideoMessage | e2e.AudioMessage | e2e.DocumentMessage | e2e.StickerMessage
 
-_FIELDS = {
+MEDIA_FIELDS = {
     "imageMessage": MediaKind.IMAGE,
     "videoMessage": MediaKind.VIDEO,
     "ptvMessage": MediaKind.VIDEO,
@@ -22,6 +22,7 @@ _FIELDS = {
     "documentMessage": MediaKind.DOCUMENT,
     "stickerMessage": MediaKind.IMAGE,
 }
+"""The parts of a message that point to a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def upload_plain(store: MediaStore, kind: MediaKind, content: bytes) -> Uploaded
 
 def attachment_of(message: e2e.Message) -> Attachment | None:
     """The file of a message without wrappers; ``None``: it has none."""
-    for name, kind in _FIELDS.items():
+    for name, kind in MEDIA_FIELDS.items():
         if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
             media: MediaMessage = getattr(message, name)
             return Attachment(

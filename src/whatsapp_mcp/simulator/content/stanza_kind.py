@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from whatsapp_mcp.simulator.content.attachments import MEDIA_FIELDS
 from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.wire.protos import e2e
 
-_MEDIA_TYPES = {
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "ptv",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
+_MEDIA_TYPES = {name: name.removesuffix("Message") for name in MEDIA_FIELDS} | {
     "contactMessage": "vcard",
     "contactsArrayMessage": "contact_array",
     "locationMessage": "location",

@@ -9,19 +9,11 @@ from typing import Final
 from google.protobuf.message import Message as ProtobufMessage
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.attachments import Attachment, attachment_of
+from whatsapp_mcp.simulator.content.attachments import MEDIA_FIELDS, Attachment, attachment_of
 from whatsapp_mcp.simulator.content.compose import unwrap
 from whatsapp_mcp.simulator.state.media_store import MediaStore
 from whatsapp_mcp.wire.protos import e2e
 
-_MEDIA: Final = {
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
-}
 _POLLS: Final = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV5")
 
 
@@ -174,8 +166,9 @@ def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
     if message.HasField("contactMessage"):
         return make("contact", message.contactMessage.displayName, vcard=message.contactMessage.vcard)
     for part, value in message.ListFields():
-        if part.name in _MEDIA:
-            kind = "voice" if part.name == "audioMessage" and value.PTT else _MEDIA[part.name]
+        if part.name in MEDIA_FIELDS:
+            voice = part.name == "audioMessage" and value.PTT
+            kind = "voice" if voice else "video" if part.name == "ptvMessage" else part.name.removesuffix("Message")
             return make(kind, getattr(value, "caption", ""), file_name=getattr(value, "fileName", "") or None)
     return make("unknown")
 

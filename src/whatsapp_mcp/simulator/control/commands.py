@@ -53,8 +53,9 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
     # --- the whole ---
 
     def do_help(self) -> dict[str, str]:
-        """Every command with its first line of documentation."""
-        return {name: (inspect.getdoc(method) or "").partition("\n")[0] for name, method in self._methods.items()}
+        """Every command with the beginning of its documentation."""
+        texts = {name: inspect.getdoc(method) or "" for name, method in self._methods.items()}
+        return {name: " ".join(text.partition("\n\n")[0].split()) for name, text in texts.items()}
 
     def do_status(self) -> Json:
         """Accounts with their linked devices, and what the simulator is set to."""

@@ -56,7 +56,7 @@ class HistoryCommands:
         self, chats: Sequence[ChatFromBefore] = (), kind: HistoryKind = "initial", inline: bool | None = None
     ) -> list[Json]:
         """Send the linked devices a history sync."""
-        shared = self._simulator.phone.share_history(
+        shared = self._simulator.phone.history.share(
             [self._chat_from_before(chat) for chat in chats], kind=kind, inline=inline
         )
         return [{"id": one.id, "device": one.device.number, "file": one.direct_path or None} for one in shared]

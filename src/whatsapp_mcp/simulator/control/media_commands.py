@@ -75,9 +75,8 @@ class MediaCommands:
         speaker = self._speaker(contact)
         media = await speaker.upload(_KINDS[kind], await asyncio.to_thread(path.read_bytes))
         message = _content(kind, media, path.name, caption, mimetype, seconds)
-        if view_once:
-            message = compose.view_once(message)
-        return _sent(speaker.send_content(message, **self._options(speaker, group, reply_to)))
+        options: SimSendOptions = {**self._options(speaker, group, reply_to), "view_once": view_once}
+        return _sent(speaker.send_content(message, **options))
 
     async def do_save_file(self, contact: str, message_id: str, path: Path) -> Json:
         """Write the file that a contact received with a message to ``path``."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from whatsapp_mcp.simulator.network.http import Request
+from whatsapp_mcp.simulator.network.http import HttpRequest
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.binary import BinaryError, decode, encode
 from whatsapp_mcp.wire.frames import FrameBuffer, FrameError, frame
@@ -73,7 +73,7 @@ class Connection:
         self._farewell: asyncio.TimerHandle | None = None
         self._closing = False
 
-    async def run(self, request: Request) -> None:
+    async def run(self, request: HttpRequest) -> None:
         """Serve the client until either side closes. Never raises for what the client does."""
         try:
             await self._faults.flowing.wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator.network.certificates import issue_tls_identity, server_context
 from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity, SessionOpener
-from whatsapp_mcp.simulator.network.http import Request, Routes
+from whatsapp_mcp.simulator.network.http import HttpRequest, Routes
 from whatsapp_mcp.simulator.network.transport import Listener
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
@@ -69,6 +69,6 @@ class LoopbackHost:
             raise RuntimeError("the simulator is not started")
         return self._directory
 
-    async def _chat(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _chat(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         identity, idle_seconds = NoiseIdentity(self.static, self.chain), self._config.keep_alive_seconds
         await Connection(reader, writer, identity, self.open_session, self._faults, idle_seconds).run(request)

@@ -30,7 +30,7 @@ class HttpError(Exception):
 
 
 @dataclass(slots=True)
-class Request:
+class HttpRequest:
     method: str
     target: str
     """As sent: a path with query, or ``host:port`` for CONNECT."""
@@ -67,7 +67,9 @@ def head_of(
 class Exchange:
     """One request and its answer. ``host`` is the name that the client believes to talk to."""
 
-    def __init__(self, host: str, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, host: str, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.host = host
         self.request = request
         self._reader = reader
@@ -191,7 +193,7 @@ class Routes:
             await exchange.answer(HTTPStatus.NOT_FOUND)
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
+async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
     """Read a request line and headers; ``None`` when the peer closed before a request.
 
     Raises:
@@ -217,4 +219,4 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         if not colon or name != name.strip():
             raise HttpError(HTTPStatus.BAD_REQUEST, f"not a header: {line[:80]!r}")
         headers[name.lower()] = value.strip()
-    return Request(parts[0], parts[1], headers)
+    return HttpRequest(parts[0], parts[1], headers)

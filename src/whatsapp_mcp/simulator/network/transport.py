@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.network.http import Exchange, HttpError, Request, Routes, head_of, read_request
+from whatsapp_mcp.simulator.network.http import Exchange, HttpError, HttpRequest, Routes, head_of, read_request
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ HANDSHAKE_SECONDS = 20.0
 IDLE_SECONDS = 120.0
 """A connection without a request for this long is closed."""
 
-ChatHandler = Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ChatHandler = Callable[[HttpRequest, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Runs one chat socket, from its upgrade request to its end."""
 
 

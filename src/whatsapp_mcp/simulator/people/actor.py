@@ -20,11 +20,11 @@ from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
-from whatsapp_mcp.simulator.service.prekeys import PreKeys, parse_prekey, parse_signed_prekey
+from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes, parse_bundle, registration_node
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.signal import DuplicateMessageError, PreKeyBundle, SignalDevice, SignalError, pad, unpad
+from whatsapp_mcp.simulator.signal import DuplicateMessageError, SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
-from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimAccount, SimDevice
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
@@ -94,20 +94,16 @@ class Actor(ABC):
         self._postponed: list[Node] = []
         self._sent: OrderedDict[str, SentMessage] = OrderedDict()
         self._retries: dict[str, int] = {}
-        bundle = self.signal.bundle(one_time=False)
-        signed = SignedPreKey(bundle.signed_prekey_id, bundle.signed_prekey_public, bundle.signed_prekey_signature)
         self.device = SimDevice(
-            account, 0, identity=bundle.identity_public, registration_id=bundle.registration_id, signed_prekey=signed
+            account,
+            0,
+            identity=self.signal.identity.public,
+            registration_id=self.signal.registration_id,
+            signed_prekey=self.signal.signed_prekey,
         )
-        self.device.more_prekeys = self._new_prekey
+        self.device.more_prekeys = self.signal.new_prekey
         self.device.link = self
         account.devices[0] = self.device
-
-    def _new_prekey(self) -> tuple[int, bytes]:
-        bundle = self.signal.bundle()
-        if bundle.prekey_id is None or bundle.prekey_public is None:
-            raise RuntimeError("a bundle with a one-time prekey has none")
-        return bundle.prekey_id, bundle.prekey_public
 
     def sent(self, message_id: str) -> SentMessage | None:
         """A message of this device by its id; the last 1000 are remembered."""
@@ -214,17 +210,12 @@ class Actor(ABC):
 
     def _encrypt(self, target: SimDevice, message: e2e.Message) -> Node:
         if not self.signal.has_session(target.address):
-            self._start_session(target)
+            self.signal.start_session(target.address, PreKeys.take(target))
         kind, ciphertext = self.signal.encrypt(target.address, pad(message.SerializeToString()))
         attrs: dict[str, Attr] = {"v": "2", "type": kind}
         if media_type := stanza_kind(message)[1]:
             attrs["mediatype"] = media_type
         return Node("enc", attrs, ciphertext)
-
-    def _start_session(self, target: SimDevice) -> None:
-        taken = PreKeys.take(target)
-        bundle = _bundle(taken.registration_id, taken.identity, taken.signed_prekey, taken.one_time)
-        self.signal.start_session(target.address, bundle)
 
     # --- receiving ---
 
@@ -322,20 +313,13 @@ class Actor(ABC):
             log.warning("%r gives up on message %s", self.device, message_id)
             return
         bundle = self.signal.bundle()
-        keys = [
-            Node("type", {}, b"\x05"),
-            Node("identity", {}, bundle.identity_public),
-            _key_node("key", bundle.prekey_id or 0, bundle.prekey_public or b""),
-            _key_node("skey", bundle.signed_prekey_id, bundle.signed_prekey_public, bundle.signed_prekey_signature),
-        ]
         retry = Node("retry", {"count": str(count), "id": message_id, "t": node.get("t"), "v": "1"})
-        registration = Node("registration", {}, bundle.registration_id.to_bytes(4, "big"))
         attrs: dict[str, Attr] = {"id": message_id, "to": sender.lid, "type": "retry"}
         if isinstance(recipient := node.attrs.get("recipient"), Jid):
             attrs["recipient"] = recipient
         if (group := _group_of(node)) is not None:
             attrs |= {"to": group, "participant": sender.lid}
-        self._submit(Node("receipt", attrs, [retry, registration, Node("keys", {}, keys)]))
+        self._submit(Node("receipt", attrs, [retry, registration_node(bundle), Node("keys", {}, key_nodes(bundle))]))
 
     def _receive_receipt(self, node: Node) -> None:
         sender = node.jid("participant") or node.jid("from") or self.account.lid
@@ -358,15 +342,14 @@ class Actor(ABC):
         count = int(retry.get("count") or 0)
         if count >= _MAX_RETRIES:
             return
-        bundle = _bundle_from_retry(node, keys) if keys else None
-        if bundle is None or bundle.identity_public != target.identity:
-            self._start_session(target)
-        else:
-            try:
-                self.signal.start_session(target.address, bundle)
-            except SignalError as error:
-                log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
-                return
+        bundle = parse_bundle(node.child("registration"), keys) if keys else None
+        if bundle is None or bundle.identity != target.identity:
+            bundle = PreKeys.take(target)
+        try:
+            self.signal.start_session(target.address, bundle)
+        except SignalError as error:
+            log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
+            return
         message = sent.message
         attrs: dict[str, Attr] = {"id": sent.id, "t": str(int(sent.time.timestamp())), "device_fanout": "false"}
         if isinstance(sent.chat, GroupState):
@@ -408,35 +391,6 @@ def _group_of(node: Node) -> Jid | None:
 
 def _devices_of(*accounts: SimAccount) -> list[SimDevice]:
     return list(dict.fromkeys(device for account in accounts for device in account.devices.values()))
-
-
-def _key_node(tag: str, key_id: int, public: bytes, signature: bytes | None = None) -> Node:
-    content = [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]
-    if signature is not None:
-        content.append(Node("signature", {}, signature))
-    return Node(tag, {}, content)
-
-
-def _bundle_from_retry(node: Node, keys: Node) -> PreKeyBundle | None:
-    registration, identity = node.child("registration"), keys.child("identity")
-    signed, one_time = parse_signed_prekey(keys.child("skey")), parse_prekey(keys.child("key"))
-    if registration is None or identity is None or signed is None:
-        return None
-    return _bundle(int.from_bytes(registration.data, "big"), identity.data, signed, one_time)
-
-
-def _bundle(
-    registration_id: int, identity: bytes, signed: SignedPreKey, one_time: tuple[int, bytes] | None
-) -> PreKeyBundle:
-    return PreKeyBundle(
-        registration_id=registration_id,
-        identity_public=identity,
-        signed_prekey_id=signed.id,
-        signed_prekey_public=signed.public,
-        signed_prekey_signature=signed.signature,
-        prekey_id=one_time[0] if one_time else None,
-        prekey_public=one_time[1] if one_time else None,
-    )
 
 
 def _own_copy(sent: SentMessage) -> e2e.Message:

@@ -13,7 +13,7 @@ from typing import Unpack
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
-from whatsapp_mcp.simulator.people.personas import Persona, React, Say
+from whatsapp_mcp.simulator.people.personas import Persona, Reaction, Say
 from whatsapp_mcp.simulator.people.writing import SimSendOptions, WritingDevice
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
@@ -252,7 +252,7 @@ class VirtualContact(WritingDevice):
         if self.reads:
             self.read(received)
         for answer in persona.answer(received):
-            if isinstance(answer, React):
+            if isinstance(answer, Reaction):
                 self.react(answer.emoji, received)
             elif isinstance(answer, Say):
                 self.typing(to=to)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from whatsapp_mcp.jid import LID, STATUS_BROADCAST, USER, Jid
-from whatsapp_mcp.simulator.content.compose import context_of, without_secret
+from whatsapp_mcp.simulator.content.compose import quote
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
@@ -69,10 +69,8 @@ class HistoryMessage:
         else:
             message.CopyFrom(self.content)
         if self.reply_to is not None:
-            context = context_of(message)
             author = own if self.reply_to.author is None else account_of(self.reply_to.author)
-            context.stanzaID, context.participant = self.reply_to.id, str(author.lid)
-            context.quotedMessage.CopyFrom(without_secret(self.reply_to.message(own)))
+            quote(message, self.reply_to.id, str(author.lid), self.reply_to.message(own))
         return message
 
 

@@ -25,11 +25,13 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class React:
+class Reaction:
+    """An emoji on the message that is answered."""
+
     emoji: str
 
 
-Answer = Say | React
+Answer = Say | Reaction
 
 
 class Persona(Protocol):
@@ -93,7 +95,7 @@ class Talker(_Pace):
     def _answer_text(self, text: str) -> Sequence[Answer]:
         answers: list[Answer] = []
         if self.thanks_emoji and _THANKS.search(text):
-            answers.append(React(self.thanks_emoji))
+            answers.append(Reaction(self.thanks_emoji))
         for pattern, answer in self.rules:
             if re.search(pattern, text, re.IGNORECASE):
                 answers.append(Say(answer.format(text=text), reply="{text}" in answer))

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import SentMessage
-from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
-from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
+from whatsapp_mcp.simulator.people.phone_history import PhoneHistory
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
-from whatsapp_mcp.simulator.service.appstate import SimAppState
-from whatsapp_mcp.simulator.service.login import Login
-from whatsapp_mcp.simulator.service.pairing import Pairing
-from whatsapp_mcp.simulator.service.privacy import Privacy
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.services import SimServices
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat
@@ -31,17 +25,8 @@ log = logging.getLogger(__name__)
 class SimulatedPhone(WritingDevice):
     """The phone of one account, to be used like a person with a phone in the hand."""
 
-    def __init__(
-        self,
-        world: World,
-        router: Router,
-        account: SimAccount,
-        pairing: Pairing,
-        login: Login,
-        app_state: SimAppState,
-        privacy: Privacy,
-    ) -> None:
-        super().__init__(world, router, account)
+    def __init__(self, world: World, services: SimServices, account: SimAccount) -> None:
+        super().__init__(world, services.router, account)
         self.received: Record[ReceivedMessage] = Record("message to the phone")
         """What others wrote to the account."""
         self.sent_copies: Record[ReceivedMessage] = Record("copy of a sent message")
@@ -56,15 +41,14 @@ class SimulatedPhone(WritingDevice):
         """What it remembers of the past, and tells linked devices."""
         self.shares_keys = True
         """Switch off to see a companion without app-state keys."""
-        self.linking = Linking(world, account, self.signal.identity, pairing)
-        self._login = login
-        self._app_state = app_state
-        self._privacy = privacy
+        self.linking = Linking(world, account, self.signal.identity, services.pairing)
+        self._login = services.login
+        self._app_state = services.app_state
         self._sync_key = SimSyncKey.generate(int(world.clock() * 1000))
         self._collections: dict[str, SimCollectionState] = {}
         self._shared_with: set[SimDevice] = set()
-        login.on_active.append(self._on_active)
-        app_state.on_patch.append(self._on_patch)
+        self._login.on_active.append(self._on_active)
+        self._app_state.on_patch.append(self._on_patch)
         self.set_push_name(account.push_name)
 
     # --- linked devices ---
@@ -170,27 +154,7 @@ class SimulatedPhone(WritingDevice):
         value = sync_action.SyncActionValue(contactAction=action)
         self.change_app_state("critical_unblock_low", ["contact", str(account.pn)], 2, value)
 
-    def set_privacy(self, name: str, value: str) -> None:
-        """Change a privacy setting on the phone (``last``, ``readreceipts`` …); linked devices are told.
-
-        Raises:
-            IqError: no such setting or value.
-        """
-        self._privacy.change(self.device, {name: value})
-
     # --- history ---
-
-    def share_history(
-        self,
-        chats: Sequence[HistoryChat] = (),
-        *,
-        kind: HistoryKind = "initial",
-        inline: bool | None = None,
-        chunks: int = 1,
-        device: SimDevice | None = None,
-    ) -> list[SharedHistory]:
-        """Send a history sync to the linked devices, or to one; see :meth:`PhoneHistory.share`."""
-        return self.history.share(chats, kind=kind, inline=inline, chunks=chunks, device=device)
 
     def _send_peer_message(self, device: SimDevice, message: e2e.Message, message_id: str) -> None:
         self.send_directly(device, message, {"id": message_id, "category": "peer"})
@@ -218,16 +182,6 @@ class SimulatedPhone(WritingDevice):
     def handle_own_copy(self, sender: SimDevice, received: ReceivedMessage) -> None:
         self.sent_copies.add(received)
         self.history.note_received(received)
-
-    async def wait_for_copy(
-        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 30.0
-    ) -> ReceivedMessage:
-        """The first message sent by a linked device that fits.
-
-        Raises:
-            TimeoutError: none came in ``timeout`` seconds.
-        """
-        return await self.sent_copies.wait_for(predicate, timeout=timeout)
 
     def handle_stanza(self, node: Node) -> None:
         """The phone shows nobody's presence or typing."""

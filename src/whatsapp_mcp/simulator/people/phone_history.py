@@ -21,7 +21,7 @@ from whatsapp_mcp.simulator.people.history import (
     same_chat,
 )
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
-from whatsapp_mcp.simulator.state.groups import Chat, GroupState
+from whatsapp_mcp.simulator.state.groups import Chat, address
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
@@ -90,8 +90,8 @@ class PhoneHistory:
 
     def note(self, chat: Chat | Jid, message_id: str, author: SimAccount, content: e2e.Message, seconds: float) -> None:
         """Remember a message that is being sent or received."""
-        jid = chat if isinstance(chat, Jid) else chat.jid if isinstance(chat, GroupState) else chat.lid
-        known = next((known for known in self.chats if same_chat(self._world, known.jid, jid)), None)
+        jid = chat if isinstance(chat, Jid) else address(chat)
+        known = self._chat(jid)
         if known is None:
             place = self._world.groups.get(jid) or self._world.account(jid) or jid
             known = HistoryChat(place)
@@ -101,6 +101,9 @@ class PhoneHistory:
         message.seconds = int(seconds)
         known.messages.append(message)
         del known.messages[:-_REMEMBERED_PER_CHAT]
+
+    def _chat(self, jid: Jid) -> HistoryChat | None:
+        return next((known for known in self.chats if same_chat(self._world, known.jid, jid)), None)
 
     def note_sent(self, sent: SentMessage) -> None:
         """The same for a message that the phone sends."""
@@ -141,13 +144,13 @@ class PhoneHistory:
     def bootstrap(self, device: SimDevice) -> list[SharedHistory]:
         """What a newly linked device gets by itself: the newest messages of every chat, names, then the rest."""
         newest = [
-            replace_messages(
-                chat, chat.messages[-_BOOTSTRAP_MESSAGES:], complete=len(chat.messages) <= _BOOTSTRAP_MESSAGES
+            replace(
+                chat, messages=chat.messages[-_BOOTSTRAP_MESSAGES:], complete=len(chat.messages) <= _BOOTSTRAP_MESSAGES
             )
             for chat in self.chats
         ]
         rest = [
-            replace_messages(chat, chat.messages[:-_BOOTSTRAP_MESSAGES], complete=True)
+            replace(chat, messages=chat.messages[:-_BOOTSTRAP_MESSAGES], complete=True)
             for chat in self.chats
             if len(chat.messages) > _BOOTSTRAP_MESSAGES
         ]
@@ -201,19 +204,16 @@ class PhoneHistory:
         except ValueError:
             log.warning("%r asks for older messages of %r, which is no chat", device, wanted.chatJID)
             return
-        chat = next((chat for chat in self.chats if same_chat(self._world, chat.jid, jid)), None)
+        chat = self._chat(jid)
         older = self._older(chat, wanted) if chat else []
         count = max(wanted.onDemandMsgCount, 0)
         part = older[-count:] if count else []
         answer = HistoryChat(jid) if chat is None else chat
-        answer = replace_messages(answer, part, complete=len(part) == len(older))
+        answer = replace(answer, messages=part, complete=len(part) == len(older))
         sync = self.builder.build("on_demand", [answer])
         if not answer.complete:
-            sync.conversations[
-                0
-            ].endOfHistoryTransferType = (
-                history_sync.Conversation.COMPLETE_ON_DEMAND_SYNC_BUT_MORE_MSG_REMAIN_ON_PRIMARY
-            )
+            more = history_sync.Conversation.COMPLETE_ON_DEMAND_SYNC_BUT_MORE_MSG_REMAIN_ON_PRIMARY
+            sync.conversations[0].endOfHistoryTransferType = more
         self._send(device, sync, "on_demand", None, request_id=request_id)
 
     @staticmethod
@@ -231,11 +231,6 @@ class PhoneHistory:
         return [message for message in messages if message.seconds < limit]
 
 
-def replace_messages(chat: HistoryChat, messages: list[HistoryMessage], *, complete: bool) -> HistoryChat:
-    """The chat with some of its messages only."""
-    return replace(chat, messages=messages, complete=complete)
-
-
 def _split(chats: Sequence[HistoryChat], chunks: int) -> Iterator[list[HistoryChat]]:
     """Every chat's messages in ``chunks`` parts, the newest first; chats without messages come with the first."""
     if chunks == 1:
@@ -248,5 +243,5 @@ def _split(chats: Sequence[HistoryChat], chunks: int) -> Iterator[list[HistoryCh
             end = len(chat.messages) - number * size
             messages = chat.messages[max(end - size, 0) : max(end, 0)]
             if messages or number == 0:
-                part.append(replace_messages(chat, messages, complete=end - size <= 0))
+                part.append(replace(chat, messages=messages, complete=end - size <= 0))
         yield part

@@ -35,6 +35,10 @@ class SimSendOptions(TypedDict, total=False):
     forwarded: bool
     ephemeral: int
     """Seconds after which the message disappears; it goes out in an envelope that says so."""
+    view_once: bool
+    """It may be looked at once only."""
+    in_album: SentMessage
+    """The album that a picture or video belongs to: what :meth:`WritingDevice.send_album_start` returned."""
 
 
 class WritingDevice(Actor):
@@ -66,15 +70,10 @@ class WritingDevice(Actor):
         """The own address as a chat uses it."""
         return chat.name_of(self.account) if isinstance(chat, GroupState) else self.account.lid
 
-    def send_content(
-        self,
-        content: e2e.Message,
-        *,
-        edit: str = "",
-        in_album: SentMessage | None = None,
-        **options: Unpack[SimSendOptions],
-    ) -> SentMessage:
+    def send_content(self, content: e2e.Message, *, edit: str = "", **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send any message, with the options applied to it."""
+        if options.get("view_once"):
+            content = compose.view_once(content)
         reply_to, seconds = options.get("reply_to"), options.get("ephemeral", 0)
         if reply_to is not None:
             author = self.account.lid if isinstance(reply_to, SentMessage) else reply_to.sender.bare
@@ -86,7 +85,7 @@ class WritingDevice(Actor):
         if options.get("forwarded"):
             context = compose.context_of(content)
             context.isForwarded, context.forwardingScore = True, 1
-        if in_album is not None:
+        if (in_album := options.get("in_album")) is not None:
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
@@ -113,15 +112,12 @@ class WritingDevice(Actor):
         mimetype: str = "image/jpeg",
         size: tuple[int, int] = (0, 0),
         thumbnail: bytes = b"",
-        view_once: bool = False,
-        in_album: SentMessage | None = None,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
-        """Send a picture. ``size`` is width and height in pixels; ``in_album`` what
-        :meth:`send_album_start` returned."""
+        """Send a picture. ``size`` is width and height in pixels."""
         media = self._uploaded(MediaKind.IMAGE, content)
         message = compose.image(media, caption=caption, mimetype=mimetype, size=size, thumbnail=thumbnail)
-        return self.send_content(compose.view_once(message) if view_once else message, in_album=in_album, **options)
+        return self.send_content(message, **options)
 
     def send_video(
         self,
@@ -134,8 +130,6 @@ class WritingDevice(Actor):
         thumbnail: bytes = b"",
         gif: bool = False,
         note: bool = False,
-        view_once: bool = False,
-        in_album: SentMessage | None = None,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
@@ -150,14 +144,11 @@ class WritingDevice(Actor):
             gif=gif,
             note=note,
         )
-        return self.send_content(compose.view_once(message) if view_once else message, in_album=in_album, **options)
+        return self.send_content(message, **options)
 
-    def send_voice(
-        self, content: Content, *, seconds: int = 1, view_once: bool = False, **options: Unpack[SimSendOptions]
-    ) -> SentMessage:
+    def send_voice(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
-        message = compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds)
-        return self.send_content(compose.view_once(message) if view_once else message, **options)
+        return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
     def send_audio(
         self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SimSendOptions]
@@ -205,9 +196,11 @@ class WritingDevice(Actor):
     ) -> list[SentMessage]:
         """Send pictures as an album: first its announcement, then the pictures; the first one has the caption."""
         start = self.send_album_start(images=len(images), **options)
-        target: SimSendOptions = {"to": options["to"]} if "to" in options else {}
+        child: SimSendOptions = {"in_album": start}
+        if "to" in options:
+            child["to"] = options["to"]
         children = [
-            self.send_image(content, caption="" if number else caption, in_album=start, **target)
+            self.send_image(content, caption="" if number else caption, **child)
             for number, content in enumerate(images)
         ]
         return [start, *children]

@@ -48,7 +48,7 @@ class Login:
 
     def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:
         """Start the session that a Noise handshake asks for; ``None`` when it was refused."""
-        refusal = self._faults.take_login_refusal()
+        refusal = self._faults.login.take()
         if refusal is not None:
             _refuse(connection, refusal)
             return None

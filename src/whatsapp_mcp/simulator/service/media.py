@@ -101,7 +101,7 @@ class MediaHost:
     async def _upload(
         self, exchange: Exchange, device: SimDevice, kind: MediaKind, token: bytes, *, plain: bool
     ) -> None:
-        refusal = self._faults.media.take_upload_refusal()
+        refusal = self._faults.media.upload_refusal.take()
         if refusal is not None:
             await self._refuse(exchange, refusal.status, "as wanted")
             return
@@ -128,7 +128,7 @@ class MediaHost:
 
     async def _receive(self, exchange: Exchange) -> Blob | None:
         """Take in the body; ``None`` when the connection was cut on purpose."""
-        seconds, cut = self._faults.media.take_slowness(), self._faults.media.take_cut_upload()
+        seconds, cut = self._faults.media.slowness.take(), self._faults.media.cut_upload.take()
         writer = BlobWriter()
         total = max(exchange.announced, 1)
         async for piece in exchange.body():
@@ -163,7 +163,7 @@ class MediaHost:
         if exchange.request.method != "GET":
             await self._refuse(exchange, HTTPStatus.METHOD_NOT_ALLOWED, exchange.request.method)
             return
-        refusal = self._faults.media.take_download_refusal()
+        refusal = self._faults.media.download_refusal.take()
         if refusal is not None:
             headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
             await exchange.answer(refusal.status, headers=headers)
@@ -177,7 +177,7 @@ class MediaHost:
 
     async def _content(self, exchange: Exchange, blob: Blob) -> AsyncIterator[bytes]:
         faults = self._faults.media
-        seconds, cut, corrupt = faults.take_slowness(), faults.take_cut_download(), faults.take_corruption()
+        seconds, cut, corrupt = faults.slowness.take(), faults.cut_download.take(), faults.corruption.take()
         sent = 0
         for piece in blob.pieces():
             part = piece

@@ -56,7 +56,7 @@ class SimMessages:
         if to is None or not node.get("id"):
             log.warning("%r sent a message without address or id: %s", sender, node.xml())
             return
-        error = self._faults.take_ack_error() if not sender.is_local else None
+        error = self._faults.ack_error.take() if not sender.is_local else None
         kind = self.kinds.get(to.server)
         if error is None:
             error = kind.refusal(sender, node, to) if kind else self._refusal(sender, node, to)

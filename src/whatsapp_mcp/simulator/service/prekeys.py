@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimDevice
+from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire import xeddsa
@@ -16,16 +15,6 @@ from whatsapp_mcp.wire.node import Attr, Node
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class TakenBundle:
-    """A device's public keys as handed out to one other device; the one-time key is gone from the server."""
-
-    registration_id: int
-    identity: bytes
-    signed_prekey: SignedPreKey
-    one_time: tuple[int, bytes] | None
 
 
 class PreKeys:
@@ -39,7 +28,7 @@ class PreKeys:
         router.on_iq("encrypt", "set", self._upload)
 
     @staticmethod
-    def take(device: SimDevice) -> TakenBundle:
+    def take(device: SimDevice) -> PreKeyBundle:
         """Hand out a device's keys, using up its oldest one-time prekey. Without one left the bundle has none."""
         one_time = None
         if device.one_time_prekeys:
@@ -47,7 +36,7 @@ class PreKeys:
             one_time = key_id, device.one_time_prekeys.pop(key_id)
         elif device.more_prekeys is not None:
             one_time = device.more_prekeys()
-        return TakenBundle(device.registration_id, device.identity, device.signed_prekey, one_time)
+        return PreKeyBundle(device.registration_id, device.identity, device.signed_prekey, one_time)
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("count") is not None:
@@ -64,24 +53,7 @@ class PreKeys:
             attrs: dict[str, Attr] = {"jid": jid} if jid else {}
             return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
         bundle = self.take(owner)
-        content = [
-            Node("registration", {}, bundle.registration_id.to_bytes(4, "big")),
-            Node("type", {}, b"\x05"),
-            Node("identity", {}, bundle.identity),
-            Node(
-                "skey",
-                {},
-                [
-                    Node("id", {}, bundle.signed_prekey.id.to_bytes(3, "big")),
-                    Node("value", {}, bundle.signed_prekey.public),
-                    Node("signature", {}, bundle.signed_prekey.signature),
-                ],
-            ),
-        ]
-        if bundle.one_time is not None:
-            key_id, public = bundle.one_time
-            content.append(Node("key", {}, [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]))
-        return Node("user", {"jid": jid}, content)
+        return Node("user", {"jid": jid}, [registration_node(bundle), *key_nodes(bundle)])
 
     def _upload(self, device: SimDevice, node: Node) -> Sequence[Node]:
         registration, identity, listed = node.child("registration"), node.child("identity"), node.child("list")
@@ -101,6 +73,31 @@ class PreKeys:
         device.signed_prekey = signed
         device.one_time_prekeys.update(key for key in keys if key is not None)
         return ()
+
+
+def registration_node(bundle: PreKeyBundle) -> Node:
+    return Node("registration", {}, bundle.registration_id.to_bytes(4, "big"))
+
+
+def key_nodes(bundle: PreKeyBundle) -> list[Node]:
+    """The keys of a bundle, as the server hands them out and as a retry receipt has them in its ``<keys>``."""
+    signed = bundle.signed_prekey
+    signed_key = [*_key_content(signed.id, signed.public), Node("signature", {}, signed.signature)]
+    nodes = [Node("type", {}, b"\x05"), Node("identity", {}, bundle.identity), Node("skey", {}, signed_key)]
+    return nodes if bundle.one_time is None else [*nodes, Node("key", {}, _key_content(*bundle.one_time))]
+
+
+def _key_content(key_id: int, public: bytes) -> list[Node]:
+    return [Node("id", {}, key_id.to_bytes(3, "big")), Node("value", {}, public)]
+
+
+def parse_bundle(registration: Node | None, keys: Node) -> PreKeyBundle | None:
+    """The reverse of :func:`registration_node` and :func:`key_nodes`; ``None``: something is missing."""
+    identity, signed = keys.child("identity"), parse_signed_prekey(keys.child("skey"))
+    if registration is None or identity is None or signed is None:
+        return None
+    number = int.from_bytes(registration.data, "big")
+    return PreKeyBundle(number, identity.data, signed, parse_prekey(keys.child("key")))
 
 
 def parse_prekey(node: Node | None) -> tuple[int, bytes] | None:

@@ -85,7 +85,7 @@ class Router:
         if not node.get("id"):
             log.warning("%r sent an iq without id: %s", device, node.xml())
             return
-        fault = self._faults.take_iq_fault(xmlns)
+        fault = self._faults.iq[xmlns].take()
         if fault is not None:
             if fault.code:
                 reply(iq_error(node, fault.code, fault.text))

@@ -6,9 +6,9 @@ memory, nothing is protected against side channels, and a changed identity key i
 
 from __future__ import annotations
 
-from whatsapp_mcp.simulator.signal.device import PreKeyBundle, SignalDevice
+from whatsapp_mcp.simulator.signal.device import SignalDevice
 from whatsapp_mcp.simulator.signal.padding import pad, unpad
 from whatsapp_mcp.simulator.signal.sender_key import SenderKey
 from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
 
-__all__ = ["DuplicateMessageError", "PreKeyBundle", "SenderKey", "SignalDevice", "SignalError", "pad", "unpad"]
+__all__ = ["DuplicateMessageError", "SenderKey", "SignalDevice", "SignalError", "pad", "unpad"]

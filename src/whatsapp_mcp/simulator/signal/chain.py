@@ -10,20 +10,14 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.padding import PKCS7
-
 from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
+from whatsapp_mcp.wire import cbc
 
 MAX_FORWARD_JUMP: Final = 25_000
 """libsignal consts.rs: a counter further ahead is an attack, not a gap."""
 
 MAX_SKIPPED: Final = 2000
 """Keys kept per chain for messages that have not arrived yet; the oldest go first."""
-
-_AES_BLOCK_BITS: Final = 128
 
 
 @dataclass(slots=True)
@@ -66,23 +60,13 @@ class Chain:
         return self.next_seed()
 
 
-def cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
-    """AES-256-CBC with PKCS#7 padding."""
-    padder = PKCS7(_AES_BLOCK_BITS).padder()
-    encryptor = Cipher(AES(key), CBC(iv)).encryptor()
-    return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
-
-
 def cbc_decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
-    """The reverse of ``cbc_encrypt``.
+    """AES-256-CBC with PKCS#7 padding.
 
     Raises:
-        SignalError: the padding is wrong.
+        SignalError: the size or the padding is wrong.
     """
-    decryptor = Cipher(AES(key), CBC(iv)).decryptor()
-    unpadder = PKCS7(_AES_BLOCK_BITS).unpadder()
     try:
-        padded = decryptor.update(ciphertext) + decryptor.finalize()
-        return unpadder.update(padded) + unpadder.finalize()
+        return cbc.decrypt(key, iv, ciphertext)
     except ValueError:
         raise SignalError("the ciphertext has a wrong size or padding") from None

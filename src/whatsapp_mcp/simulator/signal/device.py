@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from whatsapp_mcp.simulator.signal.messages import PreKeyMessage, tagged
 from whatsapp_mcp.simulator.signal.session import PendingPreKey, SignalSession
 from whatsapp_mcp.simulator.signal.signal_errors import DuplicateMessageError, SignalError
+from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 
@@ -23,19 +23,6 @@ _SIGNED_PREKEY_ID: Final = 1
 _PREKEY_IDS: Final = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
-class PreKeyBundle:
-    """What a device publishes so that others can write to it. Keys are 32 bytes, the signature 64."""
-
-    registration_id: int
-    identity_public: bytes
-    signed_prekey_id: int
-    signed_prekey_public: bytes
-    signed_prekey_signature: bytes
-    prekey_id: int | None = None
-    prekey_public: bytes | None = None
-
-
 class SignalDevice:
     """One device of a simulated person. Addresses are opaque strings that name the other devices.
 
@@ -47,8 +34,10 @@ class SignalDevice:
     def __init__(self, identity: KeyPair | None = None, registration_id: int | None = None) -> None:
         self.identity = identity or KeyPair.generate()
         self.registration_id = 1 + secrets.randbelow(16380) if registration_id is None else registration_id
-        self._signed_prekey = KeyPair.generate()
-        self._signature = xeddsa.sign(self.identity.private, tagged(self._signed_prekey.public))
+        self._prekey_pair = KeyPair.generate()
+        public = self._prekey_pair.public
+        signature = xeddsa.sign(self.identity.private, tagged(public))
+        self.signed_prekey = SignedPreKey(_SIGNED_PREKEY_ID, public, signature)
         self._prekeys: dict[int, KeyPair] = {}
         self._next_prekey_id = 1
         self._sessions: dict[str, list[SignalSession]] = {}
@@ -56,16 +45,8 @@ class SignalDevice:
 
     def bundle(self, *, one_time: bool = True) -> PreKeyBundle:
         """The keys that one other device may fetch, with a fresh one-time prekey or (``one_time=False``) without."""
-        prekey_id, prekey = self._new_prekey() if one_time else (None, None)
-        return PreKeyBundle(
-            registration_id=self.registration_id,
-            identity_public=self.identity.public,
-            signed_prekey_id=_SIGNED_PREKEY_ID,
-            signed_prekey_public=self._signed_prekey.public,
-            signed_prekey_signature=self._signature,
-            prekey_id=prekey_id,
-            prekey_public=prekey.public if prekey else None,
-        )
+        prekey = self.new_prekey() if one_time else None
+        return PreKeyBundle(self.registration_id, self.identity.public, self.signed_prekey, prekey)
 
     def has_session(self, address: str) -> bool:
         """Whether ``encrypt`` can be called for this device without a bundle."""
@@ -81,15 +62,16 @@ class SignalDevice:
         Raises:
             SignalError: the signed prekey is not signed by the identity key, or a key is unusable.
         """
-        signed = tagged(bundle.signed_prekey_public)
-        if not xeddsa.verify(bundle.identity_public, signed, bundle.signed_prekey_signature):
+        signed = bundle.signed_prekey
+        prekey_id, prekey = bundle.one_time or (None, None)
+        if not xeddsa.verify(bundle.identity, tagged(signed.public), signed.signature):
             raise SignalError(f"the signed prekey of {address} is not signed by its identity key")
         session = SignalSession.initiate(
             self.identity,
-            bundle.identity_public,
-            signed_prekey=bundle.signed_prekey_public,
-            one_time_prekey=bundle.prekey_public,
-            pending=PendingPreKey(bundle.prekey_id, bundle.signed_prekey_id),
+            bundle.identity,
+            signed_prekey=signed.public,
+            one_time_prekey=prekey,
+            pending=PendingPreKey(prekey_id, signed.id),
         )
         self._use(address, session)
 
@@ -167,7 +149,7 @@ class SignalDevice:
             self.identity,
             envelope.identity_public,
             envelope.base_public,
-            signed_prekey=self._signed_prekey,
+            signed_prekey=self._prekey_pair,
             one_time_prekey=one_time_prekey,
         )
 
@@ -176,8 +158,9 @@ class SignalDevice:
         others = [s for s in self._sessions.get(address, []) if s.base_public != session.base_public]
         self._sessions[address] = [session, *others][: 1 + MAX_ARCHIVED_SESSIONS]
 
-    def _new_prekey(self) -> tuple[int, KeyPair]:
+    def new_prekey(self) -> tuple[int, bytes]:
+        """A fresh one-time prekey: id and public key."""
         prekey_id = self._next_prekey_id
         self._next_prekey_id = prekey_id % (_PREKEY_IDS - 1) + 1
-        prekey = self._prekeys[prekey_id] = KeyPair.generate()
-        return prekey_id, prekey
+        self._prekeys[prekey_id] = KeyPair.generate()
+        return prekey_id, self._prekeys[prekey_id].public

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt, cbc_encrypt
+from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt
 from whatsapp_mcp.simulator.signal.messages import (
     VERSION,
     binary,
@@ -20,7 +20,7 @@ from whatsapp_mcp.simulator.signal.messages import (
     without_version,
 )
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
-from whatsapp_mcp.wire import xeddsa
+from whatsapp_mcp.wire import cbc, xeddsa
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
 
@@ -72,7 +72,7 @@ class SenderKey:
             raise SignalError("only the owner of a sender key can encrypt with it")
         iteration = self._chain.counter
         iv, key = _message_keys(self._chain.next_seed())
-        body = VERSION + encode_fields({1: self.key_id, 2: iteration, 3: cbc_encrypt(key, iv, plaintext)})
+        body = VERSION + encode_fields({1: self.key_id, 2: iteration, 3: cbc.encrypt(key, iv, plaintext)})
         return body + xeddsa.sign(self._signing.private, body)
 
     def decrypt(self, data: bytes) -> bytes:

@@ -9,9 +9,10 @@ import hmac
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt, cbc_encrypt
+from whatsapp_mcp.simulator.signal.chain import Chain, cbc_decrypt
 from whatsapp_mcp.simulator.signal.messages import MAC_SIZE, RatchetMessage, mac_of
 from whatsapp_mcp.simulator.signal.signal_errors import SignalError
+from whatsapp_mcp.wire import cbc
 from whatsapp_mcp.wire.keys import KeyPair, hkdf
 
 MAX_RECEIVING_CHAINS: Final = 5
@@ -109,7 +110,7 @@ class SignalSession:
         counter = self.sending.counter
         cipher_key, mac_key, iv = _message_keys(self.sending.next_seed())
         message = RatchetMessage(
-            self.own_ratchet.public, counter, self.previous_counter, cbc_encrypt(cipher_key, iv, plaintext)
+            self.own_ratchet.public, counter, self.previous_counter, cbc.encrypt(cipher_key, iv, plaintext)
         )
         return message.serialize(mac_key, sender=self.own_identity, receiver=self.peer_identity)
 

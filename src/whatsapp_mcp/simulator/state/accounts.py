@@ -46,6 +46,18 @@ class SignedPreKey:
 
 
 @dataclass(frozen=True, slots=True)
+class PreKeyBundle:
+    """What a device publishes so that others can write to it: the public keys that one other device takes."""
+
+    registration_id: int
+    identity: bytes
+    """32 bytes."""
+    signed_prekey: SignedPreKey
+    one_time: tuple[int, bytes] | None
+    """Id and key; nobody else is given it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SimPicture:
     """A profile picture. ``url`` is what clients are given; the bytes live with the media hosts."""
 

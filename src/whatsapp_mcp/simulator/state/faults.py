@@ -7,13 +7,13 @@ the next n" count down; ``clear()`` ends all of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from whatsapp_mcp.simulator.state.countdown import Countdown
 from whatsapp_mcp.simulator.state.media_faults import MediaFaults
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.simulator.state.planned import Planned, cancel_all
+from whatsapp_mcp.wire.node import Attr, Node
 
 StreamFault = Literal["replaced", "device_removed", "503", "515", "500"]
 
@@ -43,14 +43,9 @@ class LoginRefusal:
     message: str | None = None
 
     def node(self) -> Node:
-        attrs: dict[str, str] = {"reason": str(self.reason), "location": "sim"}
-        if self.code is not None:
-            attrs["code"] = str(self.code)
-        if self.expire_seconds is not None:
-            attrs["expire"] = str(self.expire_seconds)
-        if self.message is not None:
-            attrs["message"] = self.message
-        return Node("failure", dict(attrs))
+        details = {"code": self.code, "expire": self.expire_seconds, "message": self.message}
+        told: dict[str, Attr] = {name: str(value) for name, value in details.items() if value is not None}
+        return Node("failure", {"reason": str(self.reason), "location": "sim", **told})
 
 
 class Faults:
@@ -64,13 +59,14 @@ class Faults:
         self._flowing.set()
         self.answer_delay = 0.0
         """Seconds by which every answer to an ``iq`` and every message ack is late."""
-        self._login: tuple[LoginRefusal, Countdown] | None = None
-        self._iq: dict[str, tuple[IqFault, Countdown]] = {}
-        self._ack_error: tuple[int, Countdown] | None = None
-        self.withheld_acks = Countdown(0)
-        self.corrupted = Countdown(0)
-        self.duplicated = Countdown(0)
-        self.lost_group_notices = Countdown(0)
+        self.login = Planned[LoginRefusal]()
+        self.iq: defaultdict[str, Planned[IqFault]] = defaultdict(Planned)
+        """By namespace."""
+        self.ack_error = Planned[int]()
+        self.withheld_acks = Planned[bool]()
+        self.corrupted = Planned[bool]()
+        self.duplicated = Planned[bool]()
+        self.lost_group_notices = Planned[bool]()
 
     # --- what breaks the connection ---
 
@@ -89,7 +85,7 @@ class Faults:
         return len(victims)
 
     def silence(self) -> None:
-        """Stop reading and writing on every connection, which stay open (a dead network), until :meth:`resume`.
+        """Stop reading and writing on every connection, which stay open (a dead network), until ``resume``.
 
         Client: requests fail after 75 s; KeepAliveTimeoutEv 30 s after the start; it does not disconnect before 3
         minutes.
@@ -97,7 +93,7 @@ class Faults:
         self._flowing.clear()
 
     def resume(self) -> None:
-        """End :meth:`silence`: everything that was held back flows in order."""
+        """End ``silence``: everything that was held back flows in order."""
         self._flowing.set()
 
     @property
@@ -137,10 +133,7 @@ class Faults:
         ``expire_seconds`` TemporaryBanEv; 405 ClientOutdatedEv; 409 ConnectFailureEv; 500/503 reconnects (0 s, then 2
         s). 402 with another code and 499 end neonize's event loop while the socket stays connected.
         """
-        self._login = (LoginRefusal(reason, code, expire_seconds, message), Countdown(times))
-
-    def take_login_refusal(self) -> LoginRefusal | None:
-        return self._login[0] if self._login and self._login[1].take() else None
+        self.login.plan(LoginRefusal(reason, code, expire_seconds, message), times)
 
     # --- what spoils answers ---
 
@@ -153,20 +146,16 @@ class Faults:
 
         Client: the method's own exception, "info query returned status 429: rate-overlimit".
         """
-        self._iq[xmlns] = (IqFault(code, text), Countdown(times))
+        self.iq[xmlns].plan(IqFault(code, text), times)
 
     def ignore_iq(self, xmlns: str, *, times: int = 1) -> None:
         """Never answer the next requests of a namespace. Client: "info query timed out" after 75 s."""
-        self._iq[xmlns] = (IqFault(0, ""), Countdown(times))
+        self.fail_iq(xmlns, 0, "", times=times)
 
     def mute_keep_alive(self) -> None:
         """Leave pings unanswered until ``clear()``. Client: KeepAliveTimeoutEv after 30 s, KeepAliveRestoredEv
         afterwards."""
         self.ignore_iq("w:p", times=-1)
-
-    def take_iq_fault(self, xmlns: str) -> IqFault | None:
-        entry = self._iq.get(xmlns)
-        return entry[0] if entry and entry[1].take() else None
 
     # --- what spoils messages ---
 
@@ -175,27 +164,24 @@ class Faults:
 
         Client: SendMessageError "server returned error 463".
         """
-        self._ack_error = (code, Countdown(times))
-
-    def take_ack_error(self) -> int | None:
-        return self._ack_error[0] if self._ack_error and self._ack_error[1].take() else None
+        self.ack_error.plan(code, times)
 
     def withhold_acks(self, *, times: int = 1) -> None:
         """Relay the next messages but never acknowledge them. Client: "timed out waiting for message send response"
         after 75 s."""
-        self.withheld_acks = Countdown(times)
+        self.withheld_acks.plan(True, times)
 
     def corrupt_messages(self, *, times: int = 1) -> None:
         """Damage the ciphertext of the next messages from simulated people to clients.
 
         Client: UndecryptableMessageEv and a retry receipt; the sender answers with a good copy, MessageEv.
         """
-        self.corrupted = Countdown(times)
+        self.corrupted.plan(True, times)
 
     def duplicate_messages(self, *, times: int = 1) -> None:
         """Deliver the next messages to clients twice. Client: the second is dropped as an old Signal counter, one
         MessageEv."""
-        self.duplicated = Countdown(times)
+        self.duplicated.plan(True, times)
 
     def lose_group_notices(self, *, times: int = 1) -> None:
         """Lose the next notifications about groups on the way to clients.
@@ -203,7 +189,7 @@ class Faults:
         Client: its member list is out of date. A message that it sends by that list is acknowledged with another
         ``phash``, upon which it fetches the list before the next one.
         """
-        self.lost_group_notices = Countdown(times)
+        self.lost_group_notices.plan(True, times)
 
     def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
         """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
@@ -222,10 +208,8 @@ class Faults:
         """Back to a healthy service."""
         self.media.clear()
         self.answer_delay = 0.0
-        self._login = None
-        self._iq.clear()
-        self._ack_error = None
-        self.withheld_acks = self.corrupted = self.duplicated = self.lost_group_notices = Countdown(0)
+        self.iq.clear()
+        cancel_all(self)
         self.resume()
 
     def watch(self, connection: LiveConnection) -> None:
@@ -233,10 +217,6 @@ class Faults:
 
     def forget(self, connection: LiveConnection) -> None:
         self._connections.discard(connection)
-
-    @property
-    def connections(self) -> Iterable[LiveConnection]:
-        return frozenset(self._connections)
 
 
 def stream_error(kind: StreamFault) -> Node:
