@@ -191,15 +191,10 @@ class Faults:
         """
         self.lost_group_notices.plan(True, times)
 
-    def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
-        """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
-
-        Client: an unknown type, ``server-error`` included, ends neonize's event loop; the socket stays connected, no
-        event follows.
-        """
-        odd = Node(receipt.tag, {**receipt.attrs, "type": kind}, receipt.content)
+    def send_to_all(self, node: Node) -> int:
+        """Send a stanza to every client; returns how many got it."""
         for connection in list(self._connections):
-            connection.send(odd)
+            connection.send(node)
         return len(self._connections)
 
     # --- housekeeping ---
