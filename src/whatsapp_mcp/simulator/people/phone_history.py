@@ -183,9 +183,10 @@ class PhoneHistory:
         else:
             media = upload(self._world.media, MediaKind.HISTORY, compressed)
             path = media.direct_path
-            notification.directPath, notification.fileLength = path, media.length
-            notification.fileSHA256, notification.fileEncSHA256 = media.sha256, media.enc_sha256
-            notification.mediaKey = media.media_key
+            notification.directPath, notification.fileLength = path, media.reference.length
+            notification.fileSHA256 = media.reference.sha256
+            notification.fileEncSHA256 = media.reference.enc_sha256
+            notification.mediaKey = media.reference.media_key
         shared = SharedHistory(device, self._world.new_id(), sync, path, self._receipts)
         self._transmit(device, message, shared.id)
         self.shared.add(shared)

@@ -100,8 +100,8 @@ class WritingDevice(Actor):
     def _uploaded(self, kind: MediaKind, content: Content) -> UploadedMedia:
         if isinstance(content, bytes):
             return upload(self.world.media, kind, content)
-        if content.kind is not kind:
-            raise ValueError(f"uploaded as {content.kind.mms_type}, not as {kind.mms_type}")
+        if content.reference.kind is not kind:
+            raise ValueError(f"uploaded as {content.reference.kind.mms_type}, not as {kind.mms_type}")
         return content
 
     def send_image(
