@@ -78,13 +78,13 @@ def upload(store: MediaStore, kind: MediaKind, content: bytes) -> UploadedMedia:
             yield sealer.update(piece)
         yield sealer.finish()
 
-    stored = store.put(kind, file())
+    stored = store.add(kind, Blob.of(file()))
     return UploadedMedia(sealer.reference(), stored.direct_path, stored.url)
 
 
 def upload_plain(store: MediaStore, kind: MediaKind, content: bytes) -> UploadedMedia:
     """The same without encryption, for newsletters."""
-    stored = store.add(kind, Blob.of(content), encrypted=False)
+    stored = store.add(kind, Blob.of([content]), encrypted=False)
     reference = MediaReference(kind, b"", stored.blob.sha256, b"", stored.blob.size)
     return UploadedMedia(reference, stored.direct_path, stored.url)
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.groups import GroupState

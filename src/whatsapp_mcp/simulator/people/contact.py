@@ -12,8 +12,8 @@ from typing import Unpack
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.personas import Persona, Reaction, Say
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.writing import SimSendOptions, WritingDevice
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
@@ -131,7 +131,7 @@ class VirtualContact(WritingDevice):
         key = e2e.Message(call=e2e.Call(callKey=secrets.token_bytes(32)))
         keys = []
         for target in callee.devices.values():
-            enc = self._encrypt(target, key)
+            enc = self.encryption.for_device(target, key)
             keys.append(Node(enc.tag, {**enc.attrs, "jid": target.lid}, enc.content))
 
         def submit(signal: Node) -> None:

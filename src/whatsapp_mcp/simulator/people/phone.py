@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.services import SimServices

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.attachments import upload
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
-from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
 from whatsapp_mcp.simulator.people.history import (
     SYNC_TYPES,
     HistoryBuilder,
@@ -20,6 +19,7 @@ from whatsapp_mcp.simulator.people.history import (
     HistoryMessage,
     same_chat,
 )
+from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, address
 from whatsapp_mcp.simulator.state.record import Record

@@ -12,7 +12,8 @@ from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import Actor, SentMessage
+from whatsapp_mcp.simulator.people.actor import Actor
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.service.status_posts import StatusAudience
 from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address

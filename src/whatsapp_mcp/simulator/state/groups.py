@@ -16,9 +16,6 @@ from whatsapp_mcp.jid import GROUP, Jid
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 
-GROUPS: Final = Jid("", GROUP)
-"""``g.us``, where requests about no group in particular go."""
-
 MAX_MEMBERS: Final = 1024
 
 _INVITE_ALPHABET = string.ascii_letters + string.digits
