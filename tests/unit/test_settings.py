@@ -50,10 +50,6 @@ VALUES = {
 }
 
 
-def test_the_table_is_complete() -> None:
-    assert VALUES.keys() == Settings.model_fields.keys()
-
-
 @pytest.mark.parametrize("name", VALUES)
 def test_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text, value = VALUES[name]

@@ -101,6 +101,8 @@ class StoredMessage:
     """Serialized waE2E.Message as it came; empty when there was none."""
     has_media: bool
     """Also of a revoked message."""
+    is_placeholder: bool = False
+    """It could not be read, or its content was lost."""
 
 
 class Chat(View):

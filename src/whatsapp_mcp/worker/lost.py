@@ -123,7 +123,10 @@ class Losses:
             chat, sender = Jid.parse(message.chat).bare, Jid.parse(message.sender).bare
         except ValueError:
             return None
-        if message.id in self._heard or self._store.find(message.id, chat) is not None:
+        if message.id in self._heard:
+            return None
+        known = self._store.find(message.id, chat)
+        if known is not None and not known.is_placeholder:
             return None
         logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
         return MessageReceived(

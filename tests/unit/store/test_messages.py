@@ -27,6 +27,7 @@ from tests.unit.store.build import (
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import (
+    LOST,
     Change,
     ChatChanged,
     Content,
@@ -132,6 +133,18 @@ def test_a_real_message_replaces_the_placeholder_and_is_announced(store: Store) 
     assert [m.text for m in store.reader.incoming_after(1)] == ["at last"]
     assert store.apply([message("M1", 5, kind=MessageKind.UNDECRYPTABLE)]) == 2
     assert store.texts(ANA) == store.texts(ANA, "last") == ["at last"]
+
+
+def test_a_placeholder_says_when_nothing_more_will_come(store: Store) -> None:
+    store.apply([message("M1", 5, kind=MessageKind.UNDECRYPTABLE, raw=b"")])
+    found = store.writer.find("M1")
+    assert found is not None
+    assert found.is_placeholder
+    assert only(store).extra == {}
+    store.apply([message("M1", 9, kind=MessageKind.UNDECRYPTABLE, extra={LOST: True}, raw=b"")])
+    store.apply([message("M1", 5, kind=MessageKind.UNDECRYPTABLE, raw=b"")])
+    assert only(store).extra == {LOST: True}
+    assert only(store).timestamp == at(5)
 
 
 def test_what_turns_out_to_be_no_message_takes_its_placeholder_away(store: Store) -> None:

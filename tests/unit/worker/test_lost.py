@@ -26,12 +26,14 @@ class Store:
 
     def __init__(self) -> None:
         self.messages: set[tuple[str, Jid]] = set()
+        self.placeholders: set[str] = set()
         self.own = (ME, ME_LID)
 
     def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
         if (message_id, chat) not in self.messages:
             return None
-        return StoredMessage(message_id, chat, chat, from_me=False, text="", raw=b"", has_media=False)
+        is_placeholder = message_id in self.placeholders
+        return StoredMessage(message_id, chat, chat, False, "", b"", has_media=False, is_placeholder=is_placeholder)
 
 
 @pytest.fixture
@@ -85,6 +87,12 @@ def test_what_is_stored_is_not_lost(losses: Losses, store: Store) -> None:
     store.messages.add(("M1", TEAM))
     assert losses.repeated(IN_TEAM) is None
     assert losses.repeated(PRIVATE) is not None, "in another chat"
+
+
+def test_what_could_not_be_decrypted_is_lost_when_its_repetition_was(losses: Losses, store: Store) -> None:
+    store.messages.add(("M1", TEAM))
+    store.placeholders.add("M1")
+    assert losses.repeated(IN_TEAM) == lost("M1", TEAM, ANA_LID)
 
 
 def test_what_came_is_not_lost_though_the_store_has_no_row_for_it(losses: Losses) -> None:

@@ -137,6 +137,9 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with asyncio.timeout(WAIT):
         await running.task
     running.go.end()
+    for thread in threading.enumerate():
+        if thread.name == "neonize":  # it calls back once more, which needs the loop
+            await asyncio.to_thread(thread.join, WAIT)
 
 
 async def test_connected(running: Running) -> None:

@@ -69,7 +69,7 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?")
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival)"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -92,9 +92,16 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media in rows:
+    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
         return StoredMessage(
-            found, stored_jid(wire_chat), stored_jid(wire_sender), bool(from_me), text, raw or b"", bool(has_media)
+            found,
+            stored_jid(wire_chat),
+            stored_jid(wire_sender),
+            bool(from_me),
+            text,
+            raw or b"",
+            bool(has_media),
+            is_placeholder=kind == MessageKind.UNDECRYPTABLE,
         )
     return None
 

@@ -104,6 +104,8 @@ class Messages:
             self._connection.execute(
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
             )
+        if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
+            update_message(self._connection, held.arrival, now, "extra = ?", dump_extra(change.content.extra))
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
