@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
+from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.people.encryption import Encryption
 from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, RefusedMessage, SentMessage
@@ -110,23 +111,27 @@ class Actor(ABC):
 
     # --- sending ---
 
-    def send_message(
-        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
-    ) -> SentMessage:
+    def send_message(self, chat: Chat, message: e2e.Message, *, edit: str = "") -> SentMessage:
         """Encrypt a message for every device of ``chat`` and of the own account, and send it. What the server does
         not take shows in :attr:`refused`.
 
-        ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute
-        (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
+        ``edit`` is the stanza's edit attribute (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
         """
         self.secrets.give(message)
-        sent = SentMessage(message_id or self.world.new_id(), self._now(), chat, message)
+        sent = SentMessage(self.world.new_id(), self._now(), chat, message)
         self.secrets.remember(sent.id, self.account.lid, message)
         self._sent[sent.id] = sent
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
+        attrs: dict[str, Attr] = {"id": sent.id, "to": sent.address, "type": stanza_kind(message)[0]}
+        if edit:
+            attrs["edit"] = edit
         if isinstance(chat, GroupState):
-            self._send_to_group(chat, sent, kind, edit)
+            # See whatsmeow send.go: sendGroup.
+            attrs["phash"] = participant_hash(chat.name_of_device(device) for device in chat.devices)
+            attrs["addressing_mode"] = chat.addressing_mode
+            others = [device for device in chat.devices if device is not self.device]
+            self._submit(Node("message", attrs, self.encryption.for_group(chat.jid, others, message)))
             return sent
         own_copy = sent.own_copy()
         addressed = []
@@ -134,26 +139,9 @@ class Actor(ABC):
             if target is not self.device:
                 content = message if target.account is chat and chat is not self.account else own_copy
                 addressed.append(self.encryption.addressed(target, content))
-        attrs: dict[str, Attr] = {"id": sent.id, "to": chat.lid, "type": kind}
-        if edit:
-            attrs["edit"] = edit
         if addressed:
             self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
         return sent
-
-    def _send_to_group(self, group: GroupState, sent: SentMessage, kind: str, edit: str) -> None:
-        """See whatsmeow send.go: sendGroup."""
-        attrs: dict[str, Attr] = {
-            "id": sent.id,
-            "to": group.jid,
-            "type": kind,
-            "phash": participant_hash(group.name_of_device(device) for device in group.devices),
-            "addressing_mode": group.addressing_mode,
-        }
-        if edit:
-            attrs["edit"] = edit
-        others = [device for device in group.devices if device is not self.device]
-        self._submit(Node("message", attrs, self.encryption.for_group(group.jid, others, sent.message)))
 
     def send_directly(self, target: SimDevice, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
         """Send to one device only: a peer message to an own device, or an answer to a retry receipt (its ``count``)."""

@@ -101,7 +101,7 @@ class VirtualContact(WritingDevice):
         reaction.reactionMessage.key.CopyFrom(self._key(message))
         reaction.reactionMessage.text = emoji
         reaction.reactionMessage.senderTimestampMS = int(self.world.clock() * 1000)
-        return self.send_message(self._chat_of(message), reaction, kind="reaction")
+        return self.send_message(self._chat_of(message), reaction)
 
     def edit(self, sent: SentMessage, text: str) -> SentMessage:
         """Replace the text of an own message."""

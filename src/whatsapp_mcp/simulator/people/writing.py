@@ -10,7 +10,6 @@ from typing import TypedDict, Unpack
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
-from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.actor import Actor
 from whatsapp_mcp.simulator.people.sent import SentMessage
@@ -71,7 +70,7 @@ class WritingDevice(Actor):
         """The own address as a chat uses it."""
         return chat.name_of(self.account) if isinstance(chat, GroupState) else self.account.lid
 
-    def send_content(self, content: e2e.Message, *, edit: str = "", **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_content(self, content: e2e.Message, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send any message, with the options applied to it."""
         if options.get("view_once"):
             content = compose.view_once(content)
@@ -90,7 +89,7 @@ class WritingDevice(Actor):
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
-        return self.send_message(chat, content, kind=stanza_kind(content)[0], edit=edit)
+        return self.send_message(chat, content)
 
     # --- media ---
 
@@ -259,7 +258,7 @@ class WritingDevice(Actor):
             audience = list(usual.members) if isinstance(usual, GroupState) else [usual]
         chat = StatusAudience.of(self.account, audience)
         self.sender_keys.prepare(chat.jid, ())  # every post goes out with the key, to all that it is for
-        return self.send_message(chat, content, kind=stanza_kind(content)[0])
+        return self.send_message(chat, content)
 
     # --- polls ---
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from whatsapp_mcp.simulator.state.accounts import SimLink
 from whatsapp_mcp.simulator.state.media_faults import MediaFaults
 from whatsapp_mcp.simulator.state.planned import Planned, cancel_all
 from whatsapp_mcp.wire.node import Attr, Node
@@ -18,11 +19,9 @@ from whatsapp_mcp.wire.node import Attr, Node
 StreamFault = Literal["replaced", "device_removed", "503", "515", "500"]
 
 
-class LiveConnection(Protocol):
+class LiveConnection(SimLink, Protocol):
     """What a fault can do to a connected client."""
 
-    def send(self, node: Node) -> None: ...
-    def farewell(self, node: Node) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 
