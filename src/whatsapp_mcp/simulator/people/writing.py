@@ -42,7 +42,8 @@ class SimSendOptions(TypedDict, total=False):
 
 
 class WritingDevice(Actor):
-    """A phone that can send everything."""
+    """A phone that can send everything. What the methods leave out of a content, :mod:`compose` can say: see
+    :meth:`send_content`."""
 
     @abstractmethod
     def _default_chat(self) -> Chat:
@@ -120,42 +121,19 @@ class WritingDevice(Actor):
         return self.send_content(message, **options)
 
     def send_video(
-        self,
-        content: Content,
-        *,
-        caption: str = "",
-        mimetype: str = "video/mp4",
-        seconds: int = 1,
-        size: tuple[int, int] = (0, 0),
-        thumbnail: bytes = b"",
-        gif: bool = False,
-        note: bool = False,
-        **options: Unpack[SimSendOptions],
+        self, content: Content, *, caption: str = "", note: bool = False, **options: Unpack[SimSendOptions]
     ) -> SentMessage:
-        """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
+        """Send a video; ``note``: a round one."""
         media = self._uploaded(MediaKind.VIDEO, content)
-        message = compose.video(
-            media,
-            caption=caption,
-            mimetype=mimetype,
-            seconds=seconds,
-            size=size,
-            thumbnail=thumbnail,
-            gif=gif,
-            note=note,
-        )
-        return self.send_content(message, **options)
+        return self.send_content(compose.video(media, caption=caption, note=note), **options)
 
-    def send_voice(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_voice(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
-        return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
+        return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content)), **options)
 
-    def send_audio(
-        self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SimSendOptions]
-    ) -> SentMessage:
+    def send_audio(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send music and the like."""
-        media = self._uploaded(MediaKind.AUDIO, content)
-        return self.send_content(compose.audio(media, mimetype=mimetype, seconds=seconds), **options)
+        return self.send_content(compose.audio(self._uploaded(MediaKind.AUDIO, content)), **options)
 
     def send_document(
         self,
@@ -164,28 +142,15 @@ class WritingDevice(Actor):
         name: str,
         caption: str = "",
         mimetype: str = "application/octet-stream",
-        pages: int = 0,
-        thumbnail: bytes = b"",
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a file called ``name``."""
         media = self._uploaded(MediaKind.DOCUMENT, content)
-        message = compose.document(
-            media, name=name, caption=caption, mimetype=mimetype, pages=pages, thumbnail=thumbnail
-        )
-        return self.send_content(message, **options)
+        return self.send_content(compose.document(media, name=name, caption=caption, mimetype=mimetype), **options)
 
-    def send_sticker(
-        self,
-        content: Content,
-        *,
-        animated: bool = False,
-        size: tuple[int, int] = (512, 512),
-        **options: Unpack[SimSendOptions],
-    ) -> SentMessage:
+    def send_sticker(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a sticker (WebP)."""
-        media = self._uploaded(MediaKind.IMAGE, content)
-        return self.send_content(compose.sticker(media, animated=animated, size=size), **options)
+        return self.send_content(compose.sticker(self._uploaded(MediaKind.IMAGE, content)), **options)
 
     def send_album_start(self, *, images: int = 0, videos: int = 0, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Announce an album; its pictures and videos follow with ``in_album``."""
@@ -213,18 +178,10 @@ class WritingDevice(Actor):
         return self.send_content(compose.location(latitude, longitude, name=name, address=address), **options)
 
     def send_live_location(
-        self,
-        latitude: float,
-        longitude: float,
-        *,
-        caption: str = "",
-        sequence: int = 1,
-        **options: Unpack[SimSendOptions],
+        self, latitude: float, longitude: float, *, caption: str = "", **options: Unpack[SimSendOptions]
     ) -> SentMessage:
-        """Send the first or (``sequence`` above 1) a later position."""
-        return self.send_content(
-            compose.live_location(latitude, longitude, caption=caption, sequence=sequence), **options
-        )
+        """Send the first position of a walk."""
+        return self.send_content(compose.live_location(latitude, longitude, caption=caption), **options)
 
     def send_contacts(self, *cards: tuple[str, str], **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send one or more vCards: (name, number) each."""
@@ -237,13 +194,12 @@ class WritingDevice(Actor):
         *,
         title: str,
         description: str = "",
-        thumbnail: bytes = b"",
         picture: Content | None = None,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a text that contains ``url``, with a preview; ``picture`` is a large one, on the media hosts."""
         media = None if picture is None else self._uploaded(MediaKind.LINK_THUMBNAIL, picture)
-        message = compose.link(text, url, title=title, description=description, thumbnail=thumbnail, picture=media)
+        message = compose.link(text, url, title=title, description=description, picture=media)
         return self.send_content(message, **options)
 
     # --- status ---
@@ -313,10 +269,10 @@ class WritingDevice(Actor):
         message.secretEncryptedMessage.secretEncType = e2e.SecretEncryptedMessage.MESSAGE_EDIT
         return self.send_message(sent.chat, message, edit="1")
 
-    def set_disappearing(self, seconds: int, *, to: Chat | None = None) -> SentMessage:
+    def set_disappearing(self, seconds: int) -> SentMessage:
         """Change the timer of a 1:1 chat: later messages disappear after ``seconds``, 0: they stay."""
         message = e2e.Message()
         message.protocolMessage.type = e2e.ProtocolMessage.EPHEMERAL_SETTING
         message.protocolMessage.ephemeralExpiration = seconds
         message.protocolMessage.ephemeralSettingTimestamp = int(self.world.clock())
-        return self.send_message(to or self._default_chat(), message)
+        return self.send_message(self._default_chat(), message)
