@@ -106,11 +106,7 @@ class VirtualContact(WritingDevice):
     def edit(self, sent: SentMessage, text: str) -> SentMessage:
         """Replace the text of an own message."""
         edit = e2e.Message()
-        protocol = edit.editedMessage.message.protocolMessage
-        protocol.type = e2e.ProtocolMessage.MESSAGE_EDIT
-        protocol.key.CopyFrom(self._key(sent))
-        protocol.editedMessage.conversation = text
-        protocol.timestampMS = int(self.world.clock() * 1000)
+        edit.editedMessage.message.protocolMessage.CopyFrom(self._edit_of(sent, e2e.Message(conversation=text)))
         return self.send_message(sent.chat, edit, edit="1")
 
     def revoke(self, message: SentMessage | ReceivedMessage) -> SentMessage:

@@ -121,19 +121,26 @@ class WritingDevice(Actor):
         return self.send_content(message, **options)
 
     def send_video(
-        self, content: Content, *, caption: str = "", note: bool = False, **options: Unpack[SimSendOptions]
+        self,
+        content: Content,
+        *,
+        caption: str = "",
+        seconds: int = 1,
+        gif: bool = False,
+        note: bool = False,
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
-        """Send a video; ``note``: a round one."""
+        """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
         media = self._uploaded(MediaKind.VIDEO, content)
-        return self.send_content(compose.video(media, caption=caption, note=note), **options)
+        return self.send_content(compose.video(media, caption=caption, seconds=seconds, gif=gif, note=note), **options)
 
-    def send_voice(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_voice(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
-        return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content)), **options)
+        return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
-    def send_audio(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_audio(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send music and the like."""
-        return self.send_content(compose.audio(self._uploaded(MediaKind.AUDIO, content)), **options)
+        return self.send_content(compose.audio(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
     def send_document(
         self,
@@ -246,6 +253,14 @@ class WritingDevice(Actor):
 
     # --- changes ---
 
+    def _edit_of(self, sent: SentMessage, content: e2e.Message) -> e2e.ProtocolMessage:
+        return e2e.ProtocolMessage(
+            key=self._key(sent),
+            type=e2e.ProtocolMessage.MESSAGE_EDIT,
+            editedMessage=content,
+            timestampMS=int(self.world.clock() * 1000),
+        )
+
     def edit_secretly(self, sent: SentMessage, text: str, *, wrapped: bool = True) -> SentMessage:
         """Replace the text of an own message in the newer form: encrypted under that message's secret.
 
@@ -253,13 +268,7 @@ class WritingDevice(Actor):
         """
         content = e2e.Message(conversation=text)
         if wrapped:
-            edit = e2e.ProtocolMessage(
-                key=self._key(sent),
-                type=e2e.ProtocolMessage.MESSAGE_EDIT,
-                editedMessage=content,
-                timestampMS=int(self.world.clock() * 1000),
-            )
-            content = e2e.Message(protocolMessage=edit)
+            content = e2e.Message(protocolMessage=self._edit_of(sent, content))
         author = self._own_name(sent.chat)
         sealed = self.secrets.seal(Change.MESSAGE_EDIT, sent.id, author, content.SerializeToString())
         message = e2e.Message()
