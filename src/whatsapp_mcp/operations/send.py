@@ -13,7 +13,7 @@ from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextO
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import addressed, send
+from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.phone_number import parse_number
@@ -34,24 +34,18 @@ async def send_message(services: Services, arguments: args.SendMessageArguments,
     mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
     written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
     mentions = tuple(dict.fromkeys([*mentioned, *written]))
-    envelope = await addressed(
-        services,
-        arguments,
-        reply_to=arguments.get("reply_message_id"),
-        forwarded=arguments.get("is_forwarded", False),
-        mentions=mentions,
-    )
-    return await send(services, envelope, TextOut(text=text))
+    chat, options = await replying(services, arguments)
+    return await send(services, chat, TextOut(text=text), options.model_copy(update={"mentions": mentions}))
 
 
 @operation("sendLink")
 async def send_link(services: Services, arguments: args.SendLinkArguments, progress: Progress) -> Outcome:
     link = arguments["link"].strip()
-    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     await progress(0.1, 1.0, "fetching the preview")
     caption = arguments.get("caption") or ""
     out = await preview(link, field="link", policy=media_policy(services.settings), caption=caption)
-    return await send(services, envelope, out)
+    return await send(services, chat, out, options)
 
 
 @operation("sendLocation")
@@ -60,8 +54,8 @@ async def send_location(services: Services, arguments: args.SendLocationArgument
         latitude=_degrees(arguments["latitude"], "latitude", 90),
         longitude=_degrees(arguments["longitude"], "longitude", 180),
     )
-    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    return await send(services, envelope, location)
+    chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    return await send(services, chat, location, options)
 
 
 def _degrees(text: str, field: str, limit: int) -> float:
@@ -80,22 +74,22 @@ async def send_contact(services: Services, arguments: args.SendContactArguments,
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
     number = parse_number(arguments["contact_phone"], "contact_phone")
-    envelope = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    return await send(services, envelope, ContactOut(name=name, number=number))
+    chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    return await send(services, chat, ContactOut(name=name, number=number), options)
 
 
 @operation("sendPoll")
 async def send_poll(services: Services, arguments: args.SendPollArguments, _progress: Progress) -> Outcome:
-    options = tuple(option.strip() for option in arguments["options"])
-    if not all(options):
+    names = tuple(option.strip() for option in arguments["options"])
+    if not all(names):
         raise InvalidArgument("options: an option is blank", field="options")
-    if len(set(options)) != len(options):
+    if len(set(names)) != len(names):
         raise InvalidArgument("options: two options are the same", field="options")
-    if arguments["max_answer"] > len(options):
-        raise InvalidArgument(f"max_answer: at most {len(options)}, the number of options", field="max_answer")
-    poll = PollOut(question=arguments["question"], options=options, selectable_count=arguments["max_answer"])
-    envelope = await addressed(services, arguments)
-    return await send(services, envelope, poll)
+    if arguments["max_answer"] > len(names):
+        raise InvalidArgument(f"max_answer: at most {len(names)}, the number of options", field="max_answer")
+    poll = PollOut(question=arguments["question"], options=names, selectable_count=arguments["max_answer"])
+    chat, options = await addressed(services, arguments)
+    return await send(services, chat, poll, options)
 
 
 @operation("sendPresence")

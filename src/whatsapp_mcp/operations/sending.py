@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NotRequired, TypedDict
 
 from whatsapp_mcp.clock import from_ms
@@ -26,47 +25,42 @@ class ToOneChat(TypedDict):
     duration: NotRequired[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Where a message goes, and with which options."""
+class Replying(ToOneChat):
+    """And those of most of them."""
 
-    chat: Jid
-    options: SendOptions
+    reply_message_id: NotRequired[str]
+    is_forwarded: NotRequired[bool]
 
 
 async def addressed(
-    services: Services,
-    arguments: ToOneChat,
-    *,
-    reply_to: str | None = None,
-    forwarded: bool = False,
-    mentions: tuple[Jid, ...] = (),
-) -> Envelope:
-    """The envelope for the chat that ``phone`` names."""
+    services: Services, arguments: ToOneChat, *, forwarded: bool = False, reply_to: str | None = None
+) -> tuple[Jid, SendOptions]:
+    """The chat that ``phone`` names, and how the message is sent there."""
     chat = await resolve(services, arguments["phone"])
     duration = arguments.get("duration")
     if duration is None:
         known = services.store.look(lambda store: store.chat(chat))
         duration = known.ephemeral_expiration if known else 0
-    reply_to = reply_to or None
     if reply_to and services.store.look(lambda store: store.message(reply_to, chat)) is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
             next_step="Take the id from getChatMessages of this chat, or send without it.",
             details={"field": "reply_message_id"},
         )
-    options = SendOptions(
-        reply_to_id=reply_to,
-        forwarded=forwarded,
-        expiration=duration,
-        mentions=mentions,
-    )
-    return Envelope(chat, options)
+    return chat, SendOptions(reply_to_id=reply_to or None, forwarded=forwarded, expiration=duration)
 
 
-async def send(services: Services, envelope: Envelope, message: Outgoing, *, timeout: float | None = None) -> Outcome:
+async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:
+    """The same for a message that may be an answer."""
+    forwarded, reply_to = arguments.get("is_forwarded", False), arguments.get("reply_message_id")
+    return await addressed(services, arguments, forwarded=forwarded, reply_to=reply_to)
+
+
+async def send(
+    services: Services, chat: Jid, message: Outgoing, options: SendOptions, *, timeout: float | None = None
+) -> Outcome:
     """Send the message; ``timeout`` in seconds where it takes longer than others."""
-    command = SendMessage(chat=envelope.chat, message=message, options=envelope.options, key=services.send_key)
+    command = SendMessage(chat=chat, message=message, options=options, key=services.send_key)
     return sent_outcome(await services.session.call(command, timeout=timeout), "The message was sent.")
 
 
