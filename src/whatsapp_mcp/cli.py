@@ -246,8 +246,6 @@ def status(data_dir: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(data_dir: Path | None, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
-    import os
-
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
