@@ -33,7 +33,7 @@ from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.memory import child_of
 from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 

@@ -14,7 +14,7 @@ from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal, JournalEntry

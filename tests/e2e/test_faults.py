@@ -26,7 +26,7 @@ from tests.e2e.harness import (
 )
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator import VirtualContact
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 
 
 def alive(pid: int) -> bool:
@@ -152,8 +152,8 @@ async def test_unknown_receipt_kills_the_pump_and_the_session_recovers(tmp_path:
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=ana.number, message="hello")
         (pid,) = host.session_pids()
-        receipt = Node("receipt", {"id": sent["message_id"], "from": ana.account.lid, "t": simulator.world.now()})
-        assert simulator.faults.send_receipt_of_type("server-error", receipt) == 1
+        attrs: dict[str, Attr] = {"id": sent["message_id"], "from": ana.account.lid, "t": simulator.world.now()}
+        assert simulator.faults.send_to_all(Node("receipt", {**attrs, "type": "server-error"})) == 1
         await until(lambda: pid not in host.session_pids(), what="the end of the deaf process")
         await connected_again(host)
         ana.say("can you hear me?")

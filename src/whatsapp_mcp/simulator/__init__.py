@@ -67,12 +67,12 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
     from whatsapp_mcp.simulator.control.control import ControlServer
     from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
-    from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
     from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
     from whatsapp_mcp.simulator.people.contact import VirtualContact
     from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
     from whatsapp_mcp.simulator.people.phone import SimulatedPhone
     from whatsapp_mcp.simulator.people.phone_history import SharedHistory
+    from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, SentMessage
     from whatsapp_mcp.simulator.server import Simulator
     from whatsapp_mcp.simulator.service.groups.group import Group
     from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
@@ -124,9 +124,9 @@ _MODULES = {
     "Post": "service.newsletters.newsletter",
     "QrTiming": "state.config",
     "ReceivedMessage": "content.summary",
-    "ReceivedReceipt": "people.actor",
+    "ReceivedReceipt": "people.sent",
     "Record": "state.record",
-    "SentMessage": "people.actor",
+    "SentMessage": "people.sent",
     "SharedHistory": "people.phone_history",
     "SimulateOptions": "control.command",
     "SimulatedPhone": "people.phone",

@@ -6,15 +6,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator.network.host import LoopbackHost
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone
-from whatsapp_mcp.simulator.service.groups.group import Group
+from whatsapp_mcp.simulator.service.groups.group import Group, GroupOptions
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
 from whatsapp_mcp.simulator.service.services import SimServices
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
@@ -63,9 +62,7 @@ class Simulator:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.stop()
 
     async def start(self) -> Endpoint:
@@ -192,38 +189,15 @@ class Simulator:
         return people
 
     async def add_group(
-        self,
-        subject: str,
-        members: Sequence[Person],
-        *,
-        owner: Person | None = None,
-        admins: Sequence[Person] = (),
-        description: str = "",
-        approval: bool = False,
-        announce: bool = False,
-        locked: bool = False,
+        self, subject: str, members: Sequence[Person], *, owner: Person | None = None, **options: Unpack[GroupOptions]
     ) -> Group:
         """A group with these members and, as its owner, the first of them unless told otherwise.
-
-        ``admins`` are members too. ``approval``: who comes by link waits for an admin; ``announce``: only admins write;
-        ``locked``: only admins change what it is called.
 
         Raises:
             IqError: the subject cannot be one.
             ValueError: nobody is in it, or somebody does not let the owner add them.
         """
-        if owner is None and not members:
-            raise ValueError("a group needs an owner")
-        return self.groups.create(
-            subject,
-            members,
-            owner=owner or members[0],
-            admins=admins,
-            description=description,
-            approval=approval,
-            announce=announce,
-            locked=locked,
-        )
+        return self.groups.create(subject, members, owner=owner, **options)
 
     def group(self, name: str) -> Group:
         """A group by its subject or address, whoever made it.
@@ -307,9 +281,10 @@ class Simulator:
     def odd_receipt(self, kind: str = "server-error") -> int:
         """Send every connected client a receipt of a type it does not know; returns how many got it.
 
-        Client: neonize's event loop ends, the socket stays connected, no event follows.
+        Client: an unknown type, ``server-error`` included, ends neonize's event loop; the socket stays connected, no
+        event follows.
         """
         somebody = next(iter(self._contacts.values()), None)
         sender = somebody.account if somebody else self.phone.account
         attrs: dict[str, Attr] = {"from": sender.lid, "id": self.world.new_id(), "t": self.world.now()}
-        return self.faults.send_receipt_of_type(kind, Node("receipt", attrs))
+        return self.faults.send_to_all(Node("receipt", {**attrs, "type": kind}))

@@ -78,6 +78,7 @@ class Handshake:
     def __init__(self, header: bytes = WA_HEADER) -> None:
         self._hash = self._chaining_key = _PATTERN
         self._cipher = Cipher(_PATTERN)
+        self.finished = False
         self.mix_hash(header)
 
     def mix_hash(self, data: bytes) -> None:
@@ -99,7 +100,13 @@ class Handshake:
         return plaintext
 
     def split(self) -> tuple[Cipher, Cipher]:
-        """The transport ciphers: client to server, server to client."""
+        """The transport ciphers: client to server, server to client.
+
+        Raises:
+            NoiseError: the handshake is not finished.
+        """
+        if not self.finished:
+            raise NoiseError("the handshake is not finished")
         keys = hkdf(b"", 64, salt=self._chaining_key)
         return Cipher(keys[:32]), Cipher(keys[32:])
 
@@ -127,7 +134,6 @@ class Responder:
         self._chain = certificate_chain
         self._ephemeral = ephemeral or KeyPair.generate()
         self._handshake = Handshake()
-        self._finished = False
 
     def server_hello(self, client_hello: bytes) -> bytes:
         """Answer the first frame of a client."""
@@ -153,13 +159,11 @@ class Responder:
         noise_public = self._handshake.decrypt(finish.static)
         self._handshake.mix_key(_agree(self._ephemeral, noise_public))
         payload = self._handshake.decrypt(finish.payload)
-        self._finished = True
+        self._handshake.finished = True
         return ClientLogin(noise_public, payload)
 
     def transport(self) -> Transport:
         """The ciphers for everything after the handshake."""
-        if not self._finished:
-            raise NoiseError("the handshake is not finished")
         to_server, to_client = self._handshake.split()
         return Transport(receive=to_server, send=to_client)
 
@@ -185,7 +189,6 @@ class Initiator:
         self._verify_certificate = verify_certificate
         self._ephemeral = ephemeral or KeyPair.generate()
         self._handshake = Handshake()
-        self._finished = False
 
     def client_hello(self) -> bytes:
         """The first frame (``WA_HEADER`` goes before it)."""
@@ -213,13 +216,11 @@ class Initiator:
         message.clientFinish.static = noise.encrypt(self._static.public)
         noise.mix_key(_agree(self._static, hello.ephemeral))
         message.clientFinish.payload = noise.encrypt(payload)
-        self._finished = True
+        self._handshake.finished = True
         return message.SerializeToString()
 
     def transport(self) -> Transport:
         """The ciphers for everything after the handshake."""
-        if not self._finished:
-            raise NoiseError("the handshake is not finished")
         to_server, to_client = self._handshake.split()
         return Transport(receive=to_client, send=to_server)
 

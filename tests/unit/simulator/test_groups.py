@@ -9,8 +9,8 @@ import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Group, ReceivedMessage, Simulator, SimulatorConfig, VirtualContact
-from whatsapp_mcp.simulator.people.actor import RefusedMessage
 from whatsapp_mcp.simulator.people.personas import Echo
+from whatsapp_mcp.simulator.people.sent import RefusedMessage
 from whatsapp_mcp.simulator.service.groups.group_membership import ADD_REQUEST_SECONDS, REJOIN_SECONDS
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.wire.node import Attr, Node

@@ -227,7 +227,7 @@ async def test_large_files_are_not_held_in_memory(browser: Browser, simulator: S
 @pytest.mark.parametrize("size", [0, 1, 1 << 18, (1 << 18) + 1, (1 << 20) + 5])
 def test_blobs_give_back_what_they_got(size: int) -> None:
     content = os.urandom(size)
-    blob = Blob.of(content)
+    blob = Blob.of([content])
     assert (b"".join(blob.pieces()), blob.size) == (content, size)
     assert b"".join(blob.pieces()) == content
     assert blob.sha256 == hashlib.sha256(content).digest()

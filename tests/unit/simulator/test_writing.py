@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -60,13 +61,11 @@ async def test_a_file_that_is_gone_or_another_one() -> None:
     media = received.media
     assert isinstance(media, Attachment)
     with pytest.raises(MediaError, match="content has 3000"):
-        await Attachment(media.kind, media.direct_path, media.sha256, media.enc_sha256, media.media_key, 2999).download(
-            simulator.world.media
-        )
+        shorter = replace(media, reference=replace(media.reference, length=2999))
+        await shorter.download(simulator.world.media)
     with pytest.raises(MediaError, match="uploaded as image"):
-        await Attachment(
-            MediaKind.VIDEO, media.direct_path, media.sha256, media.enc_sha256, media.media_key, 3000
-        ).download(simulator.world.media)
+        video = replace(media, reference=replace(media.reference, kind=MediaKind.VIDEO))
+        await video.download(simulator.world.media)
     simulator.world.media.expire(media.direct_path)
     with pytest.raises(MediaError, match="410"):
         await received.download()

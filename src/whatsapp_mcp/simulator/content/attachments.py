@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from whatsapp_mcp.simulator.state.blobs import Blob
@@ -29,26 +29,18 @@ MEDIA_FIELDS = {
 class UploadedMedia:
     """A file on the media hosts: what a message has to say about it."""
 
-    kind: MediaKind
+    reference: MediaReference
+    """Without key for the plain files of newsletters."""
     direct_path: str
     url: str
-    sha256: bytes
-    length: int
-    media_key: bytes = field(default=b"", repr=False)
-    """Empty for the plain files of newsletters."""
-    enc_sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """The file that a message points to."""
 
-    kind: MediaKind
+    reference: MediaReference
     direct_path: str
-    sha256: bytes
-    enc_sha256: bytes
-    media_key: bytes = field(repr=False)
-    length: int
     mimetype: str = ""
 
     async def download(self, store: MediaStore) -> bytes:
@@ -61,19 +53,19 @@ class Attachment:
         if stored is None or stored.status is not HTTPStatus.OK:
             status = stored.status if stored else HTTPStatus.NOT_FOUND
             raise MediaError(f"nothing to download at {self.direct_path!r} ({status.value})")
-        if stored.kind is not self.kind:
-            raise MediaError(f"the file was uploaded as {stored.kind.mms_type}, the message needs {self.kind.mms_type}")
+        wanted = self.reference.kind
+        if stored.kind is not wanted:
+            raise MediaError(f"the file was uploaded as {stored.kind.mms_type}, the message needs {wanted.mms_type}")
         return await asyncio.to_thread(self._open, stored)
 
     def _open(self, stored: StoredFile) -> bytes:
         if not stored.encrypted:
-            if stored.blob.sha256 != self.sha256:
+            if stored.blob.sha256 != self.reference.sha256:
                 raise MediaError("the content is not the one that was announced")
             return b"".join(stored.blob.pieces())
-        reference = MediaReference(self.kind, self.media_key, self.sha256, self.enc_sha256, self.length)
-        content = open_file(stored.blob.pieces(), reference)
-        if self.length >= 0 and len(content) != self.length:
-            raise MediaError(f"the content has {len(content)} bytes, the message says {self.length}")
+        content, length = open_file(stored.blob.pieces(), self.reference), self.reference.length
+        if length >= 0 and len(content) != length:
+            raise MediaError(f"the content has {len(content)} bytes, the message says {length}")
         return content
 
 
@@ -86,23 +78,15 @@ def upload(store: MediaStore, kind: MediaKind, content: bytes) -> UploadedMedia:
             yield sealer.update(piece)
         yield sealer.finish()
 
-    stored = store.put(kind, file())
-    reference = sealer.reference()
-    return UploadedMedia(
-        kind,
-        stored.direct_path,
-        stored.url,
-        reference.sha256,
-        reference.length,
-        media_key=reference.media_key,
-        enc_sha256=reference.enc_sha256,
-    )
+    stored = store.add(kind, Blob.of(file()))
+    return UploadedMedia(sealer.reference(), stored.direct_path, stored.url)
 
 
 def upload_plain(store: MediaStore, kind: MediaKind, content: bytes) -> UploadedMedia:
     """The same without encryption, for newsletters."""
-    stored = store.add(kind, Blob.of(content), encrypted=False)
-    return UploadedMedia(kind, stored.direct_path, stored.url, stored.blob.sha256, stored.blob.size)
+    stored = store.add(kind, Blob.of([content]), encrypted=False)
+    reference = MediaReference(kind, b"", stored.blob.sha256, b"", stored.blob.size)
+    return UploadedMedia(reference, stored.direct_path, stored.url)
 
 
 def attachment_of(message: e2e.Message) -> Attachment | None:
@@ -110,15 +94,8 @@ def attachment_of(message: e2e.Message) -> Attachment | None:
     for name, kind in MEDIA_FIELDS.items():
         if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
             media: MediaMessage = getattr(message, name)
-            return Attachment(
-                kind,
-                media.directPath,
-                media.fileSHA256,
-                media.fileEncSHA256,
-                media.mediaKey,
-                media.fileLength,
-                media.mimetype,
-            )
+            reference = MediaReference(kind, media.mediaKey, media.fileSHA256, media.fileEncSHA256, media.fileLength)
+            return Attachment(reference, media.directPath, media.mimetype)
     return None
 
 
@@ -127,12 +104,7 @@ def link_thumbnail_of(message: e2e.Message) -> Attachment | None:
     text = message.extendedTextMessage
     if not text.thumbnailDirectPath:
         return None
-    return Attachment(
-        MediaKind.LINK_THUMBNAIL,
-        text.thumbnailDirectPath,
-        text.thumbnailSHA256,
-        text.thumbnailEncSHA256,
-        text.mediaKey,
-        -1,
-        "image/jpeg",
+    reference = MediaReference(
+        MediaKind.LINK_THUMBNAIL, text.mediaKey, text.thumbnailSHA256, text.thumbnailEncSHA256, -1
     )
+    return Attachment(reference, text.thumbnailDirectPath, "image/jpeg")

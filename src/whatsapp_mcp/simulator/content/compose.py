@@ -60,11 +60,11 @@ def audio(media: UploadedMedia, *, mimetype: str = "audio/mpeg", seconds: int = 
     return message
 
 
-def voice(media: UploadedMedia, *, seconds: int = 1, waveform: bytes = bytes(range(64))) -> e2e.Message:
-    """A voice note (Ogg/Opus); ``waveform`` has 64 values from 0 to 100."""
+def voice(media: UploadedMedia, *, seconds: int = 1) -> e2e.Message:
+    """A voice note (Ogg/Opus)."""
     message = audio(media, mimetype="audio/ogg; codecs=opus", seconds=seconds)
     message.audioMessage.PTT = True
-    message.audioMessage.waveform = waveform
+    message.audioMessage.waveform = bytes(range(64))  # 64 values from 0 to 100
     return message
 
 
@@ -107,11 +107,11 @@ def _describe(
     media: UploadedMedia,
     mimetype: str,
 ) -> None:
-    content.URL, content.directPath = media.url, media.direct_path
-    content.fileSHA256, content.fileLength = media.sha256, media.length
-    content.mimetype = mimetype
-    if media.media_key:
-        content.mediaKey, content.fileEncSHA256 = media.media_key, media.enc_sha256
+    content.URL, content.directPath, content.mimetype = media.url, media.direct_path, mimetype
+    reference = media.reference
+    content.fileSHA256, content.fileLength = reference.sha256, reference.length
+    if reference.media_key:
+        content.mediaKey, content.fileEncSHA256 = reference.media_key, reference.enc_sha256
 
 
 def _decorate(
@@ -201,9 +201,9 @@ def link(
     if thumbnail:
         content.JPEGThumbnail = thumbnail
     if picture is not None:
-        content.thumbnailDirectPath = picture.direct_path
-        content.thumbnailSHA256, content.thumbnailEncSHA256 = picture.sha256, picture.enc_sha256
-        content.mediaKey = picture.media_key
+        reference, content.thumbnailDirectPath = picture.reference, picture.direct_path
+        content.thumbnailSHA256, content.thumbnailEncSHA256 = reference.sha256, reference.enc_sha256
+        content.mediaKey = reference.media_key
     return e2e.Message(extendedTextMessage=content)
 
 

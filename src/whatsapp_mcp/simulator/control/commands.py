@@ -16,11 +16,9 @@ from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.control.fault_commands import FaultCommands
 from whatsapp_mcp.simulator.control.group_commands import GroupCommands
 from whatsapp_mcp.simulator.control.history_commands import HistoryCommands
-from whatsapp_mcp.simulator.control.media_commands import MediaCommands
-from whatsapp_mcp.simulator.people.actor import SentMessage
+from whatsapp_mcp.simulator.control.media_commands import MediaCommands, sent_json
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
-from whatsapp_mcp.simulator.state.groups import GroupState
 
 Json = dict[str, Any]
 
@@ -116,7 +114,7 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
 
     def do_phone_say(self, to: str, text: str) -> Json:
         """Write to a contact from the phone; linked devices get a copy."""
-        return _sent(self._simulator.phone.say(self._simulator.contact(to).account, text))
+        return sent_json(self._simulator.phone.say(self._simulator.contact(to).account, text))
 
     def do_phone_name(self, name: str) -> None:
         """Change the account's push name on the phone."""
@@ -170,22 +168,22 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
     def do_say(self, contact: str, text: str, reply_to: str | None = None) -> Json:
         """A contact writes to the account; ``reply_to`` is the id of a message of either side."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.say(text, reply_to=self._any_message(speaker, reply_to) if reply_to else None))
+        return sent_json(speaker.say(text, reply_to=self._any_message(speaker, reply_to) if reply_to else None))
 
     def do_react(self, contact: str, message_id: str, emoji: str) -> Json:
         """A contact reacts to a message; an empty emoji takes the reaction back."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.react(emoji, self._any_message(speaker, message_id)))
+        return sent_json(speaker.react(emoji, self._any_message(speaker, message_id)))
 
     def do_edit(self, contact: str, message_id: str, text: str) -> Json:
         """A contact edits its own message."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.edit(self._find_sent(speaker, message_id), text))
+        return sent_json(speaker.edit(self._find_sent(speaker, message_id), text))
 
     def do_revoke(self, contact: str, message_id: str) -> Json:
         """A contact deletes its own message for everybody."""
         speaker = self._simulator.contact(contact)
-        return _sent(speaker.revoke(self._find_sent(speaker, message_id)))
+        return sent_json(speaker.revoke(self._find_sent(speaker, message_id)))
 
     def do_typing(self, contact: str, active: bool = True, recording: bool = False) -> None:
         """A contact starts or stops typing (or recording)."""
@@ -215,11 +213,6 @@ def _contact(contact: VirtualContact) -> Json:
         "answers": contact.persona is not None,
         "received": len(contact.inbox),
     }
-
-
-def _sent(sent: SentMessage) -> Json:
-    chat = str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number
-    return {"id": sent.id, "time": sent.time.isoformat(), "chat": chat}
 
 
 def _message(received: ReceivedMessage) -> Json:

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 _MAX_LINE = 1 << 24
@@ -44,9 +43,7 @@ class ControlClient:
         await self.connect()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     async def connect(self) -> None:

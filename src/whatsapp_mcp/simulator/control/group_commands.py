@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from whatsapp_mcp.simulator.control.media_commands import sent_json
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.groups.group import Group
@@ -53,8 +54,7 @@ class GroupCommands:
     def do_group_say(self, contact: str, group: str, text: str, mentions: Sequence[str] = ()) -> Json:
         """A contact writes to a group, perhaps mentioning people."""
         named = [account_of(self._person(name)) for name in mentions]
-        sent = self._simulator.contact(contact).say(text, mentions=named, to=self._simulator.group(group))
-        return {"id": sent.id, "time": sent.time.isoformat(), "chat": str(sent.address)}
+        return sent_json(self._simulator.contact(contact).say(text, mentions=named, to=self._simulator.group(group)))
 
     def do_group_people(
         self, group: str, action: Literal["add", "remove", "promote", "demote"], people: list[str], by: str

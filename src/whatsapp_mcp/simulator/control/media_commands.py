@@ -11,10 +11,11 @@ from typing import Any, Literal
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.wire.media import MediaKind
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ class MediaCommands:
         media = await speaker.upload(_KINDS[kind], await asyncio.to_thread(path.read_bytes))
         message = _content(kind, media, path.name, caption, mimetype, seconds)
         options: SimSendOptions = {**self._options(speaker, group, reply_to), "view_once": view_once}
-        return _sent(speaker.send_content(message, **options))
+        return sent_json(speaker.send_content(message, **options))
 
     async def do_save_file(self, contact: str, message_id: str, path: Path) -> Json:
         """Write the file that a contact received with a message to ``path``."""
@@ -93,37 +94,38 @@ class MediaCommands:
         """A contact sends a place, or (live) the first position of a walk."""
         speaker = self._speaker(contact)
         if live:
-            return _sent(speaker.send_live_location(latitude, longitude, caption=name))
-        return _sent(speaker.send_location(latitude, longitude, name=name))
+            return sent_json(speaker.send_live_location(latitude, longitude, caption=name))
+        return sent_json(speaker.send_location(latitude, longitude, name=name))
 
     def do_send_card(self, contact: str, name: str, number: str) -> Json:
         """A contact sends somebody's contact card."""
-        return _sent(self._speaker(contact).send_contacts((name, number)))
+        return sent_json(self._speaker(contact).send_contacts((name, number)))
 
     def do_send_link(self, contact: str, text: str, url: str, title: str, description: str = "") -> Json:
         """A contact sends a link with a preview."""
-        return _sent(self._speaker(contact).send_link(text, url, title=title, description=description))
+        return sent_json(self._speaker(contact).send_link(text, url, title=title, description=description))
 
     def do_send_poll(
         self, contact: str, question: str, options: list[str], selectable: int = 1, group: str | None = None
     ) -> Json:
         """A contact asks; selectable 0: any number of options."""
         speaker = self._speaker(contact)
-        return _sent(speaker.send_poll(question, options, selectable=selectable, **self._options(speaker, group, None)))
+        sent = speaker.send_poll(question, options, selectable=selectable, **self._options(speaker, group, None))
+        return sent_json(sent)
 
     def do_vote(self, contact: str, message_id: str, options: list[str]) -> Json:
         """A contact votes in a poll of either side."""
         speaker = self._speaker(contact)
-        return _sent(speaker.vote(self._any_message(speaker, message_id), options))
+        return sent_json(speaker.vote(self._any_message(speaker, message_id), options))
 
     def do_edit_secretly(self, contact: str, message_id: str, text: str) -> Json:
         """A contact edits its own message in the newer, encrypted form."""
         speaker = self._speaker(contact)
-        return _sent(speaker.edit_secretly(self._find_sent(speaker, message_id), text))
+        return sent_json(speaker.edit_secretly(self._find_sent(speaker, message_id), text))
 
     def do_set_disappearing(self, contact: str, seconds: int) -> Json:
         """A contact changes the timer of the chat; 0: messages stay."""
-        return _sent(self._speaker(contact).set_disappearing(seconds))
+        return sent_json(self._speaker(contact).set_disappearing(seconds))
 
     def do_post_status(self, contact: str, text: str) -> Json:
         """A contact posts a status update."""
@@ -167,5 +169,7 @@ def _content(kind: FileKind, media: UploadedMedia, name: str, caption: str, mime
             return compose.document(media, name=name, caption=caption, mimetype=guessed or "application/octet-stream")
 
 
-def _sent(sent: SentMessage) -> Json:
-    return {"id": sent.id, "time": sent.time.isoformat()}
+def sent_json(sent: SentMessage) -> Json:
+    """What a command says of the message that it sent."""
+    chat = str(sent.address) if isinstance(sent.chat, GroupState) else sent.chat.number
+    return {"id": sent.id, "time": sent.time.isoformat(), "chat": chat}

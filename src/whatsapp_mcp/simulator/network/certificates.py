@@ -68,9 +68,9 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def issue_tls_identity(now: datetime | None = None) -> TlsIdentity:
+def issue_tls_identity() -> TlsIdentity:
     """Make a new authority and a certificate for :data:`HOST_NAMES` and 127.0.0.1 (ECDSA P-256, valid 30 days)."""
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     ca_name = "WhatsApp simulator (this machine only)"
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -131,25 +131,25 @@ class Exchange:
     async def answer(
         self,
         status: HTTPStatus = HTTPStatus.OK,
-        content: Iterable[bytes] | AsyncIterator[bytes] = (),
+        content: bytes | AsyncIterator[bytes] = b"",
         *,
         length: int = 0,
         content_type: str = "application/octet-stream",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Send the answer: ``content`` has ``length`` bytes in all. What the client still sends is read first and
-        dropped: one that is writing does not see an answer."""
+        """Send the answer: ``content``, or ``length`` bytes of it in pieces. What the client still sends is read first
+        and dropped: one that is writing does not see an answer."""
         async for _ in self.body():
             pass
         self.answered = True
         connection = "keep-alive" if self.keeps_alive else "close"
-        self._writer.write(head_of(status, length, connection, {"Content-Type": content_type, **(headers or {})}))
-        if isinstance(content, AsyncIterator):
-            async for piece in content:
-                await self._send(piece)
-        else:
-            for piece in content:
-                await self._send(piece)
+        size = len(content) if isinstance(content, bytes) else length
+        self._writer.write(head_of(status, size, connection, {"Content-Type": content_type, **(headers or {})}))
+        if isinstance(content, bytes):
+            await self._send(content)
+            return
+        async for piece in content:
+            await self._send(piece)
         await self._send(b"")
 
     async def _send(self, piece: bytes) -> None:

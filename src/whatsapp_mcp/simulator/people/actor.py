@@ -10,7 +10,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
@@ -19,13 +18,14 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
+from whatsapp_mcp.simulator.people.encryption import Encryption
+from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, RefusedMessage, SentMessage
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
-from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes, parse_bundle, registration_node
 from whatsapp_mcp.simulator.service.router import Router
-from whatsapp_mcp.simulator.signal import DuplicateMessageError, SignalDevice, SignalError, pad, unpad
+from whatsapp_mcp.simulator.signal import DuplicateMessageError, SignalDevice, SignalError
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
-from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
+from whatsapp_mcp.simulator.state.groups import Chat, GroupState
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -37,43 +37,6 @@ _REMEMBERED_MESSAGES = 1000
 _MAX_RETRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """A message as it was sent: ``id`` is what replies, reactions, edits and receipts refer to."""
-
-    id: str
-    time: datetime
-    chat: Chat
-    message: e2e.Message
-
-    @property
-    def address(self) -> Jid:
-        """Of the chat: a person's LID or a group's address."""
-        return address(self.chat)
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedMessage:
-    """A message that the server did not take: ``code`` 403 not allowed to write there, 404 nobody there …"""
-
-    id: str
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedReceipt:
-    """What somebody's device says about messages of ours."""
-
-    kind: str
-    """Empty: delivered; else ``read``, ``played``, ``inactive`` (delivered to a client that is not in front),
-    ``retry`` …"""
-    ids: tuple[str, ...]
-    sender: Jid
-    time: datetime
-    group: Jid | None = None
-    """For messages to a group."""
-
-
 class Actor(ABC):
     """The phone (device 0) of an account."""
 
@@ -82,6 +45,7 @@ class Actor(ABC):
         self.account = account
         self.signal = SignalDevice()
         self.sender_keys = SenderKeys()
+        self.encryption = Encryption(self.signal, self.sender_keys)
         self.secrets = MessageSecrets(world)
         """Opens votes and encrypted edits."""
         self.receipts: Record[ReceivedReceipt] = Record("receipt")
@@ -147,75 +111,44 @@ class Actor(ABC):
 
     # --- sending ---
 
-    def send_message(
-        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
-    ) -> SentMessage:
+    def send_message(self, chat: Chat, message: e2e.Message, *, edit: str = "") -> SentMessage:
         """Encrypt a message for every device of ``chat`` and of the own account, and send it. What the server does
         not take shows in :attr:`refused`.
 
-        ``kind`` is the stanza's type (``text``, ``media``, ``reaction``, ``poll``), ``edit`` its edit attribute
-        (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
+        ``edit`` is the stanza's edit attribute (``1`` edit, ``7`` revoke, ``8`` revoke by an admin).
         """
         self.secrets.give(message)
-        sent = SentMessage(message_id or self.world.new_id(), self._now(), chat, message)
+        sent = SentMessage(self.world.new_id(), self._now(), chat, message)
         self.secrets.remember(sent.id, self.account.lid, message)
         self._sent[sent.id] = sent
         if len(self._sent) > _REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
+        attrs: dict[str, Attr] = {"id": sent.id, "to": sent.address, "type": stanza_kind(message)[0]}
+        if edit:
+            attrs["edit"] = edit
         if isinstance(chat, GroupState):
-            self._send_to_group(chat, sent, kind, edit)
+            # See whatsmeow send.go: sendGroup.
+            attrs["phash"] = participant_hash(chat.name_of_device(device) for device in chat.devices)
+            attrs["addressing_mode"] = chat.addressing_mode
+            others = [device for device in chat.devices if device is not self.device]
+            self._submit(Node("message", attrs, self.encryption.for_group(chat.jid, others, message)))
             return sent
-        own_copy = _own_copy(sent)
+        own_copy = sent.own_copy()
         addressed = []
         for target in _devices_of(chat, self.account):
             if target is not self.device:
                 content = message if target.account is chat and chat is not self.account else own_copy
-                addressed.append(Node("to", {"jid": target.lid}, [self._encrypt(target, content)]))
-        attrs: dict[str, Attr] = {"id": sent.id, "to": chat.lid, "type": kind}
-        if edit:
-            attrs["edit"] = edit
+                addressed.append(self.encryption.addressed(target, content))
         if addressed:
             self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
         return sent
 
-    def _send_to_group(self, group: GroupState, sent: SentMessage, kind: str, edit: str) -> None:
-        """Encrypt once for all, and hand the key to the devices that do not have it (whatsmeow send.go: sendGroup)."""
-        others = [device for device in group.devices if device is not self.device]
-        newcomers = self.sender_keys.prepare(group.jid, others)
-        # Taken before the message is encrypted: the key can read only what comes after it.
-        distribution = e2e.Message(senderKeyDistributionMessage=self.sender_keys.distribution(group.jid))
-        to = [Node("to", {"jid": target.lid}, [self._encrypt(target, distribution)]) for target in newcomers]
-        shared = self.sender_keys.encrypt(group.jid, pad(sent.message.SerializeToString()))
-        enc_attrs: dict[str, Attr] = {"v": "2", "type": "skmsg"}
-        if media_type := stanza_kind(sent.message)[1]:
-            enc_attrs["mediatype"] = media_type
-        attrs: dict[str, Attr] = {
-            "id": sent.id,
-            "to": group.jid,
-            "type": kind,
-            "phash": participant_hash(group.name_of_device(device) for device in group.devices),
-            "addressing_mode": group.addressing_mode,
-        }
-        if edit:
-            attrs["edit"] = edit
-        content = [Node("participants", {}, to)] if to else []
-        self._submit(Node("message", attrs, [*content, Node("enc", enc_attrs, shared)]))
-
     def send_directly(self, target: SimDevice, message: e2e.Message, attrs: dict[str, Attr], *, count: int = 0) -> None:
         """Send to one device only: a peer message to an own device, or an answer to a retry receipt (its ``count``)."""
-        enc = self._encrypt(target, message)
+        enc = self.encryption.for_device(target, message)
         if count:
             enc.attrs["count"] = str(count)
         self._submit(Node("message", {"to": target.lid, "type": "text", **attrs}, [enc]))
-
-    def _encrypt(self, target: SimDevice, message: e2e.Message) -> Node:
-        if not self.signal.has_session(target.address):
-            self.signal.start_session(target.address, PreKeys.take(target))
-        kind, ciphertext = self.signal.encrypt(target.address, pad(message.SerializeToString()))
-        attrs: dict[str, Attr] = {"v": "2", "type": kind}
-        if media_type := stanza_kind(message)[1]:
-            attrs["mediatype"] = media_type
-        return Node("enc", attrs, ciphertext)
 
     # --- receiving ---
 
@@ -226,8 +159,7 @@ class Actor(ABC):
             return
         for enc in node.children("enc"):
             try:
-                plaintext = unpad(self._decrypt(sender, node, enc))
-                message = e2e.Message.FromString(plaintext)
+                message = self.encryption.open(sender, _group_of(node), enc)
             except DuplicateMessageError:
                 log.info("%r got message %s twice", self.device, node.get("id"))
                 continue
@@ -237,12 +169,6 @@ class Actor(ABC):
                 return
             self._retries.pop(node.get("id"), None)
             self._dispatch_message(sender, node, message)
-
-    def _decrypt(self, sender: SimDevice, node: Node, enc: Node) -> bytes:
-        group = _group_of(node)
-        if group is not None and enc.get("type") == "skmsg":
-            return self.sender_keys.decrypt(group, sender, enc.data)
-        return self.signal.decrypt(sender.address, enc.get("type"), enc.data)
 
     def _dispatch_message(self, sender: SimDevice, node: Node, message: e2e.Message) -> None:
         group = _group_of(node)
@@ -268,11 +194,7 @@ class Actor(ABC):
 
     def _dispatch_group_message(self, group: Jid, sender: SimDevice, node: Node, message: e2e.Message) -> None:
         if message.HasField("senderKeyDistributionMessage"):
-            key = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
-            try:
-                self.sender_keys.learn(group, sender, key)
-            except SignalError as error:
-                log.warning("%r sent a sender key for %s that is none: %s", sender, group, error)
+            self.encryption.learn(group, sender, message.senderKeyDistributionMessage)
             message.ClearField("senderKeyDistributionMessage")
             if all(part.name == "messageContextInfo" for part, _ in message.ListFields()):
                 return  # the key only; the content is in the part that all members got
@@ -312,14 +234,13 @@ class Actor(ABC):
         if count >= _MAX_RETRIES:
             log.warning("%r gives up on message %s", self.device, message_id)
             return
-        bundle = self.signal.bundle()
         retry = Node("retry", {"count": str(count), "id": message_id, "t": node.get("t"), "v": "1"})
         attrs: dict[str, Attr] = {"id": message_id, "to": sender.lid, "type": "retry"}
         if isinstance(recipient := node.attrs.get("recipient"), Jid):
             attrs["recipient"] = recipient
         if (group := _group_of(node)) is not None:
             attrs |= {"to": group, "participant": sender.lid}
-        self._submit(Node("receipt", attrs, [retry, registration_node(bundle), Node("keys", {}, key_nodes(bundle))]))
+        self._submit(Node("receipt", attrs, [retry, *self.encryption.fresh_keys()]))
 
     def _receive_receipt(self, node: Node) -> None:
         sender = node.jid("participant") or node.jid("from") or self.account.lid
@@ -333,7 +254,7 @@ class Actor(ABC):
     def _send_again(self, node: Node) -> None:
         """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once
         more."""
-        retry, keys = node.child("retry"), node.child("keys")
+        retry = node.child("retry")
         target = self.world.device(node.jid("participant") or node.jid("from"))
         sent = self._sent.get(node.get("id"))
         if retry is None or target is None or sent is None:
@@ -342,11 +263,8 @@ class Actor(ABC):
         count = int(retry.get("count") or 0)
         if count >= _MAX_RETRIES:
             return
-        bundle = parse_bundle(node.child("registration"), keys) if keys else None
-        if bundle is None or bundle.identity != target.identity:
-            bundle = PreKeys.take(target)
         try:
-            self.signal.start_session(target.address, bundle)
+            self.encryption.restart(target, node)
         except SignalError as error:
             log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
             return
@@ -359,7 +277,7 @@ class Actor(ABC):
             message.senderKeyDistributionMessage.CopyFrom(self.sender_keys.distribution(sent.chat.jid))
             attrs = {"id": sent.id, "t": attrs["t"], "to": sent.chat.jid, "participant": target.lid}
         elif target.account is self.account:
-            message = _own_copy(sent)
+            message = sent.own_copy()
         self.send_directly(target, message, attrs, count=count)
 
     def _now(self) -> datetime:
@@ -391,12 +309,3 @@ def _group_of(node: Node) -> Jid | None:
 
 def _devices_of(*accounts: SimAccount) -> list[SimDevice]:
     return list(dict.fromkeys(device for account in accounts for device in account.devices.values()))
-
-
-def _own_copy(sent: SentMessage) -> e2e.Message:
-    """How the own other devices get a message."""
-    copy = e2e.Message()
-    copy.deviceSentMessage.destinationJID = str(sent.address)
-    copy.deviceSentMessage.message.CopyFrom(sent.message)
-    copy.messageContextInfo.CopyFrom(sent.message.messageContextInfo)
-    return copy

@@ -12,8 +12,8 @@ from typing import Unpack
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.personas import Persona, Reaction, Say
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.writing import SimSendOptions, WritingDevice
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
@@ -101,16 +101,12 @@ class VirtualContact(WritingDevice):
         reaction.reactionMessage.key.CopyFrom(self._key(message))
         reaction.reactionMessage.text = emoji
         reaction.reactionMessage.senderTimestampMS = int(self.world.clock() * 1000)
-        return self.send_message(self._chat_of(message), reaction, kind="reaction")
+        return self.send_message(self._chat_of(message), reaction)
 
     def edit(self, sent: SentMessage, text: str) -> SentMessage:
         """Replace the text of an own message."""
         edit = e2e.Message()
-        protocol = edit.editedMessage.message.protocolMessage
-        protocol.type = e2e.ProtocolMessage.MESSAGE_EDIT
-        protocol.key.CopyFrom(self._key(sent))
-        protocol.editedMessage.conversation = text
-        protocol.timestampMS = int(self.world.clock() * 1000)
+        edit.editedMessage.message.protocolMessage.CopyFrom(self._edit_of(sent, e2e.Message(conversation=text)))
         return self.send_message(sent.chat, edit, edit="1")
 
     def revoke(self, message: SentMessage | ReceivedMessage) -> SentMessage:
@@ -131,7 +127,7 @@ class VirtualContact(WritingDevice):
         key = e2e.Message(call=e2e.Call(callKey=secrets.token_bytes(32)))
         keys = []
         for target in callee.devices.values():
-            enc = self._encrypt(target, key)
+            enc = self.encryption.for_device(target, key)
             keys.append(Node(enc.tag, {**enc.attrs, "jid": target.lid}, enc.content))
 
         def submit(signal: Node) -> None:

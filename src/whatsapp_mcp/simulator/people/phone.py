@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import SentMessage
 from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.services import SimServices
@@ -168,10 +168,8 @@ class SimulatedPhone(WritingDevice):
         """Write to somebody, or to a group, from the phone; linked devices get a copy."""
         return self.send_message(to, e2e.Message(conversation=text))
 
-    def send_message(
-        self, chat: Chat, message: e2e.Message, *, kind: str = "text", edit: str = "", message_id: str | None = None
-    ) -> SentMessage:
-        sent = super().send_message(chat, message, kind=kind, edit=edit, message_id=message_id)
+    def send_message(self, chat: Chat, message: e2e.Message, *, edit: str = "") -> SentMessage:
+        sent = super().send_message(chat, message, edit=edit)
         self.history.note_sent(sent)
         return sent
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.attachments import upload
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
-from whatsapp_mcp.simulator.people.actor import ReceivedReceipt, SentMessage
 from whatsapp_mcp.simulator.people.history import (
     SYNC_TYPES,
     HistoryBuilder,
@@ -20,6 +19,7 @@ from whatsapp_mcp.simulator.people.history import (
     HistoryMessage,
     same_chat,
 )
+from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, address
 from whatsapp_mcp.simulator.state.record import Record
@@ -183,9 +183,10 @@ class PhoneHistory:
         else:
             media = upload(self._world.media, MediaKind.HISTORY, compressed)
             path = media.direct_path
-            notification.directPath, notification.fileLength = path, media.length
-            notification.fileSHA256, notification.fileEncSHA256 = media.sha256, media.enc_sha256
-            notification.mediaKey = media.media_key
+            notification.directPath, notification.fileLength = path, media.reference.length
+            notification.fileSHA256 = media.reference.sha256
+            notification.fileEncSHA256 = media.reference.enc_sha256
+            notification.mediaKey = media.reference.media_key
         shared = SharedHistory(device, self._world.new_id(), sync, path, self._receipts)
         self._transmit(device, message, shared.id)
         self.shared.add(shared)

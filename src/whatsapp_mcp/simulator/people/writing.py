@@ -10,9 +10,9 @@ from typing import TypedDict, Unpack
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import UploadedMedia, upload
-from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
-from whatsapp_mcp.simulator.people.actor import Actor, SentMessage
+from whatsapp_mcp.simulator.people.actor import Actor
+from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.service.status_posts import StatusAudience
 from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
@@ -42,7 +42,8 @@ class SimSendOptions(TypedDict, total=False):
 
 
 class WritingDevice(Actor):
-    """A phone that can send everything."""
+    """A phone that can send everything. What the methods leave out of a content, :mod:`compose` can say: see
+    :meth:`send_content`."""
 
     @abstractmethod
     def _default_chat(self) -> Chat:
@@ -70,7 +71,7 @@ class WritingDevice(Actor):
         """The own address as a chat uses it."""
         return chat.name_of(self.account) if isinstance(chat, GroupState) else self.account.lid
 
-    def send_content(self, content: e2e.Message, *, edit: str = "", **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_content(self, content: e2e.Message, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send any message, with the options applied to it."""
         if options.get("view_once"):
             content = compose.view_once(content)
@@ -89,7 +90,7 @@ class WritingDevice(Actor):
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
-        return self.send_message(chat, content, kind=stanza_kind(content)[0], edit=edit)
+        return self.send_message(chat, content)
 
     # --- media ---
 
@@ -100,8 +101,8 @@ class WritingDevice(Actor):
     def _uploaded(self, kind: MediaKind, content: Content) -> UploadedMedia:
         if isinstance(content, bytes):
             return upload(self.world.media, kind, content)
-        if content.kind is not kind:
-            raise ValueError(f"uploaded as {content.kind.mms_type}, not as {kind.mms_type}")
+        if content.reference.kind is not kind:
+            raise ValueError(f"uploaded as {content.reference.kind.mms_type}, not as {kind.mms_type}")
         return content
 
     def send_image(
@@ -124,38 +125,22 @@ class WritingDevice(Actor):
         content: Content,
         *,
         caption: str = "",
-        mimetype: str = "video/mp4",
         seconds: int = 1,
-        size: tuple[int, int] = (0, 0),
-        thumbnail: bytes = b"",
         gif: bool = False,
         note: bool = False,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
         media = self._uploaded(MediaKind.VIDEO, content)
-        message = compose.video(
-            media,
-            caption=caption,
-            mimetype=mimetype,
-            seconds=seconds,
-            size=size,
-            thumbnail=thumbnail,
-            gif=gif,
-            note=note,
-        )
-        return self.send_content(message, **options)
+        return self.send_content(compose.video(media, caption=caption, seconds=seconds, gif=gif, note=note), **options)
 
     def send_voice(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
         return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
-    def send_audio(
-        self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SimSendOptions]
-    ) -> SentMessage:
+    def send_audio(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send music and the like."""
-        media = self._uploaded(MediaKind.AUDIO, content)
-        return self.send_content(compose.audio(media, mimetype=mimetype, seconds=seconds), **options)
+        return self.send_content(compose.audio(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
     def send_document(
         self,
@@ -164,28 +149,15 @@ class WritingDevice(Actor):
         name: str,
         caption: str = "",
         mimetype: str = "application/octet-stream",
-        pages: int = 0,
-        thumbnail: bytes = b"",
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a file called ``name``."""
         media = self._uploaded(MediaKind.DOCUMENT, content)
-        message = compose.document(
-            media, name=name, caption=caption, mimetype=mimetype, pages=pages, thumbnail=thumbnail
-        )
-        return self.send_content(message, **options)
+        return self.send_content(compose.document(media, name=name, caption=caption, mimetype=mimetype), **options)
 
-    def send_sticker(
-        self,
-        content: Content,
-        *,
-        animated: bool = False,
-        size: tuple[int, int] = (512, 512),
-        **options: Unpack[SimSendOptions],
-    ) -> SentMessage:
+    def send_sticker(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a sticker (WebP)."""
-        media = self._uploaded(MediaKind.IMAGE, content)
-        return self.send_content(compose.sticker(media, animated=animated, size=size), **options)
+        return self.send_content(compose.sticker(self._uploaded(MediaKind.IMAGE, content)), **options)
 
     def send_album_start(self, *, images: int = 0, videos: int = 0, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Announce an album; its pictures and videos follow with ``in_album``."""
@@ -213,18 +185,10 @@ class WritingDevice(Actor):
         return self.send_content(compose.location(latitude, longitude, name=name, address=address), **options)
 
     def send_live_location(
-        self,
-        latitude: float,
-        longitude: float,
-        *,
-        caption: str = "",
-        sequence: int = 1,
-        **options: Unpack[SimSendOptions],
+        self, latitude: float, longitude: float, *, caption: str = "", **options: Unpack[SimSendOptions]
     ) -> SentMessage:
-        """Send the first or (``sequence`` above 1) a later position."""
-        return self.send_content(
-            compose.live_location(latitude, longitude, caption=caption, sequence=sequence), **options
-        )
+        """Send the first position of a walk."""
+        return self.send_content(compose.live_location(latitude, longitude, caption=caption), **options)
 
     def send_contacts(self, *cards: tuple[str, str], **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send one or more vCards: (name, number) each."""
@@ -237,13 +201,12 @@ class WritingDevice(Actor):
         *,
         title: str,
         description: str = "",
-        thumbnail: bytes = b"",
         picture: Content | None = None,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a text that contains ``url``, with a preview; ``picture`` is a large one, on the media hosts."""
         media = None if picture is None else self._uploaded(MediaKind.LINK_THUMBNAIL, picture)
-        message = compose.link(text, url, title=title, description=description, thumbnail=thumbnail, picture=media)
+        message = compose.link(text, url, title=title, description=description, picture=media)
         return self.send_content(message, **options)
 
     # --- status ---
@@ -258,7 +221,7 @@ class WritingDevice(Actor):
             audience = list(usual.members) if isinstance(usual, GroupState) else [usual]
         chat = StatusAudience.of(self.account, audience)
         self.sender_keys.prepare(chat.jid, ())  # every post goes out with the key, to all that it is for
-        return self.send_message(chat, content, kind=stanza_kind(content)[0])
+        return self.send_message(chat, content)
 
     # --- polls ---
 
@@ -290,6 +253,14 @@ class WritingDevice(Actor):
 
     # --- changes ---
 
+    def _edit_of(self, sent: SentMessage, content: e2e.Message) -> e2e.ProtocolMessage:
+        return e2e.ProtocolMessage(
+            key=self._key(sent),
+            type=e2e.ProtocolMessage.MESSAGE_EDIT,
+            editedMessage=content,
+            timestampMS=int(self.world.clock() * 1000),
+        )
+
     def edit_secretly(self, sent: SentMessage, text: str, *, wrapped: bool = True) -> SentMessage:
         """Replace the text of an own message in the newer form: encrypted under that message's secret.
 
@@ -297,13 +268,7 @@ class WritingDevice(Actor):
         """
         content = e2e.Message(conversation=text)
         if wrapped:
-            edit = e2e.ProtocolMessage(
-                key=self._key(sent),
-                type=e2e.ProtocolMessage.MESSAGE_EDIT,
-                editedMessage=content,
-                timestampMS=int(self.world.clock() * 1000),
-            )
-            content = e2e.Message(protocolMessage=edit)
+            content = e2e.Message(protocolMessage=self._edit_of(sent, content))
         author = self._own_name(sent.chat)
         sealed = self.secrets.seal(Change.MESSAGE_EDIT, sent.id, author, content.SerializeToString())
         message = e2e.Message()
@@ -313,10 +278,10 @@ class WritingDevice(Actor):
         message.secretEncryptedMessage.secretEncType = e2e.SecretEncryptedMessage.MESSAGE_EDIT
         return self.send_message(sent.chat, message, edit="1")
 
-    def set_disappearing(self, seconds: int, *, to: Chat | None = None) -> SentMessage:
+    def set_disappearing(self, seconds: int) -> SentMessage:
         """Change the timer of a 1:1 chat: later messages disappear after ``seconds``, 0: they stay."""
         message = e2e.Message()
         message.protocolMessage.type = e2e.ProtocolMessage.EPHEMERAL_SETTING
         message.protocolMessage.ephemeralExpiration = seconds
         message.protocolMessage.ephemeralSettingTimestamp = int(self.world.clock())
-        return self.send_message(to or self._default_chat(), message)
+        return self.send_message(self._default_chat(), message)

@@ -51,7 +51,7 @@ class AppStateFiles:
             await exchange.answer(HTTPStatus.BAD_REQUEST)
         else:
             self.downloads += 1
-            await exchange.answer(content=[file], length=len(file))
+            await exchange.answer(content=file)
 
 
 def build_snapshot(patches: Sequence[bytes]) -> server_sync.SyncdSnapshot:

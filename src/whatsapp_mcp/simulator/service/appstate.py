@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
-from whatsapp_mcp.simulator.service.router import SERVER, Router
+from whatsapp_mcp.simulator.service.router import SERVER, Router, notification
 from whatsapp_mcp.simulator.state.accounts import Collection, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
@@ -122,13 +122,7 @@ class SimAppState:
     def _notify(self, account: SimAccount, name: str, collection: Collection, author: SimDevice) -> None:
         changed = Node("collection", {"name": name, "version": str(collection.version)})
         for device in account.others(author):
-            attrs: dict[str, Attr] = {
-                "from": SERVER,
-                "type": "server_sync",
-                "id": self._world.new_id(),
-                "t": self._world.now(),
-            }
-            device.deliver(Node("notification", attrs, [changed]))
+            device.deliver(notification(self._world, SERVER, "server_sync", changed))
 
     def _newer(self, name: str, collection: Collection, version: int, *, snapshot: bool) -> Node:
         """What is newer than ``version``: patches, perhaps after a snapshot that stands for the oldest ones."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from whatsapp_mcp.simulator.service.router import notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
-from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.node import Node
 
 
 class DeviceLists:
@@ -25,9 +26,6 @@ class DeviceLists:
         if own:
             # The hash is deliberately not that of the list: the client drops its cache and asks.
             listed = [Node("device", {"jid": device.lid}) for device in account.devices.values()]
-            kind, content = "account_sync", Node("devices", {"dhash": "2:changed"}, listed)
-        else:
-            kind, content = "devices", Node("update")
-        attrs: dict[str, Attr] = {"from": account.lid, "type": kind}
-        attrs |= {"id": self._world.new_id(), "t": self._world.now()}
-        return Node("notification", attrs, [content])
+            devices = Node("devices", {"dhash": "2:changed"}, listed)
+            return notification(self._world, account.lid, "account_sync", devices)
+        return notification(self._world, account.lid, "devices", Node("update"))

@@ -43,31 +43,31 @@ class Login:
         """Called when a device lost its connection."""
         self.on_unlinked: list[Callable[[SimDevice], None]] = []
         router.on_iq("passive", "set", self._set_passive)
-        router.on_iq("w:p", "get", self._ping)
+        router.on_iq("w:p", "get", lambda device, node: ())
         router.on_iq("md", "set", self._remove_companion)
 
     def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:
         """Start the session that a Noise handshake asks for; ``None`` when it was refused."""
         refusal = self._faults.login.take()
         if refusal is not None:
-            _refuse(connection, refusal)
+            connection.farewell(refusal.node())
             return None
         try:
             payload = wa6.ClientPayload.FromString(login.payload)
         except DecodeError:
             log.warning("a login without a readable ClientPayload")
-            _refuse(connection, LoginRefusal(400))
+            connection.farewell(LoginRefusal(400).node())
             return None
         if not payload.HasField("username"):
             try:
                 return self._pairing.begin(connection, parse_registration(payload, login.noise_public))
             except PairingError as error:
                 log.warning("refused a registration: %s", error)
-                _refuse(connection, LoginRefusal(400))
+                connection.farewell(LoginRefusal(400).node())
                 return None
         device = self._known_device(payload, login.noise_public)
         if device is None:
-            _refuse(connection, LoginRefusal(401))
+            connection.farewell(LoginRefusal(401).node())
             return None
         return DeviceSession(self, connection, device, passive=payload.passive)
 
@@ -135,9 +135,6 @@ class Login:
                 notify(device)
         return ()
 
-    def _ping(self, device: SimDevice, node: Node) -> Sequence[Node]:
-        return ()
-
     def _remove_companion(self, device: SimDevice, node: Node) -> Sequence[Node]:
         """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go
         Logout)."""
@@ -171,7 +168,3 @@ class DeviceSession:
 
     def ended(self) -> None:
         self._login.end(self._device, self._connection)
-
-
-def _refuse(connection: Connection, refusal: LoginRefusal) -> None:
-    connection.farewell(refusal.node())

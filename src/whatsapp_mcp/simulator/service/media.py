@@ -201,8 +201,7 @@ class MediaHost:
 
 
 async def _answer_json(exchange: Exchange, answer: dict[str, str]) -> None:
-    body = json.dumps(answer).encode()
-    await exchange.answer(content=[body], length=len(body), content_type="application/json")
+    await exchange.answer(content=json.dumps(answer).encode(), content_type="application/json")
 
 
 def _parse_path(path: str) -> tuple[MediaKind | None, bytes | None]:

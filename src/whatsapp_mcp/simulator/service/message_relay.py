@@ -92,7 +92,7 @@ class SimMessages:
         if chat is None:
             log.info("%r writes to %s, who is not on WhatsApp", sender, to)
             return 404
-        encrypted = node.children("enc") + [enc for to in _addressed(node) for enc in to.children("enc")]
+        encrypted = node.children("enc") + [enc for to in addressed_parts(node) for enc in to.children("enc")]
         if not encrypted or any(enc.get("v") != "2" or enc.get("type") not in ("pkmsg", "msg") for enc in encrypted):
             log.warning("%r sent a message without usable ciphertext: %s", sender, node.xml())
             return 400
@@ -123,7 +123,7 @@ class SimMessages:
         chat = self._world.account(to)
         if chat is None:
             return
-        for addressed in _addressed(node):
+        for addressed in addressed_parts(node):
             target = self._world.device(addressed.jid("jid"))
             if target is None or target.account not in (chat, sender.account):
                 log.warning("%r addressed a device that is not in the chat: %s", sender, addressed.get("jid"))
@@ -146,15 +146,8 @@ class SimMessages:
         self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount, to: Jid
     ) -> dict[str, Attr]:
         # Whoever writes to a number is answered in numbers, whoever writes to a LID in LIDs.
-        attrs: dict[str, Attr] = {
-            "from": sender.lid if to.is_lid else sender.pn,
-            "id": node.get("id"),
-            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
-            "type": node.get("type", "text"),
-        }
-        if sender.account.push_name:
-            attrs["notify"] = sender.account.push_name
-        for name in ("edit", "category", "push_priority"):
+        attrs = relayed_attributes(self._world, sender, node, sender.lid if to.is_lid else sender.pn)
+        for name in ("category", "push_priority"):
             if node.get(name):
                 attrs[name] = node.get(name)
         if target.account is not sender.account:
@@ -163,6 +156,26 @@ class SimMessages:
             attrs["recipient"] = chat.lid if to.is_lid else chat.pn
             attrs["peer_recipient_pn" if to.is_lid else "peer_recipient_lid"] = chat.pn if to.is_lid else chat.lid
         return attrs
+
+
+def time_of(world: World, node: Node) -> str:
+    """When a message or receipt was sent: what a client says when it sends again, else now."""
+    return node.get("t") if node.get("t").isdigit() else world.now()
+
+
+def relayed_attributes(world: World, sender: SimDevice, node: Node, origin: Jid) -> dict[str, Attr]:
+    """What the receivers of a message are told of it, whatever kind of chat it is in."""
+    attrs: dict[str, Attr] = {
+        "from": origin,
+        "id": node.get("id"),
+        "t": time_of(world, node),
+        "type": node.get("type", "text"),
+    }
+    if sender.account.push_name:
+        attrs["notify"] = sender.account.push_name
+    if node.get("edit"):
+        attrs["edit"] = node.get("edit")
+    return attrs
 
 
 def pass_on(
@@ -192,7 +205,7 @@ def _is_signed(sender: SimDevice, node: Node) -> bool:
         return True
     shown = node.child("device-identity")
     if shown is None:
-        encrypted = node.children("enc") + [enc for to in _addressed(node) for enc in to.children("enc")]
+        encrypted = node.children("enc") + [enc for to in addressed_parts(node) for enc in to.children("enc")]
         if all(enc.get("type") != "pkmsg" for enc in encrypted):
             return True
         log.warning("%r starts a session without showing its device identity", sender)
@@ -205,7 +218,7 @@ def _is_signed(sender: SimDevice, node: Node) -> bool:
     return True
 
 
-def _addressed(node: Node) -> list[Node]:
+def addressed_parts(node: Node) -> list[Node]:
     """The ``<to jid>`` elements of a message."""
     participants = node.child("participants")
     return participants.children("to") if participants else []

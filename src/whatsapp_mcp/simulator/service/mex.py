@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from whatsapp_mcp.simulator.service.router import SERVER, Router
+from whatsapp_mcp.simulator.service.router import SERVER, Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -67,5 +67,4 @@ class Mex:
     def notify(self, device: SimDevice, operation: str, data: Json) -> None:
         """Tell a device of a change that another one made."""
         update = Node("update", {"op_name": operation}, json.dumps({"data": data}, ensure_ascii=False).encode())
-        attrs = {"type": "mex", "id": self._world.new_id(), "t": self._world.now()}
-        device.deliver(Node("notification", {"from": SERVER, **attrs}, [update]))
+        device.deliver(notification(self._world, SERVER, "mex", update))

@@ -19,7 +19,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.device_identity import is_signed_by_device
-from whatsapp_mcp.simulator.service.router import SERVER, iq_error, iq_result
+from whatsapp_mcp.simulator.service.router import SERVER, iq_error, iq_result, notification
 from whatsapp_mcp.simulator.state.accounts import SignedPreKey, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.config import QrTiming
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -249,13 +249,7 @@ class Pairing:
                 Node("link_code_pairing_ref", {}, request.ref),
             ],
         )
-        attrs: dict[str, Attr] = {
-            "from": SERVER,
-            "type": "link_code_companion_reg",
-            "id": self._world.new_id(),
-            "t": self._world.now(),
-        }
-        request.pending.link.send(Node("notification", attrs, [step]))
+        request.pending.link.send(notification(self._world, SERVER, "link_code_companion_reg", step))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await asyncio.shield(finish)
@@ -298,16 +292,10 @@ class Pairing:
             content.append(Node("biz", {"name": device.account.business_name}))
         content.append(Node("platform", {"name": "android"}))
         request_id = self._world.new_id()
-        attrs: dict[str, Attr] = {
-            "from": SERVER,
-            "type": "set",
-            "id": request_id,
-            "xmlns": "md",
-            "t": self._world.now(),
-        }
+        attrs: dict[str, Attr] = {"from": SERVER, "type": "set", "id": request_id, "xmlns": "md"}
         answer: asyncio.Future[Node] = asyncio.get_running_loop().create_future()
         session.identity_answers[request_id] = answer
-        session.link.send(Node("iq", attrs, [Node("pair-success", {}, content)]))
+        session.link.send(Node("iq", {**attrs, "t": self._world.now()}, [Node("pair-success", {}, content)]))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 node = await asyncio.shield(answer)

@@ -42,4 +42,4 @@ class Pictures:
         if image is None:
             await exchange.answer(HTTPStatus.NOT_FOUND)
         else:
-            await exchange.answer(content=[image], length=len(image), content_type="image/jpeg")
+            await exchange.answer(content=image, content_type="image/jpeg")

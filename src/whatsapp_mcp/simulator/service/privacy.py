@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -95,9 +95,8 @@ class Privacy:
         return ()
 
     def _tell_others(self, device: SimDevice, change: Node) -> None:
-        attrs: dict[str, Attr] = {"from": device.account.pn, "type": "account_sync", "t": self._world.now()}
         for other in device.account.others(device):
-            other.deliver(Node("notification", {**attrs, "id": self._world.new_id()}, [change]))
+            other.deliver(notification(self._world, device.account.pn, "account_sync", change))
 
 
 def _blocklist(account: SimAccount) -> Node:

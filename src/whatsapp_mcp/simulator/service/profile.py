@@ -10,7 +10,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
 from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.pictures import Pictures
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -143,10 +143,9 @@ def _tell_picture(world: World, account: SimAccount, by: SimDevice | None) -> No
 
 
 def _picture_notice(world: World, account: SimAccount, *, own: bool) -> Node:
-    attrs: dict[str, Attr] = {"from": account.lid, "id": world.new_id(), "t": world.now()}
     if own:
-        return Node("notification", {**attrs, "type": "account_sync"}, [Node("picture")])
+        return notification(world, account.lid, "account_sync", Node("picture"))
     change: dict[str, Attr] = {"jid": account.lid, "author": account.lid}
-    if account.picture is None:
-        return Node("notification", {**attrs, "type": "picture"}, [Node("delete", change)])
-    return Node("notification", {**attrs, "type": "picture"}, [Node("set", {**change, "id": account.picture.id})])
+    picture = account.picture
+    told = Node("delete", change) if picture is None else Node("set", {**change, "id": picture.id})
+    return notification(world, account.lid, "picture", told)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.groups.group_messages import GroupReceipts
+from whatsapp_mcp.simulator.service.message_relay import time_of
 from whatsapp_mcp.simulator.service.router import Reply, Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
@@ -15,7 +15,7 @@ from whatsapp_mcp.wire.node import Attr, Node
 log = logging.getLogger(__name__)
 
 _READ = {"read", "read-self", "played", "played-self"}
-_PRIVATE = {"sender", "read-self", "played-self"}
+PRIVATE = {"sender", "read-self", "played-self"}
 """Never shown to the other person."""
 _DELIVERED = "delivery"
 """Some clients write out what no type at all says. Passed on, it would be a type that whatsmeow does not know (neonize
@@ -27,7 +27,6 @@ class Receipts:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._groups = GroupReceipts(world)
         self.kinds: dict[str, Callable[[SimDevice, Node, Jid], None]] = {}
         """Who takes receipts about other kinds of chats, by the server part of the address."""
 
@@ -52,7 +51,7 @@ class Receipts:
             self.kinds[to.server](sender, node, to)
             return
         if to.is_group:
-            self._groups.relay(sender, node, to)
+            self._relay_in_group(sender, node, to)
             return
         chat = self._world.account(to)
         if chat is None:
@@ -60,22 +59,38 @@ class Receipts:
         elif kind == "retry":
             self._relay_retry(sender, node)
         elif chat is not sender.account:
-            self._relay(sender, node, chat)
-        elif kind in ("peer_msg", "hist_sync"):
-            self._send(sender, node, chat.devices.get(0))
+            hides = kind == "read" and "none" in (sender.account.privacy["readreceipts"], chat.privacy["readreceipts"])
+            told = None if hides or sender.account in chat.blocked else chat
+            self._relay(sender, node, told, {"from": sender.lid}, chat.lid)
+        elif kind in ("peer_msg", "hist_sync") and 0 in chat.devices:
+            chat.devices[0].deliver(receipt_node(self._world, node, {"from": sender.lid}))
 
-    def _relay(self, sender: SimDevice, node: Node, chat: SimAccount) -> None:
-        kind = node.get("type")
-        if kind in _READ:
-            # The account's other devices learn what was read where.
-            for other in sender.account.others(sender):
-                self._send(sender, node, other, {"recipient": chat.lid})
-        if kind in _PRIVATE or sender.account in chat.blocked:
+    def _relay_in_group(self, reader: SimDevice, node: Node, to: Jid) -> None:
+        """``<receipt to=GROUP participant=AUTHOR>``: goes to the author of the message, from the group."""
+        group, author = self._world.groups.get(to), node.jid("participant")
+        if group is None or reader.account not in group.members:
+            log.info("%r sent a receipt to %s, where it is not a member", reader, to)
             return
-        if kind == "read" and "none" in (sender.account.privacy["readreceipts"], chat.privacy["readreceipts"]):
+        origin: dict[str, Attr] = {"from": group.jid, "participant": group.name_of_device(reader)}
+        account, device = self._world.account(author), self._world.device(author)
+        if node.get("type") == "retry" and device is not None:
+            device.deliver(receipt_node(self._world, node, origin))
+        elif node.get("type") == "retry" or account is None:
+            log.info("%r sent a receipt for a message of nobody: %s", reader, node.xml())
+        else:
+            self._relay(reader, node, account, origin, group.name_of(account))
+
+    def _relay(
+        self, reader: SimDevice, node: Node, author: SimAccount | None, origin: dict[str, Attr], chat: Jid
+    ) -> None:
+        """Tell the author of a message (``None``: may not know), and the reader's other devices what was read where."""
+        if node.get("type") in _READ:
+            for other in reader.account.others(reader):
+                other.deliver(receipt_node(self._world, node, {**origin, "recipient": chat}))
+        if author is None or author is reader.account or node.get("type") in PRIVATE:
             return
-        for device in list(chat.devices.values()):
-            self._send(sender, node, device)
+        for device in list(author.devices.values()):
+            device.deliver(receipt_node(self._world, node, origin))
 
     def _relay_retry(self, sender: SimDevice, node: Node) -> None:
         target = self._world.device(node.jid("to"))
@@ -83,19 +98,10 @@ class Receipts:
             log.info("%r asks %s, which does not exist, to send a message again", sender, node.get("to"))
             return
         extra: dict[str, Attr] = {name: node.attrs[name] for name in ("recipient", "category") if name in node.attrs}
-        self._send(sender, node, target, extra)
+        target.deliver(receipt_node(self._world, node, {"from": sender.lid, **extra}))
 
-    def _send(
-        self, sender: SimDevice, node: Node, target: SimDevice | None, extra: dict[str, Attr] | None = None
-    ) -> None:
-        if target is None:
-            return
-        attrs: dict[str, Attr] = {
-            "from": sender.lid,
-            "id": node.get("id"),
-            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
-            **(extra or {}),
-        }
-        if node.get("type"):
-            attrs["type"] = node.get("type")
-        target.deliver(Node("receipt", attrs, node.content))
+
+def receipt_node(world: World, node: Node, origin: dict[str, Attr]) -> Node:
+    """A receipt as it is passed on; ``origin``: whom it comes from, as its receiver names them."""
+    kind: dict[str, Attr] = {"type": node.get("type")} if node.get("type") else {}
+    return Node("receipt", {**origin, "id": node.get("id"), "t": time_of(world, node), **kind}, node.content)

@@ -15,6 +15,7 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 log = logging.getLogger(__name__)
@@ -33,16 +34,19 @@ def _answer_to(request: Node) -> Jid:
 
 
 def iq_result(request: Node, content: Sequence[Node] = ()) -> Node:
-    return Node(
-        "iq",
-        {"from": _answer_to(request), "type": "result", "id": request.get("id")},
-        list(content) if content else None,
-    )
+    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "result", "id": request.get("id")}
+    return Node("iq", attrs, list(content) if content else None)
 
 
 def iq_error(request: Node, code: int, text: str) -> Node:
     attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "error", "id": request.get("id")}
     return Node("iq", attrs, [Node("error", {"code": str(code), "text": text})])
+
+
+def notification(world: World, origin: Jid, kind: str, *content: Node, **more: Attr) -> Node:
+    """``<notification type=kind>``, with an id of its own and the time."""
+    attrs: dict[str, Attr] = {"from": origin, "type": kind, "id": world.new_id(), "t": world.now(), **more}
+    return Node("notification", attrs, list(content))
 
 
 class Router:

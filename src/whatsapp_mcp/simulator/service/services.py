@@ -49,7 +49,7 @@ class SimServices:
         self.profile = Profile(world, pictures, self.groups.settings, mex)
         self.newsletters = Newsletters(world, mex, pictures)
         NewsletterQueries(world, self.newsletters, mex)
-        statuses, messages, receipts = StatusPosts(world), SimMessages(world, faults), Receipts(world)
+        statuses, messages, receipts = StatusPosts(world, faults), SimMessages(world, faults), Receipts(world)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
         self.groups.register(self.router, messages)

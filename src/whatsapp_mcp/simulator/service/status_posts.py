@@ -10,16 +10,17 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.simulator.service.message_relay import addressed_parts, pass_on, relayed_attributes
+from whatsapp_mcp.simulator.service.receipts import PRIVATE, receipt_node
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
+from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
 log = logging.getLogger(__name__)
-
-_PRIVATE = {"sender", "read-self", "played-self"}
 
 
 class StatusAudience(GroupState):
@@ -39,8 +40,9 @@ class StatusAudience(GroupState):
 class StatusPosts:
     """Messages and receipts of ``status@broadcast``, and who may see an account's posts."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, faults: Faults) -> None:
         self._world = world
+        self._faults = faults
 
     def register(self, router: Router) -> None:
         router.on_iq("status", "get", self._privacy)
@@ -68,30 +70,16 @@ class StatusPosts:
         if "participant" in node.attrs:
             self._deliver(sender, self._world.device(node.jid("participant")), node, shared)
             return
-        participants = node.child("participants")
-        for addressed in participants.children("to") if participants else []:
+        for addressed in addressed_parts(node):
             target = self._world.device(addressed.jid("jid"))
             self._deliver(sender, target, node, [*addressed.children("enc"), *shared])
 
     def _deliver(self, sender: SimDevice, target: SimDevice | None, node: Node, encrypted: list[Node]) -> None:
         if target is None or target is sender or sender.account in target.account.blocked:
             return
-        attrs: dict[str, Attr] = {
-            "from": STATUS_BROADCAST,
-            "participant": sender.lid,
-            "participant_pn": sender.pn,
-            "addressing_mode": "lid",
-            "id": node.get("id"),
-            "t": self._world.now(),
-            "type": node.get("type", "text"),
-        }
-        if sender.account.push_name:
-            attrs["notify"] = sender.account.push_name
-        if node.get("edit"):
-            attrs["edit"] = node.get("edit")
-        identity = node.child("device-identity")
-        first = any(enc.get("type") == "pkmsg" for enc in encrypted)
-        target.deliver(Node("message", attrs, [*encrypted, *([identity] if identity is not None and first else [])]))
+        attrs = relayed_attributes(self._world, sender, node, STATUS_BROADCAST)
+        attrs |= {"participant": sender.lid, "participant_pn": sender.pn, "addressing_mode": "lid"}
+        pass_on(self._faults, sender, target, node, attrs, encrypted)
 
     def ack_attributes(self, sender: SimDevice, node: Node, to: Jid) -> dict[str, Attr]:
         return {}
@@ -100,12 +88,10 @@ class StatusPosts:
         """Tell the author of a post that somebody got or saw it."""
         author, kind = node.jid("participant"), node.get("type")
         account = self._world.account(author)
-        if account is None or account is reader.account or kind in _PRIVATE:
+        if account is None or account is reader.account or kind in PRIVATE:
             return
-        attrs: dict[str, Attr] = {"from": STATUS_BROADCAST, "participant": reader.lid, "id": node.get("id")}
-        if kind:
-            attrs["type"] = kind
+        told = receipt_node(self._world, node, {"from": STATUS_BROADCAST, "participant": reader.lid})
         targets = [self._world.device(author)] if kind == "retry" else list(account.devices.values())
         for target in targets:
             if target is not None:
-                target.deliver(Node("receipt", {**attrs, "t": node.get("t") or self._world.now()}, node.content))
+                target.deliver(told)

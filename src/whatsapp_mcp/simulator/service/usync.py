@@ -24,7 +24,7 @@ class Usync:
         self._world = world
         self._protocols: dict[str, Callable[[SimDevice, SimAccount, Node], Node | None]] = {
             "devices": self._devices,
-            "lid": self._lid,
+            "lid": lambda device, account, user: Node("lid", {"val": account.lid}),
             "status": self._status,
             "picture": self._picture,
             "business": self._business,
@@ -64,11 +64,11 @@ class Usync:
         """ "Is this number on WhatsApp?": answered with the LID and the number, or with ``type=out``."""
         contact = user.child("contact")
         text = contact.data if contact else b""
-        account = self._world.account(_number_jid(text.decode("utf-8", "replace")))
+        number = _number_jid(text.decode("utf-8", "replace"))
+        account = self._world.account(number)
         if account is None:
             # A user without any address would be skipped by whatsmeow: the number as it was asked stays in.
-            unknown = _number_jid(text.decode("utf-8", "replace"))
-            attrs: dict[str, Attr] = {"jid": Jid(unknown.user, USER)} if unknown else {}
+            attrs: dict[str, Attr] = {"jid": Jid(number.user, USER)} if number else {}
             return Node("user", attrs, [Node("contact", {"type": "out"}, text)])
         content = [Node("contact", {"type": "in"}, text)]
         content += self._answers(device, account, user, protocols)
@@ -86,9 +86,6 @@ class Usync:
                 attrs["key-index"] = str(owned.key_index)
             listed.append(Node("device", attrs))
         return Node("devices", {}, [Node("device-list", {}, listed)])
-
-    def _lid(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
-        return Node("lid", {"val": account.lid})
 
     def _status(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         if not account.shows_to("status", device.account):

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 _IN_MEMORY = 1 << 20
@@ -24,10 +24,10 @@ class Blob:
         self.sha256 = sha256
 
     @classmethod
-    def of(cls, content: bytes) -> Blob:
+    def of(cls, parts: Iterable[bytes]) -> Blob:
         writer = BlobWriter()
-        for start in range(0, len(content), _PIECE):
-            writer.write(content[start : start + _PIECE])
+        for part in parts:
+            writer.write(part)
         return writer.finish()
 
     def pieces(self) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from whatsapp_mcp.simulator.state.accounts import SimLink
 from whatsapp_mcp.simulator.state.media_faults import MediaFaults
 from whatsapp_mcp.simulator.state.planned import Planned, cancel_all
 from whatsapp_mcp.wire.node import Attr, Node
@@ -18,11 +19,9 @@ from whatsapp_mcp.wire.node import Attr, Node
 StreamFault = Literal["replaced", "device_removed", "503", "515", "500"]
 
 
-class LiveConnection(Protocol):
+class LiveConnection(SimLink, Protocol):
     """What a fault can do to a connected client."""
 
-    def send(self, node: Node) -> None: ...
-    def farewell(self, node: Node) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 
@@ -191,15 +190,10 @@ class Faults:
         """
         self.lost_group_notices.plan(True, times)
 
-    def send_receipt_of_type(self, kind: str, receipt: Node) -> int:
-        """Send ``receipt`` with another type to every client. Use :meth:`Simulator.odd_receipt`, which fills it in.
-
-        Client: an unknown type, ``server-error`` included, ends neonize's event loop; the socket stays connected, no
-        event follows.
-        """
-        odd = Node(receipt.tag, {**receipt.attrs, "type": kind}, receipt.content)
+    def send_to_all(self, node: Node) -> int:
+        """Send a stanza to every client; returns how many got it."""
         for connection in list(self._connections):
-            connection.send(odd)
+            connection.send(node)
         return len(self._connections)
 
     # --- housekeeping ---

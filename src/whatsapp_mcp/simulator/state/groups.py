@@ -16,13 +16,9 @@ from whatsapp_mcp.jid import GROUP, Jid
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
 
-GROUPS: Final = Jid("", GROUP)
-"""``g.us``, where requests about no group in particular go."""
-
 MAX_MEMBERS: Final = 1024
 
 _INVITE_ALPHABET = string.ascii_letters + string.digits
-_INVITE_LENGTH = 22
 
 Role = Literal["member", "admin", "superadmin"]
 """A ``superadmin`` made the group and can neither be removed nor demoted by others."""
@@ -38,14 +34,6 @@ class Description:
     text: str
     set_at: int
     set_by: SimAccount
-
-
-@dataclass(frozen=True, slots=True)
-class SimJoinRequest:
-    """Somebody waits for an admin's approval."""
-
-    account: SimAccount
-    asked_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +75,8 @@ class GroupState:
     member_add_mode: MemberAddMode = "all_member_add"
     picture: SimPicture | None = None
     revoked_codes: set[str] = field(default_factory=set)
-    join_requests: dict[SimAccount, SimJoinRequest] = field(default_factory=dict)
-    """Oldest first."""
+    join_requests: dict[SimAccount, int] = field(default_factory=dict)
+    """Who waits for an admin's approval, and since when; oldest first."""
     add_requests: dict[str, AddRequest] = field(default_factory=dict)
     left_at: dict[SimAccount, float] = field(default_factory=dict)
     """Who left by themselves, and when."""
@@ -119,6 +107,11 @@ class GroupState:
     def name_of_device(self, device: SimDevice) -> Jid:
         return device.lid if self.addressing_mode == "lid" else device.pn
 
+    @property
+    def other_form(self) -> str:
+        """What stanzas call the form of address that this group does not use."""
+        return "pn" if self.addressing_mode == "lid" else "lid"
+
     def other_name_of(self, account: SimAccount) -> Jid:
         """A person's address in the form that this group does not use."""
         return account.pn if self.addressing_mode == "lid" else account.lid
@@ -136,9 +129,14 @@ def address(chat: Chat) -> Jid:
     return chat.jid if isinstance(chat, GroupState) else chat.lid
 
 
-def new_invite_code() -> str:
+def new_chat_id() -> str:
+    """The user part of the address of a group or newsletter: 18 digits, as real ones have."""
+    return f"120363{10**11 + secrets.randbelow(9 * 10**11)}"
+
+
+def new_invite_code(length: int = 22) -> str:
     """What follows ``https://chat.whatsapp.com/`` in an invite link."""
-    return "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(_INVITE_LENGTH))
+    return "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(length))
 
 
 def require_member(group: GroupState, account: SimAccount) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from whatsapp_mcp.simulator.state.blobs import Blob, BlobWriter
+from whatsapp_mcp.simulator.state.blobs import Blob
 from whatsapp_mcp.wire.media import MediaKind
 
 HOST = "mmg.whatsapp.net"
@@ -52,17 +52,8 @@ class MediaStore:
         self._clock = clock
         self._files: dict[str, StoredFile] = {}
 
-    def put(self, kind: MediaKind, file: bytes | Iterable[bytes], *, encrypted: bool = True) -> StoredFile:
-        """Keep a file, as it is to be served: ciphertext and MAC (see ``wire.media``), or plain for newsletters."""
-        if isinstance(file, bytes):
-            return self.add(kind, Blob.of(file), encrypted=encrypted)
-        writer = BlobWriter()
-        for piece in file:
-            writer.write(piece)
-        return self.add(kind, writer.finish(), encrypted=encrypted)
-
     def add(self, kind: MediaKind, blob: Blob, *, encrypted: bool = True) -> StoredFile:
-        """The same with a file that was received already."""
+        """Keep a file, as it is to be served: ciphertext and MAC (see ``wire.media``), or plain for newsletters."""
         name = f"{secrets.randbelow(10**8)}_{secrets.randbelow(10**16)}_{secrets.randbelow(10**18)}_n"
         prefix = f"/v/{_SHELVES.get(kind, _OTHER_SHELF)}/" if encrypted else _PLAIN_PREFIX
         expires = int(self._clock()) + _LIFE_SECONDS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 from whatsapp_mcp.jid import GROUP, Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
@@ -25,6 +26,20 @@ from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
 from whatsapp_mcp.simulator.state.world import World
 
 INVITE_PREFIX = "https://chat.whatsapp.com/"
+
+
+class GroupOptions(TypedDict, total=False):
+    """How a group is made."""
+
+    admins: Sequence[Person]
+    """Members too."""
+    description: str
+    approval: bool
+    """Who comes by link waits for an admin."""
+    announce: bool
+    """Only admins write."""
+    locked: bool
+    """Only admins change what it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,24 +166,18 @@ class SimGroups:
         return Group(group_id, subject, owner, now, now, owner, invite_code, services=self._services)
 
     def create(
-        self,
-        subject: str,
-        members: Sequence[Person],
-        *,
-        owner: Person,
-        admins: Sequence[Person] = (),
-        description: str = "",
-        approval: bool = False,
-        announce: bool = False,
-        locked: bool = False,
+        self, subject: str, members: Sequence[Person], *, owner: Person | None = None, **options: Unpack[GroupOptions]
     ) -> Group:
-        """Make a group that is set up as wanted; its members hear of it.
+        """Make a group that is set up as wanted; its members hear of it. Its owner is the first of them unless told
+        otherwise.
 
         Raises:
             IqError: the subject cannot be one.
-            ValueError: somebody does not let the owner add them.
+            ValueError: nobody is in it, or somebody does not let the owner add them.
         """
-        founder = account_of(owner)
+        if owner is None and not members:
+            raise ValueError("a group needs an owner")
+        founder, admins = account_of(owner or members[0]), options.get("admins", ())
         group, outcomes = self.membership.create(founder, subject, _addresses([*members, *admins]))
         assert isinstance(group, Group)
         failed = [o for o in outcomes if o.error not in (0, 409)]
@@ -177,9 +186,10 @@ class SimGroups:
             raise ValueError(f"cannot be added: {failed}")
         for admin in admins:
             group.members[account_of(admin)] = "admin"
-        group.approval_required, group.announce, group.locked = approval, announce, locked
+        group.approval_required = options.get("approval", False)
+        group.announce, group.locked = options.get("announce", False), options.get("locked", False)
         self.membership.announce_creation(group)
-        if description:
+        if description := options.get("description"):
             group.describe(description, by=founder)
         return group
 

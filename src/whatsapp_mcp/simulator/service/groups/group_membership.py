@@ -6,7 +6,6 @@ succeed as a whole and say for each person what came of it (whatsmeow group.go: 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -18,7 +17,7 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import (
     AddRequest,
     GroupState,
-    SimJoinRequest,
+    new_chat_id,
     new_invite_code,
     require_admin,
     require_member,
@@ -64,7 +63,7 @@ class GroupMembership:
             IqError: the subject is empty or too long.
         """
         check_subject(subject)
-        group = self._make(f"120363{10**11 + secrets.randbelow(9 * 10**11)}", subject, owner, new_invite_code())
+        group = self._make(new_chat_id(), subject, owner, new_invite_code())
         group.members[owner] = "superadmin"
         outcomes = [self._admit(group, owner, jid) for jid in people if self._world.account(jid) is not owner]
         self._world.groups[group.jid] = group
@@ -130,7 +129,6 @@ class GroupMembership:
         Raises:
             IqError: 403, the actor is not an admin.
         """
-        require_member(group, actor)
         require_admin(group, actor)
         told = list(group.members)
         outcomes = [self._change_one(group, actor, jid, what) for jid in people]
@@ -191,20 +189,17 @@ class GroupMembership:
             IqError: 406 or 410 the link leads nowhere, 409 in the group already, 419 the group is full.
         """
         group = self.by_code(code)
-        if account in group.members:
-            raise IqError(409, "conflict")
-        if len(group.members) >= group.max_members:
-            raise IqError(419, "resource-limit")
+        _require_place(group, account)
         if group.approval_required:
             self._ask(group, account)
             return group, False
-        self._come_in(group, account)
+        self._come_in(group, account, account)
         return group, True
 
-    def _come_in(self, group: GroupState, account: SimAccount) -> None:
+    def _come_in(self, group: GroupState, actor: SimAccount, account: SimAccount) -> None:
         before = list(group.members)
         self._enter(group, account)
-        self._tell_added(group, account, [account], before, "invite")
+        self._tell_added(group, actor, [account], before, "invite")
 
     def accept(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> None:
         """Follow a personal invitation (whatsmeow group.go: JoinGroupWithInvite).
@@ -213,12 +208,9 @@ class GroupMembership:
             IqError: 406 there is no such invitation for this account, 410 it has expired, 409, 419.
         """
         invitation = self.invitation(group, account, code, admin)
-        if account in group.members:
-            raise IqError(409, "conflict")
-        if len(group.members) >= group.max_members:
-            raise IqError(419, "resource-limit")
+        _require_place(group, account)
         del group.add_requests[invitation.code]
-        self._come_in(group, account)
+        self._come_in(group, account, account)
 
     def invitation(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> AddRequest:
         """A personal invitation.
@@ -253,20 +245,20 @@ class GroupMembership:
     def _ask(self, group: GroupState, account: SimAccount) -> None:
         if account in group.join_requests:
             return
-        group.join_requests[account] = SimJoinRequest(account, int(self._world.clock()))
+        group.join_requests[account] = int(self._world.clock())
         asked = participant_node(group, account)
         content = [Node("requested_user", asked.attrs)]
         change = Node("created_membership_requests", {"request_method": "invite_link"}, content)
         self._notices.tell(group, account, change, to=group.admins)
 
-    def requests(self, group: GroupState, actor: SimAccount) -> list[SimJoinRequest]:
-        """Who waits for approval, oldest first.
+    def requests(self, group: GroupState, actor: SimAccount) -> dict[SimAccount, int]:
+        """Who waits for approval and since when, oldest first.
 
         Raises:
             IqError: 403, the actor is not an admin.
         """
         require_admin(group, actor)
-        return list(group.join_requests.values())
+        return group.join_requests
 
     def decide(
         self, group: GroupState, actor: SimAccount, people: Sequence[Jid], decision: Literal["approve", "reject"]
@@ -291,7 +283,12 @@ class GroupMembership:
             return SimOutcome(jid, account)
         if len(group.members) >= group.max_members:
             return SimOutcome(jid, account, 419)
-        before = list(group.members)
-        self._enter(group, account)
-        self._tell_added(group, actor, [account], before, "invite")
+        self._come_in(group, actor, account)
         return SimOutcome(jid, account)
+
+
+def _require_place(group: GroupState, account: SimAccount) -> None:
+    if account in group.members:
+        raise IqError(409, "conflict")
+    if len(group.members) >= group.max_members:
+        raise IqError(419, "resource-limit")

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.message_relay import pass_on
+from whatsapp_mcp.simulator.service.message_relay import addressed_parts, pass_on, relayed_attributes
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 _ADMIN_REVOKE = "8"
 _PAIRWISE = ("pkmsg", "msg")
-_SELF_ONLY = {"sender", "read-self", "played-self"}
-_READ = {"read", "read-self", "played", "played-self"}
 
 
 class GroupMessages:
@@ -83,8 +81,7 @@ class GroupMessages:
 
     def _own_parts(self, sender: SimDevice, node: Node, group: GroupState) -> dict[SimDevice, list[Node]]:
         parts: dict[SimDevice, list[Node]] = {}
-        participants = node.child("participants")
-        for addressed in participants.children("to") if participants else []:
+        for addressed in addressed_parts(node):
             target = self._world.device(addressed.jid("jid"))
             if target is None or target.account not in group.members:
                 log.warning("%r addressed a device that is not in %r: %s", sender, group, addressed.get("jid"))
@@ -99,74 +96,12 @@ class GroupMessages:
             pass_on(self._faults, sender, target, node, self._attributes(sender, node, group), encrypted)
 
     def _attributes(self, sender: SimDevice, node: Node, group: GroupState) -> dict[str, Attr]:
-        attrs: dict[str, Attr] = {
-            "from": group.jid,
+        return {
+            **relayed_attributes(self._world, sender, node, group.jid),
             "participant": group.name_of_device(sender),
             "addressing_mode": group.addressing_mode,
-            "id": node.get("id"),
-            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
-            "type": node.get("type", "text"),
+            f"participant_{group.other_form}": sender.pn if group.addressing_mode == "lid" else sender.lid,
         }
-        if group.addressing_mode == "lid":
-            attrs["participant_pn"] = sender.pn
-        else:
-            attrs["participant_lid"] = sender.lid
-        if sender.account.push_name:
-            attrs["notify"] = sender.account.push_name
-        if node.get("edit"):
-            attrs["edit"] = node.get("edit")
-        return attrs
-
-
-class GroupReceipts:
-    """``<receipt to=GROUP participant=AUTHOR>``: goes to the author of the message, from the group."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def relay(self, reader: SimDevice, node: Node, to: Jid) -> None:
-        """Pass a receipt on to the devices that it concerns."""
-        group, author, kind = self._world.groups.get(to), node.jid("participant"), node.get("type")
-        if group is None or reader.account not in group.members:
-            log.info("%r sent a receipt to %s, where it is not a member", reader, to)
-            return
-        if kind == "retry":
-            self._send(reader, node, group, self._world.device(author))
-            return
-        account = self._world.account(author)
-        if account is None:
-            log.info("%r sent a receipt for a message of nobody: %s", reader, node.xml())
-            return
-        if kind in _READ:
-            # The account's other devices learn what was read where.
-            for other in reader.account.others(reader):
-                self._send(reader, node, group, other, {"recipient": group.name_of(account)})
-        if kind in _SELF_ONLY or account is reader.account:
-            return
-        for device in list(account.devices.values()):
-            self._send(reader, node, group, device)
-
-    def _send(
-        self,
-        reader: SimDevice,
-        node: Node,
-        group: GroupState,
-        target: SimDevice | None,
-        extra: dict[str, Attr] | None = None,
-    ) -> None:
-        if target is None:
-            log.info("%r sent a receipt for a device that does not exist: %s", reader, node.xml())
-            return
-        attrs: dict[str, Attr] = {
-            "from": group.jid,
-            "participant": group.name_of_device(reader),
-            "id": node.get("id"),
-            "t": node.get("t") if node.get("t").isdigit() else self._world.now(),
-            **(extra or {}),
-        }
-        if node.get("type"):
-            attrs["type"] = node.get("type")
-        target.deliver(Node("receipt", attrs, node.content))
 
 
 def relay_chat_state(world: World, sender: SimDevice, to: Jid, state: Node) -> None:
@@ -183,8 +118,7 @@ def relay_chat_state(world: World, sender: SimDevice, to: Jid, state: Node) -> N
 
 def _is_sealed(node: Node) -> bool:
     """Whether the ciphertext has the shape of a group message or of an answer to a retry receipt."""
-    participants, shared = node.child("participants"), node.children("enc")
-    own = [enc for to in participants.children("to") for enc in to.children("enc")] if participants else []
+    shared, own = node.children("enc"), [enc for to in addressed_parts(node) for enc in to.children("enc")]
     if any(enc.get("v") != "2" or not enc.data for enc in [*own, *shared]):
         return False
     if "participant" in node.attrs:

@@ -59,7 +59,7 @@ def group_node(
     group: GroupState, *, participants: bool = True, description: bool = True, failed: list[SimOutcome] | None = None
 ) -> Node:
     """``<group>``; ``failed`` adds those who could not be made members when it was created."""
-    alias = "pn" if group.addressing_mode == "lid" else "lid"
+    alias = group.other_form
     attrs: dict[str, Attr] = {
         "id": group.id,
         "creator": group.name_of(group.owner),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whatsapp_mcp.simulator.service.groups.group_nodes import group_node
+from whatsapp_mcp.simulator.service.router import notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.groups import GroupState
@@ -52,21 +53,15 @@ class GroupNotices:
         self._send(group, actor, "picture", change, group.members)
 
     def _send(self, group: GroupState, actor: SimAccount, kind: str, change: Node, to: Iterable[SimAccount]) -> None:
+        told: dict[str, Attr] = {
+            "notify": actor.push_name,
+            "participant": group.name_of(actor),
+            f"participant_{group.other_form}": group.other_name_of(actor),
+            "addressing_mode": group.addressing_mode,
+        }
         lost = self._faults.lost_group_notices.take()
         for account in list(to):
             for device in list(account.devices.values()):
                 if lost and not device.is_local:
                     continue
-                attrs: dict[str, Attr] = {
-                    "from": group.jid,
-                    "type": kind,
-                    "id": self._world.new_id(),
-                    "t": self._world.now(),
-                    "notify": actor.push_name,
-                    "participant": group.name_of(actor),
-                    "addressing_mode": group.addressing_mode,
-                }
-                attrs["participant_pn" if group.addressing_mode == "lid" else "participant_lid"] = group.other_name_of(
-                    actor
-                )
-                device.deliver(Node("notification", attrs, [change]))
+                device.deliver(notification(self._world, group.jid, kind, change, **told))

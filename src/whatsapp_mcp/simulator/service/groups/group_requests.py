@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
-from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, group_node, outcome_node
+from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, group_node, outcome_node, participant_node
 from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
@@ -109,13 +110,9 @@ class GroupRequests:
 
     def _join_requests(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
         listed = []
-        for request in self._membership.requests(group, who):
-            attrs: dict[str, Attr] = {
-                "jid": group.name_of(request.account),
-                "phone_number" if group.addressing_mode == "lid" else "lid": group.other_name_of(request.account),
-                "request_time": str(request.asked_at),
-                "request_method": "invite_link",
-            }
+        for account, asked_at in self._membership.requests(group, who).items():
+            attrs: dict[str, Attr] = {"request_time": str(asked_at), "request_method": "invite_link"}
+            attrs |= participant_node(group, account).attrs
             listed.append(Node("membership_approval_request", attrs))
         return [Node("membership_approval_requests", {}, listed)]
 
@@ -174,12 +171,10 @@ class GroupRequests:
         decided = []
         for action in node.children():
             people = _people(action)
-            if action.tag == "approve":
-                outcomes = self._membership.decide(group, who, people, "approve")
-            elif action.tag == "reject":
-                outcomes = self._membership.decide(group, who, people, "reject")
-            else:
+            if action.tag not in ("approve", "reject"):
                 raise IqError(400, "bad-request")
+            decision: Literal["approve", "reject"] = "approve" if action.tag == "approve" else "reject"
+            outcomes = self._membership.decide(group, who, people, decision)
             decided.append(Node(action.tag, {}, [outcome_node(group, outcome) for outcome in outcomes]))
         if not decided:
             raise IqError(400, "bad-request")

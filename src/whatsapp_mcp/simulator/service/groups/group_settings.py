@@ -45,7 +45,7 @@ class GroupSettings:
             "subject": subject,
             "s_t": str(group.subject_set_at),
             "s_o": group.name_of(actor),
-            "s_o_pn" if group.addressing_mode == "lid" else "s_o_lid": group.other_name_of(actor),
+            f"s_o_{group.other_form}": group.other_name_of(actor),
         }
         self._notices.tell(group, actor, Node("subject", attrs))
 
@@ -98,12 +98,12 @@ class GroupSettings:
     # --- what only admins may change ---
 
     def set_locked(self, group: GroupState, actor: SimAccount, *, locked: bool) -> None:
-        self._require_admin(group, actor)
+        require_admin(group, actor)
         group.locked = locked
         self._notices.tell(group, actor, Node("locked" if locked else "unlocked"))
 
     def set_announce(self, group: GroupState, actor: SimAccount, *, announce: bool) -> None:
-        self._require_admin(group, actor)
+        require_admin(group, actor)
         group.announce = announce
         group.announce_version += 1
         tag = "announcement" if announce else "not_announcement"
@@ -111,7 +111,7 @@ class GroupSettings:
 
     def set_approval(self, group: GroupState, actor: SimAccount, *, required: bool) -> None:
         """Whether admins have to let in those who come by link. Switched off, whoever still waits is forgotten."""
-        self._require_admin(group, actor)
+        require_admin(group, actor)
         group.approval_required = required
         if not required:
             group.join_requests.clear()
@@ -119,11 +119,6 @@ class GroupSettings:
         self._notices.tell(group, actor, Node("membership_approval_mode", {}, [mode]))
 
     def set_member_add_mode(self, group: GroupState, actor: SimAccount, mode: MemberAddMode) -> None:
-        self._require_admin(group, actor)
+        require_admin(group, actor)
         group.member_add_mode = mode
         self._notices.tell(group, actor, Node("member_add_mode", {}, mode.encode()))
-
-    @staticmethod
-    def _require_admin(group: GroupState, actor: SimAccount) -> None:
-        require_member(group, actor)
-        require_admin(group, actor)

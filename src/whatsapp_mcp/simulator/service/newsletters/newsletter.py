@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,13 +12,13 @@ from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload_plain
 from whatsapp_mcp.simulator.content.summary import Summary, summarise
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, SimPicture, account_of
+from whatsapp_mcp.simulator.state.groups import new_chat_id, new_invite_code
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
 
 Role = Literal["subscriber", "admin", "owner"]
-_INVITE_ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass(slots=True, eq=False)
@@ -79,12 +77,12 @@ class Newsletter:
     ) -> None:
         self._world = world
         self._channel = channel
-        self.id = new_newsletter_id()
+        self.id = new_chat_id()
         self.name = name
         self.description = description
         self.created_at = int(world.clock())
         self.named_at = self.described_at = self.created_at
-        self.invite = "0029Va" + "".join(secrets.choice(_INVITE_ALPHABET) for _ in range(16))
+        self.invite = "0029Va" + new_invite_code(16)
         """What follows ``https://whatsapp.com/channel/`` in a link."""
         self.verified = False
         self.picture: SimPicture | None = None
@@ -148,11 +146,6 @@ class Newsletter:
 
     def __repr__(self) -> str:
         return f"<Newsletter {self.jid} {self.name!r}>"
-
-
-def new_newsletter_id() -> str:
-    """18 digits, as real ones have."""
-    return f"120363{10**11 + secrets.randbelow(9 * 10**11)}"
 
 
 def posts_before(newsletter: Newsletter, before: int, count: int) -> Sequence[Post]:

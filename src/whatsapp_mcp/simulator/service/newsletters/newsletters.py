@@ -17,7 +17,7 @@ from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import (
     plaintext_node,
 )
 from whatsapp_mcp.simulator.service.pictures import Pictures
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -140,9 +140,8 @@ class Newsletters:
             if self._world.clock() > until:
                 del self._live[device, jid]
                 continue
-            attrs: dict[str, Attr] = {"from": newsletter.jid, "type": "newsletter", "id": self._world.new_id()}
             update = Node("live_updates", {}, [message_node(post, whole=False)])
-            device.deliver(Node("notification", {**attrs, "t": self._world.now()}, [update]))
+            device.deliver(notification(self._world, newsletter.jid, "newsletter", update))
 
     def follow(self, newsletter: Newsletter, account: SimAccount, by: SimDevice | None = None) -> None:
         """Let somebody follow; the account's other devices are told."""
@@ -172,7 +171,7 @@ class Newsletters:
     # --- reading ---
 
     def _required(self, jid: Jid | None) -> Newsletter:
-        newsletter = self._by_jid.get(jid) if jid else None
+        newsletter = self.get(jid)
         if newsletter is None:
             raise IqError(404, "item-not-found")
         return newsletter
