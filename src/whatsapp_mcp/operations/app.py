@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import segno
 
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AlreadyLoggedIn
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
+from whatsapp_mcp.operations.qr_picture import qr_picture
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import GetDevice
-from whatsapp_mcp.private_files import write_private
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-QR_SCALE: Final = 6
-"""Pixels per module: large enough to scan from a chat window."""
-QR_BORDER: Final = 4
-"""Modules of quiet zone that the QR standard (ISO/IEC 18004) asks for."""
 PAIRING_CODE_SECONDS: Final = 160
 
 
@@ -40,11 +30,8 @@ async def app_login(services: Services, _arguments: args.AppLoginArguments, _pro
             "A WhatsApp account is linked.",
             {"state": services.session.snapshot.state.value},
         )
-    text, seconds = snapshot.qr_text or "", _seconds_left(snapshot)
-    picture = _qr_png(text)
-    path = services.settings.qr_path
-    await asyncio.to_thread(write_private, path, picture)
-    asyncio.get_running_loop().call_later(seconds, _remove_picture, path, picture)
+    text, seconds, path = snapshot.qr_text or "", _seconds_left(snapshot), services.settings.qr_path
+    picture = await qr_picture(text, path, seconds)
     return Outcome(
         f"Scan the QR code within {seconds} seconds: WhatsApp on the phone > Linked devices > Link a device.",
         {"qr_duration": seconds, "qr_link": path.as_uri(), "qr_text": text, "state": snapshot.state.value},
@@ -114,16 +101,3 @@ async def app_devices(services: Services, _arguments: args.AppDevicesArguments, 
 def _seconds_left(snapshot: SessionSnapshot) -> int:
     expires = snapshot.qr_expires_at
     return max(1, round((expires - now()).total_seconds())) if expires else 1
-
-
-def _qr_png(text: str) -> bytes:
-    buffer = io.BytesIO()
-    segno.make_qr(text).save(buffer, kind="png", scale=QR_SCALE, border=QR_BORDER)
-    return buffer.getvalue()
-
-
-def _remove_picture(path: Path, picture: bytes) -> None:
-    """Unless the next code has been written there meanwhile."""
-    with contextlib.suppress(OSError):
-        if path.read_bytes() == picture:
-            path.unlink()
