@@ -195,12 +195,11 @@ def _settings(options: dict[str, Any]) -> Settings:
 
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        settings = Settings(**given)
+        return Settings(**given)
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise SetupError(f"setting {name} (WHATSAPP_MCP_{name.upper()}): {problem['msg']}") from error
-    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
 
 
 @contextlib.contextmanager

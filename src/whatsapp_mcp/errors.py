@@ -85,9 +85,9 @@ class WhatsAppMcpError(Exception):
         """``named``: details by name; those that are None are left out."""
         super().__init__(message)
         self.message = message
-        self.details: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        given = {name: value for name, value in named.items() if value is not None}
+        self.details: dict[str, Any] = given | (details or {})
         """Machine-readable extras: ``field``, ``candidates``, ``retry_after_seconds`` …"""
-        self.details |= details or {}
         if next_step is not None:
             self.next_step = next_step
 
