@@ -113,21 +113,14 @@ def token(data_dir: Path | None) -> None:
 @click.option("--endpoint", type=click.Path(path_type=Path), help="Where to write the endpoint file.")
 @click.option("--control", type=click.Path(path_type=Path), help="Path of the control socket.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 picks a free one.")
-@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Start with people who answer.")
+@click.option(
+    "--contacts/--no-contacts", "personas", default=True, show_default=True, help="Start with people who answer."
+)
 @click.option("--phone-number", help="Number of the simulated phone, digits with country code.")
 @click.option("--phone-name", help="Display name of the simulated phone.")
 @click.option("--autoscan", type=float, metavar="SECONDS", help="Scan a code that the phone is shown after a while.")
-@click.option("--exit-with-stdin", is_flag=True, help="End when standard input ends.")
-def simulate(
-    endpoint: Path | None,
-    control: Path | None,
-    port: int,
-    contacts: bool,
-    phone_number: str | None,
-    phone_name: str | None,
-    autoscan: float | None,
-    exit_with_stdin: bool,
-) -> None:
+@click.option("--exit-with-stdin", "exit_on_stdin_eof", is_flag=True, help="End when standard input ends.")
+def simulate(**options: Any) -> None:
     """Run a simulated WhatsApp on loopback; point WHATSAPP_MCP_ENDPOINT at its endpoint file.
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
@@ -136,17 +129,8 @@ def simulate(
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-        named = {"phone_number": phone_number, "phone_name": phone_name}
-        options = SimulateOptions(
-            endpoint=endpoint,
-            control=control,
-            port=port,
-            personas=contacts,
-            autoscan=autoscan,
-            exit_on_stdin_eof=exit_with_stdin,
-            **{name: value for name, value in named.items() if value is not None},
-        )
-        sys.exit(run_simulate(options, sys.stdout))
+        given = {name: value for name, value in options.items() if value is not None}
+        sys.exit(run_simulate(SimulateOptions(**given), sys.stdout))
 
 
 @cli.command()
@@ -211,12 +195,11 @@ def _settings(options: dict[str, Any]) -> Settings:
 
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        settings = Settings(**given)
+        return Settings(**given)
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         raise SetupError(f"setting {name} (WHATSAPP_MCP_{name.upper()}): {problem['msg']}") from error
-    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
 
 
 @contextlib.contextmanager
@@ -262,8 +245,6 @@ def status(data_dir: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(data_dir: Path | None, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
-    import os
-
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 

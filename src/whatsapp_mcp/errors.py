@@ -36,7 +36,6 @@ An error travels from the session process to the server process as ``to_wire()``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 __all__ = [
@@ -80,10 +79,14 @@ class WhatsAppMcpError(Exception):
     code: ClassVar[str] = "internal_error"
     next_step: str = "Try again; if it happens again, run `whatsapp-mcp doctor`."
 
-    def __init__(self, message: str, *, next_step: str | None = None, details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, *, next_step: str | None = None, details: dict[str, Any] | None = None, **named: object
+    ) -> None:
+        """``named``: details by name; those that are None are left out."""
         super().__init__(message)
         self.message = message
-        self.details: dict[str, Any] = details or {}
+        given = {name: value for name, value in named.items() if value is not None}
+        self.details: dict[str, Any] = given | (details or {})
         """Machine-readable extras: ``field``, ``candidates``, ``retry_after_seconds`` …"""
         if next_step is not None:
             self.next_step = next_step
@@ -98,18 +101,6 @@ class InvalidArgument(WhatsAppMcpError):
     code = "invalid_argument"
     next_step = "Correct the named argument and call again."
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        field: str | None = None,
-        next_step: str | None = None,
-        details: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            message, next_step=next_step, details={**({"field": field} if field else {}), **(details or {})}
-        )
-
 
 class NotFound(WhatsAppMcpError):
     """What the caller named is unknown."""
@@ -123,16 +114,6 @@ class AmbiguousRecipient(WhatsAppMcpError):
 
     code = "ambiguous_recipient"
     next_step = "Call again with the number or JID of one of the candidates."
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        candidates: Sequence[dict[str, str]] = (),
-        next_step: str | None = None,
-        details: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message, next_step=next_step, details=details or {"candidates": list(candidates)})
 
 
 class NotAllowed(WhatsAppMcpError):
@@ -247,19 +228,6 @@ class LoginRefused(SideLoginError):
 
     code = "login_refused"
     next_step = "Call appReconnect: it finds out whether the linked device is still accepted."
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: int | None = None,
-        next_step: str | None = None,
-        details: dict[str, Any] | None = None,
-    ) -> None:
-        details = details or {}
-        if reason is not None:
-            details = {**details, "reason": reason}
-        super().__init__(message, next_step=next_step, details=details)
 
 
 class SideReplaced(SideLoginError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +61,7 @@ def test_any_text_is_a_jid_or_a_value_error(text: str) -> None:
 def test_bare() -> None:
     jid = Jid("1", USER, 5)
     assert jid.bare == Jid("1", USER)
-    assert jid.bare.with_device(5) == jid
+    assert replace(jid.bare, device=5) == jid
     assert hash(jid) != hash(jid.bare) or jid != jid.bare
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.operation import JsonObject, Operation
+from whatsapp_mcp.untrusted_text import encodable
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -127,7 +128,7 @@ def _unreadable(arguments: JsonObject) -> Iterator[Problem]:
     """NUL ends a string on its way into the native library; a lone surrogate cannot be encoded at all."""
     for name, value in arguments.items():
         for item in (name, *value) if isinstance(value, list) else (name, value):
-            if isinstance(item, str) and ("\0" in item or not _encodable(item)):
+            if isinstance(item, str) and ("\0" in item or encodable(item) != item):
                 field = _label(name)
                 yield Problem(field, f"{field} holds characters that are no text (NUL or half of a surrogate pair)")
                 break
@@ -136,14 +137,6 @@ def _unreadable(arguments: JsonObject) -> Iterator[Problem]:
 def _label(name: str) -> str:
     """A name that the caller made up, fit to be repeated."""
     return name.encode(errors="replace").decode()[:_SHOWN] or '""'
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _blank(arguments: JsonObject, schema: JsonObject) -> Iterator[Problem]:

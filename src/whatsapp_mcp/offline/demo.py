@@ -19,7 +19,7 @@ import anyio
 import segno
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import ImageContent
 from rich.console import Console
 from rich.markup import escape
 
@@ -88,21 +88,13 @@ class _Guest:
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         self._transcript.call(tool, arguments)
         result = await self._client.call_tool(tool, arguments)
-        body = _body(result)
+        body = result.structured_content or {}
         if result.is_error:
             raise DemoError(f"{tool} failed: {body.get('message')}", next_step=str(body.get("next_step", "")))
         pictures = [block for block in result.content if isinstance(block, ImageContent)]
         size = f" (with a picture, {len(pictures[0].data) * 3 // 4} bytes)" if pictures else ""
         self._transcript.answer(f"{body['message']}{size}")
         return body
-
-
-def _body(result: CallToolResult) -> dict[str, Any]:
-    if isinstance(result.structured_content, dict):
-        return result.structured_content
-    text = next((block.text for block in result.content if isinstance(block, TextContent)), "{}")
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
 
 
 async def _play(transcript: Transcript, folder: Path) -> None:

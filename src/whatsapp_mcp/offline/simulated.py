@@ -31,7 +31,8 @@ class SimulatedWhatsApp:
         self.endpoint_path = folder / "simulator-endpoint.json"
         self._autoscan = autoscan
         self._process: asyncio.subprocess.Process | None = None
-        self._control_path: asyncio.Future[Path] | None = None
+        self._control_path = Path()
+        self._started = asyncio.Event()
 
     async def start(self) -> None:
         """Start the simulator; returns when its endpoint file can be used. Raises SetupError."""
@@ -56,7 +57,8 @@ class SimulatedWhatsApp:
             raise SetupError(
                 "the simulator did not start", next_step="Run `whatsapp-mcp simulate` to see why."
             ) from None
-        self._control().set_result(Path(ready["control"]))
+        self._control_path = Path(ready["control"])
+        self._started.set()
 
     @asynccontextmanager
     async def running(self, manager: SessionManager) -> AsyncIterator[None]:
@@ -70,15 +72,10 @@ class SimulatedWhatsApp:
                 await showing
             await self._stop()
 
-    def _control(self) -> asyncio.Future[Path]:
-        if self._control_path is None:
-            self._control_path = asyncio.get_running_loop().create_future()
-        return self._control_path
-
     async def _show_codes(self, manager: SessionManager) -> None:
-        path = await self._control()
+        await self._started.wait()
         shown = ""
-        async with ControlClient(path) as control:
+        async with ControlClient(self._control_path) as control:
             while True:
                 text = manager.snapshot.qr_text
                 if text and text != shown:

@@ -15,7 +15,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.store.records import MessagePage, Surroundings
+from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.search.query import Query
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def get_chat_messages(
     return _messages(page, limit, offset, [message_json(message) for message in page.rows], chat_info=chat_json(chat))
 
 
-def _messages(page: MessagePage, limit: int, offset: int, rows: list[dict[str, Any]], **others: object) -> Outcome:
+def _messages(page: Page[Message], limit: int, offset: int, rows: list[dict[str, Any]], **others: object) -> Outcome:
     """A page of messages; ``rows`` show its messages."""
     total = f"more than {page.total}" if page.total_is_more else str(page.total)
     pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
@@ -111,7 +111,7 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
     limit, offset, around = arguments["limit"], arguments["offset"], arguments.get("context_lines", 0)
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
 
-    def look(store: StoreReader) -> tuple[MessagePage, Sequence[Surroundings]]:
+    def look(store: StoreReader) -> tuple[Page[Message], Sequence[Surroundings]]:
         page = store.search(
             text,
             chat=chat,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 import mcp.types as types
@@ -39,13 +39,8 @@ _LIST_IS_FRESH_FOR: Final = 3_600_000
 _Context = ServerRequestContext[Any]
 
 
-@asynccontextmanager
-async def _no_lifespan(_: Server[Any]) -> AsyncIterator[None]:
-    yield
-
-
 def build_server(
-    operations: Sequence[Operation], runner: Runner, settings: Settings, *, lifespan: Lifespan = _no_lifespan
+    operations: Sequence[Operation], runner: Runner, settings: Settings, *, lifespan: Lifespan = nullcontext
 ) -> Server[Any]:
     """The server that offers ``operations``, in their order, and has ``runner`` carry them out.
 

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Chat, Message
 
-
-@dataclass(frozen=True, slots=True)
-class ChatPage:
-    rows: tuple[Chat, ...]
-    total: int
-    """How many chats fit the filters, on all pages."""
-    more: bool = False
-    """Whether others follow."""
-    cursors: tuple[str, ...] = ()
-    """For each row, where the rest after it begins."""
+R = TypeVar("R", Chat, Message)
 
 
 @dataclass(frozen=True, slots=True)
-class MessagePage:
-    rows: tuple[Message, ...]
+class Page(Generic[R]):
+    rows: tuple[R, ...]
     total: int
-    """How many messages fit the filters, on all pages."""
+    """How many chats or messages fit the filters, on all pages."""
     total_is_more: bool = False
     """There are more than ``total``: a search does not count them all."""
     more: bool = False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_ordinary_places(tmp_path: Path) -> None:
     assert place(tmp_path, mimetype="audio/ogg; codecs=opus").name == "3EB0A1.ogg"
     assert place(tmp_path, mimetype="x/y").name == "3EB0A1.bin"
     assert place(tmp_path, name="Отчёт.pdf").name == "3EB0A1-Отчёт.pdf"
-    assert place(tmp_path, chat=ANA.with_device(3)).parent.name == "4915112345678@s.whatsapp.net"
+    assert place(tmp_path, chat=replace(ANA, device=3)).parent.name == "4915112345678@s.whatsapp.net"
 
 
 @pytest.mark.parametrize(

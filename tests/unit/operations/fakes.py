@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -38,7 +39,7 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.commands: list[Command[Any]] = []
-        self.snapshot = SessionSnapshot(state=SessionState.CONNECTED, since=NOW, own_jid=ME.with_device(7))
+        self.snapshot = SessionSnapshot(state=SessionState.CONNECTED, since=NOW, own_jid=replace(ME, device=7))
         self.newest_arrival = 0
         self.answers: dict[str, Any] = {}
         """By name of the command: its result, an error, or a function that is given the command."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -123,6 +124,6 @@ async def test_reconnect(bench: Bench) -> None:
 @pytest.mark.parametrize(("push_name", "business", "name"), [("Me", "Ltd", "Me"), ("", "Ltd", "Ltd"), ("", "", "")])
 async def test_devices(bench: Bench, push_name: str, business: str, name: str) -> None:
     bench.session.answers["get_device"] = Device(
-        jid=ME.with_device(7), lid=None, push_name=push_name, business_name=business, platform="android"
+        jid=replace(ME, device=7), lid=None, push_name=push_name, business_name=business, platform="android"
     )
     assert await bench.run("appDevices") == [{"name": name, "device": "4915100000009:7@s.whatsapp.net"}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.operations.bench import BadArguments, Bench
@@ -13,7 +15,7 @@ from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, S
 
 async def test_info(bench: Bench) -> None:
     bench.session.answers["get_person"] = Person(
-        jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA, ANA.with_device(3))
+        jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA, replace(ANA, device=3))
     )
     results = await bench.run("userInfo", phone="ana")
     assert bench.session.last(GetPerson).jid == ANA

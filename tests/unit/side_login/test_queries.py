@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -65,7 +65,7 @@ async def test_a_complete_business_profile(side: Linked) -> None:
             hours=(OpeningHours("mon", 540, 1110), OpeningHours("sat", 0, 1440), OpeningHours("sun")),
         ),
     )
-    for address in (shop.account.pn, shop.account.lid, shop.account.pn.with_device(3)):
+    for address in (shop.account.pn, shop.account.lid, replace(shop.account.pn, device=3)):
         profile = (await side.queue().ask(BusinessProfileQuery(address))).result
         assert profile == BusinessProfile(
             jid=address.bare,
@@ -107,7 +107,7 @@ async def test_the_profile_request_is_whatsmeows() -> None:
             ],
         )
     )
-    profile = await BusinessProfileQuery(ANA.with_device(4)).ask(side_login)
+    profile = await BusinessProfileQuery(replace(ANA, device=4)).ask(side_login)
     assert profile.business_hours == (BusinessHours("", "", "soon", ""),), "what is no number is not hidden"
     (asked,) = login.asked
     assert (asked.get("xmlns"), asked.get("type"), asked.attrs["to"]) == ("w:biz", "get", SERVER)
@@ -124,7 +124,7 @@ async def test_join_requests_have_a_result_per_person() -> None:
     login, side_login = scripted(
         decided("approve", Node("participant", {"jid": BRUNO, "error": "404"}), Node("participant", {"jid": ANA}))
     )
-    people = (ANA.with_device(2), BRUNO, Jid("1", "lid"))
+    people = (replace(ANA, device=2), BRUNO, Jid("1", "lid"))
     results = await JoinRequestsAnswer(GROUP, people, "approve").ask(side_login)
     assert results == (
         JoinRequestResult(ANA),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.store.build import (
@@ -148,17 +150,17 @@ def test_mappings_that_are_none(store: Store) -> None:
 
 
 def test_device_numbers_do_not_matter(store: Store) -> None:
-    store.apply([message("M1", 1, "hi", chat=ANA, sender=ANA.with_device(7))])
-    seen = store.reader.messages(ANA.with_device(3), limit=1, offset=0).rows[0]
+    store.apply([message("M1", 1, "hi", chat=ANA, sender=replace(ANA, device=7))])
+    seen = store.reader.messages(replace(ANA, device=3), limit=1, offset=0).rows[0]
     assert (seen.sender, seen.wire_sender) == (ANA, ANA)
-    store.apply([IdentityLearned(ANA_LID.with_device(2), ANA.with_device(9))])
+    store.apply([IdentityLearned(replace(ANA_LID, device=2), replace(ANA, device=9))])
     assert store.reader.number_of(ANA_LID) == ANA
 
 
 def test_the_owner_is_remembered(store: Store) -> None:
     assert store.writer.owner == ME
     assert store.reader.owner() == (ME, MY_LID)
-    store.writer.set_owner(ME.with_device(4), None)
+    store.writer.set_owner(replace(ME, device=4), None)
     assert store.reader.owner() == (ME, MY_LID)
     new_number = Jid.parse("491711111111@s.whatsapp.net")
     store.writer.set_owner(new_number, MY_LID)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -30,7 +31,7 @@ UNPAIRED = neonize_pb2.Device(Platform="", BussinessName="", PushName="", Initia
 def test_device() -> None:
     me, _ = account()
     assert me.device() == Device(
-        jid=ME.with_device(7), lid=ME_LID.with_device(7), push_name="Me", business_name="", platform="android"
+        jid=replace(ME, device=7), lid=replace(ME_LID, device=7), push_name="Me", business_name="", platform="android"
     )
 
 
@@ -74,7 +75,7 @@ def test_pair_phone_refused() -> None:
 def send_answer(*, chat: bool = True, timestamp: int = SECOND) -> bytes:
     response = neonize_pb2.SendResponse(Timestamp=timestamp, ID="S1", ServerID=0)
     if chat:
-        response.Chat.CopyFrom(jid(ANA_LID.with_device(4)))
+        response.Chat.CopyFrom(jid(replace(ANA_LID, device=4)))
     return neonize_pb2.SendMessageReturnFunction(SendResponse=response).SerializePartialToString()
 
 
@@ -212,14 +213,14 @@ def test_check_numbers() -> None:
 
 
 def test_person() -> None:
-    info = neonize_pb2.UserInfo(Status="busy", PictureID="P1", Devices=[jid(ANA), jid(ANA.with_device(2))])
+    info = neonize_pb2.UserInfo(Status="busy", PictureID="P1", Devices=[jid(ANA), jid(replace(ANA, device=2))])
     info.VerifiedName.Details.verifiedName = "Ana Ltd"
     answer = neonize_pb2.GetUserInfoReturnFunction(
-        UsersInfo=[neonize_pb2.GetUserInfoSingleReturnFunction(JID=jid(ANA.with_device(1)), UserInfo=info)]
+        UsersInfo=[neonize_pb2.GetUserInfoSingleReturnFunction(JID=jid(replace(ANA, device=1)), UserInfo=info)]
     )
     me, client = account(GetUserInfo=answer.SerializePartialToString())
     assert me.person(ANA) == Person(
-        jid=ANA, verified_name="Ana Ltd", status="busy", picture_id="P1", devices=(ANA, ANA.with_device(2))
+        jid=ANA, verified_name="Ana Ltd", status="busy", picture_id="P1", devices=(ANA, replace(ANA, device=2))
     )
     query = client.last[0]
     assert isinstance(query, bytes)
@@ -267,7 +268,7 @@ def test_contacts() -> None:
 
 
 def test_number_of() -> None:
-    answer = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA.with_device(1)))
+    answer = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(replace(ANA, device=1)))
     me, _ = account(GetPNFromLID=answer.SerializeToString())
     assert me.number_of(ANA_LID) == ANA
 

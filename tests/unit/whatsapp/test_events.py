@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.message import DecodeError
 
@@ -67,18 +69,18 @@ def received(**fields: object) -> MessageReceived:
 
 
 def test_from_a_person_addressed_by_number() -> None:
-    changes = of_message(message_event(text(), source(ANA, ANA.with_device(3))))
+    changes = of_message(message_event(text(), source(ANA, replace(ANA, device=3))))
     assert changes == [ContactSeen(ANA, push_name="Ana"), received()]
 
 
 def test_from_a_person_addressed_by_number_whose_lid_is_told() -> None:
-    changes = of_message(message_event(text(), source(ANA, ANA, sender_alt=ANA_LID.with_device(3))))
+    changes = of_message(message_event(text(), source(ANA, ANA, sender_alt=replace(ANA_LID, device=3))))
     assert IdentityLearned(lid=ANA_LID, number=ANA) in changes
     assert changes[-1] == received(chat_alt=ANA_LID, sender_alt=ANA_LID)
 
 
 def test_from_a_person_addressed_by_lid() -> None:
-    changes = of_message(message_event(text(), source(ANA_LID, ANA_LID.with_device(3), sender_alt=ANA)))
+    changes = of_message(message_event(text(), source(ANA_LID, replace(ANA_LID, device=3), sender_alt=ANA)))
     assert IdentityLearned(lid=ANA_LID, number=ANA) in changes
     assert changes[-1] == received(chat=ANA_LID, sender=ANA_LID, chat_alt=ANA, sender_alt=ANA)
 
@@ -103,7 +105,7 @@ def test_own_message_from_the_phone() -> None:
 
 
 def test_in_a_group() -> None:
-    changes = of_message(message_event(text(), source(TEAM, ANA_LID.with_device(3), sender_alt=ANA)))
+    changes = of_message(message_event(text(), source(TEAM, replace(ANA_LID, device=3), sender_alt=ANA)))
     assert changes == [
         IdentityLearned(lid=ANA_LID, number=ANA),
         ContactSeen(ANA_LID, push_name="Ana"),
@@ -234,7 +236,9 @@ RECEIPTS = {
 
 @pytest.mark.parametrize("name", neonize_pb2.Receipt.ReceiptType.keys())
 def test_receipts(name: str) -> None:
-    payload = receipt_event(neonize_pb2.Receipt.ReceiptType.Value(name), source(ANA, ANA.with_device(2)), "M1", "M2")
+    payload = receipt_event(
+        neonize_pb2.Receipt.ReceiptType.Value(name), source(ANA, replace(ANA, device=2)), "M1", "M2"
+    )
     changes = changes_from_event(EventCode.RECEIPT, payload)
     if name not in RECEIPTS:
         assert changes == []

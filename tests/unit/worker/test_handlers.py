@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -315,7 +316,7 @@ def test_contacts_reach_the_store(session: Session) -> None:
 
 def test_device(session: Session) -> None:
     assert session.handlers.run(GetDevice()) == Device(
-        jid=ME.with_device(7), lid=ME_LID.with_device(7), push_name="Me", business_name="", platform="android"
+        jid=replace(ME, device=7), lid=replace(ME_LID, device=7), push_name="Me", business_name="", platform="android"
     )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,8 @@ async def test_connected(running: Running) -> None:
         "type": "state",
         "state": "connected",
         "detail": "",
-        "own_jid": str(ME.with_device(7)),
-        "own_lid": str(ME_LID.with_device(7)),
+        "own_jid": str(replace(ME, device=7)),
+        "own_lid": str(replace(ME_LID, device=7)),
         "push_name": "Me",
         "platform": "android",
     }
@@ -199,7 +200,7 @@ async def test_an_event_that_cannot_be_read_is_passed_over(running: Running) -> 
 async def test_a_call(running: Running) -> None:
     await running.connected()
     reply = await running.reply(running.call(GetDevice()))
-    assert Device.model_validate(reply["result"]).jid == ME.with_device(7)
+    assert Device.model_validate(reply["result"]).jid == replace(ME, device=7)
 
 
 async def test_calls_that_fail(running: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Meaning, Transl
 
 CONNECTED = StateChanged(
     state=SessionState.CONNECTED,
-    own_jid=ME.with_device(7),
-    own_lid=ME_LID.with_device(7),
+    own_jid=replace(ME, device=7),
+    own_lid=replace(ME_LID, device=7),
     push_name="Me",
     platform="android",
 )

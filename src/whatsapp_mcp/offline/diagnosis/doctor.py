@@ -6,31 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from whatsapp_mcp.offline.diagnosis import configuration, data, installation
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
-from whatsapp_mcp.offline.diagnosis.configuration import (
-    check_endpoint,
-    check_token,
-    check_tools,
-    check_variables,
-    read_settings,
-)
-from whatsapp_mcp.offline.diagnosis.data import (
-    check_disk,
-    check_folder,
-    check_lock,
-    check_modes,
-    check_session,
-    check_session_path,
-    check_store,
-)
-from whatsapp_mcp.offline.diagnosis.installation import (
-    check_clock,
-    check_libmagic,
-    check_mcp,
-    check_neonize,
-    check_platform,
-    check_python,
-)
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status, store_status
 
 Examination = Callable[[], Check | Iterable[Check] | None]
@@ -44,27 +21,27 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         environment: names of the environment's variables.
         now: the time, timezone-aware.
     """
-    settings, wrong = read_settings(given)
-    wrong.extend(check_variables(environment))
+    settings, wrong = configuration.read_settings(given)
+    wrong.extend(configuration.check_variables(environment))
     session = session_status(settings.session_db)
     store = store_status(settings.store_path)
     examinations: tuple[tuple[str, Examination], ...] = (
-        ("python", check_python),
-        ("platform", check_platform),
-        ("neonize", lambda: check_neonize(now)),
-        ("libmagic", check_libmagic),
-        ("mcp", check_mcp),
+        ("python", installation.check_python),
+        ("platform", installation.check_platform),
+        ("neonize", lambda: installation.check_neonize(now)),
+        ("libmagic", installation.check_libmagic),
+        ("mcp", installation.check_mcp),
         ("settings", lambda: wrong or ok("settings", "valid")),
-        ("tools", lambda: check_tools(settings)),
-        ("endpoint", lambda: check_endpoint(settings)),
-        ("data-dir", lambda: check_folder(settings)),
-        ("modes", lambda: check_modes(settings)),
-        ("lock", lambda: check_lock(lock_status(settings.lock_path))),
-        ("session", lambda: check_session_path(settings) or check_session(session)),
-        ("store", lambda: check_store(store)),
-        ("http-token", lambda: check_token(settings.token_path)),
-        ("disk", lambda: check_disk(settings)),
-        ("clock", lambda: check_clock(now, store.newest_message)),
+        ("tools", lambda: configuration.check_tools(settings)),
+        ("endpoint", lambda: configuration.check_endpoint(settings)),
+        ("data-dir", lambda: data.check_folder(settings)),
+        ("modes", lambda: data.check_modes(settings)),
+        ("lock", lambda: data.check_lock(lock_status(settings.lock_path))),
+        ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
+        ("store", lambda: data.check_store(store)),
+        ("http-token", lambda: configuration.check_token(settings.token_path)),
+        ("disk", lambda: data.check_disk(settings)),
+        ("clock", lambda: installation.check_clock(now, store.newest_message)),
     )
     checks = tuple(check for name, examination in examinations for check in _run(name, examination))
     return Diagnosis(healthy=all(check.verdict is not Verdict.PROBLEM for check in checks), checks=checks)

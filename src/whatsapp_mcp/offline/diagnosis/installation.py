@@ -54,13 +54,7 @@ def check_neonize(now: datetime) -> Iterator[Check]:
     if version is None:
         yield problem("neonize", "neonize is not installed", _REINSTALL)
         return
-    first, beyond = NEONIZE_TESTED
-    if not _parse(first) <= _parse(version) < _parse(beyond):
-        yield problem(
-            "neonize", f"neonize {version} is installed; tested are {first} and later, below {beyond}", _REINSTALL
-        )
-    else:
-        yield ok("neonize", f"neonize {version}")
+    yield _check_version("neonize", version, NEONIZE_TESTED, _REINSTALL)
     yield _check_library(now)
 
 
@@ -101,14 +95,14 @@ def check_mcp() -> Check:
         version = metadata.version("mcp")
     except metadata.PackageNotFoundError:
         return problem("mcp", "the MCP SDK is not installed", "pip install --force-reinstall whatsapp-web-mcp")
-    first, beyond = MCP_TESTED
+    return _check_version("mcp", version, MCP_TESTED, "pip install 'mcp>={},<{}'".format(*MCP_TESTED))
+
+
+def _check_version(name: str, version: str, tested: tuple[str, str], next_step: str) -> Check:
+    first, beyond = tested
     if not _parse(first) <= _parse(version) < _parse(beyond):
-        return problem(
-            "mcp",
-            f"mcp {version} is installed; tested are {first} and later, below {beyond}",
-            f"pip install 'mcp>={first},<{beyond}'",
-        )
-    return ok("mcp", f"mcp {version}")
+        return problem(name, f"{name} {version} is installed; tested are {first} and later, below {beyond}", next_step)
+    return ok(name, f"{name} {version}")
 
 
 def check_clock(now: datetime, newest_message: datetime | None) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from dataclasses import asdict
 from datetime import date, datetime
 from importlib import metadata
 from pathlib import Path
@@ -158,15 +159,7 @@ def store_status(path: Path) -> StoreStatus:
         return StoreStatus(path=path, exists=True, problem=f"{path} cannot be read: {error.strerror}")
     if stats is None:
         return StoreStatus(path=path, exists=False)
-    return StoreStatus(
-        path=path,
-        exists=True,
-        messages=stats.messages,
-        chats=stats.chats,
-        bytes=stats.bytes,
-        newest_message=stats.newest_message,
-        schema_version=stats.schema_version,
-    )
+    return StoreStatus(path=path, exists=True, **asdict(stats))
 
 
 def _endpoint_status(path: Path | None) -> EndpointStatus | None:

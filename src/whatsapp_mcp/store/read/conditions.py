@@ -46,6 +46,16 @@ def _seconds(time: datetime) -> float:
     return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a list is wanted."""
+
+    limit: int
+    offset: int
+    cursor: str | None = None
+    """Begin after the row that it belongs to; ``offset`` counts from there."""
+
+
 @dataclass(slots=True)
 class Where:
     """Conditions that all must hold, and the values for their question marks."""

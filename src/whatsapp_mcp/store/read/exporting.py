@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Message, ReceiptView
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about, time_or_none
+from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
@@ -169,10 +170,9 @@ def _key(row: sqlite3.Row) -> Key:
 def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
     found: dict[Key, tuple[Edit, ...]] = {}
     for row in rows_about(connection, _EDITS, wanted):
-        moment = time_or_none(row["edited_at"])
-        assert moment is not None
         key = (row["chat"], row["message_id"])
-        found[key] = (*found.get(key, ()), Edit(moment, row["text"], load_mentions(row["mentions"])))
+        edit = Edit(from_ms(row["edited_at"]), row["text"], load_mentions(row["mentions"]))
+        found[key] = (*found.get(key, ()), edit)
     return found
 
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.store.read.conditions import Span, Where
+from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
 from whatsapp_mcp.store.read.views import CHATS, chats_view, messages_query, messages_view
-from whatsapp_mcp.store.records import ChatPage, MessagePage, Surroundings
+from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.search.query import Filters, Query, Term
 
@@ -45,67 +45,60 @@ class _Source:
         return [place for (place,) in rows]
 
 
-def chat_page(connection: sqlite3.Connection, where: Where, *, limit: int, offset: int, cursor: str | None) -> ChatPage:
+def chat_page(connection: sqlite3.Connection, where: Where, part: Slice) -> Page[Chat]:
     """Chats that fit, the one with the newest message first."""
     joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
     total = count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
-    if cursor is not None:
+    if part.cursor is not None:
         where.add(
             "(coalesce(chats.last_message_at, 0), chats.updated_at, chats.entity) < (?, ?, ?)",
-            *decode_cursor(cursor, 3),
+            *decode_cursor(part.cursor, 3),
         )
     rows = connection.execute(
         # WhatsApp's times are whole seconds: what was written later comes first within one.
         f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
         " LIMIT ? OFFSET ?",
-        (*where.values, size(limit) + 1, size(offset)),
+        (*where.values, size(part.limit) + 1, size(part.offset)),
     ).fetchall()
-    shown = rows[: max(0, limit)]
+    shown = rows[: max(0, part.limit)]
     cursors = tuple(encode_cursor(row["last_message_at"] or 0, row["updated_at"], row["entity"]) for row in shown)
-    return ChatPage(chats_view(connection, shown), total, more=len(rows) > len(shown), cursors=cursors)
+    return Page(chats_view(connection, shown), total, more=len(rows) > len(shown), cursors=cursors)
 
 
-def listed(
-    connection: sqlite3.Connection,
-    chat: int,
-    span: Span,
-    *,
-    media_only: bool,
-    from_me: bool | None,
-    limit: int,
-    offset: int,
-    cursor: str | None,
-) -> MessagePage:
-    """Messages of one chat that fit, newest first; all of them are counted."""
-    before = _place(cursor)
-    source = _in_chat(chat, span, media_only=media_only, from_me=from_me)
+def listed(connection: sqlite3.Connection, filters: Filters, span: Span, part: Slice) -> Page[Message]:
+    """Messages of the chat of ``filters``, ours or not, with media or not, newest first; all of them are counted."""
+    before = _place(part.cursor)
+    source = _in_chat(filters, span)
     if span.is_everything:
-        total = _counter(connection, chat, media_only=media_only, from_me=from_me)
-    elif from_me is False and not media_only:  # each count by an index alone, without a look at the messages
-        sent = _in_chat(chat, span, media_only=False, from_me=True)
-        total = _count(connection, _in_chat(chat, span, media_only=False, from_me=None)) - _count(connection, sent)
+        total = _counter(connection, filters)
+    elif filters.from_me is False and not filters.media_only:
+        # Each count by an index alone, without a look at the messages.
+        of_all, sent = (_count(connection, _in_chat(replace(filters, from_me=ours), span)) for ours in (None, True))
+        total = of_all - sent
     else:
         total = None
     if total is None:
         total = _count(connection, source)
-    if total == 0 or limit <= 0:
-        return MessagePage((), total)
-    places = source.places(connection, limit + 1, offset=offset, before=before)
-    return _page(connection, places, limit, total)
+    if total == 0 or part.limit <= 0:
+        return Page((), total)
+    places = source.places(connection, part.limit + 1, offset=part.offset, before=before)
+    return _page(connection, places, part.limit, total)
 
 
 def _place(cursor: str | None) -> int | None:
     return decode_cursor(cursor, 1)[0] if cursor is not None else None
 
 
-def _in_chat(chat: int, span: Span, *, media_only: bool, from_me: bool | None) -> _Source:
-    index = "messages_media" if media_only else "messages_sent" if from_me else "messages_chat"
+def _in_chat(filters: Filters, span: Span) -> _Source:
+    index = "messages_media" if filters.media_only else "messages_sent" if filters.from_me else "messages_chat"
     where, values = span.condition("m.place")
-    if media_only:
+    if filters.media_only:
         where += " AND m.has_media = 1"
-    if from_me is not None:
-        where += f" AND m.from_me = {int(from_me)}"
-    return _Source(f"FROM messages AS m INDEXED BY {index} WHERE m.chat = ? AND {where}", "m.place", (chat, *values))
+    if filters.from_me is not None:
+        where += f" AND m.from_me = {int(filters.from_me)}"
+    assert filters.chat is not None
+    sql = f"FROM messages AS m INDEXED BY {index} WHERE m.chat = ? AND {where}"
+    return _Source(sql, "m.place", (filters.chat, *values))
 
 
 def _count(connection: sqlite3.Connection, source: _Source) -> int:
@@ -117,35 +110,34 @@ def found(
     query: Query,
     filters: Filters,
     span: Span,
+    part: Slice,
     *,
-    limit: int,
-    offset: int,
-    cursor: str | None,
     by_relevance: bool = False,
-) -> MessagePage:
+) -> Page[Message]:
     """Messages with all words of ``query``; where there are none, those that have words beginning like the rare ones.
 
     Newest first or, of the newest ones, the most relevant first: those with the words side by side, then short ones.
     """
-    before = _place(cursor)
+    before = _place(part.cursor)
     places = _hits(connection, query, filters, span)
     if not places.newest and (wider := query.with_beginnings(lambda term: _is_rare(connection, term))):
         query, places = wider, _hits(connection, wider, filters, span)
     total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
-    if total == 0 or limit <= 0:
-        return MessagePage((), total, total_is_more=more)
+    if total == 0 or part.limit <= 0:
+        return Page((), total, total_is_more=more)
     if by_relevance:
         phrase = query.side_by_side()
         together = set(_hits(connection, phrase, filters, span).newest) if phrase else set()
         ranked = _ranked(connection, places.newest[:COUNTED], together)
-        page = _page(connection, ranked[offset : offset + limit + 1], limit, total, total_is_more=more)
+        shown = ranked[part.offset : part.offset + part.limit + 1]
+        page = _page(connection, shown, part.limit, total, total_is_more=more)
         return replace(page, cursors=())
-    start = (0 if before is None else bisect_right(places.newest, -before, key=lambda place: -place)) + offset
-    if more and start + limit >= len(places.newest):
-        shown = places.source.places(connection, limit + 1, offset=offset, before=before)
+    start = (0 if before is None else bisect_right(places.newest, -before, key=lambda place: -place)) + part.offset
+    if more and start + part.limit >= len(places.newest):
+        shown = places.source.places(connection, part.limit + 1, offset=part.offset, before=before)
     else:
-        shown = places.newest[start : start + limit + 1]
-    return _page(connection, shown, limit, total, total_is_more=more)
+        shown = places.newest[start : start + part.limit + 1]
+    return _page(connection, shown, part.limit, total, total_is_more=more)
 
 
 class _Hits(NamedTuple):
@@ -193,12 +185,12 @@ def _ranked(connection: sqlite3.Connection, places: Sequence[int], together: Col
 
 def _page(
     connection: sqlite3.Connection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
-) -> MessagePage:
+) -> Page[Message]:
     """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
     found = _by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
     # An index that is out of step, which `doctor` tells of, may name messages that are not there.
     shown = [place for place in places[:limit] if place & ARRIVAL_MASK in found]
-    return MessagePage(
+    return Page(
         tuple(found[place & ARRIVAL_MASK] for place in shown),
         total,
         total_is_more=total_is_more,
@@ -239,14 +231,14 @@ def _by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 
-def _counter(connection: sqlite3.Connection, chat: int, *, media_only: bool, from_me: bool | None) -> int | None:
+def _counter(connection: sqlite3.Connection, filters: Filters) -> int | None:
     """The counters that the writer keeps, where one answers the question."""
     row = connection.execute(
-        "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (chat,)
+        "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (filters.chat,)
     ).fetchone()
     if row is None:
         return 0
-    match media_only, from_me:
+    match filters.media_only, filters.from_me:
         case False, None:
             counted: int = row["message_count"]
         case False, True:

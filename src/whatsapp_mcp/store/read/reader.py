@@ -17,11 +17,11 @@ from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.annotations import known_as, receipts
-from whatsapp_mcp.store.read.conditions import Span, Where
+from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view, messages_query, messages_view
-from whatsapp_mcp.store.records import ChatPage, KeyedSend, MessagePage, NamedTarget, StoreStats, Surroundings
+from whatsapp_mcp.store.records import KeyedSend, NamedTarget, Page, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, fitting, stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
@@ -55,7 +55,7 @@ class StoreReader:
         has_media: bool = False,
         archived: bool | None = None,
         cursor: str | None = None,
-    ) -> ChatPage:
+    ) -> Page[Chat]:
         """Chats, the one with the newest message first; not status updates, nor deleted chats until somebody writes.
 
         Args:
@@ -75,11 +75,7 @@ class StoreReader:
         if archived is not None:
             where.add("chats.archived = ?", int(archived))
         with self._connections.snapshot() as connection:
-            return (
-                chat_page(connection, where, limit=limit, offset=offset, cursor=cursor)
-                if connection
-                else ChatPage((), 0)
-            )
+            return chat_page(connection, where, Slice(limit, offset, cursor)) if connection else Page((), 0)
 
     def chat(self, jid: Jid) -> Chat | None:
         """One chat; also one that was deleted, with what is known beyond its messages."""
@@ -104,7 +100,7 @@ class StoreReader:
         from_me: bool | None = None,
         search: str | None = None,
         cursor: str | None = None,
-    ) -> MessagePage:
+    ) -> Page[Message]:
         """Messages of one chat, newest first.
 
         Args:
@@ -115,25 +111,16 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
-        span = Span(start, end)
+        span, part = Span(start, end), Slice(limit, offset, cursor)
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection else None
             if connection is None or entity is None:
-                return MessagePage((), 0)
+                return Page((), 0)
+            filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
             if search and search.strip():
                 check_index(connection, self._connections.path)
-                filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
-                return found(connection, Query.parse(search), filters, span, limit=limit, offset=offset, cursor=cursor)
-            return listed(
-                connection,
-                entity,
-                span,
-                media_only=media_only,
-                from_me=from_me,
-                limit=limit,
-                offset=offset,
-                cursor=cursor,
-            )
+                return found(connection, Query.parse(search), filters, span, part)
+            return listed(connection, filters, span, part)
 
     def search(
         self,
@@ -150,7 +137,7 @@ class StoreReader:
         offset: int,
         cursor: str | None = None,
         by_relevance: bool = False,
-    ) -> MessagePage:
+    ) -> Page[Message]:
         """Messages of all chats (but status updates) with these words, newest first.
 
         Args:
@@ -169,7 +156,7 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
-                return MessagePage((), 0)
+                return Page((), 0)
             check_index(connection, self._connections.path)
             filters = Filters(
                 chat=entity,
@@ -180,16 +167,8 @@ class StoreReader:
                 own_is_rare=bool(from_me and entity is None and own_is_rare(connection)),
                 links_only=links_only,
             )
-            return found(
-                connection,
-                Query.parse(text),
-                filters,
-                Span(start, end),
-                limit=limit,
-                offset=offset,
-                cursor=cursor,
-                by_relevance=by_relevance,
-            )
+            span, part = Span(start, end), Slice(limit, offset, cursor)
+            return found(connection, Query.parse(text), filters, span, part, by_relevance=by_relevance)
 
     def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""

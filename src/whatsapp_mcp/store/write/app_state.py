@@ -21,7 +21,7 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.store.rows import clamp, fitting
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.held import touch_message
+from whatsapp_mcp.store.write.held import find_held, touch_message
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -90,7 +90,7 @@ class AppState:
         values = (chat, change.message_id, int(change.starred), clamp(change.timestamp))
         if self._connection.execute(f"INSERT INTO stars VALUES (?, ?, ?, ?){_STAR}", values).rowcount:
             touch_message(self._connection, chat, change.message_id, now)
-            held = self._derivation.held(chat, change.message_id)
+            held = find_held(self._connection, chat, change.message_id)
             if held is not None:
                 self._visibility.derive(held, now)
 

@@ -30,9 +30,6 @@ class Derivation:
     def forget(self) -> None:
         self._awaited = None
 
-    def held(self, chat: int, message_id: str) -> Held | None:
-        return find_held(self._connection, chat, message_id)
-
     def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> None:
         """A message was stored: apply what came before it."""
         if self._taken(chat, message_id) or timestamp <= self._chats.get(chat, now).hides_until:
@@ -51,7 +48,7 @@ class Derivation:
 
     def derive(self, chat: int, message_id: str, now: int) -> None:
         """Make the row say what was said about the message; if it is not here, remember that something waits for it."""
-        held = self.held(chat, message_id)
+        held = find_held(self._connection, chat, message_id)
         if held is None:
             self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id))
             self._awaited = None

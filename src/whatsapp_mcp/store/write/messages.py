@@ -8,19 +8,11 @@ from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
-from whatsapp_mcp.store.rows import (
-    RANK,
-    clamp,
-    dump_extra,
-    dump_jid,
-    dump_mentions,
-    fitting,
-    place_of,
-)
+from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.held import Held, update_message
+from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -62,7 +54,7 @@ class Messages:
         if self._insert(change, wire_chat, sender, now):
             self._derivation.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
             return
-        held = self._derivation.held(wire_chat.entity, change.id)
+        held = find_held(self._connection, wire_chat.entity, change.id)
         assert held is not None
         if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
             self._replace(held, change, wire_chat, sender, now)
@@ -71,7 +63,7 @@ class Messages:
 
     def redeem(self, chat: int, message_id: str, author: Address, now: int) -> None:
         """Take out the placeholder of what came after all, if there is one, and turned out to be no message."""
-        held = self._derivation.held(chat, encodable(message_id))
+        held = find_held(self._connection, chat, encodable(message_id))
         if held is not None and held.is_placeholder and held.author == author.entity:
             self._remove(held, now)
 

@@ -134,11 +134,8 @@ class Retention:
         self._passed_over.clear()
 
     def _is_starred(self, chat: int, message_id: str) -> bool:
-        values = (chat, message_id)
-        found = self._connection.execute(
-            "SELECT starred FROM stars WHERE chat = ? AND message_id = ?", values
-        ).fetchone()
-        return found is not None and bool(found[0])
+        starred = "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred"
+        return self._connection.execute(starred, (chat, message_id)).fetchone() is not None
 
     # -- what is here -------------------------------------------------------------------------------------------------
 

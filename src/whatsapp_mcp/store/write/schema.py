@@ -24,286 +24,247 @@ from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, 
 
 migrations: Final = Migrations("whatsapp_mcp")
 
-_IDENTITY: Final = (
-    """
-    CREATE TABLE meta (
-        key TEXT PRIMARY KEY,      -- owner_number, owner_lid, arrival, fold_version
-        value ANY
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE entities (
-        id INTEGER PRIMARY KEY,
-        jid TEXT NOT NULL UNIQUE,  -- canonical: the phone number of a person where it is known
-        lid TEXT,                  -- of a person
-        kind TEXT NOT NULL,        -- person, group, newsletter, broadcast
-        name TEXT,                 -- best known name
-        folded TEXT NOT NULL       -- all known names, each folded, after a line feed and a blank
-    ) STRICT
-    """,
-    """
-    CREATE TABLE addresses (
-        id INTEGER PRIMARY KEY,
-        jid TEXT NOT NULL UNIQUE,
-        entity INTEGER NOT NULL REFERENCES entities(id)
-    ) STRICT
-    """,
-    "CREATE INDEX addresses_entity ON addresses(entity)",
-    """
-    CREATE TABLE contacts (
-        entity INTEGER PRIMARY KEY REFERENCES entities(id),
-        full_name TEXT,            -- from the address book of the phone
-        first_name TEXT,
-        push_name TEXT,            -- chosen by the person
-        push_name_at INTEGER NOT NULL,
-        business_name TEXT,        -- verified by WhatsApp
-        created_at INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE chats (
-        entity INTEGER PRIMARY KEY REFERENCES entities(id),
-        name TEXT,                 -- subject of a group, or what the phone calls the chat
-        last_message_at INTEGER,
-        ephemeral_expiration INTEGER NOT NULL,
-        unread_live INTEGER NOT NULL,   -- messages that came while we listened and lie after read_until
-        unread_base INTEGER NOT NULL,   -- unread messages that the phone told of and that lie in the history
-        read_until INTEGER NOT NULL,    -- everything up to this time is read
-        archived INTEGER NOT NULL,
-        pinned INTEGER NOT NULL,
-        muted_until INTEGER NOT NULL,
-        message_count INTEGER NOT NULL,
-        media_count INTEGER NOT NULL,
-        sent_count INTEGER NOT NULL,
-        created_at INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL
-    ) STRICT
-    """,
-    "CREATE INDEX chats_last_message ON chats(last_message_at)",
-)
+_FIRST_TABLES: Final = f"""
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,      -- owner_number, owner_lid, arrival, fold_version
+    value ANY
+) STRICT, WITHOUT ROWID;
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY,
+    jid TEXT NOT NULL UNIQUE,  -- canonical: the phone number of a person where it is known
+    lid TEXT,                  -- of a person
+    kind TEXT NOT NULL,        -- person, group, newsletter, broadcast
+    name TEXT,                 -- best known name
+    folded TEXT NOT NULL       -- all known names, each folded, after a line feed and a blank
+) STRICT;
+CREATE TABLE addresses (
+    id INTEGER PRIMARY KEY,
+    jid TEXT NOT NULL UNIQUE,
+    entity INTEGER NOT NULL REFERENCES entities(id)
+) STRICT;
+CREATE INDEX addresses_entity ON addresses(entity);
+CREATE TABLE contacts (
+    entity INTEGER PRIMARY KEY REFERENCES entities(id),
+    full_name TEXT,            -- from the address book of the phone
+    first_name TEXT,
+    push_name TEXT,            -- chosen by the person
+    push_name_at INTEGER NOT NULL,
+    business_name TEXT,        -- verified by WhatsApp
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE chats (
+    entity INTEGER PRIMARY KEY REFERENCES entities(id),
+    name TEXT,                 -- subject of a group, or what the phone calls the chat
+    last_message_at INTEGER,
+    ephemeral_expiration INTEGER NOT NULL,
+    unread_live INTEGER NOT NULL,   -- messages that came while we listened and lie after read_until
+    unread_base INTEGER NOT NULL,   -- unread messages that the phone told of and that lie in the history
+    read_until INTEGER NOT NULL,    -- everything up to this time is read
+    archived INTEGER NOT NULL,
+    pinned INTEGER NOT NULL,
+    muted_until INTEGER NOT NULL,
+    message_count INTEGER NOT NULL,
+    media_count INTEGER NOT NULL,
+    sent_count INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chats_last_message ON chats(last_message_at);
+CREATE TABLE messages (
+    arrival INTEGER PRIMARY KEY,    -- ascends in order of storing
+    -- below 0: hidden
+    place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    id TEXT NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    wire_chat INTEGER NOT NULL REFERENCES addresses(id),
+    timestamp INTEGER NOT NULL,
+    from_me INTEGER NOT NULL,
+    from_history INTEGER NOT NULL,
+    has_media INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    status INTEGER,
+    reply_to_id TEXT,
+    reply_to_sender TEXT,
+    reply_to_text TEXT,
+    mentions TEXT,             -- JIDs, a blank between them
+    forwarded INTEGER NOT NULL,
+    view_once INTEGER NOT NULL,
+    expiration INTEGER NOT NULL,
+    extra TEXT,                -- JSON
+    original_text TEXT,        -- before the first edit
+    edited_at INTEGER,
+    revoked_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    raw BLOB                   -- protobuf; last, so that reading the other columns does not step over it
+) STRICT;
+CREATE UNIQUE INDEX messages_chat_id ON messages(chat, id);
+CREATE INDEX messages_chat ON messages(chat, place);
+CREATE INDEX messages_media ON messages(chat, place) WHERE has_media = 1;
+CREATE INDEX messages_sent ON messages(chat, place) WHERE from_me = 1;
+CREATE INDEX messages_incoming ON messages(arrival) WHERE from_me = 0 AND from_history = 0;
+CREATE TABLE media (
+    arrival INTEGER PRIMARY KEY REFERENCES messages(arrival) ON UPDATE CASCADE,
+    mimetype TEXT NOT NULL,
+    file_name TEXT,
+    file_length INTEGER,
+    seconds INTEGER,
+    width INTEGER,
+    height INTEGER,
+    url TEXT,
+    direct_path TEXT,
+    media_key BLOB,
+    file_sha256 BLOB,
+    file_enc_sha256 BLOB
+) STRICT;
+-- The index alone; the text is in the messages. Words are made by folding.fold, the tokenizer only splits at blanks.
+CREATE VIRTUAL TABLE message_search USING fts5(
+    body, chat, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
+);
+CREATE TABLE edits (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    edited_at INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    text TEXT NOT NULL,
+    mentions TEXT,
+    extra TEXT,
+    PRIMARY KEY (chat, message_id, edited_at, sender)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX edits_sender ON edits(sender);
+CREATE TABLE revokes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    revoked_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, sender)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revokes_sender ON revokes(sender);
+CREATE TABLE reactions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    emoji TEXT NOT NULL,       -- empty: taken back
+    from_me INTEGER NOT NULL,
+    reacted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, sender)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE receipts (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    from_me INTEGER NOT NULL,  -- we read it, on another device
+    delivered_at INTEGER,
+    read_at INTEGER,
+    played_at INTEGER,
+    PRIMARY KEY (chat, message_id, sender, from_me)
+) STRICT, WITHOUT ROWID;
+-- Messages that something of the above came for and that are not here yet.
+CREATE TABLE awaited (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (chat, message_id)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
 
-_MESSAGES: Final = (
-    """
-    CREATE TABLE messages (
-        arrival INTEGER PRIMARY KEY,    -- ascends in order of storing
-        -- below 0: hidden
-        place INTEGER NOT NULL,    -- seconds << 30 | arrival: ascends with time; rowid of the search index
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        id TEXT NOT NULL,
-        sender INTEGER NOT NULL REFERENCES addresses(id),
-        wire_chat INTEGER NOT NULL REFERENCES addresses(id),
-        timestamp INTEGER NOT NULL,
-        from_me INTEGER NOT NULL,
-        from_history INTEGER NOT NULL,
-        has_media INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        text TEXT NOT NULL,
-        status INTEGER,
-        reply_to_id TEXT,
-        reply_to_sender TEXT,
-        reply_to_text TEXT,
-        mentions TEXT,             -- JIDs, a blank between them
-        forwarded INTEGER NOT NULL,
-        view_once INTEGER NOT NULL,
-        expiration INTEGER NOT NULL,
-        extra TEXT,                -- JSON
-        original_text TEXT,        -- before the first edit
-        edited_at INTEGER,
-        revoked_at INTEGER,
-        created_at INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL,
-        raw BLOB                   -- protobuf; last, so that reading the other columns does not step over it
-    ) STRICT
-    """,
-    "CREATE UNIQUE INDEX messages_chat_id ON messages(chat, id)",
-    "CREATE INDEX messages_chat ON messages(chat, place)",
-    "CREATE INDEX messages_media ON messages(chat, place) WHERE has_media = 1",
-    "CREATE INDEX messages_sent ON messages(chat, place) WHERE from_me = 1",
-    "CREATE INDEX messages_incoming ON messages(arrival) WHERE from_me = 0 AND from_history = 0",
-    """
-    CREATE TABLE media (
-        arrival INTEGER PRIMARY KEY REFERENCES messages(arrival) ON UPDATE CASCADE,
-        mimetype TEXT NOT NULL,
-        file_name TEXT,
-        file_length INTEGER,
-        seconds INTEGER,
-        width INTEGER,
-        height INTEGER,
-        url TEXT,
-        direct_path TEXT,
-        media_key BLOB,
-        file_sha256 BLOB,
-        file_enc_sha256 BLOB
-    ) STRICT
-    """,
-    # The index alone; the text is in the messages. Words are made by folding.fold, the tokenizer only splits at blanks.
-    f"""
-    CREATE VIRTUAL TABLE message_search USING fts5(
-        body, chat, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
-    )
-    """,
-)
+_APP_STATE_AND_VOTES: Final = """
+ALTER TABLE chats ADD COLUMN deleted_until INTEGER NOT NULL DEFAULT -1;  -- the chat, with its messages up to then
+ALTER TABLE chats ADD COLUMN cleared_until INTEGER NOT NULL DEFAULT -1;  -- all messages up to then
+ALTER TABLE chats ADD COLUMN cleared_unstarred_until INTEGER NOT NULL DEFAULT -1;  -- those without a star
+ALTER TABLE chats ADD COLUMN marked_unread INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE chats ADD COLUMN marked_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE stars (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    starred INTEGER NOT NULL,  -- 0: the star was taken off
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id)
+) STRICT, WITHOUT ROWID;
+-- Deleted for us alone.
+CREATE TABLE deletions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE labels (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    color INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The label may come after what it is on.
+CREATE TABLE chat_labels (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    label TEXT NOT NULL,
+    labelled INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, label)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE message_labels (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    label TEXT NOT NULL,
+    labelled INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE votes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    voter INTEGER NOT NULL REFERENCES addresses(id),
+    options TEXT NOT NULL,     -- JSON: names of the chosen options, all of the person's choice
+    voted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, voter)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 2;
+"""
 
-_EVENTS: Final = (
-    """
-    CREATE TABLE edits (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        edited_at INTEGER NOT NULL,
-        sender INTEGER NOT NULL REFERENCES addresses(id),
-        text TEXT NOT NULL,
-        mentions TEXT,
-        extra TEXT,
-        PRIMARY KEY (chat, message_id, edited_at, sender)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX edits_sender ON edits(sender)",
-    """
-    CREATE TABLE revokes (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        sender INTEGER NOT NULL REFERENCES addresses(id),
-        revoked_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id, sender)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX revokes_sender ON revokes(sender)",
-    """
-    CREATE TABLE reactions (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        sender INTEGER NOT NULL REFERENCES addresses(id),
-        emoji TEXT NOT NULL,       -- empty: taken back
-        from_me INTEGER NOT NULL,
-        reacted_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id, sender)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE receipts (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        sender INTEGER NOT NULL REFERENCES addresses(id),
-        from_me INTEGER NOT NULL,  -- we read it, on another device
-        delivered_at INTEGER,
-        read_at INTEGER,
-        played_at INTEGER,
-        PRIMARY KEY (chat, message_id, sender, from_me)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Messages that something of the above came for and that are not here yet.
-    """
-    CREATE TABLE awaited (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        PRIMARY KEY (chat, message_id)
-    ) STRICT, WITHOUT ROWID
-    """,
-)
-
-_APP_STATE_AND_VOTES: Final = (
-    "ALTER TABLE chats ADD COLUMN deleted_until INTEGER NOT NULL DEFAULT -1",  # the chat, with its messages up to then
-    "ALTER TABLE chats ADD COLUMN cleared_until INTEGER NOT NULL DEFAULT -1",  # all messages up to then
-    "ALTER TABLE chats ADD COLUMN cleared_unstarred_until INTEGER NOT NULL DEFAULT -1",  # those without a star
-    "ALTER TABLE chats ADD COLUMN marked_unread INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE chats ADD COLUMN marked_at INTEGER NOT NULL DEFAULT 0",
-    """
-    CREATE TABLE stars (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        starred INTEGER NOT NULL,  -- 0: the star was taken off
-        changed_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id)
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Deleted for us alone.
-    """
-    CREATE TABLE deletions (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        deleted_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE labels (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,
-        color INTEGER NOT NULL,
-        deleted INTEGER NOT NULL,
-        changed_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
-    # The label may come after what it is on.
-    """
-    CREATE TABLE chat_labels (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        label TEXT NOT NULL,
-        labelled INTEGER NOT NULL,
-        changed_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, label)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE message_labels (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        label TEXT NOT NULL,
-        labelled INTEGER NOT NULL,
-        changed_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id, label)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE votes (
-        chat INTEGER NOT NULL REFERENCES entities(id),
-        message_id TEXT NOT NULL,
-        voter INTEGER NOT NULL REFERENCES addresses(id),
-        options TEXT NOT NULL,     -- JSON: names of the chosen options, all of the person's choice
-        voted_at INTEGER NOT NULL,
-        PRIMARY KEY (chat, message_id, voter)
-    ) STRICT, WITHOUT ROWID
-    """,
-)
-
-_SEARCH_TAGS_AND_SENDS: Final = (
-    "DROP TABLE message_search",
-    # One column: to look only at some columns makes FTS5 nearly twice as slow.
-    SEARCH_TABLE,  # a later form of it needs a migration of its own, which replaces this one
-    "DELETE FROM meta WHERE key = 'fold_version'",  # now index_version; while there is none, the index is made anew
-    # Sends under a key that the caller chose: the same key sends nothing again.
-    """
-    CREATE TABLE sends (
-        key TEXT PRIMARY KEY,
-        fingerprint TEXT NOT NULL, -- of the tool and its arguments
-        result TEXT,               -- JSON; NULL while it is not known whether the message was sent
-        message BLOB,              -- protobuf, as long as there is no result
-        started_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
-)
+_SEARCH_TAGS_AND_SENDS: Final = f"""
+DROP TABLE message_search;
+-- One column: to look only at some columns makes FTS5 nearly twice as slow.
+{SEARCH_TABLE};  -- a later form of it needs a migration of its own, which replaces this one
+DELETE FROM meta WHERE key = 'fold_version';  -- now index_version; while there is none, the index is made anew
+-- Sends under a key that the caller chose: the same key sends nothing again.
+CREATE TABLE sends (
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL, -- of the tool and its arguments
+    result TEXT,               -- JSON; NULL while it is not known whether the message was sent
+    message BLOB,              -- protobuf, as long as there is no result
+    started_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 3;
+"""
 
 
 @migrations()
 def first_tables(db: Database) -> None:
-    for statement in (*_IDENTITY, *_MESSAGES, *_EVENTS):
-        db.conn.execute(statement)
-    db.conn.execute("PRAGMA user_version = 1")
+    _run(db, _FIRST_TABLES)
 
 
 @migrations()
 def app_state_and_votes(db: Database) -> None:
-    for statement in _APP_STATE_AND_VOTES:
-        db.conn.execute(statement)
-    db.conn.execute("PRAGMA user_version = 2")
+    _run(db, _APP_STATE_AND_VOTES)
 
 
 @migrations()
 def search_tags_and_sends(db: Database) -> None:
-    for statement in _SEARCH_TAGS_AND_SENDS:
-        db.conn.execute(statement)
-    db.conn.execute("PRAGMA user_version = 3")
+    _run(db, _SEARCH_TAGS_AND_SENDS)
+
+
+def _run(db: Database, script: str) -> None:
+    """Statement by statement: ``executescript`` would end the transaction of the migration."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.conn.execute(statement)
+            statement = ""
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -12,7 +12,7 @@ from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write import app_state, events
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.held import Held
+from whatsapp_mcp.store.write.held import Held, find_held
 from whatsapp_mcp.store.write.identities import Identities, Union
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
@@ -70,7 +70,7 @@ def unite(
 
     twice = [str(row[0]) for row in connection.execute(_TWICE, entities).fetchall()]
     for message_id in twice:
-        _keep_better(messages, derivation, message_id, kept, gone, now)
+        _keep_better(connection, messages, message_id, kept, gone, now)
     for move in _MOVES:
         connection.execute(move, entities)
     index.move(gone, kept)
@@ -94,9 +94,11 @@ def _size(chat: ChatRow | None) -> int:
     return chat.message_count if chat else 0
 
 
-def _keep_better(messages: Messages, derivation: Derivation, message_id: str, kept: int, gone: int, now: int) -> None:
+def _keep_better(
+    connection: sqlite3.Connection, messages: Messages, message_id: str, kept: int, gone: int, now: int
+) -> None:
     """One message was stored under both forms: keep it once, with the most that is known of it."""
-    one, other = derivation.held(kept, message_id), derivation.held(gone, message_id)
+    one, other = find_held(connection, kept, message_id), find_held(connection, gone, message_id)
     if one is None or other is None:
         return
     better, worse = sorted((one, other), key=_worth)

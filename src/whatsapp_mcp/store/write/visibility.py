@@ -36,7 +36,8 @@ class Visibility:
 
     def derive(self, held: Held, now: int) -> Held:
         """Hide or show one message, as what is known demands; the message as it is then."""
-        if (self._is_deleted(held) or self._is_cleared(held)) is held.is_hidden:
+        deleted = self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
+        if (deleted or self._is_cleared(held)) is held.is_hidden:
             return held
         derived = held._replace(place=-held.place)
         self._index.remove(held.place, held.document)
@@ -79,9 +80,6 @@ class Visibility:
         unstarred = row.cleared_unstarred_until
         values = (row.entity, place_ceiling(row.hides_until), row.empty_until, unstarred, unstarred)
         return [Held(*found) for found in self._connection.execute(_CLEARED, values)]
-
-    def _is_deleted(self, held: Held) -> bool:
-        return self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
 
     def _is_cleared(self, held: Held) -> bool:
         row = self._chats.stored(held.chat)
