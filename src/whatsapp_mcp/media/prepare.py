@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Final, TypeVar
 import anyio
 from anyio import to_thread
 
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import document_mimetype, safe_name
@@ -212,7 +212,7 @@ def _new_folder(policy: MediaPolicy) -> Path:
 def _sweep(policy: MediaPolicy) -> None:
     """Remove what servers that crashed left in the temporary folder."""
     for folder in policy.temp.glob(f"{_PREFIX}*"):
-        if not folder.is_symlink() and folder.stat().st_mtime < time.time() - _STALE:
+        if not folder.is_symlink() and folder.stat().st_mtime < now().timestamp() - _STALE:
             shutil.rmtree(folder, ignore_errors=True)
 
 

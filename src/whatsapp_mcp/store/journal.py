@@ -51,10 +51,10 @@ class Journal:
         self._entries = 0
         self._stored = 0
         self._end = _HEADER.size
-        self.last_written: float | None = None
-        """When the process before this one last wrote here, in seconds since 1970; None when there was none."""
+        self.last_written: int | None = None
+        """When the process before this one last wrote here, in milliseconds since 1970; None when there was none."""
         with suppress(OSError):
-            self.last_written = path.stat().st_mtime
+            self.last_written = path.stat().st_mtime_ns // 1_000_000
         try:
             self._open()
         except OSError as error:

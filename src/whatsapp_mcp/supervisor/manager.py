@@ -10,11 +10,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 
 import anyio
 
+from whatsapp_mcp import clock
 from whatsapp_mcp.errors import (
     AlreadyLoggedIn,
     DataDirectoryInUse,
@@ -79,7 +80,7 @@ class SessionManager:
         *,
         prepare: Callable[[], Awaitable[None]] | None = None,
         command: Sequence[str] = SESSION_COMMAND,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         """``prepare`` is awaited once, in the background, before the first session process starts.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.files import check_space, journal_path
@@ -61,7 +61,7 @@ class Intake:
         self._later = later
         self._journal = Journal(journal_path(store_path))
         store = OpenStore(store_path, self._journal, tell, open_writer=open_writer)
-        self._losses = Losses(int((self._journal.last_written or time.time()) * 1000), store)
+        self._losses = Losses(self._journal.last_written or now_ms(), store)
         translation = Translation(store, account, self._losses)
         self.store = StoreThread(store, self._journal, translation.translate, tell)
 

@@ -9,7 +9,7 @@ import sqlite3
 from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write import app_state, events
+from whatsapp_mcp.store.write import app_state, reactions_and_receipts
 from whatsapp_mcp.store.write.chats import ChatRow, Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held
@@ -19,7 +19,7 @@ from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.visibility import Visibility
 
 _MOVES: Final = (
-    *events.MOVES,
+    *reactions_and_receipts.MOVES,
     *app_state.MOVES,
     "INSERT OR IGNORE INTO awaited SELECT :kept, message_id FROM awaited WHERE chat = :gone",
 )

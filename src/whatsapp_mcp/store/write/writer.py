@@ -36,11 +36,11 @@ from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_curre
 from whatsapp_mcp.store.write.app_state import AppState
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.events import Events, Saying
 from whatsapp_mcp.store.write.held import find_message
 from whatsapp_mcp.store.write.identities import Address, Identities, pair
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
+from whatsapp_mcp.store.write.reactions_and_receipts import ReactionsAndReceipts, Saying
 from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
 from whatsapp_mcp.store.write.schema import migrate
 from whatsapp_mcp.store.write.union import unite
@@ -89,7 +89,7 @@ class StoreWriter:
         self._derivation = Derivation(connection, self._chats, self._index, self._visibility)
         arrival = int(self._meta("arrival") or 0)
         self._messages = Messages(connection, self._chats, self._index, self._derivation, arrival)
-        self._events = Events(connection, self._derivation)
+        self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation)
         self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
         self._retention = (
             Retention(connection, self._chats, self._index, self._derivation, self._policy) if self._policy else None
@@ -291,7 +291,7 @@ class StoreWriter:
             case _:
                 who = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
         # Last: who it is may make one chat of two.
-        self._events.apply(change, self._chat(change.chat, change.chat_alt, now), who, now)
+        self._reactions_and_receipts.apply(change, self._chat(change.chat, change.chat_alt, now), who, now)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         chat = self._chat(change.chat, change.chat_alt, now)

@@ -1,4 +1,4 @@
-"""What is said about messages: edits, revokes, reactions, votes and receipts, each kept as it came."""
+"""What is said about messages: reactions, votes, edits, revokes and receipts, each kept as it came."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Saying = MessageEdited | MessageRevoked | ReactionChanged | ReceiptReceived | Po
 """What a person says about a message."""
 
 
-class Events:
+class ReactionsAndReceipts:
     """Stores what people say; ``chat`` is an entity, ``sender`` an address. The message need not be here yet."""
 
     def __init__(self, connection: sqlite3.Connection, derivation: Derivation) -> None:
