@@ -239,6 +239,15 @@ def test_every_room_is_in_the_page_on_architecture() -> None:
     assert {room for room in rooms if f"| `{room}` |" not in text} == set()
 
 
+@pytest.mark.parametrize("name", ["architecture.md", "contributing.md", "glossary.md"])
+def test_files_that_pages_name_exist(name: str) -> None:
+    named = re.findall(r"`([\w/]+/)?([\w]+\.(?:py|pyi|json|yaml|md))`", (ROOT / "docs" / name).read_text("utf-8"))
+    assert named
+    paths = [folder + file for folder, file in named if folder]
+    missing = [path for path in paths if not any((place / path).exists() for place in (PACKAGE, ROOT))]
+    assert not missing
+
+
 @pytest.mark.parametrize("path", PAGES, ids=by_name)
 def test_code_in_pages_can_be_read(path: Path) -> None:
     for block in blocks(path, "json"):
