@@ -126,7 +126,7 @@ async def killed_while_sending(host: Host, simulator: Simulator, contact: Virtua
     (pid,) = host.session_pids()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
-        await simulator.phone.sent_copies.wait_for(lambda copy: copy.text == "two kilos")
+        await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
         kill(pid)
     assert errors[0]["code"] == "session_crashed"
     assert "same idempotency_key" in errors[0]["next_step"]
@@ -201,7 +201,7 @@ async def test_server_killed_in_between(tmp_path: Path) -> None:
                         await host.raw("sendMessage", order(ana))
 
                 tasks.start_soon(send)
-                await simulator.phone.sent_copies.wait_for(lambda copy: copy.text == "two kilos")
+                await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
                 kill(await parent_of(session))
         async with host_on(endpoint, data_dir) as host:
             await until(lambda: session not in host.session_pids(), timeout=40, what="the end of the orphan")

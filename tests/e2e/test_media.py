@@ -236,7 +236,7 @@ async def test_history_goes_into_the_store(tmp_path: Path) -> None:
         question = HistoryMessage("When do we meet?", author=ana)
         answer = HistoryMessage("At eight", reply_to=question, reactions=[(ana, "👍")], starred=True)
         for inline in (True, False):
-            simulator.phone.history.share([HistoryChat(ana, [question, answer], unread=1)], inline=inline)
+            simulator.phone.share_history([HistoryChat(ana, [question, answer], unread=1)], inline=inline)
             row = await row_where(host, ana.number, id=answer.id)
             assert (row["content"], row["reply_to_id"], row["is_from_me"]) == ("At eight", question.id, True)
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]

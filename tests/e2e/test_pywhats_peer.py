@@ -259,7 +259,7 @@ async def exchange_pictures(simulator: Simulator, host: Host, peer: Peer) -> Non
     assert received.media is not None
     assert (received.media.kind, received.media.caption) == ("image", "from the server")
     shown = await peer.download(received)
-    assert shown == await (await simulator.phone.sent_copies.wait_for(with_id(received.id))).download()
+    assert shown == await (await simulator.phone.wait_for_copy(with_id(received.id))).download()
     back = await peer.send_image(everywhere(received.chat), picture, caption="and back")
     await row_where(host, RITA, id=back.id, kind="image", content="and back")
     kept = await host.call("downloadMessageMedia", message_id=back.id, phone=RITA)

@@ -52,7 +52,7 @@ async def messages(host: Host, ana: VirtualContact, *expected: str) -> list[Json
 async def test_old_messages_of_a_history_are_not_stored(tmp_path: Path) -> None:
     async with paired(tmp_path, WHATSAPP_MCP_RETENTION_DAYS="30") as (simulator, host):
         ana = await simulator.add_contact("Ana")
-        simulator.phone.history.share([history(ana)])
+        simulator.phone.share_history([history(ana)])
         rows = await messages(host, ana, "new word", "old star")
         assert [row.get("starred") for row in rows] == [None, True]
         assert rows[1]["reactions"][0]["emoji"] == "👍"
@@ -66,7 +66,7 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
         data = tmp_path / "data"
         async with host_on(endpoint, data) as host:
             await host.pair(simulator)
-            simulator.phone.history.share([history(ana)])
+            simulator.phone.share_history([history(ana)])
             await messages(host, ana, "new word", "old star", "old picture")
         file = downloads.target(
             data / "default" / "media", chat=ana.account.pn, message_id="OLD", mimetype="image/jpeg"
@@ -82,5 +82,5 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
             assert not file.exists()
             again = history(ana)
             today = HistoryMessage("another word", author=ana)
-            simulator.phone.history.share([HistoryChat(ana, [*again.messages, today])])
+            simulator.phone.share_history([HistoryChat(ana, [*again.messages, today])])
             await messages(host, ana, "another word", "new word", "old star")

@@ -19,7 +19,7 @@ async def test_text_reaches_contact_phone_and_store(tmp_path: Path) -> None:
         assert (received.id, received.text, received.kind) == (sent["message_id"], "Olá, Ana! 👋", "text")
         assert not received.summary.forwarded
         assert received.summary.expiration == 0
-        copy = await simulator.phone.sent_copies.wait_for()
+        copy = await simulator.phone.wait_for_copy()
         assert copy.text == "Olá, Ana! 👋"
         assert sent["chat_jid"] == f"{ana.number}@s.whatsapp.net"
         (row,) = (await host.call("getChatMessages", chat_jid=sent["chat_jid"]))["data"]

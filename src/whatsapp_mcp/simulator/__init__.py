@@ -30,7 +30,7 @@ Names:
 - :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values. ``media``, and
   ``await message.download()``: the file that came with it.
 - :class:`HistoryChat`, :class:`HistoryMessage`, :class:`SharedHistory`:
-  ``simulator.phone.history.share([HistoryChat(ana, [HistoryMessage("long ago", author=ana)], unread=1)])``;
+  ``simulator.phone.share_history([HistoryChat(ana, [HistoryMessage("long ago", author=ana)], unread=1)])``;
   ``simulator.phone.history`` is what the phone remembers, for devices linked later and requests for older messages.
 - :class:`Newsletter`, :class:`Post`: ``simulator.add_newsletter("News", posts=["one"], followed=True)``, ``post``,
   ``react``, ``follow``; what a client does shows in ``posts`` and ``followers``.

@@ -120,7 +120,7 @@ async def test_messages_in_both_directions(linked: Linked) -> None:
         for person in (linked.ana, linked.bruno):
             received = await person.wait_for_message(with_id(sent["ID"]))
             assert (received.text, received.group, received.sender.device) == (text, group.jid, 1)
-        copy = await linked.simulator.phone.sent_copies.wait_for(with_id(sent["ID"]))
+        copy = await linked.simulator.phone.wait_for_copy(with_id(sent["ID"]))
         assert (copy.text, copy.chat) == (text, group.jid)
         await linked.receipt(sent["ID"], "READ", linked.ana)
         await linked.receipt(sent["ID"], "READ", linked.bruno)

@@ -50,7 +50,7 @@ async def test_a_conversation_says_everything_about_its_chat() -> None:
     answer = HistoryMessage("Now", reply_to=question, reactions=reactions, starred=True, status="played")
     chat = HistoryChat(ana, [question, answer], unread=2, pinned=True, archived=True, muted_until=99, ephemeral=86400)
     companion = Companion(simulator)
-    (shared,) = simulator.phone.history.share([chat])
+    (shared,) = simulator.phone.share_history([chat])
     assert shared.direct_path == ""
     sync = companion.sync()
     (conversation,) = sync.conversations
@@ -75,7 +75,7 @@ async def test_chats_may_go_by_number() -> None:
     ana = await simulator.add_contact("Ana")
     companion = Companion(simulator)
     simulator.phone.history.builder.addressing = "pn"
-    simulator.phone.history.share([HistoryChat(ana, [HistoryMessage("hi", author=ana)])])
+    simulator.phone.share_history([HistoryChat(ana, [HistoryMessage("hi", author=ana)])])
     (conversation,) = companion.sync().conversations
     assert conversation.ID == conversation.messages[0].message.key.remoteJID == str(ana.account.pn)
 
@@ -86,7 +86,7 @@ async def test_group_messages_name_their_authors() -> None:
     group = await simulator.add_group("Trip", [ana, bea], owner=simulator.phone)
     companion = Companion(simulator)
     messages = [HistoryMessage("hi", author=ana, reactions=[(bea, "👋")]), HistoryMessage("hello")]
-    simulator.phone.history.share([HistoryChat(group, messages)])
+    simulator.phone.share_history([HistoryChat(group, messages)])
     (conversation,) = companion.sync().conversations
     assert (conversation.ID, conversation.name) == (str(group.jid), "Trip")
     assert {participant.userJID for participant in conversation.participant} == {
@@ -102,15 +102,15 @@ async def test_names_statuses_and_settings() -> None:
     simulator = Simulator()
     ana = await simulator.add_contact("Ana", push_name="Ana B.")
     companion = Companion(simulator)
-    simulator.phone.history.share(kind="push_names", inline=True)
+    simulator.phone.share_history(kind="push_names", inline=True)
     assert [(name.ID, name.pushname) for name in companion.sync().pushnames] == [(str(ana.account.pn), "Ana B.")]
-    simulator.phone.history.share(
+    simulator.phone.share_history(
         [HistoryChat(ana, [HistoryMessage("sunset", author=ana)])], kind="status", inline=True
     )
     (status,) = companion.sync().statusV3Messages
     assert (status.key.remoteJID, status.key.participant) == ("status@broadcast", str(ana.account.lid))
     simulator.phone.account.default_disappearing_seconds = 86400
-    simulator.phone.history.share(kind="non_blocking", inline=True)
+    simulator.phone.share_history(kind="non_blocking", inline=True)
     assert companion.sync().globalSettings.disappearingModeDuration == 86400
 
 
@@ -121,7 +121,7 @@ async def test_polls_and_media_keep_what_opens_them() -> None:
     poll = compose.poll("When?", ["Fri", "Sat"])
     picture = compose.image(upload(simulator.world.media, MediaKind.IMAGE, b"jpeg"), caption="look")
     messages = [HistoryMessage(poll, author=ana), HistoryMessage(picture, author=ana)]
-    simulator.phone.history.share([HistoryChat(ana, messages)])
+    simulator.phone.share_history([HistoryChat(ana, messages)])
     newest, oldest = (message.message for message in companion.sync().conversations[0].messages)
     assert oldest.messageSecret == poll.messageContextInfo.messageSecret != b""
     assert (newest.message.imageMessage.caption, len(newest.message.imageMessage.mediaKey)) == ("look", 32)
@@ -132,7 +132,7 @@ async def test_a_long_history_comes_in_chunks_newest_first() -> None:
     ana = await simulator.add_contact("Ana")
     companion = Companion(simulator)
     chat = HistoryChat(ana, [HistoryMessage(str(number), author=ana) for number in range(10)])
-    simulator.phone.history.share([chat], kind="full", inline=True, chunks=3)
+    simulator.phone.share_history([chat], kind="full", inline=True, chunks=3)
     syncs = [companion.sync(number) for number in range(3)]
     assert [(sync.chunkOrder, sync.progress) for sync in syncs] == [(1, 33), (2, 66), (3, 100)]
     texts = [[m.message.message.conversation for m in sync.conversations[0].messages] for sync in syncs]
@@ -204,7 +204,7 @@ async def test_a_large_sync_is_a_file() -> None:
     simulator = Simulator()
     ana = await simulator.add_contact("Ana")
     companion = Companion(simulator)
-    (shared,) = simulator.phone.history.share([HistoryChat(ana, [HistoryMessage("hi", author=ana)])], inline=False)
+    (shared,) = simulator.phone.share_history([HistoryChat(ana, [HistoryMessage("hi", author=ana)])], inline=False)
     notification = companion.messages[-1].protocolMessage.historySyncNotification
     assert notification.directPath == shared.direct_path
     stored = simulator.world.media.find(shared.direct_path)

@@ -45,7 +45,7 @@ async def test_a_small_one_comes_inside_of_its_message(linked: Linked) -> None:
     start = len(linked.client.events)
     old = HistoryMessage("long ago", author=linked.ana)
     chat = HistoryChat(linked.ana, [old, HistoryMessage("yes", reply_to=old, reactions=[(linked.ana, "👍")])], unread=3)
-    data = await event_of(linked, linked.simulator.phone.history.share([chat]), start)
+    data = await event_of(linked, linked.simulator.phone.share_history([chat]), start)
     assert data["syncType"] == "INITIAL_BOOTSTRAP"
     (conversation,) = data["conversations"]
     assert (conversation["ID"], conversation["unreadCount"]) == (str(linked.ana.account.lid), 3)
@@ -58,7 +58,7 @@ async def test_a_small_one_comes_inside_of_its_message(linked: Linked) -> None:
 async def test_a_large_one_is_downloaded_and_then_deleted(linked: Linked) -> None:
     start = len(linked.client.events)
     messages = [HistoryMessage(f"{number} " + "x" * 50, author=linked.ana) for number in range(2000)]
-    shared = linked.simulator.phone.history.share([HistoryChat(linked.ana, messages)], kind="full")
+    shared = linked.simulator.phone.share_history([HistoryChat(linked.ana, messages)], kind="full")
     data = await event_of(linked, shared, start)
     assert (data["syncType"], len(texts(data))) == ("FULL", 2000)
     deleted = await linked.simulator.media.deletions.wait_for()
@@ -69,10 +69,10 @@ async def test_a_large_one_is_downloaded_and_then_deleted(linked: Linked) -> Non
 async def test_names_and_addresses(linked: Linked) -> None:
     bea = await linked.simulator.add_contact("Bea", push_name="Bea B.")
     start = len(linked.client.events)
-    data = await event_of(linked, linked.simulator.phone.history.share(kind="push_names"), start)
+    data = await event_of(linked, linked.simulator.phone.share_history(kind="push_names"), start)
     assert {"ID": str(bea.account.pn), "pushname": "Bea B."} in data["pushnames"]
     start = len(linked.client.events)
-    data = await event_of(linked, linked.simulator.phone.history.share(kind="non_blocking"), start)
+    data = await event_of(linked, linked.simulator.phone.share_history(kind="non_blocking"), start)
     assert {"pnJID": str(bea.account.pn), "lidJID": str(bea.account.lid)} in data["phoneNumberToLidMappings"]
 
 
@@ -81,7 +81,7 @@ async def test_media_of_old_messages_can_be_downloaded(linked: Linked) -> None:
     media = upload(linked.simulator.world.media, MediaKind.IMAGE, content)
     start = len(linked.client.events)
     chat = HistoryChat(linked.ana, [HistoryMessage(compose.image(media), author=linked.ana)])
-    data = await event_of(linked, linked.simulator.phone.history.share([chat], kind="recent"), start)
+    data = await event_of(linked, linked.simulator.phone.share_history([chat], kind="recent"), start)
     message = data["conversations"][0]["messages"][0]["message"]["message"]
     assert await linked.download(message) == content
 

@@ -75,7 +75,7 @@ async def test_what_the_client_uploads_the_contact_downloads(
     assert received.media is not None
     assert received.media.mimetype == more["mimetype"]
     assert await received.download() == CONTENT
-    copy = await linked.simulator.phone.sent_copies.wait_for(lambda m: m.id == message_id)
+    copy = await linked.simulator.phone.wait_for_copy(lambda m: m.id == message_id)
     assert await copy.download() == CONTENT
 
 
@@ -146,7 +146,7 @@ async def test_votes_travel_encrypted_in_both_directions(linked: Linked) -> None
     voted = await linked.client.call("vote", to=lid, info=event["Info"], options=["there", "anywhere"])
     vote = await ana.wait_for_message(lambda m: m.id == voted["ID"])
     assert (vote.kind, vote.summary.target, vote.summary.options) == ("vote", theirs.id, ("there", "anywhere"))
-    copy = await linked.simulator.phone.sent_copies.wait_for(lambda m: m.id == voted["ID"])
+    copy = await linked.simulator.phone.wait_for_copy(lambda m: m.id == voted["ID"])
     assert copy.summary.options == ("there", "anywhere")
     with pytest.raises(ValueError, match="Sun"):
         ana.vote(poll, ["Sun"])

@@ -67,7 +67,7 @@ async def test_a_sent_message_is_decrypted_by_the_contact_and_by_the_phone(linke
     sent = await linked.client.call("send_text", to=linked.ana.number, text="Grüße 👋")
     received = await linked.ana.wait_for_message(lambda m: m.id == sent["ID"])
     assert (received.kind, received.text, received.sender.device) == ("text", "Grüße 👋", 1)
-    copy = await linked.simulator.phone.sent_copies.wait_for(lambda m: m.id == sent["ID"])
+    copy = await linked.simulator.phone.wait_for_copy(lambda m: m.id == sent["ID"])
     assert (copy.text, copy.chat) == ("Grüße 👋", linked.ana.account.lid)
     assert (await linked.receipt(sent["ID"], "READ"))["MessageSource"]["Chat"]["User"] == linked.ana.account.lid_user
 

@@ -44,6 +44,26 @@ async def test_media_arrive_unchanged(kind: str, send: Callable[[VirtualContact]
     assert received.text == ("x" if kind in ("image", "video", "document") else "")
 
 
+async def test_what_files_and_messages_say_of_themselves() -> None:
+    simulator = Simulator()
+    ana = await simulator.add_contact("Ana")
+    sent = ana.send_video(CONTENT, mimetype="video/3gpp", size=(320, 240), thumbnail=b"jpeg", gif=True)
+    video = sent.message.videoMessage
+    assert (video.mimetype, video.width, video.height, video.JPEGThumbnail) == ("video/3gpp", 320, 240, b"jpeg")
+    assert video.gifPlayback
+    document = ana.send_document(CONTENT, name="a.pdf", pages=3, thumbnail=b"jpeg").message.documentMessage
+    assert (document.pageCount, document.JPEGThumbnail) == (3, b"jpeg")
+    sticker = ana.send_sticker(CONTENT, animated=True, size=(96, 64)).message.stickerMessage
+    assert (sticker.isAnimated, sticker.width, sticker.height) == (True, 96, 64)
+    assert ana.send_audio(CONTENT, mimetype="audio/mp4").message.audioMessage.mimetype == "audio/mp4"
+    assert ana.send_live_location(1, 2, sequence=7).message.liveLocationMessage.sequenceNumber == 7
+    link = ana.send_link("https://a.example", "https://a.example", title="A", thumbnail=b"jpeg")
+    assert link.message.extendedTextMessage.JPEGThumbnail == b"jpeg"
+    odd = ana.send_message(simulator.phone.account, e2e.Message(conversation="x"), kind="poll", message_id="ODD")
+    assert odd.id == "ODD"
+    assert (await to_phone(simulator, odd)).text == "x"
+
+
 async def test_envelopes_are_seen() -> None:
     simulator = Simulator()
     ana = await simulator.add_contact("Ana")

@@ -60,11 +60,11 @@ def audio(media: UploadedMedia, *, mimetype: str = "audio/mpeg", seconds: int = 
     return message
 
 
-def voice(media: UploadedMedia, *, seconds: int = 1) -> e2e.Message:
-    """A voice note (Ogg/Opus)."""
+def voice(media: UploadedMedia, *, seconds: int = 1, waveform: bytes = bytes(range(64))) -> e2e.Message:
+    """A voice note (Ogg/Opus); ``waveform`` has 64 values from 0 to 100."""
     message = audio(media, mimetype="audio/ogg; codecs=opus", seconds=seconds)
     message.audioMessage.PTT = True
-    message.audioMessage.waveform = bytes(range(64))  # 64 values from 0 to 100
+    message.audioMessage.waveform = waveform
     return message
 
 

@@ -10,7 +10,7 @@ from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes, parse_bundle, registration_node
 from whatsapp_mcp.simulator.signal import SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
-from whatsapp_mcp.simulator.state.accounts import SimDevice
+from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SimDevice
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
 
@@ -27,8 +27,12 @@ class Encryption:
     def for_device(self, target: SimDevice, message: e2e.Message) -> Node:
         """A message that one device can read; without a session one is started."""
         if not self._signal.has_session(target.address):
-            self._signal.start_session(target.address, PreKeys.take(target))
+            self.start_session(target)
         return _enc(*self._signal.encrypt(target.address, pad(message.SerializeToString())), message)
+
+    def start_session(self, target: SimDevice, bundle: PreKeyBundle | None = None) -> None:
+        """With these keys, or with those that the server hands out. Raises SignalError when they are forged."""
+        self._signal.start_session(target.address, bundle or PreKeys.take(target))
 
     def addressed(self, target: SimDevice, message: e2e.Message) -> Node:
         """The same in the ``<to>`` that names the device."""
@@ -79,9 +83,7 @@ class Encryption:
         """
         keys = receipt.child("keys")
         bundle = parse_bundle(receipt.child("registration"), keys) if keys else None
-        if bundle is None or bundle.identity != target.identity:
-            bundle = PreKeys.take(target)
-        self._signal.start_session(target.address, bundle)
+        self.start_session(target, bundle if bundle is not None and bundle.identity == target.identity else None)
 
 
 def _enc(kind: str, ciphertext: bytes, message: e2e.Message) -> Node:

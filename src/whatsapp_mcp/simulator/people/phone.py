@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
+from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
-from whatsapp_mcp.simulator.people.phone_history import PhoneHistory
+from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.people.writing import WritingDevice
@@ -42,7 +44,7 @@ class SimulatedPhone(WritingDevice):
         self.shares_keys = True
         """Switch off to see a companion without app-state keys."""
         self.linking = Linking(world, account, self.signal.identity, services.pairing)
-        self._login = services.login
+        self._login, self._privacy = services.login, services.privacy
         self._app_state = services.app_state
         self._sync_key = SimSyncKey.generate(int(world.clock() * 1000))
         self._collections: dict[str, SimCollectionState] = {}
@@ -82,6 +84,14 @@ class SimulatedPhone(WritingDevice):
             self._login.unlink(linked)
             if link is not None:
                 link.farewell(stream_error("device_removed"))
+
+    def set_privacy(self, name: str, value: str) -> None:
+        """Change a privacy setting on the phone (``last``, ``readreceipts`` …); linked devices are told.
+
+        Raises:
+            IqError: no such setting or value.
+        """
+        self._privacy.change(self.device, {name: value})
 
     # --- app state ---
 
@@ -156,6 +166,18 @@ class SimulatedPhone(WritingDevice):
 
     # --- history ---
 
+    def share_history(
+        self,
+        chats: Sequence[HistoryChat] = (),
+        *,
+        kind: HistoryKind = "initial",
+        inline: bool | None = None,
+        chunks: int = 1,
+        device: SimDevice | None = None,
+    ) -> list[SharedHistory]:
+        """Send a history sync to the linked devices, or to one; see :meth:`PhoneHistory.share`."""
+        return self.history.share(chats, kind=kind, inline=inline, chunks=chunks, device=device)
+
     def _send_peer_message(self, device: SimDevice, message: e2e.Message, message_id: str) -> None:
         self.send_directly(device, message, {"id": message_id, "category": "peer"})
 
@@ -168,8 +190,16 @@ class SimulatedPhone(WritingDevice):
         """Write to somebody, or to a group, from the phone; linked devices get a copy."""
         return self.send_message(to, e2e.Message(conversation=text))
 
-    def send_message(self, chat: Chat, message: e2e.Message, *, edit: str = "") -> SentMessage:
-        sent = super().send_message(chat, message, edit=edit)
+    def send_message(
+        self,
+        chat: Chat,
+        message: e2e.Message,
+        *,
+        kind: str | None = None,
+        edit: str = "",
+        message_id: str | None = None,
+    ) -> SentMessage:
+        sent = super().send_message(chat, message, kind=kind, edit=edit, message_id=message_id)
         self.history.note_sent(sent)
         return sent
 
@@ -180,6 +210,12 @@ class SimulatedPhone(WritingDevice):
     def handle_own_copy(self, sender: SimDevice, received: ReceivedMessage) -> None:
         self.sent_copies.add(received)
         self.history.note_received(received)
+
+    async def wait_for_copy(
+        self, predicate: Callable[[ReceivedMessage], bool] | None = None, *, timeout: float = 30.0
+    ) -> ReceivedMessage:
+        """The first message sent by a linked device that fits. Raises TimeoutError: none came in so many seconds."""
+        return await self.sent_copies.wait_for(predicate, timeout=timeout)
 
     def handle_stanza(self, node: Node) -> None:
         """The phone shows nobody's presence or typing."""

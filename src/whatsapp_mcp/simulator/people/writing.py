@@ -42,8 +42,7 @@ class SimSendOptions(TypedDict, total=False):
 
 
 class WritingDevice(Actor):
-    """A phone that can send everything. What the methods leave out of a content, :mod:`compose` can say: see
-    :meth:`send_content`."""
+    """A phone that can send everything."""
 
     @abstractmethod
     def _default_chat(self) -> Chat:
@@ -71,7 +70,7 @@ class WritingDevice(Actor):
         """The own address as a chat uses it."""
         return chat.name_of(self.account) if isinstance(chat, GroupState) else self.account.lid
 
-    def send_content(self, content: e2e.Message, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_content(self, content: e2e.Message, *, edit: str = "", **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send any message, with the options applied to it."""
         if options.get("view_once"):
             content = compose.view_once(content)
@@ -90,7 +89,7 @@ class WritingDevice(Actor):
             compose.album_child(content, self._key(in_album))
         if seconds:
             content = compose.ephemeral(content, seconds)
-        return self.send_message(chat, content)
+        return self.send_message(chat, content, edit=edit)
 
     # --- media ---
 
@@ -125,22 +124,38 @@ class WritingDevice(Actor):
         content: Content,
         *,
         caption: str = "",
+        mimetype: str = "video/mp4",
         seconds: int = 1,
+        size: tuple[int, int] = (0, 0),
+        thumbnail: bytes = b"",
         gif: bool = False,
         note: bool = False,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a video; ``gif``: one that plays in a loop, ``note``: a round one."""
         media = self._uploaded(MediaKind.VIDEO, content)
-        return self.send_content(compose.video(media, caption=caption, seconds=seconds, gif=gif, note=note), **options)
+        message = compose.video(
+            media,
+            caption=caption,
+            mimetype=mimetype,
+            seconds=seconds,
+            size=size,
+            thumbnail=thumbnail,
+            gif=gif,
+            note=note,
+        )
+        return self.send_content(message, **options)
 
     def send_voice(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a voice note (Ogg/Opus)."""
         return self.send_content(compose.voice(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
 
-    def send_audio(self, content: Content, *, seconds: int = 1, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_audio(
+        self, content: Content, *, mimetype: str = "audio/mpeg", seconds: int = 1, **options: Unpack[SimSendOptions]
+    ) -> SentMessage:
         """Send music and the like."""
-        return self.send_content(compose.audio(self._uploaded(MediaKind.AUDIO, content), seconds=seconds), **options)
+        media = self._uploaded(MediaKind.AUDIO, content)
+        return self.send_content(compose.audio(media, mimetype=mimetype, seconds=seconds), **options)
 
     def send_document(
         self,
@@ -149,15 +164,28 @@ class WritingDevice(Actor):
         name: str,
         caption: str = "",
         mimetype: str = "application/octet-stream",
+        pages: int = 0,
+        thumbnail: bytes = b"",
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a file called ``name``."""
         media = self._uploaded(MediaKind.DOCUMENT, content)
-        return self.send_content(compose.document(media, name=name, caption=caption, mimetype=mimetype), **options)
+        message = compose.document(
+            media, name=name, caption=caption, mimetype=mimetype, pages=pages, thumbnail=thumbnail
+        )
+        return self.send_content(message, **options)
 
-    def send_sticker(self, content: Content, **options: Unpack[SimSendOptions]) -> SentMessage:
+    def send_sticker(
+        self,
+        content: Content,
+        *,
+        animated: bool = False,
+        size: tuple[int, int] = (512, 512),
+        **options: Unpack[SimSendOptions],
+    ) -> SentMessage:
         """Send a sticker (WebP)."""
-        return self.send_content(compose.sticker(self._uploaded(MediaKind.IMAGE, content)), **options)
+        media = self._uploaded(MediaKind.IMAGE, content)
+        return self.send_content(compose.sticker(media, animated=animated, size=size), **options)
 
     def send_album_start(self, *, images: int = 0, videos: int = 0, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Announce an album; its pictures and videos follow with ``in_album``."""
@@ -185,10 +213,17 @@ class WritingDevice(Actor):
         return self.send_content(compose.location(latitude, longitude, name=name, address=address), **options)
 
     def send_live_location(
-        self, latitude: float, longitude: float, *, caption: str = "", **options: Unpack[SimSendOptions]
+        self,
+        latitude: float,
+        longitude: float,
+        *,
+        caption: str = "",
+        sequence: int = 1,
+        **options: Unpack[SimSendOptions],
     ) -> SentMessage:
-        """Send the first position of a walk."""
-        return self.send_content(compose.live_location(latitude, longitude, caption=caption), **options)
+        """Send the first or (``sequence`` above 1) a later position."""
+        content = compose.live_location(latitude, longitude, caption=caption, sequence=sequence)
+        return self.send_content(content, **options)
 
     def send_contacts(self, *cards: tuple[str, str], **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send one or more vCards: (name, number) each."""
@@ -201,12 +236,13 @@ class WritingDevice(Actor):
         *,
         title: str,
         description: str = "",
+        thumbnail: bytes = b"",
         picture: Content | None = None,
         **options: Unpack[SimSendOptions],
     ) -> SentMessage:
         """Send a text that contains ``url``, with a preview; ``picture`` is a large one, on the media hosts."""
         media = None if picture is None else self._uploaded(MediaKind.LINK_THUMBNAIL, picture)
-        message = compose.link(text, url, title=title, description=description, picture=media)
+        message = compose.link(text, url, title=title, description=description, thumbnail=thumbnail, picture=media)
         return self.send_content(message, **options)
 
     # --- status ---
@@ -278,10 +314,10 @@ class WritingDevice(Actor):
         message.secretEncryptedMessage.secretEncType = e2e.SecretEncryptedMessage.MESSAGE_EDIT
         return self.send_message(sent.chat, message, edit="1")
 
-    def set_disappearing(self, seconds: int) -> SentMessage:
+    def set_disappearing(self, seconds: int, *, to: Chat | None = None) -> SentMessage:
         """Change the timer of a 1:1 chat: later messages disappear after ``seconds``, 0: they stay."""
         message = e2e.Message()
         message.protocolMessage.type = e2e.ProtocolMessage.EPHEMERAL_SETTING
         message.protocolMessage.ephemeralExpiration = seconds
         message.protocolMessage.ephemeralSettingTimestamp = int(self.world.clock())
-        return self.send_message(self._default_chat(), message)
+        return self.send_message(to or self._default_chat(), message)
