@@ -285,7 +285,8 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
     applied |= {event for event, message in load.edits.items() if message in edited}
     seen = {message_id for message_id, *_ in rows}
     lost = {row[0] for row in rows if row[1] == "undecryptable" and json.loads(row[3] or "{}").get("lost")}
-    unasked = _undecrypted(store) - load.asked
+    undecrypted = _undecrypted(store)
+    unasked = undecrypted - load.asked
     good = {row[0] for row in rows if row[1] == "text" and row[2] in load.texts.get(row[0], ())}
     return Figures(
         faults={fault: list(faults).count(fault) for fault in FAULTS},
@@ -299,10 +300,10 @@ def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault],
         missing=len(confirmed - seen),
         wrong=len(seen & load.texts.keys() - good - lost - unasked),
         duplicates=len(rows) - len(seen),
-        strangers=len(seen - load.texts.keys() - (events & (lost | unasked) - applied)),
+        strangers=len(seen - load.texts.keys() - (events & (lost | undecrypted) - applied)),
         events_applied=len(applied),
-        events_placeholders=len(events & (lost | unasked)),
-        events_missing=len(events - applied - lost - unasked - waiting),
+        events_placeholders=len(events & (lost | undecrypted)),
+        events_missing=len(events - applied - lost - undecrypted - waiting),
     )
 
 

@@ -27,7 +27,7 @@ from whatsapp_mcp.worker.intake import LOSS_GRACE
 async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
     faults = list(FAULTS) * 2
     random.Random(7).shuffle(faults)
-    with anyio.fail_after(90):
+    with anyio.fail_after(180):
         figures = await play(faults, seed=7, home=tmp_path)
     assert figures.ok, figures
     assert figures.sent > 100
