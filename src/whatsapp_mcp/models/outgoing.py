@@ -124,3 +124,15 @@ class SendOptions(_Out):
     expiration: int = 0
     """Disappearing-message timer in seconds, 0 = stays."""
     mentions: tuple[Jid, ...] = ()
+
+
+class SentMessage(_Out):
+    """What WhatsApp has acknowledged."""
+
+    message_id: str
+    chat: Jid
+    """As the wire addresses it, usually a LID; for the caller the form that the caller used."""
+    timestamp: int
+    """Milliseconds since 1970."""
+    repeated: bool = False
+    """It was sent by an earlier call under the same key; nothing was sent now."""

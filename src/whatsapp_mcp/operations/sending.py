@@ -7,12 +7,12 @@ from typing import Final, NotRequired, TypedDict
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
+from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
-from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import SendMessage
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""

@@ -1,13 +1,12 @@
 """The lines of the pipe between server process and session process.
 
-Server -> session: a `Hello` first, then `Call`s. Session -> server: one `Reply` per call, and notices at any time.
+Server -> session: a `Hello` first, then commands, each with the id of its call. Session -> server: one reply to each
+call, and notices at any time. How commands and replies are written stands in `codec`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
@@ -29,22 +28,6 @@ class Hello(Wire):
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool
     log_level: str
-
-
-class Call(Wire):
-    id: int
-    command: str
-    arguments: dict[str, Any]
-    timeout: float
-    """Seconds."""
-
-
-class Reply(Wire):
-    type: Literal["reply"] = "reply"
-    id: int
-    result: Any = None
-    error: dict[str, Any] | None = None
-    """WhatsAppMcpError.to_wire()."""
 
 
 class StateChanged(Wire):
@@ -98,4 +81,3 @@ class Ended(Wire):
 
 Notice = StateChanged | QrShown | Stored | Ended
 """What the session process tells by itself."""
-FromSession = Annotated[Reply | Notice, Field(discriminator="type")]

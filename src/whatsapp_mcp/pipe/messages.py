@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
+from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe.command import Command, Wire
-
-
-class SentMessage(Wire):
-    message_id: str
-    chat: Jid
-    """Canonical chat, as the store keys it."""
-    timestamp: int
-    """Milliseconds since 1970."""
-    repeated: bool = False
-    """It was sent by an earlier call under the same key; nothing was sent now."""
 
 
 class MessageRef(Wire):

@@ -10,13 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, TypeVar
 
-from pydantic import ValidationError
-
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, from_wire
+from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
-from whatsapp_mcp.pipe.command import Command, Wire
+from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
 
@@ -41,7 +39,7 @@ class Link:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._calls: dict[int, asyncio.Future[p.Reply]] = {}
+        self._calls: dict[int, asyncio.Future[codec.Json]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_id = 0
@@ -76,18 +74,17 @@ class Link:
                 next_step="Call appReconnect (or appLogin) when the cause is gone.",
             ) from error
         link = cls(process)
-        link._send(
-            p.Hello(
-                session_db=str(settings.session_db.absolute()),
-                store_path=str(settings.store_path.absolute()),
-                media_dir=str(settings.media_dir.absolute()),
-                retention_days=settings.retention_days,
-                decrypted=decrypted,
-                endpoint=endpoint,
-                require_endpoint=settings.require_endpoint,
-                log_level=settings.log_level,
-            )
+        hello = p.Hello(
+            session_db=str(settings.session_db.absolute()),
+            store_path=str(settings.store_path.absolute()),
+            media_dir=str(settings.media_dir.absolute()),
+            retention_days=settings.retention_days,
+            decrypted=decrypted,
+            endpoint=endpoint,
+            require_endpoint=settings.require_endpoint,
+            log_level=settings.log_level,
         )
+        link._send(codec.encode(hello))
         return link
 
     @property
@@ -100,11 +97,11 @@ class Link:
         while line := await self._read_line():
             try:
                 notice = codec.decode_from_session(line)
-            except ValidationError:
+            except ValueError:
                 logger.error("unreadable line from the session process: %.200r", line)
                 continue
-            if isinstance(notice, p.Reply):
-                waiting = self._calls.pop(notice.id, None)
+            if isinstance(notice, dict):
+                waiting = self._calls.pop(notice["id"], None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(notice)
                 continue
@@ -138,11 +135,11 @@ class Link:
         """
         self._next_id += 1
         call_id = self._next_id
-        future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[codec.Json] = asyncio.get_running_loop().create_future()
         self._calls[call_id] = future
         self._idle.clear()
         try:
-            self._send(codec.call_of(call_id, command, timeout))
+            self._send(codec.encode_call(call_id, command, timeout))
             async with asyncio.timeout(timeout + ANSWER_GRACE):
                 reply = await future
         except TimeoutError:
@@ -153,8 +150,6 @@ class Link:
             self._calls.pop(call_id, None)
             if not self._calls:
                 self._idle.set()
-        if reply.error is not None:
-            raise from_wire(reply.error)
         return codec.result_in(reply, command)
 
     async def wait_idle(self, timeout: float) -> bool:
@@ -183,11 +178,11 @@ class Link:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    def _send(self, line: Wire) -> None:
+    def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
         if self._gone or self._process.stdin.is_closing():
             raise SessionCrashed("the session process is gone")
-        self._process.stdin.write(codec.encode(line))
+        self._process.stdin.write(line)
 
     def _fail_calls(self) -> None:
         for future in self._calls.values():

@@ -10,14 +10,13 @@ import ctypes
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
-from whatsapp_mcp.models.outgoing import MediaType
+from whatsapp_mcp.models.outgoing import MediaType, SentMessage
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.client import Client
@@ -49,17 +48,6 @@ _PRIVACY_NAMES: Final = {
     "KNOWN": "known",
     "NONE": "none",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """WhatsApp's acknowledgement of a message."""
-
-    message_id: str
-    chat: Jid
-    """The chat as it was addressed on the wire; for people usually a LID."""
-    timestamp: int
-    """Milliseconds since 1970, the server's time."""
 
 
 class Account:
@@ -95,7 +83,7 @@ class Account:
         """Unlink this device; the session database is empty afterwards."""
         self._check(self._client.call("Logout"), "unlink this device")
 
-    def send(self, chat: Jid, message: Message) -> Sent:
+    def send(self, chat: Jid, message: Message) -> SentMessage:
         """Raises OutcomeUnknown if the message may have been sent; after any other error it was not."""
         to, payload = to_proto(chat).SerializeToString(), message.SerializeToString()
         raw = self._client.call("SendMessage", to, len(to), payload, len(payload))
@@ -104,7 +92,8 @@ class Account:
             raise send_error_for(answer.Error)
         response = answer.SendResponse
         wire_chat = optional(response.Chat) or chat
-        return Sent(message_id=response.ID, chat=wire_chat.bare, timestamp=(response.Timestamp * 1000 or now_ms()))
+        moment = response.Timestamp * 1000 or now_ms()
+        return SentMessage(message_id=response.ID, chat=wire_chat.bare, timestamp=moment)
 
     def upload(self, data: bytes, kind: MediaType, *, newsletter: bool) -> Uploaded:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived, SendFinished
+from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.store.records import KeyedSend
-from whatsapp_mcp.whatsapp.account import Account, Sent
+from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import give_secret, load_message
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -40,7 +41,7 @@ class Sends:
         self._under_way: set[str] = set()
         self._turn = threading.Condition()
 
-    def send(self, chat: Jid, message: Message, key: p.SendKey | None) -> p.SentMessage:
+    def send(self, chat: Jid, message: Message, key: p.SendKey | None) -> SentMessage:
         """Send and store a message; with a key, only if nothing was sent under it.
 
         Raises:
@@ -67,7 +68,7 @@ class Sends:
                 raise
             return self._record(chat, message, own, sent, key)
 
-    def confirm(self, key: p.SendKey, handed_over: HandedOver | None) -> p.SentMessage | None:
+    def confirm(self, key: p.SendKey, handed_over: HandedOver | None) -> SentMessage | None:
         """What was sent under a key, waiting for a send that is under way; None: the key is free.
 
         Args:
@@ -81,7 +82,7 @@ class Sends:
             stood = self._store.run_now(lambda writer: writer.find_send(key.key))
             return self._known(key, stood, handed_over) if stood is not None else None
 
-    def _known(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver | None = None) -> p.SentMessage:
+    def _known(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver | None = None) -> SentMessage:
         result = key.sent_before(stood.fingerprint, stood.result)
         if result is None and handed_over is not None:
             result = self._proven(key, stood, handed_over)
@@ -89,18 +90,20 @@ class Sends:
             raise OutcomeUnknown("under this idempotency_key a message was to be sent; whether it was is unknown")
         return result
 
-    def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> p.SentMessage | None:
+    def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> SentMessage | None:
         """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
         message_id, chat = handed_over
         if not self._store.run_now(lambda writer: writer.has_receipt(message_id, chat)):
             return None
         number = self._account.number_of(chat) if chat.is_lid else None
-        sent = Sent(message_id, chat, timestamp=stood.started_at // 1000 * 1000)
+        sent = SentMessage(message_id=message_id, chat=chat, timestamp=stood.started_at // 1000 * 1000)
         message = load_message(stood.message or b"")
         result = self._record(number or chat, message, self._account.device().jid.bare, sent, key)
         return result.model_copy(update={"repeated": True})
 
-    def _record(self, chat: Jid, message: Message, own: Jid, sent: Sent, key: p.SendKey | None = None) -> p.SentMessage:
+    def _record(
+        self, chat: Jid, message: Message, own: Jid, sent: SentMessage, key: p.SendKey | None = None
+    ) -> SentMessage:
         """Store what was sent, and under which key, in one transaction before the caller learns of it."""
         content = read_content(message)
         assert content is not None, "only what can be read back is sent"
@@ -115,7 +118,7 @@ class Sends:
             raw=message.SerializeToString(),
             status=DeliveryStatus.SENT,
         )
-        result = p.SentMessage(message_id=sent.message_id, chat=chat, timestamp=sent.timestamp)
+        result = sent.model_copy(update={"chat": chat})
         finished = [SendFinished(key.key, result.model_dump_json(exclude={"repeated"}))] if key else []
         self._store.apply_now(received, *finished)
         return result

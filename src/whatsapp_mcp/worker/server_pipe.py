@@ -12,10 +12,10 @@ import anyio
 from pydantic import ValidationError
 
 from whatsapp_mcp.descriptors import Descriptors
-from whatsapp_mcp.errors import InvalidArgument, SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import Command, Wire
-from whatsapp_mcp.pipe.lines import Hello, Reply
+from whatsapp_mcp.pipe.lines import Hello
 
 logger = logging.getLogger(__name__)
 
@@ -59,22 +59,24 @@ class ServerPipe:
 
     async def _answer(self, line: bytes, run: Callable[[Command[Any], float], Awaitable[Any]]) -> None:
         try:
-            call = codec.decode_call(line)
-        except ValidationError:
+            call_id, timeout, command = codec.decode_call(line)
+        except (ValueError, KeyError):
             logger.error("unreadable line from the server: %.200r", line)
             return
         try:
-            command = codec.command_in(call)
-            result = await run(command, call.timeout)
-            self.write(codec.reply_of(call, command, result))
+            if isinstance(command, WhatsAppMcpError):
+                raise command
+            answer = codec.encode_result(call_id, command, await run(command, timeout))
         except WhatsAppMcpError as error:
-            self.write(Reply(id=call.id, error=error.to_wire()))
-        except ValidationError as error:
-            self.write(Reply(id=call.id, error=InvalidArgument(str(error)).to_wire()))
+            answer = codec.encode_error(call_id, error)
         except Exception:
-            logger.exception("command %s failed", call.command)
-            self.write(Reply(id=call.id, error=WhatsAppMcpError("the session hit an unexpected error").to_wire()))
+            logger.exception("a command failed: %.200r", command)
+            answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
+        self._write(answer)
 
     def write(self, line: Wire) -> None:
+        self._write(codec.encode(line))
+
+    def _write(self, line: bytes) -> None:
         if not self._writer.is_closing():
-            self._writer.write(codec.encode(line))
+            self._writer.write(line)

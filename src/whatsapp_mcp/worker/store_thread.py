@@ -16,7 +16,6 @@ from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.store.journal import Journal, JournalEntry
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.open_store import OpenStore
-from whatsapp_mcp.worker.translation import Meaning
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class StoreThread:
         self,
         store: OpenStore,
         journal: Journal,
-        translate: Callable[[int, bytes], Meaning],
+        translate: Callable[[int, bytes], Sequence[Change | Notice]],
         tell: Callable[[Notice], None],
     ) -> None:
         """
@@ -173,10 +172,12 @@ class StoreThread:
 
     def _read(self, code: int, payload: bytes) -> None:
         try:
-            meaning = self._translate(code, payload)  # may look at the store, and commit for that
+            found = self._translate(code, payload)  # may look at the store, and commit for that
         except Exception:
             logger.exception("event %d could not be read; the rest goes on", code)
             return
-        self._store.collect(meaning.changes)
-        for notice in meaning.notices:
-            self._tell(notice)
+        for one in found:
+            if isinstance(one, Notice):
+                self._tell(one)
+            else:
+                self._store.collect([one])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
@@ -35,11 +35,6 @@ _ENDS: Final = {
 _SAYS_NOTHING_HEARD: Final = frozenset({EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, SUSPECTED})
 
 
-class Meaning(NamedTuple):
-    changes: Sequence[Change] = ()
-    notices: Sequence[Notice] = ()
-
-
 class Translation:
     """Translates the events of one process, in their order."""
 
@@ -50,22 +45,25 @@ class Translation:
         self._silent = False
         """WhatsApp did not answer whatsmeow's last keep-alive."""
 
-    def translate(self, code: int, payload: bytes) -> Meaning:
+    def translate(self, code: int, payload: bytes) -> list[Change | Notice]:
         """May look at the store, and commit for that. Raises DecodeError for what cannot be read."""
-        notices: list[Notice] = []
+        heard: list[Change | Notice] = []
         if self._silent and code not in _SAYS_NOTHING_HEARD:
             self._silent = False
-            notices.append(self._connected())
+            heard.append(self._connected())
+        return [*heard, *self._meaning(code, payload)]
+
+    def _meaning(self, code: int, payload: bytes) -> Sequence[Change | Notice]:
         match code:
             case EventCode.MESSAGE:
-                return Meaning(self._message(MessageEvent(payload)), notices)
+                return self._message(MessageEvent(payload))
             case EventCode.HISTORY_SYNC:
-                return Meaning(changes_from_history(payload, self._store.owner), notices)
+                return changes_from_history(payload, self._store.owner)
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
-                return Meaning([lost] if lost is not None else [], notices)
+                return [lost] if lost is not None else []
             case _:
-                return Meaning(changes_from_event(code, payload), [*notices, *self._life_cycle(code)])
+                return [*changes_from_event(code, payload), *self._life_cycle(code)]
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)

@@ -9,11 +9,11 @@ from typing import Any, TypeVar, cast
 
 from whatsapp_mcp.errors import NotConnected, NotLoggedIn, SessionError, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.operations.services import Session, SideLogin
 from whatsapp_mcp.pipe.account import PairPhone
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.pipe.messages import SentMessage
 from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery

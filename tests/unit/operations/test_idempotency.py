@@ -18,9 +18,10 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.models.changes import SendFinished
+from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.operations.idempotency import fingerprint
-from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, SendKey, SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, SendKey, SendMessage
 
 MESSAGE: dict[str, Any] = {"phone": "Ana", "message": "hello"}
 KEYED: dict[str, Any] = MESSAGE | {"idempotency_key": "order 7"}

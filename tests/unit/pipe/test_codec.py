@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tests.unit.pipe.samples import sample, value
-from whatsapp_mcp.errors import RateLimited, from_wire
+from whatsapp_mcp.errors import RateLimited, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
 from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
-from whatsapp_mcp.pipe.lines import EndReason, Notice, Reply
+from whatsapp_mcp.pipe.lines import EndReason, Notice
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.supervisor.manager import _STAYS_DOWN
 
@@ -34,9 +35,12 @@ def test_every_command_is_registered_under_its_name() -> None:
 
 def through_the_pipe(command: Command[Any]) -> Command[Any]:
     """As Link writes a call and the session process reads it."""
-    line = codec.encode(codec.call_of(3, command, timeout=5))
+    line = codec.encode_call(3, command, timeout=5)
     assert line.index(b"\n") == len(line) - 1
-    return codec.command_in(codec.decode_call(line))
+    call_id, timeout, found = codec.decode_call(line)
+    assert (call_id, timeout) == (3, 5)
+    assert isinstance(found, Command)
+    return found
 
 
 @pytest.mark.parametrize("optional", [True, False], ids=["full", "bare"])
@@ -62,9 +66,11 @@ def test_results(name: str, *, optional: bool) -> None:
     command = sample(COMMANDS[name], optional=optional)
     assert isinstance(command, Command)
     result = value(command.result, optional=optional)
-    line = codec.encode(codec.reply_of(codec.call_of(3, command, timeout=5), command, result))
+    line = codec.encode_result(3, command, result)
+    assert line.index(b"\n") == len(line) - 1
     reply = codec.decode_from_session(line)
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, dict)
+    assert reply["id"] == 3
     assert codec.result_in(reply, command) == result
 
 
@@ -78,17 +84,32 @@ def test_notices(kind: type[BaseModel], *, optional: bool) -> None:
 
 def test_an_error_survives_the_pipe() -> None:
     error = RateLimited("slow down", details={"retry_after_seconds": 60})
-    reply = codec.decode_from_session(codec.encode(Reply(id=1, error=error.to_wire())))
-    assert isinstance(reply, Reply)
-    assert reply.error is not None
-    assert from_wire(reply.error).to_wire() == error.to_wire()
+    reply = codec.decode_from_session(codec.encode_error(1, error))
+    assert isinstance(reply, dict)
+    with pytest.raises(RateLimited) as raised:
+        codec.result_in(reply, GetDevice())
+    assert raised.value.to_wire() == error.to_wire()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b'{"id": 1, "command": "fly", "timeout": 5, "arguments": {}}', "internal_error"),
+        (b'{"id": 1, "command": "pair_phone", "timeout": 5, "arguments": {}}', "invalid_argument"),
+    ],
+)
+def test_what_is_wrong_with_a_command(line: bytes, code: str) -> None:
+    call_id, _, found = codec.decode_call(line)
+    assert call_id == 1
+    assert isinstance(found, WhatsAppMcpError)
+    assert found.code == code
 
 
 @pytest.mark.parametrize(
     "line", ["", "{}", "hello", '{"type": "fax"}', '{"type": "state", "state": "confused"}', '{"type": "reply"}']
 )
 def test_what_is_no_notice(line: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match="."):
         codec.decode_from_session(line.encode())
 
 

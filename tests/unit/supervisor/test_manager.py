@@ -28,10 +28,10 @@ from whatsapp_mcp.errors import (
     SetupError,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.account import SetPresence
-from whatsapp_mcp.pipe.messages import SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter

@@ -20,8 +20,9 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.models.changes import ContactSeen
+from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
-from whatsapp_mcp.whatsapp.account import Account, Sent
+from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -81,7 +82,7 @@ def send_answer(*, chat: bool = True, timestamp: int = SECOND) -> bytes:
 
 def test_send() -> None:
     me, client = account(SendMessage=send_answer())
-    assert me.send(ANA, text("hi")) == Sent("S1", ANA_LID, SECOND * 1000)
+    assert me.send(ANA, text("hi")) == SentMessage(message_id="S1", chat=ANA_LID, timestamp=SECOND * 1000)
     to, _, message, _ = client.last
     assert isinstance(to, bytes)
     assert isinstance(message, bytes)

@@ -24,7 +24,7 @@ from tests.unit.whatsapp.received import (
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus
-from whatsapp_mcp.models.outgoing import PollOut, SendOptions, TextOut
+from whatsapp_mcp.models.outgoing import PollOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
 from whatsapp_mcp.pipe.account import (
     ChangePushName,
@@ -46,7 +46,6 @@ from whatsapp_mcp.pipe.messages import (
     React,
     Revoke,
     SendMessage,
-    SentMessage,
     SetChatPresence,
 )
 from whatsapp_mcp.store.journal import Journal
@@ -66,7 +65,6 @@ from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import Meaning
 
 
 class Session:
@@ -78,9 +76,7 @@ class Session:
         self.told: list[Notice] = []
         journal = Journal(folder / "incoming")
         store = OpenStore(path, journal, self.told.append)
-        self.thread = StoreThread(
-            store, journal, lambda code, payload: Meaning(changes_from_event(code, payload)), self.told.append
-        )
+        self.thread = StoreThread(store, journal, changes_from_event, self.told.append)
         self.thread.start()
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)

@@ -24,7 +24,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
 from whatsapp_mcp.models.views import Device, Message
 from whatsapp_mcp.pipe.account import GetDevice, PairPhone, SetPresence
-from whatsapp_mcp.pipe.codec import call_of, encode
+from whatsapp_mcp.pipe.codec import encode_call
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
@@ -82,7 +82,7 @@ class Running:
 
     def call(self, command: Command[Any], *, timeout: float = WAIT) -> int:
         self._calls += 1
-        self.write(encode(call_of(self._calls, command, timeout)).decode().rstrip())
+        self.write(encode_call(self._calls, command, timeout).decode().rstrip())
         return self._calls
 
     def hang_up(self) -> None:

@@ -25,7 +25,6 @@ from whatsapp_mcp.worker import pruning
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import Meaning
 
 DAY = 24 * 60 * 60
 
@@ -48,7 +47,7 @@ async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
     told: list[Notice] = []
     journal = Journal(journal_path(writer._path))
     store = OpenStore(writer._path, journal, told.append, open_writer=lambda _: writer)
-    thread = StoreThread(store, journal, lambda _code, _payload: Meaning(), told.append)
+    thread = StoreThread(store, journal, lambda _code, _payload: [], told.append)
     thread.start()
     task = asyncio.create_task(keep_pruned(thread))
     yield thread

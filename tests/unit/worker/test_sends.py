@@ -15,9 +15,9 @@ from tests.unit.worker.test_handlers import Session, from_ana
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, ReceiptKind, ReceiptReceived
-from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.models.session import HandedOver
-from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage, SentMessage
+from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.whatsapp.compose import give_secret
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2

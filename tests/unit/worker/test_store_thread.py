@@ -22,7 +22,6 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker import store_thread
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import Meaning
 
 TEAM = Jid("120363000000000001", "g.us")
 ME = Jid("4915100000009", "s.whatsapp.net")
@@ -32,15 +31,15 @@ def named(name: str) -> ChatChanged:
     return ChatChanged(TEAM, name=name)
 
 
-def translate(code: int, payload: bytes) -> Meaning:
+def translate(code: int, payload: bytes) -> list[Change | Notice]:
     """Event 0 means nothing, 666 cannot be read, 7 is the server's only, others name the chat."""
     match code:
         case 666:
             raise ValueError("poison")
         case 7:
-            return Meaning(notices=[CONNECTED])
+            return [CONNECTED]
         case _:
-            return Meaning([named(payload.decode())] if code else [])
+            return [named(payload.decode())] if code else []
 
 
 CONNECTED = StateChanged(state=SessionState.CONNECTED)

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.whatsapp.fake_client import DEVICE, FakeClient
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, message_event, source, text
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, MessageReceived, PlaceholderRedeemed, ReactionChanged
+from whatsapp_mcp.models.changes import LOST, Change, MessageReceived, PlaceholderRedeemed, ReactionChanged
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
 from whatsapp_mcp.store.journal import Journal
@@ -21,7 +21,7 @@ from whatsapp_mcp.wire.protos import common, e2e
 from whatsapp_mcp.worker import translation as module
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
-from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Meaning, Translation
+from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Translation
 
 CONNECTED = StateChanged(
     state=SessionState.CONNECTED,
@@ -47,11 +47,11 @@ class Process:
         losses = Losses(SECOND * 1000, self.store)
         self._translation = Translation(self.store, Account(self.client), losses)
 
-    def means(self, code: int, payload: bytes = b"") -> Meaning:
+    def means(self, code: int, payload: bytes = b"") -> list[Change | Notice]:
         return self._translation.translate(code, payload)
 
     def notices(self, code: int, payload: bytes = b"") -> list[Notice]:
-        return list(self.means(code, payload).notices)
+        return [one for one in self.means(code, payload) if isinstance(one, Notice)]
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def process(tmp_path: Path) -> Process:
 
 def test_a_message(process: Process) -> None:
     meaning = process.means(EventCode.MESSAGE, HEARD)
-    (change,) = [one for one in meaning.changes if isinstance(one, MessageReceived)]
+    (change,) = [one for one in meaning if isinstance(one, MessageReceived)]
     assert change.content.text == "hello"
-    assert meaning.notices == []
+    assert not any(isinstance(one, Notice) for one in meaning)
     assert process.told == [], "to be stored and told by others"
 
 
@@ -107,27 +107,27 @@ def test_silence_is_told_once_and_ends_with_whatever_is_heard(process: Process) 
     assert process.notices(EventCode.KEEP_ALIVE_TIMEOUT) == [SILENT]
     assert process.notices(EventCode.KEEP_ALIVE_TIMEOUT) == []
     assert process.notices(SUSPECTED, REPETITION) == [], "nothing was heard, time went by"
-    meaning = process.means(EventCode.MESSAGE, HEARD)
-    assert meaning.notices == [CONNECTED]
-    assert meaning.changes
+    first, *changes = process.means(EventCode.MESSAGE, HEARD)
+    assert first == CONNECTED
+    assert changes
     assert process.notices(EventCode.MESSAGE, HEARD) == []
 
 
 def test_a_message_that_was_lost(process: Process) -> None:
-    assert process.means(REPEATED, REPETITION) == Meaning([], [])
-    (placeholder,) = process.means(SUSPECTED, REPETITION).changes
+    assert process.means(REPEATED, REPETITION) == []
+    (placeholder,) = process.means(SUSPECTED, REPETITION)
     assert isinstance(placeholder, MessageReceived)
     assert placeholder.content.extra == {LOST: True}
     process.means(EventCode.MESSAGE, HEARD)
-    assert process.means(SUSPECTED, REPETITION) == Meaning([], [])
+    assert process.means(SUSPECTED, REPETITION) == []
 
 
 def test_what_is_no_message_redeems_its_placeholder(process: Process) -> None:
     thumb = e2e.Message(reactionMessage=e2e.ReactionMessage(key=common.MessageKey(ID="M0"), text="👍"))
-    *_, reaction, redeemed = process.means(EventCode.MESSAGE, message_event(thumb, source(ANA, ANA))).changes
+    *_, reaction, redeemed = process.means(EventCode.MESSAGE, message_event(thumb, source(ANA, ANA)))
     assert isinstance(reaction, ReactionChanged)
     assert redeemed == PlaceholderRedeemed(ANA, "M1", ANA)
-    changes = process.means(EventCode.MESSAGE, HEARD).changes
+    changes = process.means(EventCode.MESSAGE, HEARD)
     assert not any(isinstance(one, PlaceholderRedeemed) for one in changes), "a message replaces it"
 
 
@@ -158,4 +158,4 @@ def test_no_account(process: Process) -> None:
 
 @pytest.mark.parametrize("code", [2, 5, 99])
 def test_what_means_nothing(process: Process, code: int) -> None:
-    assert process.means(code, b"\xff") == Meaning([], [])
+    assert process.means(code, b"\xff") == []

@@ -17,11 +17,11 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.models.outgoing import MediaOut, MediaType
+from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SentMessage
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.private_files import new_private_file
-from whatsapp_mcp.whatsapp.account import Account, Sent
+from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import (
     Uploaded,
     compose,
@@ -54,7 +54,7 @@ class MessageHandlers:
         self._sends = Sends(account, store)
 
     @handles(p.SendMessage)
-    def _send(self, command: p.SendMessage) -> p.SentMessage:
+    def _send(self, command: p.SendMessage) -> SentMessage:
         quoted = None
         if command.options.reply_to_id:
             stored = self._find(p.MessageRef(chat=command.chat, message_id=command.options.reply_to_id))
@@ -70,11 +70,11 @@ class MessageHandlers:
         return self._sends.send(command.chat, message, command.key)
 
     @handles(p.ConfirmSend)
-    def _confirm_send(self, command: p.ConfirmSend) -> p.SentMessage | None:
+    def _confirm_send(self, command: p.ConfirmSend) -> SentMessage | None:
         return self._sends.confirm(command.key, command.handed_over)
 
     @handles(p.ForwardMessage)
-    def _forward(self, command: p.ForwardMessage) -> p.SentMessage:
+    def _forward(self, command: p.ForwardMessage) -> SentMessage:
         stored = self._find(command.target)
         if not stored.raw:
             raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
@@ -112,7 +112,7 @@ class MessageHandlers:
             file.write(data)
 
     @handles(p.React)
-    def _react(self, command: p.React) -> p.SentMessage:
+    def _react(self, command: p.React) -> SentMessage:
         stored = self._find(command.target)
         author = self._author(stored)
         message = compose_reaction(
@@ -137,7 +137,7 @@ class MessageHandlers:
         )
 
     @handles(p.Revoke)
-    def _revoke(self, command: p.Revoke) -> p.SentMessage:
+    def _revoke(self, command: p.Revoke) -> SentMessage:
         stored = self._find(command.target)
         author = self._author(stored)
         message = compose_revoke(chat=stored.wire_chat, message_id=stored.id, author=author.jid, from_me=author.from_me)
@@ -150,7 +150,7 @@ class MessageHandlers:
         )
 
     @handles(p.EditMessage)
-    def _edit(self, command: p.EditMessage) -> p.SentMessage:
+    def _edit(self, command: p.EditMessage) -> SentMessage:
         stored = self._find(command.target)
         message = compose_edit(chat=stored.wire_chat, message_id=stored.id, text=command.text)
         sent = self._account.send(stored.wire_chat, message)
@@ -194,7 +194,7 @@ class MessageHandlers:
         jid = own.lid if use_lid and own.lid else own.jid
         return _Author(jid.bare, from_me=True)
 
-    def _record(self, chat: Jid, sent: Sent, change: Change) -> p.SentMessage:
+    def _record(self, chat: Jid, sent: SentMessage, change: Change) -> SentMessage:
         """Store what was sent before the caller learns of it."""
         self._store.apply_now(change)
-        return p.SentMessage(message_id=sent.message_id, chat=chat, timestamp=sent.timestamp)
+        return sent.model_copy(update={"chat": chat})
