@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import paired, until
+from tests.e2e.harness import host_on, paired, until, whatsapp
 from tests.unit.media import samples
 
 
@@ -131,10 +131,15 @@ async def test_link_location_contact_poll(tmp_path: Path) -> None:
 
 
 async def test_presence_and_typing(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
         ana = await simulator.add_contact("Ana")
+        simulator.phone.shares_keys = False  # so that the name does not come with the app state before it is missed
+        await host.pair(simulator)
         error = await host.refused("sendPresence", type="available")
         assert "userChangePushName" in error["next_step"]
+        for device in simulator.phone.account.devices.values():
+            if not device.is_local:
+                simulator.phone.share_keys(device)
         await host.call("userChangePushName", push_name="Robin B.")
         ana.subscribe_presence()
         await host.call("sendPresence", type="available")

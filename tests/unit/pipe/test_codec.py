@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_command(line: bytes, code: str) -> None:
     "line", ["", "{}", "hello", '{"type": "fax"}', '{"type": "state", "state": "confused"}', '{"type": "reply"}']
 )
 def test_what_is_no_notice(line: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         codec.decode_from_session(line.encode())
 
 
