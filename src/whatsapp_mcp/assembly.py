@@ -18,7 +18,6 @@ from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe.account import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -52,8 +51,8 @@ class _SideLoginOnDemand:
         self._settings = settings
         self._manager = manager
 
-    async def change(self, *actions: Action) -> Answer[None]:
-        return await self._queue.change(*actions)
+    async def change(self, *changes: AppStateChange) -> float:
+        return await self._queue.change(*changes)
 
     async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         return await self._queue.ask(query)

@@ -176,8 +176,8 @@ def test_server_reads_only_the_contract_of_operations() -> None:
 
 
 def test_operations_know_the_side_login_by_what_can_be_asked_of_it() -> None:
-    """They name changes and queries; what carries them out is handed to them."""
-    room, known = "whatsapp_mcp.side_login.", {"actions", "answer", "queries"}
+    """They name queries; what carries these out, and changes, is handed to them."""
+    room, known = "whatsapp_mcp.side_login.", {"answer", "queries"}
     wrong = [
         f"{path.name} imports {name}"
         for path in modules()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,9 @@ import pytest
 
 from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import MessageStarred
+from whatsapp_mcp.models.changes import AppStateChange, ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, MuteChat, PinChat, Star
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queries import BusinessProfileQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
@@ -49,6 +48,8 @@ class Account:
     payloads: list[bytes]
     """Login payloads as the simulator got them; a new companion's registration is not among them."""
     reader: StoreReader
+    learned: list[AppStateChange]
+    """What the last side login read."""
 
     def rows(self, statement: str, *values: object) -> list[Any]:
         """Look into neonize's database."""
@@ -103,13 +104,18 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
         config = SideLoginConfig(
             settings.session_db, endpoint, require_endpoint=True, min_seconds_between=0, max_pauses_per_day=0
         )
-        queue = SideLoginQueue(config, manager.paused)
+        learned: list[AppStateChange] = []
+
+        async def keep(changes: Sequence[AppStateChange]) -> None:
+            learned[:] = changes
+
+        queue = SideLoginQueue(config, manager.paused, on_changes=keep)
         async with manager.running():
             snapshot = await manager.login()
             assert snapshot.qr_text is not None
             await simulator.phone.scan(snapshot.qr_text)
             await manager.ready()
-            account = Account(simulator, manager, queue, settings, payloads, StoreReader(settings.store_path))
+            account = Account(simulator, manager, queue, settings, payloads, StoreReader(settings.store_path), learned)
             keys = "SELECT 1 FROM whatsmeow_app_state_sync_keys"
             await until(lambda: bool(account.rows(keys)), "the app-state keys")
             await until(lambda: account.version("critical_block") > 0, "the first sync")
@@ -129,7 +135,7 @@ async def test_our_login_says_what_neonize_says(tmp_path: Path) -> None:
         neonize = account.payloads[-1]
         device = Jid.parse(account.rows("SELECT jid FROM whatsmeow_device")[0][0])
         assert login_payload(device, announced_version()) == neonize
-        await account.side_login.change(MuteChat(device.bare, until_ms=-1))
+        await account.side_login.change(ChatChanged(device.bare, muted_until=-1))
         assert set(account.payloads[1:]) == {neonize}, "ours and neonize's next one"
 
 
@@ -143,17 +149,17 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         await until(lambda: account.version("regular_low") == 1 == account.version("regular_high"), "neonize's sync")
         assert account.chat_settings(chat) == (True, False)
 
-        done = await account.side_login.change(
-            Star(chat, "OURS", from_me=False, starred=True),
-            ArchiveChat(chat, archived=True),
-            LabelEdit("1", "Orders", color=1),
-            LabelChat("1", chat, labelled=True),
+        paused_seconds = await account.side_login.change(
+            MessageStarred(chat, "OURS", from_me=False, starred=True),
+            ChatChanged(chat, archived=True),
+            LabelChanged("1", "Orders", color=1),
+            ChatLabelled("1", chat, labelled=True),
         )
         said = {mutation.index[0] for mutation in simulator.phone.patches}
         assert {"star", "archive", "pin_v1", "label_edit", "label_jid"} <= said
-        assert any(isinstance(change, MessageStarred) for change in done.changes)
+        assert any(isinstance(change, MessageStarred) for change in account.learned)
         assert account.manager.snapshot.state is SessionState.CONNECTED
-        assert done.paused_seconds < 5
+        assert paused_seconds < 5
 
         # The proof: the phone goes on in the same collections, on top of our patches, and neonize follows.
         phone.star(chat, "PHONE-2")
@@ -165,8 +171,8 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         )
         await until(lambda: account.chat_settings(chat) == (True, True), "pinned by the phone, archived by us")
 
-        again = await account.side_login.change(PinChat(chat, pinned=False))
-        assert len(again.changes) == 1, "what neonize has taken in is not read again"
+        await account.side_login.change(ChatChanged(chat, pinned=False))
+        assert len(account.learned) == 1, "what neonize has taken in is not read again"
         phone.archive(chat, archived=False)
         await until(lambda: account.chat_settings(chat) == (False, False), "the last word of both")
     no_complaints(capfd.readouterr().err)
@@ -183,8 +189,8 @@ async def test_neonize_follows_onto_a_snapshot_and_pages(tmp_path: Path, capfd: 
         async with account.manager.paused():
             for number in range(7):
                 phone.star(chat, f"PHONE-{number}")
-        done = await account.side_login.change(Star(chat, "OURS", from_me=False, starred=True))
-        assert {change.message_id for change in done.changes if isinstance(change, MessageStarred)} >= {"OURS"}
+        await account.side_login.change(MessageStarred(chat, "OURS", from_me=False, starred=True))
+        assert {change.message_id for change in account.learned if isinstance(change, MessageStarred)} >= {"OURS"}
         phone.star(chat, "AFTER")
         await until(lambda: account.version("regular_high") == 15, "neonize to catch up")
     no_complaints(capfd.readouterr().err)
@@ -209,7 +215,7 @@ async def test_messages_during_the_pause_arrive_once(
 
         writing = asyncio.create_task(write_all_the_time())
         for number in range(3):
-            await account.side_login.change(Star(ana.account.pn, f"S{number}", from_me=False, starred=True))
+            await account.side_login.change(MessageStarred(ana.account.pn, f"S{number}", from_me=False, starred=True))
         stop.set()
         await writing
         await until(lambda: len(account.texts(ana)) >= len(sent), "all messages")
@@ -224,12 +230,12 @@ async def test_a_failed_short_login_leaves_the_session_working(tmp_path: Path) -
         ana = await simulator.add_contact("Ana")
         simulator.faults.refuse_login(401, times=1)
         with pytest.raises(LoginRefused):
-            await account.side_login.change(PinChat(ana.account.pn, pinned=True))
+            await account.side_login.change(ChatChanged(ana.account.pn, pinned=True))
         assert account.manager.snapshot.state is SessionState.CONNECTED
         assert account.rows("SELECT count(*) FROM whatsmeow_device") == [(1,)]
         ana.say("still there?")
         await until(lambda: account.texts(ana) == ["still there?"], "the message")
-        await account.side_login.change(PinChat(ana.account.pn, pinned=True))
+        await account.side_login.change(ChatChanged(ana.account.pn, pinned=True))
 
 
 async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
@@ -244,5 +250,5 @@ async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
                 connection.execute("DELETE FROM whatsmeow_app_state_sync_keys")
         since = account.manager.snapshot.since
         with pytest.raises(AppStateKeysMissing):
-            await account.side_login.change(PinChat(shop.account.pn, pinned=True))
+            await account.side_login.change(ChatChanged(shop.account.pn, pinned=True))
         assert account.manager.snapshot.since == since, "not paused for nothing"

@@ -205,6 +205,17 @@ class ContactSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LastMessage:
+    """The newest message of a chat: up to it, we archive the chat, mark it or delete it."""
+
+    message_id: str
+    from_me: bool
+    timestamp: int
+    author: Jid | None = None
+    """Of somebody else's message in a group; None otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatChanged:
     """Facts about a chat; fields that are None stay as they are."""
 
@@ -217,7 +228,9 @@ class ChatChanged:
     archived: bool | None = None
     pinned: bool | None = None
     muted_until: int | None = None
-    """Milliseconds since 1970; 0 = not muted, -1 = for ever."""
+    """Milliseconds since 1970; 0 = not muted."""
+    last: LastMessage | None = None
+    """Where we archive the chat ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +269,8 @@ class MessageDeletedForMe:
     from_me: bool
     author: Jid | None = None
     timestamp: int = 0
+    sent: int = 0
+    """When the message was sent, where we delete it ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +279,8 @@ class ChatMarkedRead:
     read: bool
     """False: marked as unread by hand."""
     timestamp: int = 0
+    last: LastMessage | None = None
+    """Where we mark the chat ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +289,8 @@ class ChatDeleted:
 
     chat: Jid
     timestamp: int = 0
+    last: LastMessage | None = None
+    """Where we delete the chat ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +349,8 @@ AppStateChange = (
     | ChatLabelled
     | MessageLabelled
 )
-"""``timestamp`` is when the device that made the change made it (milliseconds since 1970)."""
+"""What an account's device changed, or we are to change. ``timestamp`` is when the device that made the change made it;
+what we are to change has none yet."""
 
 
 Change = (
@@ -349,6 +369,9 @@ Change = (
 """All that a store takes in. Those of one message or chat may come in any order, and before it; but a placeholder comes
 before what redeems it."""
 
+
+MUTED_FOR_EVER: Final = -1
+"""``ChatChanged.muted_until`` for a mute without an end."""
 
 FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """Until when a chat is muted that is muted without an end."""

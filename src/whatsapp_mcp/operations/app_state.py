@@ -9,9 +9,9 @@ from typing import Final
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AppStateKeysMissing
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import AppStateChange, ChatLabelled, LabelChanged, MessageLabelled
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.side_login.actions import Action, LabelChat, LabelEdit, LabelMessage
 
 KEYS_ARRIVE: Final = timedelta(seconds=30)
 """So long after connecting, the phone's app-state keys may still be on their way."""
@@ -26,21 +26,21 @@ def pause_note(seconds: float) -> str:
     return f"The session was re-connected for this ({seconds:.1f} s)."
 
 
-async def change(services: Services, done: str, *actions: Action) -> str:
-    """Carry the actions out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
+async def change(services: Services, done: str, *changes: AppStateChange) -> str:
+    """Carry the changes out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
     await services.session.ready()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + KEYS_WAIT
     while True:
         try:
-            answer = await services.side_login.change(*actions)
+            paused_seconds = await services.side_login.change(*changes)
         except AppStateKeysMissing:
             fresh = now() - services.session.snapshot.since < KEYS_ARRIVE
             if not fresh or loop.time() > deadline:
                 raise
             await services.session.wait_change(KEYS_PAUSE)
         else:
-            return f"{done} {pause_note(answer.paused_seconds)}"
+            return f"{done} {pause_note(paused_seconds)}"
 
 
 def author(message: Message) -> Jid | None:
@@ -48,6 +48,6 @@ def author(message: Message) -> Jid | None:
     return message.wire_sender if message.wire_chat.is_group and not message.from_me else None
 
 
-def label_actions(action: LabelChat | LabelMessage, name: str) -> tuple[Action, ...]:
+def with_name(label: ChatLabelled | MessageLabelled, name: str) -> tuple[AppStateChange, ...]:
     """The label gets its name, or a new one, before it is put on something."""
-    return (LabelEdit(action.label_id, name.strip(), LABEL_COLOR), action) if action.labelled else (action,)
+    return (LabelChanged(label.label_id, name.strip(), LABEL_COLOR), label) if label.labelled else (label,)

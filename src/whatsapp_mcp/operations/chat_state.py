@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 from whatsapp_mcp.clock import now_ms, to_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import (
+    MUTED_FOR_EVER,
+    ChatChanged,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
+    LastMessage,
+)
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.app_state import author, change, label_actions
+from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.pipe.messages import SetDisappearingTimer
-from whatsapp_mcp.side_login.actions import (
-    FOR_EVER,
-    ArchiveChat,
-    DeleteChat,
-    LabelChat,
-    LastMessage,
-    MarkChatRead,
-    MuteChat,
-    PinChat,
-)
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -54,7 +52,7 @@ async def pin_chat(services: Services, arguments: args.PinChatArguments, _progre
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     pinned = arguments["pinned"]
     message = await change(
-        services, f"The chat is {'pinned' if pinned else 'no longer pinned'}.", PinChat(wire, pinned)
+        services, f"The chat is {'pinned' if pinned else 'no longer pinned'}.", ChatChanged(wire, pinned=pinned)
     )
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "pinned": pinned})
 
@@ -63,32 +61,33 @@ async def pin_chat(services: Services, arguments: args.PinChatArguments, _progre
 async def mute_chat(services: Services, arguments: args.MuteChatArguments, _progress: Progress) -> Outcome:
     _, wire, _ = await _known_chat(services, arguments["chat_jid"])
     if not arguments["muted"]:
-        return Outcome(await change(services, "The chat is no longer muted.", MuteChat(wire, 0)))
+        return Outcome(await change(services, "The chat is no longer muted.", ChatChanged(wire, muted_until=0)))
     seconds = arguments.get("duration")
-    until = now_ms() + seconds * 1000 if seconds else FOR_EVER
-    return Outcome(await change(services, "The chat is muted.", MuteChat(wire, until)))
+    until = now_ms() + seconds * 1000 if seconds else MUTED_FOR_EVER
+    return Outcome(await change(services, "The chat is muted.", ChatChanged(wire, muted_until=until)))
 
 
 @operation("markChatRead")
 async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments, _progress: Progress) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
     read = arguments["read"]
-    action = MarkChatRead(wire, read, _last(newest))
-    return Outcome(await change(services, f"The chat is marked as {'read' if read else 'unread'}.", action))
+    marked = ChatMarkedRead(wire, read, last=_last(newest))
+    return Outcome(await change(services, f"The chat is marked as {'read' if read else 'unread'}.", marked))
 
 
 @operation("deleteChat")
 async def delete_chat(services: Services, arguments: args.DeleteChatArguments, _progress: Progress) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
-    return Outcome(await change(services, "The chat was deleted on your devices.", DeleteChat(wire, _last(newest))))
+    deleted = ChatDeleted(wire, last=_last(newest))
+    return Outcome(await change(services, "The chat was deleted on your devices.", deleted))
 
 
 @operation("archiveChat")
 async def archive_chat(services: Services, arguments: args.ArchiveChatArguments, _progress: Progress) -> Outcome:
     jid, wire, newest = await _known_chat(services, arguments["chat_jid"])
     archived = arguments["archived"]
-    action = ArchiveChat(wire, archived, _last(newest))
-    message = await change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", action)
+    moved = ChatChanged(wire, archived=archived, last=_last(newest))
+    message = await change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", moved)
     return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "archived": archived})
 
 
@@ -96,8 +95,8 @@ async def archive_chat(services: Services, arguments: args.ArchiveChatArguments,
 async def label_chat(services: Services, arguments: args.LabelChatArguments, _progress: Progress) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
-    actions = label_actions(LabelChat(label_id, wire, labelled), arguments["label_name"])
-    message = await change(services, f"The label was {'put on' if labelled else 'taken off'} the chat.", *actions)
+    changes = with_name(ChatLabelled(label_id, wire, labelled), arguments["label_name"])
+    message = await change(services, f"The label was {'put on' if labelled else 'taken off'} the chat.", *changes)
     results = {"status": "success", "message": message, "chat_jid": str(jid), "label_id": label_id, "labeled": labelled}
     return Outcome(message, results)
 

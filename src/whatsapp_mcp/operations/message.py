@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageKind
-from whatsapp_mcp.operations.app_state import author, change, label_actions
+from whatsapp_mcp.models.changes import MessageDeletedForMe, MessageKind, MessageLabelled, MessageStarred
+from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
-from whatsapp_mcp.side_login.actions import DeleteForMe, LabelMessage, Star
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -117,16 +116,16 @@ async def unstar_message(services: Services, arguments: args.UnstarMessageArgume
 
 async def _star(services: Services, arguments: args.StarMessageArguments, *, starred: bool) -> Outcome:
     _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    action = Star(message.wire_chat, message.id, message.from_me, starred, author(message))
-    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", action))
+    star = MessageStarred(message.wire_chat, message.id, starred, message.from_me, author(message))
+    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", star))
 
 
 @operation("deleteMessage")
 async def delete_message(services: Services, arguments: args.DeleteMessageArguments, _progress: Progress) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    sent_ms = to_ms(message.timestamp)
-    action = DeleteForMe(message.wire_chat, message.id, message.from_me, sent_ms, author(message))
-    status = await change(services, "The message was deleted for you; others still have it.", action)
+    sent = to_ms(message.timestamp)
+    deleted = MessageDeletedForMe(message.wire_chat, message.id, message.from_me, author(message), sent=sent)
+    status = await change(services, "The message was deleted for you; others still have it.", deleted)
     return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
 
 
@@ -134,6 +133,6 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
 async def label_message(services: Services, arguments: args.LabelMessageArguments, _progress: Progress) -> Outcome:
     _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     labelled = arguments["labeled"]
-    label = LabelMessage(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
+    label = MessageLabelled(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
     done = f"The label was {'put on' if labelled else 'taken off'} the message."
-    return Outcome(await change(services, done, *label_actions(label, arguments["label_name"])))
+    return Outcome(await change(services, done, *with_name(label, arguments["label_name"])))

@@ -10,11 +10,11 @@ import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -70,8 +70,11 @@ class Session(Protocol):
 class SideLogin(Protocol):
     """Short logins of our own for what neonize cannot send; `side_login.queue` is the real one."""
 
-    async def change(self, *actions: Action) -> Answer[None]:
-        """Change the account's app state. Raises AppStateKeysMissing, NotLoggedIn, RateLimited, SessionError."""
+    async def change(self, *changes: AppStateChange) -> float:
+        """Change the account's app state; for how many seconds the session was paused.
+
+        Raises AppStateKeysMissing, NotLoggedIn, RateLimited, SessionError.
+        """
 
     async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""

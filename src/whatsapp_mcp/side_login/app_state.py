@@ -14,9 +14,9 @@ from typing import Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import AppStateConflict
-from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.side_login.collections import Collections
-from whatsapp_mcp.side_login.encoding import entries
+from whatsapp_mcp.side_login.encoding import mutations
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.protos import server_sync
@@ -26,12 +26,12 @@ MAX_ATTEMPTS: Final = 4
 
 @dataclass(slots=True, eq=False)
 class PendingPatch:
-    """Actions that go into one patch, and what was tried so far; survives the login that it was begun in."""
+    """Changes that go into one patch, and what was tried so far; survives the login that it was begun in."""
 
     collection: str
-    actions: list[Action] = field(default_factory=list)
+    changes: list[AppStateChange] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    """Those that the actions are of."""
+    """Those that the changes are of."""
     sent: list[bytes] = field(default_factory=list)
     """MAC of the last value of every patch that was offered."""
 
@@ -40,14 +40,19 @@ def plan_patches(requests: Iterable[Request]) -> list[PendingPatch]:
     """As few patches as possible: one per collection, a further one when an index comes again. Order is kept."""
     patches: list[PendingPatch] = []
     newest: dict[str, tuple[PendingPatch, set[tuple[str, ...]]]] = {}
-    wanted = [(action, request) for request in requests if isinstance(request.work, tuple) for action in request.work]
-    for action, request in wanted:
-        indexes = {tuple(entry.index) for entry in entries(action, 0)}  # whatever the time
-        patch, taken = newest.get(action.collection, (None, set()))
+    wanted = [
+        (change, request, collection, {mutation.index for mutation in written})
+        for request in requests
+        if isinstance(request.work, tuple)
+        for change in request.work
+        for collection, written in mutations(change, 0).items()  # whatever the time
+    ]
+    for change, request, collection, indexes in wanted:
+        patch, taken = newest.get(collection, (None, set()))
         if patch is None or taken & indexes:
-            patch, taken = newest[action.collection] = PendingPatch(action.collection), set()
+            patch, taken = newest[collection] = PendingPatch(collection), set()
             patches.append(patch)
-        patch.actions.append(action)
+        patch.changes.append(change)
         if request not in patch.requests:
             patch.requests.append(request)
             request.open_patches += 1
@@ -75,7 +80,7 @@ async def push(login: PassiveLogin, collections: Collections, pending: PendingPa
             collections.start_over(pending.collection)
             state = await collections.fetch(login, pending.collection)
         now = now_ms()
-        written = [entry for action in pending.actions for entry in entries(action, now)]
+        written = [one for change in pending.changes for one in mutations(change, now)[pending.collection]]
         patch = state.build_patch(written, await collections.newest_key())
         pending.sent.append(_last_value_mac(patch.mutations))
         outcome = await collections.upload(login, state, patch)

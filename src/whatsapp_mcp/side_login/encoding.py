@@ -5,126 +5,137 @@ An author is named in groups only, for messages of others, else by ``0``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import singledispatch
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.actions import (
-    Action,
-    ArchiveChat,
-    DeleteChat,
-    DeleteForMe,
-    LabelChat,
-    LabelEdit,
-    LabelMessage,
+from whatsapp_mcp.models.changes import (
+    AppStateChange,
+    ChatChanged,
+    ChatDeleted,
+    ChatLabelled,
+    ChatMarkedRead,
+    LabelChanged,
     LastMessage,
-    MarkChatRead,
-    MuteChat,
-    PinChat,
-    Star,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
 )
-from whatsapp_mcp.wire.app_state import Entry
+from whatsapp_mcp.wire.app_state import Mutation
 from whatsapp_mcp.wire.protos import sync_action
 
 _NOBODY: Final = "0"
 
-Entries = tuple[Entry, ...]
+_KINDS: Final = {
+    "star": ("regular_high", 2),
+    "deleteMessageForMe": ("regular_high", 3),
+    "pin_v1": ("regular_low", 5),
+    "archive": ("regular_low", 3),
+    "mute": ("regular_high", 2),
+    "markChatAsRead": ("regular_low", 3),
+    "deleteChat": ("regular_high", 6),
+    "label_edit": ("regular", 3),
+    "label_jid": ("regular", 3),
+    "label_message": ("regular", 3),
+}
+"""First part of the index -> collection that it is part of, version of the format."""
+
+Written = Iterator[tuple[tuple[str, ...], dict[str, Any]]]
+"""Indexes, and what the value of each has beside its time."""
+
+
+def mutations(change: AppStateChange, now_ms: int) -> dict[str, list[Mutation]]:
+    """What to set in which collections, stamped with ``now_ms`` (milliseconds since 1970): made anew for every attempt.
+    Empty: we do not write changes of this kind."""
+    found: dict[str, list[Mutation]] = {}
+    for index, value in _written(change, now_ms):
+        collection, version = _KINDS[index[0]]
+        stamped = sync_action.SyncActionValue(timestamp=now_ms, **value)
+        found.setdefault(collection, []).append(Mutation(index, version, stamped))
+    return found
 
 
 @singledispatch
-def entries(action: Action, now_ms: int) -> Entries:
-    """What to set, stamped with ``now_ms`` (milliseconds since 1970): made anew for every attempt."""
-    raise TypeError(f"{type(action).__name__} cannot be written")
+def _written(_change: AppStateChange, _now_ms: int) -> Written:
+    return iter(())
 
 
-def _entry(now_ms: int, version: int, index: tuple[str, ...], **value: Any) -> Entry:
-    return Entry(index, version, sync_action.SyncActionValue(timestamp=now_ms, **value))
+@_written.register
+def _(change: MessageStarred, _now_ms: int) -> Written:
+    index = ("star", str(change.chat), change.message_id, _flag(change.from_me), _author(change))
+    yield index, {"starAction": sync_action.StarAction(starred=change.starred)}
 
 
-@entries.register
-def _star(action: Star, now_ms: int) -> Entries:
-    index = ("star", str(action.chat), action.message_id, _flag(action.from_me), _author(action))
-    return (_entry(now_ms, 2, index, starAction=sync_action.StarAction(starred=action.starred)),)
+@_written.register
+def _(change: MessageDeletedForMe, _now_ms: int) -> Written:
+    index = ("deleteMessageForMe", str(change.chat), change.message_id, _flag(change.from_me), _author(change))
+    value = sync_action.DeleteMessageForMeAction(deleteMedia=True, messageTimestamp=change.sent // 1000)
+    yield index, {"deleteMessageForMeAction": value}
 
 
-@entries.register
-def _delete_for_me(action: DeleteForMe, now_ms: int) -> Entries:
-    index = ("deleteMessageForMe", str(action.chat), action.message_id, _flag(action.from_me), _author(action))
-    value = sync_action.DeleteMessageForMeAction(
-        deleteMedia=action.delete_media, messageTimestamp=action.sent_ms // 1000
-    )
-    return (_entry(now_ms, 3, index, deleteMessageForMeAction=value),)
+@_written.register
+def _(change: ChatChanged, now_ms: int) -> Written:
+    chat, pinned = str(change.chat), change.pinned
+    if change.archived is not None:
+        reach = _message_range(change.chat, change.last, now_ms)
+        value = sync_action.ArchiveChatAction(archived=change.archived, messageRange=reach)
+        yield ("archive", chat), {"archiveChatAction": value}
+        pinned = False if change.archived else pinned  # as on the phone
+    if pinned is not None:
+        yield ("pin_v1", chat), {"pinAction": sync_action.PinAction(pinned=pinned)}
+    if change.muted_until is not None:
+        mute = sync_action.MuteAction(muted=change.muted_until != 0)
+        if change.muted_until:
+            mute.muteEndTimestamp = change.muted_until
+        yield ("mute", chat), {"muteAction": mute}
 
 
-@entries.register
-def _pin_chat(action: PinChat, now_ms: int) -> Entries:
-    value = sync_action.PinAction(pinned=action.pinned)
-    return (_entry(now_ms, 5, ("pin_v1", str(action.chat)), pinAction=value),)
+@_written.register
+def _(change: ChatMarkedRead, now_ms: int) -> Written:
+    reach = _message_range(change.chat, change.last, now_ms)
+    value = sync_action.MarkChatAsReadAction(read=change.read, messageRange=reach)
+    yield ("markChatAsRead", str(change.chat)), {"markChatAsReadAction": value}
 
 
-@entries.register
-def _archive_chat(action: ArchiveChat, now_ms: int) -> Entries:
-    reach = _message_range(action.chat, action.last, now_ms)
-    value = sync_action.ArchiveChatAction(archived=action.archived, messageRange=reach)
-    archive = _entry(now_ms, 3, ("archive", str(action.chat)), archiveChatAction=value)
-    return (archive, *entries(PinChat(action.chat, pinned=False), now_ms)) if action.archived else (archive,)
+@_written.register
+def _(change: ChatDeleted, now_ms: int) -> Written:
+    value = sync_action.DeleteChatAction(messageRange=_message_range(change.chat, change.last, now_ms))
+    yield ("deleteChat", str(change.chat), _flag(True)), {"deleteChatAction": value}  # with its media
 
 
-@entries.register
-def _mute_chat(action: MuteChat, now_ms: int) -> Entries:
-    value = sync_action.MuteAction(muted=action.until_ms != 0)
-    if action.until_ms:
-        value.muteEndTimestamp = action.until_ms
-    return (_entry(now_ms, 2, ("mute", str(action.chat)), muteAction=value),)
+@_written.register
+def _(change: LabelChanged, _now_ms: int) -> Written:
+    value = sync_action.LabelEditAction(name=change.name, color=change.color, deleted=change.deleted)
+    yield ("label_edit", change.label_id), {"labelEditAction": value}
 
 
-@entries.register
-def _mark_chat_read(action: MarkChatRead, now_ms: int) -> Entries:
-    reach = _message_range(action.chat, action.last, now_ms)
-    value = sync_action.MarkChatAsReadAction(read=action.read, messageRange=reach)
-    return (_entry(now_ms, 3, ("markChatAsRead", str(action.chat)), markChatAsReadAction=value),)
+@_written.register
+def _(change: ChatLabelled, _now_ms: int) -> Written:
+    value = sync_action.LabelAssociationAction(labeled=change.labelled)
+    yield ("label_jid", change.label_id, str(change.chat)), {"labelAssociationAction": value}
 
 
-@entries.register
-def _delete_chat(action: DeleteChat, now_ms: int) -> Entries:
-    value = sync_action.DeleteChatAction(messageRange=_message_range(action.chat, action.last, now_ms))
-    index = ("deleteChat", str(action.chat), _flag(action.delete_media))
-    return (_entry(now_ms, 6, index, deleteChatAction=value),)
-
-
-@entries.register
-def _label_edit(action: LabelEdit, now_ms: int) -> Entries:
-    value = sync_action.LabelEditAction(name=action.name, color=action.color, deleted=action.deleted)
-    return (_entry(now_ms, 3, ("label_edit", action.label_id), labelEditAction=value),)
-
-
-@entries.register
-def _label_chat(action: LabelChat, now_ms: int) -> Entries:
-    value = sync_action.LabelAssociationAction(labeled=action.labelled)
-    return (_entry(now_ms, 3, ("label_jid", action.label_id, str(action.chat)), labelAssociationAction=value),)
-
-
-@entries.register
-def _label_message(action: LabelMessage, now_ms: int) -> Entries:
-    index = ("label_message", action.label_id, str(action.chat), action.message_id, _NOBODY, _NOBODY)
-    value = sync_action.LabelAssociationAction(labeled=action.labelled)
-    return (_entry(now_ms, 3, index, labelAssociationAction=value),)
+@_written.register
+def _(change: MessageLabelled, _now_ms: int) -> Written:
+    index = ("label_message", change.label_id, str(change.chat), change.message_id, _NOBODY, _NOBODY)
+    yield index, {"labelAssociationAction": sync_action.LabelAssociationAction(labeled=change.labelled)}
 
 
 def _flag(value: bool) -> str:
     return "1" if value else "0"
 
 
-def _author(action: Star | DeleteForMe) -> str:
-    author = action.author
-    return str(author.bare) if author is not None and not action.from_me and not action.chat.is_person else _NOBODY
+def _author(change: MessageStarred | MessageDeletedForMe) -> str:
+    author = change.author
+    return str(author.bare) if author is not None and not change.from_me and not change.chat.is_person else _NOBODY
 
 
 def _message_range(chat: Jid, last: LastMessage | None, now_ms: int) -> sync_action.SyncActionMessageRange:
     """Up to ``last``; without it up to now (whatsmeow appstate/encode.go: newMessageRange)."""
     if last is None:
         return sync_action.SyncActionMessageRange(lastMessageTimestamp=now_ms // 1000)
-    seconds = last.timestamp_ms // 1000
+    seconds = last.timestamp // 1000
     message = sync_action.SyncActionMessage(timestamp=seconds)
     message.key.remoteJID, message.key.fromMe, message.key.ID = str(chat), last.from_me, last.message_id
     if last.author is not None and not last.from_me and not chat.is_person:

@@ -16,15 +16,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import AppStateKeysMissing, InvalidArgument, RateLimited, SessionError, WhatsAppMcpError
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
-from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.batch import Batch
+from whatsapp_mcp.side_login.encoding import mutations
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS
 from whatsapp_mcp.side_login.payload import announced_version
 from whatsapp_mcp.side_login.queries import SideLoginQuery
@@ -85,21 +85,24 @@ class SideLoginQueue:
         self._last_end: float | None = None
         self._closed = False
 
-    async def change(self, *actions: Action) -> Answer[None]:
-        """Change the account's app state, as on any of its devices; the phone follows.
+    async def change(self, *changes: AppStateChange) -> float:
+        """Change the account's app state, as on any of its devices; the phone follows. Returns the pause in seconds.
 
         Raises:
+            InvalidArgument: one of them says nothing that can be written.
             AppStateKeysMissing: nothing can be encrypted yet; the session was not paused.
             NotLoggedIn, RateLimited, SessionError, WhatsAppRefused: see ``errors``.
         """
-        if not actions:
+        if not changes or not all(mutations(change, 0) for change in changes):
             raise InvalidArgument("nothing to change")
         await self._check_keys()
-        return await self._carry_out(actions)
+        return await self._carry_out(Request(changes))
 
     async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
-        return await self._carry_out(query)
+        request = Request(query)
+        paused_seconds = await self._carry_out(request)
+        return Answer(request.result, paused_seconds)
 
     async def close(self) -> None:
         """End at once; who waits gets a SessionError."""
@@ -115,14 +118,13 @@ class SideLoginQueue:
         if (await asyncio.to_thread(self._database.keys, device)).newest is None:
             raise AppStateKeysMissing("the phone has not sent the app-state keys yet")
 
-    async def _carry_out(self, work: tuple[Action, ...] | SideLoginQuery[Any]) -> Answer[Any]:
+    async def _carry_out(self, request: Request) -> float:
         if self._closed:
             raise SessionError("the server is stopping")
-        future: asyncio.Future[Answer[Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Request(work, future))
+        self._waiting.append(request)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="side login")
-        return await future
+        return await request.future
 
     async def _run(self) -> None:
         while self._waiting:
@@ -199,7 +201,7 @@ class SideLoginQueue:
             if request.error is not None or not request.done:
                 request.future.set_exception(request.error or SessionError("the request was not carried out"))
             else:
-                request.future.set_result(Answer(request.result, tuple(changes), paused_seconds))
+                request.future.set_result(paused_seconds)
 
     def _prepare(self) -> tuple[Service, tuple[int, int, int]]:
         """What needs no pause: where to go, and what version to announce. Both may change while the server runs."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.side_login.actions import Action
+from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 
@@ -15,10 +15,11 @@ from whatsapp_mcp.side_login.queries import SideLoginQuery
 class Request:
     """One caller's request and what became of it. The caller is told when the session goes on, not before."""
 
-    work: tuple[Action, ...] | SideLoginQuery[Any]
-    future: asyncio.Future[Any]
+    work: tuple[AppStateChange, ...] | SideLoginQuery[Any]
+    future: asyncio.Future[float] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """How long the session was paused, in seconds; ``result`` is there by then."""
     open_patches: int = 0
-    """Number of patches that its actions are part of and that are not through yet."""
+    """Number of patches that its changes are part of and that are not through yet."""
     asked: bool = False
     """Whether a query went out; its answer may have been lost."""
     result: Any = None

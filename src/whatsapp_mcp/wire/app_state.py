@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -31,6 +31,7 @@ _HASH_SIZE: Final = 128
 EMPTY_HASH: Final = bytes(_HASH_SIZE)
 """The hash of a collection without entries."""
 
+_OPERATIONS: Final = {"set": server_sync.SyncdMutation.SET, "remove": server_sync.SyncdMutation.REMOVE}
 _HIGH_BITS: Final = int.from_bytes(b"\x00\x80" * (_HASH_SIZE // 2), "little")
 _LOW_BITS: Final = int.from_bytes(b"\xff\x7f" * (_HASH_SIZE // 2), "little")
 
@@ -56,25 +57,16 @@ class UnknownKeyError(AppStateError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry to set."""
+class Mutation:
+    """One change, in clear. ``value`` is meaningless for a removal."""
 
-    index: Sequence[str]
+    index: tuple[str, ...]
     version: int
     """Version of the action's format, fixed per kind of action."""
     value: sync_action.SyncActionValue
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One decrypted change. ``value`` is meaningless for a removal."""
-
-    operation: Literal["set", "remove"]
-    index: tuple[str, ...]
-    value: sync_action.SyncActionValue
-    version: int
-    """Version of the action's format."""
+    operation: Literal["set", "remove"] = "set"
     index_mac: bytes = b""
+    """The MACs are those of a mutation that was read."""
     value_mac: bytes = b""
     """Unlike any other value's, because each is encrypted with a fresh random vector."""
 
@@ -162,8 +154,8 @@ class CollectionState:
             total = lt_hash(total, value_mac, 1)
         return hmac.compare_digest(total, self.hash)
 
-    def build_patch(self, entries: Iterable[Entry], key: SyncKey) -> server_sync.SyncdPatch:
-        """The patch that sets ``entries`` as the next version; the state itself is not changed.
+    def build_patch(self, mutations: Iterable[Mutation], key: SyncKey) -> server_sync.SyncdPatch:
+        """The patch that makes ``mutations`` the next version; the state itself is not changed.
 
         It has no version number: the server gives it one.
 
@@ -172,8 +164,7 @@ class CollectionState:
         """
         patch = server_sync.SyncdPatch()
         patch.keyID.ID = key.id
-        for entry in entries:
-            patch.mutations.append(_encrypt(entry, key))
+        patch.mutations.extend(_encrypt(mutation, key) for mutation in mutations)
         if len({raw.record.index.blob for raw in patch.mutations}) != len(patch.mutations):
             raise ValueError("an index comes twice in one patch")
         new_hash, _ = self._counted(patch.mutations)
@@ -217,12 +208,12 @@ def _key(keys: Mapping[bytes, SyncKey], key_id: bytes) -> SyncKey:
     return key
 
 
-def _encrypt(entry: Entry, key: SyncKey) -> server_sync.SyncdMutation:
-    index = json.dumps(list(entry.index), separators=(",", ":"), ensure_ascii=False).encode()
-    action = sync_action.SyncActionData(index=index, value=entry.value, padding=b"", version=entry.version)
+def _encrypt(mutation: Mutation, key: SyncKey) -> server_sync.SyncdMutation:
+    index = json.dumps(mutation.index, separators=(",", ":"), ensure_ascii=False).encode()
+    action = sync_action.SyncActionData(index=index, value=mutation.value, padding=b"", version=mutation.version)
     iv = secrets.token_bytes(cbc.BLOCK)
     content = iv + cbc.encrypt(key.expanded.value, iv, action.SerializeToString())
-    raw = server_sync.SyncdMutation(operation=server_sync.SyncdMutation.SET)
+    raw = server_sync.SyncdMutation(operation=_OPERATIONS[mutation.operation])
     raw.record.keyID.ID = key.id
     raw.record.index.blob = hmac.digest(key.expanded.index, index, "sha256")
     raw.record.value.blob = content + _content_mac(key, raw.operation, content)
@@ -245,10 +236,10 @@ def _decrypt(operation: int, record: server_sync.SyncdRecord, keys: Mapping[byte
     if not isinstance(index, list):
         raise AppStateError("an index is not a list")
     return Mutation(
-        "set" if operation == server_sync.SyncdMutation.SET else "remove",
         tuple(str(part) for part in index),
-        action.value,
         action.version,
+        action.value,
+        "set" if operation == server_sync.SyncdMutation.SET else "remove",
         record.index.blob,
         mac,
     )

@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 
 from whatsapp_mcp.errors import NotConnected, NotLoggedIn, SessionError, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.operations.services import Session, SideLogin
 from whatsapp_mcp.pipe.account import PairPhone
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.side_login.actions import Action
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 
@@ -123,21 +123,21 @@ class FakeSideLogin:
     """In place of the queue: each pause takes 0.3 s, and every request works."""
 
     def __init__(self) -> None:
-        self.changes: list[tuple[Action, ...]] = []
+        self.changes: list[tuple[AppStateChange, ...]] = []
         self.queries: list[SideLoginQuery[Any]] = []
         self.answers: dict[type[SideLoginQuery[Any]], Any] = {}
         """By kind of query: its result, or an error."""
 
-    async def change(self, *actions: Action) -> Answer[None]:
-        self.changes.append(actions)
-        return Answer(None, (), 0.3)
+    async def change(self, *changes: AppStateChange) -> float:
+        self.changes.append(changes)
+        return 0.3
 
     async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
         self.queries.append(query)
         answer: Any = self.answers.get(type(query))
         if isinstance(answer, WhatsAppMcpError):
             raise answer
-        return Answer(answer, (), 0.3)
+        return Answer(answer, 0.3)
 
 
 _session: type[Session] = FakeSession

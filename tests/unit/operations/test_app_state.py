@@ -9,45 +9,55 @@ import pytest
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, TEAM
 from whatsapp_mcp.errors import NotFound
-from whatsapp_mcp.side_login.actions import Action, LabelChat, LabelEdit, LastMessage, MarkChatRead, PinChat, Star
+from whatsapp_mcp.models.changes import (
+    AppStateChange,
+    ChatChanged,
+    ChatLabelled,
+    ChatMarkedRead,
+    LabelChanged,
+    LastMessage,
+    MessageStarred,
+)
 
 PAUSE = "The session was re-connected for this (0.3 s)."
 
 
-async def only(bench: Bench, operation: str, **arguments: object) -> tuple[Action, ...]:
-    """The actions of the one change that an operation makes."""
+async def only(bench: Bench, operation: str, **arguments: object) -> tuple[AppStateChange, ...]:
+    """What an operation changes, in one go."""
     await bench.run(operation, **arguments)
-    (actions,) = bench.side_login.changes
+    (changes,) = bench.side_login.changes
     assert bench.session.commands == []
     assert bench.outcome.message.endswith(PAUSE)
-    return actions
+    return changes
 
 
 async def test_a_message_in_a_group_is_named_with_its_author(bench: Bench) -> None:
     bench.receive("M1", chat=TEAM, sender=ANA)
-    assert await only(bench, "starMessage", message_id="M1", phone="Team") == (Star(TEAM, "M1", False, True, ANA),)
+    assert await only(bench, "starMessage", message_id="M1", phone="Team") == (
+        MessageStarred(TEAM, "M1", True, False, ANA),
+    )
 
 
 async def test_a_chat_is_changed_up_to_its_newest_message(bench: Bench) -> None:
     bench.receive("M1")
     sent_ms = int((NOW - timedelta(minutes=1)).timestamp() * 1000)
     last = LastMessage("M1", False, sent_ms)
-    assert await only(bench, "markChatRead", chat_jid="Ana", read=True) == (MarkChatRead(ANA, True, last),)
+    assert await only(bench, "markChatRead", chat_jid="Ana", read=True) == (ChatMarkedRead(ANA, True, last=last),)
 
 
 async def test_a_label_is_named_before_it_is_put_on(bench: Bench) -> None:
     bench.receive("M1")
     label = {"chat_jid": "Ana", "label_id": " 7 ", "label_name": " urgent "}
     assert await only(bench, "labelChat", **label, labeled=True) == (
-        LabelEdit("7", "urgent", 0),
-        LabelChat("7", ANA, True),
+        LabelChanged("7", "urgent", 0),
+        ChatLabelled("7", ANA, True),
     )
 
 
 async def test_a_label_is_taken_off(bench: Bench) -> None:
     bench.receive("M1")
     label = {"chat_jid": "Ana", "label_id": "7", "label_name": "urgent"}
-    assert await only(bench, "labelChat", **label, labeled=False) == (LabelChat("7", ANA, False),)
+    assert await only(bench, "labelChat", **label, labeled=False) == (ChatLabelled("7", ANA, False),)
 
 
 async def test_an_unknown_chat_costs_no_pause(bench: Bench) -> None:
@@ -58,5 +68,5 @@ async def test_an_unknown_chat_costs_no_pause(bench: Bench) -> None:
 
 async def test_the_result_says_what_it_cost(bench: Bench) -> None:
     bench.receive("M1")
-    assert await only(bench, "pinChat", chat_jid="Ana", pinned=True) == (PinChat(ANA, True),)
+    assert await only(bench, "pinChat", chat_jid="Ana", pinned=True) == (ChatChanged(ANA, pinned=True),)
     assert bench.outcome.message == f"The chat is pinned. {PAUSE}"

@@ -16,7 +16,6 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
-from whatsapp_mcp.side_login.actions import ArchiveChat, LabelChat, LabelEdit, PinChat, Star
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.people.sync_keys import SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.state.accounts import Collection, SimDevice
@@ -24,7 +23,7 @@ from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
 ANA = Jid("12025550111", "s.whatsapp.net")
-STAR = Star(ANA, "M1", from_me=True, starred=True)
+STAR = MessageStarred(ANA, "M1", from_me=True, starred=True)
 
 
 def stars(side: Linked) -> set[str]:
@@ -43,11 +42,10 @@ def version(side: Linked, name: str = "regular_high") -> int:
 
 async def test_the_phone_sees_the_star(side: Linked) -> None:
     before = side.database_path.read_bytes()
-    done = await side.queue().change(STAR)
+    await side.queue().change(STAR)
     assert stars(side) == {"M1"}
-    (change,) = done.changes
+    (change,) = side.learned
     assert isinstance(change, MessageStarred) and change.starred and change.message_id == "M1"
-    assert side.learned == [change]
     assert side.pauses == ["pause", "resume"]
     assert side.database_path.read_bytes() == before, "nothing is written back"
 
@@ -57,17 +55,17 @@ async def test_the_phones_own_changes_are_learned_on_the_way(side: Linked) -> No
     side.sync("regular_high")
     phone(side).star(ANA, "new", author=None)
     phone(side).mute(ANA, until_ms=-1)
-    done = await side.queue().change(STAR)
-    assert [type(change).__name__ for change in done.changes] == ["MessageStarred", "ChatChanged", "MessageStarred"]
-    assert done.changes[1] == ChatChanged(ANA, muted_until=-1)
+    await side.queue().change(STAR)
+    assert [type(change).__name__ for change in side.learned] == ["MessageStarred", "ChatChanged", "MessageStarred"]
+    assert side.learned[1] == ChatChanged(ANA, muted_until=-1)
     assert stars(side) == {"old", "new", "M1"}
 
 
 async def test_several_collections_in_one_call(side: Linked) -> None:
-    done = await side.queue().change(
-        LabelEdit("1", "new", color=2), LabelChat("1", ANA, labelled=True), ArchiveChat(ANA, archived=True), STAR
+    await side.queue().change(
+        LabelChanged("1", "new", color=2), ChatLabelled("1", ANA, labelled=True), ChatChanged(ANA, archived=True), STAR
     )
-    assert {type(change) for change in done.changes} == {LabelChanged, ChatLabelled, ChatChanged, MessageStarred}
+    assert {type(change) for change in side.learned} == {LabelChanged, ChatLabelled, ChatChanged, MessageStarred}
     assert [version(side, name) for name in ("regular", "regular_low", "regular_high")] == [1, 1, 1]
     patches = {mutation.index[0] for mutation in side.simulator.phone.patches}
     assert {"label_edit", "label_jid", "archive", "pin_v1", "star"} <= patches
@@ -75,7 +73,9 @@ async def test_several_collections_in_one_call(side: Linked) -> None:
 
 
 async def test_opposite_changes_keep_their_order(side: Linked) -> None:
-    await side.queue().change(PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), PinChat(ANA, pinned=True))
+    await side.queue().change(
+        ChatChanged(ANA, pinned=True), ChatChanged(ANA, pinned=False), ChatChanged(ANA, pinned=True)
+    )
     said = [mutation.value.pinAction.pinned for mutation in side.simulator.phone.patches]
     assert said == [True, False, True]
 
@@ -94,9 +94,9 @@ async def test_conflicts_are_merged(side: Linked, conflicts: int, with_patches: 
             phone(side).star(ANA, f"phone {left}")
 
     switches.before_upload.append(be_faster)
-    done = await side.queue().change(STAR)
+    await side.queue().change(STAR)
     assert stars(side) == {"M1", *(f"phone {number}" for number in range(conflicts))}
-    assert len(done.changes) == conflicts + 1
+    assert len(side.learned) == conflicts + 1
     assert version(side) == conflicts + 1
 
 
@@ -121,9 +121,9 @@ async def test_a_storm_of_conflicts_is_given_up_and_nothing_is_broken(side: Link
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_answer_is_resolved_by_looking(side: Linked, lost: int) -> None:
     side.simulator.app_state.switches.lose_answers = lost
-    done = await side.queue().change(STAR, PinChat(ANA, pinned=True))
+    await side.queue().change(STAR, ChatChanged(ANA, pinned=True))
     assert (version(side), version(side, "regular_low")) == (1, 1), "not repeated"
-    assert len(done.changes) == 2
+    assert len(side.learned) == 2
     assert side.pauses == ["pause", "resume"]
 
 
@@ -146,8 +146,8 @@ async def test_many_pages(side: Linked) -> None:
         phone(side).star(ANA, f"Q{number}")
     side.simulator.app_state.switches.patches_per_answer = 2
     side.simulator.app_state.switches.tells_version = False
-    done = await side.queue().change(STAR)
-    assert len(done.changes) == 10
+    await side.queue().change(STAR)
+    assert len(side.learned) == 10
     assert len(stars(side)) == 19
 
 
@@ -163,8 +163,8 @@ async def test_patches_that_are_known_already_are_ignored(side: Linked) -> None:
         return newer(name, collection, max(0, version - 2), snapshot=snapshot)
 
     side.simulator.app_state._newer = older_too  # type: ignore[method-assign]
-    done = await side.queue().change(STAR)
-    assert [change.message_id for change in done.changes if isinstance(change, MessageStarred)] == ["new", "M1"]
+    await side.queue().change(STAR)
+    assert [change.message_id for change in side.learned if isinstance(change, MessageStarred)] == ["new", "M1"]
 
 
 @pytest.mark.parametrize("snapshots", [True, False])
@@ -173,16 +173,16 @@ async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: 
         phone(side).star(ANA, f"P{number}")
     phone(side).star(ANA, "P0", starred=False)
     side.simulator.app_state.switches.snapshots = snapshots
-    done = await side.queue().change(STAR)
+    await side.queue().change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
     assert side.simulator.app_state_files.downloads == int(snapshots)
-    last = {change.message_id: change.starred for change in done.changes if isinstance(change, MessageStarred)}
+    last = {change.message_id: change.starred for change in side.learned if isinstance(change, MessageStarred)}
     assert last == {"M1": True, "P0": False} | {f"P{number}": True for number in range(1, 6)}
 
 
 async def test_mutations_of_a_large_patch_come_as_a_file(side: Linked) -> None:
     side.simulator.app_state.switches.external_mutations_from = 3
-    await side.queue().change(*(Star(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
+    await side.queue().change(*(MessageStarred(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
     assert side.simulator.app_state_files.downloads >= 1
     assert len(stars(side)) == 5
 
@@ -290,7 +290,7 @@ async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
         await queue.change(STAR)
     assert missing.value.details == {"key_id": strange.id.hex()}
     assert version(side) == 1, "nothing was uploaded"
-    await queue.change(PinChat(ANA, pinned=True))
+    await queue.change(ChatChanged(ANA, pinned=True))
     side.store_key(strange)
     await queue.change(STAR)
     assert version(side) == 2
@@ -349,7 +349,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
         pending = {f"M{dice.randrange(8)}": dice.random() < 0.6 for _ in range(dice.randrange(1, 4))}
         try:
             await queue.change(
-                *(Star(ANA, message, from_me=True, starred=starred) for message, starred in pending.items())
+                *(MessageStarred(ANA, message, from_me=True, starred=starred) for message, starred in pending.items())
             )
         except AppStateConflict:
             continue

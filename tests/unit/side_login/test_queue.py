@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,6 +13,7 @@ import pytest
 from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import (
     CertificateRefused,
+    InvalidArgument,
     LoginRefused,
     NotConnected,
     NotLoggedIn,
@@ -24,7 +25,7 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.side_login.actions import PinChat, Star
+from whatsapp_mcp.models.changes import AppStateChange, ChatChanged, MessageStarred
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
@@ -52,8 +53,8 @@ class Once(Ping):
     repeatable: ClassVar[bool] = False
 
 
-def star(message_id: str) -> Star:
-    return Star(ANA, message_id, from_me=True, starred=True)
+def star(message_id: str) -> MessageStarred:
+    return MessageStarred(ANA, message_id, from_me=True, starred=True)
 
 
 def logins(side: Linked) -> list[int]:
@@ -81,17 +82,17 @@ async def test_what_waits_goes_in_one_login(side: Linked) -> None:
             yield
 
     queue._pause = pause_when_all_wait
-    results = await asyncio.gather(
-        queue.change(star("A")), queue.ask(Ping("1")), queue.change(star("B"), PinChat(ANA, pinned=True)),
+    one, ping, other, pong = await asyncio.gather(
+        queue.change(star("A")), queue.ask(Ping("1")), queue.change(star("B"), ChatChanged(ANA, pinned=True)),
         queue.ask(Ping("2")),
     )  # fmt: skip
-    assert [result.result for result in results] == [None, "1", None, "2"]
+    assert [ping.result, pong.result] == ["1", "2"]
     assert len(count) == 1
     assert side.pauses == ["pause", "resume"]
     collections = side.simulator.phone.account.collections
     assert collections["regular_high"].version == 1, "both stars in one patch"
-    assert {result.paused_seconds for result in results} == {results[0].paused_seconds}
-    assert results[0].paused_seconds > 0
+    assert one == other == ping.paused_seconds == pong.paused_seconds
+    assert one > 0
 
 
 async def test_what_comes_during_a_pause_comes_along(side: Linked) -> None:
@@ -300,13 +301,23 @@ async def test_a_line_that_stays_broken(side: Linked) -> None:
         await side.queue().change(star("A"))
 
 
+@pytest.mark.parametrize("changes", [(), (star("A"), ChatChanged(ANA, name="Ana"))])
+async def test_what_cannot_be_written_costs_no_pause(side: Linked, changes: tuple[AppStateChange, ...]) -> None:
+    with pytest.raises(InvalidArgument, match="nothing to change"):
+        await side.queue().change(*changes)
+    assert side.pauses == []
+
+
 async def test_our_store_failing_is_not_the_callers_failure(side: Linked) -> None:
-    async def fail(changes: object) -> None:
+    failed: list[AppStateChange] = []
+
+    async def fail(changes: Sequence[AppStateChange]) -> None:
+        failed.extend(changes)
         raise OSError("disk full")
 
     config = SideLoginConfig(session_db=side.database_path, endpoint=side.endpoint_path)
-    done = await SideLoginQueue(config, side._pause, on_changes=fail).change(star("A"))
-    assert len(done.changes) == 1
+    await SideLoginQueue(config, side._pause, on_changes=fail).change(star("A"))
+    assert len(failed) == 1
 
 
 async def test_without_an_endpoint_a_test_run_goes_nowhere(side: Linked) -> None:
@@ -333,5 +344,4 @@ async def test_closing_ends_it(side: Linked) -> None:
 
 async def test_it_takes_less_than_a_second(side: Linked) -> None:
     """Without the pause itself; a slow machine has ten times the time that it needs."""
-    done = await side.queue().change(star("A"), PinChat(ANA, pinned=True))
-    assert done.paused_seconds < 1
+    assert await side.queue().change(star("A"), ChatChanged(ANA, pinned=True)) < 1

@@ -12,8 +12,8 @@ from whatsapp_mcp.wire.app_state import (
     EMPTY_HASH,
     AppStateError,
     CollectionState,
-    Entry,
     MacError,
+    Mutation,
     SyncKey,
     UnknownKeyError,
     VersionGapError,
@@ -33,8 +33,8 @@ def starred(timestamp: int = 1) -> sync_action.SyncActionValue:
     return sync_action.SyncActionValue(timestamp=timestamp, starAction=sync_action.StarAction(starred=True))
 
 
-def entry(*index: str) -> Entry:
-    return Entry(index, 2, starred())
+def entry(*index: str) -> Mutation:
+    return Mutation(index, 2, starred())
 
 
 def numbered(patch: server_sync.SyncdPatch, version: int) -> server_sync.SyncdPatch:
@@ -45,26 +45,15 @@ def numbered(patch: server_sync.SyncdPatch, version: int) -> server_sync.SyncdPa
     return copy
 
 
-def extend(state: CollectionState, *entries: Entry, key: SyncKey = KEY) -> server_sync.SyncdPatch:
-    patch = numbered(state.build_patch(entries, key), state.version + 1)
+def extend(state: CollectionState, *mutations: Mutation, key: SyncKey = KEY) -> server_sync.SyncdPatch:
+    patch = numbered(state.build_patch(mutations, key), state.version + 1)
     state.apply_patch(patch, KEYS)
     return patch
 
 
 def removal(state: CollectionState, *index: str, key: SyncKey = KEY) -> server_sync.SyncdPatch:
     """A patch that removes an entry. We never send one; phones do."""
-    helper = CollectionState(state.name)
-    patch = helper.build_patch([Entry(index, 2, starred())], key)
-    raw = patch.mutations[0]
-    raw.operation = server_sync.SyncdMutation.REMOVE
-    from whatsapp_mcp.wire import app_state as module
-
-    content = raw.record.value.blob[:-32]
-    raw.record.value.blob = content + module._content_mac(key, raw.operation, content)
-    new_hash, _ = state._counted(patch.mutations)
-    patch.snapshotMAC = module._snapshot_mac(key, new_hash, state.version + 1, state.name)
-    patch.patchMAC = module._patch_mac(key, patch, state.version + 1, state.name)
-    return numbered(patch, state.version + 1)
+    return numbered(state.build_patch([Mutation(index, 2, starred(), "remove")], key), state.version + 1)
 
 
 def snapshot_of(patches: list[server_sync.SyncdPatch]) -> server_sync.SyncdSnapshot:
@@ -111,7 +100,7 @@ def test_every_reader_ends_up_with_the_same_state(patches: list[list[tuple[str, 
     sent = []
     for indexes in patches:
         key = data.draw(st.sampled_from([KEY, NEWER]))
-        patch = extend(writer, *(Entry(index, 2, starred()) for index in indexes), key=key)
+        patch = extend(writer, *(Mutation(index, 2, starred()) for index in indexes), key=key)
         got = reader.apply_patch(patch, KEYS)
         assert [mutation.index for mutation in got] == indexes
         assert all(mutation.value.starAction.starred and mutation.version == 2 for mutation in got)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.wire.test_app_state import INDEXES, KEY, KEYS, NEWER, extend, removal, snapshot_of
 
-from whatsapp_mcp.wire.app_state import CollectionState, Entry, SyncKey, lt_hash
+from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey, lt_hash
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
 with warnings.catch_warnings():
@@ -69,7 +69,7 @@ def test_they_read_our_patches_and_snapshots(patches: list[list[tuple[str, ...]]
             writer.apply_patch(patch, KEYS)
             indexes = indexes[:1]
         else:
-            patch = extend(writer, *(Entry(index, 5, PINNED) for index in indexes), key=key)
+            patch = extend(writer, *(Mutation(index, 5, PINNED) for index in indexes), key=key)
         sent.append(patch)
         result: Any = decode_patch(
             SyncdPatch.FromString(patch.SerializeToString()),

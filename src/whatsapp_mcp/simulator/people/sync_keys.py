@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.wire import app_state
 from whatsapp_mcp.wire.app_state import AppStateError as PatchError
-from whatsapp_mcp.wire.app_state import Entry, Mutation, lt_hash
+from whatsapp_mcp.wire.app_state import Mutation, lt_hash
 from whatsapp_mcp.wire.protos import e2e, server_sync, sync_action
 
 __all__ = ["Mutation", "PatchError", "SimCollectionState", "SimSyncKey", "lt_hash"]
@@ -69,6 +69,6 @@ class SimCollectionState(app_state.CollectionState):
     ) -> bytes:
         """A serialised patch that sets entries: (index, version of the action, value) each. The state itself is not
         changed."""
-        patch = self.build_patch((Entry(*change) for change in changes), key)
+        patch = self.build_patch((Mutation(tuple(index), version, value) for index, version, value in changes), key)
         patch.version.version = self.version + 1
         return patch.SerializeToString()

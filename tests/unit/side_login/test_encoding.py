@@ -1,14 +1,14 @@
-"""What each action puts into the app state, and what is read back from it."""
+"""What each change puts into the app state, and what is read back from it."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
+    MUTED_FOR_EVER,
     AppStateChange,
     ChatChanged,
     ChatCleared,
@@ -16,28 +16,14 @@ from whatsapp_mcp.models.changes import (
     ChatLabelled,
     ChatMarkedRead,
     LabelChanged,
+    LastMessage,
     MessageDeletedForMe,
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.side_login.actions import (
-    FOR_EVER,
-    Action,
-    ArchiveChat,
-    DeleteChat,
-    DeleteForMe,
-    LabelChat,
-    LabelEdit,
-    LabelMessage,
-    LastMessage,
-    MarkChatRead,
-    MuteChat,
-    PinChat,
-    Star,
-)
 from whatsapp_mcp.side_login.app_state import plan_patches
 from whatsapp_mcp.side_login.changes import changes_of
-from whatsapp_mcp.side_login.encoding import entries
+from whatsapp_mcp.side_login.encoding import mutations
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.wire.app_state import CollectionState, Mutation, SyncKey
 from whatsapp_mcp.wire.protos import sync_action
@@ -48,9 +34,9 @@ GROUP = Jid("120363000000000001", "g.us")
 NOW = 1_790_000_000_123
 KEY = SyncKey(b"\0\0\0\0\0\7", bytes(range(32)), 1)
 
-CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[AppStateChange]]] = [
+CASES: list[tuple[AppStateChange, str, list[list[str]], int, dict[str, object], list[AppStateChange]]] = [
     (
-        Star(GROUP, "M1", from_me=False, author=BRUNO, starred=True),
+        MessageStarred(GROUP, "M1", from_me=False, author=BRUNO, starred=True),
         "regular_high",
         [["star", str(GROUP), "M1", "0", "99887766@lid"]],
         2,
@@ -58,7 +44,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [MessageStarred(GROUP, "M1", starred=True, from_me=False, author=BRUNO.bare, timestamp=NOW)],
     ),
     (
-        Star(ANA, "M1", from_me=False, author=ANA, starred=False),
+        MessageStarred(ANA, "M1", from_me=False, author=ANA, starred=False),
         "regular_high",
         [["star", str(ANA), "M1", "0", "0"]],
         2,
@@ -66,7 +52,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [MessageStarred(ANA, "M1", starred=False, from_me=False, timestamp=NOW)],
     ),
     (
-        DeleteForMe(GROUP, "M2", from_me=True, sent_ms=1_700_000_000_999, author=BRUNO),
+        MessageDeletedForMe(GROUP, "M2", from_me=True, sent=1_700_000_000_999, author=BRUNO),
         "regular_high",
         [["deleteMessageForMe", str(GROUP), "M2", "1", "0"]],
         3,
@@ -74,7 +60,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [MessageDeletedForMe(GROUP, "M2", from_me=True, timestamp=NOW)],
     ),
     (
-        PinChat(ANA, pinned=True),
+        ChatChanged(ANA, pinned=True),
         "regular_low",
         [["pin_v1", str(ANA)]],
         5,
@@ -82,7 +68,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatChanged(ANA, pinned=True)],
     ),
     (
-        MuteChat(ANA, until_ms=NOW + 3_600_000),
+        ChatChanged(ANA, muted_until=NOW + 3_600_000),
         "regular_high",
         [["mute", str(ANA)]],
         2,
@@ -90,7 +76,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatChanged(ANA, muted_until=NOW + 3_600_000)],
     ),
     (
-        MuteChat(ANA, until_ms=FOR_EVER),
+        ChatChanged(ANA, muted_until=MUTED_FOR_EVER),
         "regular_high",
         [["mute", str(ANA)]],
         2,
@@ -98,7 +84,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatChanged(ANA, muted_until=-1)],
     ),
     (
-        MuteChat(ANA, until_ms=0),
+        ChatChanged(ANA, muted_until=0),
         "regular_high",
         [["mute", str(ANA)]],
         2,
@@ -106,7 +92,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatChanged(ANA, muted_until=0)],
     ),
     (
-        ArchiveChat(ANA, archived=False),
+        ChatChanged(ANA, archived=False),
         "regular_low",
         [["archive", str(ANA)]],
         3,
@@ -114,7 +100,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatChanged(ANA, archived=False)],
     ),
     (
-        MarkChatRead(GROUP, read=True, last=LastMessage("M3", from_me=False, timestamp_ms=5_999, author=BRUNO)),
+        ChatMarkedRead(GROUP, read=True, last=LastMessage("M3", from_me=False, timestamp=5_999, author=BRUNO)),
         "regular_low",
         [["markChatAsRead", str(GROUP)]],
         3,
@@ -140,7 +126,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatMarkedRead(GROUP, read=True, timestamp=NOW)],
     ),
     (
-        DeleteChat(ANA, last=LastMessage("M4", from_me=True, timestamp_ms=7_000, author=ANA)),
+        ChatDeleted(ANA, last=LastMessage("M4", from_me=True, timestamp=7_000, author=ANA)),
         "regular_high",
         [["deleteChat", str(ANA), "1"]],
         6,
@@ -157,7 +143,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatDeleted(ANA, timestamp=NOW)],
     ),
     (
-        LabelEdit("4", "Lieferung ✓", color=3),
+        LabelChanged("4", "Lieferung ✓", color=3),
         "regular",
         [["label_edit", "4"]],
         3,
@@ -165,7 +151,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [LabelChanged("4", "Lieferung ✓", 3, deleted=False, timestamp=NOW)],
     ),
     (
-        LabelChat("4", GROUP, labelled=True),
+        ChatLabelled("4", GROUP, labelled=True),
         "regular",
         [["label_jid", "4", str(GROUP)]],
         3,
@@ -173,7 +159,7 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
         [ChatLabelled("4", GROUP, labelled=True, timestamp=NOW)],
     ),
     (
-        LabelMessage("4", ANA, "M5", labelled=False),
+        MessageLabelled("4", ANA, "M5", labelled=False),
         "regular",
         [["label_message", "4", str(ANA), "M5", "0", "0"]],
         3,
@@ -183,46 +169,62 @@ CASES: list[tuple[Action, str, list[list[str]], int, dict[str, object], list[App
 ]
 
 
-def decoded(action: Action) -> list[Mutation]:
-    """As every device reads it."""
-    state = CollectionState(action.collection)
-    patch = state.build_patch(entries(action, NOW), KEY)
-    patch.version.version = 1
-    return state.apply_patch(patch, {KEY.id: KEY})
+def decoded(change: AppStateChange) -> dict[str, list[Mutation]]:
+    """As every device reads it, by collection."""
+    found: dict[str, list[Mutation]] = {}
+    for collection, written in mutations(change, NOW).items():
+        state = CollectionState(collection)
+        patch = state.build_patch(written, KEY)
+        patch.version.version = 1
+        found[collection] = state.apply_patch(patch, {KEY.id: KEY})
+    return found
 
 
-@pytest.mark.parametrize(("action", "collection", "indexes", "version", "value", "changes"), CASES)
-def test_an_action_says_what_phones_understand(
-    action: Action,
+@pytest.mark.parametrize(("change", "collection", "indexes", "version", "value", "read"), CASES)
+def test_a_change_says_what_phones_understand(
+    change: AppStateChange,
     collection: str,
     indexes: list[list[str]],
     version: int,
     value: dict[str, object],
-    changes: list[AppStateChange],
+    read: list[AppStateChange],
 ) -> None:
     from google.protobuf.json_format import MessageToDict
 
-    mutations = decoded(action)
-    assert action.collection == collection
-    assert [list(mutation.index) for mutation in mutations] == indexes
-    assert {mutation.version for mutation in mutations} == {version}
-    (said,) = [MessageToDict(mutation.value, preserving_proto_field_name=True) for mutation in mutations]
+    ((where, found),) = decoded(change).items()
+    assert where == collection
+    assert [list(mutation.index) for mutation in found] == indexes
+    assert {mutation.version for mutation in found} == {version}
+    (said,) = [MessageToDict(mutation.value, preserving_proto_field_name=True) for mutation in found]
     assert said == {"timestamp": str(NOW), **value}, json.dumps(said)
-    assert changes_of(mutations) == changes
+    assert changes_of(found) == read
 
 
 def test_archiving_unpins() -> None:
-    mutations = decoded(ArchiveChat(ANA, archived=True))
-    assert [(mutation.index[0], mutation.version) for mutation in mutations] == [("archive", 3), ("pin_v1", 5)]
-    assert changes_of(mutations) == [
+    found = decoded(ChatChanged(ANA, archived=True))["regular_low"]
+    assert [(mutation.index[0], mutation.version) for mutation in found] == [("archive", 3), ("pin_v1", 5)]
+    assert changes_of(found) == [
         ChatChanged(ANA, archived=True),
         ChatChanged(ANA, pinned=False),
     ]
 
 
+def test_several_facts_about_a_chat_go_where_each_belongs() -> None:
+    found = decoded(ChatChanged(ANA, archived=False, pinned=True, muted_until=0))
+    assert {name: [mutation.index[0] for mutation in of_one] for name, of_one in found.items()} == {
+        "regular_low": ["archive", "pin_v1"],
+        "regular_high": ["mute"],
+    }
+
+
+@pytest.mark.parametrize("change", [ChatChanged(ANA, name="Ana"), ChatCleared(ANA, keeps_starred=True)])
+def test_what_is_not_written(change: AppStateChange) -> None:
+    assert mutations(change, NOW) == {}
+
+
 def mutation(*index: str, **fields: object) -> Mutation:
     value = sync_action.SyncActionValue(timestamp=NOW, **fields)  # type: ignore[arg-type]
-    return Mutation("set", index, value, 1)
+    return Mutation(index, 1, value)
 
 
 def test_what_is_cleared_on_the_phone_is_understood() -> None:
@@ -241,31 +243,41 @@ def test_what_is_cleared_on_the_phone_is_understood() -> None:
         mutation("pin_v1", pinAction=sync_action.PinAction(pinned=True)),
         mutation("something_new", str(ANA)),
         mutation(),
-        Mutation("remove", ("pin_v1", str(ANA)), sync_action.SyncActionValue(), 5),
+        Mutation(("pin_v1", str(ANA)), 5, sync_action.SyncActionValue(), "remove"),
     ],
 )
 def test_what_is_unknown_or_odd_is_left_out(odd: Mutation) -> None:
     assert changes_of([odd]) == []
 
 
-def request(*actions: Action) -> Request:
-    return Request(actions, asyncio.Future())
+def request(*changes: AppStateChange) -> Request:
+    return Request(changes)
 
 
-async def test_actions_of_one_collection_share_a_patch() -> None:
-    star = [Star(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
-    pin, unpin, archive = PinChat(ANA, pinned=True), PinChat(ANA, pinned=False), ArchiveChat(GROUP, archived=True)
+async def test_changes_of_one_collection_share_a_patch() -> None:
+    star = [MessageStarred(ANA, f"M{number}", from_me=True, starred=True) for number in range(5)]
+    pin, unpin, archive = (
+        ChatChanged(ANA, pinned=True),
+        ChatChanged(ANA, pinned=False),
+        ChatChanged(GROUP, archived=True),
+    )
     one, other = request(star[0], pin, *star[1:]), request(unpin, archive)
     high, low, again = plan_patches([one, other])
     assert [patch.collection for patch in (high, low, again)] == ["regular_high", "regular_low", "regular_low"]
-    assert (high.actions, low.actions) == (star, [pin])
-    assert again.actions == [unpin, archive], "an index comes once in a patch"
+    assert (high.changes, low.changes) == (star, [pin])
+    assert again.changes == [unpin, archive], "an index comes once in a patch"
     assert [patch.requests for patch in (high, low, again)] == [[one], [one], [other]]
     assert (one.open_patches, other.open_patches) == (2, 1)
 
 
-async def test_the_same_action_twice_is_two_patches() -> None:
-    pin = PinChat(ANA, pinned=True)
+async def test_the_same_change_twice_is_two_patches() -> None:
+    pin = ChatChanged(ANA, pinned=True)
     one, other = request(pin), request(pin)
     assert [patch.requests for patch in plan_patches([one, other])] == [[one], [other]]
     assert plan_patches([]) == []
+
+
+async def test_a_change_of_two_collections_is_through_with_both() -> None:
+    both = request(ChatChanged(ANA, pinned=True, muted_until=0))
+    assert [patch.collection for patch in plan_patches([both])] == ["regular_low", "regular_high"]
+    assert both.open_patches == 2
