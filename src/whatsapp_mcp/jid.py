@@ -63,6 +63,9 @@ class Jid:
         """The same address without the device number."""
         return Jid(self.user, self.server) if self.device else self
 
+    def with_device(self, device: int) -> Jid:
+        return Jid(self.user, self.server, device)
+
     @property
     def is_person(self) -> bool:
         return self.server in (USER, LID)

@@ -96,3 +96,9 @@ def test_json_round_trip(jid: Jid) -> None:
 def test_wrong_values_in_a_model(value: object) -> None:
     with pytest.raises(ValidationError):
         Model.model_validate({"jid": value})
+
+
+def test_the_same_person_on_another_device() -> None:
+    phone = Jid("4915100000001", "s.whatsapp.net")
+    assert str(phone.with_device(7)) == "4915100000001:7@s.whatsapp.net"
+    assert phone.with_device(7).bare == phone

@@ -71,6 +71,10 @@ class Mutation:
     """Unlike any other value's, because each is encrypted with a fresh random vector."""
 
 
+Entry = Mutation
+"""The name of a mutation that is to be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Expanded:
     index: bytes

@@ -17,14 +17,21 @@ WHATSAPP_ROOT_PUBLIC: Final = bytes.fromhex("142375574d0a587166aae71ebe516437c4a
 """WhatsApp's root key (whatsmeow handshake.go: WACertPubKey)."""
 
 _ROOT_SERIAL: Final = 0
-_INTERMEDIATE_SERIAL, _LEAF_SERIAL = 1, 2
 
 
 class CertificateError(ValueError):
     """The server did not prove that it is WhatsApp; the text says which check failed."""
 
 
-def issue_chain(root: KeyPair, server_static_public: bytes, *, now: int, valid_seconds: int = 7 * 24 * 3600) -> bytes:
+def issue_chain(
+    root: KeyPair,
+    server_static_public: bytes,
+    *,
+    now: int,
+    valid_seconds: int = 7 * 24 * 3600,
+    intermediate_serial: int = 1,
+    leaf_serial: int = 2,
+) -> bytes:
     """A chain that certifies ``server_static_public`` (32 bytes) under a root of our own, for the simulator.
 
     ``now`` is unix seconds; the chain is valid from an hour before it (clocks differ) until ``valid_seconds`` after it.
@@ -33,9 +40,9 @@ def issue_chain(root: KeyPair, server_static_public: bytes, *, now: int, valid_s
     intermediate = KeyPair.generate()
     period = (now - 3600, now + valid_seconds)
     chain = protos.cert.CertChain()
-    chain.intermediate.details = _details(_INTERMEDIATE_SERIAL, _ROOT_SERIAL, intermediate.public, period)
+    chain.intermediate.details = _details(intermediate_serial, _ROOT_SERIAL, intermediate.public, period)
     chain.intermediate.signature = xeddsa.sign(root.private, chain.intermediate.details)
-    chain.leaf.details = _details(_LEAF_SERIAL, _INTERMEDIATE_SERIAL, server_static_public, period)
+    chain.leaf.details = _details(leaf_serial, intermediate_serial, server_static_public, period)
     chain.leaf.signature = xeddsa.sign(intermediate.private, chain.leaf.details)
     return chain.SerializeToString()
 

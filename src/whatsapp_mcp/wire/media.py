@@ -172,10 +172,10 @@ class Opener:
         return last
 
 
-def pieces(data: bytes) -> Iterator[memoryview]:
-    """``data`` in parts of up to ``PIECE`` bytes, without copying."""
+def pieces(data: bytes, size: int = PIECE) -> Iterator[memoryview]:
+    """``data`` in parts of up to ``size`` bytes, without copying."""
     view = memoryview(data)
-    return (view[start : start + PIECE] for start in range(0, len(view), PIECE))
+    return (view[start : start + size] for start in range(0, len(view), size))
 
 
 def seal(content: bytes, kind: MediaKind, *, media_key: bytes | None = None) -> tuple[bytes, MediaReference]:

@@ -152,6 +152,11 @@ class WebSocketBuffer:
         self._protocol.send_binary(data)
         return b"".join(self.take_replies())
 
+    def ping(self, data: bytes = b"") -> bytes:
+        """A ping with up to 125 bytes, to be sent; the peer answers with a pong, which ``feed`` swallows."""
+        self._protocol.send_ping(data[:125])
+        return b"".join(self.take_replies())
+
     def close(self, code: int = 1000, reason: str = "") -> bytes:
         """A close frame, to be sent; empty when one was sent before."""
         if self._protocol.close_sent is None:

@@ -92,6 +92,16 @@ def test_the_masked_example_of_the_rfc() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_the_pong_to_our_own_ping_is_swallowed(role: Role) -> None:
+    us, peer = WebSocketBuffer(role), WebSocketBuffer(OTHER[role])
+    assert peer.feed(us.ping(b"x" * 300)) == []
+    (pong,) = peer.take_replies()
+    assert us.feed(pong) == []
+    assert us.take_replies() == []
+    assert us.closed is None
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_a_ping_is_answered_once_with_its_own_data(role: Role) -> None:
     us, peer = WebSocketBuffer(role), WebSocketBuffer(OTHER[role])
     assert us.feed(frame_from(OTHER[role], Opcode.PING, b"are you there")) == []
