@@ -4,7 +4,7 @@ import gc
 
 gc.disable()  # importing makes many objects and hardly any garbage; the commands switch it on again
 
-from whatsapp_mcp.cli import cli  # noqa: E402
+from whatsapp_mcp.cli import cli  # noqa: E402 - after the collector is off
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ class Command(Wire, Generic[R]):
         if cls.__pydantic_generic_metadata__["origin"] is not None:
             return  # not a command of its own, but Command[R]
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        # Of ``Command[R]``, the class right above: pydantic keeps R there.
         (cls.result,) = cls.__mro__[1].__pydantic_generic_metadata__["args"]  # type: ignore[attr-defined]
         assert cls.name not in COMMANDS, f"two commands are called {cls.name}"
         COMMANDS[cls.name] = cls

@@ -39,7 +39,7 @@ def _change(mutation: Mutation) -> AppStateChange | None:
     if reader is None:
         return None
     length, field, read = reader
-    if len(mutation.index) < length or not mutation.value.HasField(field):  # type: ignore[arg-type]
+    if len(mutation.index) < length or not mutation.value.HasField(field):  # type: ignore[arg-type]  # the stubs want literals
         return None
     try:
         return read(mutation.index, mutation.value)

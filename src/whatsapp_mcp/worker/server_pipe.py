@@ -70,7 +70,7 @@ class ServerPipe:
         except WhatsAppMcpError as error:
             answer = codec.encode_error(call_id, error)
         except Exception:
-            logger.exception("a command failed: %.200r", command)
+            logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
         self._write(answer)
 

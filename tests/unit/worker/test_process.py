@@ -378,6 +378,21 @@ async def test_a_server_that_leaves_at_once(running: Running) -> None:
     assert (await running.ended())["reason"] == "stopped"
 
 
+async def test_an_unforeseen_error_is_answered_and_logged_without_what_was_said(
+    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await running.connected()
+
+    def fail(_command: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(running._process._commands, "run", fail)
+    reply = await running.reply(running.call(PairPhone(digits="4915100000001")))
+    assert reply["error"]["code"] == "internal_error"
+    assert "PairPhone failed" in caplog.messages
+    assert "4915100000001" not in caplog.text
+
+
 # ---- crashes and full disks ------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ class Located(dict[str, Any]):
         return self.lines.get(key, self.line)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C where it was compiled in
     """Safe loader whose mappings are `Located` and refuse a key that comes twice."""
 
     def construct_located(self, node: yaml.MappingNode) -> Located:

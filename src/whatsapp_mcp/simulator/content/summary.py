@@ -134,7 +134,7 @@ def _is_view_once(message: e2e.Message) -> bool:
 
 def _content(message: e2e.Message, common: dict[str, object]) -> Summary:
     def make(kind: str, text: str = "", **more: object) -> Summary:
-        return Summary(kind, text, **{**common, **more})  # type: ignore[arg-type]
+        return Summary(kind, text, **{**common, **more})  # type: ignore[arg-type]  # fields by name
 
     if message.conversation:
         return make("text", message.conversation)
