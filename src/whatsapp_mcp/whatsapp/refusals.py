@@ -28,8 +28,8 @@ _WRITING: Final = "failed to send message node"
 _PREPARING: Final = re.compile(r"failed to (?!send message node|write|flush)")
 """Writing to the socket may fail when all of it has left; everything else that fails comes before that."""
 _CODE: Final = re.compile(r"(?:error|status) (\d{3})")
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"?')
-"""Go quotes addresses, and so what a sender wrote into them; nothing is read out of that."""
+_WRITTEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|does not start with slash: .*', re.DOTALL)
+"""Addresses, which Go quotes, and the path of a file: what a sender wrote into them decides nothing here."""
 
 
 def error_for(text: str, action: str) -> WhatsAppMcpError:
@@ -37,7 +37,7 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
 
     The text itself is a detail of its own: others can have written parts of it.
     """
-    error = _meaning(_QUOTED.sub('""', text).lower(), action)
+    error = _meaning(_WRITTEN.sub('""', text).lower(), action)
     if text:
         error.details[WHATSAPP_SAID] = said(text)
     return error
@@ -88,7 +88,7 @@ def send_error_for(text: str) -> WhatsAppMcpError:
     the refusal by the server, or the end of the connection, also while writing once more, or of the time to wait.
     """
     error = error_for(text, "send the message")
-    lowered = _QUOTED.sub('""', text).lower()
+    lowered = _WRITTEN.sub('""', text).lower()
     unsent = (
         isinstance(error, InvalidArgument | NotFound | NotLoggedIn)
         or _REFUSED in lowered

@@ -91,9 +91,14 @@ def test_what_go_said_is_a_detail_alone(
     "written", ["error 463", "status 429", "timed out", "deleted device", "rate-overlimit", r"\" x"]
 )
 def test_what_a_sender_wrote_into_an_address_decides_nothing(written: str) -> None:
-    """Go quotes the addresses in its errors."""
-    text = f'failed to download: Get "https://mmg.whatsapp.net/{written}": unsupported protocol'
-    assert type(error_for(text, "hand out the media")) is WhatsAppRefused
+    """Go quotes the addresses in its errors; whatsmeow does not quote a path that is none."""
+    for text in (
+        f'failed to download: Get "https://mmg.whatsapp.net/{written}": unsupported protocol',
+        f"media download path does not start with slash: {written}",
+    ):
+        error = error_for(text, "hand out the media")
+        assert type(error) is WhatsAppRefused
+        assert "whatsapp_code" not in error.details
 
 
 def test_a_timeout_is_no_refusal() -> None:
