@@ -5,6 +5,7 @@ A plain frozen dataclass and not a pydantic model: the wire codec and the store 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,13 @@ LID: Final = "lid"
 GROUP: Final = "g.us"
 NEWSLETTER: Final = "newsletter"
 BROADCAST: Final = "broadcast"
+
+_DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_USERS: Final = {USER: _DIGITS, LID: _DIGITS, GROUP: re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?", re.ASCII)}
+"""What stands before the @, by server; elsewhere ``_ANY_USER``."""
+_ANY_USER: Final = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
+_SERVER: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}", re.ASCII)
+_HIGHEST_DEVICE: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +46,27 @@ class Jid:
         Raises:
             ValueError: the text is not a JID.
         """
-        user, at, server = text.rpartition("@")
-        if not server or any(c.isspace() for c in text) or "@" in user:
-            raise ValueError(f"not a JID: {text!r}")
-        if not at:
-            return cls("", server)
-        user, colon, device_text = user.partition(":")
-        device = 0
-        if colon:
-            if not (device_text.isascii() and device_text.isdigit()):
-                raise ValueError(f"not a JID: {text!r} (device must be a number)")
-            device = int(device_text)
+        user, _, server = text.rpartition("@")
+        user, colon, device = user.partition(":")
         if server in (USER, LID):
             user = user.partition(".")[0]
+        if colon and not _DIGITS.fullmatch(device):
+            raise ValueError("not a JID: the device must be a number")
+        return cls.checked(user, server, int(device or 0))
+
+    @classmethod
+    def checked(cls, user: str, server: str, device: int = 0) -> Jid:
+        """From its parts, when they are what WhatsApp makes addresses of. An empty ``user`` is a server's own.
+
+        Raises:
+            ValueError: they are not.
+        """
+        if _SERVER.fullmatch(server) is None:
+            raise ValueError("not a JID: no server")
+        if user and _USERS.get(server, _ANY_USER).fullmatch(user) is None:
+            raise ValueError(f"not a JID: no user of {server}")
+        if not 0 <= device <= _HIGHEST_DEVICE:
+            raise ValueError("not a JID: no device has this number")
         return cls(user, server, device)
 
     def __str__(self) -> str:
@@ -88,7 +104,7 @@ class Jid:
             if isinstance(value, cls):
                 return value
             if not isinstance(value, str):
-                raise ValueError(f"not a JID: {value!r}")
+                raise ValueError("not a JID: no text")
             return cls.parse(value)
 
         return core_schema.no_info_plain_validator_function(

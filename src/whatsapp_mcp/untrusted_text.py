@@ -91,6 +91,22 @@ def _shows(character: str) -> bool:
     return character.isprintable() and _SUSPECT.match(character) is None
 
 
+_PLAIN_ID: Final = re.compile(r"[0-9A-F]{1,64}", re.ASCII)
+"""Ids as WhatsApp's own clients make them."""
+
+
+def is_plain_id(text: str) -> bool:
+    """Whether a message's or call's id says nothing but itself. The sender chooses it, and can choose a sentence: only
+    a plain one may stand in a message of ours, a log line, or what a parser reads.
+    """
+    return _PLAIN_ID.fullmatch(text) is not None
+
+
+def speakable_id(text: str) -> str:
+    """The id as a sentence or a log line may have it."""
+    return text if is_plain_id(text) else "(an id that WhatsApp's clients do not make)"
+
+
 def encodable(text: str) -> str:
     """``text`` as it can be written as UTF-8: two halves of a surrogate pair become their character, a lone half a
     replacement character.

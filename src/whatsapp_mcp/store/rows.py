@@ -70,8 +70,15 @@ def dump_jid(jid: Jid | None) -> str | None:
         return None
 
 
-stored_jid: Final = lru_cache(16384)(Jid.parse)
-"""``Jid.parse`` for what the store holds, where the same few come again and again."""
+@lru_cache(16384)
+def stored_jid(text: str) -> Jid:
+    """``Jid.parse`` for what the store holds, where the same few come again and again. Older versions took in
+    addresses that are none."""
+    try:
+        return Jid.parse(text)
+    except ValueError:
+        user, _, server = text.rpartition("@")
+        return Jid(user, server)
 
 
 def dump_mentions(mentions: Sequence[Jid]) -> str | None:

@@ -19,6 +19,7 @@ from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType, SentMessage
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import unwrap
@@ -58,7 +59,7 @@ class Account:
 
     def device(self) -> Device:
         """Raises NotLoggedIn when no account is linked."""
-        me = neonize_pb2.Device.FromString(self._client.call("GetMe"))
+        me = parse(neonize_pb2.Device, self._client.call("GetMe"))
         if not me.HasField("JID") or not me.JID.User:
             raise NotLoggedIn("no WhatsApp account is linked")
         return Device(
@@ -74,7 +75,7 @@ class Account:
         params = neonize_pb2.PairPhoneParams(
             phone=digits, clientDisplayName="Chrome (Linux)", clientType=_CHROME, showPushNotification=True
         ).SerializeToString()
-        answer = neonize_pb2.PairPhoneReturnFunction.FromString(self._client.call("PairPhone", params, len(params)))
+        answer = parse(neonize_pb2.PairPhoneReturnFunction, self._client.call("PairPhone", params, len(params)))
         if answer.Error:
             raise error_for(answer.Error, "issue a pairing code")
         return answer.Code
@@ -87,7 +88,7 @@ class Account:
         """Raises OutcomeUnknown if the message may have been sent; after any other error it was not."""
         to, payload = to_proto(chat).SerializeToString(), message.SerializeToString()
         raw = self._client.call("SendMessage", to, len(to), payload, len(payload))
-        answer = neonize_pb2.SendMessageReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.SendMessageReturnFunction, raw)
         if answer.Error:
             raise send_error_for(answer.Error)
         response = answer.SendResponse
@@ -99,7 +100,7 @@ class Account:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
         function = "UploadNewsletter" if newsletter else "Upload"
         raw = self._client.call(function, data, len(data), _MEDIA_TYPES[kind])
-        answer = neonize_pb2.UploadReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.UploadReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "take the file")
         return Uploaded(answer.UploadResponse)
@@ -110,9 +111,9 @@ class Account:
         Raises:
             MediaExpired: WhatsApp no longer has it.
         """
-        message, _ = unwrap(e2e.Message.FromString(raw_message))
+        message, _ = unwrap(parse(e2e.Message, raw_message))
         payload = message.SerializeToString()
-        answer = neonize_pb2.DownloadReturnFunction.FromString(self._client.call("DownloadAny", payload, len(payload)))
+        answer = parse(neonize_pb2.DownloadReturnFunction, self._client.call("DownloadAny", payload, len(payload)))
         if not answer.Error:
             return answer.Binary
         if _EXPIRED.search(answer.Error):
@@ -173,9 +174,7 @@ class Account:
     def check_numbers(self, numbers: Iterable[str]) -> list[NumberCheck]:
         """``numbers``: digits only."""
         joined = " ".join(numbers).encode()
-        answer = neonize_pb2.IsOnWhatsAppReturnFunction.FromString(
-            self._client.call("IsOnWhatsApp", joined, len(joined))
-        )
+        answer = parse(neonize_pb2.IsOnWhatsAppReturnFunction, self._client.call("IsOnWhatsApp", joined, len(joined)))
         if answer.Error:
             raise error_for(answer.Error, "look the number up")
         return [
@@ -185,7 +184,7 @@ class Account:
 
     def person(self, jid: Jid) -> Person:
         query = neonize_pb2.JIDArray(JIDS=[to_proto(jid)]).SerializeToString()
-        answer = neonize_pb2.GetUserInfoReturnFunction.FromString(self._client.call("GetUserInfo", query, len(query)))
+        answer = parse(neonize_pb2.GetUserInfoReturnFunction, self._client.call("GetUserInfo", query, len(query)))
         if answer.Error:
             raise error_for(answer.Error, "look the person up")
         for entry in answer.UsersInfo:
@@ -206,7 +205,7 @@ class Account:
 
         neonize 0.5.2 hides a failure of this request behind settings that are all undefined.
         """
-        answer = neonize_pb2.PrivacySettings.FromString(self._client.call("GetPrivacySettings"))
+        answer = parse(neonize_pb2.PrivacySettings, self._client.call("GetPrivacySettings"))
         settings = {
             field: _PRIVACY_NAMES.get(answer.PrivacySetting.Name(getattr(answer, name)), "")
             for field, name in (
@@ -226,7 +225,7 @@ class Account:
     def contacts(self) -> list[ContactSeen]:
         """Names that the linked device knows."""
         self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
-        answer = neonize_pb2.ContactsGetAllContactsReturnFunction.FromString(self._client.call("GetAllContacts"))
+        answer = parse(neonize_pb2.ContactsGetAllContactsReturnFunction, self._client.call("GetAllContacts"))
         if answer.Error:
             raise error_for(answer.Error, "list the contacts")
         return [
@@ -244,9 +243,7 @@ class Account:
         """The phone number behind a LID, when the linked device knows it."""
         self.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
         query = to_proto(lid).SerializeToString()
-        answer = neonize_pb2.GetJIDFromStoreReturnFunction.FromString(
-            self._client.call("GetPNFromLID", query, len(query))
-        )
+        answer = parse(neonize_pb2.GetJIDFromStoreReturnFunction, self._client.call("GetPNFromLID", query, len(query)))
         jid = None if answer.Error else optional(answer.Jid)
         return jid.bare if jid and jid.server == USER and jid.user else None
 

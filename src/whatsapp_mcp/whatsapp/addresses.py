@@ -16,8 +16,8 @@ def to_proto(jid: Jid) -> JID:
 
 
 def from_proto(jid: JID) -> Jid:
-    """With its device number; use ``.bare`` for the person."""
-    return Jid(jid.User, jid.Server, jid.Device)
+    """With its device number; use ``.bare`` for the person. Raises ValueError for what is no address."""
+    return Jid.checked(jid.User, jid.Server, jid.Device)
 
 
 def optional(jid: JID) -> Jid | None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from whatsapp_mcp.account_folder import check_path
 from whatsapp_mcp.errors import NotConnected
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
@@ -182,7 +183,7 @@ class Client:
             self._guarded(self._hand_on_log, ctypes.string_at(data, size))
 
     def _hand_on_log(self, payload: bytes) -> None:
-        entry = neonize_pb2.LogEntry.FromString(payload)
+        entry = parse(neonize_pb2.LogEntry, payload)
         self._events.log(entry.Level, entry.Name, entry.Message)
 
     @staticmethod

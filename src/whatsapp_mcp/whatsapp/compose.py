@@ -24,6 +24,7 @@ from whatsapp_mcp.models.outgoing import (
     VideoOut,
 )
 from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 
@@ -143,7 +144,7 @@ def give_secret(message: Message) -> None:
 
 def load_message(raw: bytes) -> Message:
     """From its serialized form."""
-    return e2e.Message.FromString(raw)
+    return parse(e2e.Message, raw)
 
 
 def _with_caption(message: Message) -> Message:
@@ -159,7 +160,7 @@ def compose_forward(raw: bytes, expiration: int, upload: Callable[[MediaType], U
     Args:
         upload: Uploads the media of the message again; without it, the copy points to the first upload.
     """
-    message, _ = unwrap(e2e.Message.FromString(raw))
+    message, _ = unwrap(parse(e2e.Message, raw))
     message.ClearField("messageContextInfo")
     if message.HasField("conversation"):
         message = e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text=message.conversation))
@@ -225,7 +226,7 @@ def _quoted(stored: StoredMessage) -> Message:
     """What a reply shows of the message; its text alone when the message was not kept as it came."""
     if not stored.raw:
         return e2e.Message(conversation=stored.text)
-    quoted = e2e.Message.FromString(stored.raw)
+    quoted = parse(e2e.Message, stored.raw)
     inner, _ = unwrap(quoted)
     for message in (quoted, inner):
         message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on

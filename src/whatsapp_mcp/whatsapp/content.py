@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.whatsapp.boundary import jid
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:
@@ -91,21 +91,14 @@ def _context(info: ContextInfo) -> dict[str, Any]:
     quote = None
     if info.stanzaID:
         quoted = read_content(info.quotedMessage) if info.HasField("quotedMessage") else None
-        quote = Quote(info.stanzaID, _jid(info.participant), quoted.text if quoted else "")
-    mentions = tuple(jid for text in info.mentionedJID if (jid := _jid(text)))
+        quote = Quote(info.stanzaID, jid(info.participant), quoted.text if quoted else "")
+    mentions = tuple(person for text in info.mentionedJID if (person := jid(text)))
     return {
         "quote": quote,
         "mentions": mentions,
         "forwarded": info.isForwarded,
         "expiration": info.expiration,
     }
-
-
-def _jid(text: str) -> Jid | None:
-    try:
-        return Jid.parse(text).bare if text else None
-    except ValueError:
-        return None
 
 
 def _media(value: Any, **extra: Any) -> MediaInfo:

@@ -28,6 +28,7 @@ from whatsapp_mcp.models.changes import (
     ReceiptReceived,
 )
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
@@ -59,7 +60,7 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
         case EventCode.UNDECRYPTABLE:
             return list(_undecryptable(payload))
         case EventCode.JOINED_GROUP:
-            group = neonize_pb2.JoinedGroup.FromString(payload).GroupInfo
+            group = parse(neonize_pb2.JoinedGroup, payload).GroupInfo
             return [
                 ChatChanged(
                     from_proto(group.JID).bare,
@@ -99,7 +100,7 @@ class MessageEvent:
 
     def __init__(self, payload: bytes) -> None:
         """Raises DecodeError. ``payload``: serialized ``Neonize_pb2.Message``."""
-        self._event = neonize_pb2.Message.FromString(payload)
+        self._event = parse(neonize_pb2.Message, payload)
         self.where = MessageOrigin(self._event.Info.MessageSource)
         self.timestamp = self._event.Info.Timestamp
         """Milliseconds since 1970."""
@@ -208,7 +209,7 @@ _RECEIPTS: Final = {
 
 
 def _receipt(payload: bytes) -> Iterator[Change]:
-    event = neonize_pb2.Receipt.FromString(payload)
+    event = parse(neonize_pb2.Receipt, payload)
     # A type that the enum does not have is left out by the parser; the field's default would read as "delivered".
     known = _RECEIPTS.get(neonize_pb2.Receipt.ReceiptType.Name(event.Type)) if event.HasField("Type") else None
     where = MessageOrigin(event.MessageSource)
@@ -230,7 +231,7 @@ def _receipt(payload: bytes) -> Iterator[Change]:
 
 def _call(payload: bytes) -> Iterator[Change]:
     """An incoming call, kept as a message; its id is what `rejectCall` takes."""
-    offer = neonize_pb2.CallOffer.FromString(payload)
+    offer = parse(neonize_pb2.CallOffer, payload)
     meta = offer.basicCallMeta
     caller = optional(meta.callCreator) or optional(getattr(meta, "from"))
     if caller is None or not meta.callID:
@@ -252,7 +253,7 @@ def _call(payload: bytes) -> Iterator[Change]:
 
 
 def _undecryptable(payload: bytes) -> Iterator[Change]:
-    info = neonize_pb2.UndecryptableMessage.FromString(payload).Info
+    info = parse(neonize_pb2.UndecryptableMessage, payload).Info
     where = MessageOrigin(info.MessageSource)
     yield from where.identities()
     yield MessageReceived(
@@ -269,7 +270,7 @@ def _undecryptable(payload: bytes) -> Iterator[Change]:
 
 
 def _group_info(payload: bytes) -> Iterator[Change]:
-    event = neonize_pb2.GroupInfoEvent.FromString(payload)
+    event = parse(neonize_pb2.GroupInfoEvent, payload)
     chat: Jid = from_proto(event.JID).bare
     if event.HasField("Name") and event.Name.Name:
         yield ChatChanged(chat, name=event.Name.Name)

@@ -15,6 +15,7 @@ from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.refusals import error_for
 from whatsapp_mcp.wire.protos import neonize_pb2
@@ -32,7 +33,7 @@ class Groups:
         self._client = client
 
     def joined(self) -> list[Group]:
-        answer = neonize_pb2.GetJoinedGroupsReturnFunction.FromString(self._client.call("GetJoinedGroups"))
+        answer = parse(neonize_pb2.GetJoinedGroupsReturnFunction, self._client.call("GetJoinedGroups"))
         if answer.Error:
             raise error_for(answer.Error, "list the groups")
         return [_group(info) for info in answer.Group]
@@ -61,15 +62,15 @@ class Groups:
             *_bytes(people),
             change.encode(),
         )
-        answer = neonize_pb2.UpdateGroupParticipantsReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.UpdateGroupParticipantsReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, f"{change} members")
         return [_member(member) for member in answer.participants]
 
     def join(self, code: str) -> Jid:
         """Join by invite code; in a group with approval this only asks to join."""
-        answer = neonize_pb2.JoinGroupWithLinkReturnFunction.FromString(
-            self._client.call("JoinGroupWithLink", code.encode())
+        answer = parse(
+            neonize_pb2.JoinGroupWithLinkReturnFunction, self._client.call("JoinGroupWithLink", code.encode())
         )
         if answer.Error:
             raise error_for(answer.Error, "join the group")
@@ -80,7 +81,7 @@ class Groups:
 
     def join_requests(self, group: Jid) -> list[JoinRequest]:
         raw = self._client.call("GetGroupRequestParticipants", *_bytes(to_proto(group).SerializeToString()))
-        answer = neonize_pb2.GetGroupRequestParticipantsReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.GetGroupRequestParticipantsReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "list the requests to join")
         return [
@@ -95,7 +96,7 @@ class Groups:
 
     def invite_link(self, group: Jid, *, reset: bool) -> str:
         raw = self._client.call("GetGroupInviteLink", *_bytes(to_proto(group).SerializeToString()), reset)
-        answer = neonize_pb2.GetGroupInviteLinkReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.GetGroupInviteLinkReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "tell the invite link")
         return answer.InviteLink
@@ -103,7 +104,7 @@ class Groups:
     def set_photo(self, group: Jid, jpeg: bytes) -> str:
         """Square JPEG of at most 640 pixels; returns the picture's id."""
         raw = self._client.call("SetGroupPhoto", *_bytes(to_proto(group).SerializeToString()), *_bytes(jpeg))
-        answer = neonize_pb2.SetGroupPhotoReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.SetGroupPhotoReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "change the group's picture")
         return answer.PictureID
@@ -129,7 +130,7 @@ class Groups:
         self._check(answer, "change who may write in the group")
 
     def _group_answer(self, raw: bytes, action: str) -> Group:
-        answer = neonize_pb2.GetGroupInfoReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.GetGroupInfoReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, action)
         return _group(answer.GroupInfo)

@@ -24,6 +24,7 @@ from whatsapp_mcp.models.changes import (
     MessageStarred,
     ReactionChanged,
 )
+from whatsapp_mcp.whatsapp.boundary import jid, parse
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -49,7 +50,7 @@ def changes_from_history(payload: bytes, own: Jid | None) -> list[Change]:
         payload: serialized ``Neonize_pb2.HistorySync``.
         own: own number, the sender of messages from us; without it those messages are left out.
     """
-    data: HistorySync = neonize_pb2.HistorySync.FromString(payload).Data
+    data: HistorySync = parse(neonize_pb2.HistorySync, payload).Data
     return list(_changes(data, own))
 
 
@@ -57,7 +58,7 @@ def ids_in_history(payload: bytes) -> set[str]:
     """The ids of all messages in a history sync event, also of those that are no row of the store; empty when it cannot
     be read."""
     try:
-        data: HistorySync = neonize_pb2.HistorySync.FromString(payload).Data
+        data: HistorySync = parse(neonize_pb2.HistorySync, payload).Data
     except DecodeError:
         return set()
     return {entry.message.key.ID for conversation in data.conversations for entry in conversation.messages}
@@ -65,15 +66,15 @@ def ids_in_history(payload: bytes) -> set[str]:
 
 def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
     for mapping in data.phoneNumberToLidMappings:
-        number, lid = _jid(mapping.pnJID), _jid(mapping.lidJID)
+        number, lid = jid(mapping.pnJID), jid(mapping.lidJID)
         if number and lid:
             yield IdentityLearned(lid=lid, number=number)
     for name in data.pushnames:
-        person = _jid(name.ID)
+        person = jid(name.ID)
         if person and name.pushname:
             yield ContactSeen(person, push_name=name.pushname)
     for conversation in data.conversations:
-        chat = _jid(conversation.ID)
+        chat = jid(conversation.ID)
         if chat is not None:
             yield from _conversation(conversation, chat, own)
 
@@ -107,13 +108,13 @@ def _mute_end(seconds: int) -> int:
 
 def _other_form(conversation: Conversation, chat: Jid) -> Jid | None:
     """The number of a LID chat, or the other way round."""
-    other = _jid(conversation.pnJID) if chat.is_lid else _jid(conversation.lidJID) if chat.is_person else None
+    other = jid(conversation.pnJID) if chat.is_lid else jid(conversation.lidJID) if chat.is_person else None
     return other if other is not None and {other.server, chat.server} == {LID, USER} else None
 
 
 def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> Iterator[Change]:
     key = info.key
-    author = own if key.fromMe else _jid(key.participant or info.participant) or (chat if chat.is_person else None)
+    author = own if key.fromMe else jid(key.participant or info.participant) or (chat if chat.is_person else None)
     if author is None or not key.ID:
         return
     timestamp = info.messageTimestamp * 1000
@@ -148,7 +149,7 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
     )
     for reaction in info.reactions:
         by_us = reaction.key.fromMe
-        who = own if by_us else _jid(reaction.key.participant) or (chat if chat.is_person else None)
+        who = own if by_us else jid(reaction.key.participant) or (chat if chat.is_person else None)
         if who is not None:
             yield ReactionChanged(
                 chat=chat,
@@ -159,13 +160,3 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
                 from_me=by_us,
                 chat_alt=alt,
             )
-
-
-def _jid(text: str) -> Jid | None:
-    if not text:
-        return None
-    try:
-        jid = Jid.parse(text).bare
-    except ValueError:
-        return None
-    return Jid(jid.user, USER) if jid.server == "c.us" else jid

@@ -11,6 +11,7 @@ from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Newsletter, NewsletterPicture, NewsletterPost, NewsletterText, Picture
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto, to_proto
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.refusals import error_for
@@ -38,7 +39,7 @@ class Profiles:
             Preview=preview, ExistingID="", IsCommunity=community
         ).SerializeToString()
         raw = self._client.call("GetProfilePicture", who, len(who), params, len(params))
-        answer = neonize_pb2.GetProfilePictureReturnFunction.FromString(raw)
+        answer = parse(neonize_pb2.GetProfilePictureReturnFunction, raw)
         no_picture = NotFound(
             f"{jid} has no picture, or hides it from this account", next_step="There is nothing to do."
         )
@@ -53,17 +54,15 @@ class Profiles:
 
     def set_own_picture(self, jpeg: bytes) -> str:
         """Square JPEG of at most 640 pixels; returns the picture's id."""
-        answer = neonize_pb2.SetGroupPhotoReturnFunction.FromString(
-            self._client.call("SetProfilePhoto", jpeg, len(jpeg))
-        )
+        answer = parse(neonize_pb2.SetGroupPhotoReturnFunction, self._client.call("SetProfilePhoto", jpeg, len(jpeg)))
         if answer.Error:
             raise error_for(answer.Error, "change the picture")
         return answer.PictureID
 
     def newsletters(self) -> list[Newsletter]:
         self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
-        answer = neonize_pb2.GetSubscribedNewslettersReturnFunction.FromString(
-            self._client.call("GetSubscribedNewsletters")
+        answer = parse(
+            neonize_pb2.GetSubscribedNewslettersReturnFunction, self._client.call("GetSubscribedNewsletters")
         )
         if answer.Error:
             raise error_for(answer.Error, "list the newsletters")
@@ -73,8 +72,9 @@ class Profiles:
         """The newest posts, or those before the post with server id ``before`` (0: newest), newest last."""
         self._account.device()  # neonize 0.5.2 aborts the process when this is called without a linked account
         who = to_proto(newsletter).SerializeToString()
-        answer = neonize_pb2.GetNewsletterMessageUpdateReturnFunction.FromString(
-            self._client.call("GetNewsletterMessages", who, len(who), count, before)
+        answer = parse(
+            neonize_pb2.GetNewsletterMessageUpdateReturnFunction,
+            self._client.call("GetNewsletterMessages", who, len(who), count, before),
         )
         if answer.Error:
             raise error_for(answer.Error, "hand out the newsletter's posts")

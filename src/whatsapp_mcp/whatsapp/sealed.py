@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.events import MessageEvent, MessageOrigin
 from whatsapp_mcp.wire import message_secrets
@@ -62,7 +63,7 @@ def _vote(
     plain = _open(
         message_secrets.Change.POLL_VOTE, poll_id, poll, where, own, update.vote.encPayload, update.vote.encIV
     )
-    chosen = e2e.PollVoteMessage.FromString(plain).selectedOptions
+    chosen = parse(e2e.PollVoteMessage, plain).selectedOptions
     names = {option_hash(name): name for name in _options(poll.raw)}
     return [
         PollVoted(
@@ -91,7 +92,7 @@ def _edit(
     if original is None:
         raise SecretError(f"message {target} is not stored")
     kind = message_secrets.Change.MESSAGE_EDIT
-    edited = e2e.Message.FromString(_open(kind, target, original, where, own, sealed.encPayload, sealed.encIV))
+    edited = parse(e2e.Message, _open(kind, target, original, where, own, sealed.encPayload, sealed.encIV))
     if edited.HasField("protocolMessage"):
         edited = edited.protocolMessage.editedMessage
     content = read_content(edited)
@@ -109,7 +110,7 @@ def _open(
     ciphertext: bytes,
     iv: bytes,
 ) -> bytes:
-    secret = e2e.Message.FromString(original.raw).messageContextInfo.messageSecret
+    secret = parse(e2e.Message, original.raw).messageContextInfo.messageSecret
     authors = _forms(where.sender, where.sender_alt, own if where.from_me else ())
     senders = _forms(original.wire_sender, None, own if original.from_me else authors)
     error = SecretError(f"message {message_id} has no author")
@@ -126,6 +127,6 @@ def _forms(one: Jid, other: Jid | None, more: Iterable[Jid]) -> tuple[Jid, ...]:
 
 
 def _options(raw: bytes) -> list[str]:
-    content = read_content(e2e.Message.FromString(raw))
+    content = read_content(parse(e2e.Message, raw))
     options = content.extra.get("options") if content is not None else None
     return [str(option) for option in options] if isinstance(options, list) else []

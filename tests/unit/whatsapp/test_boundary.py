@@ -1,0 +1,174 @@
+"""What comes through the boundary keeps the promises of its types, whatever was sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import whatsapp_mcp.whatsapp
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.whatsapp import boundary
+from whatsapp_mcp.whatsapp.boundary import LIST_LIMITS, TEXT_LIMIT, parse
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+
+
+def varint(value: int) -> bytes:
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
+
+
+def of_length(number: int, content: bytes) -> bytes:
+    """A field of bytes, text or a message."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (b"Hello friend \xed\xa0\xbd", "Hello friend \N{REPLACEMENT CHARACTER}"),
+        (b"\xed\xa0\xbd\xed\xb8\x80", "\N{GRINNING FACE}"),
+        (b"bad \xff\xfe text", "bad \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER} text"),
+        ("Grüße".encode(), "Grüße"),
+        ("Grüße".encode("latin-1"), "Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e"),
+    ],
+)
+def test_text_is_text(sent: bytes, read: str) -> None:
+    assert parse(e2e.Message, of_length(1, sent)).conversation == read
+
+
+def test_repeated_text_is_text() -> None:
+    mentions = of_length(6, of_length(17, of_length(15, b"ok") + of_length(15, b"\xff")))
+    found = parse(e2e.Message, mentions).extendedTextMessage.contextInfo.mentionedJID
+    assert list(found) == ["ok", "\N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_number_that_is_none_is_not_there() -> None:
+    sent = e2e.Message()
+    sent.locationMessage.degreesLatitude = math.nan
+    sent.locationMessage.degreesLongitude = math.inf
+    place = parse(e2e.Message, sent.SerializeToString()).locationMessage
+    assert not place.HasField("degreesLatitude")
+    assert not place.HasField("degreesLongitude")
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    sent = e2e.Message(conversation="a" * (TEXT_LIMIT + 1))
+    for number in range(13):
+        sent.pollCreationMessage.options.add(optionName=str(number))
+    cut: list[str] = []
+    read = parse(e2e.Message, sent.SerializeToString(), cut)
+    assert len(read.conversation) == TEXT_LIMIT
+    assert [option.optionName for option in read.pollCreationMessage.options] == [str(n) for n in range(12)]
+    assert sorted(cut) == ["conversation", "options"]
+
+
+def test_lists_of_other_packages_are_as_long_as_they_are() -> None:
+    sent = neonize_pb2.GetJoinedGroupsReturnFunction()
+    sent.Group.extend(neonize_pb2.GroupInfo() for _ in range(3000))
+    assert len(parse(neonize_pb2.GetJoinedGroupsReturnFunction, sent.SerializePartialToString()).Group) == 3000
+
+
+def test_limits_name_lists_that_exist() -> None:
+    lists = {field.full_name for field in _fields_below(e2e.Message.DESCRIPTOR) if field.is_repeated}
+    lists |= {field.full_name for field in e2e.PollVoteMessage.DESCRIPTOR.fields}
+    assert not LIST_LIMITS.keys() - lists
+
+
+@pytest.mark.parametrize("depth", [1, 29, 50, 300, 3000])
+def test_what_lies_too_deep_costs_only_what_lies_too_deep(depth: int) -> None:
+    message = e2e.Message(conversation="core").SerializeToString()
+    for level in range(depth):
+        message = of_length(6, of_length(1, b"level %d" % level) + of_length(17, of_length(3, message)))
+    cut: list[str] = []
+    read = parse(e2e.Message, message, cut)
+    assert read.extendedTextMessage.text == f"level {depth - 1}"
+    assert bool(cut) == (depth > 33)  # three messages for each level, of 100 that upb goes
+
+
+def test_what_is_no_protobuf_is_an_error() -> None:
+    with pytest.raises(DecodeError):
+        parse(e2e.Message, b"\x0a\xff\xff\xff\xff\x0f")
+
+
+@pytest.mark.parametrize("text", ["", "x", "\xff@lid", "1@s.whatsapp.net\n", "1:99999@lid", "49@s.whatsapp.net x"])
+def test_an_address_parses_whole(text: str) -> None:
+    assert boundary.jid(text) is None
+    assert boundary.jid("49151:3@s.whatsapp.net") == Jid("49151", "s.whatsapp.net")
+
+
+def test_a_long_id_stays_itself() -> None:
+    one, other = boundary.message_id("A" * 500), boundary.message_id("A" * 501)
+    assert len(one) == len(other) == 128
+    assert one != other
+    assert boundary.message_id("3EB0C0FFEE") == "3EB0C0FFEE"
+
+
+def test_nothing_else_parses_what_whatsapp_sent() -> None:
+    room = Path(whatsapp_mcp.whatsapp.__file__).parent
+    others = [path for path in room.rglob("*.py") if path.name != "boundary.py" and "FromString(" in path.read_text()]
+    assert others == []
+
+
+def _fields_below(kind: Any) -> Iterator[FieldDescriptor]:
+    known = {kind.full_name: kind}
+    waiting = [kind]
+    while waiting:
+        for field in waiting.pop().fields:
+            yield field
+            inner = field.message_type
+            if inner is not None and inner.full_name not in known:
+                known[inner.full_name] = inner
+                waiting.append(inner)
+
+
+# -- anything in every field -------------------------------------------------------------------------------------------
+
+WIRE = {FieldDescriptor.TYPE_DOUBLE: 1, FieldDescriptor.TYPE_FLOAT: 5, FieldDescriptor.TYPE_FIXED64: 1}
+WIRE |= {FieldDescriptor.TYPE_SFIXED64: 1, FieldDescriptor.TYPE_FIXED32: 5, FieldDescriptor.TYPE_SFIXED32: 5}
+BYTES = st.binary(max_size=40) | st.sampled_from([b"\xff", b"\xed\xa0\x80", b"a\x00b", b"\n\x1b[2J", b"1@lid", b"nan"])
+
+
+@st.composite
+def anything(draw: st.DrawFn, kind: Any, depth: int = 0) -> bytes:
+    """A serialized message of this descriptor that Go would hand on, with anything in a few of its fields."""
+    sent = b""
+    for _ in range(draw(st.integers(0, 3))):
+        field = draw(st.sampled_from(list(kind.fields)))
+        if field.message_type is not None:
+            if depth < 6:
+                sent += of_length(field.number, draw(anything(field.message_type, depth + 1)))
+        elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+            sent += of_length(field.number, draw(BYTES))
+        else:
+            wire = WIRE.get(field.type, 0)
+            size = {1: 8, 5: 4}.get(wire, 0)
+            number = draw(st.integers(0, (1 << 64) - 1) | st.sampled_from([0, 1, (1 << 64) - 1, 1 << 63]))
+            nan = draw(
+                st.sampled_from([bytes(size), b"\xff" * size, (b"\x00" * 6 + b"\xf0\x7f")[-size:] if size else b""])
+            )
+            sent += varint(field.number << 3 | wire) + (nan if size else varint(number))
+    return sent
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything(e2e.Message.DESCRIPTOR))
+def test_every_field_is_what_its_type_says(payload: bytes) -> None:
+    check(parse(e2e.Message, payload))
+
+
+def check(message: Message) -> None:
+    for field, value in message.ListFields():
+        for one in value if field.is_repeated else [value]:
+            if field.message_type is not None:
+                check(one)
+            elif field.type == FieldDescriptor.TYPE_STRING:
+                one.encode()
+            elif isinstance(one, float):
+                assert math.isfinite(one)
