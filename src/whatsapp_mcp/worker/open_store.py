@@ -129,5 +129,6 @@ class OpenStore:
 
     def _end(self, error: Exception) -> None:
         """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
-        detail = f"{error}. {error.next_step}" if isinstance(error, StoreError) else type(error).__name__
+        unforeseen = "the store could not be written; the log says why"
+        detail = f"{error}. {error.next_step}" if isinstance(error, StoreError) else unforeseen
         self._tell(Ended(reason="store_error", detail=detail))

@@ -25,6 +25,7 @@ import anyio.to_thread
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.errors import SessionTimeout, StoreError, WhatsAppMcpError
+from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
@@ -181,7 +182,7 @@ class SessionProcess:
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
         elif ban := ban_in(level, name, text):
-            self._tell(p.Ended(reason="banned", detail=ban))
+            self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -212,8 +213,8 @@ class SessionProcess:
             case "timeout":
                 self._finish(p.Ended(reason="qr_timeout", detail="nobody scanned the QR code in time"))
             case _:
-                detail = f"pairing failed ({status}); scan a fresh code"
-                self._finish(p.Ended(reason="pairing_failed", detail=detail))
+                detail = "pairing failed; scan a fresh code"
+                self._finish(p.Ended(reason="pairing_failed", detail=detail, whatsapp_said=status))
 
     async def _end_when_left_alone(self) -> None:
         """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
@@ -238,9 +239,9 @@ class SessionProcess:
 
     def _take_client_end(self, error: str | None) -> None:
         if self._was_connected:
-            ended = p.Ended(reason="pump_died", detail=error or "neonize stopped delivering events")
+            ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
         else:
-            ended = p.Ended(reason="connect_failed", detail=error or "neonize ended before it connected")
+            ended = p.Ended(reason="connect_failed", detail="neonize ended before it connected", whatsapp_said=error)
         self._finish(ended)
 
     def _finish(self, ended: p.Ended) -> None:
@@ -274,7 +275,7 @@ def main() -> None:
     """Entry point; ends with os._exit because Go threads keep a normal interpreter exit waiting for ever."""
     wire = claim_stdio()
     os.umask(0o077)
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    start_logging()
     code = 1
     try:
         code = asyncio.run(SessionProcess(wire).run())

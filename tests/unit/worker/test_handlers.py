@@ -287,7 +287,7 @@ def test_mark_read(session: Session) -> None:
     ids=lambda command: command.name,
 )
 def test_a_message_that_is_not_there(session: Session, command: Command[None]) -> None:
-    with pytest.raises(NotFound, match="nope"):
+    with pytest.raises(NotFound, match="no message with this id"):
         session.handlers.run(command)
     assert session.client.calls == []
 
