@@ -122,8 +122,7 @@ def _unite_chats(
         (at for at in (one.last_message_at, other.last_message_at) if at is not None), default=None
     )
     one.ephemeral_expiration = first.ephemeral_expiration or second.ephemeral_expiration
-    one.read_until = max(one.read_until, other.read_until)
-    one.unread_base += other.unread_base
+    chats.unread.unite(one, other)
     one.archived = max(one.archived, other.archived)
     one.pinned = max(one.pinned, other.pinned)
     one.muted_until = min((one.muted_until, other.muted_until), key=lambda until: (until != -1, -until))
@@ -137,4 +136,3 @@ def _unite_chats(
     one.created_at = min(one.created_at, other.created_at)
     chats.drop(gone)
     connection.execute("DELETE FROM chats WHERE entity = ?", (gone,))
-    chats.recount_unread(one)
