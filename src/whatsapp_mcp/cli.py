@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import os
 import signal
 import sys
@@ -17,7 +16,9 @@ import click
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.untrusted_text import escaped
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +48,7 @@ def _server_options(command: F) -> F:
 def cli() -> None:
     """A WhatsApp account as MCP tools."""
     gc.enable()  # switched off while the program was loaded
+    start_logging()
 
 
 @cli.command()
@@ -128,7 +130,6 @@ def simulate(**options: Any) -> None:
     with _explained():
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
-        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
         given = {name: value for name, value in options.items() if value is not None}
         sys.exit(run_simulate(SimulateOptions(**given), sys.stdout))
 
@@ -207,8 +208,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
     """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
     with _explained(), contextlib.ExitStack() as stack:
         settings = _settings(options)
-        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-        logging.getLogger("whatsapp_mcp").setLevel(settings.log_level.upper())
+        start_logging(settings.log_level)
         if simulated:
             if settings.endpoint is not None:
                 raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
@@ -224,7 +224,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except WhatsAppMcpError as error:
-        click.echo(f"whatsapp-mcp: {error.message}\n{error.next_step}", err=True)
+        click.echo(f"whatsapp-mcp: {escaped(error.message)}\n{escaped(error.next_step)}", err=True)
+        for candidate in error.details.get("candidates", ()):
+            click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)
         sys.exit(1)
 
 

@@ -36,7 +36,9 @@ An error travels from the session process to the server process as ``to_wire()``
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+from whatsapp_mcp.untrusted_text import said
 
 __all__ = [
     "AccountBanned",
@@ -73,8 +75,14 @@ __all__ = [
 ]
 
 
+WHATSAPP_SAID: Final = "whatsapp_said"
+"""The detail that quotes what WhatsApp, or the library that speaks with it, answered. People who write to the account
+can bring text of theirs into such answers, so it stands in no sentence of ours."""
+
+
 class WhatsAppMcpError(Exception):
-    """Base of all. ``message`` says what happened, ``next_step`` what the caller can do about it."""
+    """Base of all. ``message`` says what happened, ``next_step`` what the caller can do about it; both are ours from
+    beginning to end, numbers apart."""
 
     code: ClassVar[str] = "internal_error"
     next_step: str = "Try again; if it happens again, run `whatsapp-mcp doctor`."
@@ -87,7 +95,9 @@ class WhatsAppMcpError(Exception):
         self.message = message
         given = {name: value for name, value in named.items() if value is not None}
         self.details: dict[str, Any] = given | (details or {})
-        """Machine-readable extras: ``field``, ``candidates``, ``retry_after_seconds`` …"""
+        """Machine-readable extras: ``field``, ``candidates``, ``retry_after_seconds``, ``whatsapp_said`` …"""
+        if WHATSAPP_SAID in self.details:
+            self.details[WHATSAPP_SAID] = said(str(self.details[WHATSAPP_SAID]))
         if next_step is not None:
             self.next_step = next_step
 
@@ -271,7 +281,10 @@ class WhatsAppRefused(WhatsAppMcpError):
     """WhatsApp answered the request with an error."""
 
     code = "whatsapp_refused"
-    next_step = "The message says what WhatsApp answered; change the request accordingly."
+    next_step = (
+        "Check the chat, people and message that the call names, and whether this account may do it; do not repeat it "
+        "unchanged."
+    )
 
 
 class ReachoutTimelock(WhatsAppRefused):

@@ -14,6 +14,12 @@ from typing import Any, Final
 FIELD_LIMIT: Final = 16_000
 """Characters that one string of a result may have; WhatsApp allows messages of 65,536."""
 
+SAID_LIMIT: Final = 300
+"""Characters that are told of what WhatsApp or Go said."""
+
+_LOOKED_AT: Final = 4
+"""Times as many characters as are shown: of a longer text the rest is not looked at."""
+
 _LINE_ENDS: Final = re.compile("\r\n|[\r\u2028\u2029]")
 
 _REMOVED_CHARACTERS: Final = (
@@ -52,12 +58,37 @@ def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
 
     A longer text ends with a remark that it was shortened. Applying it twice changes nothing more.
     """
+    cut = len(text) > _LOOKED_AT * limit
+    if cut:  # what is not shown need not be looked through
+        text = text[: _LOOKED_AT * limit]
     if _SUSPECT.search(text) is not None:
         text = _LINE_ENDS.sub("\n", text)
         text = _REMOVED.sub("", encodable(text))
         text = _STRAY_SELECTORS.sub("", text)
         text = _LONG_INVISIBLE_RUN.sub(r"\1", text)
-    return text if len(text) <= limit else (text[: max(0, limit - len(_SHORTENED))] + _SHORTENED)[:limit]
+    if len(text) <= limit and not cut:
+        return text
+    return (text[: max(0, limit - len(_SHORTENED))] + _SHORTENED)[:limit]
+
+
+def said(text: str) -> str:
+    """What somebody else's program answered, as a field of its own may quote it: one line, at most ``SAID_LIMIT``
+    characters.
+    """
+    return clean_text(" ".join(clean_text(text, _LOOKED_AT * SAID_LIMIT).split()), SAID_LIMIT)
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line that no terminal obeys: what does not show, reorders or breaks a line is written as in
+    Python's source (``\\n``, ``\\x1b``, ``\\u202e``).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if _shows(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() and _SUSPECT.match(character) is None
 
 
 _PLAIN_ID: Final = re.compile(r"[0-9A-F]{1,64}", re.ASCII)

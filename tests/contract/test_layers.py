@@ -24,6 +24,7 @@ GROUND = {
     "endpoint",
     "descriptors",
     "untrusted_text",
+    "log_lines",
     "__init__",
 }
 """What every room may use."""

@@ -31,7 +31,9 @@ class SessionSnapshot(View):
 
     state: SessionState
     detail: str = ""
-    """One sentence for a person: why it is so, when that is not obvious."""
+    """One sentence of ours for a person: why it is so, when that is not obvious."""
+    whatsapp_said: str | None = None
+    """What WhatsApp or neonize gave as the reason, if it did; others can have written parts of it."""
     since: datetime
     own_jid: Jid | None = None
     own_lid: Jid | None = None

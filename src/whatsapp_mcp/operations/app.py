@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import AlreadyLoggedIn
+from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
@@ -72,10 +72,11 @@ async def app_reconnect(services: Services, _arguments: args.AppReconnectArgumen
 async def app_status(services: Services, _arguments: args.AppStatusArguments, _progress: Progress) -> Outcome:
     snapshot = services.session.snapshot
     connected = snapshot.state is SessionState.CONNECTED
-    message = "Connected." if connected else f"Not connected: {snapshot.state.value}."
+    message, said = "Connected.", None
     if not connected:
         problem = services.session.problem()
         message = f"{problem.message[:1].upper()}{problem.message[1:]}. {problem.next_step}"
+        said = problem.details.get(WHATSAPP_SAID)
     return Outcome(
         message,
         {
@@ -87,7 +88,9 @@ async def app_status(services: Services, _arguments: args.AppStatusArguments, _p
             "push_name": snapshot.push_name,
             "since": time_text(snapshot.since),
             "restarts": snapshot.restarts,
+            WHATSAPP_SAID: said,
         },
+        untrusted=said is not None,
     )
 
 

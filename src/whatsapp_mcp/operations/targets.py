@@ -36,7 +36,7 @@ async def person(services: Services, text: str, *, field: str = "phone") -> Jid:
     """A person; a group or newsletter is refused. The phone number form where it is known."""
     jid = await resolve(services, text, field=field)
     if not jid.is_person:
-        raise InvalidArgument(f"{field}: {jid} is not a person", field=field)
+        raise InvalidArgument(f"{field}: not a person", field=field)
     return jid
 
 

@@ -34,6 +34,7 @@ class StateChanged(Wire):
     type: Literal["state"] = "state"
     state: SessionState
     detail: str = ""
+    """A sentence of ours."""
     own_jid: Jid | None = None
     own_lid: Jid | None = None
     push_name: str | None = None
@@ -77,6 +78,9 @@ class Ended(Wire):
     type: Literal["ended"] = "ended"
     reason: EndReason
     detail: str = ""
+    """A sentence of ours."""
+    whatsapp_said: str | None = None
+    """What WhatsApp or neonize gave as the reason, if it did."""
 
 
 Notice = StateChanged | QrShown | Stored | Ended

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import mcp.types as types
 
-from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.errors import WHATSAPP_SAID, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.untrusted_text import clean, clean_text, encodable
 
@@ -79,7 +79,11 @@ def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = Fa
     details = clean(_without_nulls(error.details))
     if details:
         body["details"] = details
-    looked_up = any(isinstance(v, list | dict) for key, v in error.details.items() if key != _ARGUMENT_NAMES)
+    looked_up = any(
+        key == WHATSAPP_SAID or isinstance(value, list | dict)
+        for key, value in error.details.items()
+        if key != _ARGUMENT_NAMES
+    )
     marks: JsonObject = {"untrusted": True, "note": UNTRUSTED_NOTE} if looked_up else {}
     body = _shrink(body, budget - len(_encode(marks | {"results": None}))) | marks
     shown = {"code": body["code"], "message": body["message"], "results": None} | body

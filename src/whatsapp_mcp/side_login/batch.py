@@ -86,10 +86,10 @@ class Batch:
                     while self._has_open():
                         await self._serve(login, self._collections)
             except ConnectionLost as lost:
-                logger.warning("short login %d: %s", logins, lost)
+                logger.warning("short login %d: %s (%s)", logins, lost, lost.said)
                 self._give_up_unrepeatable(lost)
                 if logins >= _MAX_LOGINS:
-                    self._give_up(str(lost))
+                    self._give_up(str(lost), lost.said)
                     return
                 await asyncio.sleep(_BACK_OFF * (logins - 1))
 
@@ -136,17 +136,21 @@ class Batch:
     def _give_up_unrepeatable(self, lost: ConnectionLost) -> None:
         for request in self.requests:
             if isinstance(request.work, SideLoginQuery) and request.asked and not request.work.repeatable:
-                request.fail(_unknown_outcome(str(lost)))
+                request.fail(_unknown_outcome(str(lost), lost.said))
 
-    def _give_up(self, reason: str) -> None:
-        """End what is open: with an unknown outcome where something was sent, else as not done."""
+    def _give_up(self, reason: str, said: str | None = None) -> None:
+        """End what is open: with an unknown outcome where something was sent, else as not done.
+
+        Args:
+            said: what the other end gave as the reason.
+        """
         self.requests += self._take()
         offered = {id(request) for patch in self._patches if patch.sent for request in patch.requests}
         for request in self.requests:
             if request.asked or id(request) in offered:
-                request.fail(_unknown_outcome(reason))
+                request.fail(_unknown_outcome(reason, said))
             else:
-                request.fail(NotConnected(f"the short login did not succeed: {reason}"))
+                request.fail(NotConnected(f"the short login did not succeed: {reason}", whatsapp_said=said))
 
     def _fail_open(self, error: WhatsAppMcpError) -> None:
         self.requests += self._take()
@@ -154,8 +158,9 @@ class Batch:
             request.fail(error)
 
 
-def _unknown_outcome(reason: str) -> SessionTimeout:
+def _unknown_outcome(reason: str, said: str | None) -> SessionTimeout:
     return SessionTimeout(
         f"{reason}; whether the request took effect is unknown",
         next_step="Look on the phone or with the matching read tool whether it took effect, then call again if not.",
+        whatsapp_said=said,
     )

@@ -206,6 +206,8 @@ def _key_missing(name: str, error: UnknownKeyError) -> AppStateKeyMissing:
 
 
 def _refused(name: str, code: str, text: str) -> WhatsAppRefused:
-    said = " ".join(part for part in (code, text) if part) or "an error"
-    details = {"error_code": int(code)} if code.isascii() and code.isdigit() else {}
-    return WhatsAppRefused(f"WhatsApp answered {said} for the collection {name}", details=details)
+    number = int(code) if code.isascii() and code.isdigit() else None
+    answer = "an error" if number is None else f"error {number}"
+    return WhatsAppRefused(
+        f"WhatsApp answered {answer} for the collection {name}", error_code=number, whatsapp_said=text or None
+    )

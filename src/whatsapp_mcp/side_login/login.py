@@ -41,7 +41,15 @@ _READ_SIZE: Final = 1 << 16
 
 
 class ConnectionLost(Exception):
-    """The connection broke, or nothing came in time. What the last request did is unknown."""
+    """The connection broke, or nothing came in time. What the last request did is unknown.
+
+    Args:
+        said: what the other end or the system gave as the reason.
+    """
+
+    def __init__(self, message: str, said: object = None) -> None:
+        super().__init__(message)
+        self.said = None if said is None else str(said)
 
 
 class PassiveLogin:
@@ -159,7 +167,7 @@ class PassiveLogin:
         if first.tag == "failure":
             raise login_refusal(first)
         if first.tag != "success":
-            raise ConnectionLost(f"WhatsApp answered the login with <{first.tag}>")
+            raise ConnectionLost("WhatsApp answered the login with an unknown stanza", first.tag)
 
     async def _say_goodbye(self) -> None:
         await self._write(self._websocket.close())
@@ -195,7 +203,7 @@ class PassiveLogin:
             raise ConnectionLost("not logged in")
         node = decode(self._ciphers.receive.decrypt(await self._next_frame()))
         if node.tag == "stream:error":
-            raise stream_error(node) or ConnectionLost(f"WhatsApp ended the connection: {node.xml()[:200]}")
+            raise stream_error(node) or ConnectionLost("WhatsApp ended the connection", node.xml())
         return node
 
     async def _next_frame(self) -> bytes:
@@ -229,12 +237,12 @@ def _connection_errors(what: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise CertificateRefused(f"the TLS certificate was not accepted: {error.verify_message}") from error
+        raise CertificateRefused("the TLS certificate was not accepted", whatsapp_said=error.verify_message) from error
     except CertificateError as error:
-        raise CertificateRefused(f"the server did not prove that it is WhatsApp: {error}") from error
+        raise CertificateRefused("the server did not prove that it is WhatsApp", whatsapp_said=error) from error
     except TimeoutError as error:
         raise ConnectionLost(f"no answer to {what} in time") from error
     except (OSError, EOFError, asyncio.LimitOverrunError) as error:
-        raise ConnectionLost(f"the connection broke during {what}: {error}") from error
+        raise ConnectionLost(f"the connection broke during {what}", error) from error
     except (WebSocketError, FrameError, NoiseError, BinaryError) as error:
-        raise ConnectionLost(f"the server broke the protocol during {what}: {error}") from error
+        raise ConnectionLost(f"the server broke the protocol during {what}", error) from error

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from whatsapp_mcp.errors import LoginRefused, RateLimited, SideReplaced, WhatsAppMcpError, WhatsAppRefused
+from whatsapp_mcp.errors import (
+    LoginRefused,
+    RateLimited,
+    SideReplaced,
+    WhatsAppMcpError,
+    WhatsAppRefused,
+)
 from whatsapp_mcp.wire.node import Node
 
 _REASONS: Final = {
@@ -28,12 +34,13 @@ def login_refusal(failure: Node) -> LoginRefused:
     neonize to find out."""
     reason = _number(failure.get("reason"))
     meaning, next_step = _REASONS.get(reason or 0, ("no reason that is known", None))
-    details = {name: failure.get(name) for name in ("code", "expire", "message") if failure.get(name)}
     return LoginRefused(
-        f"WhatsApp refused the login with {failure.get('reason') or 'a failure'}: {meaning}",
+        f"WhatsApp refused the login with {reason or 'a failure'}: {meaning}",
         reason=reason,
         next_step=next_step,
-        details=details,
+        code=_digits(failure.get("code")),
+        expire=_digits(failure.get("expire")),
+        whatsapp_said=failure.get("message") or None,
     )
 
 
@@ -51,12 +58,17 @@ def request_refusal(answer: Node) -> WhatsAppRefused:
     """The error for ``<iq type="error"><error code text/></iq>``."""
     error = answer.child("error")
     code, text = (error.get("code"), error.get("text")) if error is not None else ("", "")
-    message = f"WhatsApp answered {' '.join(part for part in (code, text) if part) or 'with an error'}"
-    details = {"error_code": _number(code)} if _number(code) is not None else {}
-    if code == "429":
-        return RateLimited(message, details={**details, "retry_after_seconds": 60})
-    return WhatsAppRefused(message, details=details)
+    number = _number(code)
+    message = "WhatsApp answered with an error" if number is None else f"WhatsApp answered with error {number}"
+    if number == 429:
+        return RateLimited(message, error_code=number, retry_after_seconds=60, whatsapp_said=text or None)
+    return WhatsAppRefused(message, error_code=number, whatsapp_said=text or None)
+
+
+def _digits(text: str) -> str | None:
+    return text if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    digits = _digits(text)
+    return int(digits) if digits is not None else None

@@ -201,5 +201,7 @@ _REASONS: Final = {
 
 def _explain(path: Path, error: sqlite3.Error) -> StoreError:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    reason, next_step = _REASONS.get(primary, (f"cannot be used: {error}", StoreError.next_step))
+    # SQLite's own text can quote what is stored.
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    reason, next_step = _REASONS.get(primary, (f"cannot be used ({name})", StoreError.next_step))
     return StoreError(f"the message store {path} {reason}", next_step=next_step, details={"path": str(path)})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from whatsapp_mcp.errors import (
+    WHATSAPP_SAID,
     AccountBanned,
     ClientOutdated,
     NotConnected,
@@ -17,6 +18,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored
+from whatsapp_mcp.untrusted_text import said
 
 
 class StateBoard:
@@ -60,17 +62,24 @@ class StateBoard:
                     platform=notice.platform or known.platform,
                 )
 
-    def update(self, state: SessionState, detail: str = "", **fields: object) -> None:
+    def update(
+        self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None, **fields: object
+    ) -> None:
         """``fields``: other fields of the snapshot that change."""
         since = self.snapshot.since if state is self.state else self._now()
         if state is not SessionState.PAIRING:
             fields |= {"qr_text": None, "qr_expires_at": None}
-        self.snapshot = self.snapshot.model_copy(update={"state": state, "detail": detail, "since": since, **fields})
+        fields |= {"state": state, "detail": detail, "whatsapp_said": whatsapp_said, "since": since}
+        self.snapshot = self.snapshot.model_copy(update=fields)
         self.announce()
 
-    def no_account(self, state: SessionState, detail: str = "", *, restarts: int = 0) -> None:
+    def no_account(
+        self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None, restarts: int = 0
+    ) -> None:
         """Forget whose session it was."""
-        self.snapshot = SessionSnapshot(state=state, detail=detail, since=self._now(), restarts=restarts)
+        self.snapshot = SessionSnapshot(
+            state=state, detail=detail, whatsapp_said=whatsapp_said, since=self._now(), restarts=restarts
+        )
         self.announce()
 
     def announce(self) -> None:
@@ -103,6 +112,12 @@ class StateBoard:
 
     def problem(self) -> SessionError:
         """Why there is no connection now, as the error that a call would get."""
+        error = self._problem()
+        if self.snapshot.whatsapp_said:
+            error.details[WHATSAPP_SAID] = said(self.snapshot.whatsapp_said)
+        return error
+
+    def _problem(self) -> SessionError:
         because = f": {self.snapshot.detail}" if self.snapshot.detail else ""
         match self.state:
             case SessionState.UNPAIRED:

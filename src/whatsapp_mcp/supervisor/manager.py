@@ -180,7 +180,11 @@ class SessionManager:
             raise AlreadyLoggedIn("the phone has just linked this device")
         if not board.code_is_shown:
             detail = board.snapshot.detail or "WhatsApp sent no code in time"
-            raise NotConnected(f"pairing could not start: {detail}", next_step="Call appLogin again in some seconds.")
+            raise NotConnected(
+                f"pairing could not start: {detail}",
+                next_step="Call appLogin again in some seconds.",
+                whatsapp_said=board.snapshot.whatsapp_said,
+            )
         return board.snapshot
 
     async def login_with_code(self, digits: str) -> str:
@@ -336,15 +340,18 @@ class SessionManager:
         self._board.announce()
         ended = link.ended
         reason, detail = (ended.reason, ended.detail) if ended else ("crashed", _crash_text(link.exit_code))
-        logger.warning("the session process ended: %s %s", reason, detail)
+        said = ended.whatsapp_said if ended else None
+        logger.warning("the session process ended: %s: %s%s", reason, detail, f" ({said})" if said else "")
         state = _STAYS_DOWN.get(ended.reason) if ended else None
         if state is SessionState.LOGGED_OUT or not await self._linked():
-            self._board.no_account(state or SessionState.UNPAIRED, detail, restarts=self._board.snapshot.restarts)
+            restarts = self._board.snapshot.restarts
+            self._board.no_account(state or SessionState.UNPAIRED, detail, whatsapp_said=said, restarts=restarts)
             return
         if state is not None and state is not SessionState.UNPAIRED:
-            self._board.update(state, detail)
+            self._board.update(state, detail, whatsapp_said=said)
             return
-        self._board.update(SessionState.RECONNECTING, detail, restarts=self._board.snapshot.restarts + 1)
+        restarts = self._board.snapshot.restarts + 1
+        self._board.update(SessionState.RECONNECTING, detail, whatsapp_said=said, restarts=restarts)
         self._next_start = asyncio.get_running_loop().call_later(
             self._back_off.failed(), self._requests.put, self._start_if_linked
         )
@@ -354,7 +361,8 @@ class SessionManager:
     async def _start(self) -> None:
         self._forget_next_start()
         if self._board.state is not SessionState.PAIRING:
-            self._board.update(SessionState.CONNECTING, self._board.snapshot.detail)
+            before = self._board.snapshot
+            self._board.update(SessionState.CONNECTING, before.detail, whatsapp_said=before.whatsapp_said)
         descriptor = self._lock.descriptor
         assert descriptor is not None, "the lock is held while a session process runs"
         try:

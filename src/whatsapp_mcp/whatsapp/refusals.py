@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from whatsapp_mcp.errors import (
+    WHATSAPP_SAID,
     InvalidArgument,
     NotConnected,
     NotFound,
@@ -17,6 +18,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
     WhatsAppRefused,
 )
+from whatsapp_mcp.untrusted_text import said
 
 DEFAULT_RETRY_SECONDS: Final = 60
 _DOWN: Final = ("websocket not connected", "websocket disconnected", "frame socket is closed", "client is nil")
@@ -26,11 +28,22 @@ _WRITING: Final = "failed to send message node"
 _PREPARING: Final = re.compile(r"failed to (?!send message node|write|flush)")
 """Writing to the socket may fail when all of it has left; everything else that fails comes before that."""
 _CODE: Final = re.compile(r"(?:error|status) (\d{3})")
+_WRITTEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|does not start with slash: .*', re.DOTALL)
+"""Addresses, which Go quotes, and the path of a file: what a sender wrote into them decides nothing here."""
 
 
 def error_for(text: str, action: str) -> WhatsAppMcpError:
-    """The error that the Go text means; ``action`` completes "WhatsApp did not …" ("send the message")."""
-    lowered = text.lower()
+    """The error that the Go text means; ``action`` completes "WhatsApp did not …" ("send the message").
+
+    The text itself is a detail of its own: others can have written parts of it.
+    """
+    error = _meaning(_WRITTEN.sub('""', text).lower(), action)
+    if text:
+        error.details[WHATSAPP_SAID] = said(text)
+    return error
+
+
+def _meaning(lowered: str, action: str) -> WhatsAppMcpError:
     if "timed out" in lowered or "deadline exceeded" in lowered:
         return SessionTimeout(f"WhatsApp did not answer in time when asked to {action}")
     if any(text in lowered for text in _DOWN):
@@ -43,7 +56,7 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
             next_step="Check the number (international format, without leading zeros) with userCheck.",
         )
     if "phone number too short" in lowered or "international phone number required" in lowered:
-        return InvalidArgument(f"WhatsApp did not {action}: {text}", field="phone")
+        return InvalidArgument(f"WhatsApp did not {action}: this is no phone number", field="phone")
     if "without pushname" in lowered:
         return InvalidArgument(
             "WhatsApp needs a display name before presence can be sent, and this account has none yet",
@@ -64,7 +77,8 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
             details={"retry_after_seconds": DEFAULT_RETRY_SECONDS},
         )
     details: dict[str, object] = {"whatsapp_code": code} if code else {}
-    return WhatsAppRefused(f"WhatsApp did not {action}: {text}", details=details)
+    because = f" (error {code})" if code else ""
+    return WhatsAppRefused(f"WhatsApp did not {action}{because}", details=details)
 
 
 def send_error_for(text: str) -> WhatsAppMcpError:
@@ -74,7 +88,7 @@ def send_error_for(text: str) -> WhatsAppMcpError:
     the refusal by the server, or the end of the connection, also while writing once more, or of the time to wait.
     """
     error = error_for(text, "send the message")
-    lowered = text.lower()
+    lowered = _WRITTEN.sub('""', text).lower()
     unsent = (
         isinstance(error, InvalidArgument | NotFound | NotLoggedIn)
         or _REFUSED in lowered
@@ -84,4 +98,6 @@ def send_error_for(text: str) -> WhatsAppMcpError:
     )
     if unsent:
         return error
-    return OutcomeUnknown(f"WhatsApp did not acknowledge the message, so whether it was sent is unknown: {text}")
+    return OutcomeUnknown(
+        "WhatsApp did not acknowledge the message, so whether it was sent is unknown", whatsapp_said=text or None
+    )

@@ -233,8 +233,8 @@ def _decrypt(operation: int, record: server_sync.SyncdRecord, keys: Mapping[byte
         plain = cbc.decrypt(key.expanded.value, content[: cbc.BLOCK], content[cbc.BLOCK :])
         action = sync_action.SyncActionData.FromString(plain)
         index = json.loads(action.index)
-    except (ValueError, DecodeError) as error:
-        raise AppStateError(f"a value cannot be read: {error}") from None
+    except (ValueError, DecodeError):
+        raise AppStateError("a value cannot be read") from None
     if not hmac.compare_digest(record.index.blob, hmac.digest(key.expanded.index, action.index, "sha256")):
         raise MacError("the MAC of an index is wrong")
     if not isinstance(index, list):

@@ -25,6 +25,7 @@ import anyio.to_thread
 
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.errors import SessionTimeout, StoreError, WhatsAppMcpError
+from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
@@ -41,9 +42,9 @@ from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
-from whatsapp_mcp.worker.lost import tells_of_a_repetition
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -177,11 +178,11 @@ class SessionProcess:
     def _on_log(self, level: str, name: str, text: str) -> None:
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
         shown = levels.get(level, logging.INFO)
-        if tells_of_a_repetition(text):
+        if is_repetition(level, name, text):
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
-        elif "temporary ban connect failure" in text.lower():
-            self._tell(p.Ended(reason="banned", detail=text))
+        elif ban := ban_in(level, name, text):
+            self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -212,8 +213,8 @@ class SessionProcess:
             case "timeout":
                 self._finish(p.Ended(reason="qr_timeout", detail="nobody scanned the QR code in time"))
             case _:
-                detail = f"pairing failed ({status}); scan a fresh code"
-                self._finish(p.Ended(reason="pairing_failed", detail=detail))
+                detail = "pairing failed; scan a fresh code"
+                self._finish(p.Ended(reason="pairing_failed", detail=detail, whatsapp_said=status))
 
     async def _end_when_left_alone(self) -> None:
         """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
@@ -238,9 +239,9 @@ class SessionProcess:
 
     def _take_client_end(self, error: str | None) -> None:
         if self._was_connected:
-            ended = p.Ended(reason="pump_died", detail=error or "neonize stopped delivering events")
+            ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
         else:
-            ended = p.Ended(reason="connect_failed", detail=error or "neonize ended before it connected")
+            ended = p.Ended(reason="connect_failed", detail="neonize ended before it connected", whatsapp_said=error)
         self._finish(ended)
 
     def _finish(self, ended: p.Ended) -> None:
@@ -274,7 +275,7 @@ def main() -> None:
     """Entry point; ends with os._exit because Go threads keep a normal interpreter exit waiting for ever."""
     wire = claim_stdio()
     os.umask(0o077)
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    start_logging()
     code = 1
     try:
         code = asyncio.run(SessionProcess(wire).run())

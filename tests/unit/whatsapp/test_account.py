@@ -106,7 +106,7 @@ def test_send_refused() -> None:
     me, _ = account(SendMessage=answer.SerializeToString())
     with pytest.raises(WhatsAppRefused) as caught:
         me.send(ANA, text())
-    assert caught.value.details == {"whatsapp_code": 479}
+    assert caught.value.details == {"whatsapp_code": 479, "whatsapp_said": "server returned error 479"}
 
 
 def test_mark_read() -> None:

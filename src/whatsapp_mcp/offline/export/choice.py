@@ -24,8 +24,8 @@ def chosen_chats(reader: StoreReader, wanted: Sequence[str]) -> list[Jid]:
     """Chats of the store by JID, number or exact name.
 
     Raises:
-        NotFound: there is no such chat; near names are in the next step.
-        AmbiguousRecipient: several have this name; they are in the next step.
+        NotFound: there is no such chat; near names are the candidates.
+        AmbiguousRecipient: several have this name; they are the candidates.
     """
     return [_chat(reader, text.strip()) for text in wanted]
 
@@ -40,12 +40,14 @@ def _chat(reader: StoreReader, text: str) -> Jid:
     if named:
         raise AmbiguousRecipient(
             f"--chat: {len(named)} chats have the name {text!r}",
-            next_step=f"Name one by its JID: {_listed(named)}.",
+            next_step="Name one by its JID.",
+            candidates=_listed(named),
         )
     near = [target for target in reader.near_names(text) if reader.chat(target.jid) is not None]
     raise NotFound(
         f"--chat: the store has no chat {text!r}",
-        next_step=f"Did you mean {_listed(near)}?" if near else "Pass a number, a JID, or the exact name of a chat.",
+        next_step="Pass a number, a JID, or the exact name of a chat" + (", perhaps one of these:" if near else "."),
+        candidates=_listed(near) or None,
     )
 
 
@@ -65,8 +67,8 @@ def _addresses(text: str) -> Iterable[Jid]:
             yield Jid(text, server)
 
 
-def _listed(targets: Iterable[NamedTarget]) -> str:
-    return ", ".join(f"{' '.join(clean_text(target.name).split())} ({target.jid})" for target in targets)
+def _listed(targets: Iterable[NamedTarget]) -> list[dict[str, str]]:
+    return [{"jid": str(target.jid), "name": " ".join(clean_text(target.name).split())} for target in targets]
 
 
 def chosen_span(since: str | None, until: str | None) -> Span:

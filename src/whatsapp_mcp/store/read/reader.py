@@ -198,7 +198,7 @@ class StoreReader:
                 values = (encodable(message_id),)
             rows = connection.execute(messages_query(wanted, "m.place"), values).fetchall()
             if len(rows) > 1:
-                raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
+                raise InvalidArgument("several chats have a message of this id; say which with phone", field="phone")
             return messages_view(connection, rows)[0] if rows else None
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:

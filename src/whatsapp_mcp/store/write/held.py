@@ -91,7 +91,7 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
     chats = "chats.entity = ?1" if chat is not None else "?1 IS NULL"
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id)).fetchall()
     if len(rows) > 1:
-        raise InvalidArgument(f"several chats have a message {message_id}; say which with phone", field="phone")
+        raise InvalidArgument("several chats have a message of this id; say which with phone", field="phone")
     for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
         return StoredMessage(
             found,

@@ -182,7 +182,7 @@ class MessageHandlers:
     def _find(self, target: p.MessageRef) -> StoredMessage:
         stored = self._store.run_now(lambda writer: writer.find(target.message_id, target.chat))
         if stored is None:
-            raise NotFound(f"there is no message {target.message_id} in the chat {target.chat}")
+            raise NotFound("there is no message with this id in this chat")
         return stored
 
     def _author(self, stored: StoredMessage) -> _Author:

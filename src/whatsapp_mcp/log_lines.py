@@ -1,0 +1,86 @@
+"""The log of every process: one record, one line.
+
+What is logged can quote names, ids and error texts that other people chose. Hosts keep the log, and people read it in
+terminals: no record may look like two, end early, or be obeyed by a terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from types import TracebackType
+from typing import Final
+
+from whatsapp_mcp.untrusted_text import escaped
+
+RECORD_LIMIT: Final = 4_000
+"""Characters of a record without its traceback; at level DEBUG whole stanzas are logged."""
+TRACEBACK_LIMIT: Final = 12_000
+"""Characters of a traceback, of which the end is shown: there is what failed."""
+INDENT: Final = "    | "
+"""What each further line of a record begins with; a record begins with its level."""
+
+_SHORTENED: Final = "… [shortened]"
+
+logger = logging.getLogger("whatsapp_mcp")
+
+
+def start_logging(level: str | None = None) -> None:
+    """Log to stderr: warnings of everybody, and what is of ``level`` of this program. Uncaught exceptions are logged
+    too, because Python would print their texts as they are.
+    """
+    if level is not None:
+        logger.setLevel(level.upper())
+    if logging.root.handlers:  # started before, or by the program that loaded this one
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_unraisable
+
+
+class LineFormatter(logging.Formatter):
+    """``LEVEL logger: message`` on one line, whatever is in it; a traceback below it, each line behind ``INDENT``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            message = record.getMessage()
+        except Exception as error:  # the arguments do not fit the message
+            message = f"{record.msg} (cannot be filled in: {type(error).__name__})"
+        head = f"{record.levelname} {record.name}: {_start(message, RECORD_LIMIT)}"
+        below = self._below(record)
+        return "\n".join([escaped(head), *(f"{INDENT}{escaped(line)}" for line in below.split("\n") if line)])
+
+    def _below(self, record: logging.LogRecord) -> str:
+        traceback = self.formatException(record.exc_info) if record.exc_info else record.exc_text or ""
+        stack = self.formatStack(record.stack_info) if record.stack_info else ""
+        text = f"{traceback}\n{stack}"
+        return text if len(text) <= TRACEBACK_LIMIT else f"{_SHORTENED}\n{text[-TRACEBACK_LIMIT:]}"
+
+
+def _start(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}{_SHORTENED}"
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        logger.critical("ended by an unforeseen error", exc_info=(kind, error, traceback))
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not issubclass(ended.exc_type, SystemExit):
+        name = ended.thread.name if ended.thread is not None else "unknown"
+        found = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        logger.error("the thread %s was ended by an unforeseen error", name, exc_info=found)
+
+
+def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    if unraisable.exc_value is not None:
+        found = (unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
+        logger.error("an error where none can be raised", exc_info=found)

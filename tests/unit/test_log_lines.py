@@ -1,0 +1,88 @@
+"""One record, one line, whatever others wrote into it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from whatsapp_mcp.log_lines import INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, LineFormatter
+
+FORGED = "X\x1b[2J\x1b]0;pwned\x07\nERROR whatsapp_mcp.session: the account was logged out\r\n"
+HIDDEN = "\u202egnp.exe\u2066\u2028\u0085\x9b31m\U000e0041\U000e01ef\ud800\u200b\u3164"
+
+
+def formatted(message: str, *arguments: object, error: Exception | None = None) -> str:
+    found = (type(error), error, error.__traceback__) if error is not None else None
+    record = logging.LogRecord("whatsapp_mcp.test", logging.WARNING, __file__, 1, message, arguments, found)
+    return LineFormatter().format(record)
+
+
+def raised(text: str) -> ValueError:
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize("text", [FORGED, HIDDEN, FORGED + HIDDEN])
+def test_a_record_is_one_line_that_no_terminal_obeys(text: str) -> None:
+    line = formatted("a message of %s", text)
+    assert line.startswith("WARNING whatsapp_mcp.test: a message of ")
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+    line.encode()
+
+
+def test_what_shows_stays() -> None:
+    assert formatted("%s wrote", "Zoë 林 🦊").endswith("Zoë 林 🦊 wrote")
+
+
+def test_control_characters_are_told() -> None:
+    assert formatted("%s", "a\n\x1b[1m\u202e").endswith(r"a\n\x1b[1m\u202e")
+
+
+def test_a_traceback_cannot_pass_for_another_record() -> None:
+    first, *below = formatted("failed", error=raised(FORGED + HIDDEN)).split("\n")
+    assert first == "WARNING whatsapp_mcp.test: failed"
+    assert below
+    assert all(line.startswith(INDENT) and line.isprintable() for line in below)
+    assert any("ValueError" in line for line in below)
+
+
+def test_records_have_an_end() -> None:
+    assert len(formatted("%s", "x" * 1_000_000)) < RECORD_LIMIT + 100
+    assert len(formatted("failed", error=raised("x\n" * 500_000))) < 10 * TRACEBACK_LIMIT
+
+
+def test_arguments_that_do_not_fit_are_no_error() -> None:
+    assert "cannot be filled in" in formatted("%d messages", FORGED)
+
+
+PROGRAM = """
+import logging, sys, threading
+from whatsapp_mcp.log_lines import start_logging
+start_logging("INFO")
+text = "X\\x1b[2J\\nERROR whatsapp_mcp: forged"
+def fail(): raise ValueError(text)
+class Unraisable:
+    def __del__(self): fail()
+logging.getLogger("whatsapp_mcp.some").info("%s", text)
+logging.getLogger("other").warning("%s", text)
+thread = threading.Thread(target=fail); thread.start(); thread.join()
+Unraisable()
+import warnings; warnings.warn(text)
+fail()
+"""
+
+
+def test_whatever_a_process_says_of_its_own_errors() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr
+    assert not [line for line in lines if line.startswith("ERROR whatsapp_mcp: forged")]
+    assert all(line.startswith((INDENT, "INFO ", "WARNING ", "ERROR ", "CRITICAL ")) for line in lines)
+    assert sum("forged" in line for line in lines) >= 6
