@@ -298,7 +298,8 @@ def test_a_mark_of_the_phone_names_the_newest_messages() -> None:
         return reach
 
     def read(index: tuple[str, ...], **value: object) -> AppStateChange:
-        (found,) = changes_of([Mutation("set", index, sync_action.SyncActionValue(timestamp=NOW, **value), 1)])
+        said = sync_action.SyncActionValue(timestamp=NOW, **value)  # type: ignore[arg-type]
+        (found,) = changes_of([Mutation(index=index, value=said, version=1)])
         return found
 
     marked = read(

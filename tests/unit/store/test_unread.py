@@ -9,6 +9,7 @@ import pytest
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, Store, message, ms, receipt
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
+    Change,
     ChatChanged,
     ChatMarkedRead,
     IdentityLearned,
@@ -30,7 +31,7 @@ def unread(store: Store) -> list[str]:
     return [row.id for row in found.messages]
 
 
-def history(*messages: MessageReceived, count: int | None, until: int | None = None) -> list[object]:
+def history(*messages: MessageReceived, count: int | None, until: int | None = None) -> list[Change]:
     newest = max(one.timestamp for one in messages) if until is None else ms(until)
     told = [replace(one, from_history=True) for one in messages]
     return [*told, ChatChanged(messages[0].chat, unread_count=count, counted_until=newest)]

@@ -19,7 +19,8 @@ from whatsapp_mcp.models.changes import (
     MessageStarred,
 )
 from whatsapp_mcp.store.rows import clamp, fitting, place_ceiling, place_floor
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import find_held, touch_message
 from whatsapp_mcp.store.write.visibility import Visibility

@@ -10,7 +10,8 @@ from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write import app_state, reactions_and_receipts
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held
 from whatsapp_mcp.store.write.identities import Identities, Union

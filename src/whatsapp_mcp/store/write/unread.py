@@ -8,12 +8,10 @@ lies behind it only where its second does; it is unread when the phone counts it
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.store.write.chats import ChatRow
+from whatsapp_mcp.store.write.chat_row import ChatRow
 
 _ADD: Final = "INSERT OR IGNORE INTO unread (arrival, chat, place) VALUES (?, ?, ?)"
 _READ: Final = "DELETE FROM unread WHERE chat = ? AND place <= ?"

@@ -10,7 +10,8 @@ from typing import Final
 
 from whatsapp_mcp.store.rows import place_ceiling
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.held import HELD, Held, is_note
 
 _AT_ONCE: Final = 5000
