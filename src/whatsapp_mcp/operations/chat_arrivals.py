@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import line_json, message_json
+from whatsapp_mcp.models.render import line_json, message_json, shown
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
@@ -35,7 +36,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _
     what = "unread" if position is None else "new"
     return Outcome(
         f"{len(messages)} {what} messages, oldest first.",
-        {"data": [line_json(message, with_chat=True) for message in messages]},
+        {"data": Rows(messages, partial(line_json, with_chat=True))},
         rows="data",
         cursors=[str(message.arrival) for message in messages],
         next_cursor=str(newest),
@@ -64,7 +65,11 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
         return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
     return Outcome(
         "A message arrived.",
-        {"message": message_json(message, with_chat_name=True), "cursor": str(message.arrival), "timed_out": False},
+        {
+            "message": shown(message, partial(message_json, with_chat_name=True), dict),
+            "cursor": str(message.arrival),
+            "timed_out": False,
+        },
         untrusted=True,
     )
 
