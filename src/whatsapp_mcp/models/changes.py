@@ -30,12 +30,16 @@ class MessageKind(StrEnum):
     INTERACTIVE = "interactive"
     CALL = "call"
     UNDECRYPTABLE = "undecryptable"
-    """A message that could not be read; the sender was asked to repeat it, unless its content is ``LOST``."""
+    """A message that could not be read. Its sender was asked to repeat it, unless it is ``LOST`` or ``UNREADABLE``."""
     OTHER = "other"
 
 
 LOST: Final = "lost"
 """In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
+
+
+UNREADABLE: Final = "unreadable"
+"""The same, of a message that this server could not take in; the value is the reason, in our words."""
 
 
 class DeliveryStatus(StrEnum):
@@ -98,7 +102,13 @@ class Content:
     """Disappearing-message timer in seconds, 0 = stays."""
     view_once: bool = False
     extra: dict[str, object] = field(default_factory=dict)
-    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title."""
+    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title. ``cut``: the
+    protobuf's fields that were longer than any phone writes them."""
+
+    @classmethod
+    def unreadable(cls, reason: str) -> Content:
+        """The place of a message that came and cannot be shown."""
+        return cls(MessageKind.UNDECRYPTABLE, extra={UNREADABLE: reason})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import LOST, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -49,7 +49,7 @@ _KNOWN: Final = {
     "timestamp": "timestamp",
 }
 """What may be known of a view that cannot be shown -> the field of its row."""
-_UNREADABLE: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
+_UNDECRYPTED: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
 def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
@@ -114,13 +114,19 @@ def _details(message: Message) -> dict[str, Any] | None:
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
     if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
-        details["note"] = _LOST if message.extra.get(LOST) else _UNREADABLE
+        details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
             {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]]}
             for one in message.votes[:LIST_LENGTH]
         ]
     return details or None
+
+
+def _why_unread(message: Message) -> str:
+    if UNREADABLE in message.extra:
+        return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
+    return _LOST if message.extra.get(LOST) else _UNDECRYPTED
 
 
 def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:

@@ -99,8 +99,12 @@ class MessageEvent:
     """A message event, parsed once."""
 
     def __init__(self, payload: bytes) -> None:
-        """Raises DecodeError. ``payload``: serialized ``Neonize_pb2.Message``."""
-        self._event = parse(neonize_pb2.Message, payload)
+        """Raises DecodeError, or ValueError when who wrote it where cannot be read.
+
+        ``payload``: serialized ``Neonize_pb2.Message``.
+        """
+        self._cut: list[str] = []
+        self._event = parse(neonize_pb2.Message, payload, self._cut)
         self.where = MessageOrigin(self._event.Info.MessageSource)
         self.timestamp = self._event.Info.Timestamp
         """Milliseconds since 1970."""
@@ -124,6 +128,10 @@ class MessageEvent:
         """What can be read as it is; see ``open_sealed`` for the rest."""
         return list(self._changes())
 
+    def unreadable(self, reason: str) -> MessageReceived:
+        """The message with nothing but the reason why it cannot be shown."""
+        return self._received(Content.unreadable(reason))
+
     def _changes(self) -> Iterator[Change]:
         event, info, where = self._event, self._event.Info, self.where
         yield from where.identities()
@@ -131,29 +139,36 @@ class MessageEvent:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):
             yield from _protocol(self.message, info, where)
-            return
         if self.message.HasField("reactionMessage"):
             if self.message.reactionMessage.key.ID:
                 yield _reaction(self.message, info, where)
             return
         content = read_content(event.Message)
         if content is None:
+            if self._cut:
+                yield self.unreadable("it is nested too deep")
             return
+        if self._cut:
+            content = replace(content, extra={**content.extra, "cut": sorted(set(self._cut))})
         if event.IsEdit:
             # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
             yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
             return
-        yield MessageReceived(
+        yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))
+
+    def _received(self, content: Content) -> MessageReceived:
+        info, where = self._event.Info, self.where
+        return MessageReceived(
             id=info.ID,
             chat=where.chat,
             sender=where.sender,
             timestamp=info.Timestamp,
-            content=_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2),
+            content=content,
             from_me=where.from_me,
             chat_alt=where.chat_alt,
             sender_alt=where.sender_alt,
             push_name=info.Pushname or None,
-            raw=event.Message.SerializeToString(),
+            raw=self._event.Message.SerializeToString(),
             status=DeliveryStatus.SENT if where.from_me else None,
         )
 

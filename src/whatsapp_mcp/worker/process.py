@@ -42,9 +42,9 @@ from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
-from whatsapp_mcp.worker.lost import tells_of_a_repetition
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -178,11 +178,11 @@ class SessionProcess:
     def _on_log(self, level: str, name: str, text: str) -> None:
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
         shown = levels.get(level, logging.INFO)
-        if tells_of_a_repetition(text):
+        if is_repetition(level, name, text):
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
-        elif "temporary ban connect failure" in text.lower():
-            self._tell(p.Ended(reason="banned", detail="WhatsApp refused the login", whatsapp_said=text))
+        elif ban := ban_in(level, name, text):
+            self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------

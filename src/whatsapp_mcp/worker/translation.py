@@ -11,6 +11,7 @@ from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, Me
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
+from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
@@ -67,9 +68,15 @@ class Translation:
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
-        changes = event.changes()
-        if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
-            changes += open_sealed(event, self._store.find, self._store.own)
+        try:
+            changes = event.changes()
+            if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
+                changes += open_sealed(event, self._store.find, self._store.own)
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            logger.exception("a message could not be read; its place says so")
+            return [event.unreadable("this server does not understand it")]
         if event.content_id is not None and not any(isinstance(one, MessageReceived) for one in changes):
             changes.append(event.redemption())
         return changes
