@@ -133,6 +133,8 @@ class MessageReceived:
     status: DeliveryStatus | None = None
     """Of our own messages: SENT when WhatsApp acknowledged it."""
     from_history: bool = False
+    sent_here: bool = False
+    """By this program: no news to who waits for messages here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,8 @@ class LastMessage:
     timestamp: int
     author: Jid | None = None
     """Of somebody else's message in a group; None otherwise."""
+    others: tuple[str, ...] = ()
+    """Ids of further messages that are named as the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,9 @@ class ChatChanged:
     ephemeral_expiration: int | None = None
     """Seconds, 0 = off."""
     unread_count: int | None = None
+    """How many messages of other people, the newest ones, are unread."""
+    counted_until: int | None = None
+    """When the last message was sent that ``unread_count`` knew of, milliseconds; None: all that are stored."""
     archived: bool | None = None
     pinned: bool | None = None
     muted_until: int | None = None
@@ -290,7 +297,7 @@ class ChatMarkedRead:
     """False: marked as unread by hand."""
     timestamp: int = 0
     last: LastMessage | None = None
-    """Where we mark the chat ourselves."""
+    """Up to which message, where it is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,16 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
         name=name if chat.server == GROUP else None,
         ephemeral_expiration=conversation.ephemeralExpiration if conversation.HasField("ephemeralExpiration") else None,
         unread_count=conversation.unreadCount if conversation.HasField("unreadCount") else None,
+        counted_until=_newest(conversation),
         archived=conversation.archived if conversation.HasField("archived") else None,
         pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
         muted_until=_mute_end(conversation.muteEndTime) if conversation.HasField("muteEndTime") else None,
     )
+
+
+def _newest(conversation: Conversation) -> int | None:
+    """The time of the newest message of which the phone tells, milliseconds."""
+    return max((entry.message.messageTimestamp for entry in conversation.messages), default=0) * 1000 or None
 
 
 def _mute_end(seconds: int) -> int:
