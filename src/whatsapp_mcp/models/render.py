@@ -33,6 +33,8 @@ LIST_LENGTH: Final = 100
 
 LINE_LENGTH: Final = 300
 """Characters of a message that is shown in few words."""
+LONG_TEXT: Final = 1_000
+"""Characters; a result that is too large may show less of a longer text, which therefore says how long it is."""
 
 
 _LOST: Final = (
@@ -138,6 +140,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "sender_jid": str(message.sender),
         "sender_name": message.sender_name,
         "content": message.text,
+        "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me,
@@ -172,6 +175,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "chat_name": message.chat_name if with_chat else None,
         "sender_name": None if message.from_me else message.sender_name,
         "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
+        "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.changes import MessageKind
@@ -17,9 +18,15 @@ from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.search.query import Query
+from whatsapp_mcp.untrusted_text import clean_text, text_part
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+MIN_PART: Final = 100
+"""Characters of a long text that are shown at once, at the least."""
+ROOM_BESIDE_PART: Final = 1_200
+"""Bytes for what else stands in such a result."""
 
 
 @operation("listChats")
@@ -163,7 +170,9 @@ async def get_message_context(
     services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
 ) -> Outcome:
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    before, after = arguments["before"], arguments["after"]
+    before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
+    if part_from is not None:
+        before = after = 0
 
     def look(store: StoreReader) -> list[Message]:
         message = store.message(arguments["message_id"], chat)
@@ -179,12 +188,25 @@ async def get_message_context(
             next_step="Take message_id and chat_jid from one row of getChatMessages or searchMessages.",
             details={"field": "message_id"},
         )
+    if part_from is not None:
+        return _part_of(messages[0], part_from, services.settings.result_budget)
     return Outcome(
         f"{len(messages)} messages, oldest first.",
         {"data": Rows(messages, message_json)},
         rows="data",
         untrusted=True,
     )
+
+
+def _part_of(message: Message, offset: int, budget: int) -> Outcome:
+    """As much of a long text as a result of ``budget`` bytes can hold, of which a character takes up to four."""
+    text = clean_text(message.text, sys.maxsize)
+    if offset > 0 and offset >= len(text):
+        raise InvalidArgument(f"text_offset: the text has {len(text)} characters", field="text_offset")
+    part, then = text_part(text, offset, max(MIN_PART, (budget - ROOM_BESIDE_PART) // 4))
+    row = line_json(message, with_chat=True) | {"content": part, "content_length": len(text), "next_text_offset": then}
+    end = len(text) if then is None else then
+    return Outcome(f"Characters {offset} to {end} of {len(text)}.", {"data": [row]}, rows="data", untrusted=True)
 
 
 def _period(start_time: str | None, end_time: str | None) -> tuple[datetime | None, datetime | None]:
