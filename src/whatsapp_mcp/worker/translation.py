@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
@@ -16,7 +16,6 @@ from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
 from whatsapp_mcp.whatsapp.history import changes_from_history
-from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 
@@ -59,7 +58,7 @@ class Translation:
             case EventCode.MESSAGE:
                 return self._message(MessageEvent(payload))
             case EventCode.HISTORY_SYNC:
-                return changes_from_history(payload, self._store.owner)
+                return changes_from_history(payload, *self._store.own)
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
@@ -70,8 +69,6 @@ class Translation:
         self._losses.heard(event)
         try:
             changes = event.changes(self._store.own)
-            if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
-                changes += open_sealed(event, self._store.find, self._store.own)
         except Exception as error:
             if is_the_files_fault(error):
                 raise

@@ -70,7 +70,7 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind, wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -102,18 +102,36 @@ def find_message(
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
-        return StoredMessage(
-            found,
-            stored_jid(wire_chat),
-            stored_jid(wire_sender),
-            bool(from_me),
-            text,
-            raw or b"",
-            bool(has_media),
-            is_placeholder=kind == MessageKind.UNDECRYPTABLE,
-        )
-    return None
+    return next((_stored(*row) for row in rows), None)
+
+
+def messages_under(connection: sqlite3.Connection, chat: int, message_id: str) -> list[tuple[int, StoredMessage]]:
+    """The messages of this id in a chat, each with the entity of its author."""
+    rows = connection.execute(_MESSAGE.format(chats="chats.entity = ?1"), (chat, message_id, None)).fetchall()
+    return [(row[-1], _stored(*row)) for row in rows]
+
+
+def _stored(
+    message_id: str,
+    wire_chat: str,
+    wire_sender: str,
+    from_me: int,
+    text: str,
+    raw: bytes | None,
+    has_media: int,
+    kind: str,
+    _author: int,
+) -> StoredMessage:
+    return StoredMessage(
+        message_id,
+        stored_jid(wire_chat),
+        stored_jid(wire_sender),
+        bool(from_me),
+        text,
+        raw or b"",
+        bool(has_media),
+        is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+    )
 
 
 def is_note(connection: sqlite3.Connection, arrival: int) -> bool:
