@@ -16,6 +16,7 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.render import shown
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.offline.export.facts import facts
 from whatsapp_mcp.offline.export.names import OWNER, Names
 from whatsapp_mcp.store.read.exporting import ExportedMessage
 from whatsapp_mcp.untrusted_text import clean_text
@@ -77,6 +78,7 @@ def _lines(exported: ExportedMessage, names: Names) -> list[str]:
     if message.edited_at is not None:
         lines[-1] += " (edited)"
     lines.extend(f"- {_line(option)}" for option in _options(message))
+    lines.extend(_line(fact) for fact in facts(message))
     if message.reactions:
         said = [
             f"{_emoji(one.emoji)} {OWNER if one.from_me else names.of(one.sender, one.sender_name)}"
@@ -102,19 +104,19 @@ def _reply(exported: ExportedMessage, names: Names) -> str:
 
 def _described(message: Message) -> str:
     """The kind, and what a person wants to know of it: ``voice message, 0:07``."""
-    facts = [_WORDS.get(message.kind, message.kind.value)]
+    said = [_WORDS.get(message.kind, message.kind.value)]
     if message.view_once:
-        facts.append("to be seen once")
+        said.append("to be seen once")
     if message.file_name:
-        facts.append(_line(message.file_name).translate(_NO_BRACKETS))
+        said.append(_line(message.file_name).translate(_NO_BRACKETS))
     seconds = message.seconds if message.seconds is not None else message.extra.get("seconds")
     if isinstance(seconds, int) and seconds > 0:
-        facts.append(f"{seconds // 60}:{seconds % 60:02}")
+        said.append(f"{seconds // 60}:{seconds % 60:02}")
     if message.file_length:
-        facts.append(_size(message.file_length))
-    if message.kind is MessageKind.LOCATION:
-        facts.append(f"{_line(str(message.extra.get('latitude')))} {_line(str(message.extra.get('longitude')))}")
-    return ", ".join(facts)
+        said.append(_size(message.file_length))
+    if message.kind is MessageKind.LOCATION and "latitude" in message.extra:
+        said.append(f"{_line(str(message.extra['latitude']))} {_line(str(message.extra.get('longitude')))}")
+    return ", ".join(said)
 
 
 def _emoji(text: str) -> str:
