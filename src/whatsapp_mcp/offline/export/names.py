@@ -25,7 +25,7 @@ _UNLIKE_LATIN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "HEBREW", "ARAB
 _MARKS: Final = str.maketrans(dict.fromkeys('"“”„«»[]<>:', "'"))
 
 
-class Names:
+class Speakers:
     """Of the people in one chat."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.render import shown
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.offline.export.facts import facts
-from whatsapp_mcp.offline.export.names import OWNER, Names
+from whatsapp_mcp.offline.export.names import OWNER, Speakers
 from whatsapp_mcp.store.read.exporting import ExportedMessage
 from whatsapp_mcp.untrusted_text import clean_text
 
@@ -39,13 +39,13 @@ def transcript(messages: Iterable[ExportedMessage]) -> Iterator[str]:
     """Blocks of text, in the order of ``messages``, in which chats are not mixed. Times are in this machine's zone."""
     chat: Jid | None = None
     day: date | None = None
-    names = Names()
+    names = Speakers()
     for exported in messages:
         message = exported.message
         if message.chat != chat:
             if chat is not None:
                 yield "\n\n"
-            chat, day, names = message.chat, None, Names()
+            chat, day, names = message.chat, None, Speakers()
             yield f"=== {_title(message)} ===\n"
         moment = message.timestamp.astimezone()
         if moment.date() != day:
@@ -61,7 +61,7 @@ def _title(message: Message) -> str:
     return f"{_line(name)} ({message.chat})" if name else str(message.chat)
 
 
-def _lines(exported: ExportedMessage, names: Names) -> list[str]:
+def _lines(exported: ExportedMessage, names: Speakers) -> list[str]:
     """What stands behind the name, and below it."""
     message = exported.message
     if message.revoked_at is not None:
@@ -88,7 +88,7 @@ def _lines(exported: ExportedMessage, names: Names) -> list[str]:
     return lines
 
 
-def _reply(exported: ExportedMessage, names: Names) -> str:
+def _reply(exported: ExportedMessage, names: Speakers) -> str:
     """What is quoted stands in quotes: it is what the one who replies says was said."""
     message = exported.message
     if exported.quoted is not None:
