@@ -23,6 +23,8 @@ M = TypeVar("M", bound=Message)
 
 TEXT_LIMIT: Final = 65_536
 """Characters of one text; WhatsApp's own clients send no longer ones."""
+QUOTE_LIMIT: Final = 1_000
+"""Characters that are kept of a text which a reply says it answers."""
 LIST_LIMIT: Final = 1_024
 """Entries of one list in a message, as many as a group has members, where a phone's own limit is not known."""
 LIST_LIMITS: Final = {

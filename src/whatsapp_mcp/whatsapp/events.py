@@ -139,7 +139,6 @@ class MessageEvent:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):
             yield from _protocol(self.message, info, where)
-            return
         if self.message.HasField("reactionMessage"):
             if self.message.reactionMessage.key.ID:
                 yield _reaction(self.message, info, where)
