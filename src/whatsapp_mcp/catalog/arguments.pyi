@@ -260,10 +260,12 @@ class GetMessageContextArguments(TypedDict):
     message_id: str
     before: int
     after: int
+    text_offset: NotRequired[int]
 
 class CheckInboxArguments(TypedDict):
     cursor: NotRequired[str]
     limit: int
+    channels: bool
 
 class WaitForMessageArguments(TypedDict):
     phone: NotRequired[str]

@@ -1,6 +1,10 @@
 """Changes: what the WhatsApp side learned, in arrival order, for the store's writer.
 
 Plain dataclasses, because they are made by the thousand. Times are integer milliseconds since 1970.
+
+A message is (chat, author, id): the id is chosen by its author, and two people may choose the same. So what is about a
+message names its ``author`` beside chat and id; None where WhatsApp did not tell, and then it is about the message of
+this id if there is only one.
 """
 
 from __future__ import annotations
@@ -133,6 +137,8 @@ class MessageReceived:
     status: DeliveryStatus | None = None
     """Of our own messages: SENT when WhatsApp acknowledged it."""
     from_history: bool = False
+    sent_here: bool = False
+    """By this program: no news to who waits for messages here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,8 @@ class PlaceholderRedeemed:
 
 @dataclass(frozen=True, slots=True)
 class MessageEdited:
+    """Only the author edits: it is about the sender's own message."""
+
     chat: Jid
     message_id: str
     sender: Jid
@@ -159,13 +167,17 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class MessageRevoked:
-    """Deleted for everyone, by its author or by a group admin."""
+    """Deleted for everyone. Counts when ``revoked_by`` is the author, or an admin of the group."""
 
     chat: Jid
     message_id: str
     revoked_by: Jid
     timestamp: int
     chat_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
+    by_admin: bool = False
+    """WhatsApp's server says that an admin of the group did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +191,13 @@ class ReactionChanged:
     from_me: bool = False
     chat_alt: Jid | None = None
     sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReceived:
-    """Somebody got, read or played messages of ours; or we read them on another device (``from_me``)."""
+    """Somebody got, read or played messages of ours; or we read those of others on another device (``from_me``)."""
 
     chat: Jid
     sender: Jid
@@ -223,6 +237,8 @@ class LastMessage:
     timestamp: int
     author: Jid | None = None
     """Of somebody else's message in a group; None otherwise."""
+    others: tuple[str, ...] = ()
+    """Ids of further messages that are named as the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +251,9 @@ class ChatChanged:
     ephemeral_expiration: int | None = None
     """Seconds, 0 = off."""
     unread_count: int | None = None
+    """How many messages of other people, the newest ones, are unread."""
+    counted_until: int | None = None
+    """When the last message was sent that ``unread_count`` knew of, milliseconds; None: all that are stored."""
     archived: bool | None = None
     pinned: bool | None = None
     muted_until: int | None = None
@@ -257,6 +276,8 @@ class PollVoted:
     from_me: bool = False
     chat_alt: Jid | None = None
     voter_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +311,7 @@ class ChatMarkedRead:
     """False: marked as unread by hand."""
     timestamp: int = 0
     last: LastMessage | None = None
-    """Where we mark the chat ourselves."""
+    """Up to which message, where it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +358,8 @@ class MessageLabelled:
     message_id: str
     labelled: bool
     timestamp: int = 0
+    author: Jid | None = None
+    """Of the message; WhatsApp's app state does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

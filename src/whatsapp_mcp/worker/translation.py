@@ -70,12 +70,12 @@ class Translation:
             case _ if code == UNPARSED:
                 return _place_of_unparsed(payload.decode(), self._store.own)
             case _:
-                return [*changes_from_event(code, payload), *self._life_cycle(code)]
+                return [*changes_from_event(code, payload, self._store.own), *self._life_cycle(code)]
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
         try:
-            changes = event.changes()
+            changes = event.changes(self._store.own)
             if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
                 changes += open_sealed(event, self._store.find, self._store.own)
         except Exception as error:

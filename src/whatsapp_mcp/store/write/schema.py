@@ -5,7 +5,8 @@ to two, the phone number and the LID. Messages name their author by address and 
 that two addresses belong together touches few rows.
 
 Whatever is said about messages (edits, reactions, stars, votes …) lies in tables of its own and names its message by
-chat and id, not by foreign key: it may come before the message.
+chat, id and author, not by foreign key: it may come before the message. The author is an address, 0 where WhatsApp did
+not tell; edits name none, as only the author edits, and receipts none, as those of others are about our messages.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from whatsapp_mcp.store.files import store_errors
+from whatsapp_mcp.store.rows import ARRIVAL_BITS, ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
 from whatsapp_mcp.store.search.index import SEARCH_TABLE
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, schema_version
@@ -242,6 +244,137 @@ PRAGMA user_version = 3;
 """
 
 
+_UNREAD_MESSAGES: Final = f"""
+-- Messages that are not read: of others, and what we wrote to ourselves elsewhere. chats.unread is their number.
+CREATE TABLE unread (
+    arrival INTEGER PRIMARY KEY,
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    place INTEGER NOT NULL
+) STRICT;
+CREATE INDEX unread_chat ON unread(chat, place);
+-- What came from ourselves, on another device, in the chat with ourselves.
+CREATE TABLE notes (
+    arrival INTEGER PRIMARY KEY REFERENCES messages(arrival) ON UPDATE CASCADE ON DELETE CASCADE
+) STRICT;
+INSERT INTO unread SELECT m.arrival, m.chat, m.place FROM chats
+    CROSS JOIN messages AS m INDEXED BY messages_chat ON m.chat = chats.entity
+    AND m.place >= (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.place > 0 AND m.timestamp > chats.read_until
+    WHERE chats.unread_live > 0 AND m.from_me = 0 AND m.from_history = 0;
+INSERT INTO unread SELECT arrival, chat, place FROM (
+    SELECT m.arrival, m.chat, m.place, chats.unread_base, row_number() OVER (PARTITION BY m.chat ORDER BY m.place DESC)
+        AS newest
+    FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat ON m.chat = chats.entity
+    AND m.place >= (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.place > 0 AND m.timestamp > chats.read_until
+    WHERE chats.unread_base > 0 AND m.from_me = 0 AND m.from_history = 1
+) WHERE newest <= unread_base;
+ALTER TABLE chats ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE chats ADD COLUMN read_place INTEGER NOT NULL DEFAULT 0;  -- everything up to this place is read
+UPDATE chats SET unread = (SELECT count(*) FROM unread WHERE unread.chat = chats.entity),
+    read_place = CASE WHEN read_until > 0 THEN (read_until / 1000) << {ARRIVAL_BITS} | {ARRIVAL_MASK} ELSE 0 END;
+ALTER TABLE chats DROP COLUMN unread_live;
+ALTER TABLE chats DROP COLUMN unread_base;
+ALTER TABLE chats DROP COLUMN read_until;
+PRAGMA user_version = 4;
+"""
+
+_AUTHOR: Final = "coalesce((SELECT sender FROM messages AS m WHERE m.chat = said.chat AND m.id = said.message_id), 0)"
+"""Of the message that something was said about: until now there was one of each id in a chat."""
+
+_MESSAGE_AUTHORS: Final = f"""
+ALTER TABLE revokes RENAME TO old_revokes;
+CREATE TABLE revokes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,   -- of the message: an address, or 0
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    by_admin INTEGER NOT NULL, -- of the group, as WhatsApp's server says
+    revoked_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender, by_admin)
+) STRICT, WITHOUT ROWID;
+-- Whether an admin did it was not noted; what was taken as deleted in a group stays so.
+INSERT INTO revokes SELECT chat, message_id, {_AUTHOR}, sender,
+    (SELECT kind != 'person' FROM entities WHERE entities.id = said.chat) AND EXISTS (SELECT 1 FROM messages AS m
+    WHERE m.chat = said.chat AND m.id = said.message_id AND m.revoked_at IS NOT NULL), revoked_at
+    FROM old_revokes AS said;
+DROP TABLE old_revokes;
+CREATE INDEX revokes_sender ON revokes(sender);
+CREATE INDEX revokes_author ON revokes(author);
+ALTER TABLE reactions RENAME TO old_reactions;
+CREATE TABLE reactions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    emoji TEXT NOT NULL,       -- empty: taken back
+    from_me INTEGER NOT NULL,
+    reacted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender)
+) STRICT, WITHOUT ROWID;
+INSERT INTO reactions SELECT chat, message_id, {_AUTHOR}, sender, emoji, from_me, reacted_at FROM old_reactions AS said;
+DROP TABLE old_reactions;
+ALTER TABLE votes RENAME TO old_votes;
+CREATE TABLE votes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    voter INTEGER NOT NULL REFERENCES addresses(id),
+    options TEXT NOT NULL,     -- JSON: names of the chosen options, all of the person's choice
+    voted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, voter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO votes SELECT chat, message_id, {_AUTHOR}, voter, options, voted_at FROM old_votes AS said;
+DROP TABLE old_votes;
+ALTER TABLE stars RENAME TO old_stars;
+CREATE TABLE stars (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    starred INTEGER NOT NULL,  -- 0: the star was taken off
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+INSERT INTO stars SELECT chat, message_id, {_AUTHOR}, starred, changed_at FROM old_stars AS said;
+DROP TABLE old_stars;
+ALTER TABLE deletions RENAME TO old_deletions;
+CREATE TABLE deletions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+INSERT INTO deletions SELECT chat, message_id, {_AUTHOR}, deleted_at FROM old_deletions AS said;
+DROP TABLE old_deletions;
+ALTER TABLE message_labels RENAME TO old_message_labels;
+CREATE TABLE message_labels (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    labelled INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, label)
+) STRICT, WITHOUT ROWID;
+INSERT INTO message_labels SELECT chat, message_id, {_AUTHOR}, label, labelled, changed_at
+    FROM old_message_labels AS said;
+DROP TABLE old_message_labels;
+-- What is about a message of an author that was not told gets its author when the message comes.
+INSERT OR IGNORE INTO awaited SELECT chat, message_id FROM reactions WHERE author = 0
+    UNION SELECT chat, message_id FROM votes WHERE author = 0
+    UNION SELECT chat, message_id FROM stars WHERE author = 0
+    UNION SELECT chat, message_id FROM message_labels WHERE author = 0;
+DROP INDEX messages_chat_id;
+CREATE UNIQUE INDEX messages_chat_id ON messages(chat, id, sender);
+-- The ids that more than one message of a chat has, or had.
+CREATE TABLE shared_ids (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (chat, message_id)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 5;
+"""
+
+
 @migrations()
 def first_tables(db: Database) -> None:
     _run(db, _FIRST_TABLES)
@@ -255,6 +388,16 @@ def app_state_and_votes(db: Database) -> None:
 @migrations()
 def search_tags_and_sends(db: Database) -> None:
     _run(db, _SEARCH_TAGS_AND_SENDS)
+
+
+@migrations()
+def unread_messages(db: Database) -> None:
+    _run(db, _UNREAD_MESSAGES)
+
+
+@migrations()
+def message_authors(db: Database) -> None:
+    _run(db, _MESSAGE_AUTHORS)
 
 
 def _run(db: Database, script: str) -> None:

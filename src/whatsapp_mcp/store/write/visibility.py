@@ -10,8 +10,10 @@ from typing import Final
 
 from whatsapp_mcp.store.rows import place_ceiling
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
-from whatsapp_mcp.store.write.held import HELD, Held
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.held import HELD, Held, is_note
+from whatsapp_mcp.store.write.statements import BY_AUTHOR
 
 _AT_ONCE: Final = 5000
 """Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
@@ -22,7 +24,8 @@ _CLEARED: Final = (
     HELD.format(
         messages="messages AS m INDEXED BY messages_chat",
         where="m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
-        f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))",
+        " (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id"
+        f" AND stars.{BY_AUTHOR.format('author.entity')} AND ({_STAR_KEEPS})))",
     )
     + f" ORDER BY m.place LIMIT {_AT_ONCE}"
 )
@@ -36,7 +39,7 @@ class Visibility:
 
     def derive(self, held: Held, now: int) -> Held:
         """Hide or show one message, as what is known demands; the message as it is then."""
-        deleted = self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
+        deleted = self._is_in("deletions", held)
         if (deleted or self._is_cleared(held)) is held.is_hidden:
             return held
         derived = held._replace(place=-held.place)
@@ -47,34 +50,37 @@ class Visibility:
         )
         row = self._chats.get(held.chat, now)
         if derived.is_hidden:
-            self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
+            self._chats.messages_hidden(row, held.place, media=held.has_media, sent=held.from_me)
         else:
             self._chats.message_added(
                 row,
+                place=derived.place,
                 timestamp=held.timestamp,
                 from_me=bool(held.from_me),
                 live=not held.from_history,
                 has_media=bool(held.has_media),
+                is_note=is_note(self._connection, held.arrival),
             )
         return derived
 
     def hide_cleared(self, row: ChatRow, now: int) -> None:
         """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
-        messages = media = sent = 0
+        self._chats.unread.read_at(row, row.hides_until)
+        media = sent = 0
+        places: list[int] = []
         while found := self._cleared(row):
             for held in found:
                 self._index.remove(held.place, held.document)
                 media += held.has_media
                 sent += held.from_me
-            messages += len(found)
+            places += [held.place for held in found]
             self._connection.executemany(
                 "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
                 [(now, held.arrival) for held in found],
             )
             self._index.flush()
-        self._chats.read(row, row.hides_until)
-        if messages:
-            self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
+        if places:
+            self._chats.messages_hidden(row, *places, media=media, sent=sent)
 
     def _cleared(self, row: ChatRow) -> list[Held]:
         unstarred = row.cleared_unstarred_until
@@ -87,9 +93,9 @@ class Visibility:
             return False
         if held.timestamp <= row.empty_until:
             return True
-        starred = f"stars WHERE chat = ? AND message_id = ? AND ({_STAR_KEEPS})"
-        return not self._is_in(starred, held, row.cleared_unstarred_until)
+        return not self._is_in("stars", held, f" AND ({_STAR_KEEPS})", row.cleared_unstarred_until)
 
-    def _is_in(self, source: str, held: Held, *values: int) -> bool:
-        sql = f"SELECT EXISTS (SELECT 1 FROM {source})"
-        return bool(self._connection.execute(sql, (held.chat, held.id, *values)).fetchone()[0])
+    def _is_in(self, table: str, held: Held, condition: str = "", *values: int) -> bool:
+        where = f"chat = ? AND message_id = ? AND {BY_AUTHOR.format('?')}{condition}"
+        sql = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {where})"
+        return bool(self._connection.execute(sql, (held.chat, held.id, held.author, *values)).fetchone()[0])
