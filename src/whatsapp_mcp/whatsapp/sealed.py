@@ -157,7 +157,7 @@ def _cipher(message: Message) -> tuple[bytes, bytes]:
     if message.HasField("pollUpdateMessage"):
         return message.pollUpdateMessage.vote.encPayload, message.pollUpdateMessage.vote.encIV
     for name in ("encReactionMessage", "encCommentMessage", "encEventResponseMessage"):
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
+        if message.HasField(name):
             part = getattr(message, name)
             return part.encPayload, part.encIV
     return message.secretEncryptedMessage.encPayload, message.secretEncryptedMessage.encIV
@@ -291,6 +291,6 @@ _KINDS: Final = {
 
 def _kind_of(message: Message) -> _Kind:
     for name, kind in _KINDS.items():
-        if message.HasField(name):  # type: ignore[arg-type]
+        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
             return kind
     return _SECRET_KINDS.get(message.secretEncryptedMessage.secretEncType, _UNKNOWN)

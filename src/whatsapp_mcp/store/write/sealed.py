@@ -26,9 +26,10 @@ _KEEP: Final = (
     " ON CONFLICT DO UPDATE SET due = 1, raw = excluded.raw, from_history = min(from_history, excluded.from_history)"
 )
 _DUE: Final = (
-    "SELECT number, id, message_id, chat, wire_chat.jid, sender.jid, sender.entity, author.jid, author.entity, from_me,"
-    " from_history, sent_at, raw FROM sealed JOIN addresses AS wire_chat ON wire_chat.id = wire_chat"
-    " JOIN addresses AS sender ON sender.id = sender LEFT JOIN addresses AS author ON author.id = author"
+    "SELECT sealed.number, sealed.id, message_id, chat, wire_chat.jid, sender.jid, sender.entity, author.jid,"
+    " author.entity, from_me, from_history, sent_at, raw FROM sealed"
+    " JOIN addresses AS wire_chat ON wire_chat.id = sealed.wire_chat"
+    " JOIN addresses AS sender ON sender.id = sealed.sender LEFT JOIN addresses AS author ON author.id = sealed.author"
     f" WHERE due = 1 ORDER BY number LIMIT {AT_ONCE}"
 )
 _THEIRS: Final = "(SELECT id FROM addresses WHERE entity IN (:kept, :gone))"
