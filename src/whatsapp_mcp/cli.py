@@ -21,7 +21,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
 
 SWITCH_INTERVAL: Final = 0.001
-"""Seconds for which a thread of a server may keep Python to itself: while one reads a large page, calls are answered."""
+"""Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
