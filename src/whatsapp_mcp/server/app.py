@@ -108,7 +108,7 @@ class _Tools:
         return failure(error, budget=self._budget, results_required=results_required)
 
     async def _run(self, ctx: _Context, operation: Operation, given: JsonObject | None) -> types.CallToolResult:
-        arguments, problems = self._checker.check(operation, given)
+        arguments, problems, notes = self._checker.check(operation, given)
         if problems:
             raise _invalid(problems)
 
@@ -117,7 +117,7 @@ class _Tools:
 
         outcome = await self._runner.run(operation.name, arguments, progress)
         pageable = "offset" in operation.input_schema["properties"]
-        write = partial(success, outcome, budget=self._budget, pageable=pageable)
+        write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
         return write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
 
