@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.changes import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
@@ -69,7 +69,8 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?")
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
+    f" m.extra ->> '$.{BROADCAST_LIST}'"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -92,7 +93,7 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("several chats have a message of this id; say which with phone", field="phone")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
+    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind, by_list in rows:
         return StoredMessage(
             found,
             stored_jid(wire_chat),
@@ -102,6 +103,7 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
             raw or b"",
             bool(has_media),
             is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+            broadcast_list=stored_jid(by_list) if by_list else None,
         )
     return None
 
