@@ -260,6 +260,7 @@ class GetMessageContextArguments(TypedDict):
     message_id: str
     before: int
     after: int
+    text_offset: NotRequired[int]
 
 class CheckInboxArguments(TypedDict):
     cursor: NotRequired[str]
