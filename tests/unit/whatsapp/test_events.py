@@ -293,12 +293,12 @@ def test_what_is_no_message_of_its_own_makes_no_placeholder(what: dict[str, bool
 )
 def test_what_linked_devices_get_nothing_of(told: dict[str, str], why: object, *, view_once: bool) -> None:
     event = undecryptable_event(source(ANA, ANA), unavailable=True)
-    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, event, told)
+    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, event, (), told)
     assert change == received(
         content=Content(MessageKind.UNDECRYPTABLE, extra={"unavailable": why}, view_once=view_once), raw=b""
     )
     other = undecryptable_event(source(ANA, ANA))
-    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, other, told)
+    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, other, (), told)
     assert change == received(content=Content(MessageKind.UNDECRYPTABLE), raw=b""), "only WhatsApp's own word counts"
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from whatsapp_mcp.models.session import Decrypted
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, repetition_in, unavailable_in
+from whatsapp_mcp.worker.whatsmeow_log import (
+    ban_in,
+    is_repetition,
+    is_unparsed,
+    repetition_in,
+    source_of_unparsed,
+    unavailable_in,
+)
 
 BAN = 'Temporary ban connect failure: <failure code="101" expire="3600" location="frc" reason="402"/>'
 OLD = "failed to decrypt group message: received message with old counter (current: 1, received: 0)"
@@ -76,3 +83,13 @@ def test_why_linked_devices_get_nothing() -> None:
 )
 def test_no_reason_why_nothing_came(level: str, logger: str, line: str) -> None:
     assert unavailable_in(level, logger, line) is None
+
+
+def test_what_is_no_message() -> None:
+    why = "proto:\N{NO-BREAK SPACE}cannot parse invalid wire-format data"
+    line = f"Error unmarshaling decrypted message from {ANA_LID} in {TEAM}: {why}"
+    assert is_unparsed("WARN", "Client", line)
+    assert source_of_unparsed(line) == (TEAM, ANA_LID)
+    assert source_of_unparsed(line.replace(f" in {TEAM}", "")) == (ANA_LID, ANA_LID)
+    assert not is_unparsed("WARN", "Client", f"{line} <x>")
+    assert not is_unparsed("WARN", "Client/Recv", line)
