@@ -94,7 +94,7 @@ class MessageEvent:
     """A message event, parsed once."""
 
     def __init__(self, payload: bytes) -> None:
-        """Raises DecodeError, or ValueError when who wrote it where cannot be read.
+        """Raises DecodeError, or WhatsAppRefused when who wrote it where cannot be read.
 
         ``payload``: serialized ``Neonize_pb2.Message``.
         """
