@@ -31,6 +31,7 @@ from whatsapp_mcp.whatsapp.addresses import from_proto, optional
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
@@ -42,17 +43,22 @@ if TYPE_CHECKING:
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
 
+_ADMIN_REVOKE: Final = "8"
+"""``edit`` of a stanza that revokes somebody else's message; WhatsApp's server lets only admins of the group send it
+(whatsmeow: types/message.go, EditAttributeAdminRevoke)."""
 
-def changes_from_event(code: int, payload: bytes) -> list[Change]:
+
+def changes_from_event(code: int, payload: bytes, own: tuple[Jid, ...] = ()) -> list[Change]:
     """The changes that one event means; empty for events that change nothing in the store.
 
     Args:
         code: neonize's event number.
         payload: the event's serialized protobuf (``Neonize_pb2``).
+        own: our own addresses, the number first.
     """
     match code:
         case EventCode.MESSAGE:
-            return MessageEvent(payload).changes()
+            return MessageEvent(payload).changes(own)
         case EventCode.RECEIPT:
             return list(_receipt(payload))
         case EventCode.CALL_OFFER:
@@ -124,24 +130,24 @@ class MessageEvent:
             where.chat, self._event.Info.ID, where.sender, where.from_me, where.chat_alt, where.sender_alt
         )
 
-    def changes(self) -> list[Change]:
-        """What can be read as it is; see ``open_sealed`` for the rest."""
-        return list(self._changes())
+    def changes(self, own: tuple[Jid, ...]) -> list[Change]:
+        """What can be read as it is; see ``open_sealed`` for the rest. ``own``: our addresses, the number first."""
+        return list(self._changes(own))
 
     def unreadable(self, reason: str) -> MessageReceived:
         """The message with nothing but the reason why it cannot be shown."""
         return self._received(Content.unreadable(reason))
 
-    def _changes(self) -> Iterator[Change]:
+    def _changes(self, own: tuple[Jid, ...]) -> Iterator[Change]:
         event, info, where = self._event, self._event.Info, self.where
         yield from where.identities()
         if info.Pushname and not where.from_me:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):
-            yield from _protocol(self.message, info, where)
+            yield from _protocol(self.message, info, where, own)
         if self.message.HasField("reactionMessage"):
             if self.message.reactionMessage.key.ID:
-                yield _reaction(self.message, info, where)
+                yield _reaction(self.message, info, where, own)
             return
         content = read_content(event.Message)
         if content is None:
@@ -179,15 +185,24 @@ def _with_flags(content: Content, *, view_once: bool) -> Content:
     return replace(content, view_once=True)
 
 
-def _protocol(message: Message, info: MessageInfo, where: MessageOrigin) -> Iterator[Change]:
+def _protocol(message: Message, info: MessageInfo, where: MessageOrigin, own: tuple[Jid, ...]) -> Iterator[Change]:
     protocol = message.protocolMessage
     kind = protocol.type
     if kind == e2e.ProtocolMessage.Type.EPHEMERAL_SETTING:
-        yield ChatChanged(where.chat, where.chat_alt, ephemeral_expiration=protocol.ephemeralExpiration)
+        if where.chat.is_person:  # the timer of a group is a matter of its server, which says so in a notification
+            yield ChatChanged(where.chat, where.chat_alt, ephemeral_expiration=protocol.ephemeralExpiration)
     elif not protocol.key.ID:
         return
     elif kind == e2e.ProtocolMessage.Type.REVOKE:
-        yield MessageRevoked(where.chat, protocol.key.ID, where.sender, info.Timestamp, chat_alt=where.chat_alt)
+        yield MessageRevoked(
+            where.chat,
+            protocol.key.ID,
+            where.sender,
+            info.Timestamp,
+            chat_alt=where.chat_alt,
+            author=author_of(protocol.key, where, own),
+            by_admin=where.chat.is_group and info.Edit == _ADMIN_REVOKE,
+        )
     elif kind == e2e.ProtocolMessage.Type.MESSAGE_EDIT:
         content = read_content(protocol.editedMessage)
         if content is not None:
@@ -196,7 +211,7 @@ def _protocol(message: Message, info: MessageInfo, where: MessageOrigin) -> Iter
             )
 
 
-def _reaction(message: Message, info: MessageInfo, where: MessageOrigin) -> ReactionChanged:
+def _reaction(message: Message, info: MessageInfo, where: MessageOrigin, own: tuple[Jid, ...]) -> ReactionChanged:
     key: MessageKey = message.reactionMessage.key
     return ReactionChanged(
         chat=where.chat,
@@ -207,6 +222,7 @@ def _reaction(message: Message, info: MessageInfo, where: MessageOrigin) -> Reac
         from_me=where.from_me,
         chat_alt=where.chat_alt,
         sender_alt=where.sender_alt,
+        author=author_of(key, where, own),
     )
 
 

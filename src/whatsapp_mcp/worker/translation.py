@@ -64,12 +64,12 @@ class Translation:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
             case _:
-                return [*changes_from_event(code, payload), *self._life_cycle(code)]
+                return [*changes_from_event(code, payload, self._store.own), *self._life_cycle(code)]
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
         try:
-            changes = event.changes()
+            changes = event.changes(self._store.own)
             if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
                 changes += open_sealed(event, self._store.find, self._store.own)
         except Exception as error:
