@@ -83,16 +83,17 @@ def _lines(exported: ExportedMessage) -> list[str]:
 
 
 def _reply(exported: ExportedMessage) -> str:
-    message = exported.message
-    if exported.quoted is not None:
-        author = "You" if exported.quotes_us else _line(exported.quoted_name or str(exported.quoted))
-        to = f"in reply to {author}"
-    else:
-        to = "in reply"
-    quoted = _line(message.reply_to_text or "")
-    if not quoted:
+    quoted = exported.message.quoted
+    if quoted is None:
+        return "in reply"
+    author = "You" if quoted.from_me or exported.quotes_us else _line(quoted.sender_name or str(quoted.sender or ""))
+    to = f"in reply to {author}" if author else "in reply"
+    text = "<deleted>" if quoted.revoked else _line(quoted.text)
+    if not text:
         return to
-    return f'{to}: "{quoted if len(quoted) <= _QUOTE_LENGTH else quoted[:_QUOTE_LENGTH] + "…"}"'
+    # What somebody says that somebody else wrote is not what that person wrote.
+    said = ", said to have written" if quoted.is_claim else ""
+    return f'{to}{said}: "{text if len(text) <= _QUOTE_LENGTH else text[:_QUOTE_LENGTH] + "…"}"'
 
 
 def _described(message: Message) -> str:

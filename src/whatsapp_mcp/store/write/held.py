@@ -70,6 +70,7 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
+    " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
@@ -102,7 +103,7 @@ def find_message(
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
+    for found, wire_chat, wire_sender, from_me, text, raw, file, has_media, kind in rows:
         return StoredMessage(
             found,
             stored_jid(wire_chat),
@@ -112,6 +113,7 @@ def find_message(
             raw or b"",
             bool(has_media),
             is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+            file=file or raw or b"",
         )
     return None
 
