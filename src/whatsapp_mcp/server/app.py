@@ -103,7 +103,7 @@ class _Tools:
         return failure(error, budget=self._budget, results_required=results_required)
 
     async def _run(self, ctx: _Context, operation: Operation, given: JsonObject | None) -> types.CallToolResult:
-        arguments, problems = self._checker.check(operation, given)
+        arguments, problems, notes = self._checker.check(operation, given)
         if problems:
             raise _invalid(problems)
 
@@ -112,7 +112,7 @@ class _Tools:
 
         outcome = await self._runner.run(operation.name, arguments, progress)
         pageable = "offset" in operation.input_schema["properties"]
-        return success(outcome, budget=self._budget, pageable=pageable)
+        return success(outcome, budget=self._budget, pageable=pageable, notes=notes)
 
 
 def _invalid(problems: Sequence[Problem]) -> InvalidArgument:

@@ -105,7 +105,7 @@ class MessageEvent:
     """A message event, parsed once."""
 
     def __init__(self, payload: bytes) -> None:
-        """Raises DecodeError, or ValueError when who wrote it where cannot be read.
+        """Raises DecodeError, or WhatsAppRefused when who wrote it where cannot be read.
 
         ``payload``: serialized ``Neonize_pb2.Message``.
         """
@@ -174,7 +174,7 @@ class MessageEvent:
             chat_alt=where.chat_alt,
             sender_alt=where.sender_alt,
             push_name=info.Pushname or None,
-            raw=self._event.Message.SerializeToString(),
+            raw=self._event.Message.SerializePartialToString(),
             status=DeliveryStatus.SENT if where.from_me else None,
         )
 
