@@ -208,7 +208,7 @@ def test_who_deleted_a_message_for_everyone(settings: Settings, store: Store) ->
             IdentityLearned(ANA_LID, ANA),
             message("G", 2, chat=GROUP, sender=ANA),
             revoke("G", 12, chat=GROUP, by=ANA),
-            revoke("G", 11, chat=GROUP, by=BORIS),
+            revoke("G", 11, chat=GROUP, by=BORIS, by_admin=True),
         ]
     )
     by = {row["id"]: (row["revoked_by_jid"], row["revoked_at"]) for row in rows(settings)}
