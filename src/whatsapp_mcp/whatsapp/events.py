@@ -174,7 +174,7 @@ class MessageEvent:
             chat_alt=where.chat_alt,
             sender_alt=where.sender_alt,
             push_name=info.Pushname or None,
-            raw=self._event.Message.SerializeToString(),
+            raw=self._event.Message.SerializePartialToString(),
             status=DeliveryStatus.SENT if where.from_me else None,
         )
 

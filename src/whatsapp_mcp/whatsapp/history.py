@@ -208,7 +208,7 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
         from_me=key.fromMe,
         chat_alt=alt,
         push_name=info.pushName or None,
-        raw=info.message.SerializeToString(),
+        raw=info.message.SerializePartialToString(),
         status=_STATUS.get(info.status) if key.fromMe else None,
         from_history=True,
     )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.session import Decrypted
@@ -18,7 +19,7 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Translation
+from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, UNPARSED, Translation
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _JOURNALED: Final = frozenset(
         EventCode.CALL_OFFER,
         EventCode.UNDECRYPTABLE,
         REPEATED,
+        UNPARSED,
     }
 )
 """Events whose content is for the store."""
@@ -97,3 +99,7 @@ class Intake:
         payload = line.encode()
         self.event(REPEATED, payload)
         self._later(LOSS_GRACE, lambda: self.store.put_event(SUSPECTED, payload, note=False))
+
+    def unparsed(self, line: str) -> None:
+        """Hand over a log line that tells of what is no message (neonize's callback threads)."""
+        self.event(UNPARSED, f"{now_ms()} no-id-{uuid4().hex} {line}".encode())

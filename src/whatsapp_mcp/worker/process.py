@@ -44,7 +44,7 @@ from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -181,6 +181,8 @@ class SessionProcess:
         if is_repetition(level, name, text):
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
+        elif is_unparsed(level, name, text):
+            self._intake.unparsed(text)
         elif ban := ban_in(level, name, text):
             self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Change, ContactSeen, Content, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
@@ -19,6 +20,7 @@ from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
+from whatsapp_mcp.worker.whatsmeow_log import source_of_unparsed
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ REPEATED: Final = 1000
 the message itself, so nothing follows from it yet."""
 SUSPECTED: Final = 1001
 """The same, when the message should have come."""
+UNPARSED: Final = 1002
+"""A log line about what was decrypted and is no message: the time in milliseconds, an id of ours, the line."""
 
 _ENDS: Final = {
     EventCode.LOGGED_OUT: Ended(reason="logged_out", detail="the phone removed this linked device"),
@@ -63,6 +67,8 @@ class Translation:
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
+            case _ if code == UNPARSED:
+                return _place_of_unparsed(payload.decode(), self._store.own)
             case _:
                 return [*changes_from_event(code, payload, self._store.own), *self._life_cycle(code)]
 
@@ -125,3 +131,13 @@ class Translation:
             return self._account.device()
         except WhatsAppMcpError:
             return None
+
+
+def _place_of_unparsed(noted: str, own: tuple[Jid, ...]) -> list[MessageReceived]:
+    """Whoever sent it believes that it came. Its id is not told, so it has one of ours."""
+    moment, message_id, line = noted.split(" ", 2)
+    source = source_of_unparsed(line)
+    if source is None or source.sender in own:
+        return []
+    content = Content.unreadable("what was sent is no message")
+    return [MessageReceived(message_id, source.chat, source.sender, int(moment), content)]

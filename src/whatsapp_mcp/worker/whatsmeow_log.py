@@ -1,4 +1,5 @@
-"""What only whatsmeow's log tells: no event says that an account is banned, or that a repeated message was ignored.
+"""What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, or
+that what was decrypted is no message.
 
 Other people write into that log: what could not be understood is quoted in it, with push names, ids and whole stanzas.
 So a line counts when the logger and the level are the right ones and the whole line has the form that whatsmeow gives
@@ -8,8 +9,9 @@ it (connectionevents.go: ``handleConnectFailure``; message.go: ``decryptMessages
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.untrusted_text import is_plain_id
 from whatsapp_mcp.whatsapp.boundary import jid
@@ -23,6 +25,9 @@ _REPETITION: Final = re.compile(
     r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: [a-z: ]*received message with old counter"
     r" \([a-z]+: \d+, [a-z]+: \d+\)"
 )
+_UNPARSED: Final = re.compile(
+    r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
+)
 
 
 def ban_in(level: str, logger: str, line: str) -> str | None:
@@ -35,6 +40,27 @@ def ban_in(level: str, logger: str, line: str) -> str | None:
     known = dict(_ATTRIBUTE.findall(found[1]))
     ending = f" for {known['expire']} seconds" if "expire" in known else ""
     return f"WhatsApp has banned this account{ending} (code {known.get('code', 'unknown')})"
+
+
+class Source(NamedTuple):
+    """Where a message came from."""
+
+    chat: Jid
+    sender: Jid
+
+
+def is_unparsed(level: str, logger: str, line: str) -> bool:
+    """Whether a line says that what was decrypted is no message. Nobody else is told, and its id is not in it."""
+    return (level, logger) == (_LEVEL, _LOGGER) and source_of_unparsed(line) is not None
+
+
+def source_of_unparsed(line: str) -> Source | None:
+    """Where it came from, from a line that ``is_unparsed``."""
+    found = _UNPARSED.fullmatch(line)
+    if found is None:
+        return None
+    sender, chat = jid(found[1]), jid(found[2] or found[1])
+    return Source(chat, sender) if chat is not None and sender is not None else None
 
 
 def is_repetition(level: str, logger: str, line: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from whatsapp_mcp.models.session import Decrypted
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, repetition_in
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed, repetition_in, source_of_unparsed
 
 BAN = 'Temporary ban connect failure: <failure code="101" expire="3600" location="frc" reason="402"/>'
 OLD = "failed to decrypt group message: received message with old counter (current: 1, received: 0)"
@@ -55,3 +55,13 @@ def test_a_repetition() -> None:
 def test_no_repetition(line: str) -> None:
     assert not is_repetition("WARN", "Client", line)
     assert not is_repetition("WARN", "Client/Recv", IGNORED)
+
+
+def test_what_is_no_message() -> None:
+    why = "proto:\N{NO-BREAK SPACE}cannot parse invalid wire-format data"
+    line = f"Error unmarshaling decrypted message from {ANA_LID} in {TEAM}: {why}"
+    assert is_unparsed("WARN", "Client", line)
+    assert source_of_unparsed(line) == (TEAM, ANA_LID)
+    assert source_of_unparsed(line.replace(f" in {TEAM}", "")) == (ANA_LID, ANA_LID)
+    assert not is_unparsed("WARN", "Client", f"{line} <x>")
+    assert not is_unparsed("WARN", "Client/Recv", line)

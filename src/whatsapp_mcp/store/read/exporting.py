@@ -25,6 +25,8 @@ from whatsapp_mcp.store.rows import place_of, stored_jid
 _PAGE: Final = 500
 """Messages read at a time."""
 _LAST: Final = (1 << 63) - 1
+_WHOLE: Final = 1 << 30
+"""Characters of a text; SQLite holds no longer ones."""
 
 _CHATS: Final = "SELECT entity FROM chats ORDER BY last_message_at DESC, updated_at DESC, entity DESC"
 _ARRIVALS: Final = (
@@ -34,6 +36,7 @@ _ARRIVALS: Final = (
 _MESSAGES: Final = messages_query(
     _ARRIVALS,
     "m.place",
+    text_limit=_WHOLE,
     more=", m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
     " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
     " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
