@@ -54,6 +54,17 @@ UNREADABLE: Final = "unreadable"
 """The same, of a message that this server could not take in; the value is the reason, in our words."""
 
 
+UNAVAILABLE: Final = "unavailable"
+"""In the ``extra`` of an undecryptable message: WhatsApp sent linked devices no content; why, in WhatsApp's word where
+it is known, else True."""
+VIEW_ONCE: Final = "view_once"
+"""WhatsApp's word for what only the phone shows, once."""
+
+
+BROADCAST_LIST: Final = "broadcast_list"
+"""In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
+
+
 class DeliveryStatus(StrEnum):
     """How far a message of ours got. Order matters: a later receipt never moves it back."""
 

@@ -123,6 +123,8 @@ class StoredMessage:
     """It could not be read, or its content was lost."""
     file: bytes = b""
     """Serialized waE2E.Message that has the file: ``raw``, unless the picture came again in better quality."""
+    broadcast_list: Jid | None = None
+    """The list of its author's by which it came: a receipt for it goes there."""
 
 
 class Chat(View):

@@ -119,7 +119,8 @@ class Messages:
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
             )
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
-            update_message(self._connection, held.arrival, now, "extra = ?", dump_extra(change.content.extra))
+            said = (dump_extra(change.content.extra), change.content.view_once)
+            update_message(self._connection, held.arrival, now, "extra = ?, view_once = max(view_once, ?)", *said)
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)

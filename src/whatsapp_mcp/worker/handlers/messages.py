@@ -177,7 +177,9 @@ class MessageHandlers:
     @handles(p.MarkRead)
     def _mark_read(self, command: p.MarkRead) -> None:
         stored = self._find(command.target)
-        self._account.mark_read([stored.id], chat=stored.wire_chat, sender=stored.wire_sender)
+        if not stored.from_me:  # else we wrote it to ourselves: nobody waits for a receipt
+            chat = stored.broadcast_list or stored.wire_chat
+            self._account.mark_read([stored.id], chat=chat, sender=stored.wire_sender)
         own = self._account.device().jid.bare
         read = ReceiptReceived(
             chat=stored.wire_chat,
