@@ -80,7 +80,7 @@ class Bench:
     async def run(self, operation: str, **arguments: Any) -> Any:
         """One operation as the server runs it; its ``results``, checked against tools.yaml."""
         known = catalog().by_name[operation]
-        checked, problems = self._checker.check(known, arguments)
+        checked, problems, _ = self._checker.check(known, arguments)
         if problems:
             raise BadArguments([problem.field for problem in problems])
 
@@ -88,6 +88,7 @@ class Bench:
 
         async with asyncio.timeout(WAIT):
             self.outcome = await self._runner.run(operation, checked, progress)
+        assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)

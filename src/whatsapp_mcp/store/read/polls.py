@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -30,7 +30,7 @@ MEMBERS_ADD: Final = "members_add_options"
 """In the facts of a poll: not only its author adds options."""
 UNKNOWN_OPTION: Final = "(an option that is not known here)"
 MOST: Final = 100
-"""Options that a poll has."""
+"""Options of a poll that are shown though nobody chose them; WhatsApp's polls have 12 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,10 @@ def ballots(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) 
     }
 
 
-def _names(named: Iterable[str]) -> dict[str, str]:
-    """How a vote names an option whose name was not known when it came."""
+def _names(rows: Iterable[sqlite3.Row], named: Iterable[str]) -> dict[str, str]:
+    """How votes name options whose names were not known when they came."""
+    if not any(OPTION_HASH in row["options"] for row in rows):
+        return {}
     return {f"{OPTION_HASH}{sha256(name.encode('utf-8', 'replace')).hexdigest()}": name for name in named}
 
 
@@ -110,12 +112,12 @@ def _ballot(row: sqlite3.Row, names: Mapping[str, str]) -> Ballot:
     return Ballot(jid, known_as(jid, row["name"]), _chosen(row, names), from_ms(row["voted_at"]))
 
 
-def _count(listed: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[Jid]] = {option: [] for option in listed}
-    names = _names(listed)
+def _count(listed: Sequence[str], rows: Collection[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
+    voters: dict[str, list[Jid]] = {option: [] for option in listed[:MOST]}
+    names = _names(rows, listed)
     for row in rows:
         for option in dict.fromkeys(_chosen(row, names)):
-            # An option that the poll does not name was added to it later.
+            # An option that the poll does not name was added to it later, or is one of too many.
             voters.setdefault(option, []).append(stored_jid(row["jid"]))
     return tuple(
         PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.changes import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
@@ -70,7 +70,9 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind, wire_sender.entity"
+    " (SELECT message FROM media WHERE media.arrival = m.arrival),"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
+    f" m.extra ->> '$.{BROADCAST_LIST}', wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -118,8 +120,10 @@ def _stored(
     from_me: int,
     text: str,
     raw: bytes | None,
+    file: bytes | None,
     has_media: int,
     kind: str,
+    by_list: str | None,
     _author: int,
 ) -> StoredMessage:
     return StoredMessage(
@@ -131,6 +135,8 @@ def _stored(
         raw or b"",
         bool(has_media),
         is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+        file=file or raw or b"",
+        broadcast_list=stored_jid(by_list) if by_list else None,
     )
 
 

@@ -374,6 +374,13 @@ CREATE TABLE shared_ids (
 PRAGMA user_version = 5;
 """
 
+_MESSAGE_PARTS: Final = """
+ALTER TABLE messages ADD COLUMN parent_id TEXT;  -- of the message by the same author that this one belongs to
+CREATE INDEX messages_parent ON messages(chat, parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE media ADD COLUMN message BLOB;  -- protobuf that has the file, where it is not that of the message itself
+PRAGMA user_version = 6;
+"""
+
 _PINS_ANSWERS_AND_SEALED: Final = """
 CREATE TABLE poll_options (    -- added to a poll by others than its author
     chat INTEGER NOT NULL REFERENCES entities(id),
@@ -435,7 +442,7 @@ CREATE INDEX sealed_due ON sealed(number) WHERE due = 1;
 UPDATE messages SET status = NULL WHERE from_me AND from_history AND (status = 1 OR status IN (2, 3)
     AND (SELECT kind != 'person' FROM entities WHERE entities.id = messages.chat)
     AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.chat = messages.chat AND message_id = messages.id));
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 """
 
 
@@ -462,6 +469,11 @@ def unread_messages(db: Database) -> None:
 @migrations()
 def message_authors(db: Database) -> None:
     _run(db, _MESSAGE_AUTHORS)
+
+
+@migrations()
+def message_parts(db: Database) -> None:
+    _run(db, _MESSAGE_PARTS)
 
 
 @migrations()
