@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
 
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     OPTION_HASH,
@@ -26,7 +27,7 @@ from whatsapp_mcp.models.changes import (
     Quote,
 )
 from whatsapp_mcp.models.views import SealedStatement, SealedTarget, StoredMessage
-from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.whatsapp.boundary import parse, seconds
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.statements import Carrier, added_option, event_answer, reaction, sealed_key
 from whatsapp_mcp.wire.message_secrets import Change as Secret
@@ -258,8 +259,8 @@ def _event_edit(opened: _Opened) -> list[Change]:
     if content is None or before is None or not content.kind is before.kind is MessageKind.EVENT:
         raise StaysClosed("what is inside is no event")
     start, first = content.extra.get("start_time"), before.extra.get("start_time")
-    if start != first:
-        content.extra["moved_from"] = first
+    if start != first and isinstance(first, int) and (moment := seconds(first)) is not None:
+        content.extra["moved_from"] = from_ms(moment * 1000).isoformat().replace("+00:00", "Z")
     carrier = opened.carrier
     return [MessageEdited(carrier.chat, opened.target.id, carrier.sender, content, carrier.timestamp)]
 

@@ -89,10 +89,11 @@ def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) ->
 def ballots(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[Ballot, ...]]:
     """The last choice of each person, by person, who voted first comes first; ``polls`` as for ``votes``."""
     latest = latest_of(rows_about(connection, _VOTES, ids_of(polls), address="voter"))
-    return {
-        poll: tuple(_ballot(row, _names(polls.get(poll, ()))) for row in people.values())
-        for poll, people in latest.items()
-    }
+    found: dict[Key, tuple[Ballot, ...]] = {}
+    for poll, people in latest.items():
+        names = _names(people.values(), polls.get(poll, ()))
+        found[poll] = tuple(_ballot(row, names) for row in people.values())
+    return found
 
 
 def _names(rows: Iterable[sqlite3.Row], named: Iterable[str]) -> dict[str, str]:
