@@ -86,7 +86,7 @@ def write_everything(eve: VirtualContact) -> None:
     send(sealed)
     file = e2e.Message()
     document = file.documentMessage
-    document.fileName, document.title, document.caption, document.directPath, document.URL = *[EVIL] * 5
+    document.fileName = document.title = document.caption = document.directPath = document.URL = EVIL
     document.mimetype, document.mediaKey, document.fileLength = f"application/{EVIL}", b"k" * 32, 1
     document.fileSHA256 = document.fileEncSHA256 = b"s" * 32
     send(file, kind="media")
