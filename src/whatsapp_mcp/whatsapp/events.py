@@ -6,7 +6,7 @@ seconds, GroupInfo event timestamps seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,7 @@ from whatsapp_mcp.whatsapp.addresses import from_proto, optional
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
@@ -43,12 +44,13 @@ _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
 
 
-def changes_from_event(code: int, payload: bytes) -> list[Change]:
+def changes_from_event(code: int, payload: bytes, own: Sequence[Jid] = ()) -> list[Change]:
     """The changes that one event means; empty for events that change nothing in the store.
 
     Args:
         code: neonize's event number.
         payload: the event's serialized protobuf (``Neonize_pb2``).
+        own: our own addresses, number and LID.
     """
     match code:
         case EventCode.MESSAGE:
@@ -60,16 +62,9 @@ def changes_from_event(code: int, payload: bytes) -> list[Change]:
         case EventCode.UNDECRYPTABLE:
             return list(_undecryptable(payload))
         case EventCode.JOINED_GROUP:
-            group = parse(neonize_pb2.JoinedGroup, payload).GroupInfo
-            return [
-                ChatChanged(
-                    from_proto(group.JID).bare,
-                    name=group.GroupName.Name or None,
-                    ephemeral_expiration=group.GroupEphemeral.DisappearingTimer,
-                )
-            ]
+            return list(changes_of_joined_group(payload, own))
         case EventCode.GROUP_INFO:
-            return list(_group_info(payload))
+            return list(changes_of_group(payload, own))
         case _:
             return []
 
@@ -267,12 +262,3 @@ def _undecryptable(payload: bytes) -> Iterator[Change]:
         sender_alt=where.sender_alt,
         push_name=info.Pushname or None,
     )
-
-
-def _group_info(payload: bytes) -> Iterator[Change]:
-    event = parse(neonize_pb2.GroupInfoEvent, payload)
-    chat: Jid = from_proto(event.JID).bare
-    if event.HasField("Name") and event.Name.Name:
-        yield ChatChanged(chat, name=event.Name.Name)
-    if event.HasField("Ephemeral"):
-        yield ChatChanged(chat, ephemeral_expiration=int(event.Ephemeral.DisappearingTimer))

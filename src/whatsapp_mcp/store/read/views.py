@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
+from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
 
@@ -44,7 +45,7 @@ _MESSAGES: Final = (
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread_live + chats.unread_base AS unread_count, chats.archived,"
-    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
     " FROM chats JOIN entities ON entities.id = chats.entity"
 )
 
@@ -103,10 +104,11 @@ def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows)))
     labels = message_labels(connection, keys)
-    return tuple(
+    messages = tuple(
         _message(row, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
         for row, key in zip(rows, keys, strict=True)
     )
+    return told(connection, messages)
 
 
 def _polls(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[Key, list[str]]]:
@@ -127,6 +129,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),
         ephemeral_expiration=row["ephemeral_expiration"],
+        left=bool(row["gone"]),
         unread_count=row["unread_count"],
         marked_unread=bool(row["marked_unread"]),
         archived=bool(row["archived"]),

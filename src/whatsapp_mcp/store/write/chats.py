@@ -40,6 +40,8 @@ class ChatRow:
     cleared_unstarred_until: int = -1
     marked_unread: int = 0
     marked_at: int = 0
+    gone: int = 0
+    """A group that we are not in any more."""
 
     @property
     def empty_until(self) -> int:
@@ -179,6 +181,8 @@ class Chats:
     def changed(self, row: ChatRow, change: ChatChanged) -> None:
         if change.name:
             row.name = encodable(change.name)
+        if change.is_member is not None:
+            row.gone = int(not change.is_member)
         if change.ephemeral_expiration is not None:
             row.ephemeral_expiration = max(0, fitting(change.ephemeral_expiration))
         if change.archived is not None:

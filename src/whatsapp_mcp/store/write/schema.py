@@ -242,6 +242,12 @@ PRAGMA user_version = 3;
 """
 
 
+_GROUP_MEMBERSHIP: Final = """
+ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
+PRAGMA user_version = 4;
+"""
+
+
 @migrations()
 def first_tables(db: Database) -> None:
     _run(db, _FIRST_TABLES)
@@ -255,6 +261,11 @@ def app_state_and_votes(db: Database) -> None:
 @migrations()
 def search_tags_and_sends(db: Database) -> None:
     _run(db, _SEARCH_TAGS_AND_SENDS)
+
+
+@migrations()
+def group_membership(db: Database) -> None:
+    _run(db, _GROUP_MEMBERSHIP)
 
 
 def _run(db: Database, script: str) -> None:
