@@ -3,7 +3,7 @@
 Messages, names, subjects and file names can carry characters that show nothing but speak to a model (tag characters,
 variation selectors used as bytes), that reorder what a person sees (bidi overrides) or that break a log or a terminal
 (control characters). They are removed here. What scripts and emoji need stays: ZWJ and ZWNJ, direction marks, one
-variation selector after its base, right-to-left text, combining marks.
+variation selector after its base, right-to-left text, combining marks, and the three flags made of tag characters.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ _REMOVED_CHARACTERS: Final = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # shorthand and musical format controls
     "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # tag characters and what is reserved around them
 )
-_REMOVED: Final = re.compile(f"[{_REMOVED_CHARACTERS}]")
+_FLAGS: Final = "|".join(
+    "".join(chr(0xE0000 + ord(letter)) for letter in region) for region in ("gbeng", "gbsct", "gbwls")
+)
+"""England, Scotland and Wales, the only flags that Unicode recommends to be made of tag characters: anything else in
+them could be text that nobody sees."""
+_FLAG: Final = f"\U0001f3f4(?:{_FLAGS})\U000e007f"
+_REMOVED: Final = re.compile(f"({_FLAG})|[{_REMOVED_CHARACTERS}]")
 
 _IDEOGRAPHS: Final = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _STRAY_SELECTORS: Final = re.compile(
@@ -63,12 +69,13 @@ def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
         text = text[: _LOOKED_AT * limit]
     if _SUSPECT.search(text) is not None:
         text = _LINE_ENDS.sub("\n", text)
-        text = _REMOVED.sub("", encodable(text))
+        text = _REMOVED.sub(r"\1", encodable(text))
         text = _STRAY_SELECTORS.sub("", text)
         text = _LONG_INVISIBLE_RUN.sub(r"\1", text)
     if len(text) <= limit and not cut:
         return text
-    return (text[: max(0, limit - len(_SHORTENED))] + _SHORTENED)[:limit]
+    kept = _REMOVED.sub(r"\1", text[: max(0, limit - len(_SHORTENED))])  # a flag may have been cut in two
+    return (kept + _SHORTENED)[:limit]
 
 
 def said(text: str) -> str:

@@ -264,6 +264,7 @@ class GetMessageContextArguments(TypedDict):
 class CheckInboxArguments(TypedDict):
     cursor: NotRequired[str]
     limit: int
+    channels: bool
 
 class WaitForMessageArguments(TypedDict):
     phone: NotRequired[str]

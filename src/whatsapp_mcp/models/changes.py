@@ -32,12 +32,24 @@ class MessageKind(StrEnum):
     NOTICE = "notice"
     """Something that happened to a group (``models.notices``); nobody wrote it."""
     UNDECRYPTABLE = "undecryptable"
-    """A message that could not be read; the sender was asked to repeat it, unless its content is ``LOST``."""
+    """A message that could not be read. Its sender was asked to repeat it, unless it is ``LOST`` or ``UNREADABLE``."""
     OTHER = "other"
 
 
 LOST: Final = "lost"
 """In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
+
+
+UNREADABLE: Final = "unreadable"
+"""The same, of a message that this server could not take in; the value is the reason, in our words."""
+
+
+class CallOutcome(StrEnum):
+    """How an incoming call ended; in the ``extra`` of its row."""
+
+    MISSED = "missed"
+    ANSWERED = "answered_elsewhere"
+    DECLINED = "declined"
 
 
 class DeliveryStatus(StrEnum):
@@ -100,7 +112,13 @@ class Content:
     """Disappearing-message timer in seconds, 0 = stays."""
     view_once: bool = False
     extra: dict[str, object] = field(default_factory=dict)
-    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title."""
+    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title. ``cut``: the
+    protobuf's fields that were longer than any phone writes them."""
+
+    @classmethod
+    def unreadable(cls, reason: str) -> Content:
+        """The place of a message that came and cannot be shown."""
+        return cls(MessageKind.UNDECRYPTABLE, extra={UNREADABLE: reason})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +143,8 @@ class MessageReceived:
     status: DeliveryStatus | None = None
     """Of our own messages: SENT when WhatsApp acknowledged it."""
     from_history: bool = False
+    sent_here: bool = False
+    """By this program: no news to who waits for messages here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +235,8 @@ class LastMessage:
     timestamp: int
     author: Jid | None = None
     """Of somebody else's message in a group; None otherwise."""
+    others: tuple[str, ...] = ()
+    """Ids of further messages that are named as the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +251,9 @@ class ChatChanged:
     ephemeral_expiration: int | None = None
     """Seconds, 0 = off."""
     unread_count: int | None = None
+    """How many messages of other people, the newest ones, are unread."""
+    counted_until: int | None = None
+    """When the last message was sent that ``unread_count`` knew of, milliseconds; None: all that are stored."""
     archived: bool | None = None
     pinned: bool | None = None
     muted_until: int | None = None
@@ -295,7 +320,7 @@ class ChatMarkedRead:
     """False: marked as unread by hand."""
     timestamp: int = 0
     last: LastMessage | None = None
-    """Where we mark the chat ourselves."""
+    """Up to which message, where it is told."""
 
 
 @dataclass(frozen=True, slots=True)

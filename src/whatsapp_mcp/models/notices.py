@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
 from whatsapp_mcp.untrusted_text import clean_text
 
@@ -192,7 +192,11 @@ def quoted(text: str, limit: int = _NAME_LENGTH) -> str:
 
 
 def _call(one: Named, you: str) -> str:
-    return you if one.is_owner else quoted(one.name) if one.name else str(one.jid)
+    if one.is_owner:
+        return you
+    if one.name:
+        return quoted(one.name)
+    return f"+{one.jid.user}" if one.jid.server == USER else str(one.jid)
 
 
 def _list(people: Sequence[Named], you: str) -> str:

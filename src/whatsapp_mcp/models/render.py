@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from whatsapp_mcp.models.changes import LOST, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import LOST, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -25,7 +25,7 @@ _LOST: Final = (
     "The content was lost when this server crashed, and WhatsApp will not deliver it again. It is on the phone; or ask"
     " the sender for it again. The time is that of the crash, at the latest."
 )
-_UNREADABLE: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
+_UNDECRYPTED: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
 def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
@@ -64,13 +64,19 @@ def _details(message: Message) -> dict[str, Any] | None:
     """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason."""
     details: dict[str, Any] = dict(message.extra)
     if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
-        details["note"] = _LOST if message.extra.get(LOST) else _UNREADABLE
+        details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
             {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters]}
             for one in message.votes
         ]
     return details or None
+
+
+def _why_unread(message: Message) -> str:
+    if UNREADABLE in message.extra:
+        return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
+    return _LOST if message.extra.get(LOST) else _UNDECRYPTED
 
 
 def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:

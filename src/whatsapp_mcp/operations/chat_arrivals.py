@@ -14,6 +14,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import News
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -23,21 +24,30 @@ if TYPE_CHECKING:
 async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _progress: Progress) -> Outcome:
     limit, cursor = arguments["limit"], arguments.get("cursor")
     position = await _position(services, cursor) if cursor is not None else None
+    channels = arguments["channels"]
 
-    def look(store: StoreReader) -> tuple[tuple[Message, ...], int]:
+    def look(store: StoreReader) -> tuple[News, int]:
         if position is None:
-            return store.unread(limit=limit), store.newest_arrival()
-        found = store.incoming_after(position, limit=limit + 1)
+            return store.unread(limit=limit, channels=channels), store.newest_arrival()
+        found = store.news(position, limit=limit, channels=channels)
         # All up to the newest were looked at, unless there are more.
-        return found[:limit], found[limit - 1].arrival if len(found) > limit else max(position, store.newest_arrival())
+        more = found.total > len(found.messages)
+        return found, found.messages[-1].arrival if more else max(position, store.newest_arrival())
 
-    messages, newest = await services.store.read(look)
-    what = "unread" if position is None else "new"
+    found, newest = await services.store.read(look)
+    shown, total = len(found.messages), f"more than {found.total}" if found.total_is_more else str(found.total)
+    what, where = ("posts", "channels") if channels else ("messages", "chats")
     return Outcome(
-        f"{len(messages)} {what} messages, oldest first.",
-        {"data": [line_json(message, with_chat=True) for message in messages]},
+        f"{shown} of {total} {'unread' if position is None else 'new'} {what} in {found.chats} {where}, oldest first.",
+        {
+            "data": [line_json(message, with_chat=True) for message in found.messages],
+            "total_messages": found.total,
+            "total_is_more": found.total_is_more or None,
+            "total_chats": found.chats,
+            "more": shown < found.total,
+        },
         rows="data",
-        cursors=[str(message.arrival) for message in messages],
+        cursors=[str(message.arrival) for message in found.messages],
         next_cursor=str(newest),
         untrusted=True,
     )

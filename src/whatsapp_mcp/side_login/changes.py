@@ -14,12 +14,16 @@ from whatsapp_mcp.models.changes import (
     ChatLabelled,
     ChatMarkedRead,
     LabelChanged,
+    LastMessage,
     MessageDeletedForMe,
     MessageLabelled,
     MessageStarred,
 )
 from whatsapp_mcp.wire.app_state import Mutation
 from whatsapp_mcp.wire.protos import sync_action
+
+_MILLISECONDS_FROM: Final = 100_000_000_000
+"""A time above this is in milliseconds: in seconds it would be the year 5138. Phones write either."""
 
 Index = Sequence[str]
 Value = sync_action.SyncActionValue
@@ -51,6 +55,28 @@ def _author(text: str) -> Jid | None:
     return None if text in ("", "0") else Jid.parse(text)
 
 
+def _last(reach: sync_action.SyncActionMessageRange) -> LastMessage | None:
+    """The newest message that a change of a whole chat knew of; all that have its time where there are several."""
+    newest = max((one.timestamp for one in reach.messages if one.key.ID), default=0)
+    named = [one for one in reach.messages if one.key.ID and one.timestamp == newest]
+    if not named:
+        return None
+    return LastMessage(
+        named[0].key.ID,
+        named[0].key.fromMe,
+        newest * 1000 if newest < _MILLISECONDS_FROM else newest,
+        _author(named[0].key.participant),
+        others=tuple(one.key.ID for one in named[1:]),
+    )
+
+
+def _until(reach: sync_action.SyncActionMessageRange, timestamp: int) -> int:
+    """Until when messages are deleted: what came after the last one that the deleting device knew of is not."""
+    last = max(reach.lastMessageTimestamp, reach.lastSystemMessageTimestamp)
+    last = last if last > _MILLISECONDS_FROM else last * 1000 + 999
+    return min(last, timestamp) if reach.lastMessageTimestamp else timestamp
+
+
 def _starred(index: Index, value: Value) -> AppStateChange:
     return MessageStarred(
         chat=Jid.parse(index[1]),
@@ -77,6 +103,7 @@ def _pinned(index: Index, value: Value) -> AppStateChange:
 
 
 def _archived(index: Index, value: Value) -> AppStateChange:
+    # Archiving reads nothing: the phone shows the number of unread messages beside an archived chat as well.
     return ChatChanged(chat=Jid.parse(index[1]), archived=value.archiveChatAction.archived)
 
 
@@ -86,15 +113,20 @@ def _muted(index: Index, value: Value) -> AppStateChange:
 
 
 def _marked_read(index: Index, value: Value) -> AppStateChange:
-    return ChatMarkedRead(chat=Jid.parse(index[1]), read=value.markChatAsReadAction.read, timestamp=value.timestamp)
+    action = value.markChatAsReadAction
+    return ChatMarkedRead(
+        chat=Jid.parse(index[1]), read=action.read, timestamp=value.timestamp, last=_last(action.messageRange)
+    )
 
 
 def _chat_deleted(index: Index, value: Value) -> AppStateChange:
-    return ChatDeleted(chat=Jid.parse(index[1]), timestamp=value.timestamp)
+    until = _until(value.deleteChatAction.messageRange, value.timestamp)
+    return ChatDeleted(chat=Jid.parse(index[1]), timestamp=until)
 
 
 def _chat_cleared(index: Index, value: Value) -> AppStateChange:
-    return ChatCleared(chat=Jid.parse(index[1]), keeps_starred=index[2] == "0", timestamp=value.timestamp)
+    until = _until(value.clearChatAction.messageRange, value.timestamp)
+    return ChatCleared(chat=Jid.parse(index[1]), keeps_starred=index[2] == "0", timestamp=until)
 
 
 def _label_edited(index: Index, value: Value) -> AppStateChange:

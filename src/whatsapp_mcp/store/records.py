@@ -26,6 +26,20 @@ class Page(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What is new or unread."""
+
+    messages: tuple[Message, ...]
+    """In order of arrival."""
+    total: int
+    """How many there are, shown or not."""
+    chats: int
+    """In so many chats."""
+    total_is_more: bool = False
+    """There are more than ``total``: not all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What was said in a chat around a message, oldest first."""
 

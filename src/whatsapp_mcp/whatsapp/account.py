@@ -22,7 +22,7 @@ from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
-from whatsapp_mcp.whatsapp.content import unwrap
+from whatsapp_mcp.whatsapp.content import file_of, unwrap
 from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -112,7 +112,7 @@ class Account:
             MediaExpired: WhatsApp no longer has it.
         """
         message, _ = unwrap(parse(e2e.Message, raw_message))
-        payload = message.SerializeToString()
+        payload = file_of(message).SerializeToString()
         answer = parse(neonize_pb2.DownloadReturnFunction, self._client.call("DownloadAny", payload, len(payload)))
         if not answer.Error:
             return answer.Binary

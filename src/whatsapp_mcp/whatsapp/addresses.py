@@ -25,3 +25,12 @@ def optional(jid: JID) -> Jid | None:
     if jid.IsEmpty or not jid.Server:
         return None
     return from_proto(jid)
+
+
+def person(jid: JID) -> Jid | None:
+    """A person's or group's address without device; None for none, and for what is no address."""
+    try:
+        found = optional(jid)
+    except ValueError:
+        return None
+    return found.bare if found is not None and found.user else None

@@ -23,6 +23,8 @@ M = TypeVar("M", bound=Message)
 
 TEXT_LIMIT: Final = 65_536
 """Characters of one text; WhatsApp's own clients send no longer ones."""
+QUOTE_LIMIT: Final = 1_000
+"""Characters that are kept of a text which a reply says it answers."""
 LIST_LIMIT: Final = 1_024
 """Entries of one list in a message, as many as a group has members, where a phone's own limit is not known."""
 LIST_LIMITS: Final = {
@@ -45,12 +47,13 @@ _MAX_DEPTH: Final = 60
 _ID_LIMIT: Final = 128
 
 
-def parse(kind: type[M], payload: bytes, cut: list[str] | None = None) -> M:
+def parse(kind: type[M], payload: bytes, cut: list[str] | None = None, *, apart: type[Message] | None = None) -> M:
     """A protobuf as it may be believed.
 
     Args:
         payload: serialized ``kind``; what lies deeper than anybody reads is left out.
         cut: is given the names of the fields that lost something by their length or their depth.
+        apart: protobufs in it that are left as they are, for who cleanses each by itself.
 
     Raises:
         DecodeError: the payload is no protobuf at all.
@@ -60,7 +63,7 @@ def parse(kind: type[M], payload: bytes, cut: list[str] | None = None) -> M:
         message = kind.FromString(payload)
     except DecodeError:
         message = kind.FromString(_shallow(kind.DESCRIPTOR, payload, lost))
-    _cleanse(message, lost)
+    cleanse(message, lost, apart)
     return message
 
 
@@ -91,8 +94,8 @@ def message_id(text: str) -> str:
 # -- what a parsed message holds ---------------------------------------------------------------------------------------
 
 
-def _cleanse(message: Message, cut: list[str]) -> None:
-    """In place; visits the fields that are set."""
+def cleanse(message: Message, cut: list[str], apart: type[Message] | None = None) -> None:
+    """The same, in place, for a protobuf that was left apart; visits the fields that are set."""
     for field, value in message.ListFields():
         kind = type(value)
         if kind is int or kind is bool:
@@ -108,12 +111,12 @@ def _cleanse(message: Message, cut: list[str]) -> None:
             if not math.isfinite(value):
                 message.ClearField(field.name)
         elif field.is_repeated:
-            _cleanse_list(message, field, value, cut)
-        else:
-            _cleanse(value, cut)
+            _cleanse_list(field, value, cut, apart)
+        elif kind is not apart:
+            cleanse(value, cut, apart)
 
 
-def _cleanse_list(message: Message, field: FieldDescriptor, values: Any, cut: list[str]) -> None:
+def _cleanse_list(field: FieldDescriptor, values: Any, cut: list[str], apart: type[Message] | None) -> None:
     if field.full_name.startswith(_WRITTEN):
         limit = LIST_LIMITS.get(field.full_name, LIST_LIMIT)
         if len(values) > limit:
@@ -121,7 +124,7 @@ def _cleanse_list(message: Message, field: FieldDescriptor, values: Any, cut: li
             cut.append(field.name)
     if field.message_type is not None:
         for value in values:
-            _cleanse(value, cut)
+            cleanse(value, cut, apart)
     elif field.type == FieldDescriptor.TYPE_STRING:
         clean = [_text(value, field.name, cut) for value in values]
         if clean != list(values):

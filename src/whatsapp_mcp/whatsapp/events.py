@@ -29,6 +29,7 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional
 from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
@@ -58,7 +59,9 @@ def changes_from_event(code: int, payload: bytes, own: Sequence[Jid] = ()) -> li
         case EventCode.RECEIPT:
             return list(_receipt(payload))
         case EventCode.CALL_OFFER:
-            return list(_call(payload))
+            return list(changes_of_offer(payload))
+        case EventCode.CALL_TERMINATE:
+            return list(changes_of_end(payload, own))
         case EventCode.UNDECRYPTABLE:
             return list(_undecryptable(payload))
         case EventCode.JOINED_GROUP:
@@ -94,8 +97,12 @@ class MessageEvent:
     """A message event, parsed once."""
 
     def __init__(self, payload: bytes) -> None:
-        """Raises DecodeError. ``payload``: serialized ``Neonize_pb2.Message``."""
-        self._event = parse(neonize_pb2.Message, payload)
+        """Raises DecodeError, or ValueError when who wrote it where cannot be read.
+
+        ``payload``: serialized ``Neonize_pb2.Message``.
+        """
+        self._cut: list[str] = []
+        self._event = parse(neonize_pb2.Message, payload, self._cut)
         self.where = MessageOrigin(self._event.Info.MessageSource)
         self.timestamp = self._event.Info.Timestamp
         """Milliseconds since 1970."""
@@ -119,6 +126,10 @@ class MessageEvent:
         """What can be read as it is; see ``open_sealed`` for the rest."""
         return list(self._changes())
 
+    def unreadable(self, reason: str) -> MessageReceived:
+        """The message with nothing but the reason why it cannot be shown."""
+        return self._received(Content.unreadable(reason))
+
     def _changes(self) -> Iterator[Change]:
         event, info, where = self._event, self._event.Info, self.where
         yield from where.identities()
@@ -126,29 +137,36 @@ class MessageEvent:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):
             yield from _protocol(self.message, info, where)
-            return
         if self.message.HasField("reactionMessage"):
             if self.message.reactionMessage.key.ID:
                 yield _reaction(self.message, info, where)
             return
         content = read_content(event.Message)
         if content is None:
+            if self._cut:
+                yield self.unreadable("it is nested too deep")
             return
+        if self._cut:
+            content = replace(content, extra={**content.extra, "cut": sorted(set(self._cut))})
         if event.IsEdit:
             # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
             yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
             return
-        yield MessageReceived(
+        yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))
+
+    def _received(self, content: Content) -> MessageReceived:
+        info, where = self._event.Info, self.where
+        return MessageReceived(
             id=info.ID,
             chat=where.chat,
             sender=where.sender,
             timestamp=info.Timestamp,
-            content=_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2),
+            content=content,
             from_me=where.from_me,
             chat_alt=where.chat_alt,
             sender_alt=where.sender_alt,
             push_name=info.Pushname or None,
-            raw=event.Message.SerializeToString(),
+            raw=self._event.Message.SerializeToString(),
             status=DeliveryStatus.SENT if where.from_me else None,
         )
 
@@ -190,9 +208,6 @@ def _reaction(message: Message, info: MessageInfo, where: MessageOrigin) -> Reac
     )
 
 
-_MILLISECONDS_FROM: Final = 100_000_000_000
-"""A timestamp above this is in milliseconds: in seconds it would be the year 5138."""
-
 _RECEIPTS: Final = {
     "DELIVERED": (ReceiptKind.DELIVERED, False),
     "READ": (ReceiptKind.READ, False),
@@ -221,29 +236,6 @@ def _receipt(payload: bytes) -> Iterator[Change]:
         from_me=by_us or where.from_me,
         chat_alt=where.chat_alt,
         sender_alt=where.sender_alt,
-    )
-
-
-def _call(payload: bytes) -> Iterator[Change]:
-    """An incoming call, kept as a message; its id is what `rejectCall` takes."""
-    offer = parse(neonize_pb2.CallOffer, payload)
-    meta = offer.basicCallMeta
-    caller = optional(meta.callCreator) or optional(getattr(meta, "from"))
-    if caller is None or not meta.callID:
-        return
-    alt = optional(meta.callCreatorAlt)
-    other = alt.bare if alt is not None and alt.user else None
-    if other is not None and {other.server, caller.server} == {LID, USER}:
-        pair = {caller.server: caller.bare, other.server: other}
-        yield IdentityLearned(lid=pair[LID], number=pair[USER])
-    yield MessageReceived(
-        id=meta.callID,
-        chat=caller.bare,
-        sender=caller.bare,
-        timestamp=meta.timestamp * 1000 if meta.timestamp < _MILLISECONDS_FROM else meta.timestamp,
-        content=Content(MessageKind.CALL, extra={"call_id": meta.callID}),
-        chat_alt=other,
-        sender_alt=other,
     )
 
 

@@ -6,7 +6,9 @@ conversation WhatsApp sends the newest message first; the changes here are oldes
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
@@ -16,6 +18,7 @@ from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ContactSeen,
+    Content,
     DeliveryStatus,
     IdentityLearned,
     MessageEdited,
@@ -24,13 +27,15 @@ from whatsapp_mcp.models.changes import (
     MessageStarred,
     ReactionChanged,
 )
-from whatsapp_mcp.whatsapp.boundary import jid, parse
+from whatsapp_mcp.whatsapp.boundary import cleanse, jid, parse
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
-from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2, web
 
 if TYPE_CHECKING:
     from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync
     from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
+
+logger = logging.getLogger(__name__)
 
 _STATUS: Final = {
     0: DeliveryStatus.FAILED,
@@ -50,7 +55,7 @@ def changes_from_history(payload: bytes, own: Jid | None) -> list[Change]:
         payload: serialized ``Neonize_pb2.HistorySync``.
         own: own number, the sender of messages from us; without it those messages are left out.
     """
-    data: HistorySync = parse(neonize_pb2.HistorySync, payload).Data
+    data: HistorySync = parse(neonize_pb2.HistorySync, payload, apart=web.WebMessageInfo).Data
     return list(_changes(data, own))
 
 
@@ -75,8 +80,12 @@ def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
             yield ContactSeen(person, push_name=name.pushname)
     for conversation in data.conversations:
         chat = jid(conversation.ID)
-        if chat is not None:
-            yield from _conversation(conversation, chat, own)
+        if chat is None:
+            continue
+        try:
+            yield from list(_conversation(conversation, chat, own))
+        except Exception:
+            logger.exception("a chat of a history could not be read; the others are")
 
 
 def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Iterator[Change]:
@@ -88,17 +97,23 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
     if name and chat.is_person:
         yield ContactSeen(chat, full_name=name)
     for entry in reversed(conversation.messages):
-        yield from _message(entry.message, chat, alt, own)
+        yield from _readable(entry.message, chat, alt, own)
     yield ChatChanged(
         chat,
         chat_alt=alt,
         name=name if chat.server == GROUP else None,
         ephemeral_expiration=conversation.ephemeralExpiration if conversation.HasField("ephemeralExpiration") else None,
         unread_count=conversation.unreadCount if conversation.HasField("unreadCount") else None,
+        counted_until=_newest(conversation),
         archived=conversation.archived if conversation.HasField("archived") else None,
         pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
         muted_until=_mute_end(conversation.muteEndTime) if conversation.HasField("muteEndTime") else None,
     )
+
+
+def _newest(conversation: Conversation) -> int | None:
+    """The time of the newest message of which the phone tells, milliseconds."""
+    return max((entry.message.messageTimestamp for entry in conversation.messages), default=0) * 1000 or None
 
 
 def _mute_end(seconds: int) -> int:
@@ -112,9 +127,56 @@ def _other_form(conversation: Conversation, chat: Jid) -> Jid | None:
     return other if other is not None and {other.server, chat.server} == {LID, USER} else None
 
 
+def _readable(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> list[Change]:
+    """What one message means; a message that cannot be read costs nothing but itself, and has its place."""
+    cut: list[str] = []
+    try:
+        cleanse(info, cut)
+        changes = list(_message(info, chat, alt, own))
+    except Exception:
+        logger.exception("a message of a history could not be read; its place says so")
+        return _place_of(info, chat, alt, own, "this server does not understand it")
+    if not cut:
+        return changes
+    if not changes:
+        return _place_of(info, chat, alt, own, "it is nested too deep")
+    return [_noting(cut, one) if isinstance(one, MessageReceived) else one for one in changes]
+
+
+def _place_of(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None, reason: str) -> list[Change]:
+    author = _author(info, chat, own)
+    if author is None:
+        return []
+    key = info.key
+    return [
+        MessageReceived(
+            id=key.ID,
+            chat=chat,
+            sender=author,
+            timestamp=info.messageTimestamp * 1000,
+            content=Content.unreadable(reason),
+            from_me=key.fromMe,
+            chat_alt=alt,
+            from_history=True,
+        )
+    ]
+
+
+def _noting(cut: list[str], message: MessageReceived) -> MessageReceived:
+    content = replace(message.content, extra={**message.content.extra, "cut": sorted(set(cut))})
+    return replace(message, content=content)
+
+
+def _author(info: WebMessageInfo, chat: Jid, own: Jid | None) -> Jid | None:
+    """Who wrote it; the chat itself where nobody is named, which is how WhatsApp signs for a group."""
+    if info.key.fromMe:
+        return own
+    return jid(info.key.participant or info.participant) or chat
+
+
 def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> Iterator[Change]:
     key = info.key
-    author = own if key.fromMe else jid(key.participant or info.participant) or (chat if chat.is_person else None)
+    author = _author(info, chat, own)
     if author is None or not key.ID:
         return
     timestamp = info.messageTimestamp * 1000

@@ -14,7 +14,7 @@ from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged, IdentityLearned
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.whatsapp import boundary
-from whatsapp_mcp.whatsapp.addresses import from_proto, optional
+from whatsapp_mcp.whatsapp.addresses import from_proto, person
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.wire.protos import neonize_pb2, web
 
@@ -52,7 +52,7 @@ def changes_of_joined_group(payload: bytes, own: Sequence[Jid]) -> Iterator[Chan
     we came in."""
     event = parse(neonize_pb2.JoinedGroup, payload)
     group = event.GroupInfo
-    chat, by = from_proto(group.JID).bare, _person(event.Sender)
+    chat, by = from_proto(group.JID).bare, person(event.Sender)
     for member in group.Participants:
         yield from _both_forms(member)
     timer = group.GroupEphemeral.DisappearingTimer
@@ -67,23 +67,14 @@ def changes_of_joined_group(payload: bytes, own: Sequence[Jid]) -> Iterator[Chan
 
 
 def _both_forms(member: pb.GroupParticipant) -> Iterator[IdentityLearned]:
-    forms = map(_person, (member.JID, member.LID, member.PhoneNumber))
+    forms = map(person, (member.JID, member.LID, member.PhoneNumber))
     known = {one.server: one for one in forms if one is not None}
     if {LID, USER} <= known.keys():
         yield IdentityLearned(lid=known[LID], number=known[USER])
 
 
-def _person(proto: pb.JID) -> Jid | None:
-    """None for no address, and for what is none."""
-    try:
-        jid = optional(proto)
-    except ValueError:
-        return None
-    return jid.bare if jid is not None and jid.user else None
-
-
 def _people(jids: Iterable[pb.JID]) -> tuple[Jid, ...]:
-    return tuple(jid for jid in map(_person, jids) if jid is not None)
+    return tuple(jid for jid in map(person, jids) if jid is not None)
 
 
 def _timer(ephemeral: pb.GroupEphemeral) -> int:
@@ -91,7 +82,7 @@ def _timer(ephemeral: pb.GroupEphemeral) -> int:
 
 
 def _about_people(event: pb.GroupInfoEvent, joined: tuple[Jid, ...], left: tuple[Jid, ...]) -> Iterator[Notice]:
-    by = _person(event.Sender)
+    by = person(event.Sender)
     if joined:
         by_themselves = event.JoinReason == "invite" or by is None or joined == (by,)
         yield Notice(H.JOINED, people=joined) if by_themselves else Notice(H.ADDED, by, joined)
@@ -117,7 +108,7 @@ def _attribute(node: pb.Node, name: str) -> pb.JID:
 
 
 def _about_settings(event: pb.GroupInfoEvent) -> Iterator[Notice]:
-    by = _person(event.Sender)
+    by = person(event.Sender)
     if event.HasField("Name"):
         yield Notice(H.RENAMED, by, text=event.Name.Name)
     if event.HasField("Topic"):

@@ -1,9 +1,7 @@
 """Messages whose content was lost: decrypted by whatsmeow, which can be done once, in a process that died too early.
 
 They leave two traces. WhatsApp repeats a message that was not confirmed. Of a repetition that whatsmeow decrypted
-before, neonize tells nothing; there is only a line in whatsmeow's log (message.go: ``decryptMessages``), without time:
-
-    Ignoring message 3EB0… from 4915…:2@s.whatsapp.net in 1203…@g.us: failed to decrypt …: received message with old …
+before, neonize tells nothing; there is only a line in whatsmeow's log (``whatsmeow_log``), without time.
 
 Nearly always only the confirmation had been lost then: the message is in the store, or was about another one (a
 reaction, an edit) and was taken note of when it came. And of a message that was confirmed, and so is never repeated,
@@ -14,7 +12,6 @@ what is lost the store gets a placeholder, which gives way to the content if it 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -25,22 +22,18 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.untrusted_text import speakable_id
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
+from whatsapp_mcp.worker.whatsmeow_log import repetition_in
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000
 
-_LINE: Final = re.compile(r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: .*old counter")
 _OWN_IDS: Final = "3EB0"
 """Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
-
-
-def tells_of_a_repetition(line: str) -> bool:
-    """Whether a line of whatsmeow's log says that a repeated message was ignored."""
-    return line.startswith("Ignoring message ") and _LINE.match(line) is not None
 
 
 class Known(Protocol):
@@ -87,13 +80,10 @@ class Losses:
 
     def repeated(self, line: str) -> MessageReceived | None:
         """The placeholder to store for a line of whatsmeow's log; None when the message is not lost."""
-        match = _LINE.match(line)
-        if match is None:
-            return None
-        chat = match[3] or match[2]
-        if chat in map(str, self._store.own):
-            return None  # almost always between our own devices: keys, history
-        return self._placeholder(Decrypted(match[1], chat, match[2]))
+        message = repetition_in(line)
+        if message is None or message.chat in map(str, self._store.own):
+            return None  # in our own chat, almost always: keys, history
+        return self._placeholder(message)
 
     def never_came(self, decrypted: Iterable[Decrypted]) -> list[MessageReceived]:
         """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
@@ -128,7 +118,7 @@ class Losses:
         known = self._store.find(message.id, chat)
         if known is not None and not known.is_placeholder:
             return None
-        logger.warning("the content of message %s in %s was lost in a crash", message.id, chat)
+        logger.warning("the content of message %s in %s was lost in a crash", speakable_id(message.id), chat)
         return MessageReceived(
             id=message.id,
             chat=chat,

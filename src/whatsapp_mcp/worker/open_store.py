@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.changes import Change, Content, MessageReceived
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
-from whatsapp_mcp.store.files import archive_store, check_space
+from whatsapp_mcp.store.files import archive_store, check_space, is_the_files_fault
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 
@@ -66,13 +67,9 @@ class OpenStore:
     def collect(self, changes: Iterable[Change]) -> None:
         self._collected.extend(changes)
 
-    def discard(self) -> None:
-        """Forget what was collected and not committed."""
-        self._collected = []
-
     def flush(self) -> bool:
-        """Commit what was collected; False when that failed, now or before: then nothing more is taken as stored, and
-        all of it is tried again with what comes next."""
+        """Commit what was collected; False when the file does not take it, now or before: then nothing more is taken as
+        stored, and all of it is tried again with what comes next."""
         try:
             self.commit_collected()
         except Exception as error:
@@ -83,10 +80,32 @@ class OpenStore:
         return not self._failed
 
     def commit_collected(self) -> None:
-        """Raises StoreError; then it stays collected."""
+        """What cannot be stored for a reason of its own costs nothing but itself. Raises StoreError when the file is at
+        fault; then all of it stays collected."""
         if self._collected:
-            self.commit(self._collected)
+            self._commit_in_parts(self._collected)
             self._collected = []
+
+    def _commit_in_parts(self, changes: Sequence[Change]) -> None:
+        try:
+            self.commit(changes)
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            if len(changes) == 1:
+                self._commit_place_of(changes[0], error)
+                return
+            middle = len(changes) // 2
+            self._commit_in_parts(changes[:middle])
+            self._commit_in_parts(changes[middle:])
+
+    def _commit_place_of(self, change: Change, error: Exception) -> None:
+        """Raises when not even that can be stored: then it is not the message."""
+        kind = type(change).__name__
+        logger.error("a change (%s) could not be stored, the others are", kind, exc_info=error)
+        if isinstance(change, MessageReceived):
+            content = Content.unreadable(f"it could not be stored ({type(error).__name__})")
+            self.commit([replace(change, content=content, raw=b"", push_name=None)])
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store changes that were not collected. Raises StoreError."""

@@ -117,6 +117,7 @@ class Sends:
             chat_alt=_other_form(sent.chat, chat),
             raw=message.SerializeToString(),
             status=DeliveryStatus.SENT,
+            sent_here=True,
         )
         result = sent.model_copy(update={"chat": chat})
         finished = [SendFinished(key.key, result.model_dump_json(exclude={"repeated"}))] if key else []

@@ -12,8 +12,7 @@ from typing import Final, TypeVar
 
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.files import is_the_files_fault
-from whatsapp_mcp.store.journal import Journal, JournalEntry
+from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.open_store import OpenStore
 
@@ -72,31 +71,11 @@ class StoreThread:
         pending = self._journal.pending()
         for start in range(0, len(pending), MAX_BATCH):
             batch = pending[start : start + MAX_BATCH]
-            try:
-                self._recover(batch)
-            except Exception as error:
-                if is_the_files_fault(error):
-                    raise
-                for entry in batch:
-                    self._recover_if_possible(entry)
+            for entry in batch:
+                self._read(entry.code, entry.payload)
+            self._store.commit_collected()
             self._journal.stored(len(batch))
         return len(pending)
-
-    def _recover(self, entries: Sequence[JournalEntry]) -> None:
-        self._store.discard()
-        for entry in entries:
-            self._read(entry.code, entry.payload)
-        self._store.commit_collected()
-
-    def _recover_if_possible(self, entry: JournalEntry) -> None:
-        try:
-            self._recover([entry])
-        except Exception as error:
-            if is_the_files_fault(error):
-                raise
-            # Otherwise every process from now on would end here.
-            logger.exception("event %d could not be stored; the rest goes on", entry.code)
-            self._store.discard()
 
     def start(self) -> None:
         self._thread.start()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageKind, MessageReceived
+from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
+from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
@@ -33,6 +37,20 @@ _ENDS: Final = {
     EventCode.CLIENT_OUTDATED: Ended(reason="outdated", detail="WhatsApp refuses this version of the client (405)"),
 }
 _SAYS_NOTHING_HEARD: Final = frozenset({EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, SUSPECTED})
+
+
+LOOKED_UP: Final = 300
+"""People of one event whose numbers are looked up."""
+
+
+def _named_by(change: MessageReceived) -> list[Jid]:
+    """Who calls, or whom a notice of a group names."""
+    match change.content.kind:
+        case MessageKind.CALL:
+            return [change.sender]
+        case MessageKind.NOTICE:
+            return [Jid.parse(text) for text in jids_in(change.content.extra)]
+    return []
 
 
 class Translation:
@@ -63,13 +81,30 @@ class Translation:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
             case _:
-                return [*changes_from_event(code, payload), *self._life_cycle(code)]
+                changes = changes_from_event(code, payload, self._store.own)
+                return [*self._numbers_in(changes), *changes, *self._life_cycle(code)]
+
+    def _numbers_in(self, changes: Sequence[Change]) -> list[Change]:
+        """The numbers of people whom only LIDs name, as far as whatsmeow knows them from WhatsApp's server."""
+        named = [one for change in changes if isinstance(change, MessageReceived) for one in _named_by(change)]
+        learned: list[Change] = []
+        for lid in [jid for jid in dict.fromkeys(named) if jid.is_lid][:LOOKED_UP]:
+            with suppress(WhatsAppMcpError):
+                number = self._account.number_of(lid)
+                learned += [IdentityLearned(lid=lid, number=number)] if number is not None else []
+        return learned
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
-        changes = event.changes()
-        if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
-            changes += open_sealed(event, self._store.find, self._store.own)
+        try:
+            changes = event.changes()
+            if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
+                changes += open_sealed(event, self._store.find, self._store.own)
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            logger.exception("a message could not be read; its place says so")
+            return [event.unreadable("this server does not understand it")]
         if event.content_id is not None and not any(isinstance(one, MessageReceived) for one in changes):
             changes.append(event.redemption())
         return changes

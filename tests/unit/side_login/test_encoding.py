@@ -123,7 +123,14 @@ CASES: list[tuple[AppStateChange, str, list[list[str]], int, dict[str, object], 
                 },
             }
         },
-        [ChatMarkedRead(GROUP, read=True, timestamp=NOW)],
+        [
+            ChatMarkedRead(
+                GROUP,
+                read=True,
+                timestamp=NOW,
+                last=LastMessage("M3", from_me=False, timestamp=5_000, author=BRUNO.bare),
+            )
+        ],
     ),
     (
         ChatDeleted(ANA, last=LastMessage("M4", from_me=True, timestamp=7_000, author=ANA)),
@@ -140,7 +147,7 @@ CASES: list[tuple[AppStateChange, str, list[list[str]], int, dict[str, object], 
                 }
             }
         },
-        [ChatDeleted(ANA, timestamp=NOW)],
+        [ChatDeleted(ANA, timestamp=7_999)],
     ),
     (
         LabelChanged("4", "Lieferung ✓", color=3),
@@ -281,3 +288,28 @@ async def test_a_change_of_two_collections_is_through_with_both() -> None:
     both = request(ChatChanged(ANA, pinned=True, muted_until=0))
     assert [patch.collection for patch in plan_patches([both])] == ["regular_low", "regular_high"]
     assert both.open_patches == 2
+
+
+def test_a_mark_of_the_phone_names_the_newest_messages() -> None:
+    def range_of(*times: int) -> sync_action.SyncActionMessageRange:
+        reach = sync_action.SyncActionMessageRange(lastMessageTimestamp=max(times, default=0))
+        for number, seconds in enumerate(times):
+            reach.messages.add(timestamp=seconds).key.ID = f"M{number}"
+        return reach
+
+    def read(index: tuple[str, ...], **value: object) -> AppStateChange:
+        said = sync_action.SyncActionValue(timestamp=NOW, **value)  # type: ignore[arg-type]
+        (found,) = changes_of([Mutation(index=index, value=said, version=1)])
+        return found
+
+    marked = read(
+        ("markChatAsRead", str(ANA)),
+        markChatAsReadAction=sync_action.MarkChatAsReadAction(read=True, messageRange=range_of(5, 7, 7)),
+    )
+    assert isinstance(marked, ChatMarkedRead)
+    assert marked.last == LastMessage("M1", from_me=False, timestamp=7_000, others=("M2",))
+    cleared = read(
+        ("clearChat", str(ANA), "1", "0"),
+        clearChatAction=sync_action.ClearChatAction(messageRange=range_of(5, 7)),
+    )
+    assert cleared == ChatCleared(ANA, keeps_starred=False, timestamp=7_999), "what came since is not cleared away"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.store.build import ANA, BORIS, GROUP, ME, PHOTO, Store, at, message, receipt, revoke
+from dataclasses import replace
+
+from tests.unit.store.build import ANA, BORIS, GROUP, ME, MY_LID, PHOTO, Store, at, message, receipt, revoke
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, DeliveryStatus, ReceiptKind
 
@@ -150,4 +152,10 @@ def test_own_chat(store: Store) -> None:
     store.apply([message("M1", 5, "note", chat=ME, from_me=True), receipt(ReceiptKind.READ, 6, "M1", chat=ME)])
     page = store.reader.messages(ME, limit=1, offset=0)
     assert page.rows[0].status is DeliveryStatus.READ
-    assert store.unread(ME) == 0
+    assert store.unread(ME) == 1, "what we wrote to ourselves on the phone is for who runs here"
+    assert store.incoming() == ["M1"]
+    store.apply([replace(message("M2", 5, "answer", chat=ME, from_me=True), sent_here=True)])
+    assert store.unread(ME) == 0, "answered"
+    assert store.incoming() == ["M1"], "our own send wakes nobody here"
+    store.apply([message("M3", 5, "thanks", chat=MY_LID, from_me=True)])
+    assert (store.unread(ME), store.incoming()) == (1, ["M1", "M3"])

@@ -321,10 +321,10 @@ def test_what_is_unread(store: Store) -> None:
             message("A4", 6, "newer"),
         ]
     )
-    assert [row.id for row in store.reader.unread(limit=9)] == ["A3", "B1", "A4"]
-    assert [row.id for row in store.reader.unread(limit=2)] == ["B1", "A4"]
+    assert [row.id for row in store.reader.unread(limit=9).messages] == ["A3", "B1", "A4"]
+    assert [row.id for row in store.reader.unread(limit=2).messages] == ["B1", "A4"]
     store.apply([receipt(ReceiptKind.READ, 9, "A4", sender=ME, from_me=True)])
-    assert [row.id for row in store.reader.unread(limit=9)] == ["B1"]
+    assert [row.id for row in store.reader.unread(limit=9).messages] == ["B1"]
 
 
 def test_pages_of_a_search_everywhere(texts: Store) -> None:

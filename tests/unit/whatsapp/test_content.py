@@ -78,7 +78,7 @@ KINDS: dict[str, tuple[Message, Content]] = {
     ),
     "video note": (
         e2e.Message(ptvMessage=e2e.VideoMessage(seconds=5, **MEDIA)),
-        Content(MessageKind.VIDEO, media=media(seconds=5)),
+        Content(MessageKind.VIDEO, media=media(seconds=5), extra={"video_note": True}),
     ),
     "audio": (
         e2e.Message(audioMessage=e2e.AudioMessage(seconds=7, **MEDIA)),
@@ -174,7 +174,7 @@ KINDS: dict[str, tuple[Message, Content]] = {
     ),
     "list": (
         e2e.Message(listMessage=e2e.ListMessage(title="pick", description="from these")),
-        Content(MessageKind.INTERACTIVE, "pick"),
+        Content(MessageKind.INTERACTIVE, "pick\nfrom these"),
     ),
     "list without title": (
         e2e.Message(listMessage=e2e.ListMessage(description="from these")),
@@ -226,7 +226,10 @@ KINDS: dict[str, tuple[Message, Content]] = {
     ),
     "something else": (
         e2e.Message(requestPhoneNumberMessage=e2e.RequestPhoneNumberMessage()),
-        Content(MessageKind.OTHER, extra={"type": "requestPhoneNumberMessage"}),
+        Content(
+            MessageKind.OTHER,
+            extra={"type": "requestPhoneNumberMessage", "note": "Asks for your phone number."},
+        ),
     ),
 }
 
@@ -252,7 +255,7 @@ def test_a_kind_that_this_version_does_not_know_is_not_lost() -> None:
     tag = bytes([unknown_field & 0x7F | 0x80, unknown_field >> 7 & 0x7F | 0x80, unknown_field >> 14])
     message = e2e.Message.FromString(tag + b"\x02hi")
     assert message.ListFields() == []
-    assert read_content(message) == Content(MessageKind.OTHER, extra={"type": "unknown"})
+    assert read_content(message) == Content(MessageKind.OTHER, "hi", extra={"type": "unknown"})
 
 
 CONTEXT = e2e.ContextInfo(
@@ -331,11 +334,11 @@ def test_nested_wrappers(depth: int) -> None:
     assert (content.kind, content.text, content.view_once) == (MessageKind.IMAGE, "me", True)
 
 
-def test_deeper_nesting_is_given_up() -> None:
+def test_what_is_nested_deeper_is_shown_as_strings() -> None:
     message = e2e.Message(conversation="hi")
     for _ in range(6):
         message = wrapped("ephemeralMessage", message)
-    assert read_content(message) == Content(MessageKind.OTHER, extra={"type": "ephemeralMessage"})
+    assert read_content(message) == Content(MessageKind.OTHER, "hi", extra={"type": "ephemeralMessage"})
 
 
 def test_view_once_without_a_wrapper() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     ChatChanged,
     ContactSeen,
+    Content,
     DeliveryStatus,
     IdentityLearned,
     MessageEdited,
@@ -14,6 +17,8 @@ from whatsapp_mcp.models.changes import (
     MessageRevoked,
     ReactionChanged,
 )
+from whatsapp_mcp.whatsapp import history
+from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.wire.protos import e2e, history_sync, neonize_pb2, web
 
@@ -68,7 +73,8 @@ def test_own_messages_have_our_number_and_their_status() -> None:
 def test_group_messages_name_their_author() -> None:
     (one,) = received(changes(conversation(str(GROUP), message("1", "hi", 10, participant=str(ANA_LID)))))
     assert (one.chat, one.sender) == (GROUP, ANA_LID)
-    assert received(changes(conversation(str(GROUP), message("1", "nobody", 10)))) == []
+    (one,) = received(changes(conversation(str(GROUP), message("1", "nobody", 10))))
+    assert one.sender == GROUP, "nothing is lost because nobody is named"
 
 
 def test_chat_facts_names_and_identities() -> None:
@@ -151,3 +157,37 @@ def test_malformed_addresses_are_left_out() -> None:
     assert changes(conversation("not a jid at all@@", message("1", "x", 1))) == []
     (one,) = received(changes(conversation("12025550111@c.us", message("1", "x", 1))))
     assert one.chat == ANA
+
+
+def test_a_text_that_is_none_costs_nothing() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT)
+    data.conversations.append(conversation(str(ANA), message("2", "after", 20), message("1", "MARK??", 10)))
+    payload = neonize_pb2.HistorySync(Data=data).SerializeToString().replace(b"MARK??", b"MARK\xed\xa0")
+    texts = [one.content.text for one in received(list(changes_from_history(payload, OWN)))]
+    assert texts == ["MARK\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}", "after"]
+
+
+def test_one_message_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(message: e2e.Message) -> Content | None:
+        if message.conversation == "bad":
+            raise RecursionError("something that nobody thought of")
+        return read_content(message)
+
+    monkeypatch.setattr(history, "read_content", read)
+    other = conversation(str(GROUP), message("3", "other chat", 30, participant=str(ANA)))
+    of_ana = conversation(str(ANA), message("2", "after", 20), message("1", "bad", 10), message("0", "before", 5))
+    found = received(changes(of_ana, other))
+    texts = [(one.id, one.content.text) for one in found]
+    assert texts == [("0", "before"), ("1", ""), ("2", "after"), ("3", "other chat")]
+    assert found[1].content == Content.unreadable("this server does not understand it")
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    poll = message("1", "", 10)
+    poll.message.Clear()
+    poll.message.pollCreationMessage.name = "Which?"
+    for number in range(20_000):
+        poll.message.pollCreationMessage.options.add(optionName=str(number))
+    (one,) = received(changes(conversation(str(ANA), poll)))
+    assert one.content.extra["cut"] == ["options"]
+    assert one.content.extra["options"] == [str(number) for number in range(12)]

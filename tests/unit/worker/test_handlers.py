@@ -119,7 +119,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
     assert not any(isinstance(one, Ended) for one in session.told)
 
 
-def from_ana(message_id: str = "M1", words: str = "hi") -> bytes:
+def from_ana(message_id: str = "A1", words: str = "hi") -> bytes:
     where = source(ANA_LID, ANA_LID, sender_alt=ANA)
     return message_event(e2e.Message(conversation=words), where, message_id=message_id)
 
@@ -166,12 +166,12 @@ def test_refused_means_not_stored(session: Session) -> None:
 def test_reply_to_somebody(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("S1", ANA_LID)
-    options = SendOptions(reply_to_id="M1")
+    options = SendOptions(reply_to_id="A1")
     session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
     context = session.sent()[1].extendedTextMessage.contextInfo
-    assert (context.stanzaID, context.participant) == ("M1", str(ANA_LID))
+    assert (context.stanzaID, context.participant) == ("A1", str(ANA_LID))
     assert context.quotedMessage == e2e.Message(conversation="hi")
-    assert session.message("S1").reply_to_id == "M1"
+    assert session.message("S1").reply_to_id == "A1"
 
 
 @pytest.mark.parametrize(("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME)], ids=["LID", "number", "group"])
@@ -219,12 +219,12 @@ def test_a_poll_keeps_its_secret(session: Session) -> None:
 def test_reaction(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("R1", ANA_LID)
-    done = session.handlers.run(React(target=MessageRef(chat=ANA, message_id="M1"), emoji="👍"))
+    done = session.handlers.run(React(target=MessageRef(chat=ANA, message_id="A1"), emoji="👍"))
     assert done == SentMessage(message_id="R1", chat=ANA, timestamp=SECOND * 1000)
     to, message = session.sent()
     assert to == ANA_LID, "as the chat is addressed on the wire"
-    assert (message.reactionMessage.key.ID, message.reactionMessage.key.fromMe) == ("M1", False)
-    [reaction] = session.message("M1").reactions
+    assert (message.reactionMessage.key.ID, message.reactionMessage.key.fromMe) == ("A1", False)
+    [reaction] = session.message("A1").reactions
     assert (reaction.emoji, reaction.from_me, reaction.sender) == ("👍", True, ME)
 
 

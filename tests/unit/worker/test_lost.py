@@ -14,13 +14,13 @@ from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
-from whatsapp_mcp.worker.lost import Losses, tells_of_a_repetition
+from whatsapp_mcp.worker.lost import Losses
 
 WHEN = SECOND * 1000
 WHY = ": failed to decrypt normal message: received message with old counter (index: 7, count: 3)"
-IN_TEAM = f"Ignoring message M1 from {replace(ANA_LID, device=3)} in {TEAM}" + WHY
-PRIVATE = f"Ignoring message M1 from {replace(ANA, device=3)} in {ANA}" + WHY
-FROM_PHONE = f"Ignoring message M1 from {ANA}" + WHY
+IN_TEAM = f"Ignoring message A1 from {replace(ANA_LID, device=3)} in {TEAM}" + WHY
+PRIVATE = f"Ignoring message A1 from {replace(ANA, device=3)} in {ANA}" + WHY
+FROM_PHONE = f"Ignoring message A1 from {ANA}" + WHY
 
 
 class Store:
@@ -59,14 +59,13 @@ def lost(message_id: str, chat: Jid, sender: Jid, *, from_me: bool = False) -> M
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (IN_TEAM, lost("M1", TEAM, ANA_LID)),
-        (PRIVATE, lost("M1", ANA, ANA)),
-        (FROM_PHONE, lost("M1", ANA, ANA)),
-        (f"Ignoring message M1 from {ME} in {ANA}" + WHY, lost("M1", ANA, ME, from_me=True)),
+        (IN_TEAM, lost("A1", TEAM, ANA_LID)),
+        (PRIVATE, lost("A1", ANA, ANA)),
+        (FROM_PHONE, lost("A1", ANA, ANA)),
+        (f"Ignoring message A1 from {ME} in {ANA}" + WHY, lost("A1", ANA, ME, from_me=True)),
     ],
 )
 def test_a_lost_message(losses: Losses, line: str, expected: MessageReceived) -> None:
-    assert tells_of_a_repetition(line)
     assert losses.repeated(line) == expected
 
 
@@ -74,33 +73,32 @@ def test_a_lost_message(losses: Losses, line: str, expected: MessageReceived) ->
     "line",
     [
         "",
-        "Ignoring message M1",
-        f"Ignoring message M1 from {ANA}: event was already processed",
-        f"Error decrypting message M1 from {ANA}: received message with old counter",
-        f"Failed to send receipt for M1 from {ANA}: old counter",
+        "Ignoring message A1",
+        f"Ignoring message A1 from {ANA}: event was already processed",
+        f"Error decrypting message A1 from {ANA}: received message with old counter",
+        f"Failed to send receipt for A1 from {ANA}: old counter",
     ],
 )
 def test_other_lines(losses: Losses, line: str) -> None:
-    assert not tells_of_a_repetition(line)
     assert losses.repeated(line) is None
 
 
 def test_what_is_stored_is_not_lost(losses: Losses, store: Store) -> None:
-    store.messages.add(("M1", TEAM))
+    store.messages.add(("A1", TEAM))
     assert losses.repeated(IN_TEAM) is None
     assert losses.repeated(PRIVATE) is not None, "in another chat"
 
 
 def test_what_could_not_be_decrypted_is_lost_when_its_repetition_was(losses: Losses, store: Store) -> None:
-    store.messages.add(("M1", TEAM))
-    store.placeholders.add("M1")
-    assert losses.repeated(IN_TEAM) == lost("M1", TEAM, ANA_LID)
+    store.messages.add(("A1", TEAM))
+    store.placeholders.add("A1")
+    assert losses.repeated(IN_TEAM) == lost("A1", TEAM, ANA_LID)
 
 
 def test_what_came_is_not_lost_though_the_store_has_no_row_for_it(losses: Losses) -> None:
     reaction = e2e.Message()
     reaction.reactionMessage.text = "👍"
-    losses.heard(MessageEvent(message_event(reaction, source(ANA, ANA))))
+    losses.heard(MessageEvent(message_event(reaction, source(ANA, ANA), message_id="A1")))
     assert losses.repeated(PRIVATE) is None
 
 
@@ -108,16 +106,16 @@ def test_the_key_of_a_group_is_not_the_message(losses: Losses) -> None:
     """It comes under the id of the message, in an event of its own."""
     key = e2e.Message()
     key.senderKeyDistributionMessage.groupID = str(TEAM)
-    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID))))
+    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID), message_id="A1")))
     assert losses.repeated(IN_TEAM) is not None
     key.conversation = "and the message"
-    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID))))
+    losses.heard(MessageEvent(message_event(key, source(TEAM, ANA_LID), message_id="A1")))
     assert losses.repeated(IN_TEAM) is None
 
 
 def test_what_our_own_devices_tell_each_other_is_no_message(losses: Losses) -> None:
-    assert losses.repeated(f"Ignoring message M1 from {replace(ME, device=1)} in {ME}" + WHY) is None
-    assert losses.repeated(f"Ignoring message M1 from {ME_LID}" + WHY) is None
+    assert losses.repeated(f"Ignoring message A1 from {replace(ME, device=1)} in {ME}" + WHY) is None
+    assert losses.repeated(f"Ignoring message A1 from {ME_LID}" + WHY) is None
 
 
 def test_an_event_that_cannot_be_read(losses: Losses) -> None:
@@ -135,39 +133,39 @@ def decrypted(*ids: str, sender: Jid = ANA_LID) -> list[Decrypted]:
 
 
 def test_what_was_decrypted_after_the_last_that_came(losses: Losses) -> None:
-    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M2"))
-    found = losses.never_came(decrypted("M4", "M3", "M2", "M1"))
-    assert found == [lost("M3", ANA_LID, ANA_LID), lost("M4", ANA_LID, ANA_LID)]
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="A2"))
+    found = losses.never_came(decrypted("A4", "A3", "A2", "A1"))
+    assert found == [lost("A3", ANA_LID, ANA_LID), lost("A4", ANA_LID, ANA_LID)]
 
 
 def test_what_is_stored_came(losses: Losses, store: Store) -> None:
-    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
-    store.messages.add(("M2", ANA_LID))
-    assert losses.never_came(decrypted("M3", "M2", "M1")) == [lost("M3", ANA_LID, ANA_LID)]
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="A1"))
+    store.messages.add(("A2", ANA_LID))
+    assert losses.never_came(decrypted("A3", "A2", "A1")) == [lost("A3", ANA_LID, ANA_LID)]
 
 
 def test_nothing_to_go_by(losses: Losses) -> None:
     """Before anything came, or when secrets of a history fill the list."""
     assert losses.never_came([]) == []
-    assert losses.never_came(decrypted("M2", "M1")) == []
+    assert losses.never_came(decrypted("A2", "A1")) == []
 
 
 def test_what_came_with_a_history_is_not_lost(losses: Losses) -> None:
-    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="A1"))
     history = neonize_pb2.HistorySync()
     conversation = history.Data.conversations.add(ID=str(ANA))
     conversation.messages.add().message.key.ID = "H1"
     losses.remember(EventCode.HISTORY_SYNC, history.SerializePartialToString())
-    assert losses.never_came(decrypted("M2", "H1", "M1")) == [lost("M2", ANA_LID, ANA_LID)]
+    assert losses.never_came(decrypted("A2", "H1", "A1")) == [lost("A2", ANA_LID, ANA_LID)]
 
 
 def test_what_we_sent_ourselves_did_not_come(losses: Losses) -> None:
-    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
-    rows = [Decrypted("3EB0AA", str(ANA), str(ME_LID)), Decrypted("A5FF", str(ANA), str(ME)), *decrypted("M1")]
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="A1"))
+    rows = [Decrypted("3EB0AA", str(ANA), str(ME_LID)), Decrypted("A5FF", str(ANA), str(ME)), *decrypted("A1")]
     assert losses.never_came(rows) == [lost("A5FF", ANA, ME, from_me=True)], "the other was written on the phone"
 
 
 def test_addresses_that_are_none(losses: Losses) -> None:
-    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="M1"))
-    assert losses.never_came([Decrypted("M2", "", "a b@c"), *decrypted("M1")]) == []
-    assert losses.repeated("Ignoring message M2 from a@b@c: received message with old counter") is None
+    losses.remember(EventCode.MESSAGE, message_event(text(), source(ANA, ANA), message_id="A1"))
+    assert losses.never_came([Decrypted("A2", "", "a b@c"), *decrypted("A1")]) == []
+    assert losses.repeated("Ignoring message A2 from a@b@c: received message with old counter") is None

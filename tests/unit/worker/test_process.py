@@ -169,9 +169,9 @@ async def test_the_end_of_the_pipe_is_an_orderly_end(running: Running) -> None:
 
 async def test_what_arrives_is_stored_before_it_is_announced(running: Running) -> None:
     await running.connected()
-    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA), message_id="A1"))
     assert (await running.line("stored"))["newest_arrival"] == 1
-    message = StoreReader(running.store_path).message("M1")
+    message = StoreReader(running.store_path).message("A1")
     assert message is not None
     assert message.text == "hello"
 
@@ -182,15 +182,15 @@ async def test_what_arrives_while_it_stops_is_stored(running: Running) -> None:
     running.go.answers["GetMe"] = DEVICE.SerializeToString()
     running.hang_up()
     await soon(running.go.disconnected.is_set)
-    running.go.event(EventCode.MESSAGE, message_event(text("late"), source(ANA, ANA)))
+    running.go.event(EventCode.MESSAGE, message_event(text("late"), source(ANA, ANA), message_id="A1"))
     await running.ended()
-    assert StoreReader(running.store_path).message("M1") is not None
+    assert StoreReader(running.store_path).message("A1") is not None
 
 
 async def test_an_event_that_cannot_be_read_is_passed_over(running: Running) -> None:
     await running.connected()
     running.go.event(EventCode.MESSAGE, b"\xff\xff\xff")
-    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA), message_id="A1"))
     assert (await running.line("stored"))["newest_arrival"] == 1
 
 
@@ -302,7 +302,12 @@ ENDS: dict[str, tuple[Callable[[FakeGo], None], str]] = {
     "outdated": (lambda go: go.event(EventCode.CLIENT_OUTDATED), "outdated"),
     "pump dead": (lambda go: go.end(b"proto: required field not set"), "pump_died"),
     "main call returns": (lambda go: go.end(), "pump_died"),
-    "banned": (lambda go: go.log("WARN", "Client", "Temporary ban connect failure: 101"), "banned"),
+    "banned": (
+        lambda go: go.log(
+            "WARN", "Client", 'Temporary ban connect failure: <failure code="101" expire="60" reason="402"/>'
+        ),
+        "banned",
+    ),
 }
 
 
@@ -408,7 +413,8 @@ def leave(running: Running, *events: tuple[int, bytes]) -> None:
 
 
 def repetition(message_id: str, sender: Jid = ANA) -> str:
-    return f"Ignoring message {message_id} from {sender}: failed to decrypt: received message with old counter"
+    why = "failed to decrypt normal message: received message with old counter (index: 7, count: 3)"
+    return f"Ignoring message {message_id} from {sender}: {why}"
 
 
 def stored(running: Running, message_id: str) -> Message | None:
@@ -416,10 +422,10 @@ def stored(running: Running, message_id: str) -> Message | None:
 
 
 async def test_what_a_killed_process_left_is_stored_before_connecting(running: Running) -> None:
-    leave(running, (EventCode.MESSAGE, event_of("M1", "left behind")))
+    leave(running, (EventCode.MESSAGE, event_of("A1", "left behind")))
     await running.start()
     assert (await running.line("stored"))["newest_arrival"] == 1
-    message = stored(running, "M1")
+    message = stored(running, "A1")
     assert message is not None
     assert message.text == "left behind"
 
@@ -427,7 +433,7 @@ async def test_what_a_killed_process_left_is_stored_before_connecting(running: R
 async def test_it_does_not_connect_while_the_store_cannot_be_written(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave(running, (EventCode.MESSAGE, event_of("M1", "left behind")))
+    leave(running, (EventCode.MESSAGE, event_of("A1", "left behind")))
 
     def fail(*_: object) -> None:
         raise StoreError("the disk is full") from OSError("no space left on device")
@@ -446,24 +452,24 @@ async def test_it_ends_while_there_is_still_room_for_what_it_has_taken(
 ) -> None:
     await running.connected()
     monkeypatch.setattr(files, "RESERVE", 1 << 60)
-    running.go.event(EventCode.MESSAGE, event_of("M1", "the last"))
+    running.go.event(EventCode.MESSAGE, event_of("A1", "the last"))
     ended = await running.ended()
     assert ended["reason"] == "store_error"
     assert "is full. Free some space" in ended["detail"]
-    assert stored(running, "M1") is not None
+    assert stored(running, "A1") is not None
 
 
 async def test_a_lost_message_leaves_a_placeholder(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "LOSS_GRACE", 0.05)
     await running.connected()
-    running.go.log("WARN", "Client", repetition("M1"))
+    running.go.log("WARN", "Client", repetition("A1"))
     assert (await running.line("stored"))["newest_arrival"] == 1
-    placeholder = stored(running, "M1")
+    placeholder = stored(running, "A1")
     assert placeholder is not None
     assert (placeholder.kind, placeholder.extra) == (MessageKind.UNDECRYPTABLE, {"lost": True})
-    running.go.event(EventCode.MESSAGE, event_of("M1", "sent again"))
+    running.go.event(EventCode.MESSAGE, event_of("A1", "sent again"))
     assert (await running.line("stored"))["newest_arrival"] == 2
-    found = stored(running, "M1")
+    found = stored(running, "A1")
     assert found is not None
     assert (found.text, found.extra) == ("sent again", {})
 
@@ -471,12 +477,12 @@ async def test_a_lost_message_leaves_a_placeholder(running: Running, monkeypatch
 async def test_the_line_may_come_before_the_message(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "LOSS_GRACE", 0.2)
     await running.connected()
-    running.go.log("WARN", "Client", repetition("M1"))
-    running.go.event(EventCode.MESSAGE, event_of("M1", "here it is"))
-    running.go.log("WARN", "Client", repetition("M2"))
+    running.go.log("WARN", "Client", repetition("A1"))
+    running.go.event(EventCode.MESSAGE, event_of("A1", "here it is"))
+    running.go.log("WARN", "Client", repetition("A2"))
     assert (await running.line("stored"))["newest_arrival"] == 1
-    assert (await running.line("stored"))["newest_arrival"] == 2, "M2 only"
-    found = stored(running, "M1")
+    assert (await running.line("stored"))["newest_arrival"] == 2, "A2 only"
+    found = stored(running, "A1")
     assert found is not None
     assert found.text == "here it is"
 
@@ -484,13 +490,13 @@ async def test_the_line_may_come_before_the_message(running: Running, monkeypatc
 async def test_a_line_whose_process_was_killed_is_not_forgotten(running: Running) -> None:
     leave(
         running,
-        (EventCode.MESSAGE, event_of("M1", "came")),
-        (REPEATED, repetition("M1").encode()),
-        (REPEATED, repetition("M2").encode()),
+        (EventCode.MESSAGE, event_of("A1", "came")),
+        (REPEATED, repetition("A1").encode()),
+        (REPEATED, repetition("A2").encode()),
     )
     await running.connected()
-    await soon(lambda: stored(running, "M2") is not None)
-    came = stored(running, "M1")
+    await soon(lambda: stored(running, "A2") is not None)
+    came = stored(running, "A1")
     assert came is not None
     assert came.text == "came"
 
@@ -509,13 +515,13 @@ async def test_another_account_gets_a_store_of_its_own(running: Running) -> None
     writer.set_owner(other, None)
     writer.close()
     await running.connected()
-    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA)))
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA), message_id="A1"))
     await running.line("stored")
     reader = StoreReader(running.store_path)
     owner = reader.owner()
     assert owner is not None
     assert owner[0] == ME
-    assert reader.message("M1") is not None
+    assert reader.message("A1") is not None
     assert [path.name for path in running.folder.glob("*77*")], "the messages of the other are kept aside"
 
 

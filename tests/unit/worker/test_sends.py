@@ -99,7 +99,7 @@ def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
 
 def test_forwarding_counts_too(session: Session) -> None:
     session.receive(from_ana())
-    forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="M1"), chat=ANA, key=KEY)
+    forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="A1"), chat=ANA, key=KEY)
     assert session.handlers.run(forward) == SENT
     assert session.handlers.run(forward) == AGAIN
     assert how_often(session) == 1

@@ -202,14 +202,14 @@ def test_an_event_that_cannot_be_read_does_not_hold_up_the_others(bench: Bench) 
 
 
 def test_a_store_that_cannot_be_written_is_reported(bench: Bench) -> None:
-    bench.writer.failing = StoreError("disk full")
+    bench.writer.failing = full_disk()
     bench.events("a")
     assert "disk full" in bench.failures.get(timeout=WAIT)
     assert bench.announced.empty()
 
 
 def test_the_caller_learns_that_its_change_was_not_stored(bench: Bench) -> None:
-    bench.writer.failing = StoreError("disk full")
+    bench.writer.failing = full_disk()
     with pytest.raises(StoreError, match="disk full"):
         result(bench.thread.apply([named("a")]))
 
@@ -318,7 +318,7 @@ def test_what_was_committed_is_not_recovered(bench: Bench) -> None:
 
 
 def test_a_store_that_fails_loses_nothing(bench: Bench) -> None:
-    bench.writer.failing = StoreError("disk full")
+    bench.writer.failing = full_disk()
     bench.events("a")
     assert "disk full" in bench.failures.get(timeout=WAIT)
     bench.events("b")

@@ -31,8 +31,9 @@ CONNECTED = StateChanged(
     platform="android",
 )
 SILENT = StateChanged(state=SessionState.RECONNECTING, detail="WhatsApp has not answered for half a minute")
-HEARD = message_event(text("hello"), source(ANA, ANA))
-REPETITION = f"Ignoring message M1 from {ANA}: failed to decrypt: received message with old counter".encode()
+HEARD = message_event(text("hello"), source(ANA, ANA), message_id="A1")
+WHY = "failed to decrypt normal message: received message with old counter (index: 7, count: 3)"
+REPETITION = f"Ignoring message A1 from {ANA}: {WHY}".encode()
 
 
 class Process:
@@ -123,10 +124,10 @@ def test_a_message_that_was_lost(process: Process) -> None:
 
 
 def test_what_is_no_message_redeems_its_placeholder(process: Process) -> None:
-    thumb = e2e.Message(reactionMessage=e2e.ReactionMessage(key=common.MessageKey(ID="M0"), text="👍"))
-    *_, reaction, redeemed = process.means(EventCode.MESSAGE, message_event(thumb, source(ANA, ANA)))
+    thumb = e2e.Message(reactionMessage=e2e.ReactionMessage(key=common.MessageKey(ID="A0"), text="👍"))
+    *_, reaction, redeemed = process.means(EventCode.MESSAGE, message_event(thumb, source(ANA, ANA), message_id="A1"))
     assert isinstance(reaction, ReactionChanged)
-    assert redeemed == PlaceholderRedeemed(ANA, "M1", ANA)
+    assert redeemed == PlaceholderRedeemed(ANA, "A1", ANA)
     changes = process.means(EventCode.MESSAGE, HEARD)
     assert not any(isinstance(one, PlaceholderRedeemed) for one in changes), "a message replaces it"
 

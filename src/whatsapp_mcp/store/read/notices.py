@@ -38,11 +38,10 @@ def _named(connection: sqlite3.Connection, addresses: Collection[str]) -> dict[s
         some = wanted[start : start + _AT_ONCE]
         for row in connection.execute(_NAMED.format(marks=", ".join("?" * len(some))), some):
             jid = stored_jid(row["jid"])
-            found[row["address"]] = Named(jid, known_as(jid, row["name"]), bool(row["is_owner"]))
+            found[row["address"]] = Named(jid, row["name"], bool(row["is_owner"]))
     for address in wanted:
         if address not in found:
-            jid = stored_jid(address)
-            found[address] = Named(jid, known_as(jid, None))
+            found[address] = Named(stored_jid(address))
     return found
 
 
@@ -55,10 +54,10 @@ def _facts(stored: Mapping[str, object], people: Mapping[str, Named]) -> dict[st
     facts: dict[str, Any] = dict(stored)
     by, listed = stored.get("by"), stored.get("people")
     if isinstance(by, str):
-        facts |= {"by": str(people[by].jid), "by_name": people[by].name}
+        facts |= {"by": str(people[by].jid), "by_name": known_as(people[by].jid, people[by].name)}
     if isinstance(listed, list):
         named: Sequence[Named] = [people[one] for one in listed if one in people]
-        facts["people"] = [_person(one.jid, one.name) for one in named[:LISTED]]
+        facts["people"] = [_person(one.jid, known_as(one.jid, one.name)) for one in named[:LISTED]]
         if len(named) > LISTED:
             facts["people_count"] = len(named)
     return facts

@@ -17,12 +17,13 @@ from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.annotations import known_as, receipts
+from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.inspection import stats_of
-from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, size, surroundings
+from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view, messages_query, messages_view
-from whatsapp_mcp.store.records import KeyedSend, NamedTarget, Page, StoreStats, Surroundings
-from whatsapp_mcp.store.rows import ARRIVAL_BITS, fitting, stored_jid
+from whatsapp_mcp.store.records import KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
+from whatsapp_mcp.store.rows import stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
 from whatsapp_mcp.untrusted_text import encodable
@@ -205,36 +206,28 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             return surroundings(connection, messages, before=before, after=after) if connection else ()
 
-    def unread(self, *, limit: int) -> tuple[Message, ...]:
-        """The newest messages from others that are not read yet, in order of arrival; without status updates."""
+    def unread(self, *, limit: int, channels: bool = False) -> News:
+        """The newest messages that are not read yet, in order of arrival: of people, or ``channels``' posts."""
         with self._connections.snapshot() as connection:
-            if connection is None:
-                return ()
-            wanted = (
-                "SELECT m.arrival FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat"
-                f" ON m.chat = chats.entity AND m.place > (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.from_me = 0"
-                f" WHERE chats.unread_live + chats.unread_base > 0 AND chats.entity {_NOT_STATUS}"
-                " AND m.timestamp > chats.read_until ORDER BY m.arrival DESC LIMIT ?"
-            )
-            rows = connection.execute(messages_query(wanted, "m.arrival"), (size(limit),)).fetchall()
-            return messages_view(connection, rows)
+            return unread(connection, limit, channels=channels) if connection else NO_NEWS
+
+    def news(self, arrival: int, *, limit: int, channels: bool = False) -> News:
+        """The first messages that arrived after that number, as in ``incoming_after``, and how many there are."""
+        with self._connections.snapshot() as connection:
+            return news(connection, arrival, limit, channels=channels) if connection else NO_NEWS
 
     def incoming_after(self, arrival: int, *, chat: Jid | None = None, limit: int = 1) -> tuple[Message, ...]:
-        """Messages from others that arrived after that number, in order of arrival.
+        """Messages that arrived after that number, in order of arrival: of others, and what the owner wrote to the own
+        chat on another device.
 
-        History and status updates are not among them; one that could not be read at first comes again when it can.
+        History is not among them; status updates and posts of channels are only where ``chat`` is theirs. One that
+        could not be read at first comes again when it can.
         """
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
                 return ()
-            condition = f"chat {_NOT_STATUS}" if entity is None else f"chat = {entity} AND chat {_NOT_STATUS}"
-            wanted = (
-                "SELECT arrival FROM messages INDEXED BY messages_incoming WHERE arrival > ? AND from_me = 0"
-                f" AND from_history = 0 AND place > 0 AND {condition} ORDER BY arrival LIMIT ?"
-            )
-            rows = connection.execute(messages_query(wanted, "m.arrival"), (fitting(arrival), size(limit))).fetchall()
-            return messages_view(connection, rows)
+            return incoming(connection, arrival, limit, chat=entity)
 
     def newest_arrival(self) -> int:
         """The highest arrival number given so far, 0 in an empty store."""

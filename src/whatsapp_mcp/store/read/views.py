@@ -44,7 +44,7 @@ _MESSAGES: Final = (
 
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
-    " chats.ephemeral_expiration, chats.unread_live + chats.unread_base AS unread_count, chats.archived,"
+    " chats.ephemeral_expiration, chats.unread AS unread_count, chats.archived,"
     " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
     " FROM chats JOIN entities ON entities.id = chats.entity"
 )

@@ -20,7 +20,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
 
-INDEX_VERSION: Final = f"3 fold {FOLD_VERSION}"
+INDEX_VERSION: Final = f"4 fold {FOLD_VERSION}"
 """Changes when the same message may get another document; the index is made anew then."""
 
 TAG_SIGN: Final = "="
@@ -29,9 +29,17 @@ OWN: Final = f"{TAG_SIGN}own"
 MEDIA: Final = f"{TAG_SIGN}media"
 LINK: Final = f"{TAG_SIGN}link"
 
-_SEARCHED: Final = ("name", "title", "description", "link", "address", "options", "group_name")
-"""Keys of Content.extra whose text is found: place and event names, link previews, poll options, invitations."""
-_VCARD_LINE: Final = re.compile(r"^(?:item\d+\.)?(?:FN|ORG|TEL|EMAIL)\b[^:\n]*:(.+)$", re.IGNORECASE | re.MULTILINE)
+_NOT_SEARCHED: Final = frozenset(
+    {
+        *("type", "note", "outcome", "came_by", "belongs_to", "quoted_chat", "comment_on", "about_id"),
+        *("group_id", "newsletter_id", "event_id", "call_id", "invite_code"),
+    }
+)
+"""Keys of Content.extra that say what a message is, or are read by programs. The texts under all others are found."""
+_MAX_DEPTH: Final = 4
+_VCARD_LINE: Final = re.compile(
+    r"^(?:item\d+\.)?(?:FN|NICKNAME|ORG|TITLE|TEL|EMAIL|URL|ADR|NOTE)\b[^:\n]*:(.+)$", re.IGNORECASE | re.MULTILINE
+)
 _PHONE_NUMBER: Final = re.compile(PHONE_NUMBER)
 
 _LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
@@ -121,17 +129,25 @@ def character_pairs(words: str) -> Iterator[str]:
         before = word
 
 
-def _texts(extra: Mapping[str, object]) -> Iterator[str]:
-    for key in _SEARCHED:
-        value = extra.get(key)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from (item for item in value if isinstance(item, str))
-    vcards = extra.get("vcards")
-    if isinstance(vcards, list | tuple):
-        for vcard in vcards:
-            yield from _VCARD_LINE.findall(str(vcard))
+def _texts(extra: Mapping[str, object], depth: int = 0) -> Iterator[str]:
+    for key, value in extra.items():
+        if key == "vcards" and isinstance(value, list | tuple):
+            for vcard in value:
+                yield from _VCARD_LINE.findall(str(vcard))
+        elif key not in _NOT_SEARCHED:
+            yield from _texts_in(value, depth)
+
+
+def _texts_in(value: object, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth > _MAX_DEPTH:
+        return
+    elif isinstance(value, Mapping):
+        yield from _texts(value, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts_in(item, depth + 1)
 
 
 class _Pending(NamedTuple):

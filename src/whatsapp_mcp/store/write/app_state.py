@@ -18,8 +18,9 @@ from whatsapp_mcp.models.changes import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.store.rows import clamp, fitting
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.rows import clamp, fitting, place_ceiling, place_floor
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import find_held, touch_message
 from whatsapp_mcp.store.write.visibility import Visibility
@@ -38,6 +39,10 @@ _LABEL: Final = (
     "INSERT INTO labels VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, color = excluded.color,"
     " deleted = excluded.deleted, changed_at = excluded.changed_at WHERE (excluded.changed_at, excluded.deleted,"
     " excluded.name, excluded.color) > (changed_at, deleted, name, color)"
+)
+_READ_BY_US: Final = (
+    "INSERT INTO receipts (chat, message_id, sender, from_me, read_at) SELECT ?, ?, id, 1, ? FROM addresses"
+    " WHERE jid = (SELECT value FROM meta WHERE key = 'owner_number') ON CONFLICT DO NOTHING"
 )
 
 MOVES: Final = (
@@ -113,8 +118,25 @@ class AppState:
         if (at, unread) > (before.marked_at, before.marked_unread):
             row = self._chats.get(chat, now)
             row.marked_at, row.marked_unread = at, unread
-        if change.read and at > before.read_until:
-            self._chats.read(self._chats.get(chat, now), at)
+        if change.read:
+            self._read(change, chat, now)
+
+    def _read(self, change: ChatMarkedRead, chat: int, now: int) -> None:
+        """Up to the message that the mark names; if it is not here yet, when it comes."""
+        last = change.last
+        if last is None:
+            if place_ceiling(change.timestamp) > self._before(chat).read_place:
+                self._chats.unread.read_at(self._chats.get(chat, now), clamp(change.timestamp))
+            return
+        for message_id in (last.message_id, *last.others):
+            held = find_held(self._connection, chat, message_id)
+            if held is None:
+                self._connection.execute(_READ_BY_US, (chat, message_id, clamp(change.timestamp)))
+                self._derivation.derive(chat, message_id, now)
+            elif abs(held.place) > self._before(chat).read_place:
+                self._chats.unread.read(self._chats.get(chat, now), abs(held.place))
+        if place_floor(last.timestamp) - 1 > self._before(chat).read_place:
+            self._chats.unread.read(self._chats.get(chat, now), place_floor(last.timestamp) - 1)
 
     def _deleted(self, change: ChatDeleted, chat: int, now: int) -> None:
         at = clamp(change.timestamp)

@@ -107,7 +107,7 @@ class Derivation:
             (held.chat, held.id),
         ).fetchone()
         if read_by_us and not held.from_me:
-            self._chats.read(self._chats.get(held.chat, now), held.timestamp)
+            self._chats.unread.read(self._chats.get(held.chat, now), abs(held.place))
         if not held.from_me or not held.person:
             # In a group the receipts say who got and read it; there is no one status.
             return

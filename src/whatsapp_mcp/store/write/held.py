@@ -106,6 +106,11 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
     return None
 
 
+def is_note(connection: sqlite3.Connection, arrival: int) -> bool:
+    """Whether we wrote this message to ourselves, on another device of ours: to who runs here, it is news."""
+    return connection.execute("SELECT 1 FROM notes WHERE arrival = ?", (arrival,)).fetchone() is not None
+
+
 def update_message(
     connection: sqlite3.Connection, arrival: int, now: int, assignments: str, *values: int | str | bytes | None
 ) -> None:

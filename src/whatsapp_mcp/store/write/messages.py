@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
-from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, place_of
+from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
@@ -34,6 +34,7 @@ class _Kept(NamedTuple):
     created_at: int
     from_history: int
     status: int | None
+    place: int
 
 
 class Messages:
@@ -70,6 +71,8 @@ class Messages:
     def absorb(self, better: Held, worse: Held, now: int) -> None:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""
         (raw,) = self._connection.execute("SELECT raw FROM messages WHERE arrival = ?", (worse.arrival,)).fetchone()
+        if self._chats.unread.has(worse.place) and not better.is_hidden:
+            self._chats.unread.add(self._chats.get(better.chat, now), better.place)
         self._remove(worse, now)
         sender = worse.sender if self._is_lid(worse.sender) else better.sender
         self._reindex(better, better._replace(sender=sender))
@@ -98,6 +101,8 @@ class Messages:
             )
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
             update_message(self._connection, held.arrival, now, "extra = ?", dump_extra(change.content.extra))
+        if held.kind == change.content.kind == MessageKind.CALL:
+            held = self._call_ended(held, change.content, now)
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
@@ -106,6 +111,17 @@ class Messages:
             held = found
         if held.from_history and not change.from_history:
             self._came_alive(held, now)
+
+    def _call_ended(self, held: Held, content: Content, now: int) -> Held:
+        """The first outcome counts: whoever declined a call is told of its end once more."""
+        known = load_extra(held.extra)
+        if "outcome" not in content.extra or "outcome" in known:
+            return held
+        text, extra = encodable(content.text), dump_extra({**known, **content.extra})
+        update_message(self._connection, held.arrival, now, "text = ?, extra = ?", text, extra)
+        found = held._replace(text=text, extra=extra)
+        self._reindex(held, found)
+        return found
 
     def _came_alive(self, held: Held, now: int) -> None:
         """Known from the history, and now delivered to us as well."""
@@ -117,10 +133,16 @@ class Messages:
         update_message(
             self._connection, held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place
         )
-        chat = self._chats.get(held.chat, now)
-        if held.from_me:
-            self._chats.read(chat, held.timestamp)
-        self._chats.recount_unread(chat)
+        chat, unread = self._chats.get(held.chat, now), self._chats.unread
+        is_note = held.from_me and held.author == held.chat
+        if is_note:
+            self._note(self.arrival)
+        if held.from_me and not is_note:
+            unread.read(chat, abs(place))
+        elif abs(held.place) > chat.read_place:  # else it is read, though its place is a later one of its second now
+            unread.remove(chat, held.place)
+            if place > 0:
+                unread.add(chat, place)
 
     def _replace(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
         """A placeholder gives way to the message it stood for."""
@@ -131,9 +153,8 @@ class Messages:
             Address(chat_address, held.chat),
             Address(sender_address, sender.entity),
             now,
-            _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status),
+            _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status, held.place),
         )
-        self._chats.recount_unread(self._chats.get(held.chat, now))
         self._derivation.derive(held.chat, held.id, now)
 
     def _remove(self, held: Held, now: int) -> None:
@@ -143,7 +164,7 @@ class Messages:
         self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
         if not held.is_hidden:
             chat = self._chats.get(held.chat, now)
-            self._chats.messages_hidden(chat, messages=1, media=held.has_media, sent=held.from_me)
+            self._chats.messages_hidden(chat, held.place, media=held.has_media, sent=held.from_me)
 
     def _reindex(self, old: Held, new: Held) -> None:
         self._index.remove(old.place, old.document)
@@ -195,14 +216,25 @@ class Messages:
             place,
             document_of(chat, sender.id, from_me, media is not None, content.kind, text, file_name, content.extra),
         )
+        row, is_note = self._chats.get(chat, now), change.from_me and sender.entity == chat and not change.sent_here
+        if is_note and not from_history:
+            self._note(arrival)
         self._chats.message_added(
-            self._chats.get(chat, now),
+            row,
+            place=place,
             timestamp=timestamp,
             from_me=from_me,
             live=not from_history,
             has_media=media is not None,
+            is_note=is_note,
         )
+        if kept is not None and abs(kept.place) <= row.read_place:
+            self._chats.unread.remove(row, place)  # a later place of the same second
         return True
+
+    def _note(self, arrival: int) -> None:
+        """We wrote to ourselves, on another device."""
+        self._connection.execute("INSERT OR IGNORE INTO notes VALUES (?)", (arrival,))
 
     def _insert_media(self, arrival: int, media: MediaInfo) -> str | None:
         """The file name as stored."""

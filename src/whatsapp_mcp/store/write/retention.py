@@ -102,7 +102,6 @@ class Retention:
         self._derivation = derivation
         self._policy = policy
         self._sweep: Iterator[None] | None = None
-        self._passed_over: set[int] = set()
 
     def limit(self, now: int) -> int:
         """Messages before this time are too old; a whole second, so that places can tell. Milliseconds."""
@@ -110,7 +109,6 @@ class Retention:
 
     def forget(self) -> None:
         self._sweep = None
-        self._passed_over.clear()
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
@@ -123,15 +121,7 @@ class Retention:
         self._chats.message_passed_over(
             self._chats.get(chat, now), timestamp=timestamp, from_me=change.from_me, live=live
         )
-        self._passed_over.add(chat)
         return True
-
-    def flush(self, now: int) -> None:
-        """At the end of a transaction: what the phone calls unread is only what is here."""
-        for chat in self._passed_over:
-            if self._chats.stored(chat) is not None:  # else it became one with another chat
-                self._chats.bound_unread(self._chats.get(chat, now))
-        self._passed_over.clear()
 
     def _is_starred(self, chat: int, message_id: str) -> bool:
         starred = "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred"
@@ -185,13 +175,9 @@ class Retention:
         row = self._chats.get(chat, now)
         self._chats.messages_removed(
             row,
-            messages=len(shown),
+            *(message.place for message in shown),
             media=sum(message.has_media for message in shown),
             sent=sum(message.from_me for message in shown),
-            unread=sum(
-                not message.from_me and not message.from_history and message.timestamp > row.read_until
-                for message in shown
-            ),
         )
 
     def _forget_sayings(self, table: str, is_old: str, limit: int) -> Iterator[None]:

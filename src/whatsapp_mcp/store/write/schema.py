@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from whatsapp_mcp.store.files import store_errors
+from whatsapp_mcp.store.rows import ARRIVAL_BITS, ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
 from whatsapp_mcp.store.search.index import SEARCH_TABLE
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, schema_version
@@ -242,9 +243,43 @@ PRAGMA user_version = 3;
 """
 
 
+_UNREAD_MESSAGES: Final = f"""
+-- Messages that are not read: of others, and what we wrote to ourselves elsewhere. chats.unread is their number.
+CREATE TABLE unread (
+    arrival INTEGER PRIMARY KEY,
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    place INTEGER NOT NULL
+) STRICT;
+CREATE INDEX unread_chat ON unread(chat, place);
+-- What came from ourselves, on another device, in the chat with ourselves.
+CREATE TABLE notes (
+    arrival INTEGER PRIMARY KEY REFERENCES messages(arrival) ON UPDATE CASCADE ON DELETE CASCADE
+) STRICT;
+INSERT INTO unread SELECT m.arrival, m.chat, m.place FROM chats
+    CROSS JOIN messages AS m INDEXED BY messages_chat ON m.chat = chats.entity
+    AND m.place >= (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.place > 0 AND m.timestamp > chats.read_until
+    WHERE chats.unread_live > 0 AND m.from_me = 0 AND m.from_history = 0;
+INSERT INTO unread SELECT arrival, chat, place FROM (
+    SELECT m.arrival, m.chat, m.place, chats.unread_base, row_number() OVER (PARTITION BY m.chat ORDER BY m.place DESC)
+        AS newest
+    FROM chats CROSS JOIN messages AS m INDEXED BY messages_chat ON m.chat = chats.entity
+    AND m.place >= (chats.read_until / 1000) << {ARRIVAL_BITS} AND m.place > 0 AND m.timestamp > chats.read_until
+    WHERE chats.unread_base > 0 AND m.from_me = 0 AND m.from_history = 1
+) WHERE newest <= unread_base;
+ALTER TABLE chats ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE chats ADD COLUMN read_place INTEGER NOT NULL DEFAULT 0;  -- everything up to this place is read
+UPDATE chats SET unread = (SELECT count(*) FROM unread WHERE unread.chat = chats.entity),
+    read_place = CASE WHEN read_until > 0 THEN (read_until / 1000) << {ARRIVAL_BITS} | {ARRIVAL_MASK} ELSE 0 END;
+ALTER TABLE chats DROP COLUMN unread_live;
+ALTER TABLE chats DROP COLUMN unread_base;
+ALTER TABLE chats DROP COLUMN read_until;
+PRAGMA user_version = 4;
+"""
+
+
 _GROUP_MEMBERSHIP: Final = """
 ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 """
 
 
@@ -261,6 +296,11 @@ def app_state_and_votes(db: Database) -> None:
 @migrations()
 def search_tags_and_sends(db: Database) -> None:
     _run(db, _SEARCH_TAGS_AND_SENDS)
+
+
+@migrations()
+def unread_messages(db: Database) -> None:
+    _run(db, _UNREAD_MESSAGES)
 
 
 @migrations()

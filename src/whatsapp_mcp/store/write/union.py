@@ -10,7 +10,8 @@ from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write import app_state, reactions_and_receipts
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held
 from whatsapp_mcp.store.write.identities import Identities, Union
@@ -122,8 +123,7 @@ def _unite_chats(
         (at for at in (one.last_message_at, other.last_message_at) if at is not None), default=None
     )
     one.ephemeral_expiration = first.ephemeral_expiration or second.ephemeral_expiration
-    one.read_until = max(one.read_until, other.read_until)
-    one.unread_base += other.unread_base
+    chats.unread.unite(one, other)
     one.archived = max(one.archived, other.archived)
     one.pinned = max(one.pinned, other.pinned)
     one.muted_until = min((one.muted_until, other.muted_until), key=lambda until: (until != -1, -until))
@@ -137,4 +137,3 @@ def _unite_chats(
     one.created_at = min(one.created_at, other.created_at)
     chats.drop(gone)
     connection.execute("DELETE FROM chats WHERE entity = ?", (gone,))
-    chats.recount_unread(one)

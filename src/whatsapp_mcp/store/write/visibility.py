@@ -10,8 +10,9 @@ from typing import Final
 
 from whatsapp_mcp.store.rows import place_ceiling
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write.chats import ChatRow, Chats
-from whatsapp_mcp.store.write.held import HELD, Held
+from whatsapp_mcp.store.write.chat_row import ChatRow
+from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.held import HELD, Held, is_note
 
 _AT_ONCE: Final = 5000
 """Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
@@ -47,34 +48,37 @@ class Visibility:
         )
         row = self._chats.get(held.chat, now)
         if derived.is_hidden:
-            self._chats.messages_hidden(row, messages=1, media=held.has_media, sent=held.from_me)
+            self._chats.messages_hidden(row, held.place, media=held.has_media, sent=held.from_me)
         else:
             self._chats.message_added(
                 row,
+                place=derived.place,
                 timestamp=held.timestamp,
                 from_me=bool(held.from_me),
                 live=not held.from_history,
                 has_media=bool(held.has_media),
+                is_note=is_note(self._connection, held.arrival),
             )
         return derived
 
     def hide_cleared(self, row: ChatRow, now: int) -> None:
         """Hide all messages that were cleared away. They were seen then: they do not count as unread."""
-        messages = media = sent = 0
+        self._chats.unread.read_at(row, row.hides_until)
+        media = sent = 0
+        places: list[int] = []
         while found := self._cleared(row):
             for held in found:
                 self._index.remove(held.place, held.document)
                 media += held.has_media
                 sent += held.from_me
-            messages += len(found)
+            places += [held.place for held in found]
             self._connection.executemany(
                 "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
                 [(now, held.arrival) for held in found],
             )
             self._index.flush()
-        self._chats.read(row, row.hides_until)
-        if messages:
-            self._chats.messages_hidden(row, messages=messages, media=media, sent=sent)
+        if places:
+            self._chats.messages_hidden(row, *places, media=media, sent=sent)
 
     def _cleared(self, row: ChatRow) -> list[Held]:
         unstarred = row.cleared_unstarred_until

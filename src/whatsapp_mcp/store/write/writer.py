@@ -245,8 +245,6 @@ class StoreWriter:
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
-        if self._retention is not None:
-            self._retention.flush(now)
         self._chats.flush()
         self._people.flush(now)
         self._index.flush()

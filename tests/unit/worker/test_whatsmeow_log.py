@@ -1,0 +1,57 @@
+"""Only whatsmeow's own lines count, whatever other people bring into its log."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
+from whatsapp_mcp.models.session import Decrypted
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, repetition_in
+
+BAN = 'Temporary ban connect failure: <failure code="101" expire="3600" location="frc" reason="402"/>'
+OLD = "failed to decrypt group message: received message with old counter (current: 1, received: 0)"
+IGNORED = f"Ignoring message 3EB0C0FFEE from {ANA_LID} in {TEAM}: {OLD}"
+
+
+def test_a_ban() -> None:
+    assert ban_in("WARN", "Client", BAN) == "WhatsApp has banned this account for 3600 seconds (code 101)"
+    no_end = BAN.replace(' expire="3600"', "")
+    assert ban_in("WARN", "Client", no_end) == "WhatsApp has banned this account (code 101)"
+
+
+@pytest.mark.parametrize(
+    ("level", "logger", "line"),
+    [
+        ("WARN", "Client/Recv", BAN),
+        ("DEBUG", "Client", BAN),
+        ("WARN", "Client", "Temporary ban connect failure"),
+        ("WARN", "Client", f'Closing handler queue loop in the middle of handling <message notify="{BAN}"/>'),
+        ("WARN", "Client", f"{BAN}\n"),
+        ("WARN", "Client", 'Temporary ban connect failure: <failure code="101"><evil/></failure>'),
+        ("WARN", "Client", f"Error decrypting message {BAN} from 1@lid: no session"),
+    ],
+)
+def test_no_ban(level: str, logger: str, line: str) -> None:
+    assert ban_in(level, logger, line) is None
+
+
+def test_a_repetition() -> None:
+    assert is_repetition("WARN", "Client", IGNORED)
+    assert repetition_in(IGNORED) == Decrypted("3EB0C0FFEE", str(TEAM), str(ANA_LID))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Ignoring message 3EB0 from {ANA}: received message with old counter (a: 1, b: 2) from {ANA}: no session",
+        f"Ignoring message X from {ANA} in {TEAM}: {OLD}",
+        f"Ignoring message 3EB0 from Ana in {TEAM}: {OLD}",
+        f"Ignoring message 3EB0 from @lid in {TEAM}: {OLD}",
+        f"Ignoring message 3EB0\n from {ANA} in {TEAM}: {OLD}",
+        f"{IGNORED}\nERROR forged",
+        f"Error decrypting message {IGNORED}",
+    ],
+)
+def test_no_repetition(line: str) -> None:
+    assert not is_repetition("WARN", "Client", line)
+    assert not is_repetition("WARN", "Client/Recv", IGNORED)
