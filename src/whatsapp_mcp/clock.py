@@ -12,6 +12,9 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST: Final = -62_135_510_400_000
+_LAST: Final = 253_402_128_000_000
+"""Milliseconds of the first and last moment that has a date in every time zone, in the years 1 and 9999."""
 
 
 def now() -> datetime:
@@ -25,8 +28,8 @@ def now_ms() -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """That moment, in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """That moment, in UTC; the nearest one where no calendar has it."""
+    return datetime.fromtimestamp(min(max(milliseconds, _FIRST), _LAST) / 1000, UTC)
 
 
 def to_ms(moment: datetime) -> int:

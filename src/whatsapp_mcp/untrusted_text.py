@@ -98,6 +98,21 @@ def _shows(character: str) -> bool:
     return character.isprintable() and _SUSPECT.match(character) is None
 
 
+def text_part(text: str, offset: int, length: int) -> tuple[str, int | None]:
+    """About ``length`` characters of a clean text, and where to go on; None at its end. What is one character to a
+    person (a letter with its accents, a flag) is not taken apart, unless it is made of very many.
+    """
+    end = offset + length
+    longest = end + _LONGEST_CHARACTER
+    while end < min(len(text), longest) and _GOES_ON.match(text[end]):
+        end += 1
+    return text[offset:end], end if end < len(text) else None
+
+
+_LONGEST_CHARACTER: Final = 30
+_GOES_ON: Final = re.compile(f"[{_INVISIBLE}\u0300-\u036f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""Joiners, selectors, accents, skin colours, tags of flags: they belong to what stands before them."""
+
 _PLAIN_ID: Final = re.compile(r"[0-9A-F]{1,64}", re.ASCII)
 """Ids as WhatsApp's own clients make them."""
 

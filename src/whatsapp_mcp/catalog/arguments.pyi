@@ -244,7 +244,20 @@ class SearchMessagesArguments(TypedDict):
     sender: NotRequired[str]
     is_from_me: NotRequired[bool]
     kind: NotRequired[
-        Literal["text", "image", "video", "audio", "voice", "document", "sticker", "location", "contact", "poll"]
+        Literal[
+            "text",
+            "image",
+            "video",
+            "audio",
+            "voice",
+            "document",
+            "sticker",
+            "location",
+            "contact",
+            "poll",
+            "call",
+            "notice",
+        ]
     ]
     has_link: NotRequired[bool]
     start_time: NotRequired[str]
@@ -260,6 +273,7 @@ class GetMessageContextArguments(TypedDict):
     message_id: str
     before: int
     after: int
+    text_offset: NotRequired[int]
 
 class CheckInboxArguments(TypedDict):
     cursor: NotRequired[str]

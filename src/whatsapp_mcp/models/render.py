@@ -1,9 +1,15 @@
-"""Views as the JSON that tools.yaml describes. None values are dropped by the MCP face."""
+"""Views as the JSON that tools.yaml describes. None values are dropped by the MCP face.
+
+What a row shows is bounded, whatever was stored: to make it never takes long.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from whatsapp_mcp.models.changes import LOST, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
@@ -17,20 +23,61 @@ from whatsapp_mcp.models.views import (
     NewsletterText,
 )
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+LIST_LENGTH: Final = 100
+"""Entries that are shown of one list of a message; a poll of WhatsApp has 12 options."""
+
 LINE_LENGTH: Final = 300
 """Characters of a message that is shown in few words."""
+LONG_TEXT: Final = 1_000
+"""Characters; a result that is too large may show less of a longer text, which therefore says how long it is."""
 
 
 _LOST: Final = (
     "The content was lost when this server crashed, and WhatsApp will not deliver it again. It is on the phone; or ask"
     " the sender for it again. The time is that of the crash, at the latest."
 )
+_NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
+_KNOWN: Final = {
+    "id": "id",
+    "chat": "chat_jid",
+    "jid": "jid",
+    "name": "name",
+    "kind": "kind",
+    "timestamp": "timestamp",
+}
+"""What may be known of a view that cannot be shown -> the field of its row."""
 _UNDECRYPTED: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
 def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
     """RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None
+
+
+def shown(view: V, write: Callable[[V], T], write_remains: Callable[[dict[str, Any]], T]) -> T:
+    """``write(view)``; when that fails, ``write_remains`` of a row that says so and what is known. The one guard that
+    keeps a page from failing for one of its rows."""
+    try:
+        return write(view)
+    except Exception as error:
+        logger.warning("a row cannot be shown (%s): %.300r", type(view).__name__, error)
+        return write_remains(remains(view))
+
+
+def remains(view: object) -> dict[str, Any]:
+    """The row of a view, or of what stands for one, that cannot be shown: what is known of it."""
+    row: dict[str, Any] = {}
+    for attribute, name in _KNOWN.items():
+        value = view.get(name) if isinstance(view, dict) else getattr(view, attribute, None)
+        with contextlib.suppress(Exception):
+            text = time_text(value) if isinstance(value, datetime) else str(value or "")
+            row[name] = text[:LINE_LENGTH] if text else None
+    return row | {"details": {"note": _NOT_SHOWN}}
 
 
 def chat_json(chat: Chat) -> dict[str, Any]:
@@ -61,14 +108,20 @@ def contact_json(contact: Contact) -> dict[str, Any]:
 
 
 def _details(message: Message) -> dict[str, Any] | None:
-    """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason."""
+    """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason. Of long lists the
+    beginning, and in ``left_out`` how many entries more there are."""
     details: dict[str, Any] = dict(message.extra)
+    lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
+    details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
+    lists |= {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
+    if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
+        details["left_out"] = left_out
     if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
         details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
-            {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters]}
-            for one in message.votes
+            {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]]}
+            for one in message.votes[:LIST_LENGTH]
         ]
     return details or None
 
@@ -88,6 +141,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "sender_jid": str(message.sender),
         "sender_name": message.sender_name,
         "content": message.text,
+        "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me,
@@ -96,10 +150,10 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "revoked": True if message.revoked_at else None,
         "reactions": [
             {"sender_jid": str(one.sender), "sender_name": one.sender_name, "emoji": one.emoji}
-            for one in message.reactions
+            for one in message.reactions[:LIST_LENGTH]
         ]
         or None,
-        "mentions": [str(jid) for jid in message.mentions] or None,
+        "mentions": [str(jid) for jid in message.mentions[:LIST_LENGTH]] or None,
         "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
         "media_type": message.kind.value if message.media_mimetype else None,
         "filename": message.file_name,
@@ -122,6 +176,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "chat_name": message.chat_name if with_chat else None,
         "sender_name": None if message.from_me else message.sender_name,
         "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
+        "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,
@@ -129,8 +184,8 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
     }
 
 
-def group_json(group: Group, *, offset: int = 0) -> dict[str, Any]:
-    """Field names of the seed. ``offset`` leaves out participants that were returned before."""
+def group_json(group: Group) -> dict[str, Any]:
+    """Field names of the seed."""
     return {
         "JID": str(group.jid),
         "OwnerJID": str(group.owner) if group.owner else None,
@@ -152,11 +207,11 @@ def group_json(group: Group, *, offset: int = 0) -> dict[str, Any]:
         "IsDefaultSubGroup": group.is_default_sub,
         "GroupCreated": time_text(group.created_at),
         "ParticipantVersionID": group.participant_version or None,
-        "Participants": [_member_json(member) for member in group.members[offset:]],
+        "Participants": [member_json(member) for member in group.members],
     }
 
 
-def _member_json(member: GroupMember) -> dict[str, Any]:
+def member_json(member: GroupMember) -> dict[str, Any]:
     return {
         "JID": str(member.jid),
         "LID": str(member.lid) if member.lid and member.lid != member.jid else None,

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.changes import MessageKind
-from whatsapp_mcp.models.render import chat_json, line_json, message_json
+from whatsapp_mcp.models.render import chat_json, line_json, message_json, shown
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.search.query import Query
+from whatsapp_mcp.untrusted_text import clean_text, text_part
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+MIN_PART: Final = 100
+"""Characters of a long text that are shown at once, at the least."""
+ROOM_BESIDE_PART: Final = 1_200
+"""Bytes for what else stands in such a result."""
 
 
 @operation("listChats")
@@ -39,7 +46,7 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments, _pr
     return Outcome(
         f"{len(page.rows)} of {page.total} chats.",
         {
-            "data": [chat_json(chat) for chat in page.rows],
+            "data": Rows(page.rows, chat_json),
             "pagination": {"limit": limit, "offset": offset, "total": page.total},
         },
         rows="data",
@@ -78,15 +85,15 @@ async def get_chat_messages(
             cursor=arguments.get("cursor"),
         )
     )
-    return _messages(page, limit, offset, [message_json(message) for message in page.rows], chat_info=chat_json(chat))
+    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=chat_json(chat))
 
 
-def _messages(page: Page[Message], limit: int, offset: int, rows: list[dict[str, Any]], **others: object) -> Outcome:
+def _messages(page: Page[Message], limit: int, offset: int, rows: Rows[Any], **others: object) -> Outcome:
     """A page of messages; ``rows`` show its messages."""
     total = f"more than {page.total}" if page.total_is_more else str(page.total)
     pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
     return Outcome(
-        f"{len(rows)} of {total} messages.",
+        f"{len(page.rows)} of {total} messages.",
         {"data": rows, "pagination": pagination, **others},
         rows="data",
         offset=offset,
@@ -129,11 +136,21 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
         return page, store.around(page.rows, before=around, after=around) if around else ()
 
     page, surroundings = await services.store.read(look)
-    rows = [message_json(message, with_chat_name=True) for message in page.rows]
-    for row, near in zip(rows, surroundings, strict=False):
-        row["context_before"] = [line_json(message) for message in near.before] or None
-        row["context_after"] = [line_json(message) for message in near.after] or None
-    return _messages(page, limit, offset, rows)
+    near = surroundings or [Surroundings((), ())] * len(page.rows)
+    hits = [_Hit(*hit) for hit in zip(page.rows, near, strict=True)]
+    return _messages(page, limit, offset, Rows(hits, _hit_json))
+
+
+class _Hit(NamedTuple):
+    message: Message
+    near: Surroundings
+
+
+def _hit_json(hit: _Hit) -> dict[str, Any]:
+    return message_json(hit.message, with_chat_name=True) | {
+        "context_before": [shown(message, line_json, dict) for message in hit.near.before] or None,
+        "context_after": [shown(message, line_json, dict) for message in hit.near.after] or None,
+    }
 
 
 def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> None:
@@ -153,7 +170,9 @@ async def get_message_context(
     services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
 ) -> Outcome:
     chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
-    before, after = arguments["before"], arguments["after"]
+    before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
+    if part_from is not None:
+        before = after = 0
 
     def look(store: StoreReader) -> list[Message]:
         message = store.message(arguments["message_id"], chat)
@@ -169,12 +188,25 @@ async def get_message_context(
             next_step="Take message_id and chat_jid from one row of getChatMessages or searchMessages.",
             details={"field": "message_id"},
         )
+    if part_from is not None:
+        return _part_of(messages[0], part_from, services.settings.result_budget)
     return Outcome(
         f"{len(messages)} messages, oldest first.",
-        {"data": [message_json(message) for message in messages]},
+        {"data": Rows(messages, message_json)},
         rows="data",
         untrusted=True,
     )
+
+
+def _part_of(message: Message, offset: int, budget: int) -> Outcome:
+    """As much of a long text as a result of ``budget`` bytes can hold, of which a character takes up to four."""
+    text = clean_text(message.text, sys.maxsize)
+    if offset > 0 and offset >= len(text):
+        raise InvalidArgument(f"text_offset: the text has {len(text)} characters", field="text_offset")
+    part, then = text_part(text, offset, max(MIN_PART, (budget - ROOM_BESIDE_PART) // 4))
+    row = line_json(message, with_chat=True) | {"content": part, "content_length": len(text), "next_text_offset": then}
+    end = len(text) if then is None else then
+    return Outcome(f"Characters {offset} to {end} of {len(text)}.", {"data": [row]}, rows="data", untrusted=True)
 
 
 def _period(start_time: str | None, end_time: str | None) -> tuple[datetime | None, datetime | None]:

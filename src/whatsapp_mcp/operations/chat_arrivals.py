@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import line_json, message_json
+from whatsapp_mcp.models.render import line_json, message_json, shown
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
@@ -35,16 +36,16 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _
         return found, found.messages[-1].arrival if more else max(position, store.newest_arrival())
 
     found, newest = await services.store.read(look)
-    shown, total = len(found.messages), f"more than {found.total}" if found.total_is_more else str(found.total)
+    told, total = len(found.messages), f"more than {found.total}" if found.total_is_more else str(found.total)
     what, where = ("posts", "channels") if channels else ("messages", "chats")
     return Outcome(
-        f"{shown} of {total} {'unread' if position is None else 'new'} {what} in {found.chats} {where}, oldest first.",
+        f"{told} of {total} {'unread' if position is None else 'new'} {what} in {found.chats} {where}, oldest first.",
         {
-            "data": [line_json(message, with_chat=True) for message in found.messages],
+            "data": Rows(found.messages, partial(line_json, with_chat=True)),
             "total_messages": found.total,
             "total_is_more": found.total_is_more or None,
             "total_chats": found.chats,
-            "more": shown < found.total,
+            "more": told < found.total,
         },
         rows="data",
         cursors=[str(message.arrival) for message in found.messages],
@@ -74,7 +75,11 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
         return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
     return Outcome(
         "A message arrived.",
-        {"message": message_json(message, with_chat_name=True), "cursor": str(message.arrival), "timed_out": False},
+        {
+            "message": shown(message, partial(message_json, with_chat_name=True), dict),
+            "cursor": str(message.arrival),
+            "timed_out": False,
+        },
         untrusted=True,
     )
 

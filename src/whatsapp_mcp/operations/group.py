@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import group_json, time_text
+from whatsapp_mcp.models.render import group_json, member_json, time_text
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of
@@ -44,7 +44,7 @@ async def group_info(services: Services, arguments: args.GroupInfoArguments, _pr
     group = await services.session.call(g.GetGroup(group=jid))
     return Outcome(
         f"The group has {len(group.members)} participants.",
-        group_json(group, offset=offset),
+        group_json(group) | {"Participants": Rows(group.members[offset:], member_json)},
         rows="Participants",
         offset=offset,
         untrusted=True,

@@ -12,7 +12,7 @@ from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -71,7 +71,7 @@ async def get_message_status(
         "revoked": True if message.revoked_at else None,
         "participants_known": members is not None if chat.is_group else None,
         "counts": counts,
-        "data": [_json(one) for one in people[offset:]],
+        "data": Rows(people[offset:], _json),
     }
     return Outcome(_sentence(chat, status, counts), results, rows="data", offset=offset, untrusted=True)
 

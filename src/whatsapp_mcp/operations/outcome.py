@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
+
+V = TypeVar("V")
 
 Arguments = dict[str, Any]
 """Validated arguments of one call, by parameter name."""
@@ -23,15 +25,26 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows(Generic[V]):
+    """A list of a result, whose rows are made one by one while there is room for them: what nobody is shown costs
+    nothing, and a row that cannot be made is one that says so."""
+
+    views: Sequence[V]
+    render: Callable[[V], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of one successful call."""
 
     message: str
     """One sentence of ours; never contains text that other people wrote."""
     results: Any = None
-    """The operation's ``results`` as tools.yaml describes them; JSON-ready, None values are dropped by the face."""
+    """The operation's ``results`` as tools.yaml describes them; JSON-ready, None values are dropped by the face. Long
+    lists are :class:`Rows`."""
     rows: str | None = None
-    """Name of the list inside ``results`` (``data``) that may be cut to fit the byte budget, if there is one."""
+    """Name of the list inside ``results`` (``data``) that may be cut to fit the byte budget, if there is one: a list or
+    ``Rows``."""
     offset: int = 0
     """Position of the first row, so that a cut can say where to go on."""
     cursors: Sequence[str] = ()

@@ -11,7 +11,7 @@ from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, resolve
@@ -86,7 +86,7 @@ async def user_my_contacts(services: Services, arguments: args.UserMyContactsArg
     contacts = await services.store.read(lambda store: store.contacts(search=search))
     return Outcome(
         f"{len(contacts)} contacts.",
-        {"data": [contact_json(contact) for contact in contacts[offset:]]},
+        {"data": Rows(contacts[offset:], contact_json)},
         rows="data",
         offset=offset,
         untrusted=True,
@@ -124,7 +124,7 @@ async def user_my_groups(services: Services, arguments: args.UserMyGroupsArgumen
     groups = await services.session.call(ListGroups())
     return Outcome(
         f"{len(groups)} groups.",
-        {"data": [group_json(group) for group in groups[offset:]]},
+        {"data": Rows(groups[offset:], group_json)},
         rows="data",
         offset=offset,
         untrusted=True,
@@ -139,7 +139,7 @@ async def user_my_newsletter(
     newsletters = await services.session.call(ListNewsletters())
     return Outcome(
         f"You follow {len(newsletters)} newsletters.",
-        {"data": [newsletter_json(one) for one in newsletters[offset:]]},
+        {"data": Rows(newsletters[offset:], newsletter_json)},
         rows="data",
         offset=offset,
         untrusted=True,

@@ -95,4 +95,9 @@ def dump_extra(extra: Mapping[str, object]) -> str | None:
 
 
 def load_extra(stored: str | None) -> dict[str, object]:
-    return json.loads(stored) if stored else {}
+    """Exactly what was dumped, for the search index; empty where it cannot be read."""
+    try:
+        extra = json.loads(stored) if stored else {}
+    except (ValueError, RecursionError):
+        return {}
+    return extra if isinstance(extra, dict) else {}

@@ -202,6 +202,27 @@ async def test_what_was_said_around_a_message(bench: Bench) -> None:
     await refused(bench, "message_id", tool="getMessageContext", chat_jid="Bo", message_id="M4")
 
 
+async def test_a_long_text_is_read_whole(bench: Bench) -> None:
+    flag = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    text = "".join(f"{number} é\u0301 {flag} {'語' * 50}\n" for number in range(900))
+    bench.receive("M1", text, timestamp=at(1))
+    [row] = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert row["content_length"] == len(text)
+    parts, offset = [], 0
+    while offset is not None:
+        found = await bench.run("getMessageContext", chat_jid="Ana", message_id="M1", text_offset=offset)
+        [row] = found["data"]
+        assert row["content_length"] == len(text)
+        assert not row["content"].startswith(("\u0301", "\U000e0067"))
+        parts.append(row["content"])
+        offset = row.get("next_text_offset")
+    assert "".join(parts) == text
+    assert all(len(part.encode()) < 19_000 for part in parts)
+    await refused(
+        bench, "text_offset", tool="getMessageContext", chat_jid="Ana", message_id="M1", text_offset=len(text)
+    )
+
+
 async def test_pages_by_cursor(bench: Bench) -> None:
     for number in range(5):
         bench.receive(f"M{number}", "tea", timestamp=at(30 - number))

@@ -14,6 +14,7 @@ from typing import Final
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.offline.export.facts import facts
 from whatsapp_mcp.store.read.exporting import ExportedMessage
 from whatsapp_mcp.untrusted_text import clean_text
 
@@ -71,6 +72,7 @@ def _lines(exported: ExportedMessage) -> list[str]:
     if message.edited_at is not None:
         lines[-1] += " (edited)"
     lines.extend(f"- {_line(option)}" for option in _options(message))
+    lines.extend(_line(fact) for fact in facts(message))
     if message.reactions:
         said = [
             f"{_line(one.emoji)} {'You' if one.from_me else _line(one.sender_name or str(one.sender))}"
@@ -95,19 +97,19 @@ def _reply(exported: ExportedMessage) -> str:
 
 def _described(message: Message) -> str:
     """The kind, and what a person wants to know of it: ``voice message, 0:07``."""
-    facts = [_WORDS.get(message.kind, message.kind.value)]
+    said = [_WORDS.get(message.kind, message.kind.value)]
     if message.view_once:
-        facts.append("to be seen once")
+        said.append("to be seen once")
     if message.file_name:
-        facts.append(_line(message.file_name))
+        said.append(_line(message.file_name))
     seconds = message.seconds if message.seconds is not None else message.extra.get("seconds")
     if isinstance(seconds, int) and seconds > 0:
-        facts.append(f"{seconds // 60}:{seconds % 60:02}")
+        said.append(f"{seconds // 60}:{seconds % 60:02}")
     if message.file_length:
-        facts.append(_size(message.file_length))
-    if message.kind is MessageKind.LOCATION:
-        facts.append(f"{_line(str(message.extra.get('latitude')))} {_line(str(message.extra.get('longitude')))}")
-    return ", ".join(facts)
+        said.append(_size(message.file_length))
+    if message.kind is MessageKind.LOCATION and "latitude" in message.extra:
+        said.append(f"{_line(str(message.extra['latitude']))} {_line(str(message.extra.get('longitude')))}")
+    return ", ".join(said)
 
 
 def _size(length: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
+from whatsapp_mcp.store.read.stored import texts_of
 from whatsapp_mcp.store.rows import stored_jid
 
 Key = tuple[int, str]
@@ -168,13 +168,13 @@ def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
 
 def _ballot(row: sqlite3.Row) -> Ballot:
     jid = stored_jid(row["jid"])
-    return Ballot(jid, known_as(jid, row["name"]), tuple(json.loads(row["options"])), from_ms(row["voted_at"]))
+    return Ballot(jid, known_as(jid, row["name"]), texts_of(row["options"]), from_ms(row["voted_at"]))
 
 
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
     voters: dict[str, list[Jid]] = {option: [] for option in options}
     for row in rows:
-        for option in dict.fromkeys(json.loads(row["options"])):
+        for option in dict.fromkeys(texts_of(row["options"])):
             # An option that the poll does not name was added to it later.
             voters.setdefault(option, []).append(stored_jid(row["jid"]))
     return tuple(

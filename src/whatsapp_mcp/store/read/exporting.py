@@ -18,8 +18,9 @@ from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about
 from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.store.read.stored import mentions_of
 from whatsapp_mcp.store.read.views import messages_query, messages_view
-from whatsapp_mcp.store.rows import load_mentions, place_of, stored_jid
+from whatsapp_mcp.store.rows import place_of, stored_jid
 
 _PAGE: Final = 500
 """Messages read at a time."""
@@ -171,7 +172,7 @@ def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, t
     found: dict[Key, tuple[Edit, ...]] = {}
     for row in rows_about(connection, _EDITS, wanted):
         key = (row["chat"], row["message_id"])
-        edit = Edit(from_ms(row["edited_at"]), row["text"], load_mentions(row["mentions"]))
+        edit = Edit(from_ms(row["edited_at"]), row["text"], mentions_of(row["mentions"]))
         found[key] = (*found.get(key, ()), edit)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
@@ -41,7 +42,8 @@ def _named(connection: sqlite3.Connection, addresses: Collection[str]) -> dict[s
             found[row["address"]] = Named(jid, row["name"], bool(row["is_owner"]))
     for address in wanted:
         if address not in found:
-            found[address] = Named(stored_jid(address))
+            with suppress(ValueError):
+                found[address] = Named(stored_jid(address))
     return found
 
 
@@ -53,7 +55,7 @@ def _told(notice: Message, people: Mapping[str, Named]) -> Message:
 def _facts(stored: Mapping[str, object], people: Mapping[str, Named]) -> dict[str, Any]:
     facts: dict[str, Any] = dict(stored)
     by, listed = stored.get("by"), stored.get("people")
-    if isinstance(by, str):
+    if isinstance(by, str) and by in people:
         facts |= {"by": str(people[by].jid), "by_name": known_as(people[by].jid, people[by].name)}
     if isinstance(listed, list):
         named: Sequence[Named] = [people[one] for one in listed if one in people]

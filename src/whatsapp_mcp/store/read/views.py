@@ -21,13 +21,14 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.notices import told
+from whatsapp_mcp.store.read.stored import NOT_SHOWN, TEXT_LIMIT, each, extra_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
-from whatsapp_mcp.store.rows import STATUS, load_extra, load_mentions, stored_jid
+from whatsapp_mcp.store.rows import STATUS, stored_jid
 
 Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
-    "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, m.text, m.status, m.reply_to_id,"
+    "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
     " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
@@ -65,14 +66,16 @@ def _title(jid: Jid, name: str | None) -> str:
     return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
 
 
-def messages_query(page: str, order: str, *, more: str = "", joins: str = "") -> str:
+def messages_query(page: str, order: str, *, more: str = "", joins: str = "", text_limit: int = TEXT_LIMIT) -> str:
     """The rows that ``messages_view`` takes.
 
     Args:
         page: a query for the arrivals of the messages to show.
         more: further columns, each after a comma; ``joins``: where they come from.
+        text_limit: characters of a message that are read.
     """
-    return _MESSAGES.format(page=page, order=order, more=more, joins=joins)
+    text = f"substr(m.text, 1, {text_limit})"
+    return _MESSAGES.format(page=page, order=order, text=text, more=more, joins=joins)
 
 
 def contact_view(row: sqlite3.Row) -> Contact:
@@ -95,27 +98,30 @@ def named_target(row: sqlite3.Row) -> NamedTarget:
 def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
     """The chats of ``CHATS``, with their labels."""
     labels = chat_labels(connection, [row["entity"] for row in rows])
-    return tuple(_chat(row, labels.get(row["entity"], ())) for row in rows)
+    return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
 
 def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
     """The messages of ``messages_query``, with what people attached to them."""
     keys = [(row["chat"], row["id"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
-    reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows)))
+    extras = [extra_of(row["extra"]) if row["revoked_at"] is None else {} for row in rows]
+    reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
-    messages = tuple(
-        _message(row, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
-        for row, key in zip(rows, keys, strict=True)
-    )
-    return told(connection, messages)
+
+    def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
+        row, key, extra = numbered
+        return _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+
+    numbered = list(zip(rows, keys, extras, strict=True))
+    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
 
 
-def _polls(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[Key, list[str]]]:
+def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
     """Polls and their options."""
-    for row in rows:
+    for row, extra in zip(rows, extras, strict=True):
         if row["kind"] == MessageKind.POLL and row["revoked_at"] is None:
-            options = load_extra(row["extra"]).get("options")
+            options = extra.get("options")
             names = options if isinstance(options, list) else []
             yield (row["chat"], row["id"]), [name for name in names if isinstance(name, str)]
 
@@ -148,10 +154,14 @@ def _muted_until(milliseconds: int) -> datetime | None:
 
 
 def _message(
-    row: sqlite3.Row, reacted: tuple[Reaction, ...], voted: tuple[PollOptionVotes, ...], labels: tuple[str, ...]
+    row: sqlite3.Row,
+    extra: dict[str, object],
+    reacted: tuple[Reaction, ...],
+    voted: tuple[PollOptionVotes, ...],
+    labels: tuple[str, ...],
 ) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row)
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else {**_shown(row), "extra": extra}
     return Message(
         id=row["id"],
         chat=chat,
@@ -160,10 +170,10 @@ def _message(
         sender_name=known_as(sender, row["sender_name"]),
         from_me=bool(row["from_me"]),
         timestamp=from_ms(row["timestamp"]),
-        kind=MessageKind(row["kind"]),
+        kind=_message_kind(row["kind"]),
         forwarded=bool(row["forwarded"]),
         view_once=bool(row["view_once"]),
-        status=None if row["status"] is None else STATUS[row["status"]],
+        status=STATUS[row["status"]] if row["status"] in range(len(STATUS)) else None,
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
         reactions=reacted,
@@ -179,6 +189,14 @@ def _message(
     )
 
 
+def _message_kind(stored: str) -> MessageKind:
+    """A later version may have stored kinds that this one does not know."""
+    try:
+        return MessageKind(stored)
+    except ValueError:
+        return MessageKind.OTHER
+
+
 def _shown(row: sqlite3.Row) -> dict[str, Any]:
     """What a revoked message does not show any more."""
     return {
@@ -190,6 +208,30 @@ def _shown(row: sqlite3.Row) -> dict[str, Any]:
         "seconds": row["seconds"],
         "reply_to_id": row["reply_to_id"],
         "reply_to_text": row["reply_to_text"],
-        "mentions": load_mentions(row["mentions"]),
-        "extra": load_extra(row["extra"]),
+        "mentions": mentions_of(row["mentions"]),
     }
+
+
+def _remains_of_message(row: sqlite3.Row) -> Message:
+    """Of a row from which no message can be made: which one it is."""
+    chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
+    then = from_ms(row["timestamp"])
+    return Message(
+        id=row["id"],
+        chat=chat,
+        sender=sender,
+        from_me=bool(row["from_me"]),
+        timestamp=then,
+        kind=MessageKind.OTHER,
+        extra={"note": NOT_SHOWN},
+        created_at=then,
+        updated_at=then,
+        arrival=row["arrival"],
+        wire_chat=stored_jid(row["wire_chat_jid"]),
+        wire_sender=stored_jid(row["wire_sender_jid"]),
+    )
+
+
+def _remains_of_chat(row: sqlite3.Row) -> Chat:
+    jid, then = stored_jid(row["jid"]), from_ms(row["updated_at"])
+    return Chat(jid=jid, name=str(jid), kind="person", created_at=then, updated_at=then)

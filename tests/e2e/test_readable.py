@@ -1,0 +1,93 @@
+"""Kinds of messages that shops, bots and newer phones send: shown in a chat's rows, and found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.e2e.harness import paired
+from tests.e2e.test_messages import row_where
+from whatsapp_mcp.wire.protos import e2e
+
+
+def shop_messages() -> dict[str, e2e.Message]:
+    """A word that is in nothing but the message -> the message."""
+    buttons = e2e.Message()
+    buttons.buttonsMessage.contentText = "Half price"
+    buttons.buttonsMessage.buttons.add(buttonID="b").buttonText.displayText = "Zucchini"
+    rows = e2e.Message()
+    rows.listMessage.title = "Menu"
+    rows.listMessage.sections.add(title="Soups").rows.add(title="Leek", description="with Kohlrabi", rowID="r")
+    template = e2e.Message()
+    form = template.templateMessage.hydratedTemplate
+    form.hydratedContentText = "On its way"
+    form.hydratedButtons.add().urlButton.displayText = "Rhubarb"
+    carousel = e2e.Message()
+    card = carousel.templateMessage.interactiveMessageTemplate.carouselMessage.cards.add()
+    card.body.text = "A card"
+    params = json.dumps({"display_text": "Take", "url": "https://artichoke.example/1"})
+    card.nativeFlowMessage.buttons.add(name="cta_url", buttonParamsJSON=params)
+    order = e2e.Message()
+    order.orderMessage.orderTitle, order.orderMessage.message = "2 cakes", "with Fennel please"
+    payment = e2e.Message()
+    payment.requestPaymentMessage.noteMessage.conversation = "for the Parsnips"
+    ad = e2e.Message()
+    ad.extendedTextMessage.text = "Is it there?"
+    ad.extendedTextMessage.contextInfo.externalAdReply.title = "Asparagus season"
+    event = e2e.Message()
+    event.eventMessage.name, event.eventMessage.location.name = "Party", "Radish bar"
+    event.eventMessage.joinLink = "https://call.example/1"
+    answer = e2e.Message()
+    answer.botForwardedMessage.message.richResponseMessage.submessages.add(messageText="Eat Broccoli.")
+    reply = e2e.Message()
+    reply.interactiveResponseMessage.nativeFlowResponseMessage.paramsJSON = '{"dish": "Celeriac"}'
+    unknown = e2e.Message()
+    unknown.musicMessage.embeddedMusic.title = "Turnip blues"
+    return {
+        "zucchini": buttons,
+        "kohlrabi": rows,
+        "rhubarb": template,
+        "artichoke": carousel,
+        "fennel": order,
+        "parsnips": payment,
+        "asparagus": ad,
+        "radish": event,
+        "broccoli": answer,
+        "celeriac": reply,
+        "turnip": unknown,
+    }
+
+
+async def test_what_shops_and_bots_write_is_shown_and_found(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        sent = {
+            word: ana.send_message(simulator.phone.account, message).id for word, message in shop_messages().items()
+        }
+        await row_where(host, ana.number, id=list(sent.values())[-1])
+        rows = {row["id"]: row for row in (await host.call("getChatMessages", chat_jid=ana.number))["data"]}
+        for word, message_id in sent.items():
+            row = rows[message_id]
+            assert word in (row["content"] + json.dumps(row.get("details", {}))).lower()
+            found = (await host.call("searchMessages", query=word))["data"]
+            assert [one["id"] for one in found] == [message_id], word
+        assert rows[sent["kohlrabi"]]["content"] == "Menu\nSoups\n- Leek: with Kohlrabi"
+        assert rows[sent["radish"]]["details"]["link"] == "https://call.example/1"
+        assert rows[sent["broccoli"]]["kind"] == "text"
+        linked = (await host.call("searchMessages", query="", has_link=True, chat_jid=ana.number))["data"]
+        assert {row["id"] for row in linked} == {sent["artichoke"], sent["radish"]}
+
+
+async def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        text = " ".join(f"word{number}" for number in range(6_000))
+        said = ana.say(text)
+        row = await row_where(host, ana.number, id=said.id)
+        assert row["content"] != text and row["content_length"] == len(text)
+        whole, offset = "", 0
+        while offset is not None:
+            found = await host.call("getMessageContext", chat_jid=ana.number, message_id=said.id, text_offset=offset)
+            whole += found["data"][0]["content"]
+            offset = found["data"][0].get("next_text_offset")
+        assert whole == text
