@@ -44,7 +44,7 @@ async def download_message_media(
         await progress(0.1, 1.0, "downloading")
         temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
         await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
-        command = DownloadMedia(target=MessageRef(chat=chat, message_id=message.id), path=str(temporary))
+        command = DownloadMedia(target=MessageRef.of(message), path=str(temporary))
         try:
             await services.session.call(command, timeout=UPLOAD_TIMEOUT)
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)

@@ -13,6 +13,7 @@ MIGRATIONS: Final = (
     "app_state_and_votes",
     "search_tags_and_sends",
     "unread_messages",
+    "message_authors",
     "group_membership",
 )
 """Names of all migrations, in order; they are in ``schema``."""
