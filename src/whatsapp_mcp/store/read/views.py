@@ -21,6 +21,7 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.notices import told
+from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -29,7 +30,8 @@ Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
-    " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
+    " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
+    " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     " author.id AS author,"
@@ -116,10 +118,14 @@ def messages_view(
     extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
+    answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        return _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        made = _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        if row["revoked_at"] is not None:
+            return made
+        return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
 
     numbered = list(zip(rows, keys, extras, strict=True))
     return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
