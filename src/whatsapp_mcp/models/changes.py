@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
     INVITE = "invite"
     INTERACTIVE = "interactive"
     CALL = "call"
+    NOTICE = "notice"
+    """Something that happened to a group (``models.notices``); nobody wrote it."""
     UNDECRYPTABLE = "undecryptable"
     """A message that could not be read. Its sender was asked to repeat it, unless it is ``LOST`` or ``UNREADABLE``."""
     OTHER = "other"
@@ -55,6 +57,14 @@ UNREADABLE: Final = "unreadable"
 
 SEALED: Final = "sealed"
 """Beside ``UNREADABLE``: what the message is, that is about another one and encrypted under that one's secret."""
+
+
+class CallOutcome(StrEnum):
+    """How an incoming call ended; in the ``extra`` of its row."""
+
+    MISSED = "missed"
+    ANSWERED = "answered_elsewhere"
+    DECLINED = "declined"
 
 
 UNAVAILABLE: Final = "unavailable"
@@ -292,6 +302,8 @@ class ChatChanged:
     chat: Jid
     chat_alt: Jid | None = None
     name: str | None = None
+    is_member: bool | None = None
+    """Of a group: whether we are in it."""
     ephemeral_expiration: int | None = None
     """Seconds, 0 = off."""
     unread_count: int | None = None
@@ -308,6 +320,17 @@ class ChatChanged:
 
 OPTION_HASH: Final = "sha256:"
 """Before the digest of an option's name, where the name is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsJoined:
+    """All groups that we are in; we have left every other one that is known."""
+
+    groups: tuple[Jid, ...]
+    asked_at: int
+    """``StoreWriter.memberships_learned`` when WhatsApp was asked: what was learned since is newer."""
+    complete: bool = True
+    """False: there may be more, so nothing is said about the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +572,7 @@ Change = (
     | SealedReceived
     | IdentityLearned
     | ContactSeen
+    | GroupsJoined
     | SendFinished
     | AppStateChange
 )

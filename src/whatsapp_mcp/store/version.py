@@ -15,6 +15,7 @@ MIGRATIONS: Final = (
     "unread_messages",
     "message_authors",
     "message_parts",
+    "group_membership",
     "pins_answers_and_sealed",
 )
 """Names of all migrations, in order; they are in ``schema``."""

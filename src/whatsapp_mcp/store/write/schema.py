@@ -381,6 +381,11 @@ ALTER TABLE media ADD COLUMN message BLOB;  -- protobuf that has the file, where
 PRAGMA user_version = 6;
 """
 
+_GROUP_MEMBERSHIP: Final = """
+ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
+PRAGMA user_version = 7;
+"""
+
 _PINS_ANSWERS_AND_SEALED: Final = """
 CREATE TABLE poll_options (    -- added to a poll by others than its author
     chat INTEGER NOT NULL REFERENCES entities(id),
@@ -442,7 +447,7 @@ CREATE INDEX sealed_due ON sealed(number) WHERE due = 1;
 UPDATE messages SET status = NULL WHERE from_me AND from_history AND (status = 1 OR status IN (2, 3)
     AND (SELECT kind != 'person' FROM entities WHERE entities.id = messages.chat)
     AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.chat = messages.chat AND message_id = messages.id));
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 """
 
 
@@ -474,6 +479,11 @@ def message_authors(db: Database) -> None:
 @migrations()
 def message_parts(db: Database) -> None:
     _run(db, _MESSAGE_PARTS)
+
+
+@migrations()
+def group_membership(db: Database) -> None:
+    _run(db, _GROUP_MEMBERSHIP)
 
 
 @migrations()
