@@ -56,6 +56,7 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
+from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.dispatch import Dispatch
@@ -79,11 +80,11 @@ class Session:
         self.thread = StoreThread(store, journal, changes_from_event, self.told.append)
         self.thread.start()
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
-        account = Account(self.client)
+        account = Account(self.client, MediaDownloads(None))
         profiles = Profiles(self.client, account)
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
-            MessageHandlers(account, self.thread),
+            MessageHandlers(account, self.thread, folder / "media"),
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
         )
