@@ -141,7 +141,7 @@ async def test_refused_upload_is_told_and_nothing_is_stored(tmp_path: Path) -> N
         ana = await simulator.add_contact("Ana")
         simulator.faults.media.fail_uploads(413, times=10)
         error = await host.refused("sendFile", phone=ana.number, file=data_uri(b"x" * 100, "text/plain"))
-        assert "413" in error["message"]
+        assert "413" in error["details"]["whatsapp_said"]
         assert len(ana.inbox) == 0
         assert (await host.call("listChats"))["data"] == []
 

@@ -1,6 +1,10 @@
 """Changes: what the WhatsApp side learned, in arrival order, for the store's writer.
 
 Plain dataclasses, because they are made by the thousand. Times are integer milliseconds since 1970.
+
+A message is (chat, author, id): the id is chosen by its author, and two people may choose the same. So what is about a
+message names its ``author`` beside chat and id; None where WhatsApp did not tell, and then it is about the message of
+this id if there is only one.
 """
 
 from __future__ import annotations
@@ -40,6 +44,17 @@ LOST: Final = "lost"
 
 UNREADABLE: Final = "unreadable"
 """The same, of a message that this server could not take in; the value is the reason, in our words."""
+
+
+UNAVAILABLE: Final = "unavailable"
+"""In the ``extra`` of an undecryptable message: WhatsApp sent linked devices no content; why, in WhatsApp's word where
+it is known, else True."""
+VIEW_ONCE: Final = "view_once"
+"""WhatsApp's word for what only the phone shows, once."""
+
+
+BROADCAST_LIST: Final = "broadcast_list"
+"""In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
 
 
 class DeliveryStatus(StrEnum):
@@ -151,6 +166,8 @@ class PlaceholderRedeemed:
 
 @dataclass(frozen=True, slots=True)
 class MessageEdited:
+    """Only the author edits: it is about the sender's own message."""
+
     chat: Jid
     message_id: str
     sender: Jid
@@ -161,13 +178,17 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class MessageRevoked:
-    """Deleted for everyone, by its author or by a group admin."""
+    """Deleted for everyone. Counts when ``revoked_by`` is the author, or an admin of the group."""
 
     chat: Jid
     message_id: str
     revoked_by: Jid
     timestamp: int
     chat_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
+    by_admin: bool = False
+    """WhatsApp's server says that an admin of the group did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +202,13 @@ class ReactionChanged:
     from_me: bool = False
     chat_alt: Jid | None = None
     sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReceived:
-    """Somebody got, read or played messages of ours; or we read them on another device (``from_me``)."""
+    """Somebody got, read or played messages of ours; or we read those of others on another device (``from_me``)."""
 
     chat: Jid
     sender: Jid
@@ -264,6 +287,8 @@ class PollVoted:
     from_me: bool = False
     chat_alt: Jid | None = None
     voter_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +369,8 @@ class MessageLabelled:
     message_id: str
     labelled: bool
     timestamp: int = 0
+    author: Jid | None = None
+    """Of the message; WhatsApp's app state does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ class SendOptions(_Out):
 
     reply_to_id: str | None = None
     """A stored message of the same chat."""
+    reply_to_author: Jid | None = None
+    """Of that message."""
     forwarded: bool = False
     expiration: int = 0
     """Disappearing-message timer in seconds, 0 = stays."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, UNREADABLE, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import LOST, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -41,6 +41,10 @@ _LOST: Final = (
     "The content was lost when this server crashed, and WhatsApp will not deliver it again. It is on the phone; or ask"
     " the sender for it again. The time is that of the crash, at the latest."
 )
+_VIEW_ONCE_ELSEWHERE: Final = (
+    "A view-once message. WhatsApp gives its content to the phone alone, which shows it a single time."
+)
+_ON_THE_PHONE_ALONE: Final = "WhatsApp sent linked devices no content of this message; the phone may show it."
 _NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
 _KNOWN: Final = {
     "id": "id",
@@ -128,7 +132,11 @@ def _details(message: Message) -> dict[str, Any] | None:
 def _why_unread(message: Message) -> str:
     if UNREADABLE in message.extra:
         return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
-    return _LOST if message.extra.get(LOST) else _UNDECRYPTED
+    if message.extra.get(LOST):
+        return _LOST
+    if UNAVAILABLE in message.extra:
+        return _VIEW_ONCE_ELSEWHERE if message.view_once else _ON_THE_PHONE_ALONE
+    return _UNDECRYPTED
 
 
 def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:
@@ -159,6 +167,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "url": message.url,
         "file_length": message.file_length,
         "details": _details(message),
+        "view_once": message.view_once or None,
         "starred": message.starred or None,
         "labels": list(message.labels) or None,
         "created_at": time_text(message.created_at),
@@ -179,6 +188,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,
+        "view_once": message.view_once or None,
         "filename": message.file_name,
     }
 

@@ -103,6 +103,8 @@ class StoredMessage:
     """Also of a revoked message."""
     is_placeholder: bool = False
     """It could not be read, or its content was lost."""
+    broadcast_list: Jid | None = None
+    """The list of its author's by which it came: a receipt for it goes there."""
 
 
 class Chat(View):

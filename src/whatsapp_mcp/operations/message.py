@@ -34,7 +34,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
-    sent = await services.session.call(Revoke(target=MessageRef(chat=chat, message_id=message.id)))
+    sent = await services.session.call(Revoke(target=MessageRef.of(message)))
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone.")
 
 
@@ -43,8 +43,8 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    target = MessageRef(chat=chat, message_id=message.id)
+    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), status)
@@ -55,7 +55,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
@@ -66,17 +66,17 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
             field="message_id",
             next_step="Send a new message instead.",
         )
-    sent = await services.session.call(EditMessage(target=MessageRef(chat=chat, message_id=message.id), text=text))
+    sent = await services.session.call(EditMessage(target=MessageRef.of(message), text=text))
     return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was edited.")
 
 
 @operation("forwardMessage")
 async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
     chat = await resolve(services, arguments["phone"])
-    source, message = await stored_message(services, arguments["message_id"])
+    _, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
-    target = MessageRef(chat=source, message_id=message.id)
+    target = MessageRef.of(message)
     expiration = arguments.get("duration", 0)
     again = arguments["force_reupload"]
     sent = await services.session.call(
@@ -95,11 +95,11 @@ async def reject_call(services: Services, arguments: args.RejectCallArguments, _
 @operation("readMessage")
 async def read_message(services: Services, arguments: args.ReadMessageArguments, _progress: Progress) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    if message.from_me:
+    if message.from_me and chat != message.sender:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )
-    await services.session.call(MarkRead(target=MessageRef(chat=chat, message_id=message.id)))
+    await services.session.call(MarkRead(target=MessageRef.of(message)))
     status = "The message was marked as read."
     return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
 

@@ -45,7 +45,7 @@ async def download_message_media(
         await progress(0.1, 1.0, "downloading")
         temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
         command = DownloadMedia(
-            target=MessageRef(chat=chat, message_id=message.id),
+            target=MessageRef.of(message),
             path=str(temporary),
             limit=services.settings.download_limit * MIB,
             seconds=DOWNLOAD_TIMEOUT - 1,

@@ -41,13 +41,17 @@ async def addressed(
     if duration is None:
         known = services.store.look(lambda store: store.chat(chat))
         duration = known.ephemeral_expiration if known else 0
-    if reply_to and services.store.look(lambda store: store.message(reply_to, chat)) is None:
+    options = SendOptions(forwarded=forwarded, expiration=duration)
+    if not reply_to:
+        return chat, options
+    quoted = services.store.look(lambda store: store.message(reply_to, chat))
+    if quoted is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
             next_step="Take the id from getChatMessages of this chat, or send without it.",
             details={"field": "reply_message_id"},
         )
-    return chat, SendOptions(reply_to_id=reply_to or None, forwarded=forwarded, expiration=duration)
+    return chat, options.model_copy(update={"reply_to_id": quoted.id, "reply_to_author": quoted.sender})
 
 
 async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:

@@ -6,6 +6,7 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.session import HandedOver
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.pipe.command import Command, Wire
 
 
@@ -14,6 +15,12 @@ class MessageRef(Wire):
 
     chat: Jid
     message_id: str
+    author: Jid | None = None
+    """Two people may have chosen the same id."""
+
+    @classmethod
+    def of(cls, message: Message) -> MessageRef:
+        return cls(chat=message.chat, message_id=message.id, author=message.sender)
 
 
 class SendKey(Wire):

@@ -8,7 +8,13 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 
-MIGRATIONS: Final = ("first_tables", "app_state_and_votes", "search_tags_and_sends", "unread_messages")
+MIGRATIONS: Final = (
+    "first_tables",
+    "app_state_and_votes",
+    "search_tags_and_sends",
+    "unread_messages",
+    "message_authors",
+)
 """Names of all migrations, in order; they are in ``schema``."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

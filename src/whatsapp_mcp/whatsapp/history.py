@@ -29,6 +29,7 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.whatsapp.boundary import cleanse, jid, parse
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.whatsapp.message_keys import Sent, author_of
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2, web
 
 if TYPE_CHECKING:
@@ -188,13 +189,15 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
             yield MessageEdited(chat, protocol.key.ID, author, edited, timestamp, chat_alt=alt)
         return
     if protocol.type == e2e.ProtocolMessage.Type.REVOKE and inner.HasField("protocolMessage"):
-        yield MessageRevoked(chat, protocol.key.ID, author, timestamp, chat_alt=alt)
+        own_addresses = (own,) if own is not None else ()
+        target = author_of(protocol.key, Sent(chat, author, key.fromMe), own_addresses)
+        yield MessageRevoked(chat, protocol.key.ID, author, timestamp, chat_alt=alt, author=target)
         return
     content = read_content(info.message)
     if content is None:
         return
     if info.starred:  # before the message: an old one is stored for its star only
-        other = author if chat.server == GROUP and not key.fromMe else None
+        other = author if not (key.fromMe or chat.is_person) else None
         yield MessageStarred(chat, key.ID, starred=True, from_me=key.fromMe, author=other, timestamp=timestamp)
     yield MessageReceived(
         id=key.ID,
@@ -205,7 +208,7 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
         from_me=key.fromMe,
         chat_alt=alt,
         push_name=info.pushName or None,
-        raw=info.message.SerializeToString(),
+        raw=info.message.SerializePartialToString(),
         status=_STATUS.get(info.status) if key.fromMe else None,
         from_history=True,
     )
@@ -221,4 +224,5 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
                 timestamp=reaction.senderTimestampMS or timestamp,
                 from_me=by_us,
                 chat_alt=alt,
+                author=author,
             )

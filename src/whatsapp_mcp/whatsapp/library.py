@@ -17,6 +17,7 @@ from typing import Any
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.whatsapp.unknown_values import make_optional
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
 
@@ -51,8 +52,10 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     root = logging.getLogger()
     root.handlers[:] = handlers
     root.setLevel(level)
+    path = Path(binder.gocode._name)
+    make_optional(path)
     if endpoint is not None:
-        _override_root_key(Path(binder.gocode._name), endpoint.root_public)
+        _override_root_key(path, endpoint.root_public)
     return Library(binder)
 
 

@@ -17,7 +17,9 @@ from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import read_content
-from whatsapp_mcp.whatsapp.events import MessageEvent, MessageOrigin
+from whatsapp_mcp.whatsapp.events import MessageEvent
+from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.wire import message_secrets
 from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
 from whatsapp_mcp.wire.protos import e2e
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Find = Callable[[str, Jid], StoredMessage | None]
-"""Looks a stored message up by its id and chat."""
+Find = Callable[[str, Jid, Jid | None], StoredMessage | None]
+"""Looks a stored message up by its id, chat and, where it is told, author."""
 
 
 def open_sealed(event: MessageEvent, find: Find, own: tuple[Jid, ...]) -> list[Change]:
@@ -57,9 +59,11 @@ def _vote(
 ) -> list[Change]:
     update = message.pollUpdateMessage
     poll_id = update.pollCreationMessageKey.ID
-    poll = find(poll_id, where.chat)
+    author = author_of(update.pollCreationMessageKey, where, own)
+    # Whose it is may be told by an address that is not known yet; the cipher says whether it was meant.
+    poll = find(poll_id, where.chat, author) or find(poll_id, where.chat, None)
     if poll is None:
-        raise SecretError(f"poll {poll_id} is not stored")
+        raise SecretError("the poll is not stored")
     plain = _open(
         message_secrets.Change.POLL_VOTE, poll_id, poll, where, own, update.vote.encPayload, update.vote.encIV
     )
@@ -75,6 +79,7 @@ def _vote(
             from_me=where.from_me,
             chat_alt=where.chat_alt,
             voter_alt=where.sender_alt,
+            author=poll.wire_sender,
         )
     ]
 
@@ -88,9 +93,9 @@ def _edit(
 ) -> list[Change]:
     sealed = message.secretEncryptedMessage
     target = sealed.targetMessageKey.ID
-    original = find(target, where.chat)
+    original = find(target, where.chat, where.sender) or find(target, where.chat, None)
     if original is None:
-        raise SecretError(f"message {target} is not stored")
+        raise SecretError("the message is not stored")
     kind = message_secrets.Change.MESSAGE_EDIT
     edited = parse(e2e.Message, _open(kind, target, original, where, own, sealed.encPayload, sealed.encIV))
     if edited.HasField("protocolMessage"):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.session import Decrypted
@@ -18,7 +19,7 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, Translation
+from whatsapp_mcp.worker.translation import EXPLAINED, REPEATED, SUSPECTED, UNPARSED, Translation
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ _JOURNALED: Final = frozenset(
         EventCode.CALL_OFFER,
         EventCode.UNDECRYPTABLE,
         REPEATED,
+        EXPLAINED,
+        UNPARSED,
     }
 )
 """Events whose content is for the store."""
@@ -92,8 +95,16 @@ class Intake:
         """Hand over one event; returns at once (neonize's callback threads)."""
         self.store.put_event(code, payload, note=code in _JOURNALED)
 
+    def unavailable(self, message_id: str, why: str) -> None:
+        """Hand over why linked devices get nothing of a message, before the event that says that they do not."""
+        self.event(EXPLAINED, f"{message_id} {why}".encode())
+
     def repeated(self, line: str) -> None:
         """Hand over a log line that tells of an ignored repetition (neonize's callback threads)."""
         payload = line.encode()
         self.event(REPEATED, payload)
         self._later(LOSS_GRACE, lambda: self.store.put_event(SUSPECTED, payload, note=False))
+
+    def unparsed(self, line: str) -> None:
+        """Hand over a log line that tells of what is no message (neonize's callback threads)."""
+        self.event(UNPARSED, f"{now_ms()} no-id-{uuid4().hex} {line}".encode())

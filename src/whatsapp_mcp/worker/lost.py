@@ -43,7 +43,7 @@ class Known(Protocol):
     def own(self) -> tuple[Jid, ...]:
         """Our own addresses, number and LID."""
 
-    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+    def find(self, message_id: str, chat: Jid, author: Jid | None = None) -> StoredMessage | None:
         """A stored message."""
 
 
@@ -115,7 +115,7 @@ class Losses:
             return None
         if message.id in self._heard:
             return None
-        known = self._store.find(message.id, chat)
+        known = self._store.find(message.id, chat, sender)
         if known is not None and not known.is_placeholder:
             return None
         logger.warning("the content of message %s in %s was lost in a crash", speakable_id(message.id), chat)

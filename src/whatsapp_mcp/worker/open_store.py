@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, Content, MessageReceived
 from whatsapp_mcp.models.views import StoredMessage
@@ -59,10 +60,12 @@ class OpenStore:
         """Say whose messages these are."""
         self.writer.set_owner(number, lid)
 
-    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
-        """A message, also one that was collected a moment ago."""
+    def find(self, message_id: str, chat: Jid, author: Jid | None = None) -> StoredMessage | None:
+        """A message, also one that was collected a moment ago; None too where several could be meant."""
         self.flush()
-        return self.writer.find(message_id, chat)
+        with suppress(InvalidArgument):
+            return self.writer.find(message_id, chat, author)
+        return None
 
     def collect(self, changes: Iterable[Change]) -> None:
         self._collected.extend(changes)

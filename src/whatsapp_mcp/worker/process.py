@@ -45,7 +45,7 @@ from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -182,8 +182,12 @@ class SessionProcess:
         if is_repetition(level, name, text):
             self._intake.repeated(text)
             shown = logging.INFO  # nearly all are harmless
+        elif is_unparsed(level, name, text):
+            self._intake.unparsed(text)
         elif ban := ban_in(level, name, text):
             self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
+        elif explained := unavailable_in(level, name, text):
+            self._intake.unavailable(*explained)
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Change, ContactSeen, Content, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
@@ -19,6 +20,7 @@ from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
+from whatsapp_mcp.worker.whatsmeow_log import source_of_unparsed
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,12 @@ REPEATED: Final = 1000
 the message itself, so nothing follows from it yet."""
 SUSPECTED: Final = 1001
 """The same, when the message should have come."""
+UNPARSED: Final = 1002
+"""A log line about what was decrypted and is no message: the time in milliseconds, an id of ours, the line."""
+EXPLAINED: Final = 1003
+"""A line of the log that says why linked devices get nothing of a message: its id and a word."""
+_EXPLAINED_AT_ONCE: Final = 100
+"""The event about the message follows at once; so many are remembered."""
 
 _ENDS: Final = {
     EventCode.LOGGED_OUT: Ended(reason="logged_out", detail="the phone removed this linked device"),
@@ -45,6 +53,8 @@ class Translation:
         self._losses = losses
         self._silent = False
         """WhatsApp did not answer whatsmeow's last keep-alive."""
+        self._unavailable: dict[str, str] = {}
+        """Why linked devices get nothing of a message, by its id."""
 
     def translate(self, code: int, payload: bytes) -> list[Change | Notice]:
         """May look at the store, and commit for that. Raises DecodeError for what cannot be read."""
@@ -63,13 +73,22 @@ class Translation:
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
+            case _ if code == UNPARSED:
+                return _place_of_unparsed(payload.decode(), self._store.own)
+            case _ if code == EXPLAINED:
+                message_id, why = payload.decode().split(" ", 1)
+                self._unavailable[message_id] = why
+                if len(self._unavailable) > _EXPLAINED_AT_ONCE:
+                    del self._unavailable[next(iter(self._unavailable))]
+                return []
             case _:
-                return [*changes_from_event(code, payload), *self._life_cycle(code)]
+                found = changes_from_event(code, payload, self._store.own, self._unavailable)
+                return [*found, *self._life_cycle(code)]
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
         try:
-            changes = event.changes()
+            changes = event.changes(self._store.own)
             if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
                 changes += open_sealed(event, self._store.find, self._store.own)
         except Exception as error:
@@ -77,7 +96,10 @@ class Translation:
                 raise
             logger.exception("a message could not be read; its place says so")
             return [event.unreadable("this server does not understand it")]
-        if event.content_id is not None and not any(isinstance(one, MessageReceived) for one in changes):
+        message_id = event.content_id
+        if message_id is not None and not any(
+            isinstance(one, MessageReceived) and one.id == message_id for one in changes
+        ):
             changes.append(event.redemption())
         return changes
 
@@ -125,3 +147,13 @@ class Translation:
             return self._account.device()
         except WhatsAppMcpError:
             return None
+
+
+def _place_of_unparsed(noted: str, own: tuple[Jid, ...]) -> list[MessageReceived]:
+    """Whoever sent it believes that it came. Its id is not told, so it has one of ours."""
+    moment, message_id, line = noted.split(" ", 2)
+    source = source_of_unparsed(line)
+    if source is None or source.sender in own:
+        return []
+    content = Content.unreadable("what was sent is no message")
+    return [MessageReceived(message_id, source.chat, source.sender, int(moment), content)]

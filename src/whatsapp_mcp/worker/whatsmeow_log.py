@@ -1,4 +1,5 @@
-"""What only whatsmeow's log tells: no event says that an account is banned, or that a repeated message was ignored.
+"""What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, that
+what was decrypted is no message, or why linked devices got nothing of one (neonize 0.5.2 leaves the reason out).
 
 Other people write into that log: what could not be understood is quoted in it, with push names, ids and whole stanzas.
 So a line counts when the logger and the level are the right ones and the whole line has the form that whatsmeow gives
@@ -8,8 +9,9 @@ it (connectionevents.go: ``handleConnectFailure``; message.go: ``decryptMessages
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.untrusted_text import is_plain_id
 from whatsapp_mcp.whatsapp.boundary import jid
@@ -23,6 +25,11 @@ _REPETITION: Final = re.compile(
     r"Ignoring message (\S+) from (\S+?)(?: in (\S+?))?: [a-z: ]*received message with old counter"
     r" \([a-z]+: \d+, [a-z]+: \d+\)"
 )
+_UNPARSED: Final = re.compile(
+    r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
+)
+
+_UNAVAILABLE: Final = re.compile(r'Unavailable message (\S+) from \S+?(?: in \S+?)? \(type: "([a-z_]{1,40})"\)')
 
 
 def ban_in(level: str, logger: str, line: str) -> str | None:
@@ -37,9 +44,40 @@ def ban_in(level: str, logger: str, line: str) -> str | None:
     return f"WhatsApp has banned this account{ending} (code {known.get('code', 'unknown')})"
 
 
+class Source(NamedTuple):
+    """Where a message came from."""
+
+    chat: Jid
+    sender: Jid
+
+
+def is_unparsed(level: str, logger: str, line: str) -> bool:
+    """Whether a line says that what was decrypted is no message. Nobody else is told, and its id is not in it."""
+    return (level, logger) == (_LEVEL, _LOGGER) and source_of_unparsed(line) is not None
+
+
+def source_of_unparsed(line: str) -> Source | None:
+    """Where it came from, from a line that ``is_unparsed``."""
+    found = _UNPARSED.fullmatch(line)
+    if found is None:
+        return None
+    sender, chat = jid(found[1]), jid(found[2] or found[1])
+    return Source(chat, sender) if chat is not None and sender is not None else None
+
+
 def is_repetition(level: str, logger: str, line: str) -> bool:
     """Whether a line says that a repeated message was ignored."""
     return (level, logger) == (_LEVEL, _LOGGER) and repetition_in(line) is not None
+
+
+def unavailable_in(level: str, logger: str, line: str) -> tuple[str, str] | None:
+    """The id of a message of which linked devices get nothing, and why, in WhatsApp's word (``view_once`` …).
+
+    The event that follows has the same id, and says as well that nothing came: a line that somebody made up explains
+    nothing.
+    """
+    found = _UNAVAILABLE.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
+    return (found[1], found[2]) if found is not None and is_plain_id(found[1]) else None
 
 
 def repetition_in(line: str) -> Decrypted | None:

@@ -208,7 +208,7 @@ def test_who_deleted_a_message_for_everyone(settings: Settings, store: Store) ->
             IdentityLearned(ANA_LID, ANA),
             message("G", 2, chat=GROUP, sender=ANA),
             revoke("G", 12, chat=GROUP, by=ANA),
-            revoke("G", 11, chat=GROUP, by=BORIS),
+            revoke("G", 11, chat=GROUP, by=BORIS, by_admin=True),
         ]
     )
     by = {row["id"]: (row["revoked_by_jid"], row["revoked_at"]) for row in rows(settings)}
@@ -355,8 +355,73 @@ def test_nobody_can_write_a_line_of_a_transcript_but_the_transcript(settings: Se
     assert [line[:16] for line in at_margin] == [
         "=== Carla [09:00",
         "--- 2026-09-21, ",
-        *["[14:13] Carla [0"] * 3,
+        *["[14:13] \"Carla '"] * 3,
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "You",
+            "you ",
+            "YOU.",
+            "Y o u",
+            "Yoü",
+            "Ｙｏｕ",
+            "Yоu",
+            "Υοu",
+            "You\u200b",
+            "\u202eYou",
+            "You (phone)",
+            "you, me",
+        ),
+        *("You: I owe you 100", "You] x", "2026-11-28 05:00 Robin", "Boris: yes", "+34600111223", "x\n[09:00] You: y"),
+    ],
+)
+def test_nobody_can_be_taken_for_the_owner(settings: Settings, store: Store, name: str) -> None:
+    store.apply(
+        [
+            ContactSeen(CARLA, push_name=name),
+            message("1", 1, "I agree", chat=CARLA),
+            message("2", 2, "mine", chat=CARLA, from_me=True),
+            reaction("2", 3, "❤️", chat=CARLA),
+        ]
+    )
+    theirs, ours, reaction_line = (line for line in text(settings).split("\n") if line[:1] in ("[", " "))
+    assert theirs.startswith('[14:13] "')
+    assert theirs.endswith(f'" (+{CARLA.user}): I agree')
+    assert theirs.count('"') == 2
+    assert theirs.split('"')[2].count(":") == 1
+    assert ":" not in theirs.split('"')[1]
+    assert ours == "[14:13] You: mine"
+    assert reaction_line.endswith(f'" (+{CARLA.user})')
+
+
+@pytest.mark.parametrize(
+    "name", ["Ana Souza", "Younes", "Yu", "Øyvind-1", "林 小明", "Ann O'Neill & Co.", "Mom ❤️", "שרה"]
+)
+def test_names_as_people_have_them_stay(settings: Settings, store: Store, name: str) -> None:
+    store.apply([ContactSeen(CARLA, push_name=name), message("1", 1, "hello", chat=CARLA)])
+    assert f"[14:13] {name}: hello\n" in text(settings)
+
+
+def test_two_people_of_one_name_are_told_apart(settings: Settings, store: Store) -> None:
+    store.apply(
+        [
+            ContactSeen(CARLA, push_name="ana  SOUZA"),
+            message("1", 1, "one", chat=GROUP, sender=ANA),
+            message("2", 2, "two", chat=GROUP, sender=CARLA),
+            message("3", 3, "three", chat=GROUP, sender=ANA),
+        ]
+    )
+    shown = text(settings)
+    assert f'] Ana Souza: one\n[14:13] "ana SOUZA" (+{CARLA.user}): two\n[14:13] Ana Souza: three' in shown
+
+
+def test_a_reaction_of_words_cannot_pass_for_somebody_elses(settings: Settings, store: Store) -> None:
+    store.apply([message("1", 1, "hello"), reaction("1", 2, "👍 You, ❤️", sender=ANA)])
+    assert 'reactions: "👍 You, ❤️" Ana Souza\n' in text(settings)
 
 
 def test_times_of_a_transcript_are_those_of_the_machine(

@@ -13,8 +13,8 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, Whats
 from whatsapp_mcp.models.changes import Content, MessageKind, MessageRevoked
 from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, Revoke
 
-TARGET = MessageRef(chat=ANA, message_id="M1")
-OWN = MessageRef(chat=ANA, message_id="S1")
+TARGET = MessageRef(chat=ANA, message_id="M1", author=ANA)
+OWN = MessageRef(chat=ANA, message_id="S1", author=ME)
 
 
 async def test_reaction(bench: Bench) -> None:
@@ -55,7 +55,7 @@ async def test_revoke_what_others_wrote(bench: Bench) -> None:
     await refused(bench, "revokeMessage", "message_id", message_id="M1", phone="Ana")
     bench.receive("G1", chat=TEAM, sender=ANA_LID)
     await bench.run("revokeMessage", message_id="G1", phone="Team")
-    assert bench.session.last(Revoke).target == MessageRef(chat=TEAM, message_id="G1"), "an admin may"
+    assert bench.session.last(Revoke).target == MessageRef(chat=TEAM, message_id="G1", author=ANA), "an admin may"
 
 
 async def test_edit(bench: Bench) -> None:

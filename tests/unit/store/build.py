@@ -126,14 +126,29 @@ def edit(message_id: str, second: int, text: str, *, chat: Jid = ANA, sender: Ji
     return MessageEdited(chat, message_id, sender or chat, Content(MessageKind.TEXT, text), ms(second))
 
 
-def revoke(message_id: str, second: int, *, chat: Jid = ANA, by: Jid | None = None) -> MessageRevoked:
-    return MessageRevoked(chat, message_id, by or chat, ms(second))
+def revoke(
+    message_id: str,
+    second: int,
+    *,
+    chat: Jid = ANA,
+    by: Jid | None = None,
+    author: Jid | None = None,
+    by_admin: bool = False,
+) -> MessageRevoked:
+    return MessageRevoked(chat, message_id, by or chat, ms(second), author=author, by_admin=by_admin)
 
 
 def reaction(
-    message_id: str, second: int, emoji: str, *, chat: Jid = ANA, sender: Jid | None = None, from_me: bool = False
+    message_id: str,
+    second: int,
+    emoji: str,
+    *,
+    chat: Jid = ANA,
+    sender: Jid | None = None,
+    from_me: bool = False,
+    author: Jid | None = None,
 ) -> ReactionChanged:
-    return ReactionChanged(chat, message_id, sender or chat, emoji, ms(second), from_me=from_me)
+    return ReactionChanged(chat, message_id, sender or chat, emoji, ms(second), from_me=from_me, author=author)
 
 
 def receipt(
@@ -148,9 +163,15 @@ def receipt(
 
 
 def vote(
-    poll_id: str, second: int, *options: str, chat: Jid = GROUP, voter: Jid = ANA, from_me: bool = False
+    poll_id: str,
+    second: int,
+    *options: str,
+    chat: Jid = GROUP,
+    voter: Jid = ANA,
+    from_me: bool = False,
+    author: Jid | None = None,
 ) -> PollVoted:
-    return PollVoted(chat, poll_id, voter, options, ms(second), from_me=from_me)
+    return PollVoted(chat, poll_id, voter, options, ms(second), from_me=from_me, author=author)
 
 
 PHOTO = MediaInfo(

@@ -92,7 +92,8 @@ FACTS: Final[tuple[Change, ...]] = (
     message("G4", 5, "group later", chat=GROUP, sender=BORIS_LID),
     edit("G1", 20, "group edited", chat=GROUP, sender=ANA),
     edit("G2", 21, "group forged", chat=GROUP, sender=ANA),
-    revoke("G2", 30, chat=GROUP, by=ANA),
+    revoke("G2", 30, chat=GROUP, by=ANA, author=BORIS_LID, by_admin=True),
+    revoke("G1", 29, chat=GROUP, by=BORIS, author=ANA_LID),  # not his to revoke
     reaction("G1", 40, "👍", chat=GROUP, sender=BORIS_LID),
     reaction("G1", 41, "", chat=GROUP, sender=BORIS),
     receipt(ReceiptKind.READ, 50, "G3", chat=GROUP, sender=BORIS_LID),
@@ -104,6 +105,29 @@ FACTS: Final[tuple[Change, ...]] = (
     vote("G5", 62, "yes", "no", voter=ANA_LID),
     vote("G5", 63, voter=ANA),
     vote("G5", 62, "yes", voter=ME, from_me=True),
+    # one id, chosen by three people
+    message("T1", 10, "thing of ana", chat=GROUP, sender=ANA_LID, media=PHOTO),
+    message("T1", 10, "thing of ana", chat=GROUP, sender=ANA, media=PHOTO),
+    message("T1", 11, chat=GROUP, sender=BORIS_LID, kind=MessageKind.UNDECRYPTABLE, raw=b""),
+    message("T1", 11, "thing of boris", chat=GROUP, sender=BORIS),
+    message("T1", 12, "thing of ours", chat=GROUP, from_me=True),
+    edit("T1", 20, "another thing of ana", chat=GROUP, sender=ANA),
+    edit("T1", 21, "another thing of boris", chat=GROUP, sender=BORIS_LID),
+    edit("T1", 22, "another thing of carla", chat=GROUP, sender=CARLA),
+    revoke("T1", 30, chat=GROUP, by=BORIS, author=ANA_LID),
+    revoke("T1", 31, chat=GROUP, by=CARLA, author=BORIS, by_admin=True),
+    reaction("T1", 40, "👍", chat=GROUP, sender=BORIS, author=ANA),
+    reaction("T1", 41, "❤", chat=GROUP, sender=BORIS_LID, author=ANA_LID),
+    reaction("T1", 42, "😮", chat=GROUP, sender=ANA, author=ME),
+    receipt(ReceiptKind.READ, 50, "T1", chat=GROUP, sender=ANA_LID),
+    MessageStarred(GROUP, "T1", starred=True, from_me=False, author=ANA_LID, timestamp=ms(70)),
+    MessageStarred(GROUP, "T1", starred=False, from_me=False, author=ANA, timestamp=ms(71)),
+    MessageStarred(GROUP, "T1", starred=True, from_me=True, timestamp=ms(70)),
+    message("T2", 13, "thing of ana", chat=ANA),
+    message("T2", 13, "thing of ana", chat=ANA_LID),
+    message("T2", 14, "thing of ours", chat=ANA_LID, from_me=True),
+    MessageDeletedForMe(ANA_LID, "T2", from_me=False, timestamp=ms(72)),
+    reaction("T2", 43, "👍", chat=ANA_LID, sender=ANA_LID, author=ME),
     # what our devices say of single messages
     MessageStarred(ANA, "A3", starred=True, from_me=False, timestamp=ms(70)),
     MessageStarred(ANA_LID, "A3", starred=False, from_me=False, timestamp=ms(71)),
@@ -155,7 +179,10 @@ FACTS: Final[tuple[Change, ...]] = (
     ContactSeen(ANA_LID, business_name="Padaria"),
     ChatChanged(BORIS_LID, name="Boris at work"),
 )
-WORDS: Final = ("first", "second", "third", "mine", "edited", "again", "forged", "group", "later", "strasse", "word")
+WORDS: Final = (
+    *("first", "second", "third", "mine", "edited", "again", "forged", "group", "later", "thing", "another", "boris"),
+    *("strasse", "word"),
+)
 CHATS: Final = (ANA, BORIS, CARLA, GROUP)
 
 
@@ -196,9 +223,9 @@ def seen(store: Store) -> dict[str, object]:
         assert (chat and chat.last_message_time) == max((row.timestamp for row in page.rows), default=None)
         assert page.total == len(page.rows)
         for word in WORDS:  # the index and the texts say the same
-            found = {row.id for row in reader.messages(jid, limit=100, offset=0, search=f'"{word}"').rows}
-            shown = {row.id: f"{row.text} {row.file_name}".lower().replace("ß", "ss") for row in page.rows}
-            assert found == {message_id for message_id, text in shown.items() if word in text}
+            found = {row.arrival for row in reader.messages(jid, limit=100, offset=0, search=f'"{word}"').rows}
+            shown = {row.arrival: f"{row.text} {row.file_name}".lower().replace("ß", "ss") for row in page.rows}
+            assert found == {arrival for arrival, text in shown.items() if word in text}
         for filters in ({"media_only": True}, {"from_me": True}, {"from_me": False}):
             filtered = reader.messages(jid, limit=100, offset=0, **filters)  # type: ignore[arg-type]
             assert filtered.total == len(filtered.rows)
@@ -265,7 +292,17 @@ def test_the_state_is_what_the_facts_say() -> None:
         store = Store(Path(folder) / "messages.db")
         try:
             store.apply(list(reversed(FACTS)))
-            texts = {row.id: row.text for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows}
+            shown = [row for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows]
+            assert [(row.sender, row.text, row.starred) for row in shown if row.id.startswith("T")] == [
+                (ME, "thing of ours", False),
+                (ME, "thing of ours", True),
+                (BORIS, "", False),
+                (ANA, "another thing of ana", False),
+            ]
+            assert [
+                (row.sender, one.sender, one.emoji) for row in shown if row.id == "T1" for one in row.reactions
+            ] == [(ME, ANA, "😮"), (ANA, BORIS, "❤")]
+            texts = {row.id: row.text for row in shown if not row.id.startswith("T")}
             assert texts == {
                 "A1": "",
                 "A2": "",
@@ -282,11 +319,15 @@ def test_the_state_is_what_the_facts_say() -> None:
                 "B6": "later word",
                 "C3": "third word",
             }
-            assert {jid: store.unread(jid) for jid in CHATS} == {ANA: 2, BORIS: 1, CARLA: 1, GROUP: 1}
+            assert {jid: store.unread(jid) for jid in CHATS} == {ANA: 0, BORIS: 1, CARLA: 1, GROUP: 0}
             status = {row.id: row.status for row in store.reader.messages(ANA, limit=99, offset=0, from_me=True).rows}
-            assert status == {"A4": DeliveryStatus.READ, "A8": DeliveryStatus.DELIVERED}
+            assert status == {
+                "A4": DeliveryStatus.READ,
+                "A8": DeliveryStatus.DELIVERED,
+                "T2": DeliveryStatus.SENT,
+            }
             chats = store.reader.chats(limit=9, offset=0).rows
-            assert [chat.name for chat in chats] == ["Ana Souza", "Boris at work", "Family", "+34600111222"]
+            assert [chat.name for chat in chats] == ["Ana Souza", "Family", "Boris at work", "+34600111222"]
             assert next((chat.labels, chat.marked_unread) for chat in chats) == (("Old customer",), True)
             marks = {row.id: (row.starred, row.labels) for row in store.reader.messages(ANA, limit=99, offset=0).rows}
             assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))

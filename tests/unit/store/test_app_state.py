@@ -46,8 +46,8 @@ def star(message_id: str, second: int, *, chat: Jid = ANA, starred: bool = True)
     return MessageStarred(chat, message_id, starred, from_me=False, timestamp=ms(second))
 
 
-def delete(message_id: str, second: int = 90, *, chat: Jid = ANA) -> MessageDeletedForMe:
-    return MessageDeletedForMe(chat, message_id, from_me=False, timestamp=ms(second))
+def delete(message_id: str, second: int = 90, *, chat: Jid = ANA, from_me: bool = False) -> MessageDeletedForMe:
+    return MessageDeletedForMe(chat, message_id, from_me=from_me, timestamp=ms(second))
 
 
 def clear(second: int, *, chat: Jid = ANA, keeps_starred: bool = False) -> ChatCleared:
@@ -91,7 +91,7 @@ def test_a_star_under_the_other_address(store: Store) -> None:
 
 def test_a_deleted_message_is_nowhere_but_kept(store: Store) -> None:
     store.apply([message("M1", 1, "stays"), message("M2", 2, "secret", media=PHOTO), message("M3", 3, from_me=True)])
-    store.apply([delete("M2"), delete("M3")])
+    store.apply([delete("M2"), delete("M3", from_me=True)])
     reader = store.reader
     assert store.texts(ANA) == ["stays"]
     assert store.texts(ANA, "secret") == []

@@ -209,8 +209,13 @@ def test_who_may_revoke(store: Store) -> None:
     assert store.texts(ANA) == ["mine"]
     store.apply([revoke("M1", 7, by=MY_LID)])
     assert store.texts(ANA) == [""]
-    store.apply([message("G1", 5, "group", chat=GROUP, sender=ANA), revoke("G1", 6, chat=GROUP, by=BORIS)])
-    assert only(store, GROUP).revoked_at == at(6)
+    store.apply([message("G1", 5, "group", chat=GROUP, sender=ANA)])
+    store.apply([revoke("G1", 6, chat=GROUP, by=BORIS, author=ANA), revoke("G1", 6, chat=GROUP, by=BORIS)])
+    assert store.texts(GROUP) == ["group"]
+    store.apply([revoke("G1", 7, chat=GROUP, by=BORIS, author=ANA, by_admin=True)])
+    assert only(store, GROUP).revoked_at == at(7)
+    store.apply([message("M2", 8, "hers"), revoke("M2", 9, by=ME, by_admin=True)])  # two people have no admin
+    assert store.texts(ANA) == ["hers", ""]
 
 
 def test_one_reaction_per_person_and_an_empty_one_takes_it_back(store: Store) -> None:
@@ -281,9 +286,13 @@ def test_incoming_after(store: Store) -> None:
 
 def test_the_same_id_in_two_chats(store: Store) -> None:
     store.apply([message("M1", 5, "ana"), message("M1", 5, "boris", chat=BORIS)])
-    with pytest.raises(InvalidArgument, match="phone"):
+    with pytest.raises(InvalidArgument, match="several messages") as caught:
         store.reader.message("M1")
-    with pytest.raises(InvalidArgument, match="phone"):
+    assert [candidate["message_id"] for candidate in caught.value.details["candidates"]] == [
+        f"M1 from {ANA} in {ANA}",
+        f"M1 from {BORIS} in {BORIS}",
+    ]
+    with pytest.raises(InvalidArgument, match="several messages"):
         store.writer.find("M1")
     found = store.reader.message("M1", BORIS)
     assert found is not None

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client
-from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 Argument = bytes | int
@@ -73,4 +72,4 @@ DEVICE = neonize_pb2.Device(
 
 def account(**answers: bytes) -> tuple[Account, FakeClient]:
     client = FakeClient(**answers)
-    return Account(client, MediaDownloads(None)), client
+    return Account(client), client

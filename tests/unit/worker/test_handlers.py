@@ -56,7 +56,6 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.whatsapp.groups import Groups
-from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.dispatch import Dispatch
@@ -80,7 +79,7 @@ class Session:
         self.thread = StoreThread(store, journal, changes_from_event, self.told.append)
         self.thread.start()
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
-        account = Account(self.client, MediaDownloads(None))
+        account = Account(self.client)
         profiles = Profiles(self.client, account)
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),

@@ -31,7 +31,7 @@ class Store:
         self.placeholders: set[str] = set()
         self.own = (ME, ME_LID)
 
-    def find(self, message_id: str, chat: Jid) -> StoredMessage | None:
+    def find(self, message_id: str, chat: Jid, author: Jid | None = None) -> StoredMessage | None:
         if (message_id, chat) not in self.messages:
             return None
         is_placeholder = message_id in self.placeholders

@@ -17,7 +17,6 @@ from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
-from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.wire.protos import common, e2e
 from whatsapp_mcp.worker import translation as module
 from whatsapp_mcp.worker.lost import Losses
@@ -47,7 +46,7 @@ class Process:
         self.journal = Journal(folder / "incoming")
         self.store = OpenStore(folder / "messages.db", self.journal, self.told.append)
         losses = Losses(SECOND * 1000, self.store)
-        self._translation = Translation(self.store, Account(self.client, MediaDownloads(None)), losses)
+        self._translation = Translation(self.store, Account(self.client), losses)
 
     def means(self, code: int, payload: bytes = b"") -> list[Change | Notice]:
         return self._translation.translate(code, payload)

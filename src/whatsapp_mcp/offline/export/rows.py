@@ -7,23 +7,28 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
-from whatsapp_mcp.models.render import message_json, time_text
-from whatsapp_mcp.models.views import Reaction, ReceiptView
+from whatsapp_mcp.models.render import message_json, remains, shown, time_text
+from whatsapp_mcp.models.views import Message, Reaction, ReceiptView
 from whatsapp_mcp.store.read.annotations import Ballot
 from whatsapp_mcp.store.read.exporting import Edit, ExportedMessage
 
 # JSON itself escapes the control characters of ASCII only. DEL and C1 (U+009B begins a command as ESC [ does) drive
 # terminals too, bidi controls disguise what a person sees, and some programs take U+2028 for the end of a line.
 _DANGEROUS: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def json_line(exported: ExportedMessage) -> str:
     """The message as it is stored, nothing shortened or removed; ends with a line feed."""
-    line = _JSON.encode(message_row(exported))
+    line = shown(exported, lambda exported: _JSON.encode(message_row(exported)), lambda _: _remains(exported.message))
     if not line.isascii() or "\x7f" in line:
         line = _DANGEROUS.sub(_escaped, line)
     return f"{line}\n"
+
+
+def _remains(message: Message) -> str:
+    """Of one that cannot be written, which one it is."""
+    return _JSON.encode(_known(remains(message)))
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
 """Conversations as people read them.
 
 Only headings and the first lines of messages begin at the left margin: what somebody writes into a message cannot look
-like another message. Nothing in it is obeyed by a terminal.
+like another message. Nobody but the owner is called "You" (``names``). Nothing in it is obeyed by a terminal.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import partial
 from typing import Final
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.render import shown
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.offline.export.facts import facts
+from whatsapp_mcp.offline.export.names import OWNER, Speakers
 from whatsapp_mcp.store.read.exporting import ExportedMessage
 from whatsapp_mcp.untrusted_text import clean_text
 
 _INDENT: Final = "    "
 _QUOTE_LENGTH: Final = 100
 """Characters that are shown of a message replied to."""
+_EMOJI_LENGTH: Final = 32
+_NO_BRACKETS: Final = str.maketrans("<>", "‹›")
 _WORDS: Final = {
     MessageKind.IMAGE: "photo",
     MessageKind.VOICE: "voice message",
@@ -34,19 +39,20 @@ def transcript(messages: Iterable[ExportedMessage]) -> Iterator[str]:
     """Blocks of text, in the order of ``messages``, in which chats are not mixed. Times are in this machine's zone."""
     chat: Jid | None = None
     day: date | None = None
+    names = Speakers()
     for exported in messages:
         message = exported.message
         if message.chat != chat:
             if chat is not None:
                 yield "\n\n"
-            chat, day = message.chat, None
+            chat, day, names = message.chat, None, Speakers()
             yield f"=== {_title(message)} ===\n"
         moment = message.timestamp.astimezone()
         if moment.date() != day:
             day = moment.date()
             yield f"\n--- {day:%Y-%m-%d, %A} ---\n\n"
-        name = "You" if message.from_me else _line(message.sender_name or str(message.sender))
-        first, *rest = _lines(exported)
+        name = OWNER if message.from_me else names.of(message.sender, message.sender_name)
+        first, *rest = shown(exported, partial(_lines, names=names), lambda _: ["<message that could not be shown>"])
         yield f"[{moment:%H:%M}] {name}: {first}\n" + "".join(f"{_INDENT}{line}".rstrip() + "\n" for line in rest)
 
 
@@ -55,7 +61,7 @@ def _title(message: Message) -> str:
     return f"{_line(name)} ({message.chat})" if name else str(message.chat)
 
 
-def _lines(exported: ExportedMessage) -> list[str]:
+def _lines(exported: ExportedMessage, names: Speakers) -> list[str]:
     """What stands behind the name, and below it."""
     message = exported.message
     if message.revoked_at is not None:
@@ -64,7 +70,7 @@ def _lines(exported: ExportedMessage) -> list[str]:
     if message.forwarded:
         marks.append("(forwarded)")
     if message.reply_to_id is not None:
-        marks.append(f"({_reply(exported)})")
+        marks.append(f"({_reply(exported, names)})")
     if message.kind is not MessageKind.TEXT or message.media_mimetype is not None:
         marks.append(f"<{_described(message)}>")
     text = _clean(message.text).split("\n")
@@ -75,21 +81,22 @@ def _lines(exported: ExportedMessage) -> list[str]:
     lines.extend(_line(fact) for fact in facts(message))
     if message.reactions:
         said = [
-            f"{_line(one.emoji)} {'You' if one.from_me else _line(one.sender_name or str(one.sender))}"
+            f"{_emoji(one.emoji)} {OWNER if one.from_me else names.of(one.sender, one.sender_name)}"
             for one in message.reactions
         ]
         lines.append(f"reactions: {', '.join(said)}")
     return lines
 
 
-def _reply(exported: ExportedMessage) -> str:
+def _reply(exported: ExportedMessage, names: Speakers) -> str:
+    """What is quoted stands in quotes: it is what the one who replies says was said."""
     message = exported.message
     if exported.quoted is not None:
-        author = "You" if exported.quotes_us else _line(exported.quoted_name or str(exported.quoted))
+        author = OWNER if exported.quotes_us else names.of(exported.quoted, exported.quoted_name)
         to = f"in reply to {author}"
     else:
         to = "in reply"
-    quoted = _line(message.reply_to_text or "")
+    quoted = _line(message.reply_to_text or "").replace('"', "'")
     if not quoted:
         return to
     return f'{to}: "{quoted if len(quoted) <= _QUOTE_LENGTH else quoted[:_QUOTE_LENGTH] + "…"}"'
@@ -101,7 +108,7 @@ def _described(message: Message) -> str:
     if message.view_once:
         said.append("to be seen once")
     if message.file_name:
-        said.append(_line(message.file_name))
+        said.append(_line(message.file_name).translate(_NO_BRACKETS))
     seconds = message.seconds if message.seconds is not None else message.extra.get("seconds")
     if isinstance(seconds, int) and seconds > 0:
         said.append(f"{seconds // 60}:{seconds % 60:02}")
@@ -110,6 +117,13 @@ def _described(message: Message) -> str:
     if message.kind is MessageKind.LOCATION and "latitude" in message.extra:
         said.append(f"{_line(str(message.extra['latitude']))} {_line(str(message.extra.get('longitude')))}")
     return ", ".join(said)
+
+
+def _emoji(text: str) -> str:
+    """As it is, unless it is words, which could pass for what somebody else thought."""
+    emoji = _line(text)
+    plain = len(emoji) <= _EMOJI_LENGTH and not any(c.isalpha() or c in ',:"' for c in emoji)
+    return emoji if plain else '"' + emoji[:_EMOJI_LENGTH].replace('"', "'") + '"'
 
 
 def _size(length: int) -> str:

@@ -152,6 +152,22 @@ class Actor(ABC):
             self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
         return sent
 
+    def send_bytes(self, to: SimAccount, content: bytes) -> str:
+        """Encrypt bytes in place of a message, as a broken or hostile client may, and send them to linked devices.
+
+        Returns:
+            The id of the message.
+        """
+        message_id = self.world.new_id()
+        addressed = [
+            Node("to", {"jid": target.lid}, [self.encryption.bytes_for_device(target, content)])
+            for target in to.devices.values()
+            if not target.is_local
+        ]
+        attrs: dict[str, Attr] = {"id": message_id, "to": to.lid, "type": "text"}
+        self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
+        return message_id
+
     def _encrypt(self, target: SimDevice, message: e2e.Message) -> Node:
         """All that goes to one device passes here; a test may put something else in its place."""
         return self.encryption.for_device(target, message)

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
+from whatsapp_mcp.simulator.content.stanza_kind import is_hidden_when_unreadable, stanza_kind
 from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes, parse_bundle, registration_node
 from whatsapp_mcp.simulator.signal import SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SimDevice
-from whatsapp_mcp.wire.node import Attr, Node
+from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,15 @@ class Encryption:
 
     def for_device(self, target: SimDevice, message: e2e.Message) -> Node:
         """A message that one device can read; without a session one is started."""
+        enc = self.bytes_for_device(target, message.SerializeToString())
+        return _marked(enc, message)
+
+    def bytes_for_device(self, target: SimDevice, content: bytes) -> Node:
+        """The same with any bytes."""
         if not self._signal.has_session(target.address):
             self.start_session(target)
-        return _enc(*self._signal.encrypt(target.address, pad(message.SerializeToString())), message)
+        kind, ciphertext = self._signal.encrypt(target.address, pad(content))
+        return Node("enc", {"v": "2", "type": kind}, ciphertext)
 
     def start_session(self, target: SimDevice, bundle: PreKeyBundle | None = None) -> None:
         """With these keys, or with those that the server hands out. Raises SignalError when they are forged."""
@@ -44,7 +50,8 @@ class Encryption:
         # Taken before the message is encrypted: the key can read only what comes after it.
         distribution = e2e.Message(senderKeyDistributionMessage=self._sender_keys.distribution(group))
         keys = [self.addressed(target, distribution) for target in newcomers]
-        shared = _enc("skmsg", self._sender_keys.encrypt(group, pad(message.SerializeToString())), message)
+        ciphertext = self._sender_keys.encrypt(group, pad(message.SerializeToString()))
+        shared = _marked(Node("enc", {"v": "2", "type": "skmsg"}, ciphertext), message)
         return [Node("participants", {}, keys), shared] if keys else [shared]
 
     def open(self, sender: SimDevice, group: Jid | None, enc: Node) -> e2e.Message:
@@ -86,8 +93,10 @@ class Encryption:
         self.start_session(target, bundle if bundle is not None and bundle.identity == target.identity else None)
 
 
-def _enc(kind: str, ciphertext: bytes, message: e2e.Message) -> Node:
-    attrs: dict[str, Attr] = {"v": "2", "type": kind}
+def _marked(enc: Node, message: e2e.Message) -> Node:
+    """With the media type, which stands beside the ciphertext for the server."""
     if media_type := stanza_kind(message)[1]:
-        attrs["mediatype"] = media_type
-    return Node("enc", attrs, ciphertext)
+        enc.attrs["mediatype"] = media_type
+    if is_hidden_when_unreadable(message):
+        enc.attrs["decrypt-fail"] = "hide"
+    return enc

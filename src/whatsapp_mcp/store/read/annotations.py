@@ -14,8 +14,10 @@ from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
 from whatsapp_mcp.store.read.stored import texts_of
 from whatsapp_mcp.store.rows import stored_jid
 
-Key = tuple[int, str]
-"""Chat (an entity) and id of a message."""
+Id = tuple[int, str]
+"""Chat (an entity) and id: of one message, or of a few by different authors."""
+Key = tuple[int, str, int]
+"""Chat, id and author of a message; chat and author are entities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,29 @@ _PERSON: Final = (
     " JOIN addresses ON addresses.id = {address} JOIN entities AS person ON person.id = addresses.entity"
     " WHERE (chat, message_id) IN (VALUES {wanted})"
 )
+_TARGET: Final = " JOIN addresses AS target ON target.id = author"
+"""What is about no message in particular has no such address, and is not shown."""
 _REACTIONS: Final = (
-    "SELECT chat, message_id, emoji, from_me, reacted_at, person.id AS person, person.jid, person.name FROM reactions"
-    f"{_PERSON} ORDER BY reacted_at, sender"
+    "SELECT chat, message_id, target.entity AS author, emoji, from_me, reacted_at, person.id AS person, person.jid,"
+    f" person.name FROM reactions{_TARGET}{_PERSON} ORDER BY reacted_at, sender"
 )
 _VOTES: Final = (
-    "SELECT chat, message_id, options, voted_at, person.id AS person, person.jid, person.name FROM votes"
-    f"{_PERSON} ORDER BY voted_at, options"
+    "SELECT chat, message_id, target.entity AS author, options, voted_at, person.id AS person, person.jid, person.name"
+    f" FROM votes{_TARGET}{_PERSON} ORDER BY voted_at, options"
 )
 _RECEIPTS: Final = (
     "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
     f" person.jid, person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
     " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
 )
-_LABELS: Final = (
-    "SELECT {key}, labels.name FROM {table} JOIN labels ON labels.id = label AND NOT labels.deleted"
-    " WHERE {wanted} AND labelled ORDER BY labels.name, labels.id"
+_CHAT_LABELS: Final = (
+    "SELECT chat, labels.name FROM chat_labels JOIN labels ON labels.id = label AND NOT labels.deleted"
+    " WHERE chat IN ({wanted}) AND labelled ORDER BY labels.name, labels.id"
+)
+_MESSAGE_LABELS: Final = (
+    f"SELECT chat, message_id, target.entity AS author, label, labels.name, labelled FROM message_labels{_TARGET}"
+    " JOIN labels ON labels.id = label AND NOT labels.deleted"
+    " WHERE (chat, message_id) IN (VALUES {wanted}) ORDER BY message_labels.changed_at, labelled"
 )
 
 
@@ -64,7 +73,7 @@ def known_as(jid: Jid, name: str | None) -> str | None:
 
 def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
     """The last reaction of each person, those taken back left out."""
-    latest = _latest(rows_about(connection, _REACTIONS, wanted, address="sender"))
+    latest = _latest(rows_about(connection, _REACTIONS, _ids(wanted), address="sender"))
     return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
 
 
@@ -74,40 +83,41 @@ def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) ->
     Args:
         polls: the options of each poll, in their order.
     """
-    latest = _latest(rows_about(connection, _VOTES, list(polls), address="voter"))
+    latest = _latest(rows_about(connection, _VOTES, _ids(polls), address="voter"))
     return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
 
 
 def ballots(connection: sqlite3.Connection, polls: Sequence[Key]) -> dict[Key, tuple[Ballot, ...]]:
     """The last choice of each person, by person, who voted first comes first."""
-    latest = _latest(rows_about(connection, _VOTES, polls, address="voter"))
+    latest = _latest(rows_about(connection, _VOTES, _ids(polls), address="voter"))
     return {poll: tuple(map(_ballot, people.values())) for poll, people in latest.items()}
 
 
 def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
     """Names of the labels, in alphabetical order."""
-    pairs = f"(chat, message_id) IN (VALUES {_marks(wanted)})"
-    found: dict[Key, tuple[str, ...]] = {}
+    found: dict[Key, dict[str, str]] = {}
     if wanted and _any_labels(connection):
-        sql = _LABELS.format(key="chat, message_id", table="message_labels", wanted=pairs)
-        for chat, message_id, name in connection.execute(sql, _flat(wanted)):
-            found[chat, message_id] = (*found.get((chat, message_id), ()), name)
-    return found
+        for row in rows_about(connection, _MESSAGE_LABELS, _ids(wanted)):
+            names = found.setdefault(_key(row), {})
+            names.pop(row["label"], None)
+            if row["labelled"]:
+                names[row["label"]] = row["name"]
+    return {key: tuple(name for _, name in sorted(names.items(), key=_by_name)) for key, names in found.items()}
 
 
 def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Names of the labels, in alphabetical order; ``wanted``: entities of chats."""
     found: dict[int, tuple[str, ...]] = {}
     if wanted and _any_labels(connection):
-        sql = _LABELS.format(key="chat", table="chat_labels", wanted=f"chat IN ({', '.join('?' * len(wanted))})")
+        sql = _CHAT_LABELS.format(wanted=", ".join("?" * len(wanted)))
         for chat, name in connection.execute(sql, tuple(wanted)):
             found[chat] = (*found.get(chat, ()), name)
     return found
 
 
-def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[ReceiptView, ...]]:
-    """Of other people, in the order in which they got the message."""
-    found: dict[Key, tuple[ReceiptView, ...]] = {}
+def receipts(connection: sqlite3.Connection, wanted: Sequence[Id]) -> dict[Id, tuple[ReceiptView, ...]]:
+    """Of other people, for our own messages, in the order in which they got the message."""
+    found: dict[Id, tuple[ReceiptView, ...]] = {}
     for row in rows_about(connection, _RECEIPTS, wanted, address="sender"):
         jid, message = stored_jid(row["jid"]), (row["chat"], row["message_id"])
         receipt = ReceiptView(
@@ -122,20 +132,32 @@ def receipts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key,
 
 
 def rows_about(
-    connection: sqlite3.Connection, sql: str, wanted: Sequence[Key], *, address: str = ""
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[Id], *, address: str = ""
 ) -> Iterable[sqlite3.Row]:
-    """Rows of ``sql``, in which ``{wanted}`` stands for these messages and ``{address}`` for a column."""
+    """Rows of ``sql``, in which ``{wanted}`` stands for these ids and ``{address}`` for a column."""
     if not wanted:
         return ()
     return connection.execute(sql.format(address=address, wanted=_marks(wanted)), _flat(wanted))
 
 
-def _marks(wanted: Sequence[Key]) -> str:
+def _marks(wanted: Sequence[Id]) -> str:
     return ", ".join(["(?, ?)"] * len(wanted))
 
 
-def _flat(wanted: Sequence[Key]) -> list[int | str]:
+def _flat(wanted: Sequence[Id]) -> list[int | str]:
     return [value for key in wanted for value in key]
+
+
+def _ids(wanted: Iterable[Key]) -> list[Id]:
+    return [(chat, message_id) for chat, message_id, _ in wanted]
+
+
+def _key(row: sqlite3.Row) -> Key:
+    return row["chat"], row["message_id"], row["author"]
+
+
+def _by_name(label: tuple[str, str]) -> tuple[str, str]:
+    return label[1], label[0]
 
 
 def _any_labels(connection: sqlite3.Connection) -> bool:
@@ -147,7 +169,7 @@ def _latest(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
     """By message, the last row of each person (who may have two addresses), in order."""
     latest: dict[Key, dict[int, sqlite3.Row]] = {}
     for row in rows:
-        people = latest.setdefault((row["chat"], row["message_id"]), {})
+        people = latest.setdefault(_key(row), {})
         people.pop(row["person"], None)
         people[row["person"]] = row
     return latest
@@ -171,11 +193,15 @@ def _ballot(row: sqlite3.Row) -> Ballot:
     return Ballot(jid, known_as(jid, row["name"]), texts_of(row["options"]), from_ms(row["voted_at"]))
 
 
+OPTIONS_SHOWN: Final = 100
+"""Options of a poll that are shown though nobody chose them; WhatsApp's polls have 12 at most."""
+
+
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[Jid]] = {option: [] for option in options}
+    voters: dict[str, list[Jid]] = {option: [] for option in options[:OPTIONS_SHOWN]}
     for row in rows:
         for option in dict.fromkeys(texts_of(row["options"])):
-            # An option that the poll does not name was added to it later.
+            # An option that the poll does not name was added to it later, or is one of too many.
             voters.setdefault(option, []).append(stored_jid(row["jid"]))
     return tuple(
         PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()

@@ -25,6 +25,8 @@ from whatsapp_mcp.store.rows import place_of, stored_jid
 _PAGE: Final = 500
 """Messages read at a time."""
 _LAST: Final = (1 << 63) - 1
+_WHOLE: Final = 1 << 30
+"""Characters of a text; SQLite holds no longer ones."""
 
 _CHATS: Final = "SELECT entity FROM chats ORDER BY last_message_at DESC, updated_at DESC, entity DESC"
 _ARRIVALS: Final = (
@@ -34,6 +36,7 @@ _ARRIVALS: Final = (
 _MESSAGES: Final = messages_query(
     _ARRIVALS,
     "m.place",
+    text_limit=_WHOLE,
     more=", m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
     " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
     " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
@@ -42,7 +45,8 @@ _MESSAGES: Final = messages_query(
 )
 # Those that count: whoever else sends an edit changes nothing (``store.write.derivation``).
 _EDITS: Final = (
-    "SELECT edits.chat, edits.message_id, edits.edited_at, edits.text, edits.mentions FROM edits"
+    "SELECT edits.chat, edits.message_id, author.entity AS author, edits.edited_at, edits.text, edits.mentions"
+    " FROM edits"
     " JOIN addresses AS editor ON editor.id = edits.sender"
     " JOIN messages AS m ON m.chat = edits.chat AND m.id = edits.message_id"
     " JOIN addresses AS author ON author.id = m.sender"
@@ -52,15 +56,19 @@ _EDITS: Final = (
 )
 # The first that counts, by the same rule.
 _REVOKES: Final = (
-    "SELECT revokes.chat, revokes.message_id, person.jid FROM revokes"
+    "SELECT revokes.chat, revokes.message_id, author.entity AS author, person.jid FROM revokes"
     " JOIN messages AS m ON m.chat = revokes.chat AND m.id = revokes.message_id"
     " AND m.revoked_at = revokes.revoked_at"
     " JOIN addresses AS revoker ON revoker.id = revokes.sender"
     " JOIN entities AS person ON person.id = revoker.entity"
     " JOIN addresses AS author ON author.id = m.sender"
+    " JOIN addresses AS target ON target.id = revokes.author"
     " JOIN entities AS chat ON chat.id = m.chat"
-    " WHERE (revokes.chat, revokes.message_id) IN (VALUES {wanted}) AND (chat.kind != 'person'"
-    " OR revoker.entity = author.entity OR m.from_me AND revoker.entity != m.chat) ORDER BY revokes.sender DESC"
+    " WHERE (revokes.chat, revokes.message_id) IN (VALUES {wanted})"
+    " AND (chat.kind = 'person' AND (revoker.entity = author.entity OR m.from_me AND revoker.entity != m.chat)"
+    " OR chat.kind != 'person' AND target.entity = author.entity"
+    " AND (revokes.by_admin OR revoker.entity = author.entity))"
+    " ORDER BY revokes.sender DESC"
 )
 
 
@@ -141,10 +149,11 @@ def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> It
     edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
     cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
     revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
-    got = receipts(connection, [_key(row) for row in rows])
-    for message, row in zip(messages_view(connection, rows), rows, strict=True):
+    got = receipts(connection, [(row["chat"], row["id"]) for row in rows if row["from_me"]])
+    for message, row in zip(messages_view(connection, rows, facts_limit=_WHOLE), rows, strict=True):
         key = _key(row)
-        known = (got.get(key, ()), bool(row["from_history"]), row["expiration"])
+        reached = got.get(key[:2], ()) if row["from_me"] else ()
+        known = (reached, bool(row["from_history"]), row["expiration"])
         if message.revoked_at is not None:
             yield ExportedMessage(message, *known, revoked_by=revokers.get(key))
             continue
@@ -165,13 +174,13 @@ def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> It
 
 
 def _key(row: sqlite3.Row) -> Key:
-    return row["chat"], row["id"]
+    return row["chat"], row["id"], row["author"]
 
 
 def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
     found: dict[Key, tuple[Edit, ...]] = {}
-    for row in rows_about(connection, _EDITS, wanted):
-        key = (row["chat"], row["message_id"])
+    for row in rows_about(connection, _EDITS, [key[:2] for key in wanted]):
+        key = (row["chat"], row["message_id"], row["author"])
         edit = Edit(from_ms(row["edited_at"]), row["text"], mentions_of(row["mentions"]))
         found[key] = (*found.get(key, ()), edit)
     return found
@@ -179,5 +188,5 @@ def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, t
 
 def _revokers(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Jid]:
     """Who deleted a message for everyone."""
-    rows = rows_about(connection, _REVOKES, wanted)
-    return {(row["chat"], row["message_id"]): stored_jid(row["jid"]) for row in rows}
+    rows = rows_about(connection, _REVOKES, [key[:2] for key in wanted])
+    return {(row["chat"], row["message_id"], row["author"]): stored_jid(row["jid"]) for row in rows}

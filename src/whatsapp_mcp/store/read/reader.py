@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Chat, Contact, Message, ReceiptView
@@ -21,7 +20,8 @@ from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
-from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view, messages_query, messages_view
+from whatsapp_mcp.store.read.naming import one_message
+from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import stored_jid
 from whatsapp_mcp.store.search.index import check_index
@@ -181,25 +181,13 @@ class StoreReader:
             return receipts(connection, [key]).get(key, ())
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
-        """One message.
+        """One message. ``message_id`` may also say whose it is, see ``naming``.
 
         Raises:
-            InvalidArgument: without ``chat``, and several chats have a message of this id.
+            InvalidArgument: several messages have this id; how to name each is in the details.
         """
         with self._connections.snapshot() as connection:
-            entity = find_entity(connection, chat) if connection and chat else None
-            if connection is None or (chat and entity is None):
-                return None
-            if entity is not None:
-                wanted = "SELECT arrival FROM messages WHERE chat = ? AND id = ? AND place > 0"
-                values: tuple[int | str, ...] = (entity, encodable(message_id))
-            else:  # one look into the index per chat
-                wanted = "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
-                values = (encodable(message_id),)
-            rows = connection.execute(messages_query(wanted, "m.place"), values).fetchall()
-            if len(rows) > 1:
-                raise InvalidArgument("several chats have a message of this id; say which with phone", field="phone")
-            return messages_view(connection, rows)[0] if rows else None
+            return one_message(connection, message_id, chat) if connection else None
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
         """For each message what was said in its chat around it: so many messages before and after it."""

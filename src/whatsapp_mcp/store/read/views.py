@@ -20,7 +20,7 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
-from whatsapp_mcp.store.read.stored import NOT_SHOWN, TEXT_LIMIT, each, extra_of, mentions_of
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
@@ -31,15 +31,17 @@ _MESSAGES: Final = (
     " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
+    " author.id AS author,"
     " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
-    " coalesce(stars.starred, 0) AS starred{more}"
+    " coalesce((SELECT stars.starred FROM stars JOIN addresses AS target ON target.id = stars.author"
+    " WHERE stars.chat = m.chat AND stars.message_id = m.id AND target.entity = author.id"
+    " ORDER BY stars.changed_at DESC LIMIT 1), 0) AS starred{more}"
     " FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
     " JOIN entities AS chat ON chat.id = m.chat"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
     " JOIN entities AS author ON author.id = wire_sender.entity"
-    " LEFT JOIN media ON media.arrival = m.arrival"
-    " LEFT JOIN stars ON stars.chat = m.chat AND stars.message_id = m.id{joins} ORDER BY {order}"
+    " LEFT JOIN media ON media.arrival = m.arrival{joins} ORDER BY {order}"
 )
 
 CHATS: Final = (
@@ -100,11 +102,17 @@ def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> t
     return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
 
-def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
-    """The messages of ``messages_query``, with what people attached to them."""
-    keys = [(row["chat"], row["id"]) for row in rows]
+def messages_view(
+    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], *, facts_limit: int = FACTS_LIMIT
+) -> tuple[Message, ...]:
+    """The messages of ``messages_query``, with what people attached to them.
+
+    Args:
+        facts_limit: characters of facts that are taken apart for all of them together; the first ones get theirs.
+    """
+    keys = [(row["chat"], row["id"], row["author"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
-    extras = [extra_of(row["extra"]) if row["revoked_at"] is None else {} for row in rows]
+    extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
 
@@ -121,7 +129,7 @@ def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> 
         if row["kind"] == MessageKind.POLL and row["revoked_at"] is None:
             options = extra.get("options")
             names = options if isinstance(options, list) else []
-            yield (row["chat"], row["id"]), [name for name in names if isinstance(name, str)]
+            yield (row["chat"], row["id"], row["author"]), [name for name in names if isinstance(name, str)]
 
 
 def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:

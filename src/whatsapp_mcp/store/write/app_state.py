@@ -22,19 +22,16 @@ from whatsapp_mcp.store.rows import clamp, fitting, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.held import find_held, touch_message
+from whatsapp_mcp.store.write.held import held_under, touch_message
+from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.statements import DELETIONS, MESSAGE_LABELS, STARS
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
-_STAR: Final = (
-    " ON CONFLICT DO UPDATE SET starred = excluded.starred, changed_at = excluded.changed_at"
-    " WHERE (excluded.changed_at, excluded.starred) > (changed_at, starred)"
-)
 _LABELLED: Final = (
     " ON CONFLICT DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
     " WHERE (excluded.changed_at, excluded.labelled) > (changed_at, labelled)"
 )
-_DELETION: Final = " ON CONFLICT DO UPDATE SET deleted_at = min(deleted_at, excluded.deleted_at)"
 _LABEL: Final = (
     "INSERT INTO labels VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, color = excluded.color,"
     " deleted = excluded.deleted, changed_at = excluded.changed_at WHERE (excluded.changed_at, excluded.deleted,"
@@ -46,13 +43,9 @@ _READ_BY_US: Final = (
 )
 
 MOVES: Final = (
-    f"INSERT INTO stars SELECT :kept, message_id, starred, changed_at FROM stars WHERE chat = :gone{_STAR}",
-    f"INSERT INTO deletions SELECT :kept, message_id, deleted_at FROM deletions WHERE chat = :gone{_DELETION}",
     f"INSERT INTO chat_labels SELECT :kept, label, labelled, changed_at FROM chat_labels WHERE chat = :gone{_LABELLED}",
-    "INSERT INTO message_labels SELECT :kept, message_id, label, labelled, changed_at FROM message_labels"
-    f" WHERE chat = :gone{_LABELLED}",
 )
-"""Copy what was said about the chat ``gone`` to the chat ``kept``."""
+"""Copy what was said about the chat ``gone`` to the chat ``kept``, beside ``statements``."""
 
 
 ChatStatement = (
@@ -72,14 +65,15 @@ class AppState:
         self._derivation = derivation
         self._visibility = visibility
 
-    def apply(self, change: ChatStatement, chat: int, now: int) -> None:
+    def apply(self, change: ChatStatement, chat: int, author: Address | None, now: int) -> None:
+        """``author``: of the message that it is about, where WhatsApp tells."""
         match change:
             case MessageStarred():
-                self._starred(change, chat, now)
+                self._starred(change, chat, author, now)
             case MessageDeletedForMe():
-                self._deleted_for_me(change, chat, now)
+                self._deleted_for_me(change, chat, author, now)
             case MessageLabelled():
-                self._message_labelled(change, chat, now)
+                self._message_labelled(change, chat, author, now)
             case ChatMarkedRead():
                 self._marked_read(change, chat, now)
             case ChatDeleted():
@@ -91,24 +85,25 @@ class AppState:
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def _starred(self, change: MessageStarred, chat: int, now: int) -> None:
-        values = (chat, change.message_id, int(change.starred), clamp(change.timestamp))
-        if self._connection.execute(f"INSERT INTO stars VALUES (?, ?, ?, ?){_STAR}", values).rowcount:
-            touch_message(self._connection, chat, change.message_id, now)
-            held = find_held(self._connection, chat, change.message_id)
-            if held is not None:
+    def _starred(self, change: MessageStarred, chat: int, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.message_id, author)
+        values = (chat, change.message_id, target, int(change.starred), clamp(change.timestamp))
+        if self._connection.execute(STARS.insert, values).rowcount:
+            touch_message(self._connection, chat, change.message_id, target, now)
+            for held in held_under(self._connection, chat, change.message_id):
                 self._visibility.derive(held, now)
 
-    def _deleted_for_me(self, change: MessageDeletedForMe, chat: int, now: int) -> None:
-        values = (chat, change.message_id, clamp(change.timestamp))
-        self._connection.execute(f"INSERT INTO deletions VALUES (?, ?, ?){_DELETION}", values)
+    def _deleted_for_me(self, change: MessageDeletedForMe, chat: int, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.message_id, author)
+        self._connection.execute(DELETIONS.insert, (chat, change.message_id, target, clamp(change.timestamp)))
         self._derivation.derive(chat, change.message_id, now)
 
-    def _message_labelled(self, change: MessageLabelled, chat: int, now: int) -> None:
+    def _message_labelled(self, change: MessageLabelled, chat: int, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.message_id, author)
         label, labelled = encodable(change.label_id), int(change.labelled)
-        values = (chat, change.message_id, label, labelled, clamp(change.timestamp))
-        if self._connection.execute(f"INSERT INTO message_labels VALUES (?, ?, ?, ?, ?){_LABELLED}", values).rowcount:
-            touch_message(self._connection, chat, change.message_id, now)
+        values = (chat, change.message_id, target, label, labelled, clamp(change.timestamp))
+        if self._connection.execute(MESSAGE_LABELS.insert, values).rowcount:
+            touch_message(self._connection, chat, change.message_id, target, now)
 
     # -- chats --------------------------------------------------------------------------------------------------------
 
@@ -129,12 +124,12 @@ class AppState:
                 self._chats.unread.read_at(self._chats.get(chat, now), clamp(change.timestamp))
             return
         for message_id in (last.message_id, *last.others):
-            held = find_held(self._connection, chat, message_id)
-            if held is None:
+            places = [abs(held.place) for held in held_under(self._connection, chat, message_id)]
+            if not places:
                 self._connection.execute(_READ_BY_US, (chat, message_id, clamp(change.timestamp)))
                 self._derivation.derive(chat, message_id, now)
-            elif abs(held.place) > self._before(chat).read_place:
-                self._chats.unread.read(self._chats.get(chat, now), abs(held.place))
+            elif min(places) > self._before(chat).read_place:  # where two have this id, what is certain
+                self._chats.unread.read(self._chats.get(chat, now), min(places))
         if place_floor(last.timestamp) - 1 > self._before(chat).read_place:
             self._chats.unread.read(self._chats.get(chat, now), place_floor(last.timestamp) - 1)
 

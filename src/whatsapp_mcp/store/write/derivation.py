@@ -12,7 +12,9 @@ from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.store.rows import RANK
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
-from whatsapp_mcp.store.write.held import Held, find_held, update_message
+from whatsapp_mcp.store.write.held import Held, held_under, is_note, update_message
+from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.statements import NOBODY, author_of, bind
 from whatsapp_mcp.store.write.visibility import Visibility
 
 
@@ -30,10 +32,30 @@ class Derivation:
     def forget(self) -> None:
         self._awaited = None
 
-    def arrived(self, chat: int, message_id: str, timestamp: int, now: int) -> None:
-        """A message was stored: apply what came before it."""
-        if self._taken(chat, message_id) or timestamp <= self._chats.get(chat, now).hides_until:
-            self.derive(chat, message_id, now)
+    def author(self, chat: int, message_id: str, told: Address | None) -> int:
+        """The author to note with a statement about a message: an address, or ``NOBODY``; see ``statements``."""
+        known = author_of(self._connection, chat, message_id, told)
+        if known is None:
+            self._await(chat, message_id)
+            return NOBODY
+        return known
+
+    def arrived(self, chat: int, message_id: str, timestamp: int, now: int, *, alone: bool = True) -> None:
+        """A message was stored: apply what came before it. ``alone``: no other one in the chat has its id."""
+        if self._taken(chat, message_id) or not alone or timestamp <= self._chats.get(chat, now).hides_until:
+            self.derive_anew(chat, message_id, now)
+
+    def derive_anew(self, chat: int, message_id: str, now: int) -> None:
+        """The same as ``derive``, where something that was said before may be about a message that came now."""
+        held = held_under(self._connection, chat, message_id)
+        if len(held) == 1:
+            bind(self._connection, chat, message_id, held[0].sender)
+        self.derive(chat, message_id, now)
+
+    def _await(self, chat: int, message_id: str) -> None:
+        added = self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id)).rowcount
+        if self._awaited is not None:
+            self._awaited += added
 
     def _taken(self, chat: int, message_id: str) -> bool:
         """Whether the message was awaited; now it is not any more."""
@@ -47,16 +69,16 @@ class Derivation:
         return found
 
     def derive(self, chat: int, message_id: str, now: int) -> None:
-        """Make the row say what was said about the message; if it is not here, remember that something waits for it."""
-        held = find_held(self._connection, chat, message_id)
-        if held is None:
-            self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id))
-            self._awaited = None
-            return
-        held = self._apply_edits(held, now)
-        held = self._apply_revokes(held, now)
-        held = self._visibility.derive(held, now)
-        self._apply_receipts(held, now)
+        """Make the rows of this id say what was said about them; if none is here, remember that something waits."""
+        found = held_under(self._connection, chat, message_id)
+        if not found:
+            self._await(chat, message_id)
+        first = min((abs(held.place) for held in found if not held.from_me), default=0)
+        for held in found:
+            edited = self._apply_edits(held, now)
+            revoked = self._apply_revokes(edited, now)
+            shown = self._visibility.derive(revoked, now)
+            self._apply_receipts(shown, now, is_first=abs(held.place) == first)
 
     def _apply_edits(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
@@ -66,7 +88,7 @@ class Derivation:
             (held.chat, held.id, held.edited_at or 0),
         ).fetchall()
         for edited_at, author, text, mentions, extra in found:
-            if not _is_author(held, author):
+            if not is_author(held, author):
                 continue
             self._index.remove(held.place, held.document)
             update_message(
@@ -84,12 +106,12 @@ class Derivation:
 
     def _apply_revokes(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
-            "SELECT revoked_at, addresses.entity FROM revokes JOIN addresses ON addresses.id = revokes.sender"
-            " WHERE chat = ? AND message_id = ?",
-            (held.chat, held.id),
+            "SELECT revoked_at, author.entity, revoker.entity, by_admin AND NOT ? FROM revokes"
+            " JOIN addresses AS author ON author.id = revokes.author"
+            " JOIN addresses AS revoker ON revoker.id = revokes.sender WHERE chat = ? AND message_id = ?",
+            (held.person, held.chat, held.id),
         ).fetchall()
-        # In a group admins may, and who is one is not known here: WhatsApp's server checks it.
-        times = [at for at, by in found if not held.person or _is_author(held, by)]
+        times = [at for at, of, by, by_admin in found if is_author(held, of) and (by_admin or is_author(held, by))]
         if not times or min(times) == held.revoked_at:
             return held
         if held.revoked_at is None:
@@ -99,14 +121,15 @@ class Derivation:
         update_message(self._connection, held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
         return held._replace(revoked_at=min(times), has_media=0)
 
-    def _apply_receipts(self, held: Held, now: int) -> None:
+    def _apply_receipts(self, held: Held, now: int, *, is_first: bool) -> None:
+        """``is_first``: of those of other people that have this id. Receipts of others are about our own message."""
         delivered, read, played, read_by_us = self._connection.execute(
             "SELECT max(delivered_at IS NOT NULL AND NOT from_me), max(read_at IS NOT NULL AND NOT from_me),"
             " max(played_at IS NOT NULL AND NOT from_me), max((read_at IS NOT NULL OR played_at IS NOT NULL)"
             " AND from_me) FROM receipts WHERE chat = ? AND message_id = ?",
             (held.chat, held.id),
         ).fetchone()
-        if read_by_us and not held.from_me:
+        if read_by_us and (is_note(self._connection, held.arrival) if held.from_me else is_first):
             self._chats.unread.read(self._chats.get(held.chat, now), abs(held.place))
         if not held.from_me or not held.person:
             # In a group the receipts say who got and read it; there is no one status.
@@ -116,7 +139,7 @@ class Derivation:
             update_message(self._connection, held.arrival, now, "status = ?", RANK[reached])
 
 
-def _is_author(held: Held, entity: int) -> bool:
+def is_author(held: Held, entity: int) -> bool:
     """Only the author edits a message, and deletes it for everyone in a chat of two.
 
     Our own other devices may name us by a LID that is not known to be ours yet: in a chat of two whoever is not the

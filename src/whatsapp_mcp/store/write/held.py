@@ -6,10 +6,11 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.changes import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
+from whatsapp_mcp.store.write.identities import Address
 
 
 class Held(NamedTuple):
@@ -66,33 +67,43 @@ HELD: Final = (
     " CROSS JOIN entities AS chat ON chat.id = m.chat LEFT JOIN media ON media.arrival = m.arrival WHERE {where}"
 )
 """``messages``: a source of messages AS m."""
-_HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?")
+_HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
+    f" m.extra ->> '$.{BROADCAST_LIST}'"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
+    " AND (?3 IS NULL OR wire_sender.entity = ?3)"
 )
 
 
-def find_held(connection: sqlite3.Connection, chat: int, message_id: str) -> Held | None:
-    row = connection.execute(_HELD, (chat, message_id)).fetchone()
-    return None if row is None else Held(*row)
+def held_under(connection: sqlite3.Connection, chat: int, message_id: str) -> list[Held]:
+    """The messages of this id in a chat: mostly one, but it is their authors who choose the ids."""
+    return [Held(*row) for row in connection.execute(_HELD, (chat, message_id)).fetchall()]
 
 
-def find_message(connection: sqlite3.Connection, message_id: str, chat: int | None) -> StoredMessage | None:
-    """The message of this id, in one chat (an entity) or in any.
+def find_held(connection: sqlite3.Connection, chat: int, message_id: str, author: Address) -> Held | None:
+    """The message of this author, by whichever address; first by this one."""
+    same = [held for held in held_under(connection, chat, message_id) if held.author == author.entity]
+    return min(same, key=lambda held: held.sender != author.id, default=None)
+
+
+def find_message(
+    connection: sqlite3.Connection, message_id: str, chat: int | None, author: int | None
+) -> StoredMessage | None:
+    """The message of this id, in one chat or in any, of one author or of any; both are entities.
 
     Raises:
-        InvalidArgument: without ``chat``, and several chats have a message of this id.
+        InvalidArgument: there are several.
     """
     # Without a chat, one look into the index per chat.
     chats = "chats.entity = ?1" if chat is not None else "?1 IS NULL"
-    rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id)).fetchall()
+    rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
-        raise InvalidArgument("several chats have a message of this id; say which with phone", field="phone")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
+        raise InvalidArgument("message_id: several messages have this id", field="message_id")
+    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind, by_list in rows:
         return StoredMessage(
             found,
             stored_jid(wire_chat),
@@ -102,6 +113,7 @@ def find_message(connection: sqlite3.Connection, message_id: str, chat: int | No
             raw or b"",
             bool(has_media),
             is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+            broadcast_list=stored_jid(by_list) if by_list else None,
         )
     return None
 
@@ -117,6 +129,8 @@ def update_message(
     connection.execute(f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival))
 
 
-def touch_message(connection: sqlite3.Connection, chat: int, message_id: str, now: int) -> None:
-    """Something beside the row changed that is shown with the message; it may not be here yet."""
-    connection.execute("UPDATE messages SET updated_at = ? WHERE chat = ? AND id = ?", (now, chat, message_id))
+def touch_message(connection: sqlite3.Connection, chat: int, message_id: str, author: int, now: int) -> None:
+    """Something beside the row changed that is shown with the message of this author (an address); it may not be here
+    yet."""
+    wanted = "chat = ? AND id = ? AND sender = ?"
+    connection.execute(f"UPDATE messages SET updated_at = ? WHERE {wanted}", (now, chat, message_id, author))

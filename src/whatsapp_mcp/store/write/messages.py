@@ -22,7 +22,9 @@ _INSERTED: Final = (
     " updated_at, raw"
 )
 _MEDIA_COLUMNS: Final = tuple(field.name for field in fields(MediaInfo))
-_INSERT: Final = f"INSERT INTO messages ({_INSERTED}) VALUES (?{', ?' * _INSERTED.count(',')}) ON CONFLICT DO NOTHING"
+_VALUES: Final = ", ".join(f"?{number + 1}" for number in range(_INSERTED.count(",") + 1))
+_INSERT: Final = f"INSERT INTO messages ({_INSERTED}) SELECT {_VALUES}"
+_UNLESS_TAKEN: Final = " WHERE NOT EXISTS (SELECT 1 FROM messages WHERE chat = ?3 AND id = ?4)"
 _INSERT_MEDIA: Final = (
     f"INSERT INTO media (arrival, {', '.join(_MEDIA_COLUMNS)}) VALUES ({', '.join('?' * (len(_MEDIA_COLUMNS) + 1))})"
 )
@@ -52,42 +54,49 @@ class Messages:
         """Store a message. It gets a new arrival number when those who wait for messages should see it: it is new, or
         was a placeholder or known from the history only.
         """
+        chat, timestamp = wire_chat.entity, clamp(change.timestamp)
         if self._insert(change, wire_chat, sender, now):
-            self._derivation.arrived(wire_chat.entity, change.id, clamp(change.timestamp), now)
+            self._derivation.arrived(chat, change.id, timestamp, now)
             return
-        held = find_held(self._connection, wire_chat.entity, change.id)
-        assert held is not None
-        if held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
+        held = find_held(self._connection, chat, change.id, sender)
+        if held is None:  # the id is taken, by somebody else's message
+            self._connection.execute("INSERT OR IGNORE INTO shared_ids VALUES (?, ?)", (chat, change.id))
+            self._insert(change, wire_chat, sender, now, also=True)
+            self._derivation.arrived(chat, change.id, timestamp, now, alone=False)
+        elif held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
             self._replace(held, change, wire_chat, sender, now)
         else:
             self._repeated(held, change, wire_chat, sender, now)
 
     def redeem(self, chat: int, message_id: str, author: Address, now: int) -> None:
         """Take out the placeholder of what came after all, if there is one, and turned out to be no message."""
-        held = find_held(self._connection, chat, encodable(message_id))
-        if held is not None and held.is_placeholder and held.author == author.entity:
+        held = find_held(self._connection, chat, encodable(message_id), author)
+        if held is not None and held.is_placeholder:
             self._remove(held, now)
 
-    def absorb(self, better: Held, worse: Held, now: int) -> None:
+    def absorb(self, better: Held, worse: Held, now: int) -> Held:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""
         (raw,) = self._connection.execute("SELECT raw FROM messages WHERE arrival = ?", (worse.arrival,)).fetchone()
         if self._chats.unread.has(worse.place) and not better.is_hidden:
             self._chats.unread.add(self._chats.get(better.chat, now), better.place)
         self._remove(worse, now)
         sender = worse.sender if self._is_lid(worse.sender) else better.sender
-        self._reindex(better, better._replace(sender=sender))
+        kept = better._replace(
+            status=max((status for status in (better.status, worse.status) if status is not None), default=None),
+            created_at=min(better.created_at, worse.created_at),
+            from_history=min(better.from_history, worse.from_history),
+            wire_chat=worse.wire_chat if self._is_lid(worse.wire_chat) else better.wire_chat,
+            sender=sender,
+        )
+        self._reindex(better, kept)
         update_message(
             self._connection,
             better.arrival,
             now,
             "status = ?, created_at = ?, from_history = ?, wire_chat = ?, sender = ?, raw = coalesce(raw, ?)",
-            max((status for status in (better.status, worse.status) if status is not None), default=None),
-            min(better.created_at, worse.created_at),
-            min(better.from_history, worse.from_history),
-            worse.wire_chat if self._is_lid(worse.wire_chat) else better.wire_chat,
-            sender,
-            raw,
+            *(kept.status, kept.created_at, kept.from_history, kept.wire_chat, kept.sender, raw),
         )
+        return kept
 
     # -- a message that is here already -------------------------------------------------------------------------------
 
@@ -100,7 +109,8 @@ class Messages:
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
             )
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
-            update_message(self._connection, held.arrival, now, "extra = ?", dump_extra(change.content.extra))
+            said = (dump_extra(change.content.extra), change.content.view_once)
+            update_message(self._connection, held.arrival, now, "extra = ?, view_once = max(view_once, ?)", *said)
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
@@ -141,6 +151,7 @@ class Messages:
             Address(sender_address, sender.entity),
             now,
             _Kept(held.created_at, min(held.from_history, int(change.from_history)), held.status, held.place),
+            also=True,
         )
         self._derivation.derive(held.chat, held.id, now)
 
@@ -164,9 +175,16 @@ class Messages:
     # -- a new row ----------------------------------------------------------------------------------------------------
 
     def _insert(
-        self, change: MessageReceived, wire_chat: Address, sender: Address, now: int, kept: _Kept | None = None
+        self,
+        change: MessageReceived,
+        wire_chat: Address,
+        sender: Address,
+        now: int,
+        kept: _Kept | None = None,
+        *,
+        also: bool = False,
     ) -> bool:
-        """False when the message is here already."""
+        """False when the id is taken in this chat; ``also``: even then it is stored."""
         content, chat = change.content, wire_chat.entity
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
@@ -195,7 +213,7 @@ class Messages:
             now,
             change.raw or None,
         )
-        if self._connection.execute(_INSERT, values).rowcount == 0:
+        if self._connection.execute(_INSERT if also else _INSERT + _UNLESS_TAKEN, values).rowcount == 0:
             return False
         self.arrival = arrival
         file_name = self._insert_media(arrival, media) if media else None

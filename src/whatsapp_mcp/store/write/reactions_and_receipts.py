@@ -18,18 +18,9 @@ from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.statements import REACTIONS, REVOKES, VOTES
 from whatsapp_mcp.untrusted_text import encodable
 
-# What counts of two statements of one person about one message.
-_REVOKE: Final = " ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)"
-_REACTION: Final = (
-    " ON CONFLICT DO UPDATE SET emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
-    " WHERE excluded.reacted_at >= reacted_at"
-)
-_VOTE: Final = (
-    " ON CONFLICT DO UPDATE SET options = excluded.options, voted_at = excluded.voted_at"
-    " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)"
-)
 _RECEIPT: Final = " ON CONFLICT DO UPDATE SET " + ", ".join(
     f"{column} = coalesce(min({column}, excluded.{column}), {column}, excluded.{column})"
     for column in ("delivered_at", "read_at", "played_at")
@@ -38,14 +29,10 @@ _RECEIPT: Final = " ON CONFLICT DO UPDATE SET " + ", ".join(
 MOVES: Final = (
     "INSERT OR IGNORE INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
     " FROM edits WHERE chat = :gone",
-    f"INSERT INTO revokes SELECT :kept, message_id, sender, revoked_at FROM revokes WHERE chat = :gone{_REVOKE}",
-    "INSERT INTO reactions SELECT :kept, message_id, sender, emoji, from_me, reacted_at FROM reactions"
-    f" WHERE chat = :gone{_REACTION}",
     "INSERT INTO receipts SELECT :kept, message_id, sender, from_me, delivered_at, read_at, played_at FROM receipts"
     f" WHERE chat = :gone{_RECEIPT}",
-    f"INSERT INTO votes SELECT :kept, message_id, voter, options, voted_at FROM votes WHERE chat = :gone{_VOTE}",
 )
-"""Copy what was said in the chat ``gone`` to the chat ``kept``."""
+"""Copy what was said in the chat ``gone`` to the chat ``kept``, beside ``statements``."""
 
 _RECEIPT_COLUMN: Final = {
     ReceiptKind.DELIVERED: "delivered_at",
@@ -65,18 +52,19 @@ class ReactionsAndReceipts:
         self._connection = connection
         self._derivation = derivation
 
-    def apply(self, change: Saying, chat: int, sender: Address, now: int) -> None:
+    def apply(self, change: Saying, chat: int, sender: Address, author: Address | None, now: int) -> None:
+        """``author``: of the message that it is about, where WhatsApp tells."""
         match change:
             case MessageEdited():
                 self._edited(change, chat, sender, now)
             case MessageRevoked():
-                self._revoked(change, chat, sender, now)
+                self._revoked(change, chat, sender, author, now)
             case ReactionChanged():
-                self._reacted(change, chat, sender, now)
+                self._reacted(change, chat, sender, author, now)
             case ReceiptReceived():
                 self._receipt(change, chat, sender, now)
             case PollVoted():
-                self._voted(change, chat, sender, now)
+                self._voted(change, chat, sender, author, now)
 
     def _edited(self, change: MessageEdited, chat: int, sender: Address, now: int) -> None:
         self._connection.execute(
@@ -93,27 +81,24 @@ class ReactionsAndReceipts:
         )
         self._derivation.derive(chat, change.message_id, now)
 
-    def _revoked(self, change: MessageRevoked, chat: int, sender: Address, now: int) -> None:
-        self._connection.execute(
-            f"INSERT INTO revokes VALUES (?, ?, ?, ?){_REVOKE}",
-            (chat, change.message_id, sender.id, clamp(change.timestamp)),
-        )
+    def _revoked(self, change: MessageRevoked, chat: int, sender: Address, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.message_id, author)
+        values = (chat, change.message_id, target, sender.id, int(change.by_admin), clamp(change.timestamp))
+        self._connection.execute(REVOKES.insert, values)
         self._derivation.derive(chat, change.message_id, now)
 
-    def _reacted(self, change: ReactionChanged, chat: int, sender: Address, now: int) -> None:
-        self._connection.execute(
-            f"INSERT INTO reactions VALUES (?, ?, ?, ?, ?, ?){_REACTION}",
-            (chat, change.message_id, sender.id, encodable(change.emoji), int(change.from_me), clamp(change.timestamp)),
-        )
-        touch_message(self._connection, chat, change.message_id, now)
+    def _reacted(self, change: ReactionChanged, chat: int, sender: Address, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.message_id, author)
+        said = (sender.id, encodable(change.emoji), int(change.from_me), clamp(change.timestamp))
+        self._connection.execute(REACTIONS.insert, (chat, change.message_id, target, *said))
+        touch_message(self._connection, chat, change.message_id, target, now)
 
-    def _voted(self, change: PollVoted, chat: int, voter: Address, now: int) -> None:
+    def _voted(self, change: PollVoted, chat: int, voter: Address, author: Address | None, now: int) -> None:
+        target = self._derivation.author(chat, change.poll_id, author)
         options = json.dumps([encodable(option) for option in change.options], ensure_ascii=False)
-        self._connection.execute(
-            f"INSERT INTO votes VALUES (?, ?, ?, ?, ?){_VOTE}",
-            (chat, change.poll_id, voter.id, options, clamp(change.timestamp)),
-        )
-        touch_message(self._connection, chat, change.poll_id, now)
+        values = (chat, change.poll_id, target, voter.id, options, clamp(change.timestamp))
+        self._connection.execute(VOTES.insert, values)
+        touch_message(self._connection, chat, change.poll_id, target, now)
 
     def _receipt(self, change: ReceiptReceived, chat: int, sender: Address, now: int) -> None:
         column = _RECEIPT_COLUMN[change.kind]

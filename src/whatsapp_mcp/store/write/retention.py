@@ -22,6 +22,7 @@ from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import HELD, Held
+from whatsapp_mcp.store.write.statements import BY_AUTHOR, NOBODY
 
 BATCH: Final = 200
 """Messages removed in one transaction."""
@@ -52,13 +53,14 @@ class RetentionPolicy:
 
 
 _STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred"
+_STARRED_ITSELF: Final = f"{_STARRED.format('m', 'id')} AND stars.{BY_AUTHOR.format('author.entity')}"
 _OLD: Final = (
     HELD.format(
         messages="chats CROSS JOIN messages AS m INDEXED BY messages_chat",
         # Hidden messages have their place with a minus sign.
         where="chats.entity >= ?1 AND m.chat = chats.entity AND m.place > -?2 AND m.place < ?2",
     )
-    + f" AND NOT EXISTS ({_STARRED.format('m', 'id')}) ORDER BY chats.entity, m.place LIMIT ?3"
+    + f" AND NOT EXISTS ({_STARRED_ITSELF}) ORDER BY chats.entity, m.place LIMIT ?3"
 )
 
 _WAITING: Final = ("edits", "revokes", "receipts", "deletions")
@@ -77,6 +79,7 @@ _IS_OLD: Final = {
         " AND said.message_id = awaited.message_id)"
         for table in _WAITING
     ),
+    "shared_ids": "1",
 }
 """Each table that names a message, and when a row of it is too old."""
 _NEXT: Final = (
@@ -112,10 +115,13 @@ class Retention:
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
-    def passes_over(self, change: MessageReceived, chat: int, now: int) -> bool:
-        """Whether a message is too old to be stored. The chat is then as if it had been stored and removed."""
+    def passes_over(self, change: MessageReceived, chat: int, author: int, now: int) -> bool:
+        """Whether a message is too old to be stored. The chat is then as if it had been stored and removed.
+
+        ``chat`` and ``author`` are entities.
+        """
         timestamp = clamp(change.timestamp)
-        if timestamp >= self.limit(now) or self._is_starred(chat, change.id):
+        if timestamp >= self.limit(now) or self._is_starred(chat, change.id, author):
             return False
         live = not change.from_history
         self._chats.message_passed_over(
@@ -123,9 +129,12 @@ class Retention:
         )
         return True
 
-    def _is_starred(self, chat: int, message_id: str) -> bool:
-        starred = "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred"
-        return self._connection.execute(starred, (chat, message_id)).fetchone() is not None
+    def _is_starred(self, chat: int, message_id: str, author: int) -> bool:
+        starred = (
+            "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred"
+            f" AND ({BY_AUTHOR.format('?')} OR author = {NOBODY})"
+        )
+        return self._connection.execute(starred, (chat, message_id, author)).fetchone() is not None
 
     # -- what is here -------------------------------------------------------------------------------------------------
 
@@ -162,7 +171,10 @@ class Retention:
         self._connection.executemany("DELETE FROM messages WHERE arrival = ?", arrivals)
         for table in _IS_OLD:
             self._connection.executemany(
-                f"DELETE FROM {table} WHERE chat = ? AND message_id = ?", [(row.chat, row.id) for row in found]
+                f"DELETE FROM {table} WHERE chat = ?1 AND message_id = ?2"
+                # What is said of several messages of one id goes with the last of them.
+                " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.chat = ?1 AND id = ?2)",
+                [(row.chat, row.id) for row in found],
             )
         for chat, of_chat in groupby(found, key=lambda row: row.chat):
             self._count_out(chat, [row for row in of_chat if not row.is_hidden], now)

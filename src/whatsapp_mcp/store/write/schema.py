@@ -5,7 +5,8 @@ to two, the phone number and the LID. Messages name their author by address and 
 that two addresses belong together touches few rows.
 
 Whatever is said about messages (edits, reactions, stars, votes …) lies in tables of its own and names its message by
-chat and id, not by foreign key: it may come before the message.
+chat, id and author, not by foreign key: it may come before the message. The author is an address, 0 where WhatsApp did
+not tell; edits name none, as only the author edits, and receipts none, as those of others are about our messages.
 """
 
 from __future__ import annotations
@@ -276,6 +277,103 @@ ALTER TABLE chats DROP COLUMN read_until;
 PRAGMA user_version = 4;
 """
 
+_AUTHOR: Final = "coalesce((SELECT sender FROM messages AS m WHERE m.chat = said.chat AND m.id = said.message_id), 0)"
+"""Of the message that something was said about: until now there was one of each id in a chat."""
+
+_MESSAGE_AUTHORS: Final = f"""
+ALTER TABLE revokes RENAME TO old_revokes;
+CREATE TABLE revokes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,   -- of the message: an address, or 0
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    by_admin INTEGER NOT NULL, -- of the group, as WhatsApp's server says
+    revoked_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender, by_admin)
+) STRICT, WITHOUT ROWID;
+-- Whether an admin did it was not noted; what was taken as deleted in a group stays so.
+INSERT INTO revokes SELECT chat, message_id, {_AUTHOR}, sender,
+    (SELECT kind != 'person' FROM entities WHERE entities.id = said.chat) AND EXISTS (SELECT 1 FROM messages AS m
+    WHERE m.chat = said.chat AND m.id = said.message_id AND m.revoked_at IS NOT NULL), revoked_at
+    FROM old_revokes AS said;
+DROP TABLE old_revokes;
+CREATE INDEX revokes_sender ON revokes(sender);
+CREATE INDEX revokes_author ON revokes(author);
+ALTER TABLE reactions RENAME TO old_reactions;
+CREATE TABLE reactions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    emoji TEXT NOT NULL,       -- empty: taken back
+    from_me INTEGER NOT NULL,
+    reacted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender)
+) STRICT, WITHOUT ROWID;
+INSERT INTO reactions SELECT chat, message_id, {_AUTHOR}, sender, emoji, from_me, reacted_at FROM old_reactions AS said;
+DROP TABLE old_reactions;
+ALTER TABLE votes RENAME TO old_votes;
+CREATE TABLE votes (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    voter INTEGER NOT NULL REFERENCES addresses(id),
+    options TEXT NOT NULL,     -- JSON: names of the chosen options, all of the person's choice
+    voted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, voter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO votes SELECT chat, message_id, {_AUTHOR}, voter, options, voted_at FROM old_votes AS said;
+DROP TABLE old_votes;
+ALTER TABLE stars RENAME TO old_stars;
+CREATE TABLE stars (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    starred INTEGER NOT NULL,  -- 0: the star was taken off
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+INSERT INTO stars SELECT chat, message_id, {_AUTHOR}, starred, changed_at FROM old_stars AS said;
+DROP TABLE old_stars;
+ALTER TABLE deletions RENAME TO old_deletions;
+CREATE TABLE deletions (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+INSERT INTO deletions SELECT chat, message_id, {_AUTHOR}, deleted_at FROM old_deletions AS said;
+DROP TABLE old_deletions;
+ALTER TABLE message_labels RENAME TO old_message_labels;
+CREATE TABLE message_labels (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    labelled INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, label)
+) STRICT, WITHOUT ROWID;
+INSERT INTO message_labels SELECT chat, message_id, {_AUTHOR}, label, labelled, changed_at
+    FROM old_message_labels AS said;
+DROP TABLE old_message_labels;
+-- What is about a message of an author that was not told gets its author when the message comes.
+INSERT OR IGNORE INTO awaited SELECT chat, message_id FROM reactions WHERE author = 0
+    UNION SELECT chat, message_id FROM votes WHERE author = 0
+    UNION SELECT chat, message_id FROM stars WHERE author = 0
+    UNION SELECT chat, message_id FROM message_labels WHERE author = 0;
+DROP INDEX messages_chat_id;
+CREATE UNIQUE INDEX messages_chat_id ON messages(chat, id, sender);
+-- The ids that more than one message of a chat has, or had.
+CREATE TABLE shared_ids (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (chat, message_id)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 5;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -295,6 +393,11 @@ def search_tags_and_sends(db: Database) -> None:
 @migrations()
 def unread_messages(db: Database) -> None:
     _run(db, _UNREAD_MESSAGES)
+
+
+@migrations()
+def message_authors(db: Database) -> None:
+    _run(db, _MESSAGE_AUTHORS)
 
 
 def _run(db: Database, script: str) -> None:

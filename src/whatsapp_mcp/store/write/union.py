@@ -6,6 +6,7 @@ The entity with fewer messages gives way, so that the least is moved; which one 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
@@ -13,37 +14,55 @@ from whatsapp_mcp.store.write import app_state, reactions_and_receipts
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
-from whatsapp_mcp.store.write.held import Held, find_held
+from whatsapp_mcp.store.write.held import Held, held_under
 from whatsapp_mcp.store.write.identities import Identities, Union
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
+from whatsapp_mcp.store.write.statements import ALL
 from whatsapp_mcp.store.write.visibility import Visibility
 
 _MOVES: Final = (
+    *(statements.move for statements in ALL),
     *reactions_and_receipts.MOVES,
     *app_state.MOVES,
-    "INSERT OR IGNORE INTO awaited SELECT :kept, message_id FROM awaited WHERE chat = :gone",
+    *(
+        f"INSERT OR IGNORE INTO {table} SELECT :kept, message_id FROM {table} WHERE chat = :gone"
+        for table in ("awaited", "shared_ids")
+    ),
 )
 _TABLES: Final = (
-    *("edits", "revokes", "reactions", "receipts", "votes", "awaited"),
-    *("stars", "deletions", "chat_labels", "message_labels"),
+    *(statements.table for statements in ALL),
+    *("edits", "receipts", "chat_labels", "awaited", "shared_ids"),
 )
 
-_TWICE: Final = (
+_IN_BOTH: Final = (
     "SELECT one.id FROM messages AS one JOIN messages AS other ON other.chat = :kept AND other.id = one.id"
     " WHERE one.chat = :gone"
 )
+_SHARED: Final = (
+    "INSERT OR IGNORE INTO shared_ids SELECT chat, id FROM messages WHERE chat = ? AND id = ?"
+    " GROUP BY chat, id HAVING count(*) > 1"
+)
+_ADDRESSES: Final = "(SELECT id FROM addresses WHERE entity = {})"
+_TWO_OF_ONE: Final = (
+    # In groups: a message that came under both forms of the author's address.
+    "SELECT DISTINCT shared.chat, shared.message_id FROM shared_ids AS shared"
+    " JOIN messages AS one ON one.chat = shared.chat AND one.id = shared.message_id"
+    f" AND one.sender IN {_ADDRESSES.format(':gone')}"
+    " JOIN messages AS other ON other.chat = shared.chat AND other.id = shared.message_id"
+    f" AND other.sender IN {_ADDRESSES.format(':kept')}"
+)
+_THEIRS: Final = _ADDRESSES.format(":kept")
 _AFFECTED: Final = (
     # What waited under the one form for a message that came under the other …
     "SELECT chat, message_id FROM awaited WHERE chat = :kept"
-    # … and what could not be said to be by the author of the message, whose address now says so.
-    " UNION SELECT chat, message_id FROM edits WHERE chat = :kept"
-    " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
-    " UNION SELECT chat, message_id FROM revokes WHERE chat = :kept"
-    " OR sender IN (SELECT id FROM addresses WHERE entity = :kept)"
+    # … and what could not be said to be by or about the author of the message, whose address now says so.
+    f" UNION SELECT chat, message_id FROM edits WHERE chat = :kept OR sender IN {_THEIRS}"
+    f" UNION SELECT chat, message_id FROM revokes WHERE chat = :kept OR sender IN {_THEIRS} OR author IN {_THEIRS}"
+    f" UNION SELECT chat, message_id FROM deletions WHERE author IN {_THEIRS}"
     # A star under the one form may keep a message under the other.
-    " UNION SELECT chat, message_id FROM stars WHERE chat = :kept"
-    " AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
+    f" UNION SELECT chat, message_id FROM stars WHERE (chat = :kept OR author IN {_THEIRS})"
+    " AND EXISTS (SELECT 1 FROM messages WHERE messages.chat = stars.chat AND id = stars.message_id)"
 )
 _HERE_ALREADY: Final = (
     "DELETE FROM awaited WHERE chat = :kept AND message_id IN (SELECT id FROM messages WHERE chat = :kept)"
@@ -69,13 +88,12 @@ def unite(
     kept, gone = (union.by_lid, union.by_number) if lid_is_larger else (union.by_number, union.by_lid)
     entities = {"kept": kept, "gone": gone}
 
-    twice = [str(row[0]) for row in connection.execute(_TWICE, entities).fetchall()]
-    for message_id in twice:
-        _keep_better(connection, messages, message_id, kept, gone, now)
+    twice = _united_messages(connection, messages, kept, gone, now)
     for move in _MOVES:
         connection.execute(move, entities)
     index.move(gone, kept)
     connection.execute("UPDATE messages SET chat = :kept WHERE chat = :gone", entities)
+    connection.executemany(_SHARED, [(kept, message_id) for chat, message_id in twice if chat == kept])
     _unite_chats(connection, chats, kept=kept, gone=gone, preferred=union.by_number, now=now)
     for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE chat = ?", (gone,))
@@ -83,8 +101,8 @@ def unite(
     identities.unite(union, kept=kept, gone=gone)
 
     affected = {(chat, message_id) for chat, message_id in connection.execute(_AFFECTED, entities).fetchall()}
-    for chat, message_id in sorted(affected | {(kept, message_id) for message_id in twice}):
-        derivation.derive(chat, message_id, now)
+    for chat, message_id in sorted(affected | twice):
+        derivation.derive_anew(chat, message_id, now)
     row = chats.stored(kept)
     if row is not None and row.hides_until >= 0:
         visibility.hide_cleared(chats.get(kept, now), now)
@@ -95,15 +113,35 @@ def _size(chat: ChatRow | None) -> int:
     return chat.message_count if chat else 0
 
 
-def _keep_better(
-    connection: sqlite3.Connection, messages: Messages, message_id: str, kept: int, gone: int, now: int
-) -> None:
-    """One message was stored under both forms: keep it once, with the most that is known of it."""
-    one, other = find_held(connection, kept, message_id), find_held(connection, gone, message_id)
-    if one is None or other is None:
-        return
-    better, worse = sorted((one, other), key=_worth)
-    messages.absorb(better, worse, now)
+def _united_messages(
+    connection: sqlite3.Connection, messages: Messages, kept: int, gone: int, now: int
+) -> set[tuple[int, str]]:
+    """Messages that were stored under both forms: keep each once, with the most that is known of it.
+
+    Returns:
+        Chat and id of those; and where both chats had a message of one id.
+    """
+    entities = {"kept": kept, "gone": gone}
+    in_both = {str(row[0]) for row in connection.execute(_IN_BOTH, entities).fetchall()}
+    for message_id in in_both:
+        of_one_id = [held for chat in (kept, gone) for held in held_under(connection, chat, message_id)]
+        _keep_better(messages, of_one_id, kept, gone, now)
+    elsewhere = connection.execute(_TWO_OF_ONE, entities).fetchall()
+    for chat, message_id in elsewhere:
+        _keep_better(messages, held_under(connection, chat, message_id), kept, gone, now)
+    return {(kept, message_id) for message_id in in_both} | {
+        (kept if chat == gone else chat, message_id) for chat, message_id in elsewhere
+    }
+
+
+def _keep_better(messages: Messages, of_one_id: Sequence[Held], kept: int, gone: int, now: int) -> None:
+    by_author: dict[int, list[Held]] = {}
+    for held in of_one_id:
+        by_author.setdefault(kept if held.author == gone else held.author, []).append(held)
+    for same in by_author.values():
+        better, *others = sorted(same, key=_worth)
+        for worse in others:
+            better = messages.absorb(better, worse, now)
 
 
 def _worth(held: Held) -> tuple[bool, int]:

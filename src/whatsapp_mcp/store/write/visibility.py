@@ -13,6 +13,7 @@ from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.held import HELD, Held, is_note
+from whatsapp_mcp.store.write.statements import BY_AUTHOR
 
 _AT_ONCE: Final = 5000
 """Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
@@ -23,7 +24,8 @@ _CLEARED: Final = (
     HELD.format(
         messages="messages AS m INDEXED BY messages_chat",
         where="m.chat = ? AND m.place > 0 AND m.place <= ? AND (m.timestamp <= ? OR m.timestamp <= ? AND NOT EXISTS"
-        f" (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id AND ({_STAR_KEEPS})))",
+        " (SELECT 1 FROM stars WHERE stars.chat = m.chat AND stars.message_id = m.id"
+        f" AND stars.{BY_AUTHOR.format('author.entity')} AND ({_STAR_KEEPS})))",
     )
     + f" ORDER BY m.place LIMIT {_AT_ONCE}"
 )
@@ -37,7 +39,7 @@ class Visibility:
 
     def derive(self, held: Held, now: int) -> Held:
         """Hide or show one message, as what is known demands; the message as it is then."""
-        deleted = self._is_in("deletions WHERE chat = ? AND message_id = ?", held)
+        deleted = self._is_in("deletions", held)
         if (deleted or self._is_cleared(held)) is held.is_hidden:
             return held
         derived = held._replace(place=-held.place)
@@ -91,9 +93,9 @@ class Visibility:
             return False
         if held.timestamp <= row.empty_until:
             return True
-        starred = f"stars WHERE chat = ? AND message_id = ? AND ({_STAR_KEEPS})"
-        return not self._is_in(starred, held, row.cleared_unstarred_until)
+        return not self._is_in("stars", held, f" AND ({_STAR_KEEPS})", row.cleared_unstarred_until)
 
-    def _is_in(self, source: str, held: Held, *values: int) -> bool:
-        sql = f"SELECT EXISTS (SELECT 1 FROM {source})"
-        return bool(self._connection.execute(sql, (held.chat, held.id, *values)).fetchone()[0])
+    def _is_in(self, table: str, held: Held, condition: str = "", *values: int) -> bool:
+        where = f"chat = ? AND message_id = ? AND {BY_AUTHOR.format('?')}{condition}"
+        sql = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {where})"
+        return bool(self._connection.execute(sql, (held.chat, held.id, held.author, *values)).fetchone()[0])

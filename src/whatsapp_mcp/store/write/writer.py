@@ -17,9 +17,12 @@ from whatsapp_mcp.models.changes import (
     ContactSeen,
     IdentityLearned,
     LabelChanged,
+    MessageDeletedForMe,
     MessageEdited,
+    MessageLabelled,
     MessageReceived,
     MessageRevoked,
+    MessageStarred,
     PlaceholderRedeemed,
     PollVoted,
     ReactionChanged,
@@ -33,7 +36,7 @@ from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
-from whatsapp_mcp.store.write.app_state import AppState
+from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import find_message
@@ -146,17 +149,17 @@ class StoreWriter:
             self._apply_all(changes, now)
         return self._arrival
 
-    def find(self, message_id: str, chat: Jid | None = None) -> StoredMessage | None:
-        """A message by its id, also a hidden one; ``chat`` in any form.
+    def find(self, message_id: str, chat: Jid | None = None, author: Jid | None = None) -> StoredMessage | None:
+        """A message by its id, also a hidden one; ``chat`` and ``author`` in any form.
 
         Raises:
-            InvalidArgument: without ``chat``, and several chats have a message of this id.
+            InvalidArgument: several chats have a message of this id, or several authors in this chat.
         """
         with self._lock, store_errors(self._path):
-            entity = find_entity(self._connection, chat) if chat else None
-            if chat and entity is None:
+            where, by = (find_entity(self._connection, jid) if jid else None for jid in (chat, author))
+            if (chat and where is None) or (author and by is None):
                 return None
-            return find_message(self._connection, encodable(message_id), entity)
+            return find_message(self._connection, encodable(message_id), where, by)
 
     def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within a day."""
@@ -252,8 +255,7 @@ class StoreWriter:
                 case MessageReceived():
                     self._received(change, now)
                 case PlaceholderRedeemed():
-                    author = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
-                    self._messages.redeem(self._chat(change.chat, change.chat_alt, now), change.message_id, author, now)
+                    self._redeemed(change, now)
                 case IdentityLearned():
                     self._learn(change.lid, change.number, now)
                 case ContactSeen():
@@ -267,15 +269,21 @@ class StoreWriter:
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result)
                 case _:
-                    self._app_state.apply(change, self._chat(change.chat, None, now), now)
+                    author = self._told_author(change)
+                    self._app_state.apply(change, self._chat(change.chat, None, now), author, now)
 
     def _received(self, change: MessageReceived, now: int) -> None:
         self._learn(change.chat, change.chat_alt, now)
         sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
         chat = self._identities.address(change.chat)
-        if self._retention is None or not self._retention.passes_over(change, chat.entity, now):
+        if self._retention is None or not self._retention.passes_over(change, chat.entity, sender.entity, now):
             self._messages.store(change, chat, sender, now)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
+
+    def _redeemed(self, change: PlaceholderRedeemed, now: int) -> None:
+        self._learn(change.chat, change.chat_alt, now)
+        author = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+        self._messages.redeem(self._identities.address(change.chat).entity, change.message_id, author, now)
 
     def _said(self, change: Saying, now: int) -> None:
         """Something was said about a message."""
@@ -288,8 +296,11 @@ class StoreWriter:
                 who = self._author(change.voter, change.voter_alt, now, from_me=change.from_me)
             case _:
                 who = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
-        # Last: who it is may make one chat of two.
-        self._reactions_and_receipts.apply(change, self._chat(change.chat, change.chat_alt, now), who, now)
+        # After it: who it is may make one chat of two.
+        chat = self._chat(change.chat, change.chat_alt, now)
+        told = None if isinstance(change, MessageEdited | ReceiptReceived) else change.author
+        author = self._identities.address(told) if told is not None else None
+        self._reactions_and_receipts.apply(change, chat, who, author, now)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         chat = self._chat(change.chat, change.chat_alt, now)
@@ -312,6 +323,17 @@ class StoreWriter:
             if address.entity != own.entity:
                 return own
         return address
+
+    def _told_author(self, change: ChatStatement) -> Address | None:
+        """The author of the message that an account's own device names."""
+        if isinstance(change, MessageLabelled):
+            author = change.author
+        elif isinstance(change, MessageStarred | MessageDeletedForMe):
+            other = change.author or (change.chat if change.chat.is_person else None)
+            author = self._owner if change.from_me else other
+        else:
+            return None
+        return self._identities.address(author) if author is not None else None
 
     def _learn(self, one: Jid, other: Jid | None, now: int) -> None:
         forms = pair(one, other)

@@ -68,16 +68,18 @@ class MessageHandlers:
     @handles(p.SendMessage)
     def _send(self, command: p.SendMessage) -> SentMessage:
         quoted = None
-        if command.options.reply_to_id:
-            stored = self._find(p.MessageRef(chat=command.chat, message_id=command.options.reply_to_id))
+        options = command.options
+        if options.reply_to_id:
+            target = p.MessageRef(chat=command.chat, message_id=options.reply_to_id, author=options.reply_to_author)
+            stored = self._find(target)
             author = self._author(stored)
             quoted = replace(stored, wire_sender=author.jid)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
             uploaded = self._account.upload(outgoing.path, outgoing.kind, newsletter=command.chat.is_newsletter)
-            message = compose_media(outgoing, uploaded, command.options, quoted)
+            message = compose_media(outgoing, uploaded, options, quoted)
         else:
-            message = compose(outgoing, command.options, quoted)
+            message = compose(outgoing, options, quoted)
         return self._sends.send(command.chat, message, command.key)
 
     @handles(p.ConfirmSend)
@@ -154,6 +156,7 @@ class MessageHandlers:
                 emoji=command.emoji,
                 timestamp=sent.timestamp,
                 from_me=True,
+                author=author.jid,
             ),
         )
 
@@ -167,7 +170,14 @@ class MessageHandlers:
         return self._record(
             command.target.chat,
             sent,
-            MessageRevoked(stored.wire_chat, stored.id, revoked_by=own, timestamp=sent.timestamp),
+            MessageRevoked(
+                stored.wire_chat,
+                stored.id,
+                revoked_by=own,
+                timestamp=sent.timestamp,
+                author=author.jid,
+                by_admin=not author.from_me,
+            ),
         )
 
     @handles(p.EditMessage)
@@ -186,7 +196,9 @@ class MessageHandlers:
     @handles(p.MarkRead)
     def _mark_read(self, command: p.MarkRead) -> None:
         stored = self._find(command.target)
-        self._account.mark_read([stored.id], chat=stored.wire_chat, sender=stored.wire_sender)
+        if not stored.from_me:  # else we wrote it to ourselves: nobody waits for a receipt
+            chat = stored.broadcast_list or stored.wire_chat
+            self._account.mark_read([stored.id], chat=chat, sender=stored.wire_sender)
         own = self._account.device().jid.bare
         read = ReceiptReceived(
             chat=stored.wire_chat,
@@ -201,7 +213,7 @@ class MessageHandlers:
     # -- small things --------------------------------------------------------------------------------------------------
 
     def _find(self, target: p.MessageRef) -> StoredMessage:
-        stored = self._store.run_now(lambda writer: writer.find(target.message_id, target.chat))
+        stored = self._store.run_now(lambda writer: writer.find(target.message_id, target.chat, target.author))
         if stored is None:
             raise NotFound("there is no message with this id in this chat")
         return stored
