@@ -14,6 +14,8 @@ MIGRATIONS: Final = (
     "search_tags_and_sends",
     "unread_messages",
     "message_authors",
+    "message_parts",
+    "group_membership",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

@@ -20,6 +20,8 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
+from whatsapp_mcp.store.read.notices import told
+from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -28,7 +30,8 @@ Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
-    " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
+    " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
+    " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     " author.id AS author,"
@@ -47,7 +50,7 @@ _MESSAGES: Final = (
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread AS unread_count, chats.archived,"
-    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
     " FROM chats JOIN entities ON entities.id = chats.entity"
 )
 
@@ -115,12 +118,17 @@ def messages_view(
     extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
+    answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        return _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        made = _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        if row["revoked_at"] is not None:
+            return made
+        return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
 
-    return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
+    numbered = list(zip(rows, keys, extras, strict=True))
+    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
 
 
 def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
@@ -141,6 +149,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),
         ephemeral_expiration=row["ephemeral_expiration"],
+        left=bool(row["gone"]),
         unread_count=row["unread_count"],
         marked_unread=bool(row["marked_unread"]),
         archived=bool(row["archived"]),

@@ -374,6 +374,19 @@ CREATE TABLE shared_ids (
 PRAGMA user_version = 5;
 """
 
+_MESSAGE_PARTS: Final = """
+ALTER TABLE messages ADD COLUMN parent_id TEXT;  -- of the message by the same author that this one belongs to
+CREATE INDEX messages_parent ON messages(chat, parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE media ADD COLUMN message BLOB;  -- protobuf that has the file, where it is not that of the message itself
+PRAGMA user_version = 6;
+"""
+
+
+_GROUP_MEMBERSHIP: Final = """
+ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
+PRAGMA user_version = 7;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -398,6 +411,16 @@ def unread_messages(db: Database) -> None:
 @migrations()
 def message_authors(db: Database) -> None:
     _run(db, _MESSAGE_AUTHORS)
+
+
+@migrations()
+def message_parts(db: Database) -> None:
+    _run(db, _MESSAGE_PARTS)
+
+
+@migrations()
+def group_membership(db: Database) -> None:
+    _run(db, _GROUP_MEMBERSHIP)
 
 
 def _run(db: Database, script: str) -> None:

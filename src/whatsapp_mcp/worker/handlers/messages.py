@@ -93,12 +93,12 @@ class MessageHandlers:
             raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
 
         def upload(kind: MediaType) -> Uploaded:
-            with self._copy(stored.raw) as file:
+            with self._copy(stored.file) as file:
                 return self._account.upload(file, kind, newsletter=command.chat.is_newsletter)
 
         # Newsletters do not encrypt media, so what a chat got is of no use to them.
         again = command.upload_again or command.chat.is_newsletter
-        message = compose_forward(stored.raw, command.expiration, upload if again else None)
+        message = compose_forward(stored.file, command.expiration, upload if again else None)
         if read_content(message) is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
         return self._sends.send(command.chat, message, command.key)
@@ -132,7 +132,7 @@ class MessageHandlers:
         if not stored.has_media:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         bounds = Bounds(command.limit, time.monotonic() + command.seconds)
-        self._account.download(stored.raw, Path(command.path), bounds)
+        self._account.download(stored.file, Path(command.path), bounds)
 
     @handles(p.React)
     def _react(self, command: p.React) -> SentMessage:
