@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
+from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
 from whatsapp_mcp.store.read.stored import NOT_SHOWN, TEXT_LIMIT, each, extra_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -109,12 +110,32 @@ def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -
     extras = [extra_of(row["extra"]) if row["revoked_at"] is None else {} for row in rows]
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
+    people = NamedPeople(connection, _named(rows, extras))
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        return _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        beside = _Beside(reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()), people)
+        return _message(row, extra, beside)
 
     return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
+
+
+class _Beside(NamedTuple):
+    """What is known of a message beside its row."""
+
+    reactions: tuple[Reaction, ...]
+    votes: tuple[PollOptionVotes, ...]
+    labels: tuple[str, ...]
+    people: NamedPeople
+
+
+def _named(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[Jid]:
+    """All who are named in messages."""
+    for row, extra in zip(rows, extras, strict=True):
+        if row["revoked_at"] is None:
+            yield from mentions_of(row["mentions"])
+            yield from written_to(row["reply_to_text"])
+            yield from on_cards(extra)
 
 
 def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
@@ -152,15 +173,9 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(
-    row: sqlite3.Row,
-    extra: dict[str, object],
-    reacted: tuple[Reaction, ...],
-    voted: tuple[PollOptionVotes, ...],
-    labels: tuple[str, ...],
-) -> Message:
+def _message(row: sqlite3.Row, extra: dict[str, object], beside: _Beside) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else {**_shown(row), "extra": extra}
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, beside.people)
     return Message(
         id=row["id"],
         chat=chat,
@@ -175,10 +190,10 @@ def _message(
         status=STATUS[row["status"]] if row["status"] in range(len(STATUS)) else None,
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
-        reactions=reacted,
+        reactions=beside.reactions,
         starred=bool(row["starred"]),
-        labels=labels,
-        votes=voted,
+        labels=beside.labels,
+        votes=beside.votes,
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         arrival=row["arrival"],
@@ -196,18 +211,22 @@ def _message_kind(stored: str) -> MessageKind:
         return MessageKind.OTHER
 
 
-def _shown(row: sqlite3.Row) -> dict[str, Any]:
+def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
     """What a revoked message does not show any more."""
+    mentioned, quoted = mentions_of(row["mentions"]), row["reply_to_text"]
     return {
-        "text": row["text"],
+        "text": people.spoken(row["text"], mentioned),
         "media_mimetype": row["mimetype"],
         "file_name": row["file_name"],
         "file_length": row["file_length"],
         "url": row["url"],
         "seconds": row["seconds"],
         "reply_to_id": row["reply_to_id"],
-        "reply_to_text": row["reply_to_text"],
-        "mentions": mentions_of(row["mentions"]),
+        "reply_to_text": people.spoken(quoted, people.known(written_to(quoted))) if quoted else quoted,
+        "mentions": tuple(map(people.person, mentioned)),
+        "mentions_us": any(map(people.is_us, mentioned)) or extra.get("mentions_all") is True,
+        "cards": tuple(map(people.person, on_cards(extra))),
+        "extra": extra,
     }
 
 
