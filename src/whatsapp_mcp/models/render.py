@@ -127,8 +127,8 @@ def _details(message: Message) -> dict[str, Any] | None:
                 "option": one.option,
                 "count": one.count,
                 "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]],
-                "voter_names": [name or "" for name in one.voter_names[:LIST_LENGTH]] or None,
             }
+            | ({"voter_names": [name or "" for name in one.voter_names[:LIST_LENGTH]]} if one.voters else {})
             for one in message.votes[:LIST_LENGTH]
         ]
     if message.cards:

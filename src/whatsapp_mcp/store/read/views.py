@@ -21,7 +21,7 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
-from whatsapp_mcp.store.read.stored import NOT_SHOWN, TEXT_LIMIT, each, extra_of, mentions_of
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
@@ -103,11 +103,17 @@ def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> t
     return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
 
-def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
-    """The messages of ``messages_query``, with what people attached to them."""
+def messages_view(
+    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], *, facts_limit: int = FACTS_LIMIT
+) -> tuple[Message, ...]:
+    """The messages of ``messages_query``, with what people attached to them.
+
+    Args:
+        facts_limit: characters of facts that are taken apart for all of them together; the first ones get theirs.
+    """
     keys = [(row["chat"], row["id"], row["author"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
-    extras = [extra_of(row["extra"]) if row["revoked_at"] is None else {} for row in rows]
+    extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
     people = NamedPeople(connection, _named(rows, extras))

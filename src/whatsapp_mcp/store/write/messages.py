@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
@@ -14,6 +14,7 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.mentioned import with_mentioned
 from whatsapp_mcp.untrusted_text import encodable
 
 _INSERTED: Final = (
@@ -185,7 +186,8 @@ class Messages:
         also: bool = False,
     ) -> bool:
         """False when the id is taken in this chat; ``also``: even then it is stored."""
-        content, chat = change.content, wire_chat.entity
+        chat = wire_chat.entity
+        content = replace(change.content, extra=with_mentioned(self._connection, change.content))
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
         status = _rank(change) if from_me else None
