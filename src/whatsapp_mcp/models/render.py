@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import LOST, QUOTED_TEXT, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -21,6 +21,7 @@ from whatsapp_mcp.models.views import (
     Newsletter,
     NewsletterPicture,
     NewsletterText,
+    QuotedMessage,
 )
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,11 @@ def _details(message: Message) -> dict[str, Any] | None:
     lists |= {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
+    details.pop(QUOTED_TEXT, None)
+    if message.quoted is not None:
+        details["quoted"] = _quoted(message.quoted)
+    if message.parts:
+        details["parts"] = list(message.parts[:LIST_LENGTH])
     if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
         details["note"] = _why_unread(message)
     if message.votes:
@@ -134,6 +140,18 @@ def _details(message: Message) -> dict[str, Any] | None:
     if message.cards:
         details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
     return details or None
+
+
+def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
+    """What a reply answers: ours, or what its writer says (``claimed``)."""
+    facts = {
+        "sender_jid": str(quoted.sender) if quoted.sender is not None else None,
+        "sender_name": quoted.sender_name,
+        "content": quoted.text or None,
+        "revoked": quoted.revoked or None,
+        "claimed": quoted.is_claim or None,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _why_unread(message: Message) -> str:

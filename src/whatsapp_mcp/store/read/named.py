@@ -39,9 +39,9 @@ class NamedPeople:
         """Canonical, and named where a name or number is known."""
         return self._known.get(jid) or NamedPerson(jid=jid, name=known_as(jid, None))
 
-    def known(self, some: Iterable[Jid]) -> list[Jid]:
-        """Those of whom anything is known here."""
-        return [jid for jid in some if jid in self._known]
+    def spoken_unasked(self, text: str) -> str:
+        """The same for a text of which nobody says whom it mentions, as a quoted one: those who are known here."""
+        return self.spoken(text, [jid for jid in written_to(text) if jid in self._known])
 
     def is_us(self, jid: Jid) -> bool:
         return str(jid) in self._own or str(self.person(jid).jid) in self._own

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
 from whatsapp_mcp.models.changes import FOR_EVER, MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, Reaction
+from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, QuotedMessage, Reaction
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
@@ -21,6 +21,7 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
+from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -29,7 +30,8 @@ Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
-    " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
+    " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
+    " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     " author.id AS author,"
@@ -116,12 +118,19 @@ def messages_view(
     extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
-    people = NamedPeople(connection, _named(rows, extras))
+    answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
+    people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
         beside = _Beside(reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()), people)
-        return _message(row, extra, beside)
+        made = _message(row, extra, beside)
+        if row["revoked_at"] is not None:
+            return made
+        quoted = answered.get(row["arrival"])
+        if quoted is not None:
+            quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
+        return made.model_copy(update={"quoted": quoted, "parts": belonging.get(key, ())})
 
     return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
 
@@ -135,8 +144,12 @@ class _Beside(NamedTuple):
     people: NamedPeople
 
 
-def _named(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[Jid]:
+def _named(
+    rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]], answered: Iterable[QuotedMessage]
+) -> Iterator[Jid]:
     """All who are named in messages."""
+    for quoted in answered:
+        yield from written_to(quoted.text)
     for row, extra in zip(rows, extras, strict=True):
         if row["revoked_at"] is None:
             yield from mentions_of(row["mentions"])
@@ -228,7 +241,7 @@ def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> d
         "url": row["url"],
         "seconds": row["seconds"],
         "reply_to_id": row["reply_to_id"],
-        "reply_to_text": people.spoken(quoted, people.known(written_to(quoted))) if quoted else quoted,
+        "reply_to_text": people.spoken_unasked(quoted) if quoted else quoted,
         "mentions": tuple(map(people.person, mentioned)),
         "mentions_us": any(map(people.is_us, mentioned)) or extra.get("mentions_all") is True,
         "cards": tuple(map(people.person, on_cards(extra))),

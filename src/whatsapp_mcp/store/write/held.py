@@ -70,6 +70,7 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
+    " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
     f" m.extra ->> '$.{BROADCAST_LIST}'"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
@@ -103,7 +104,7 @@ def find_message(
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind, by_list in rows:
+    for found, wire_chat, wire_sender, from_me, text, raw, file, has_media, kind, by_list in rows:
         return StoredMessage(
             found,
             stored_jid(wire_chat),
@@ -113,6 +114,7 @@ def find_message(
             raw or b"",
             bool(has_media),
             is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+            file=file or raw or b"",
             broadcast_list=stored_jid(by_list) if by_list else None,
         )
     return None
