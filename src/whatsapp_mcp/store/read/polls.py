@@ -114,12 +114,19 @@ def _ballot(row: sqlite3.Row, names: Mapping[str, str]) -> Ballot:
 
 
 def _count(listed: Sequence[str], rows: Collection[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[Jid]] = {option: [] for option in listed[:MOST]}
+    voters: dict[str, list[tuple[Jid, str | None]]] = {option: [] for option in listed[:MOST]}
     names = _names(rows, listed)
     for row in rows:
+        jid = stored_jid(row["jid"])
         for option in dict.fromkeys(_chosen(row, names)):
             # An option that the poll does not name was added to it later, or is one of too many.
-            voters.setdefault(option, []).append(stored_jid(row["jid"]))
+            voters.setdefault(option, []).append((jid, known_as(jid, row["name"])))
     return tuple(
-        PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()
+        PollOptionVotes(
+            option=option,
+            count=len(people),
+            voters=tuple(jid for jid, _ in people),
+            voter_names=tuple(name for _, name in people),
+        )
+        for option, people in voters.items()
     )
