@@ -1,4 +1,4 @@
-"""Who is meant by a name."""
+"""Who is meant by a name: only somebody whom the owner knows by it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,56 @@ import difflib
 import sqlite3
 from typing import Final
 
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.views import named_target
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.store.search.query import like_words
 
-_TARGETS: Final = "SELECT jid, name, kind, folded FROM entities WHERE folded != '' AND kind != 'broadcast'"
+_TARGETS: Final = (
+    "SELECT entities.jid, entities.name, entities.kind, entities.folded, contacts.full_name, contacts.first_name,"
+    f" chats.name AS chat_name, coalesce(chats.sent_count, 0) AS sent, {name_source('entities', 'contacts')}"
+    " AS name_source FROM entities LEFT JOIN contacts ON contacts.entity = entities.id"
+    " LEFT JOIN chats ON chats.entity = entities.id WHERE entities.folded != '' AND entities.kind != 'broadcast'"
+)
+_WHO: Final = (
+    f"SELECT entities.jid, entities.name, entities.kind, {name_source('entities', 'contacts')} AS name_source"
+    " FROM entities LEFT JOIN contacts ON contacts.entity = entities.id WHERE entities.id = ?"
+)
 ALIKE: Final = 0.6
 """How alike two names must be to be offered as a near miss, from 0 to 1 (difflib's ratio)."""
 
 
-def exact_names(connection: sqlite3.Connection, name: str) -> tuple[NamedTarget, ...]:
-    """Everybody and everything of exactly this name, spelling folded, by name and JID."""
+def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
+    """Whoever can be meant by exactly this name, spelling folded, by name and JID.
+
+    Those whom the owner saved under it, and groups and channels. Where nobody is saved under it, also people to whom
+    the owner has written, by the name that they chose or WhatsApp verified. A stranger can choose any name, and so is
+    never meant by one, unless ``strangers`` says that this does no harm.
+    """
     folded = fold(name)
     if not folded:
         return ()
-    rows = connection.execute(f"{_TARGETS} AND instr(folded, ?) > 0 ORDER BY name, jid", (f"\n {folded}\n",))
-    return tuple(named_target(row) for row in rows)
+    found = f"{_TARGETS} AND instr(entities.folded, ?) > 0 ORDER BY entities.name, entities.jid"
+    rows = connection.execute(found, (f"\n {folded}\n",)).fetchall()
+    people = [row for row in rows if row["kind"] == "person"]
+    saved = [row for row in people if folded in _saved_names(row)]
+    meant = saved or [row for row in people if row["sent"]] or (people if strangers else [])
+    return tuple(named_target(row) for row in rows if row["kind"] != "person" or row in meant)
+
+
+def _saved_names(row: sqlite3.Row) -> set[str]:
+    """Folded, the names that the owner's phone gives a person."""
+    return {fold(name) for name in (row["full_name"], row["first_name"], row["chat_name"]) if name}
+
+
+def target_of(connection: sqlite3.Connection, jid: Jid) -> NamedTarget | None:
+    """Who has this address, in any form; None when nothing is known of it."""
+    entity = find_entity(connection, jid)
+    row = connection.execute(_WHO, (entity,)).fetchone()
+    return None if row is None else named_target(row)
 
 
 def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[NamedTarget, ...]:
