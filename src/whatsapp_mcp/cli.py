@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,6 +19,9 @@ from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
 from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
+
+SWITCH_INTERVAL: Final = 0.001
+"""Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -209,6 +212,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
     with _explained(), contextlib.ExitStack() as stack:
         settings = _settings(options)
         start_logging(settings.log_level)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         if simulated:
             if settings.endpoint is not None:
                 raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")

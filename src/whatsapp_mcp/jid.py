@@ -20,8 +20,15 @@ GROUP: Final = "g.us"
 NEWSLETTER: Final = "newsletter"
 BROADCAST: Final = "broadcast"
 
+_PERSON: Final = {"c.us": USER, "hosted": USER, "hosted.lid": LID}
+"""Other servers of people (whatsmeow types/jid.go): the old name of numbers, and devices that a business hosts at
+WhatsApp's; each is the same person as under the server here."""
+
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
-_USERS: Final = {USER: _DIGITS, LID: _DIGITS, GROUP: re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?", re.ASCII)}
+_USERS: Final = {
+    **dict.fromkeys((USER, LID, *_PERSON), _DIGITS),
+    GROUP: re.compile(r"[0-9]{1,20}(-[0-9]{1,20})?", re.ASCII),
+}
 """What stands before the @, by server; elsewhere ``_ANY_USER``."""
 _ANY_USER: Final = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 _SERVER: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}", re.ASCII)
@@ -76,8 +83,9 @@ class Jid:
 
     @property
     def bare(self) -> Jid:
-        """The same address without the device number."""
-        return Jid(self.user, self.server) if self.device else self
+        """Who has the device: the same address without its number, of a person under the usual server."""
+        server = _PERSON.get(self.server)
+        return Jid(self.user, server or self.server) if self.device or server else self
 
     def with_device(self, device: int) -> Jid:
         return Jid(self.user, self.server, device)
@@ -97,6 +105,10 @@ class Jid:
     @property
     def is_newsletter(self) -> bool:
         return self.server == NEWSLETTER
+
+    @property
+    def is_broadcast_list(self) -> bool:
+        return self.server == BROADCAST and self != STATUS_BROADCAST
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

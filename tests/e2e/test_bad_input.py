@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import pytest
 from mcp.types import Tool
 
 from tests.e2e.harness import Json, body_of, host_on, paired, whatsapp
@@ -50,6 +53,7 @@ ONE_OF = {
     "sendSticker": ("sticker",),
 }
 """Of several arguments, exactly one has to be given."""
+ACTS = {operation.name: not operation.reads_only for operation in load_catalog().operations}
 ADDRESSES = ("phone", "chat_jid", "contact_phone", "caller_jid", "sender")
 MALFORMED = ("@", "a@b@c", "12345@nowhere", "0151 234", "+", "12 34", "9" * 16 + "x", "x" * 5000, "49151\x00", "１２３")
 
@@ -77,7 +81,9 @@ def cases(tool: Tool) -> Iterator[tuple[Json, str]]:
             yield {**good, name: "something else"}, name
         if described["type"] == "integer":
             yield {**good, name: -(10**30)}, name
-    yield {**good, "no_such_argument": 1}, "no_such_argument"
+    for name in properties:
+        if ACTS.get(tool.name) and len(name) > 4:
+            yield {**good, f"{name}s": 1}, f"{name}s"
     for name in ADDRESSES:
         if name in properties:
             for text in MALFORMED:
@@ -139,3 +145,48 @@ async def test_huge_texts(tmp_path: Path) -> None:
         assert len(received.text) == 65536
         rows = await host.call("getChatMessages", chat_jid=ana.number)
         assert rows["data"][0]["content"].startswith("yyy")
+
+
+def some_json(random: Random, depth: int = 0) -> Any:
+    kind = random.randrange(14 if depth < 3 else 10)
+    if kind == 10:
+        return [some_json(random, depth + 1) for _ in range(random.randrange(4))]
+    if kind == 11:
+        return {f"k{i}": some_json(random, depth + 1) for i in range(random.randrange(4))}
+    if kind == 12:
+        return json.dumps(some_json(random, depth + 1))
+    if kind == 13:
+        return "[" * random.choice((5, 500))
+    texts = ("", " ", "null", "True", "1e400", "NaN", "x" * 100_000, "a\0", "12025550111", "\u202e", "@lid")
+    numbers = (None, True, False, 0, 1, -1, 5.0, 0.5, 2**53, 2**64, -(10**30), 10**300)
+    return random.choice(texts if kind < 5 else numbers)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_random_arguments_are_carried_out_or_refused_with_the_name_of_the_field(
+    tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        for operation in load_catalog().operations:
+            if operation.tag == "app" or operation.name == "waitForMessage":
+                continue  # these take the session away, or time
+            good = {name: GOOD.get(name, "x") for name in operation.input_schema.get("required", ())}
+            names = list(operation.input_schema["properties"])
+            for _ in range(5):
+                picked = random.sample(names, min(len(names), random.randrange(1, 4)))
+                arguments = good | ({"phone": ana.number} if "phone" in good else {})
+                arguments |= {name: some_json(random) for name in picked} | {"toolCallId": some_json(random)}
+                result = await host.raw(operation.name, arguments)
+                body = body_of(result)
+                assert body["code"] != "internal_error", (operation.name, arguments, body)
+                if body["code"] == "invalid_argument":
+                    details = body.get("details", {})
+                    fields = details.get("fields") or [details.get("field")]
+                    assert all(field and field.split("[")[0] in names for field in fields), (
+                        operation.name,
+                        arguments,
+                        body,
+                    )
+        await host.call("listChats")

@@ -40,6 +40,21 @@ def test_parse(text: str, jid: Jid) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("4915100000001:12@s.whatsapp.net", "4915100000001@s.whatsapp.net"),
+        ("4915100000001@c.us", "4915100000001@s.whatsapp.net"),
+        ("4915100000001:99@hosted", "4915100000001@s.whatsapp.net"),
+        ("100000000000001:99@hosted.lid", "100000000000001@lid"),
+        ("867051314767696@bot", "867051314767696@bot"),
+        ("120363000000000001@g.us", "120363000000000001@g.us"),
+    ],
+)
+def test_whose_device_it_is(text: str, bare: str) -> None:
+    assert str(Jid.parse(text).bare) == bare
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "@", "123@", "1@2@g.us", "1:x@lid", "1:@lid", "1:-1@lid", "1:٣@lid", "1:2:3@lid", "1 2@lid", "1@lid\n", "a b"],
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from whatsapp_mcp.catalog.near_miss import near_miss
+from whatsapp_mcp.catalog.hosts import added_by_host, not_given, relax, unusable
+from whatsapp_mcp.catalog.near_miss import near_miss, sharing_a_word
 from whatsapp_mcp.catalog.operation import JsonObject, Operation
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -20,6 +21,9 @@ _SHOWN: Final = 60
 
 _MOST: Final = 20
 """Problems that one answer names."""
+
+_TOLD: Final = 5
+"""Ignored arguments that a note names."""
 
 _TYPE_NAMES: Final = {
     "string": "a string",
@@ -41,32 +45,39 @@ class Problem:
     """Names the argument, what is wrong with it, and what is allowed."""
 
 
+class Checked(NamedTuple):
+    """What came of the arguments of one call."""
+
+    arguments: JsonObject
+    """As the operation takes them, defaults filled in; to be used only when there are no problems."""
+    problems: list[Problem]
+    notes: list[str]
+    """What was passed over, to be told beside the result; a sentence each."""
+
+
 class ArgumentChecker:
     """Checks arguments against the schemas of operations; each schema is compiled at its first call."""
 
     def __init__(self) -> None:
         self._validators: dict[str, Draft202012Validator] = {}
 
-    def check(self, operation: Operation, arguments: Mapping[str, Any] | None) -> tuple[JsonObject, list[Problem]]:
-        """The arguments as the operation takes them, defaults filled in, and all that is wrong with them.
-
-        The arguments may be used only when the list is empty.
-        """
+    def check(self, operation: Operation, arguments: Mapping[str, Any] | None) -> Checked:
+        given = arguments or {}
         schema = operation.input_schema
-        relaxed = relax(arguments or {}, schema)
+        relaxed = relax(given, schema)
+        empty = _taken_out(relaxed, schema)
         problems = list(islice(_unreadable(relaxed), _MOST))
-        if problems:
-            return relaxed, problems
-        try:
-            errors = list(islice(self._validator(operation).iter_errors(relaxed), _MOST))
-        except ValueError:  # jsonschema_rs: nested too deeply, or a number beyond what JSON carries
-            return relaxed, [Problem("arguments", "the arguments are nested too deeply or hold unusable numbers")]
-        for error in errors:
-            problems.extend(_explain(error, schema))
+        if not problems:
+            for error in islice(self._validator(operation).iter_errors(relaxed), _MOST):
+                problems.extend(_explain(error, schema, empty))
         if not problems:
             problems.extend(_blank(relaxed, schema))
             problems.extend(_choices(relaxed, operation))
-        return _with_defaults(relaxed, schema), problems
+        ignored, misspelt = _unknown(given, schema)
+        if problems or not operation.reads_only:
+            problems.extend(islice(misspelt, _MOST))
+        notes = [*_ignored([*ignored, *(each.field for each in misspelt)], schema), *_nulls(given, relaxed, schema)]
+        return Checked(_with_defaults(relaxed, schema), problems, notes)
 
     def _validator(self, operation: Operation) -> Draft202012Validator:
         validator = self._validators.get(operation.name)
@@ -76,36 +87,6 @@ class ArgumentChecker:
             validator = jsonschema_rs.Draft202012Validator(operation.input_schema, validate_formats=True)
             self._validators[operation.name] = validator
         return validator
-
-
-def relax(arguments: Mapping[str, Any], schema: JsonObject) -> JsonObject:
-    """Undo what hosts and models do to arguments without meaning anything by it.
-
-    JSON in a string where the schema wants no string (``"5"``, ``"[\\"a\\"]"``), null for an optional argument, and
-    ``5.0`` for a whole number.
-    """
-    properties: Mapping[str, JsonObject] = schema["properties"]
-    required = schema.get("required", ())
-    relaxed: JsonObject = {}
-    for name, value in arguments.items():
-        if value is None and name in properties and name not in required:
-            continue
-        wanted = properties.get(name, {}).get("type")
-        if isinstance(value, str) and wanted not in (None, "string"):
-            value = _from_json(value, str(wanted))
-        if wanted == "integer" and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        relaxed[name] = value
-    return relaxed
-
-
-def _from_json(text: str, wanted: str) -> Any:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    found = _type_of(value)
-    return value if found == wanted or (found, wanted) == ("integer", "number") else text
 
 
 def _with_defaults(arguments: JsonObject, schema: JsonObject) -> JsonObject:
@@ -124,13 +105,28 @@ def _type_of(value: object) -> str:
 # ---- checks that JSON Schema cannot express ------------------------------------------------------------------------
 
 
+def _taken_out(arguments: JsonObject, schema: JsonObject) -> set[str]:
+    """Names of required arguments that hold nothing, and are now missing."""
+    empty = {
+        name
+        for name in schema.get("required", ())
+        if name in arguments and not_given(value := arguments[name], rule := schema["properties"][name])
+        # a text of one's own may well say "null"
+        if not (rule["type"] == "string" and isinstance(value, str) and value.strip())
+    }
+    for name in empty:
+        del arguments[name]
+    return empty
+
+
 def _unreadable(arguments: JsonObject) -> Iterator[Problem]:
     """NUL ends a string on its way into the native library; a lone surrogate cannot be encoded at all."""
     for name, value in arguments.items():
-        for item in (name, *value) if isinstance(value, list) else (name, value):
+        if (why := unusable(value)) is not None:
+            yield Problem(name, f"{name} {why}")
+        for item in value if isinstance(value, list) else (value,):
             if isinstance(item, str) and ("\0" in item or encodable(item) != item):
-                field = _label(name)
-                yield Problem(field, f"{field} holds characters that are no text (NUL or half of a surrogate pair)")
+                yield Problem(name, f"{name} holds characters that are no text (NUL or half of a surrogate pair)")
                 break
 
 
@@ -141,10 +137,7 @@ def _label(name: str) -> str:
 
 def _blank(arguments: JsonObject, schema: JsonObject) -> Iterator[Problem]:
     for name, value in arguments.items():
-        rule = schema["properties"][name]
-        if rule.get("minLength") and isinstance(value, str) and not value.strip():
-            yield Problem(name, f"{name} must not be blank")
-        if isinstance(value, list) and rule.get("items", {}).get("minLength"):
+        if isinstance(value, list) and schema["properties"][name]["items"].get("minLength"):
             for index, item in enumerate(value):
                 if not item.strip():
                     yield Problem(f"{name}[{index}]", f"{name}[{index}] must not be blank")
@@ -158,32 +151,62 @@ def _choices(arguments: JsonObject, operation: Operation) -> Iterator[Problem]:
             yield Problem(given[0] if given else group[0], f"give exactly one of {' and '.join(group)}; {problem}")
 
 
+# ---- arguments that the operation does not have ----------------------------------------------------------------------
+
+
+def _unknown(given: Mapping[str, Any], schema: JsonObject) -> tuple[list[str], list[Problem]]:
+    """Names that mean nothing, and those that look like one of ours; what hosts add by themselves is in neither."""
+    known: list[str] = list(schema["properties"])
+    ignored: list[str] = []
+    misspelt: list[Problem] = []
+    for name in given:
+        if name in known or added_by_host(name):
+            continue
+        meant = near_miss(name, known) or sharing_a_word(name, known)
+        if meant is None:
+            ignored.append(_label(name))
+        else:
+            problem = f"{_show(_label(name))} is no argument of this tool; did you mean {meant}?"
+            misspelt.append(Problem(_label(name), problem))
+    return ignored, misspelt
+
+
+def _ignored(names: Sequence[str], schema: JsonObject) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+        shown = ", ".join(_show(name) for name in names[:_TOLD])
+        takes = ", ".join(schema["properties"]) or "none"
+        yield f"Ignored, because this tool has no such argument: {shown}{more}. It takes {takes}."
+
+
+def _nulls(given: Mapping[str, Any], relaxed: JsonObject, schema: JsonObject) -> Iterator[str]:
+    """A text that was taken for an absent one; somebody may have meant the word."""
+    for name, rule in schema["properties"].items():
+        if (
+            name not in relaxed
+            and rule["type"] == "string"
+            and isinstance(given.get(name), str)
+            and given[name].strip()
+        ):
+            yield f'{name} was given as "null" and counts as not given.'
+
+
 # ---- explaining what JSON Schema found -----------------------------------------------------------------------------
 
 
-def _explain(error: ValidationError, schema: JsonObject) -> Iterator[Problem]:
+def _explain(error: ValidationError, schema: JsonObject, empty: Collection[str]) -> Iterator[Problem]:
     facts: dict[str, Any] = error.kind.as_dict()
     keyword = error.kind.name
     if keyword == "required":
         field = str(facts["property"])
-        yield Problem(field, f"{field} is missing; it has to be {_describe(schema['properties'].get(field, {}))}")
-    elif keyword == "additionalProperties":
-        for field in facts["unexpected"]:
-            yield Problem(_label(str(field)), _unknown(str(field), schema))
+        but = ": what was given for it holds nothing" if field in empty else ""
+        yield Problem(field, f"{field} is missing{but}; it has to be {_describe(schema['properties'].get(field, {}))}")
     else:
         field = _field(error.instance_path)
         rule = _rule(schema, error.schema_path)
         explain = _SENTENCES.get(keyword)
         sentence = explain(error.instance, rule) if explain else str(error.message)
         yield Problem(field, f"{field} {sentence}")
-
-
-def _unknown(field: str, schema: JsonObject) -> str:
-    known = list(schema["properties"])
-    suggestion = near_miss(field, known)
-    if suggestion:
-        return f"{_show(field)} is no argument of this tool; did you mean {suggestion}?"
-    return f"{_show(field)} is no argument of this tool; it takes {', '.join(known) if known else 'none'}"
 
 
 def _field(path: list[str | int]) -> str:

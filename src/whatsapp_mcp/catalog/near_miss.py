@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
+
+_WORD: Final = re.compile(r"[a-z]{4,}")
 
 
 def near_miss(name: str, known: Iterable[str]) -> str | None:
@@ -12,6 +16,16 @@ def near_miss(name: str, known: Iterable[str]) -> str | None:
     by_fold = {_fold(candidate): candidate for candidate in known}
     matches = difflib.get_close_matches(_fold(name[:100]), by_fold, n=1, cutoff=0.6)
     return by_fold[matches[0]] if matches else None
+
+
+def sharing_a_word(name: str, known: Iterable[str]) -> str | None:
+    """The known name that has a word of four or more letters in common with ``name``: ``reply_to``, ``replyId``."""
+    words = _words(name[:100])
+    return next((candidate for candidate in known if words & _words(candidate)), None)
+
+
+def _words(name: str) -> set[str]:
+    return set(_WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).casefold()))
 
 
 def _fold(name: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import JsonObject
 
-ENDLESS: Final = 200
-"""Characters that no model writes into one argument by chance."""
+ENDLESS: Final = {"maxLength": 200, "maxItems": 1000, "maximum": 1_000_000}
+"""For each bound, the least that no model goes beyond by chance."""
 
 
 def published_schema(schema: JsonObject) -> JsonObject:
@@ -34,8 +34,8 @@ def _goes_without_saying(key: str, value: Any) -> bool:
             return value is False
         case "minLength" | "minItems" | "minimum":
             return value in (0, 1)
-        case "maxLength":
-            return bool(value >= ENDLESS)
+        case "maxLength" | "maxItems" | "maximum":
+            return bool(value >= ENDLESS[key])
         case "default":
             return not value
     return False

@@ -42,8 +42,27 @@ LOST: Final = "lost"
 """In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
 
 
+BELONGS_TO: Final = "belongs_to"
+"""In the ``extra`` of a message that is part of another one by the same author: its ``id``, and what it is to it
+(``as``: album, hd, event_cover …)."""
+
+QUOTED_TEXT: Final = "quoted_text"
+"""In the ``extra`` of a reply to a message that the store does not have: what it says to answer. For the search."""
+
+
 UNREADABLE: Final = "unreadable"
 """The same, of a message that this server could not take in; the value is the reason, in our words."""
+
+
+UNAVAILABLE: Final = "unavailable"
+"""In the ``extra`` of an undecryptable message: WhatsApp sent linked devices no content; why, in WhatsApp's word where
+it is known, else True."""
+VIEW_ONCE: Final = "view_once"
+"""WhatsApp's word for what only the phone shows, once."""
+
+
+BROADCAST_LIST: Final = "broadcast_list"
+"""In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
 
 
 class DeliveryStatus(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, UNREADABLE, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import LOST, QUOTED_TEXT, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -21,6 +21,7 @@ from whatsapp_mcp.models.views import (
     Newsletter,
     NewsletterPicture,
     NewsletterText,
+    QuotedMessage,
 )
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ _LOST: Final = (
     "The content was lost when this server crashed, and WhatsApp will not deliver it again. It is on the phone; or ask"
     " the sender for it again. The time is that of the crash, at the latest."
 )
+_VIEW_ONCE_ELSEWHERE: Final = (
+    "A view-once message. WhatsApp gives its content to the phone alone, which shows it a single time."
+)
+_ON_THE_PHONE_ALONE: Final = "WhatsApp sent linked devices no content of this message; the phone may show it."
 _NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
 _KNOWN: Final = {
     "id": "id",
@@ -117,6 +122,11 @@ def _details(message: Message) -> dict[str, Any] | None:
     lists |= {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
+    details.pop(QUOTED_TEXT, None)
+    if message.quoted is not None:
+        details["quoted"] = _quoted(message.quoted)
+    if message.parts:
+        details["parts"] = list(message.parts[:LIST_LENGTH])
     if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
         details["note"] = _why_unread(message)
     if message.votes:
@@ -127,10 +137,26 @@ def _details(message: Message) -> dict[str, Any] | None:
     return details or None
 
 
+def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
+    """What a reply answers: ours, or what its writer says (``claimed``)."""
+    facts = {
+        "sender_jid": str(quoted.sender) if quoted.sender is not None else None,
+        "sender_name": quoted.sender_name,
+        "content": quoted.text or None,
+        "revoked": quoted.revoked or None,
+        "claimed": quoted.is_claim or None,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
 def _why_unread(message: Message) -> str:
     if UNREADABLE in message.extra:
         return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
-    return _LOST if message.extra.get(LOST) else _UNDECRYPTED
+    if message.extra.get(LOST):
+        return _LOST
+    if UNAVAILABLE in message.extra:
+        return _VIEW_ONCE_ELSEWHERE if message.view_once else _ON_THE_PHONE_ALONE
+    return _UNDECRYPTED
 
 
 def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:
@@ -162,6 +188,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "url": message.url,
         "file_length": message.file_length,
         "details": _details(message),
+        "view_once": message.view_once or None,
         "starred": message.starred or None,
         "labels": list(message.labels) or None,
         "created_at": time_text(message.created_at),
@@ -182,6 +209,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,
+        "view_once": message.view_once or None,
         "filename": message.file_name,
     }
 

@@ -46,6 +46,20 @@ class ReceiptView(View):
     played_at: datetime | None = None
 
 
+class QuotedMessage(View):
+    """What a reply answers."""
+
+    sender: Jid | None = None
+    """Canonical; None when the reply does not tell."""
+    sender_name: str | None = None
+    from_me: bool = False
+    text: str = ""
+    """Shortened; empty when it was deleted for everyone."""
+    revoked: bool = False
+    is_claim: bool = False
+    """We do not have that message: author and text are what the writer of the reply says."""
+
+
 class Message(View):
     """One stored message. ``chat`` and ``sender`` are canonical: the phone number form where it is known."""
 
@@ -68,6 +82,10 @@ class Message(View):
     seconds: int | None = None
     reply_to_id: str | None = None
     reply_to_text: str | None = None
+    """As the writer of the reply says; see ``quoted``."""
+    quoted: QuotedMessage | None = None
+    parts: tuple[str, ...] = ()
+    """Ids of messages that belong to this one, as the pictures of an album; oldest first."""
     mentions: tuple[Jid, ...] = ()
     forwarded: bool = False
     view_once: bool = False
@@ -108,6 +126,10 @@ class StoredMessage:
     """Also of a revoked message."""
     is_placeholder: bool = False
     """It could not be read, or its content was lost."""
+    file: bytes = b""
+    """Serialized waE2E.Message that has the file: ``raw``, unless the picture came again in better quality."""
+    broadcast_list: Jid | None = None
+    """The list of its author's by which it came: a receipt for it goes there."""
 
 
 class Chat(View):

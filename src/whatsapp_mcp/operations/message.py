@@ -97,7 +97,7 @@ async def reject_call(services: Services, arguments: args.RejectCallArguments, _
 @operation("readMessage")
 async def read_message(services: Services, arguments: args.ReadMessageArguments, _progress: Progress) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    if message.from_me:
+    if message.from_me and chat != message.sender:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -39,19 +39,19 @@ _SHORTER_FIELDS: Final = (4_000, 1_000, 300, 100)
 """Limits on strings that are tried in turn when the rest of a result alone exceeds the budget."""
 
 
-def success(outcome: Outcome, *, budget: int, pageable: bool = True) -> types.CallToolResult:
+def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequence[str] = ()) -> types.CallToolResult:
     """The result of a call that worked.
 
     ``budget`` is the most bytes of text; images do not count. ``pageable`` says that the tool takes an ``offset``, so
-    that a cut can name the next one.
+    that a cut can name the next one. ``notes`` are remarks of ours on the call, a sentence each.
     """
-    marks: JsonObject = {"untrusted": True, "note": UNTRUSTED_NOTE} if outcome.untrusted else {}
+    marks = _marks(outcome, notes)
     room = budget - len(_encode(marks))
     body, cut = _within(outcome, room, pageable=pageable)
     if cut or len(_encode(body)) > room:
         body = _shrink(body, room)
         if note := body.pop("note", None):
-            marks["note"] = f"{note} {marks['note']}" if marks else note
+            marks["note"] = f"{note} {marks['note']}" if "note" in marks else note
     body |= marks
     text = _encode(body)
     pictures = [
@@ -60,6 +60,12 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True) -> types.Ca
     ]
     shown = types.TextContent(type="text", text=text.decode())
     return types.CallToolResult(content=[shown, *pictures], structured_content=body)
+
+
+def _marks(outcome: Outcome, notes: Sequence[str]) -> JsonObject:
+    said = [*notes, UNTRUSTED_NOTE] if outcome.untrusted else notes
+    note: JsonObject = {"note": " ".join(said)} if said else {}
+    return {"untrusted": True, **note} if outcome.untrusted else note
 
 
 def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = False) -> types.CallToolResult:

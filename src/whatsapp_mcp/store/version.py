@@ -14,6 +14,7 @@ MIGRATIONS: Final = (
     "search_tags_and_sends",
     "unread_messages",
     "message_authors",
+    "message_parts",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

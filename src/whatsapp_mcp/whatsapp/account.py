@@ -18,7 +18,7 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType, SentMessage
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
-from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
+from whatsapp_mcp.whatsapp.addresses import from_proto, optional, readable, to_proto
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
@@ -27,6 +27,7 @@ from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
+    from neonize.proto import Neonize_pb2
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 _PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
@@ -194,7 +195,7 @@ class Account:
                 verified_name=info.VerifiedName.Details.verifiedName,
                 status=info.Status,
                 picture_id=info.PictureID,
-                devices=tuple(from_proto(device) for device in info.Devices),
+                devices=tuple(readable(from_proto, info.Devices)),
             )
         raise NotFound(
             f"WhatsApp knows nobody with the number {jid.user}", next_step="Check the number with userCheck."
@@ -228,16 +229,7 @@ class Account:
         answer = parse(neonize_pb2.ContactsGetAllContactsReturnFunction, self._client.call("GetAllContacts"))
         if answer.Error:
             raise error_for(answer.Error, "list the contacts")
-        return [
-            ContactSeen(
-                jid=from_proto(entry.JID).bare,
-                push_name=entry.Info.PushName or None,
-                full_name=entry.Info.FullName or None,
-                first_name=entry.Info.FirstName or None,
-                business_name=entry.Info.BusinessName or None,
-            )
-            for entry in answer.Contact
-        ]
+        return readable(_contact, answer.Contact)
 
     def number_of(self, lid: Jid) -> Jid | None:
         """The phone number behind a LID, when the linked device knows it."""
@@ -251,3 +243,13 @@ class Account:
     def _check(answer: bytes, action: str) -> None:
         if answer:
             raise error_for(answer.decode("utf-8", "replace"), action)
+
+
+def _contact(entry: Neonize_pb2.Contact) -> ContactSeen:
+    return ContactSeen(
+        jid=from_proto(entry.JID).bare,
+        push_name=entry.Info.PushName or None,
+        full_name=entry.Info.FullName or None,
+        first_name=entry.Info.FirstName or None,
+        business_name=entry.Info.BusinessName or None,
+    )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
+from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import JID
+
+logger = logging.getLogger(__name__)
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 def to_proto(jid: Jid) -> JID:
@@ -16,12 +25,28 @@ def to_proto(jid: Jid) -> JID:
 
 
 def from_proto(jid: JID) -> Jid:
-    """With its device number; use ``.bare`` for the person. Raises ValueError for what is no address."""
-    return Jid.checked(jid.User, jid.Server, jid.Device)
+    """With its device number; use ``.bare`` for the person. Raises WhatsAppRefused for what is no address."""
+    try:
+        return Jid.checked(jid.User, jid.Server, jid.Device)
+    except ValueError:
+        raise WhatsAppRefused("WhatsApp named an address that is none") from None
 
 
 def optional(jid: JID) -> Jid | None:
-    """None for what neonize calls an empty JID."""
+    """None for what neonize calls an empty JID, and for what is none."""
     if jid.IsEmpty or not jid.Server:
         return None
-    return from_proto(jid)
+    with suppress(WhatsAppRefused):
+        return from_proto(jid)
+    return None
+
+
+def readable(read: Callable[[E], R], entries: Iterable[E]) -> list[R]:
+    """What can be read of a list: an entry whose address is none costs nothing but itself."""
+    found: list[R] = []
+    for entry in entries:
+        try:
+            found.append(read(entry))
+        except WhatsAppRefused:
+            logger.warning("an entry of a list has no address and is left out")
+    return found

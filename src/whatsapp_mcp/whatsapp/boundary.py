@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.untrusted_text import encodable
 
 M = TypeVar("M", bound=Message)
@@ -68,13 +68,11 @@ def parse(kind: type[M], payload: bytes, cut: list[str] | None = None, *, apart:
 
 
 def jid(text: str) -> Jid | None:
-    """The address of a person or chat, without device; None for anything else. ``c.us`` is an old name of numbers."""
+    """The address of a person or chat, without device; None for anything else."""
     try:
         found = Jid.parse(text).bare
     except ValueError:
         return None
-    if found.server == "c.us":
-        return Jid(found.user, USER)
     return found if found.user else None
 
 

@@ -6,12 +6,16 @@ seconds, GroupInfo event timestamps seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.changes import (
+    BROADCAST_LIST,
+    UNAVAILABLE,
+    VIEW_ONCE,
     Change,
     ChatChanged,
     ContactSeen,
@@ -32,14 +36,17 @@ from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import MessageInfo
-    from neonize.proto.Neonize_pb2 import MessageSource as Source
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
+_NOTHING_TOLD: Final[Mapping[str, str]] = MappingProxyType({})
+_BETWEEN_OWN_DEVICES: Final = "peer"
+"""Category of the messages in which the phone hands its linked devices keys, history and settings."""
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
 
@@ -48,13 +55,16 @@ _ADMIN_REVOKE: Final = "8"
 (whatsmeow: types/message.go, EditAttributeAdminRevoke)."""
 
 
-def changes_from_event(code: int, payload: bytes, own: tuple[Jid, ...] = ()) -> list[Change]:
+def changes_from_event(
+    code: int, payload: bytes, own: tuple[Jid, ...] = (), unavailable: Mapping[str, str] = _NOTHING_TOLD
+) -> list[Change]:
     """The changes that one event means; empty for events that change nothing in the store.
 
     Args:
         code: neonize's event number.
         payload: the event's serialized protobuf (``Neonize_pb2``).
         own: our own addresses, the number first.
+        unavailable: why WhatsApp sent nothing of a message that could be decrypted, by the id of the message.
     """
     match code:
         case EventCode.MESSAGE:
@@ -64,7 +74,7 @@ def changes_from_event(code: int, payload: bytes, own: tuple[Jid, ...] = ()) -> 
         case EventCode.CALL_OFFER:
             return list(_call(payload))
         case EventCode.UNDECRYPTABLE:
-            return list(_undecryptable(payload))
+            return list(_undecryptable(payload, unavailable))
         case EventCode.JOINED_GROUP:
             group = parse(neonize_pb2.JoinedGroup, payload).GroupInfo
             return [
@@ -80,32 +90,11 @@ def changes_from_event(code: int, payload: bytes, own: tuple[Jid, ...] = ()) -> 
             return []
 
 
-class MessageOrigin:
-    """Chat and author of an event, with the other address form where WhatsApp told it."""
-
-    def __init__(self, source: Source) -> None:
-        self.from_me = source.IsFromMe
-        self.chat = from_proto(source.Chat).bare
-        self.sender = from_proto(source.Sender).bare
-        sender_alt, recipient_alt = optional(source.SenderAlt), optional(source.RecipientAlt)
-        self.sender_alt = sender_alt.bare if sender_alt else None
-        other = recipient_alt if source.IsFromMe else sender_alt
-        self.chat_alt = other.bare if other and self.chat.is_person else None
-
-    def identities(self) -> Iterator[IdentityLearned]:
-        known: set[IdentityLearned] = set()
-        for one, other in ((self.sender, self.sender_alt), (self.chat, self.chat_alt)):
-            pair = {jid.server: jid for jid in (one, other) if jid is not None}
-            if LID in pair and USER in pair:
-                known.add(IdentityLearned(lid=pair[LID], number=pair[USER]))
-        yield from known
-
-
 class MessageEvent:
     """A message event, parsed once."""
 
     def __init__(self, payload: bytes) -> None:
-        """Raises DecodeError, or ValueError when who wrote it where cannot be read.
+        """Raises DecodeError, or WhatsAppRefused when who wrote it where cannot be read.
 
         ``payload``: serialized ``Neonize_pb2.Message``.
         """
@@ -119,9 +108,9 @@ class MessageEvent:
 
     @property
     def content_id(self) -> str | None:
-        """The id of the message; None when there is no content."""
-        has_content = any(field.name not in _AHEAD_OF_CONTENT for field, _ in self._event.Message.ListFields())
-        return self._event.Info.ID if has_content else None
+        """The id of the message; None when this is only what comes ahead of its content."""
+        fields = {field.name for field, _ in self._event.Message.ListFields()}
+        return None if fields and fields <= _AHEAD_OF_CONTENT else self._event.Info.ID
 
     def redemption(self) -> PlaceholderRedeemed:
         """For an event that is no message of its own, but could not be decrypted at first."""
@@ -132,7 +121,15 @@ class MessageEvent:
 
     def changes(self, own: tuple[Jid, ...]) -> list[Change]:
         """What can be read as it is; see ``open_sealed`` for the rest. ``own``: our addresses, the number first."""
-        return list(self._changes(own))
+        found = list(self._changes(own))
+        return [*found, *self._copies(found)]
+
+    def _copies(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """What a message to a broadcast list of ours is in the chats with its people."""
+        for chat, *other in filter(None, self.where.recipients):
+            for one in changes:
+                if isinstance(one, MessageReceived | MessageEdited | MessageRevoked | ReactionChanged):
+                    yield replace(one, chat=chat, chat_alt=other[0] if other else None)
 
     def unreadable(self, reason: str) -> MessageReceived:
         """The message with nothing but the reason why it cannot be shown."""
@@ -164,6 +161,8 @@ class MessageEvent:
 
     def _received(self, content: Content) -> MessageReceived:
         info, where = self._event.Info, self.where
+        if where.broadcast_list is not None:
+            content = replace(content, extra={**content.extra, BROADCAST_LIST: str(where.broadcast_list)})
         return MessageReceived(
             id=info.ID,
             chat=where.chat,
@@ -248,7 +247,7 @@ def _receipt(payload: bytes) -> Iterator[Change]:
     if known is None:
         return
     kind, by_us = known
-    yield ReceiptReceived(
+    received = ReceiptReceived(
         chat=where.chat,
         sender=where.sender,
         message_ids=tuple(event.MessageIDs),
@@ -258,6 +257,9 @@ def _receipt(payload: bytes) -> Iterator[Change]:
         chat_alt=where.chat_alt,
         sender_alt=where.sender_alt,
     )
+    yield received
+    if where.broadcast_list is not None and not received.from_me:  # of a message of ours, which is in the list's chat
+        yield replace(received, chat=where.broadcast_list, chat_alt=None)
 
 
 def _call(payload: bytes) -> Iterator[Change]:
@@ -283,16 +285,25 @@ def _call(payload: bytes) -> Iterator[Change]:
     )
 
 
-def _undecryptable(payload: bytes) -> Iterator[Change]:
-    info = parse(neonize_pb2.UndecryptableMessage, payload).Info
+def _undecryptable(payload: bytes, unavailable: Mapping[str, str]) -> Iterator[Change]:
+    """A placeholder, unless it cannot be a message of its own: reactions, votes, edits and the like say so, and what
+    our own devices tell each other is no message at all. Should it be one all the same, it comes again as one."""
+    event = parse(neonize_pb2.UndecryptableMessage, payload)
+    info = event.Info
     where = MessageOrigin(info.MessageSource)
     yield from where.identities()
+    hidden = event.HasField("DecryptFailMode") and event.DecryptFailMode == event.DECRYPT_FAIL_HIDE
+    if hidden or info.Category == _BETWEEN_OWN_DEVICES:
+        yield PlaceholderRedeemed(where.chat, info.ID, where.sender, where.from_me, where.chat_alt, where.sender_alt)
+        return
+    why = unavailable.get(info.ID) if event.IsUnavailable else None
+    extra: dict[str, object] = {UNAVAILABLE: why or True} if event.IsUnavailable else {}
     yield MessageReceived(
         id=info.ID,
         chat=where.chat,
         sender=where.sender,
         timestamp=info.Timestamp,
-        content=Content(MessageKind.UNDECRYPTABLE),
+        content=Content(MessageKind.UNDECRYPTABLE, extra=extra, view_once=why == VIEW_ONCE),
         from_me=where.from_me,
         chat_alt=where.chat_alt,
         sender_alt=where.sender_alt,

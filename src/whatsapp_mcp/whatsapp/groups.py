@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
-from whatsapp_mcp.whatsapp.addresses import from_proto, optional, to_proto
-from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.whatsapp.addresses import from_proto, optional, readable, to_proto
+from whatsapp_mcp.whatsapp.boundary import parse, seconds
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.refusals import error_for
 from whatsapp_mcp.wire.protos import neonize_pb2
@@ -36,7 +36,7 @@ class Groups:
         answer = parse(neonize_pb2.GetJoinedGroupsReturnFunction, self._client.call("GetJoinedGroups"))
         if answer.Error:
             raise error_for(answer.Error, "list the groups")
-        return [_group(info) for info in answer.Group]
+        return readable(_group, answer.Group)
 
     def info(self, group: Jid) -> Group:
         raw = self._client.call("GetGroupInfo", *_bytes(to_proto(group).SerializeToString()))
@@ -65,7 +65,7 @@ class Groups:
         answer = parse(neonize_pb2.UpdateGroupParticipantsReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, f"{change} members")
-        return [_member(member) for member in answer.participants]
+        return readable(_member, answer.participants)
 
     def join(self, code: str) -> Jid:
         """Join by invite code; in a group with approval this only asks to join."""
@@ -84,15 +84,7 @@ class Groups:
         answer = parse(neonize_pb2.GetGroupRequestParticipantsReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "list the requests to join")
-        return [
-            # Microseconds in neonize 0.5.2.
-            JoinRequest(
-                jid=from_proto(entry.Participant).bare,
-                wire_jid=from_proto(entry.Participant).bare,
-                requested_at=from_ms(entry.TimeAt // 1000),
-            )
-            for entry in answer.Participants
-        ]
+        return readable(_join_request, answer.Participants)
 
     def invite_link(self, group: Jid, *, reset: bool) -> str:
         raw = self._client.call("GetGroupInviteLink", *_bytes(to_proto(group).SerializeToString()), reset)
@@ -152,8 +144,15 @@ def _person(jid: Jid | None, number: Jid | None = None) -> Jid | None:
     return jid.bare if jid is not None and jid.user else None
 
 
-def _moment(seconds: float) -> datetime | None:
-    return from_ms(round(seconds * 1000)) if seconds > 0 else None
+def _moment(when: float) -> datetime | None:
+    """``when``: seconds since 1970; 0 where WhatsApp does not tell."""
+    known = seconds(int(when))
+    return from_ms(known * 1000) if known is not None else None
+
+
+def _join_request(entry: Neonize_pb2.GroupParticipantRequest) -> JoinRequest:
+    jid = from_proto(entry.Participant).bare
+    return JoinRequest(jid=jid, wire_jid=jid, requested_at=from_ms(entry.TimeAt // 1000))  # microseconds in 0.5.2
 
 
 def _member(member: Neonize_pb2.GroupParticipant) -> GroupMember:
@@ -193,5 +192,5 @@ def _group(info: Neonize_pb2.GroupInfo) -> Group:
         is_default_sub=info.GroupIsDefaultSub.IsDefaultSubGroup,
         approval_mode=info.GroupParent.DefaultMembershipApprovalMode,
         participant_version=info.ParticipantVersionID,
-        members=tuple(_member(member) for member in info.Participants),
+        members=tuple(readable(_member, info.Participants)),
     )

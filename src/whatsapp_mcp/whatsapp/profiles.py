@@ -10,7 +10,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Newsletter, NewsletterPicture, NewsletterPost, NewsletterText, Picture
 from whatsapp_mcp.whatsapp.account import Account
-from whatsapp_mcp.whatsapp.addresses import from_proto, to_proto
+from whatsapp_mcp.whatsapp.addresses import from_proto, readable, to_proto
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.content import read_content
@@ -66,7 +66,7 @@ class Profiles:
         )
         if answer.Error:
             raise error_for(answer.Error, "list the newsletters")
-        return [_newsletter(entry) for entry in answer.Newsletter]
+        return readable(_newsletter, answer.Newsletter)
 
     def newsletter_posts(self, newsletter: Jid, *, count: int, before: int) -> list[NewsletterPost]:
         """The newest posts, or those before the post with server id ``before`` (0: newest), newest last."""

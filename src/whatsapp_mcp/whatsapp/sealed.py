@@ -17,8 +17,9 @@ from whatsapp_mcp.models.changes import Change, MessageEdited, PollVoted
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import read_content
-from whatsapp_mcp.whatsapp.events import MessageEvent, MessageOrigin
+from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.wire import message_secrets
 from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
 from whatsapp_mcp.wire.protos import e2e

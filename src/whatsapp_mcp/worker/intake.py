@@ -19,7 +19,7 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
-from whatsapp_mcp.worker.translation import REPEATED, SUSPECTED, UNPARSED, Translation
+from whatsapp_mcp.worker.translation import EXPLAINED, REPEATED, SUSPECTED, UNPARSED, Translation
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ _JOURNALED: Final = frozenset(
         EventCode.CALL_OFFER,
         EventCode.UNDECRYPTABLE,
         REPEATED,
+        EXPLAINED,
         UNPARSED,
     }
 )
@@ -93,6 +94,10 @@ class Intake:
     def event(self, code: int, payload: bytes) -> None:
         """Hand over one event; returns at once (neonize's callback threads)."""
         self.store.put_event(code, payload, note=code in _JOURNALED)
+
+    def unavailable(self, message_id: str, why: str) -> None:
+        """Hand over why linked devices get nothing of a message, before the event that says that they do not."""
+        self.event(EXPLAINED, f"{message_id} {why}".encode())
 
     def repeated(self, line: str) -> None:
         """Hand over a log line that tells of an ignored repetition (neonize's callback threads)."""

@@ -44,7 +44,7 @@ from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed
+from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -185,6 +185,8 @@ class SessionProcess:
             self._intake.unparsed(text)
         elif ban := ban_in(level, name, text):
             self._tell(p.Ended(reason="banned", detail=ban, whatsapp_said=text))
+        elif explained := unavailable_in(level, name, text):
+            self._intake.unavailable(*explained)
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ SUSPECTED: Final = 1001
 """The same, when the message should have come."""
 UNPARSED: Final = 1002
 """A log line about what was decrypted and is no message: the time in milliseconds, an id of ours, the line."""
+EXPLAINED: Final = 1003
+"""A line of the log that says why linked devices get nothing of a message: its id and a word."""
+_EXPLAINED_AT_ONCE: Final = 100
+"""The event about the message follows at once; so many are remembered."""
 
 _ENDS: Final = {
     EventCode.LOGGED_OUT: Ended(reason="logged_out", detail="the phone removed this linked device"),
@@ -49,6 +53,8 @@ class Translation:
         self._losses = losses
         self._silent = False
         """WhatsApp did not answer whatsmeow's last keep-alive."""
+        self._unavailable: dict[str, str] = {}
+        """Why linked devices get nothing of a message, by its id."""
 
     def translate(self, code: int, payload: bytes) -> list[Change | Notice]:
         """May look at the store, and commit for that. Raises DecodeError for what cannot be read."""
@@ -69,8 +75,15 @@ class Translation:
                 return [lost] if lost is not None else []
             case _ if code == UNPARSED:
                 return _place_of_unparsed(payload.decode(), self._store.own)
+            case _ if code == EXPLAINED:
+                message_id, why = payload.decode().split(" ", 1)
+                self._unavailable[message_id] = why
+                if len(self._unavailable) > _EXPLAINED_AT_ONCE:
+                    del self._unavailable[next(iter(self._unavailable))]
+                return []
             case _:
-                return [*changes_from_event(code, payload, self._store.own), *self._life_cycle(code)]
+                found = changes_from_event(code, payload, self._store.own, self._unavailable)
+                return [*found, *self._life_cycle(code)]
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)
@@ -83,7 +96,10 @@ class Translation:
                 raise
             logger.exception("a message could not be read; its place says so")
             return [event.unreadable("this server does not understand it")]
-        if event.content_id is not None and not any(isinstance(one, MessageReceived) for one in changes):
+        message_id = event.content_id
+        if message_id is not None and not any(
+            isinstance(one, MessageReceived) and one.id == message_id for one in changes
+        ):
             changes.append(event.redemption())
         return changes
 

@@ -1,5 +1,5 @@
-"""What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, or
-that what was decrypted is no message.
+"""What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, that
+what was decrypted is no message, or why linked devices got nothing of one (neonize 0.5.2 leaves the reason out).
 
 Other people write into that log: what could not be understood is quoted in it, with push names, ids and whole stanzas.
 So a line counts when the logger and the level are the right ones and the whole line has the form that whatsmeow gives
@@ -28,6 +28,8 @@ _REPETITION: Final = re.compile(
 _UNPARSED: Final = re.compile(
     r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
 )
+
+_UNAVAILABLE: Final = re.compile(r'Unavailable message (\S+) from \S+?(?: in \S+?)? \(type: "([a-z_]{1,40})"\)')
 
 
 def ban_in(level: str, logger: str, line: str) -> str | None:
@@ -66,6 +68,16 @@ def source_of_unparsed(line: str) -> Source | None:
 def is_repetition(level: str, logger: str, line: str) -> bool:
     """Whether a line says that a repeated message was ignored."""
     return (level, logger) == (_LEVEL, _LOGGER) and repetition_in(line) is not None
+
+
+def unavailable_in(level: str, logger: str, line: str) -> tuple[str, str] | None:
+    """The id of a message of which linked devices get nothing, and why, in WhatsApp's word (``view_once`` …).
+
+    The event that follows has the same id, and says as well that nothing came: a line that somebody made up explains
+    nothing.
+    """
+    found = _UNAVAILABLE.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
+    return (found[1], found[2]) if found is not None and is_plain_id(found[1]) else None
 
 
 def repetition_in(line: str) -> Decrypted | None:

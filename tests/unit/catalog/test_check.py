@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any, Final
 
 import pytest
@@ -10,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
+from whatsapp_mcp.catalog.check import ArgumentChecker, Checked, Problem
 
 CATALOG: Final = load_catalog()
 CHECKER: Final = ArgumentChecker()
+NOTHING: Final[tuple[Any, ...]] = ("", " \n", None, [], [""], {})
 POLL: Final = {"phone": "491511", "question": "When?", "options": ["Friday", "Saturday"], "max_answer": 1}
 
 
-def check(name: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], list[Problem]]:
+def check(name: str, arguments: dict[str, Any] | None) -> Checked:
     return CHECKER.check(CATALOG.by_name[name], arguments)
 
 
@@ -49,11 +52,17 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
             "name",
             "name has to be a string, not a whole number; write it in quotes",
         ),
-        ("setGroupName", {"group_id": "1", "name": None}, "name", "name has to be a string, not null"),
+        *(
+            (
+                "setGroupName",
+                {"group_id": "1", "name": nothing},
+                "name",
+                "name is missing: what was given for it holds nothing; it has to be a string",
+            )
+            for nothing in NOTHING
+        ),
         ("setGroupName", {"group_id": "1", "name": True}, "name", "name has to be a string, not a boolean"),
         ("setGroupName", {"group_id": "1", "name": ["a"]}, "name", "name has to be a string, not a list"),
-        ("setGroupName", {"group_id": "1", "name": ""}, "name", "name must not be empty"),
-        ("setGroupName", {"group_id": "1", "name": " \n"}, "name", "name must not be blank"),
         (
             "setGroupName",
             {"group_id": "1", "name": "x" * 26},
@@ -62,19 +71,34 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
         ),
         ("listChats", {"limit": 101}, "limit", "limit must be from 1 to 100; it is 101"),
         ("listChats", {"limit": 0}, "limit", "limit must be from 1 to 100; it is 0"),
-        ("listChats", {"offset": -1}, "offset", "offset must be at least 0; it is -1"),
+        ("listChats", {"offset": -1}, "offset", "offset must be from 0 to 1000000000; it is -1"),
         ("listChats", {"limit": "many"}, "limit", "limit has to be a whole number, not a string"),
         ("listChats", {"limit": 1.5}, "limit", "limit has to be a whole number, not a number"),
         ("listChats", {"limit": True}, "limit", "limit has to be a whole number, not a boolean"),
-        ("listChats", {"has_media": 1}, "has_media", "has_media has to be true or false, not a whole number"),
-        ("listChats", {"serach": "a"}, "serach", '"serach" is no argument of this tool; did you mean search?'),
+        ("listChats", {"has_media": 2}, "has_media", "has_media has to be true or false, not a whole number"),
+        ("listChats", {"has_media": "maybe"}, "has_media", "has_media has to be true or false, not a string"),
+        ("listChats", {"limit": math.inf}, "limit", "limit is not a finite number"),
+        ("listChats", {"limit": "1e400"}, "limit", "limit is not a finite number"),
+        ("listChats", {"limit": math.nan}, "limit", "limit is not a finite number"),
+        ("listChats", {"limit": 10**400}, "limit", "limit is a number beyond all bounds"),
         (
             "listChats",
-            {"qqqq": 1},
-            "qqqq",
-            '"qqqq" is no argument of this tool; it takes limit, offset, search, archived, has_media, cursor',
+            {"search": "x" * 5_000_000},
+            "search",
+            "search must have at most 1000 characters; it has 5000000",
         ),
-        ("appLogin", {"qqqq": 1}, "qqqq", '"qqqq" is no argument of this tool; it takes none'),
+        (
+            "setGroupTopic",
+            {"group_id": "1", "topc": "a"},
+            "topc",
+            '"topc" is no argument of this tool; did you mean topic?',
+        ),
+        (
+            "sendMessage",
+            {"phone": "1", "message": "a", "reply_to": "3EB0"},
+            "reply_to",
+            '"reply_to" is no argument of this tool; did you mean reply_message_id?',
+        ),
         (
             "getChatMessages",
             {"chat_jid": "1", "start_time": "yesterday"},
@@ -94,7 +118,7 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
             "createGroup",
             {"title": "a", "participants": []},
             "participants",
-            "participants has to have at least 1 item; it has 0",
+            "participants is missing: what was given for it holds nothing; it has to be a list",
         ),
         (
             "sendImage",
@@ -147,12 +171,17 @@ def test_an_answer_does_not_grow_with_the_mistakes() -> None:
     assert sum(len(problem.message) + len(problem.field) for problem in problems) < 4000
 
 
-def test_arguments_nested_without_end_are_refused() -> None:
-    nested: list[Any] = []
-    for _ in range(500):
+@pytest.mark.parametrize("written", [lambda nested: nested, json.dumps])
+@pytest.mark.parametrize(("depth", "width"), [(500, 1), (3, 100_000)])
+def test_arguments_without_end_are_refused(written: Any, depth: int, width: int) -> None:
+    nested: Any = ["a"] * width
+    for _ in range(depth):
         nested = [nested]
 
-    assert check("sendMessage", {"phone": "1", "message": "a", "mentions": nested})[1]
+    problem = only_problem("sendMessage", {"phone": "1", "message": "a", "mentions": written(nested)})
+
+    assert problem.field == "mentions"
+    assert "nested" in problem.message or "more than 20000 values" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -162,6 +191,16 @@ def test_arguments_nested_without_end_are_refused() -> None:
         ("listChats", {"limit": "5", "has_media": "true"}, {"limit": 5, "has_media": True}),
         ("listChats", {"limit": 5.0}, {"limit": 5}),
         ("listChats", {"search": None, "limit": None}, {"limit": 25}),
+        ("listChats", {"limit": "", "search": "  ", "archived": "null", "cursor": [], "has_media": ""}, {"limit": 25}),
+        ("sendPoll", {**POLL, "max_answer": " 2 ", "duration": "null"}, {"max_answer": 2}),
+        *(("listChats", {"archived": said}, {"archived": True}) for said in (True, "True", "true", "TRUE", "1", 1)),
+        *(("listChats", {"archived": said}, {"archived": False}) for said in ("False", "false", "0", 0, "no")),
+        ("createGroup", {"title": "a", "participants": "491511"}, {"participants": ["491511"]}),
+        ("createGroup", {"title": "a", "participants": '["1","2"]'}, {"participants": ["1", "2"]}),
+        ("createGroup", {"title": "[]", "participants": ["1"]}, {"title": "[]"}),
+        ("setGroupTopic", {"group_id": "1", "topic": ""}, {"topic": ""}),
+        ("setGroupTopic", {"group_id": "1", "topic": "null"}, {"topic": "null"}),
+        ("setGroupName", {"group_id": "1", "name": "null"}, {"name": "null"}),
         ("sendMessage", {"phone": "491511", "message": "[1]"}, {"phone": "491511", "message": "[1]"}),
         ("reactMessage", {"message_id": "A", "phone": "1", "emoji": ""}, {"emoji": ""}),
         ("setGroupPhoto", {"group_id": "1", "photo": ""}, {"photo": ""}),
@@ -171,7 +210,7 @@ def test_arguments_nested_without_end_are_refused() -> None:
 def test_what_hosts_write_differently_is_understood(
     name: str, given: dict[str, Any] | None, taken: dict[str, Any]
 ) -> None:
-    arguments, problems = check(name, given)
+    arguments, problems, _ = check(name, given)
 
     assert problems == []
     assert arguments.items() >= taken.items()
@@ -179,10 +218,85 @@ def test_what_hosts_write_differently_is_understood(
 
 
 def test_defaults_are_filled_in_and_absent_arguments_stay_absent() -> None:
-    arguments, problems = check("getChatMessages", {"chat_jid": "1"})
+    arguments, problems, _ = check("getChatMessages", {"chat_jid": "1"})
 
     assert problems == []
     assert arguments == {"chat_jid": "1", "limit": 50, "offset": 0, "media_only": False}
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "null", None, [], [""], "[]", '[""]', {}])
+def test_an_optional_argument_that_holds_nothing_is_not_given(nothing: Any) -> None:
+    for operation in CATALOG.operations:
+        required = operation.input_schema.get("required", ())
+        for name, schema in operation.input_schema["properties"].items():
+            kept = (nothing == "[]" and schema["type"] == "string") or (nothing == '[""]' and schema["type"] != "array")
+            kept |= schema.get("minLength") == 0 and isinstance(nothing, str)
+            if name not in required and not kept:
+                checked = CHECKER.check(operation, {name: nothing})
+                assert checked.arguments.get(name) == schema.get("default"), (operation.name, name)
+                if name not in {choice for group in operation.exactly_one for choice in group}:
+                    assert name not in [problem.field for problem in checked.problems]
+
+
+def test_of_two_ways_to_give_content_an_empty_one_does_not_count() -> None:
+    arguments, problems, _ = check("sendImage", {"phone": "1", "image": "", "image_url": "https://a.example/a.png"})
+
+    assert problems == []
+    assert "image" not in arguments
+
+
+HOSTS: Final = ("toolCallId", "sessionId", "action", "chatInput", "tool", "random_string", "_meta", "tool_call_id")
+
+
+@pytest.mark.parametrize("name", ["listChats", "sendMessage"])
+def test_what_hosts_add_to_every_call_is_passed_over(name: str) -> None:
+    arguments = {"phone": "1", "message": "a"} if name == "sendMessage" else {}
+    huge = {"added": "x" * 5_000_000}
+
+    checked = check(name, {**arguments, **dict.fromkeys(HOSTS, huge)})
+
+    assert (checked.problems, checked.notes) == ([], [])
+    assert not checked.arguments.keys() & set(HOSTS)
+
+
+def test_an_argument_of_the_tool_goes_before_one_that_hosts_add() -> None:
+    assert check("sendChatPresence", {"phone": "1", "action": "start"}).arguments["action"] == "start"
+
+
+def test_reading_tools_pass_over_arguments_that_they_do_not_have_and_say_so() -> None:
+    checked = check("listChats", {"serach": "a", "qqqq": 1, "\ud83d": 1})
+
+    assert checked.problems == []
+    assert checked.arguments.keys() == {"limit", "offset", "has_media"}
+    (note,) = checked.notes
+    assert note.startswith('Ignored, because this tool has no such argument: "qqqq", "?", "serach". It takes limit,')
+
+
+def test_acting_tools_pass_over_only_what_looks_like_none_of_their_arguments() -> None:
+    assert check("appLogin", {"qqqq": 1}).notes == [
+        'Ignored, because this tool has no such argument: "qqqq". It takes none.'
+    ]
+    assert [problem.field for problem in check("sendMessage", {"phone": "1", "mesage": "a"}).problems] == [
+        "message",
+        "mesage",
+    ]
+
+
+def test_a_reading_tool_that_misses_an_argument_is_told_what_looks_like_it() -> None:
+    assert [problem.field for problem in check("getChatMessages", {"chat_id": "1"}).problems] == ["chat_jid", "chat_id"]
+
+
+def test_many_unknown_arguments_make_a_short_note() -> None:
+    (note,) = check("listChats", {f"q{number}" * 100: 1 for number in range(1_000)}).notes
+
+    assert len(note) < 600
+    assert "and 995 more" in note
+
+
+def test_a_text_that_says_null_is_told_to_have_been_passed_over() -> None:
+    assert check("listChats", {"search": "null", "limit": "null"}).notes == [
+        'search was given as "null" and counts as not given.'
+    ]
 
 
 def test_the_arguments_given_are_not_changed() -> None:
@@ -196,20 +310,41 @@ anything: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
+) | st.sampled_from(
+    [
+        "1e400",
+        "NaN",
+        "-Infinity",
+        "[[[[[[[[[[[[]]]]]]]]]]]]",
+        "9" * 5_000,
+        '{"a":1}',
+        10**400,
+        -(2**63),
+        2**64,
+        "x" * 10**6,
+    ]
 )
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="replace").decode() or '""'
 
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_nothing_makes_the_check_itself_fail(data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(CATALOG.operations))
-    known = st.sampled_from([*operation.input_schema["properties"], "unknown"])
+    known = st.sampled_from([*operation.input_schema["properties"], "unknown", "toolCallId"])
     arguments = data.draw(st.dictionaries(known | st.text(st.characters(), max_size=5), anything, max_size=6))
 
-    checked, problems = CHECKER.check(operation, arguments)
+    checked, problems, notes = CHECKER.check(operation, arguments)
 
+    for note in notes:
+        assert len(note) < 1_000
+        note.encode()
     for problem in problems:
-        assert problem.field
+        root = re.split(r"[.\[]", problem.field)[0]
+        assert root in operation.input_schema["properties"] or problem.field in map(_shown, arguments)
         assert 0 < len(problem.message) < 400
         (problem.field + problem.message).encode()
     if not problems:

@@ -62,8 +62,8 @@ def test_every_schema_is_one_that_any_host_can_compile(name: str) -> None:
 
 
 def goes_without_saying(key: str, value: Any) -> bool:
-    if key == "maxLength":
-        return bool(value >= 200)
+    if bound := {"maxLength": 200, "maxItems": 1000, "maximum": 1_000_000}.get(key):
+        return bool(value >= bound)
     return value in {"minLength": (0, 1), "minItems": (1,), "minimum": (0, 1), "default": (0, False)}.get(key, ())
 
 
@@ -79,6 +79,17 @@ def test_published_and_checked_arguments_are_the_same_but_for_what_goes_without_
         said = published["properties"][parameter]
         for key, value in schema.items():
             assert key == "items" or said.get(key) == value or goes_without_saying(key, value), (parameter, key)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_text_list_and_number_has_a_maximum(name: str) -> None:
+    bounds = {"string": "maxLength", "array": "maxItems", "integer": "maximum", "number": "maximum"}
+    schemas = list(CATALOG.by_name[name].input_schema["properties"].values())
+    schemas += [schema["items"] for schema in schemas if "items" in schema]
+
+    for schema in schemas:
+        assert schema["type"] in ("boolean", *bounds)
+        assert schema["type"] == "boolean" or "enum" in schema or bounds[schema["type"]] in schema, schema
 
 
 def test_a_result_in_the_shape_of_the_document_satisfies_the_output_schema() -> None:

@@ -80,7 +80,7 @@ class Bench:
     async def run(self, operation: str, **arguments: Any) -> Any:
         """One operation as the server runs it; its ``results``, checked against tools.yaml."""
         known = catalog().by_name[operation]
-        checked, problems = self._checker.check(known, arguments)
+        checked, problems, _ = self._checker.check(known, arguments)
         if problems:
             raise BadArguments([problem.field for problem in problems])
 

@@ -119,7 +119,7 @@ async def test_a_cursor_of_another_time(bench: Bench) -> None:
     assert (await bench.run("waitForMessage", timeout=0, cursor="999999"))["message"]["id"] == "M1"
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", "9" * 30, " "])
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", "9" * 30])
 async def test_no_cursor(bench: Bench, cursor: str) -> None:
     with pytest.raises((InvalidArgument, BadArguments)) as caught:
         await bench.run("waitForMessage", timeout=0, cursor=cursor)

@@ -93,7 +93,7 @@ async def test_mentions_in_the_text(bench: Bench, text: str, mentioned: list[str
     assert bench.session.last(SendMessage).options.mentions == tuple(map(number, mentioned))
 
 
-@pytest.mark.parametrize("mention", ["Team", "nobody", "12", ""])
+@pytest.mark.parametrize("mention", ["Team", "nobody", "12"])
 async def test_wrong_mentions(bench: Bench, mention: str) -> None:
     with pytest.raises((WhatsAppMcpError, BadArguments)) as caught:
         await bench.run("sendMessage", **MESSAGE, mentions=[mention])

@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 from tests.unit.server.connections import DEADLINE, REVISIONS, connected, fake_server, mode
 from tests.unit.server.fakes import OPERATIONS, SECRET, FakeRunner
 from whatsapp_mcp import __version__
+from whatsapp_mcp.server.results import UNTRUSTED_NOTE
 
 
 @pytest.fixture(params=REVISIONS)
@@ -110,6 +111,15 @@ async def test_what_the_server_says_of_itself(revision: str) -> None:
         assert capabilities.prompts is None
 
 
+async def test_what_was_passed_over_is_told_beside_the_result() -> None:
+    async with Client(fake_server(FakeRunner()), mode="legacy") as client:
+        body = body_of(await client.call_tool("echo", {"text": "x", "txet": "y", "toolCallId": "call_1"}))
+
+    assert body["code"] == "SUCCESS"
+    assert body["note"].startswith('Ignored, because this tool has no such argument: "txet". It takes text, ')
+    assert body["note"].endswith(UNTRUSTED_NOTE)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "field"),
     [
@@ -120,7 +130,7 @@ async def test_what_the_server_says_of_itself(revision: str) -> None:
         ("echo", {"text": "x", "times": 6}, "times"),
         ("echo", {"text": "x", "times": "many"}, "times"),
         ("echo", {"text": "x", "tags": ["a", 1]}, "tags"),
-        ("echo", {"text": "x", "txet": "y"}, "txet"),
+        ("echo", {"txet": "y"}, "text"),
         ("fail", {"how": "never"}, "how"),
     ],
 )

@@ -28,6 +28,7 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import (
     LOST,
+    QUOTED_TEXT,
     Change,
     ChatChanged,
     Content,
@@ -39,7 +40,7 @@ from whatsapp_mcp.models.changes import (
     Quote,
     ReceiptKind,
 )
-from whatsapp_mcp.models.views import Message, StoredMessage
+from whatsapp_mcp.models.views import Message, QuotedMessage, StoredMessage
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages
 
@@ -84,10 +85,11 @@ def test_everything_of_a_message_comes_back(store: Store) -> None:
         url=PHOTO.url,
         reply_to_id="Q1",
         reply_to_text="what?",
+        quoted=QuotedMessage(sender=ANA, sender_name="Ana", text="what?", is_claim=True),
         mentions=(BORIS, ANA_LID),
         forwarded=True,
         view_once=True,
-        extra={"link": "https://example.org", "n": [1, {"a": "é"}]},
+        extra={"link": "https://example.org", "n": [1, {"a": "é"}], QUOTED_TEXT: "what?"},
         created_at=datetime.fromtimestamp(NOW / 1000, UTC),
         updated_at=datetime.fromtimestamp(NOW / 1000, UTC),
         arrival=1,
@@ -96,7 +98,7 @@ def test_everything_of_a_message_comes_back(store: Store) -> None:
     )
     found = store.writer.find("M1", ANA)
     assert found is not None
-    assert found == StoredMessage("M1", ANA_LID, ANA_LID, False, "look", b"\x00\xff", has_media=True)
+    assert found == StoredMessage("M1", ANA_LID, ANA_LID, False, "look", b"\x00\xff", has_media=True, file=b"\x00\xff")
     assert store.writer.find("M1", ANA_LID) == store.writer.find("M1") == found
     (exported,) = exported_messages(store.path, [ANA], Span())
     assert (exported.message, exported.expiration, exported.quoted) == (seen, 86400, ANA)

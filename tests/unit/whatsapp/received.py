@@ -100,12 +100,22 @@ def receipt_event(kind: int, where: MessageSource, *message_ids: str) -> bytes:
     ).SerializeToString()
 
 
-def undecryptable_event(where: MessageSource, *, message_id: str = "M1") -> bytes:
-    return neonize_pb2.UndecryptableMessage(
+def undecryptable_event(
+    where: MessageSource,
+    *,
+    message_id: str = "M1",
+    hidden: bool = False,
+    unavailable: bool = False,
+    category: str = "",
+) -> bytes:
+    kind = neonize_pb2.UndecryptableMessage
+    event = kind(
         Info=info(where, message_id=message_id),
-        IsUnavailable=False,
-        DecryptFailMode=neonize_pb2.UndecryptableMessage.DecryptFailModeT.values()[0],
-    ).SerializeToString()
+        IsUnavailable=unavailable,
+        DecryptFailMode=kind.DECRYPT_FAIL_HIDE if hidden else kind.DECRYPT_FAIL_SHOW,
+    )
+    event.Info.Category = category
+    return event.SerializeToString()
 
 
 def group_event(*, name: str | None = None, timer: int | None = None) -> bytes:

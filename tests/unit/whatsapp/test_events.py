@@ -36,6 +36,7 @@ from whatsapp_mcp.models.changes import (
     MessageKind,
     MessageReceived,
     MessageRevoked,
+    PlaceholderRedeemed,
     ReactionChanged,
     ReceiptKind,
     ReceiptReceived,
@@ -278,6 +279,69 @@ def test_undecryptable_message() -> None:
         IdentityLearned(lid=ANA_LID, number=ANA),
         received(content=Content(MessageKind.UNDECRYPTABLE), chat_alt=ANA_LID, sender_alt=ANA_LID, raw=b""),
     ]
+
+
+@pytest.mark.parametrize("what", [{"hidden": True}, {"category": "peer"}])
+def test_what_is_no_message_of_its_own_makes_no_placeholder(what: dict[str, bool | str]) -> None:
+    event = undecryptable_event(source(ANA, ANA), **what)  # type: ignore[arg-type]
+    assert changes_from_event(EventCode.UNDECRYPTABLE, event) == [PlaceholderRedeemed(ANA, "M1", ANA)]
+
+
+@pytest.mark.parametrize(
+    ("told", "why", "view_once"),
+    [({"M1": "view_once"}, "view_once", True), ({"M1": "bot"}, "bot", False), ({"M2": "view_once"}, True, False)],
+)
+def test_what_linked_devices_get_nothing_of(told: dict[str, str], why: object, *, view_once: bool) -> None:
+    event = undecryptable_event(source(ANA, ANA), unavailable=True)
+    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, event, (), told)
+    assert change == received(
+        content=Content(MessageKind.UNDECRYPTABLE, extra={"unavailable": why}, view_once=view_once), raw=b""
+    )
+    other = undecryptable_event(source(ANA, ANA))
+    (change,) = changes_from_event(EventCode.UNDECRYPTABLE, other, (), told)
+    assert change == received(content=Content(MessageKind.UNDECRYPTABLE), raw=b""), "only WhatsApp's own word counts"
+
+
+# ---- broadcast lists ------------------------------------------------------------------------------------------------
+
+LIST = Jid("1795800000", "broadcast")
+
+
+def test_a_broadcast_list_is_in_the_chat_with_its_author() -> None:
+    where = source(LIST, ANA_LID, sender_alt=ANA)
+    changes = of_message(message_event(text(), where))
+    content = Content(MessageKind.TEXT, "hi", extra={"broadcast_list": str(LIST)})
+    assert changes[-1] == received(chat=ANA_LID, sender=ANA_LID, chat_alt=ANA, sender_alt=ANA, content=content)
+    (_, placeholder) = changes_from_event(EventCode.UNDECRYPTABLE, undecryptable_event(where))
+    assert isinstance(placeholder, MessageReceived)
+    assert (placeholder.chat, placeholder.chat_alt) == (ANA_LID, ANA)
+
+
+def test_our_own_broadcast_list_is_in_its_own_chat_and_in_those_of_its_people() -> None:
+    where = source(LIST, ME, from_me=True)
+    where.BroadcastRecipients.add(LID=jid(ANA_LID), PN=jid(ANA))
+    changes = of_message(message_event(text(), where))
+    assert [(one.chat, one.chat_alt) for one in changes if isinstance(one, MessageReceived)] == [
+        (LIST, None),
+        (ANA_LID, ANA),
+    ]
+
+
+def test_receipts_in_broadcast_lists() -> None:
+    kinds = neonize_pb2.Receipt.ReceiptType
+    by_ana = changes_from_event(EventCode.RECEIPT, receipt_event(kinds.READ, source(LIST, ANA), "M1"))
+    assert [one.chat for one in by_ana if isinstance(one, ReceiptReceived)] == [ANA, LIST], "of a message of ours"
+    where = source(LIST, ME, from_me=True)
+    where.BroadcastListOwner.CopyFrom(jid(ANA))
+    (by_us,) = changes_from_event(EventCode.RECEIPT, receipt_event(kinds.READ, where, "M1"))
+    assert isinstance(by_us, ReceiptReceived)
+    assert (by_us.chat, by_us.from_me) == (ANA, True), "of one that Ana sent to a list"
+
+
+def test_a_hosted_device_is_one_of_its_person() -> None:
+    changes = of_message(message_event(text(), source(ANA, Jid(ANA_LID.user, "hosted.lid", 99))))
+    assert isinstance(changes[-1], MessageReceived)
+    assert changes[-1].sender == ANA_LID
 
 
 def test_group_renamed() -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from whatsapp_mcp.models.session import Decrypted
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed, repetition_in, source_of_unparsed
+from whatsapp_mcp.worker.whatsmeow_log import (
+    ban_in,
+    is_repetition,
+    is_unparsed,
+    repetition_in,
+    source_of_unparsed,
+    unavailable_in,
+)
 
 BAN = 'Temporary ban connect failure: <failure code="101" expire="3600" location="frc" reason="402"/>'
 OLD = "failed to decrypt group message: received message with old counter (current: 1, received: 0)"
@@ -55,6 +62,27 @@ def test_a_repetition() -> None:
 def test_no_repetition(line: str) -> None:
     assert not is_repetition("WARN", "Client", line)
     assert not is_repetition("WARN", "Client/Recv", IGNORED)
+
+
+def test_why_linked_devices_get_nothing() -> None:
+    line = f'Unavailable message 3EB0C0FFEE from {ANA_LID}:2 in {TEAM} (type: "view_once")'
+    assert unavailable_in("WARN", "Client", line) == ("3EB0C0FFEE", "view_once")
+    assert unavailable_in("WARN", "Client", line.replace(f" in {TEAM}", "")) == ("3EB0C0FFEE", "view_once")
+
+
+@pytest.mark.parametrize(
+    ("level", "logger", "line"),
+    [
+        ("INFO", "Client", f'Unavailable message M1 from {ANA_LID} (type: "view_once")'),
+        ("WARN", "Client/Recv", f'Unavailable message M1 from {ANA_LID} (type: "view_once")'),
+        ("WARN", "Client", f'Unavailable message M1 from {ANA_LID} (type: "")'),
+        ("WARN", "Client", f'Unavailable message M1 from {ANA_LID} (type: "View once, pay now")'),
+        ("WARN", "Client", f'Unavailable message M1 from {ANA_LID} (type: "view_once") and more'),
+        ("WARN", "Client", f'Unavailable message \x1b[31m from {ANA_LID} (type: "view_once")'),
+    ],
+)
+def test_no_reason_why_nothing_came(level: str, logger: str, line: str) -> None:
+    assert unavailable_in(level, logger, line) is None
 
 
 def test_what_is_no_message() -> None:

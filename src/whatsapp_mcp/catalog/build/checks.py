@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import jsonschema_rs
 
@@ -78,3 +79,20 @@ def check_valid(document: Document, schema: JsonObject, what: str, at: int, oper
     except jsonschema_rs.ValidationError as error:
         where = "/".join(str(part) for part in error.instance_path) or "root"
         document.fail(f"{what} is not a valid JSON Schema, at {where}: {error.message}", at, operation)
+
+
+_BOUND_OF: Final = {"string": "maxLength", "array": "maxItems", "integer": "maximum", "number": "maximum"}
+
+
+def check_bounded(document: Document, properties: Mapping[str, JsonObject], at: int, operation: str) -> None:
+    """Refuse arguments without a maximum: what is huge has to be refused before it reaches the session.
+
+    Raises:
+        CatalogError: names the operation and the line.
+    """
+    for name, schema in properties.items():
+        bound = _BOUND_OF.get(str(schema.get("type")))
+        if bound is not None and bound not in schema and "enum" not in schema:
+            document.fail(f"argument {name!r} needs a {bound}", at, operation)
+        if "items" in schema:
+            check_bounded(document, {f"{name}[]": schema["items"]}, at, operation)

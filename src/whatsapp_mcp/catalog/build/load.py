@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn, cast
 
-from whatsapp_mcp.catalog.build.checks import check_dialect, check_valid
+from whatsapp_mcp.catalog.build.checks import check_bounded, check_dialect, check_valid
 from whatsapp_mcp.catalog.build.document import Document, Located, parse
 from whatsapp_mcp.catalog.build.schemas import input_schema, output_schema
 from whatsapp_mcp.catalog.operation import CORE, EFFECTS, Catalog, Effect, JsonObject, Operation
@@ -71,6 +71,7 @@ class _OperationReader:
     def read(self) -> Operation:
         x_mcp = self._x_mcp()
         properties, required = self._arguments()
+        check_bounded(self.document, properties, self.line, self.name)
         arguments = input_schema(properties, required)
         check_valid(self.document, arguments, "the input schema", self.line, self.name)
         check_valid(self.document, published_schema(arguments), "the published input schema", self.line, self.name)

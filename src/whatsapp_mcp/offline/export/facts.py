@@ -13,6 +13,7 @@ _TOLD_ELSEWHERE: Final = frozenset(
     {
         *("type", "options", "seconds", "latitude", "longitude", "selectable_count", "belongs_to", "quoted_chat"),
         *("comment_on", "about_id", "call_id", "group_id", "newsletter_id", "event_id", "cut", "lost", "unreadable"),
+        "quoted_text",
     }
 )
 """In the first line of the message, or of no use to a person."""

@@ -89,17 +89,20 @@ def _lines(exported: ExportedMessage, names: Speakers) -> list[str]:
 
 
 def _reply(exported: ExportedMessage, names: Speakers) -> str:
-    """What is quoted stands in quotes: it is what the one who replies says was said."""
-    message = exported.message
-    if exported.quoted is not None:
-        author = OWNER if exported.quotes_us else names.of(exported.quoted, exported.quoted_name)
-        to = f"in reply to {author}"
-    else:
-        to = "in reply"
-    quoted = _line(message.reply_to_text or "").replace('"', "'")
-    if not quoted:
+    """What is answered stands in quotes. Of a message that we do not have, it is what the one who replies says."""
+    quoted = exported.message.quoted
+    if quoted is None:
+        return "in reply"
+    to = "in reply"
+    if quoted.from_me or exported.quotes_us:
+        to = f"in reply to {OWNER}"
+    elif quoted.sender is not None:
+        to = f"in reply to {names.of(quoted.sender, quoted.sender_name)}"
+    text = "<deleted>" if quoted.revoked else _line(quoted.text).replace('"', "'")
+    if not text:
         return to
-    return f'{to}: "{quoted if len(quoted) <= _QUOTE_LENGTH else quoted[:_QUOTE_LENGTH] + "…"}"'
+    claimed = ", said to have written" if quoted.is_claim else ""
+    return f'{to}{claimed}: "{text if len(text) <= _QUOTE_LENGTH else text[:_QUOTE_LENGTH] + "…"}"'
 
 
 def _described(message: Message) -> str:

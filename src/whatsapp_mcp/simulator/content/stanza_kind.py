@@ -13,6 +13,18 @@ _MEDIA_TYPES = {name: name.removesuffix("Message") for name in MEDIA_FIELDS} | {
     "liveLocationMessage": "livelocation",
 }
 _POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollUpdateMessage")
+_HIDDEN_WHEN_UNREADABLE = (
+    *("reactionMessage", "encReactionMessage", "pollUpdateMessage", "editedMessage", "protocolMessage"),
+    *("pinInChatMessage", "keepInChatMessage", "secretEncryptedMessage", "encEventResponseMessage"),
+)
+
+
+def is_hidden_when_unreadable(message: e2e.Message) -> bool:
+    """Whether its ciphertext says ``decrypt-fail=hide``: it is about another message, and who cannot decrypt it shows
+    nothing (whatsmeow send.go: prepareMessageNode)."""
+    if message.HasField("deviceSentMessage"):
+        message = message.deviceSentMessage.message
+    return any(message.HasField(name) for name in _HIDDEN_WHEN_UNREADABLE)  # type: ignore[arg-type]  # as above
 
 
 def stanza_kind(message: e2e.Message) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
-from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
+from whatsapp_mcp.jid import BROADCAST, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.personas import Persona, Reaction, Say
 from whatsapp_mcp.simulator.people.sent import SentMessage
@@ -94,6 +94,32 @@ class VirtualContact(WritingDevice):
     def say(self, text: str, **options: Unpack[SimSendOptions]) -> SentMessage:
         """Send a text, perhaps as a reply to a message of either side."""
         return self.send_content(e2e.Message(conversation=text), **options)
+
+    def say_to_list(self, text: str, *, list_id: str = "1795800000") -> SentMessage:
+        """Send a text to a broadcast list in which the account is, among others: nobody sees who else."""
+        message = e2e.Message(conversation=text)
+        sent = SentMessage(self.world.new_id(), self._now(), self._owner, message)
+        self._sent[sent.id] = sent
+        for target in self._owner.devices.values():
+            attrs = self._by_list(Jid(list_id, BROADCAST), sent.id)
+            target.deliver(Node("message", attrs, [self._encrypt(target, message)]))
+        return sent
+
+    def send_for_phone_only(self, kind: str = "view_once") -> str:
+        """Send what linked devices get nothing of but its id, which this returns (``kind`` empty: without a reason)."""
+        message_id = self.world.new_id()
+        attrs: dict[str, Attr] = {"from": self.account.lid, "sender_pn": self.account.pn, "id": message_id}
+        attrs |= {"t": self.world.now(), "type": "media", "notify": self.account.push_name}
+        nothing = Node("unavailable", {"type": kind} if kind else {})
+        for target in self._owner.devices.values():
+            if target.number:
+                target.deliver(Node("message", attrs, [nothing]))
+        return message_id
+
+    def _by_list(self, broadcast_list: Jid, message_id: str) -> dict[str, Attr]:
+        author: dict[str, Attr] = {"participant": self.account.lid, "participant_pn": self.account.pn}
+        said: dict[str, Attr] = {"id": message_id, "t": self.world.now(), "type": "text"}
+        return {"from": broadcast_list, "addressing_mode": "lid", "notify": self.account.push_name, **author, **said}
 
     def react(self, emoji: str, message: ReceivedMessage | SentMessage) -> SentMessage:
         """React to a message of either side; an empty emoji takes the reaction back."""

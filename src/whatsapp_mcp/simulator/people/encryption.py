@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
+from whatsapp_mcp.simulator.content.stanza_kind import is_hidden_when_unreadable, stanza_kind
 from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes, parse_bundle, registration_node
 from whatsapp_mcp.simulator.signal import SignalDevice, SignalError, pad, unpad
 from whatsapp_mcp.simulator.signal.sender_keys import SenderKeys
@@ -97,4 +97,6 @@ def _marked(enc: Node, message: e2e.Message) -> Node:
     """With the media type, which stands beside the ciphertext for the server."""
     if media_type := stanza_kind(message)[1]:
         enc.attrs["mediatype"] = media_type
+    if is_hidden_when_unreadable(message):
+        enc.attrs["decrypt-fail"] = "hide"
     return enc

@@ -193,11 +193,15 @@ def _ballot(row: sqlite3.Row) -> Ballot:
     return Ballot(jid, known_as(jid, row["name"]), texts_of(row["options"]), from_ms(row["voted_at"]))
 
 
+OPTIONS_SHOWN: Final = 100
+"""Options of a poll that are shown though nobody chose them; WhatsApp's polls have 12 at most."""
+
+
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[Jid]] = {option: [] for option in options}
+    voters: dict[str, list[Jid]] = {option: [] for option in options[:OPTIONS_SHOWN]}
     for row in rows:
         for option in dict.fromkeys(texts_of(row["options"])):
-            # An option that the poll does not name was added to it later.
+            # An option that the poll does not name was added to it later, or is one of too many.
             voters.setdefault(option, []).append(stored_jid(row["jid"]))
     return tuple(
         PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()

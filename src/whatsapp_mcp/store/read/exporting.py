@@ -150,7 +150,7 @@ def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> It
     cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
     revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
     got = receipts(connection, [(row["chat"], row["id"]) for row in rows if row["from_me"]])
-    for message, row in zip(messages_view(connection, rows), rows, strict=True):
+    for message, row in zip(messages_view(connection, rows, facts_limit=_WHOLE), rows, strict=True):
         key = _key(row)
         reached = got.get(key[:2], ()) if row["from_me"] else ()
         known = (reached, bool(row["from_history"]), row["expiration"])

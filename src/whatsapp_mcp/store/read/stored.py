@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Final, TypeVar
@@ -28,9 +28,12 @@ LIST_LIMIT: Final = 1_024
 """Entries of one list that are read."""
 EXTRA_LIMIT: Final = 1 << 20
 """Characters of the facts of one message that are taken apart."""
+FACTS_LIMIT: Final = 1 << 22
+"""Characters of the facts of all messages of one page that are taken apart: it takes a tenth of a second."""
 DEPTH_LIMIT: Final = 20
 DIGITS_LIMIT: Final = 20
 NOT_READABLE: Final = "The facts of this message cannot be read as they are stored."
+TOO_MUCH: Final = "There is more to this message; read fewer messages at once."
 NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
 
 
@@ -52,6 +55,16 @@ def extra_of(stored: str | None) -> dict[str, object]:
         return {}
     extra = _decoded(stored) if len(stored) <= EXTRA_LIMIT else None
     return extra if isinstance(extra, dict) else {"note": NOT_READABLE}
+
+
+def extras_of(stored: Iterable[str | None], limit: int = FACTS_LIMIT) -> list[dict[str, object]]:
+    """Those of a page. After ``limit`` characters together, the others only say that there are more."""
+    found: list[dict[str, object]] = []
+    for text in stored:
+        length = len(text or "")
+        found.append(extra_of(text) if length <= limit else {"note": TOO_MUCH})
+        limit -= min(length, limit)
+    return found
 
 
 def texts_of(stored: str) -> tuple[str, ...]:

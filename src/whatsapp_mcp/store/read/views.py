@@ -21,7 +21,8 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.names import name_source
-from whatsapp_mcp.store.read.stored import NOT_SHOWN, TEXT_LIMIT, each, extra_of, mentions_of
+from whatsapp_mcp.store.read.quotes import parts, quotes
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
@@ -29,7 +30,8 @@ Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
-    " m.reply_to_text, m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
+    " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
+    " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     f" {name_source('author', 'contacts')} AS sender_name_source,"
@@ -108,17 +110,27 @@ def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> t
     return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
 
-def messages_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Message, ...]:
-    """The messages of ``messages_query``, with what people attached to them."""
+def messages_view(
+    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], *, facts_limit: int = FACTS_LIMIT
+) -> tuple[Message, ...]:
+    """The messages of ``messages_query``, with what people attached to them.
+
+    Args:
+        facts_limit: characters of facts that are taken apart for all of them together; the first ones get theirs.
+    """
     keys = [(row["chat"], row["id"], row["author"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
-    extras = [extra_of(row["extra"]) if row["revoked_at"] is None else {} for row in rows]
+    extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
+    answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        return _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        made = _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        if row["revoked_at"] is not None:
+            return made
+        return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
 
     return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
 

@@ -12,7 +12,7 @@ from whatsapp_mcp.models.changes import DeliveryStatus
 from whatsapp_mcp.store.rows import RANK
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
-from whatsapp_mcp.store.write.held import Held, held_under, update_message
+from whatsapp_mcp.store.write.held import Held, held_under, is_note, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.statements import NOBODY, author_of, bind
 from whatsapp_mcp.store.write.visibility import Visibility
@@ -129,7 +129,7 @@ class Derivation:
             " AND from_me) FROM receipts WHERE chat = ? AND message_id = ?",
             (held.chat, held.id),
         ).fetchone()
-        if read_by_us and not held.from_me and is_first:
+        if read_by_us and (is_note(self._connection, held.arrival) if held.from_me else is_first):
             self._chats.unread.read(self._chats.get(held.chat, now), abs(held.place))
         if not held.from_me or not held.person:
             # In a group the receipts say who got and read it; there is no one status.

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.changes import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
@@ -70,7 +70,9 @@ HELD: Final = (
 _HELD: Final = HELD.format(messages="messages AS m", where="m.chat = ? AND m.id = ?") + " ORDER BY m.arrival"
 _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
-    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind"
+    " (SELECT message FROM media WHERE media.arrival = m.arrival),"
+    " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
+    f" m.extra ->> '$.{BROADCAST_LIST}'"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -102,7 +104,7 @@ def find_message(
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
-    for found, wire_chat, wire_sender, from_me, text, raw, has_media, kind in rows:
+    for found, wire_chat, wire_sender, from_me, text, raw, file, has_media, kind, by_list in rows:
         return StoredMessage(
             found,
             stored_jid(wire_chat),
@@ -112,6 +114,8 @@ def find_message(
             raw or b"",
             bool(has_media),
             is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+            file=file or raw or b"",
+            broadcast_list=stored_jid(by_list) if by_list else None,
         )
     return None
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
-from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, place_of
+from whatsapp_mcp.models.changes import QUOTED_TEXT, Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
+from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.parts import keeps_first_file, parent_of, twin_of, twins_before
 from whatsapp_mcp.untrusted_text import encodable
 
 _INSERTED: Final = (
     "arrival, place, chat, id, sender, wire_chat, timestamp, from_me, from_history, has_media, kind, text, status,"
     " reply_to_id, reply_to_sender, reply_to_text, mentions, forwarded, view_once, expiration, extra, created_at,"
-    " updated_at, raw"
+    " updated_at, raw, parent_id"
+)
+_QUOTED: Final = (
+    "SELECT 1 FROM messages AS m JOIN addresses ON addresses.id = m.sender WHERE m.chat = ?1 AND m.id = ?2"
+    " AND (?3 IS NULL OR addresses.entity = (SELECT entity FROM addresses WHERE jid = ?3))"
 )
 _MEDIA_COLUMNS: Final = tuple(field.name for field in fields(MediaInfo))
 _VALUES: Final = ", ".join(f"?{number + 1}" for number in range(_INSERTED.count(",") + 1))
@@ -55,6 +60,11 @@ class Messages:
         was a placeholder or known from the history only.
         """
         chat, timestamp = wire_chat.entity, clamp(change.timestamp)
+        first = twin_of(self._connection, change, chat, sender)
+        if first is not None:
+            self._take_file(first, change, now)
+            self.redeem(chat, change.id, sender, now)
+            return
         if self._insert(change, wire_chat, sender, now):
             self._derivation.arrived(chat, change.id, timestamp, now)
             return
@@ -109,7 +119,8 @@ class Messages:
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
             )
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
-            update_message(self._connection, held.arrival, now, "extra = ?", dump_extra(change.content.extra))
+            said = (dump_extra(change.content.extra), change.content.view_once)
+            update_message(self._connection, held.arrival, now, "extra = ?, view_once = max(view_once, ?)", *said)
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
@@ -171,6 +182,39 @@ class Messages:
         jid: str = self._connection.execute("SELECT jid FROM addresses WHERE id = ?", (address,)).fetchone()[0]
         return jid.endswith(f"@{LID}")
 
+    # -- a picture that comes twice -----------------------------------------------------------------------------------
+
+    def _take_file(self, first: Held, change: MessageReceived, now: int) -> None:
+        """Give a row the file of what shows it again; and its caption, if it has none."""
+        media, text = change.content.media, first.text or encodable(change.content.text)
+        assert media is not None
+        shown = first._replace(text=text)
+        if not keeps_first_file(change.content.extra):
+            self._connection.execute("DELETE FROM media WHERE arrival = ?", (first.arrival,))
+            shown = shown._replace(file_name=self._insert_media(first.arrival, media))
+            self._connection.execute("UPDATE media SET message = ? WHERE arrival = ?", (change.raw, first.arrival))
+        self._reindex(first, shown)
+        update_message(self._connection, first.arrival, now, "text = ?", text)
+
+    def _take_twins(self, chat: int, message_id: str, author: Address, now: int) -> None:
+        """What shows this new message again came before it: its row gives way."""
+        first = find_held(self._connection, chat, message_id, author)
+        if first is None:
+            return
+        for twin in list(twins_before(self._connection, first, author)):
+            if not keeps_first_file(load_extra(twin.extra)):
+                raw = "(SELECT raw FROM messages WHERE arrival = ?2)"
+                self._connection.execute("DELETE FROM media WHERE arrival = ?", (first.arrival,))
+                self._connection.execute(
+                    f"UPDATE media SET arrival = ?1, message = coalesce(message, {raw}) WHERE arrival = ?2",
+                    (first.arrival, twin.arrival),
+                )
+            self._remove(twin, now)
+            shown = first._replace(text=first.text or twin.text, file_name=twin.file_name or first.file_name)
+            self._reindex(first, shown)
+            update_message(self._connection, first.arrival, now, "text = ?", shown.text)
+            first = shown
+
     # -- a new row ----------------------------------------------------------------------------------------------------
 
     def _insert(
@@ -184,7 +228,8 @@ class Messages:
         also: bool = False,
     ) -> bool:
         """False when the id is taken in this chat; ``also``: even then it is stored."""
-        content, chat = change.content, wire_chat.entity
+        chat = wire_chat.entity
+        content = self._with_unknown_quote(chat, change.content)
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
         status = _rank(change) if from_me else None
@@ -211,6 +256,7 @@ class Messages:
             kept.created_at if kept else now,
             now,
             change.raw or None,
+            parent_of(content.extra),
         )
         if self._connection.execute(_INSERT if also else _INSERT + _UNLESS_TAKEN, values).rowcount == 0:
             return False
@@ -234,7 +280,18 @@ class Messages:
         )
         if kept is not None and abs(kept.place) <= row.read_place:
             self._chats.unread.remove(row, place)  # a later place of the same second
+        if media is not None:
+            self._take_twins(chat, change.id, sender, now)
         return True
+
+    def _with_unknown_quote(self, chat: int, content: Content) -> Content:
+        """A reply to what is not here is also found by what it says to answer."""
+        quote = content.quote
+        if quote is None or not quote.text:
+            return content
+        author = dump_jid(quote.participant)
+        known = self._connection.execute(_QUOTED, (chat, encodable(quote.message_id), author)).fetchone()
+        return content if known is not None else replace(content, extra={**content.extra, QUOTED_TEXT: quote.text})
 
     def _note(self, arrival: int) -> None:
         """We wrote to ourselves, on another device."""

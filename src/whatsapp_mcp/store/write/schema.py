@@ -374,6 +374,13 @@ CREATE TABLE shared_ids (
 PRAGMA user_version = 5;
 """
 
+_MESSAGE_PARTS: Final = """
+ALTER TABLE messages ADD COLUMN parent_id TEXT;  -- of the message by the same author that this one belongs to
+CREATE INDEX messages_parent ON messages(chat, parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE media ADD COLUMN message BLOB;  -- protobuf that has the file, where it is not that of the message itself
+PRAGMA user_version = 6;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -398,6 +405,11 @@ def unread_messages(db: Database) -> None:
 @migrations()
 def message_authors(db: Database) -> None:
     _run(db, _MESSAGE_AUTHORS)
+
+
+@migrations()
+def message_parts(db: Database) -> None:
+    _run(db, _MESSAGE_PARTS)
 
 
 def _run(db: Database, script: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.models.changes import Content, Quote
+from whatsapp_mcp.models.changes import BELONGS_TO, Content, Quote
 from whatsapp_mcp.whatsapp.boundary import QUOTE_LIMIT, jid, message_id
 from whatsapp_mcp.whatsapp.content.assistant import bot_facts
 from whatsapp_mcp.whatsapp.content.lines import known
@@ -109,5 +109,5 @@ def beside(layers: Sequence[Message]) -> dict[str, object]:
         parent = association.parentMessageKey.ID
         if parent and association.associationType:
             name = e2e.MessageAssociation.AssociationType.Name(association.associationType)
-            facts["belongs_to"] = {"id": message_id(parent), "as": _ROLES.get(name, name.lower())}
+            facts[BELONGS_TO] = {"id": message_id(parent), "as": _ROLES.get(name, name.lower())}
     return facts

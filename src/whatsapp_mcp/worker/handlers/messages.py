@@ -82,11 +82,13 @@ class MessageHandlers:
             raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
 
         def upload(kind: MediaType) -> Uploaded:
-            return self._account.upload(self._account.download(stored.raw), kind, newsletter=command.chat.is_newsletter)
+            return self._account.upload(
+                self._account.download(stored.file), kind, newsletter=command.chat.is_newsletter
+            )
 
         # Newsletters do not encrypt media, so what a chat got is of no use to them.
         again = command.upload_again or command.chat.is_newsletter
-        message = compose_forward(stored.raw, command.expiration, upload if again else None)
+        message = compose_forward(stored.file, command.expiration, upload if again else None)
         if read_content(message) is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
         return self._sends.send(command.chat, message, command.key)
@@ -109,7 +111,7 @@ class MessageHandlers:
         stored = self._find(command.target)
         if not stored.has_media:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
-        data = self._account.download(stored.raw)
+        data = self._account.download(stored.file)
         with new_private_file(Path(command.path)) as file:
             file.write(data)
 
@@ -175,7 +177,9 @@ class MessageHandlers:
     @handles(p.MarkRead)
     def _mark_read(self, command: p.MarkRead) -> None:
         stored = self._find(command.target)
-        self._account.mark_read([stored.id], chat=stored.wire_chat, sender=stored.wire_sender)
+        if not stored.from_me:  # else we wrote it to ourselves: nobody waits for a receipt
+            chat = stored.broadcast_list or stored.wire_chat
+            self._account.mark_read([stored.id], chat=chat, sender=stored.wire_sender)
         own = self._account.device().jid.bare
         read = ReceiptReceived(
             chat=stored.wire_chat,

@@ -27,16 +27,16 @@ DOCUMENT = textwrap.dedent(
             to somebody.
           x-mcp: {toolsets: [core, send], effect: write, idempotent: false, open_world: true, connection: true}
           parameters:
-            - {name: chat, in: path, required: true, schema: {type: string}}
+            - {name: chat, in: path, required: true, schema: {type: string, maxLength: 200}}
           requestBody:
             content:
               application/json:
                 schema:
                   type: object
                   properties:
-                    options: {type: array, items: {type: string}}
+                    options: {type: array, maxItems: 9, items: {type: string, maxLength: 200}}
                     picture: {$ref: '#/components/schemas/Picture', minLength: 1}
-                    max_answer: {type: integer, minimum: 1, default: 1, example: 3}
+                    max_answer: {type: integer, minimum: 1, maximum: 9, default: 1, example: 3}
                   required: [options]
           responses:
             '200':
@@ -45,7 +45,7 @@ DOCUMENT = textwrap.dedent(
                   schema: {$ref: '#/components/schemas/Answer'}
     components:
       schemas:
-        Picture: {type: string, format: binary, description: Where it lies}
+        Picture: {type: string, format: binary, maxLength: 9000, description: Where it lies}
         Answer:
           type: object
           properties:
