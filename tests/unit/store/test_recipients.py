@@ -63,6 +63,17 @@ def test_two_are_saved_under_one_name(people: Store) -> None:
     assert {target.jid for target in people.reader.find_by_name("Ana Souza")} == {ANA, OTHER_ANA, GROUP}
 
 
+def test_groups_that_the_owner_is_in(people: Store) -> None:
+    other = Jid.parse("120363000000000002@g.us")
+    people.apply([ChatChanged(other, name="Família Souza")])
+    assert {target.jid for target in people.reader.find_by_name("familia souza")} == {GROUP, other}
+    people.apply([ChatChanged(GROUP, is_member=False)])
+    assert [target.jid for target in people.reader.find_by_name("familia souza")] == [other]
+    people.apply([ChatChanged(other, is_member=False)])
+    assert people.reader.find_by_name("familia souza") == ()
+    assert {target.jid for target in people.reader.find_by_name("familia souza", strangers=True)} == {GROUP, other}
+
+
 def test_to_read_is_not_to_write(people: Store) -> None:
     """Whose chat is read may also be said by a name that a stranger chose, unless the owner knows somebody by it."""
     found = people.reader.find_by_name

@@ -16,7 +16,8 @@ from whatsapp_mcp.store.search.query import like_words
 
 _TARGETS: Final = (
     "SELECT entities.jid, entities.name, entities.kind, entities.folded, contacts.full_name, contacts.first_name,"
-    f" chats.name AS chat_name, coalesce(chats.sent_count, 0) AS sent, {name_source('entities', 'contacts')}"
+    f" chats.name AS chat_name, coalesce(chats.sent_count, 0) AS sent,"
+    f" coalesce(chats.gone, 0) AS gone, {name_source('entities', 'contacts')}"
     " AS name_source FROM entities LEFT JOIN contacts ON contacts.entity = entities.id"
     " LEFT JOIN chats ON chats.entity = entities.id WHERE entities.folded != '' AND entities.kind != 'broadcast'"
 )
@@ -31,9 +32,9 @@ ALIKE: Final = 0.6
 def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
     """Whoever can be meant by exactly this name, spelling folded, by name and JID.
 
-    Those whom the owner saved under it, and groups and channels. Where nobody is saved under it, also people to whom
-    the owner has written, by the name that they chose or WhatsApp verified. A stranger can choose any name, and so is
-    never meant by one, unless ``strangers`` says that this does no harm.
+    Those whom the owner saved under it, groups that the owner is in, and channels. Where nobody is saved under it, also
+    people to whom the owner has written, by the name that they chose or WhatsApp verified. A stranger can choose any
+    name, and so is never meant by one. ``strangers``: where there is nobody else, all whose name it is.
     """
     folded = fold(name)
     if not folded:
@@ -42,8 +43,9 @@ def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = 
     rows = connection.execute(found, (f"\n {folded}\n",)).fetchall()
     people = [row for row in rows if row["kind"] == "person"]
     saved = [row for row in people if folded in _saved_names(row)]
-    meant = saved or [row for row in people if row["sent"]] or (people if strangers else [])
-    return tuple(named_target(row) for row in rows if row["kind"] != "person" or row in meant)
+    known = saved or [row for row in people if row["sent"]]
+    meant = [row for row in rows if (row in known if row["kind"] == "person" else not row["gone"])]
+    return tuple(named_target(row) for row in meant or (rows if strangers else []))
 
 
 def _saved_names(row: sqlite3.Row) -> set[str]:
@@ -67,7 +69,7 @@ def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[N
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(folded)
     scored: list[tuple[float, str, sqlite3.Row]] = []
-    for row in connection.execute(_TARGETS):
+    for row in connection.execute(f"{_TARGETS} AND coalesce(chats.gone, 0) = 0"):
         names = row["folded"]
         score = max(_alike(matcher, known.strip()) for known in names.split("\n") if known)
         if all(pattern[1:-1] in names for pattern in patterns):

@@ -21,6 +21,7 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.names import name_source
+from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
@@ -52,7 +53,7 @@ _MESSAGES: Final = (
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread AS unread_count, chats.archived,"
-    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
     f", {name_source('entities', 'contacts')} AS name_source"
     " FROM chats JOIN entities ON entities.id = chats.entity LEFT JOIN contacts ON contacts.entity = entities.id"
 )
@@ -132,7 +133,8 @@ def messages_view(
             return made
         return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
 
-    return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
+    numbered = list(zip(rows, keys, extras, strict=True))
+    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
 
 
 def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
@@ -154,6 +156,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),
         ephemeral_expiration=row["ephemeral_expiration"],
+        left=bool(row["gone"]),
         unread_count=row["unread_count"],
         marked_unread=bool(row["marked_unread"]),
         archived=bool(row["archived"]),
