@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
-from whatsapp_mcp.models.views import Chat, Message, SealedStatement
+from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
 
 R = TypeVar("R", Chat, Message)
 
@@ -75,11 +75,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class NamedTarget:
-    """Somebody or something with a name that can be written to."""
+    """Somebody or something that can be written to."""
 
     jid: Jid
     name: str
+    """The number, or the JID, where there is none."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
+    name_source: NameSource | None = None
+    """Of a person with a name."""
 
 
 @dataclass(frozen=True, slots=True)
