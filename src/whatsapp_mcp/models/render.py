@@ -90,6 +90,7 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "jid": str(chat.jid),
         "lid": str(chat.lid) if chat.lid and chat.lid != chat.jid else None,
         "name": chat.name,
+        "name_source": chat.name_source,
         "last_message_time": time_text(chat.last_message_time),
         "unread_count": chat.unread_count,
         "marked_unread": chat.marked_unread or None,
@@ -109,6 +110,7 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "jid": str(contact.jid),
         "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
         "name": contact.name,
+        "name_source": contact.name_source,
     }
 
 
@@ -130,9 +132,16 @@ def _details(message: Message) -> dict[str, Any] | None:
         details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
-            {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]]}
+            {
+                "option": one.option,
+                "count": one.count,
+                "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]],
+            }
+            | ({"voter_names": [name or "" for name in one.voter_names[:LIST_LENGTH]]} if one.voters else {})
             for one in message.votes[:LIST_LENGTH]
         ]
+    if message.cards:
+        details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
     return details or None
 
 
@@ -166,6 +175,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "chat_name": message.chat_name if with_chat_name else None,
         "sender_jid": str(message.sender),
         "sender_name": message.sender_name,
+        "sender_name_source": None if message.from_me else message.sender_name_source,
         "content": message.text,
         "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": message.kind.value,
@@ -179,7 +189,9 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
             for one in message.reactions[:LIST_LENGTH]
         ]
         or None,
-        "mentions": [str(jid) for jid in message.mentions[:LIST_LENGTH]] or None,
+        "mentions": [str(one.jid) for one in message.mentions[:LIST_LENGTH]] or None,
+        "mention_names": [one.name or "" for one in message.mentions[:LIST_LENGTH]] or None,
+        "mentions_me": message.mentions_us or None,
         "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
         "media_type": message.kind.value if message.media_mimetype else None,
         "filename": message.file_name,
@@ -207,6 +219,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,
+        "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
         "filename": message.file_name,
     }

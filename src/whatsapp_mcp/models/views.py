@@ -11,9 +11,21 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
 
+NameSource = Literal["saved", "push", "business"]
+"""Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""
+
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
+
+
+class NamedPerson(View):
+    """Somebody whom a message names."""
+
+    jid: Jid
+    """Canonical."""
+    name: str | None = None
+    """Best known name, else the number."""
 
 
 class Reaction(View):
@@ -31,6 +43,8 @@ class PollOptionVotes(View):
     count: int
     voters: tuple[Jid, ...] = ()
     """Canonical, who voted first comes first."""
+    voter_names: tuple[str | None, ...] = ()
+    """Of each the best known name, else the number."""
 
 
 class ReceiptView(View):
@@ -65,11 +79,14 @@ class Message(View):
     chat_name: str | None = None
     sender: Jid
     sender_name: str | None = None
-    """Best known name: saved > full > push > verified business > number."""
+    """Best known name: saved > push > verified business > number."""
+    sender_name_source: NameSource | None = None
+    """None also where the number stands for the name."""
     from_me: bool
     timestamp: datetime
     kind: MessageKind
     text: str = ""
+    """With names where it mentions somebody."""
     media_mimetype: str | None = None
     file_name: str | None = None
     file_length: int | None = None
@@ -81,7 +98,11 @@ class Message(View):
     quoted: QuotedMessage | None = None
     parts: tuple[str, ...] = ()
     """Ids of messages that belong to this one, as the pictures of an album; oldest first."""
-    mentions: tuple[Jid, ...] = ()
+    mentions: tuple[NamedPerson, ...] = ()
+    mentions_us: bool = False
+    """By name, or with everybody in the group."""
+    cards: tuple[NamedPerson, ...] = ()
+    """The WhatsApp accounts on the contact cards that it shows."""
     forwarded: bool = False
     view_once: bool = False
     extra: dict[str, object] = {}
@@ -131,6 +152,8 @@ class Chat(View):
     jid: Jid
     lid: Jid | None = None
     name: str
+    name_source: NameSource | None = None
+    """Of a person with a name."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
     last_message_time: datetime | None = None
     ephemeral_expiration: int = 0
@@ -154,6 +177,7 @@ class Contact(View):
     lid: Jid | None = None
     name: str
     """Best known name; the number when there is none."""
+    name_source: NameSource | None = None
     full_name: str | None = None
     push_name: str | None = None
     business_name: str | None = None
