@@ -59,6 +59,10 @@ DESTRUCTIVE: Final = {
     *("demoteParticipantToMember", "rejectGroupParticipantRequest"),
     # overwrites: what was there is gone
     *("updateMessage", "userChangeAvatar", "userChangePushName", "setGroupPhoto", "setGroupName", "setGroupTopic"),
+    # people keep what they were given: rights over the group, what is said in it, what somebody else wrote
+    *("promoteParticipantToAdmin", "addParticipantToGroup", "approveGroupParticipantRequest", "forwardMessage"),
+    # what is written from then on is removed
+    "setDisappearingTimer",
     # with reset, the link that people hold stops working
     "groupInviteLink",
 }
@@ -70,32 +74,10 @@ REPEATING_MATTERS: Final = {
 }
 
 STAYS_HERE: Final = {
-    *("getGroupParticipants", "getMessageStatus"),
-    *("muteChat", "markChatRead", "deleteChat", "labelMessage"),
-    # the own account and the local store
-    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy", "userMyGroups"),
-    *(
-        "appStatus",
-        "downloadMessageMedia",
-        "userMyNewsletter",
-        "userMyContacts",
-        "listChats",
-        "getChatMessages",
-        "searchMessages",
-        "getMessageContext",
-        "checkInbox",
-        "waitForMessage",
-        "deleteMessage",
-    ),
-    *(
-        "starMessage",
-        "unstarMessage",
-        "labelChat",
-        "pinChat",
-        "archiveChat",
-        "groupInfo",
-        "getGroupParticipantRequests",
-    ),
+    # the own account, and marks of one's own; nothing that other people wrote comes back
+    *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy"),
+    *("muteChat", "markChatRead", "deleteChat", "archiveChat", "pinChat", "labelChat"),
+    *("labelMessage", "deleteMessage", "starMessage", "unstarMessage"),
 }
 
 WITHOUT_CONNECTION: Final = {

@@ -244,7 +244,20 @@ class SearchMessagesArguments(TypedDict):
     sender: NotRequired[str]
     is_from_me: NotRequired[bool]
     kind: NotRequired[
-        Literal["text", "image", "video", "audio", "voice", "document", "sticker", "location", "contact", "poll"]
+        Literal[
+            "text",
+            "image",
+            "video",
+            "audio",
+            "voice",
+            "document",
+            "sticker",
+            "location",
+            "contact",
+            "poll",
+            "call",
+            "notice",
+        ]
     ]
     has_link: NotRequired[bool]
     start_time: NotRequired[str]

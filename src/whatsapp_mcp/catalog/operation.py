@@ -47,7 +47,7 @@ class Operation:
     effect: Effect
     idempotent: bool
     open_world: bool
-    """Reaches other people or the internet, or asks WhatsApp about strangers."""
+    """Reaches other people or the internet, asks WhatsApp about strangers, or returns text that other people wrote."""
     needs_connection: bool
     input_schema: JsonObject
     """What arguments are checked against: flat, ``additionalProperties: false``, every limit."""

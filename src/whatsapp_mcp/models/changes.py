@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
     INVITE = "invite"
     INTERACTIVE = "interactive"
     CALL = "call"
+    NOTICE = "notice"
+    """Something that happened to a group (``models.notices``); nobody wrote it."""
     UNDECRYPTABLE = "undecryptable"
     """A message that could not be read. Its sender was asked to repeat it, unless it is ``LOST`` or ``UNREADABLE``."""
     OTHER = "other"
@@ -52,6 +54,14 @@ QUOTED_TEXT: Final = "quoted_text"
 
 UNREADABLE: Final = "unreadable"
 """The same, of a message that this server could not take in; the value is the reason, in our words."""
+
+
+class CallOutcome(StrEnum):
+    """How an incoming call ended; in the ``extra`` of its row."""
+
+    MISSED = "missed"
+    ANSWERED = "answered_elsewhere"
+    DECLINED = "declined"
 
 
 UNAVAILABLE: Final = "unavailable"
@@ -267,6 +277,8 @@ class ChatChanged:
     chat: Jid
     chat_alt: Jid | None = None
     name: str | None = None
+    is_member: bool | None = None
+    """Of a group: whether we are in it."""
     ephemeral_expiration: int | None = None
     """Seconds, 0 = off."""
     unread_count: int | None = None
@@ -279,6 +291,17 @@ class ChatChanged:
     """Milliseconds since 1970; 0 = not muted."""
     last: LastMessage | None = None
     """Where we archive the chat ourselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsJoined:
+    """All groups that we are in; we have left every other one that is known."""
+
+    groups: tuple[Jid, ...]
+    asked_at: int
+    """``StoreWriter.memberships_learned`` when WhatsApp was asked: what was learned since is newer."""
+    complete: bool = True
+    """False: there may be more, so nothing is said about the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +438,7 @@ Change = (
     | PollVoted
     | IdentityLearned
     | ContactSeen
+    | GroupsJoined
     | SendFinished
     | AppStateChange
 )

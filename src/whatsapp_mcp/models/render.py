@@ -98,6 +98,7 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "muted_until": time_text(chat.muted_until),
         "labels": list(chat.labels) or None,
         "ephemeral_expiration": chat.ephemeral_expiration,
+        "left": chat.left or None,
         "created_at": time_text(chat.created_at),
         "updated_at": time_text(chat.updated_at),
     }

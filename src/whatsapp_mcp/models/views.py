@@ -134,6 +134,8 @@ class Chat(View):
     kind: Literal["person", "group", "newsletter", "broadcast"]
     last_message_time: datetime | None = None
     ephemeral_expiration: int = 0
+    left: bool = False
+    """A group that we are not in any more."""
     unread_count: int = 0
     marked_unread: bool = False
     """Marked as unread by hand, on any device; says nothing about ``unread_count``."""

@@ -18,6 +18,10 @@ class JoinedGroup(Wire):
 class ListGroups(Command[tuple[Group, ...]]): ...
 
 
+class SyncGroups(Command[None]):
+    """Learn which groups we are in, what they are called and who is in them, unless that was done lately."""
+
+
 class GetGroup(Command[Group]):
     group: Jid
 

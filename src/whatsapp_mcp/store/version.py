@@ -15,6 +15,7 @@ MIGRATIONS: Final = (
     "unread_messages",
     "message_authors",
     "message_parts",
+    "group_membership",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

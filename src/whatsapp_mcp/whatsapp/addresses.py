@@ -50,3 +50,9 @@ def readable(read: Callable[[E], R], entries: Iterable[E]) -> list[R]:
         except WhatsAppRefused:
             logger.warning("an entry of a list has no address and is left out")
     return found
+
+
+def person(jid: JID) -> Jid | None:
+    """A person's or group's address without device; None for none, and for what is no address."""
+    found = optional(jid)
+    return found.bare if found is not None and found.user else None

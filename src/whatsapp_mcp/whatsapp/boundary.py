@@ -25,6 +25,22 @@ TEXT_LIMIT: Final = 65_536
 """Characters of one text; WhatsApp's own clients send no longer ones."""
 QUOTE_LIMIT: Final = 1_000
 """Characters that are kept of a text which a reply says it answers."""
+SHORT: Final = 64
+"""Characters that any text may have."""
+TEXT_LIMITS: Final = {
+    "WAWebProtobufsE2E.ReactionMessage.text": SHORT,
+    "WAWebProtobufsE2E.PollCreationMessage.Option.optionName": 255,
+    "WAWebProtobufsE2E.PollCreationMessage.name": 1_024,
+    "WAWebProtobufsE2E.ContactMessage.displayName": 255,
+    "WAWebProtobufsE2E.DocumentMessage.fileName": 255,
+    "WAWebProtobufsE2E.DocumentMessage.mimetype": 255,
+    "WAWebProtobufsE2E.GroupInviteMessage.groupName": 255,
+    "WAWebProtobufsE2E.ContextInfo.mentionedJID": SHORT,
+    "WAWebProtobufsWeb.WebMessageInfo.pushName": 255,
+    "neonize.MessageInfo.Pushname": 255,
+}
+"""Characters of the texts that phones limit to fewer; some room above what they write."""
+_IDS: Final = frozenset({"neonize.MessageInfo.ID", "WACommon.MessageKey.ID", "WAWebProtobufsE2E.ContextInfo.stanzaID"})
 LIST_LIMIT: Final = 1_024
 """Entries of one list in a message, as many as a group has members, where a phone's own limit is not known."""
 LIST_LIMITS: Final = {
@@ -99,12 +115,11 @@ def cleanse(message: Message, cut: list[str], apart: type[Message] | None = None
         if kind is int or kind is bool:
             continue
         if kind is str:
-            if len(value) > TEXT_LIMIT:
-                setattr(message, field.name, value[:TEXT_LIMIT])
-                cut.append(field.name)
+            if len(value) > SHORT and (fitting := _fitting(value, field, cut)) is not value:
+                setattr(message, field.name, fitting)
         elif kind is bytes:
             if field.type == FieldDescriptor.TYPE_STRING:
-                setattr(message, field.name, _text(value, field.name, cut))
+                setattr(message, field.name, _fitting(value, field, cut))
         elif kind is float:
             if not math.isfinite(value):
                 message.ClearField(field.name)
@@ -124,19 +139,22 @@ def _cleanse_list(field: FieldDescriptor, values: Any, cut: list[str], apart: ty
         for value in values:
             cleanse(value, cut, apart)
     elif field.type == FieldDescriptor.TYPE_STRING:
-        clean = [_text(value, field.name, cut) for value in values]
+        clean = [_fitting(value, field, cut) for value in values]
         if clean != list(values):
             values[:] = clean
     elif field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
         values[:] = [value for value in values if math.isfinite(value)]
 
 
-def _text(value: str | bytes, name: str, cut: list[str]) -> str:
+def _fitting(value: str | bytes, field: FieldDescriptor, cut: list[str]) -> str:
     if isinstance(value, bytes):
         value = readable(value)
-    if len(value) > TEXT_LIMIT:
-        cut.append(name)
-    return value[:TEXT_LIMIT]
+    if field.full_name in _IDS:
+        return message_id(value)
+    limit = TEXT_LIMITS.get(field.full_name, TEXT_LIMIT)
+    if len(value) > limit:
+        cut.append(field.name)
+    return value[:limit]
 
 
 def readable(text: bytes) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.jid import LID, USER, Jid
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     BROADCAST_LIST,
     UNAVAILABLE,
@@ -21,7 +21,6 @@ from whatsapp_mcp.models.changes import (
     ContactSeen,
     Content,
     DeliveryStatus,
-    IdentityLearned,
     MessageEdited,
     MessageKind,
     MessageReceived,
@@ -31,11 +30,12 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.whatsapp.addresses import from_proto, optional
 from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
 from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -72,20 +72,15 @@ def changes_from_event(
         case EventCode.RECEIPT:
             return list(_receipt(payload))
         case EventCode.CALL_OFFER:
-            return list(_call(payload))
+            return list(changes_of_offer(payload))
+        case EventCode.CALL_TERMINATE:
+            return list(changes_of_end(payload, own))
         case EventCode.UNDECRYPTABLE:
             return list(_undecryptable(payload, unavailable))
         case EventCode.JOINED_GROUP:
-            group = parse(neonize_pb2.JoinedGroup, payload).GroupInfo
-            return [
-                ChatChanged(
-                    from_proto(group.JID).bare,
-                    name=group.GroupName.Name or None,
-                    ephemeral_expiration=group.GroupEphemeral.DisappearingTimer,
-                )
-            ]
+            return list(changes_of_joined_group(payload, own))
         case EventCode.GROUP_INFO:
-            return list(_group_info(payload))
+            return list(changes_of_group(payload, own))
         case _:
             return []
 
@@ -225,9 +220,6 @@ def _reaction(message: Message, info: MessageInfo, where: MessageOrigin, own: tu
     )
 
 
-_MILLISECONDS_FROM: Final = 100_000_000_000
-"""A timestamp above this is in milliseconds: in seconds it would be the year 5138."""
-
 _RECEIPTS: Final = {
     "DELIVERED": (ReceiptKind.DELIVERED, False),
     "READ": (ReceiptKind.READ, False),
@@ -262,29 +254,6 @@ def _receipt(payload: bytes) -> Iterator[Change]:
         yield replace(received, chat=where.broadcast_list, chat_alt=None)
 
 
-def _call(payload: bytes) -> Iterator[Change]:
-    """An incoming call, kept as a message; its id is what `rejectCall` takes."""
-    offer = parse(neonize_pb2.CallOffer, payload)
-    meta = offer.basicCallMeta
-    caller = optional(meta.callCreator) or optional(getattr(meta, "from"))
-    if caller is None or not meta.callID:
-        return
-    alt = optional(meta.callCreatorAlt)
-    other = alt.bare if alt is not None and alt.user else None
-    if other is not None and {other.server, caller.server} == {LID, USER}:
-        pair = {caller.server: caller.bare, other.server: other}
-        yield IdentityLearned(lid=pair[LID], number=pair[USER])
-    yield MessageReceived(
-        id=meta.callID,
-        chat=caller.bare,
-        sender=caller.bare,
-        timestamp=meta.timestamp * 1000 if meta.timestamp < _MILLISECONDS_FROM else meta.timestamp,
-        content=Content(MessageKind.CALL, extra={"call_id": meta.callID}),
-        chat_alt=other,
-        sender_alt=other,
-    )
-
-
 def _undecryptable(payload: bytes, unavailable: Mapping[str, str]) -> Iterator[Change]:
     """A placeholder, unless it cannot be a message of its own: reactions, votes, edits and the like say so, and what
     our own devices tell each other is no message at all. Should it be one all the same, it comes again as one."""
@@ -309,12 +278,3 @@ def _undecryptable(payload: bytes, unavailable: Mapping[str, str]) -> Iterator[C
         sender_alt=where.sender_alt,
         push_name=info.Pushname or None,
     )
-
-
-def _group_info(payload: bytes) -> Iterator[Change]:
-    event = parse(neonize_pb2.GroupInfoEvent, payload)
-    chat: Jid = from_proto(event.JID).bare
-    if event.HasField("Name") and event.Name.Name:
-        yield ChatChanged(chat, name=event.Name.Name)
-    if event.HasField("Ephemeral"):
-        yield ChatChanged(chat, ephemeral_expiration=int(event.Ephemeral.DisappearingTimer))

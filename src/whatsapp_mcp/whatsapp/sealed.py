@@ -118,7 +118,7 @@ def _open(
     secret = parse(e2e.Message, original.raw).messageContextInfo.messageSecret
     authors = _forms(where.sender, where.sender_alt, own if where.from_me else ())
     senders = _forms(original.wire_sender, None, own if original.from_me else authors)
-    error = SecretError(f"message {message_id} has no author")
+    error = SecretError("the message has no author")
     for sender in senders:
         try:
             return open_change(kind, Origin(message_id, sender, secret), authors, ciphertext, iv)

@@ -90,12 +90,12 @@ def open_change(change: Change, origin: Origin, authors: Iterable[Jid], cipherte
             return AESGCM(key).decrypt(iv, ciphertext, associated)
         except InvalidTag:
             continue
-    raise SecretError(f"this {change.value.lower()} does not belong to message {origin.id}")
+    raise SecretError(f"this {change.value.lower()} does not belong to the message it names")
 
 
 def _key(change: Change, origin: Origin, author: Jid) -> tuple[bytes, bytes | None]:
     if len(origin.secret) != SECRET_SIZE:
-        raise SecretError(f"message {origin.id} has no secret")
+        raise SecretError("the message it is about has no secret")
     info = f"{origin.id}{origin.sender.bare}{author.bare}{change.value}".encode()
     associated = f"{origin.id}\0{author.bare}".encode() if change in _WITH_SENDER else None
     return hkdf(origin.secret, 32, info=info), associated

@@ -33,6 +33,7 @@ _JOURNALED: Final = frozenset(
         EventCode.JOINED_GROUP,
         EventCode.GROUP_INFO,
         EventCode.CALL_OFFER,
+        EventCode.CALL_TERMINATE,
         EventCode.UNDECRYPTABLE,
         REPEATED,
         EXPLAINED,

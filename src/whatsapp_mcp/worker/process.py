@@ -30,6 +30,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.groups import SyncGroups
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents
@@ -55,6 +56,10 @@ NEXT_QR_SECONDS: Final = 20.0
 """Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
 CONTACT_SYNCS: Final = (1.0, 4.0, 25.0)
 """Seconds after connecting, each after the one before, at which the linked device's contacts are copied."""
+GROUP_SYNCS: Final = (0.5, 20.0, 300.0)
+"""Seconds after connecting, each after the one before, at which the groups are asked for until they are told."""
+GROUP_SYNC_LIMIT: Final = 80.0
+"""Seconds; whatsmeow gives up after 75."""
 RECONNECT_CHECK: Final = 0.7
 """Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
 STOP_LIMIT: Final = 12.0
@@ -200,6 +205,7 @@ class SessionProcess:
             case p.StateChanged(state=SessionState.CONNECTED) if not self._was_connected:
                 self._was_connected = True
                 self._go_on_with(self._sync_contacts())
+                self._go_on_with(self._sync_groups())
             case p.StateChanged(state=SessionState.RECONNECTING) if self._finished.done():
                 return  # it is we who closed the connection
         self._pipe.write(notice)
@@ -238,6 +244,17 @@ class SessionProcess:
                 await self._run(SyncContacts(), timeout=10)
             except WhatsAppMcpError as error:
                 logger.info("contacts could not be copied: %s", error.message)
+
+    async def _sync_groups(self) -> None:
+        """Groups have their names from linking on, whether or not somebody writes."""
+        for pause in GROUP_SYNCS:
+            await asyncio.sleep(pause)
+            try:
+                await self._run(SyncGroups(), timeout=GROUP_SYNC_LIMIT)
+            except WhatsAppMcpError as error:
+                logger.info("groups could not be listed: %s", error.message)
+            else:
+                return
 
     # -- end ----------------------------------------------------------------------------------------------------------
 

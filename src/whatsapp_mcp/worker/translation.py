@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, ContactSeen, Content, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.changes import Change, ContactSeen, Content, IdentityLearned, MessageKind, MessageReceived
+from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
@@ -42,6 +44,20 @@ _ENDS: Final = {
     EventCode.CLIENT_OUTDATED: Ended(reason="outdated", detail="WhatsApp refuses this version of the client (405)"),
 }
 _SAYS_NOTHING_HEARD: Final = frozenset({EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, SUSPECTED})
+
+
+LOOKED_UP: Final = 300
+"""People of one event whose numbers are looked up."""
+
+
+def _named_by(change: MessageReceived) -> list[Jid]:
+    """Who calls, or whom a notice of a group names."""
+    match change.content.kind:
+        case MessageKind.CALL:
+            return [change.sender]
+        case MessageKind.NOTICE:
+            return [Jid.parse(text) for text in jids_in(change.content.extra)]
+    return []
 
 
 class Translation:
@@ -82,8 +98,18 @@ class Translation:
                     del self._unavailable[next(iter(self._unavailable))]
                 return []
             case _:
-                found = changes_from_event(code, payload, self._store.own, self._unavailable)
-                return [*found, *self._life_cycle(code)]
+                changes = changes_from_event(code, payload, self._store.own, self._unavailable)
+                return [*self._numbers_in(changes), *changes, *self._life_cycle(code)]
+
+    def _numbers_in(self, changes: Sequence[Change]) -> list[Change]:
+        """The numbers of people whom only LIDs name, as far as whatsmeow knows them from WhatsApp's server."""
+        named = [one for change in changes if isinstance(change, MessageReceived) for one in _named_by(change)]
+        learned: list[Change] = []
+        for lid in [jid for jid in dict.fromkeys(named) if jid.is_lid][:LOOKED_UP]:
+            with suppress(WhatsAppMcpError):
+                number = self._account.number_of(lid)
+                learned += [IdentityLearned(lid=lid, number=number)] if number is not None else []
+        return learned
 
     def _message(self, event: MessageEvent) -> list[Change]:
         self._losses.heard(event)

@@ -88,6 +88,7 @@ class Bench:
 
         async with asyncio.timeout(WAIT):
             self.outcome = await self._runner.run(operation, checked, progress)
+        assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)

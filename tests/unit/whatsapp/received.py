@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.whatsapp.addresses import to_proto
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
-    from neonize.proto.Neonize_pb2 import JID, MessageInfo, MessageSource
+    from neonize.proto.Neonize_pb2 import JID, GroupInfo, MessageInfo, MessageSource
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
@@ -118,17 +118,35 @@ def undecryptable_event(
     return event.SerializeToString()
 
 
-def group_event(*, name: str | None = None, timer: int | None = None) -> bytes:
+def group_event(**changed: Any) -> bytes:
+    """``changed``: fields of GroupInfoEvent."""
     event = neonize_pb2.GroupInfoEvent(
         JID=jid(TEAM),
         Notify="w:gp2",
         Timestamp=SECOND,
         PrevParticipantsVersionID="1",
         ParticipantVersionID="2",
-        JoinReason="",
+        **{"JoinReason": "", **changed},
     )
-    if name is not None:
-        event.Name.CopyFrom(neonize_pb2.GroupName(Name=name, NameSetAt=SECOND, NameSetBy=jid(ANA)))
-    if timer is not None:
-        event.Ephemeral.CopyFrom(neonize_pb2.GroupEphemeral(IsEphemeral=timer > 0, DisappearingTimer=timer))
     return event.SerializeToString()
+
+
+def group_named(name: str) -> dict[str, Any]:
+    return {"Name": neonize_pb2.GroupName(Name=name, NameSetAt=SECOND, NameSetBy=jid(ANA))}
+
+
+def joined_event(group: GroupInfo, **more: Any) -> bytes:
+    event = neonize_pb2.JoinedGroup(**{"Reason": "", "Type": "", "CreateKey": "", **more}, GroupInfo=group)
+    return event.SerializePartialToString()
+
+
+def call_event(call_id: str, sender: Jid, *, creator: Jid, alt: Jid | None = None, **more: Any) -> bytes:
+    """CallOffer; with ``reason``, CallTerminate."""
+    meta = neonize_pb2.BasicCallMeta(
+        **{"from": jid(sender)}, timestamp=SECOND, callCreator=jid(creator), callCreatorAlt=jid(alt), callID=call_id
+    )
+    data = neonize_pb2.Node(Tag="offer", Nodes=[neonize_pb2.Node(Tag=tag) for tag in more.pop("content", ())])
+    if more:
+        return neonize_pb2.CallTerminate(basicCallMeta=meta, data=data, **more).SerializeToString()
+    remote = neonize_pb2.CallRemoteMeta(remotePlatform="android", remoteVersion="2")
+    return neonize_pb2.CallOffer(basicCallMeta=meta, callRemoteMeta=remote, data=data).SerializeToString()

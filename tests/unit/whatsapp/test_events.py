@@ -15,8 +15,6 @@ from tests.unit.whatsapp.received import (
     MILLISECOND,
     SECOND,
     TEAM,
-    empty_jid,
-    group_event,
     jid,
     message_event,
     receipt_event,
@@ -342,32 +340,6 @@ def test_a_hosted_device_is_one_of_its_person() -> None:
     changes = of_message(message_event(text(), source(ANA, Jid(ANA_LID.user, "hosted.lid", 99))))
     assert isinstance(changes[-1], MessageReceived)
     assert changes[-1].sender == ANA_LID
-
-
-def test_group_renamed() -> None:
-    changes = changes_from_event(EventCode.GROUP_INFO, group_event(name="New name"))
-    assert changes == [ChatChanged(TEAM, name="New name")]
-
-
-@pytest.mark.parametrize("seconds", [0, 604800])
-def test_disappearing_messages_of_a_group(seconds: int) -> None:
-    changes = changes_from_event(EventCode.GROUP_INFO, group_event(timer=seconds))
-    assert changes == [ChatChanged(TEAM, ephemeral_expiration=seconds)]
-
-
-def test_another_change_of_a_group_changes_nothing_here() -> None:
-    assert changes_from_event(EventCode.GROUP_INFO, group_event()) == []
-
-
-def test_joined_group() -> None:
-    group = neonize_pb2.GroupInfo(
-        JID=jid(TEAM),
-        GroupName=neonize_pb2.GroupName(Name="Team", NameSetAt=SECOND, NameSetBy=empty_jid()),
-        GroupEphemeral=neonize_pb2.GroupEphemeral(IsEphemeral=True, DisappearingTimer=86400),
-    )
-    event = neonize_pb2.JoinedGroup(Reason="", Type="", CreateKey="", GroupInfo=group)
-    changes = changes_from_event(EventCode.JOINED_GROUP, event.SerializePartialToString())
-    assert changes == [ChatChanged(TEAM, name="Team", ephemeral_expiration=86400)]
 
 
 @pytest.mark.parametrize("code", [EventCode.CONNECTED, EventCode.HISTORY_SYNC, 27, 999])

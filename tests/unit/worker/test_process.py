@@ -133,6 +133,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setattr(process_module, "_drop_prints", lambda: None)  # it would silence pytest
     monkeypatch.setattr(process_module, "_end_at_the_latest", lambda: None)  # it would end pytest
     monkeypatch.setattr(process_module, "CONTACT_SYNCS", ())
+    monkeypatch.setattr(process_module, "GROUP_SYNCS", ())
     yield running
     running.hang_up()
     async with asyncio.timeout(WAIT):

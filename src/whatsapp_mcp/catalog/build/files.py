@@ -68,8 +68,14 @@ def _typed(operation: Operation) -> Iterator[str]:
         given = name in operation.input_schema.get("required", ()) or "default" in schema
         line = f"    {name}: {_type(schema) if given else f'NotRequired[{_type(schema)}]'}"
         if len(line) > _LINE:  # as ruff would write it
-            line = f"    {name}: NotRequired[\n        {_type(schema)}\n    ]"
+            inner = f"        {_type(schema)}"
+            line = f"    {name}: NotRequired[\n{inner if len(inner) <= _LINE else _one_a_line(schema)}\n    ]"
         yield line
+
+
+def _one_a_line(schema: JsonObject) -> str:
+    values = "".join(f"            {_compact(value)},\n" for value in schema["enum"])
+    return f"        Literal[\n{values}        ]"
 
 
 def _type(schema: JsonObject) -> str:

@@ -14,7 +14,7 @@ from whatsapp_mcp.catalog.published import published_schema
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")
-_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "exactly_one", *_FLAGS})
+_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", *_FLAGS})
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 
@@ -75,7 +75,7 @@ class _OperationReader:
         arguments = input_schema(properties, required)
         check_valid(self.document, arguments, "the input schema", self.line, self.name)
         check_valid(self.document, published_schema(arguments), "the published input schema", self.line, self.name)
-        return Operation(
+        operation = Operation(
             name=self.name,
             title=self._text("summary"),
             description=self._text("description"),
@@ -91,6 +91,8 @@ class _OperationReader:
             output_schema=self._response(),
             exactly_one=self._exactly_one(x_mcp, arguments),
         )
+        self._check_annotations(x_mcp, operation)
+        return operation
 
     def _text(self, key: str) -> str:
         value = self.node.get(key)
@@ -130,6 +132,17 @@ class _OperationReader:
         if effect not in EFFECTS:
             self.fail(f"unknown effect {effect!r}; known are {', '.join(EFFECTS)}", x_mcp.line_of("effect"))
         return cast("Effect", effect)
+
+    def _check_annotations(self, x_mcp: Located, operation: Operation) -> None:
+        """What is told to hosts has to be true: they let calls pass by it, or ask the user first."""
+        reaches = operation.open_world or not operation.needs_connection
+        if (operation.effect == "write" and reaches) != bool(x_mcp.get("additive")):
+            self.fail(
+                "x-mcp: additive has to say why a write that reaches others, and nothing else, is not destructive",
+                x_mcp.line_of("additive"),
+            )
+        if "untrusted" in operation.output_schema.get("properties", {}) and not operation.open_world:
+            self.fail("x-mcp: what returns text that other people wrote is open_world", x_mcp.line_of("open_world"))
 
     def _flag(self, x_mcp: Located, key: str) -> bool:
         value = x_mcp.get(key)

@@ -11,18 +11,24 @@ from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.store.search.query import like_words
 
-_TARGETS: Final = "SELECT jid, name, kind, folded FROM entities WHERE folded != '' AND kind != 'broadcast'"
+_TARGETS: Final = (
+    "SELECT entities.jid, entities.name, entities.kind, entities.folded, coalesce(chats.gone, 0) AS gone"
+    " FROM entities LEFT JOIN chats ON chats.entity = entities.id"
+    " WHERE entities.folded != '' AND entities.kind != 'broadcast'"
+)
 ALIKE: Final = 0.6
 """How alike two names must be to be offered as a near miss, from 0 to 1 (difflib's ratio)."""
 
 
 def exact_names(connection: sqlite3.Connection, name: str) -> tuple[NamedTarget, ...]:
-    """Everybody and everything of exactly this name, spelling folded, by name and JID."""
+    """Everybody and everything of exactly this name, spelling folded, by name and JID. Groups that we are not in any
+    more only where nothing else has the name."""
     folded = fold(name)
     if not folded:
         return ()
-    rows = connection.execute(f"{_TARGETS} AND instr(folded, ?) > 0 ORDER BY name, jid", (f"\n {folded}\n",))
-    return tuple(named_target(row) for row in rows)
+    found = f"{_TARGETS} AND instr(entities.folded, ?) > 0 ORDER BY entities.name, entities.jid"
+    rows = connection.execute(found, (f"\n {folded}\n",)).fetchall()
+    return tuple(named_target(row) for row in [row for row in rows if not row["gone"]] or rows)
 
 
 def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[NamedTarget, ...]:
@@ -34,7 +40,7 @@ def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[N
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(folded)
     scored: list[tuple[float, str, sqlite3.Row]] = []
-    for row in connection.execute(_TARGETS):
+    for row in connection.execute(f"{_TARGETS} AND coalesce(chats.gone, 0) = 0"):
         names = row["folded"]
         score = max(_alike(matcher, known.strip()) for known in names.split("\n") if known)
         if all(pattern[1:-1] in names for pattern in patterns):

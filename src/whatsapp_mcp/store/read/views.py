@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
+from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
@@ -49,7 +50,7 @@ _MESSAGES: Final = (
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread AS unread_count, chats.archived,"
-    " chats.marked_unread, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
+    " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
     " FROM chats JOIN entities ON entities.id = chats.entity"
 )
 
@@ -126,7 +127,8 @@ def messages_view(
             return made
         return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
 
-    return each(list(zip(rows, keys, extras, strict=True)), message, lambda numbered: _remains_of_message(numbered[0]))
+    numbered = list(zip(rows, keys, extras, strict=True))
+    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
 
 
 def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
@@ -147,6 +149,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),
         ephemeral_expiration=row["ephemeral_expiration"],
+        left=bool(row["gone"]),
         unread_count=row["unread_count"],
         marked_unread=bool(row["marked_unread"]),
         archived=bool(row["archived"]),

@@ -30,6 +30,8 @@ class ChatRow:
     cleared_unstarred_until: int = -1
     marked_unread: int = 0
     marked_at: int = 0
+    gone: int = 0
+    """A group that we are not in any more."""
 
     @property
     def empty_until(self) -> int:

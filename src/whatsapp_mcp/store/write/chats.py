@@ -113,6 +113,8 @@ class Chats:
     def changed(self, row: ChatRow, change: ChatChanged) -> None:
         if change.name:
             row.name = encodable(change.name)
+        if change.is_member is not None:
+            row.gone = int(not change.is_member)
         if change.ephemeral_expiration is not None:
             row.ephemeral_expiration = max(0, fitting(change.ephemeral_expiration))
         if change.archived is not None:

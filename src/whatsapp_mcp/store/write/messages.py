@@ -121,6 +121,8 @@ class Messages:
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
             said = (dump_extra(change.content.extra), change.content.view_once)
             update_message(self._connection, held.arrival, now, "extra = ?, view_once = max(view_once, ?)", *said)
+        if held.kind == change.content.kind == MessageKind.CALL:
+            held = self._call_ended(held, change.content, now)
         wire = _wire_forms(held, change, wire_chat, sender)
         if wire != (held.wire_chat, held.sender):
             update_message(self._connection, held.arrival, now, "wire_chat = ?, sender = ?", *wire)
@@ -129,6 +131,17 @@ class Messages:
             held = found
         if held.from_history and not change.from_history:
             self._came_alive(held, now)
+
+    def _call_ended(self, held: Held, content: Content, now: int) -> Held:
+        """The first outcome counts: whoever declined a call is told of its end once more."""
+        known = load_extra(held.extra)
+        if "outcome" not in content.extra or "outcome" in known:
+            return held
+        text, extra = encodable(content.text), dump_extra({**known, **content.extra})
+        update_message(self._connection, held.arrival, now, "text = ?, extra = ?", text, extra)
+        found = held._replace(text=text, extra=extra)
+        self._reindex(held, found)
+        return found
 
     def _came_alive(self, held: Held, now: int) -> None:
         """Known from the history, and now delivered to us as well."""

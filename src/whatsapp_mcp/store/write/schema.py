@@ -382,6 +382,12 @@ PRAGMA user_version = 6;
 """
 
 
+_GROUP_MEMBERSHIP: Final = """
+ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
+PRAGMA user_version = 7;
+"""
+
+
 @migrations()
 def first_tables(db: Database) -> None:
     _run(db, _FIRST_TABLES)
@@ -410,6 +416,11 @@ def message_authors(db: Database) -> None:
 @migrations()
 def message_parts(db: Database) -> None:
     _run(db, _MESSAGE_PARTS)
+
+
+@migrations()
+def group_membership(db: Database) -> None:
+    _run(db, _GROUP_MEMBERSHIP)
 
 
 def _run(db: Database, script: str) -> None:

@@ -10,22 +10,28 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 
 _ADD: Final = "INSERT OR IGNORE INTO unread (arrival, chat, place) VALUES (?, ?, ?)"
 _READ: Final = "DELETE FROM unread WHERE chat = ? AND place <= ?"
+_WRITTEN: Final = f"kind != '{MessageKind.NOTICE}'"
+"""What happened to a group is nothing to read."""
 _FIRST_READ: Final = (  # the newest message of others after so many of them
     "SELECT place FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN 1 AND ? AND from_me = 0"
+    f" AND {_WRITTEN}"
     " ORDER BY place DESC LIMIT 1 OFFSET ?"
 )
 _ADD_BETWEEN: Final = (
     "INSERT OR IGNORE INTO unread (arrival, chat, place) SELECT arrival, chat, place FROM messages"
     " INDEXED BY messages_chat WHERE chat = ? AND place > ? AND place <= ? AND from_me = 0"
+    f" AND {_WRITTEN}"
 )
 _NEWEST: Final = "SELECT max(place) FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN ? AND ?"
 _NEWEST_OF_HISTORY: Final = (
     "SELECT place FROM messages INDEXED BY messages_chat WHERE chat = ? AND place > 0 AND from_history = 1"
+    f" AND {_WRITTEN}"
     " ORDER BY place DESC LIMIT 1"
 )
 

@@ -15,6 +15,7 @@ from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ContactSeen,
+    GroupsJoined,
     IdentityLearned,
     LabelChanged,
     MessageDeletedForMe,
@@ -41,6 +42,7 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import find_message
 from whatsapp_mcp.store.write.identities import Address, Identities, pair
+from whatsapp_mcp.store.write.memberships import Memberships
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.reactions_and_receipts import ReactionsAndReceipts, Saying
@@ -87,6 +89,7 @@ class StoreWriter:
         self._identities = Identities(connection)
         self._chats = Chats(connection)
         self._people = People(connection)
+        self._memberships = Memberships(connection, self._identities, self._chats)
         self._index = SearchIndex(connection)
         self._visibility = Visibility(connection, self._chats, self._index)
         self._derivation = Derivation(connection, self._chats, self._index, self._visibility)
@@ -160,6 +163,16 @@ class StoreWriter:
             if (chat and where is None) or (author and by is None):
                 return None
             return find_message(self._connection, encodable(message_id), where, by)
+
+    @property
+    def memberships_learned(self) -> int:
+        """How often a group was said to be ours, or not any more, since this store was opened."""
+        return self._memberships.learned
+
+    @property
+    def groups_listed_at(self) -> int:
+        """When all our groups were listed last, milliseconds; 0: never."""
+        return int(self._meta("groups_listed_at") or 0)
 
     def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within a day."""
@@ -266,6 +279,8 @@ class StoreWriter:
                     self._said(change, now)
                 case ChatChanged():
                     self._chat_changed(change, now)
+                case GroupsJoined():
+                    self._memberships.listed(change, now)
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result)
                 case _:
@@ -307,6 +322,8 @@ class StoreWriter:
         row = self._chats.get(chat, now)
         name = row.name
         self._chats.changed(row, change)
+        if change.is_member is not None:
+            self._memberships.told(chat)
         if row.name != name:
             self._people.rename(chat)
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ChatChanged, IdentityLearned
+from whatsapp_mcp.models.changes import Change, ChatChanged, GroupsJoined, IdentityLearned
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.pipe import groups as p
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.store_thread import StoreThread
+
+LIST_AGAIN_AFTER: Final = 24 * 3600 * 1000
+"""Milliseconds. WhatsApp tells a linked device of every change, also of those while it was away."""
+COMPLETE_BELOW: Final = 500
+"""Groups in a list; a longer one may have been cut off."""
 
 
 class GroupHandlers:
@@ -25,9 +32,18 @@ class GroupHandlers:
 
     @handles(p.ListGroups)
     def _list(self, _command: p.ListGroups) -> tuple[Group, ...]:
+        asked_at = self._store.run_now(lambda writer: writer.memberships_learned)
         groups = tuple(self._groups.joined())
         self._remember(groups)
+        joined = GroupsJoined(tuple(group.jid for group in groups), asked_at, complete=len(groups) < COMPLETE_BELOW)
+        self._store.apply_now(joined)
         return groups
+
+    @handles(p.SyncGroups)
+    def _sync(self, _command: p.SyncGroups) -> None:
+        listed_at = self._store.run_now(lambda writer: writer.groups_listed_at)
+        if not 0 <= now_ms() - listed_at < LIST_AGAIN_AFTER:
+            self._list(p.ListGroups())
 
     @handles(p.GetGroup)
     def _get(self, command: p.GetGroup) -> Group:
@@ -61,6 +77,7 @@ class GroupHandlers:
     @handles(p.LeaveGroup)
     def _leave(self, command: p.LeaveGroup) -> None:
         self._groups.leave(command.group)
+        self._store.apply_now(ChatChanged(command.group, is_member=False))
 
     @handles(p.GetJoinRequests)
     def _join_requests(self, command: p.GetJoinRequests) -> tuple[JoinRequest, ...]:
@@ -92,9 +109,8 @@ class GroupHandlers:
         return self._groups.set_photo(command.group, Path(command.path).read_bytes())
 
     def _remember(self, groups: Iterable[Group]) -> None:
-        changes: list[Change] = []
-        for group in groups:
-            changes += [
+        for group in groups:  # each by itself: messages that come meanwhile wait for one, not for all
+            changes: list[Change] = [
                 IdentityLearned(lid=member.lid, number=member.jid)
                 for member in group.members
                 if member.lid is not None and not member.jid.is_lid
@@ -102,4 +118,4 @@ class GroupHandlers:
             changes.append(
                 ChatChanged(group.jid, name=group.name or None, ephemeral_expiration=group.disappearing_timer)
             )
-        self._store.apply_now(*changes)
+            self._store.apply_now(*changes)

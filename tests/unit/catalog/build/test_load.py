@@ -25,7 +25,8 @@ DOCUMENT = textwrap.dedent(
           description: >-
             Send a poll
             to somebody.
-          x-mcp: {toolsets: [core, send], effect: write, idempotent: false, open_world: true, connection: true}
+          x-mcp: {toolsets: [core, send], effect: write, idempotent: false, open_world: true, connection: true,
+            additive: why}
           parameters:
             - {name: chat, in: path, required: true, schema: {type: string, maxLength: 200}}
           requestBody:
@@ -82,10 +83,10 @@ def test_an_operation_is_read() -> None:
     assert operation.input_schema == {
         "type": "object",
         "properties": {
-            "chat": {"type": "string"},
-            "options": {"type": "array", "items": {"type": "string"}},
-            "picture": {"type": "string", "description": "Where it lies", "minLength": 1},
-            "max_answer": {"type": "integer", "minimum": 1, "default": 1},
+            "chat": {"type": "string", "maxLength": 200},
+            "options": {"type": "array", "maxItems": 9, "items": {"type": "string", "maxLength": 200}},
+            "picture": {"type": "string", "maxLength": 9000, "description": "Where it lies", "minLength": 1},
+            "max_answer": {"type": "integer", "minimum": 1, "maximum": 9, "default": 1},
         },
         "required": ["chat", "options"],
         "additionalProperties": False,
@@ -116,7 +117,12 @@ METHOD_LINE = line_of("post:")
         ("picture: {", "chat: {", "picture: {", "two parameters are called 'chat'"),
         ("#/components/schemas/Picture", "#/components/schemas/Photo", "picture: {", "Photo' names nothing"),
         ("#/components/schemas/Picture", "other.yaml#/Photo", "picture: {", "leaves the document"),
-        ("{type: array, items: {type: string}}", "{type: array}", "options: {", "an array without items"),
+        ("maxItems: 9, items: {type: string, maxLength: 200}", "maxItems: 9", "options: {", "an array without items"),
+        ("additive: why", "additive: ''", "additive:", "additive has to say why"),
+        ("effect: write", "effect: read", "additive:", "additive has to say why"),
+        (" maxItems: 9,", "", None, "argument 'options' needs a maxItems"),
+        ("items: {type: string, maxLength: 200}", "items: {type: string}", None, "'options[]' needs a maxLength"),
+        ("maximum: 9,", "", None, "argument 'max_answer' needs a maximum"),
         ("minimum: 1,", "exclusiveMinimum: true,", "max_answer: {", "exclusiveMinimum: true is OpenAPI 3.0"),
         ("minimum: 1,", "nullable: true,", "max_answer: {", "nullable is OpenAPI 3.0"),
         ("type: integer, minimum", "type: [integer, 'null'], minimum", "max_answer: {", "a list of types"),
