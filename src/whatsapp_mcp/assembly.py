@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server import Server
 
-from whatsapp_mcp.account_folder import check_path, make_folder
+from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.changes import AppStateChange
@@ -89,7 +89,9 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     """
     operations = offered(settings)
     check_path(settings.session_db)
+    make_folder(settings.data_dir)
     make_folder(settings.account_dir)
+    check_files(settings.account_dir)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
