@@ -150,5 +150,7 @@ def test_what_was_decrypted_last(path: Path) -> None:
         remember_secret(path, message_id, chat, b"k")
     sender = "100000000000009@lid"
     assert last_decrypted(path, 2) == (Decrypted("M5", str(chat), sender), Decrypted("M1", str(chat), sender))
+    remember_secret(path, "3EB0AA", chat, b"k")
+    assert last_decrypted(path, 1) == (Decrypted("M5", str(chat), sender),), "what this program sent did not come"
     path.write_bytes(b"no database" * 1000)
     assert last_decrypted(path) == ()
