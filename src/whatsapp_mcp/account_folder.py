@@ -1,12 +1,13 @@
-"""The folder of an account: what its path must not hold, and that it is there, for its owner only."""
+"""The folder of an account: what its path must not hold, and that it is there, for its owner only, with its files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.private_files import ensure_private_folder, not_ours_alone
 
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
@@ -22,7 +23,11 @@ def check_path(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder with mode 0700, and the parents that are missing too. Raises SetupError."""
+    """Create the folder with mode 0700, and the parents that are missing too.
+
+    Raises:
+        SetupError: it cannot be created, or it is another user's.
+    """
     try:
         ensure_private_folder(folder)
     except OSError as error:
@@ -30,3 +35,35 @@ def make_folder(folder: Path) -> None:
             f"the folder {folder} cannot be created: {error.strerror}",
             next_step=f"Choose a folder that you may write to {_CHOOSE_ANOTHER}",
         ) from error
+    for found in (folder.lstat(), folder.stat()):
+        if (why := not_ours_alone(found)) is not None:
+            raise SetupError(
+                f"the folder {folder} {why}",
+                next_step=f"Start as that user, change its owner, or choose a folder of your own {_CHOOSE_ANOTHER}",
+            )
+
+
+def check_files(folder: Path) -> None:
+    """Raises SetupError when a file that lies in the folder is not the user's alone."""
+    for path, why in shared_files(folder):
+        raise SetupError(f"the file {path} {why}", next_step=take_back(path))
+
+
+def shared_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Files in the folder that are not the user's alone, and why, as the end of a sentence.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    for path in sorted(folder.iterdir()):
+        try:
+            why = not_ours_alone(path.lstat()) or not_ours_alone(path.stat())
+        except FileNotFoundError:  # it has gone meanwhile, or is a link that leads nowhere
+            continue
+        if why is not None:
+            yield path, why
+
+
+def take_back(path: Path) -> str:
+    """What makes such a file the user's alone."""
+    return f"Find out who made it so. A copy is yours alone: stop the server, `cp -p {path} {path}.own`, move it back."

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import write_private
+from whatsapp_mcp.private_files import not_ours_alone, write_private
 
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -32,8 +32,10 @@ class Endpoint(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Endpoint:
-        """Raises SetupError when the file is missing or not an endpoint file."""
+        """Raises SetupError when the file is missing, another user's, or not an endpoint file."""
         try:
+            if (why := not_ours_alone(path.stat())) is not None:
+                raise SetupError(f"endpoint file {path} {why}", next_step="Use an endpoint file of your own.")
             return cls.model_validate_json(path.read_bytes())
         except OSError as error:
             raise SetupError(

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
+
+
+def not_ours_alone(found: os.stat_result) -> str | None:
+    """Why what was found cannot be trusted to be the user's alone, as the end of a sentence; None when it can.
+
+    Who owns a file can open it to everybody and change it. Who made another name for it holds on to it: it stays there
+    when the first name is deleted, and what is written here is read there. root can do anything anyway.
+    """
+    if sys.platform == "win32":
+        return None
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"belongs to another user (uid {found.st_uid})"
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        return f"has {found.st_nlink} names (hard links), and the others may be somebody else's"
+    return None
 
 
 def ensure_private_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone
 
 SHORTEST_TOKEN: Final = 32
 
@@ -22,7 +22,8 @@ def load_or_create_token(path: Path) -> str:
     Safe when two processes do it at once: both get the same token.
 
     Raises:
-        SetupError: the file cannot be read or written, others can read it, or what it holds is no token.
+        SetupError: the file cannot be read or written, others can read it or have another name for it, or what it holds
+            is no token.
     """
     try:
         with suppress(FileNotFoundError):
@@ -40,12 +41,19 @@ def read_token(path: Path) -> str:
     """The token kept in ``path``.
 
     Raises:
-        SetupError: others can read the file, or what it holds is no token.
+        SetupError: others can read the file or have another name for it, or what it holds is no token.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+        being_made = _is_being_made(path, file.fileno())  # before the look at the file: the draft goes at any time
+        found = os.fstat(file.fileno())
         token = file.read(4_096).decode("ascii", "replace").strip()
+    mode = found.st_mode
+    if not being_made and (why := not_ours_alone(found)) is not None:
+        raise SetupError(
+            f"the token file {path} {why}",
+            next_step="Find out who made it so, delete it and start again for a new token.",
+        )
     if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
         raise SetupError(
             f"the token file {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
@@ -57,6 +65,15 @@ def read_token(path: Path) -> str:
             next_step="Delete it and start again for a new token.",
         )
     return token
+
+
+def _is_being_made(path: Path, descriptor: int) -> bool:
+    """Whether the file has the two names that it has for a moment when it is made, and no other."""
+    found = os.fstat(descriptor)
+    drafts = (draft.lstat() for draft in path.parent.glob(f"{path.name}.{'[0-9a-f]' * 16}"))
+    with suppress(FileNotFoundError):
+        return found.st_nlink == 2 and any(os.path.samestat(found, draft) for draft in drafts)
+    return False
 
 
 def _create(path: Path) -> None:

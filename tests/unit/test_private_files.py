@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, write_private
+from tests.unit.ownership import owned_by_another
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone, write_private
 
 
 def mode(path: Path) -> int:
@@ -54,3 +55,23 @@ def test_nothing_stays_behind_where_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_private(tmp_path / "folder", b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_is_the_users_alone(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "below").mkdir(parents=True)  # folders have many links by nature
+    write_private(tmp_path / "file", b"x")
+    for path in (tmp_path / "folder", tmp_path / "file"):
+        assert not_ours_alone(path.stat()) is None
+
+
+def test_a_file_with_a_second_name_is_not(tmp_path: Path) -> None:
+    write_private(tmp_path / "file", b"x")
+    (tmp_path / "second").hardlink_to(tmp_path / "file")
+    assert "2 names" in str(not_ours_alone((tmp_path / "file").stat()))
+    write_private(tmp_path / "file", b"x")  # makes a new file
+    assert not_ours_alone((tmp_path / "file").stat()) is None
+
+
+def test_what_another_user_owns_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owned_by_another(tmp_path, monkeypatch)
+    assert "another user" in str(not_ours_alone(tmp_path.stat()))

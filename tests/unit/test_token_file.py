@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.ownership import owned_by_another
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.token_file import load_or_create_token
 
@@ -52,3 +53,27 @@ def test_a_folder_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises(SetupError, match="http-token cannot be used"):
         load_or_create_token(blocked / "http-token")
+
+
+def test_a_token_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "http-token"
+    load_or_create_token(path)
+    (tmp_path / "mine").hardlink_to(path)
+    with pytest.raises(SetupError, match="has 2 names") as caught:
+        load_or_create_token(path)
+    assert "new token" in caught.value.next_step
+
+
+def test_a_token_whose_maker_was_killed_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "http-token"
+    token = load_or_create_token(path)
+    (tmp_path / "http-token.0123456789abcdef").hardlink_to(path)
+    assert load_or_create_token(path) == token
+
+
+def test_a_token_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "http-token"
+    load_or_create_token(path)
+    owned_by_another(path, monkeypatch)
+    with pytest.raises(SetupError, match="another user"):
+        load_or_create_token(path)

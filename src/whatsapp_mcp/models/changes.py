@@ -75,6 +75,10 @@ BROADCAST_LIST: Final = "broadcast_list"
 """In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
 
 
+MENTIONED: Final = "mentioned"
+"""In the ``extra`` of a stored message: names of those whom it mentions, for the search alone."""
+
+
 class DeliveryStatus(StrEnum):
     """How far a message of ours got. Order matters: a later receipt never moves it back."""
 

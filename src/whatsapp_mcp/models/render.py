@@ -130,9 +130,16 @@ def _details(message: Message) -> dict[str, Any] | None:
         details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
-            {"option": one.option, "count": one.count, "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]]}
+            {
+                "option": one.option,
+                "count": one.count,
+                "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]],
+            }
+            | ({"voter_names": [name or "" for name in one.voter_names[:LIST_LENGTH]]} if one.voters else {})
             for one in message.votes[:LIST_LENGTH]
         ]
+    if message.cards:
+        details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
     return details or None
 
 
@@ -179,7 +186,9 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
             for one in message.reactions[:LIST_LENGTH]
         ]
         or None,
-        "mentions": [str(jid) for jid in message.mentions[:LIST_LENGTH]] or None,
+        "mentions": [str(one.jid) for one in message.mentions[:LIST_LENGTH]] or None,
+        "mention_names": [one.name or "" for one in message.mentions[:LIST_LENGTH]] or None,
+        "mentions_me": message.mentions_us or None,
         "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
         "media_type": message.kind.value if message.media_mimetype else None,
         "filename": message.file_name,
@@ -207,6 +216,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": time_text(message.timestamp),
         "is_from_me": message.from_me or None,
+        "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
         "filename": message.file_name,
     }

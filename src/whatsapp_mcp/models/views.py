@@ -16,6 +16,15 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
+class NamedPerson(View):
+    """Somebody whom a message names."""
+
+    jid: Jid
+    """Canonical."""
+    name: str | None = None
+    """Best known name, else the number."""
+
+
 class Reaction(View):
     sender: Jid
     sender_name: str | None = None
@@ -31,6 +40,8 @@ class PollOptionVotes(View):
     count: int
     voters: tuple[Jid, ...] = ()
     """Canonical, who voted first comes first."""
+    voter_names: tuple[str | None, ...] = ()
+    """Of each the best known name, else the number."""
 
 
 class ReceiptView(View):
@@ -70,6 +81,7 @@ class Message(View):
     timestamp: datetime
     kind: MessageKind
     text: str = ""
+    """With names where it mentions somebody."""
     media_mimetype: str | None = None
     file_name: str | None = None
     file_length: int | None = None
@@ -81,7 +93,11 @@ class Message(View):
     quoted: QuotedMessage | None = None
     parts: tuple[str, ...] = ()
     """Ids of messages that belong to this one, as the pictures of an album; oldest first."""
-    mentions: tuple[Jid, ...] = ()
+    mentions: tuple[NamedPerson, ...] = ()
+    mentions_us: bool = False
+    """By name, or with everybody in the group."""
+    cards: tuple[NamedPerson, ...] = ()
+    """The WhatsApp accounts on the contact cards that it shows."""
     forwarded: bool = False
     view_once: bool = False
     extra: dict[str, object] = {}

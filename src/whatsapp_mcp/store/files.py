@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone
 from whatsapp_mcp.untrusted_text import decoded
 
 BUSY_TIMEOUT: Final = 10.0
@@ -168,6 +168,12 @@ def _create(path: Path) -> None:
     # would end the locks that SQLite holds on it in this process.
     with suppress(FileExistsError):
         new_private_file(path).close()
+    if (why := not_ours_alone(path.stat())) is not None:
+        raise StoreError(
+            f"the message store {path} {why}",
+            next_step="Find out who made it so. A copy of the file is yours alone.",
+            details={"path": str(path)},
+        )
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.private_files import not_ours_alone
 
 
 class Holder(BaseModel):
@@ -36,7 +37,11 @@ class AccountLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """Try once; False when somebody else holds it."""
+        """Try once; False when somebody else holds it.
+
+        Raises:
+            SetupError: the lock file cannot be opened, or is not the user's alone.
+        """
         if self._file is not None:
             return True
         make_folder(self._path.parent)
@@ -44,6 +49,11 @@ class AccountLock:
             file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         except OSError as error:
             raise SetupError(f"the lock file {self._path} cannot be opened: {error.strerror}") from error
+        if (why := not_ours_alone(os.fstat(file.fileno()))) is not None:
+            file.close()
+            raise SetupError(
+                f"the lock file {self._path} {why}", next_step=f"Find out who made it so, and delete {self._path}."
+            )
         if not _try_lock(file):
             file.close()
             return False

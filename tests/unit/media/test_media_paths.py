@@ -106,6 +106,14 @@ def test_links_out_of_the_outbox_do_not_open(tmp_path: Path, outbox: Path, secre
         read("loop", policy)
 
 
+def test_a_file_with_a_second_name_does_not_open(outbox: Path, secret: Path, policy: MediaPolicy) -> None:
+    """No path shows where the other names lead."""
+    (outbox / "innocent.txt").hardlink_to(secret)
+    with pytest.raises(NotAllowed, match=r"hard links") as caught:
+        read("innocent.txt", policy)
+    assert "copy" in caught.value.next_step
+
+
 def test_the_data_directory_never_opens(tmp_path: Path, data_dir: Path, policy: MediaPolicy) -> None:
     wide = replace(policy, outbox=(tmp_path,))
     (tmp_path / "innocent").symlink_to(data_dir)

@@ -233,7 +233,7 @@ def test_votes_and_placeholders(settings: Settings, store: Store) -> None:
     first, second = rows(settings)
     assert first["details"]["votes"] == [
         {"option": "Mon", "count": 0, "voters": []},
-        {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)]},
+        {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)], "voter_names": ["Ana Souza", "Boris"]},
     ]
     ana = {"voter_jid": str(ANA), "voter_name": "Ana Souza", "options": ["Tue"]}
     assert first["votes"][0] == ana | {"voted_at": "2026-09-21T14:13:22.000Z"}

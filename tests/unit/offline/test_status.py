@@ -20,6 +20,7 @@ from typing import Any, Final
 import click
 import pytest
 from click.testing import CliRunner
+from tests.unit.ownership import owned_by_another
 
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
@@ -499,6 +500,22 @@ def test_modes(settings: Settings, folder_mode: int, file_mode: int, verdicts: l
 def test_a_data_folder_that_others_may_write_to(settings: Settings) -> None:
     settings.data_dir.chmod(0o777)
     assert only_finding(diagnose(settings)).name == "modes"
+
+
+def test_a_file_with_a_second_name(settings: Settings) -> None:
+    fill_store(settings)
+    (settings.data_dir / "copy").hardlink_to(settings.store_path)
+    (finding,) = [check for check in findings(diagnose(settings)) if check.name == "owners"]
+    assert finding.verdict is Verdict.PROBLEM
+    assert f"{settings.store_path} has 2 names" in finding.message
+    assert "cp -p" in (finding.next_step or "")
+
+
+def test_a_folder_of_another_user(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    owned_by_another(settings.account_dir, monkeypatch)
+    found = [check for check in findings(diagnose(settings)) if check.name == "owners"]
+    assert found
+    assert f"{settings.account_dir} belongs to another user" in " ".join(check.message for check in found)
 
 
 def test_a_folder_that_is_not_writable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

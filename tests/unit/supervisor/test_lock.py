@@ -176,3 +176,11 @@ def test_a_lock_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot be opened"):
         AccountLock(tmp_path / "lock").acquire()
     assert not AccountLock(tmp_path / "lock").is_free()
+
+
+def test_a_lock_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("what is not to be overwritten")
+    (tmp_path / "lock").hardlink_to(tmp_path / "mine")
+    with pytest.raises(SetupError, match="has 2 names"):
+        AccountLock(tmp_path / "lock").acquire()
+    assert (tmp_path / "mine").read_text() == "what is not to be overwritten"

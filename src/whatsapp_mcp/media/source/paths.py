@@ -34,7 +34,7 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
         source: absolute, or relative to an outbox folder (the first one that has it); ``~`` is the home folder.
 
     Raises:
-        NotAllowed: it lies outside the outbox folders or inside the data directory.
+        NotAllowed: it lies outside the outbox folders or inside the data directory, or has a name elsewhere too.
         InvalidArgument: it does not exist, is not a regular file, or cannot be read.
     """
     root, resolved = _judge(source, field=field, policy=policy)
@@ -44,6 +44,12 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
         raise _no_such_file(field, policy) from None
     except _Forbidden:
         raise _outside(field, policy) from None
+    except _Linked:
+        raise NotAllowed(
+            f"{field}: this file has several names (hard links) and may belong elsewhere.",
+            next_step="Send a copy of it: `cp` makes one that has a single name.",
+            details={"field": field},
+        ) from None
     except OSError:
         raise InvalidArgument(f"{field}: this file cannot be read.", field=field) from None
     try:
@@ -57,6 +63,15 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
 
 class _Forbidden(Exception):
     """The way to the file leads through the data directory or a file system of the kernel."""
+
+
+class _Linked(Exception):
+    """The file has other names.
+
+    Somebody who may write into the outbox, but not read what the user of this server can, could give a second name to a
+    file of that user (keys, the session database) and have it sent: no path shows where such a name leads. Linux
+    refuses to make such links by default (protected_hardlinks), macOS and containers do not. A copy costs little.
+    """
 
 
 def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
@@ -120,6 +135,9 @@ def _open_below(root: Path, resolved: Path, forbidden: Path) -> int | None:
     if found.st_dev in _pseudo_devices():
         os.close(descriptor)
         raise _Forbidden
+    if found.st_nlink > 1:
+        os.close(descriptor)
+        raise _Linked
     return descriptor
 
 

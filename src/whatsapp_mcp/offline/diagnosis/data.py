@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.account_folder import check_path
+from whatsapp_mcp.account_folder import check_path, shared_files, take_back
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.private_files import not_ours_alone
 from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import RESERVE
@@ -77,6 +78,22 @@ def check_modes(settings: Settings) -> Iterator[Check]:
             yield problem("modes", f"{said}: others can read it", f"chmod 600 {path}")
     if fine:
         yield ok("modes", "folder and files are closed to others")
+
+
+def check_owners(settings: Settings) -> Iterator[Check]:
+    """Nobody else may own what lies there, or have another name for it: the server would refuse to start."""
+    if not settings.account_dir.is_dir():
+        return
+    fine = True
+    for folder in (settings.data_dir, settings.account_dir):
+        if (why := not_ours_alone(folder.lstat()) or not_ours_alone(folder.stat())) is not None:
+            fine = False
+            yield problem("owners", f"{folder} {why}", "Run this command as the server's user, or change its owner.")
+    for path, why in shared_files(settings.account_dir):
+        fine = False
+        yield problem("owners", f"{path} {why}", take_back(path))
+    if fine:
+        yield ok("owners", "folder and files are yours alone")
 
 
 def _mode(path: Path) -> int:

@@ -36,6 +36,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("endpoint", lambda: configuration.check_endpoint(settings)),
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
+        ("owners", lambda: data.check_owners(settings)),
         ("lock", lambda: data.check_lock(lock_status(settings.lock_path))),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),

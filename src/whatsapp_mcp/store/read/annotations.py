@@ -198,11 +198,18 @@ OPTIONS_SHOWN: Final = 100
 
 
 def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[Jid]] = {option: [] for option in options[:OPTIONS_SHOWN]}
+    voters: dict[str, list[tuple[Jid, str | None]]] = {option: [] for option in options[:OPTIONS_SHOWN]}
     for row in rows:
         for option in dict.fromkeys(texts_of(row["options"])):
             # An option that the poll does not name was added to it later, or is one of too many.
-            voters.setdefault(option, []).append(stored_jid(row["jid"]))
+            jid = stored_jid(row["jid"])
+            voters.setdefault(option, []).append((jid, known_as(jid, row["name"])))
     return tuple(
-        PollOptionVotes(option=option, count=len(people), voters=tuple(people)) for option, people in voters.items()
+        PollOptionVotes(
+            option=option,
+            count=len(people),
+            voters=tuple(jid for jid, _ in people),
+            voter_names=tuple(name for _, name in people),
+        )
+        for option, people in voters.items()
     )

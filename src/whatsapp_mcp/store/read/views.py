@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
 from whatsapp_mcp.models.changes import FOR_EVER, MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, Reaction
+from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, QuotedMessage, Reaction
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
     votes,
 )
+from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
@@ -119,16 +120,43 @@ def messages_view(
     reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
     labels = message_labels(connection, keys)
     answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
+    people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        made = _message(row, extra, reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()))
+        beside = _Beside(reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()), people)
+        made = _message(row, extra, beside)
         if row["revoked_at"] is not None:
             return made
-        return made.model_copy(update={"quoted": answered.get(row["arrival"]), "parts": belonging.get(key, ())})
+        quoted = answered.get(row["arrival"])
+        if quoted is not None:
+            quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
+        return made.model_copy(update={"quoted": quoted, "parts": belonging.get(key, ())})
 
     numbered = list(zip(rows, keys, extras, strict=True))
     return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
+
+
+class _Beside(NamedTuple):
+    """What is known of a message beside its row."""
+
+    reactions: tuple[Reaction, ...]
+    votes: tuple[PollOptionVotes, ...]
+    labels: tuple[str, ...]
+    people: NamedPeople
+
+
+def _named(
+    rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]], answered: Iterable[QuotedMessage]
+) -> Iterator[Jid]:
+    """All who are named in messages."""
+    for quoted in answered:
+        yield from written_to(quoted.text)
+    for row, extra in zip(rows, extras, strict=True):
+        if row["revoked_at"] is None:
+            yield from mentions_of(row["mentions"])
+            yield from written_to(row["reply_to_text"])
+            yield from on_cards(extra)
 
 
 def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
@@ -167,15 +195,9 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(
-    row: sqlite3.Row,
-    extra: dict[str, object],
-    reacted: tuple[Reaction, ...],
-    voted: tuple[PollOptionVotes, ...],
-    labels: tuple[str, ...],
-) -> Message:
+def _message(row: sqlite3.Row, extra: dict[str, object], beside: _Beside) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else {**_shown(row), "extra": extra}
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, beside.people)
     return Message(
         id=row["id"],
         chat=chat,
@@ -190,10 +212,10 @@ def _message(
         status=STATUS[row["status"]] if row["status"] in range(len(STATUS)) else None,
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
-        reactions=reacted,
+        reactions=beside.reactions,
         starred=bool(row["starred"]),
-        labels=labels,
-        votes=voted,
+        labels=beside.labels,
+        votes=beside.votes,
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         arrival=row["arrival"],
@@ -211,18 +233,22 @@ def _message_kind(stored: str) -> MessageKind:
         return MessageKind.OTHER
 
 
-def _shown(row: sqlite3.Row) -> dict[str, Any]:
+def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
     """What a revoked message does not show any more."""
+    mentioned, quoted = mentions_of(row["mentions"]), row["reply_to_text"]
     return {
-        "text": row["text"],
+        "text": people.spoken(row["text"], mentioned),
         "media_mimetype": row["mimetype"],
         "file_name": row["file_name"],
         "file_length": row["file_length"],
         "url": row["url"],
         "seconds": row["seconds"],
         "reply_to_id": row["reply_to_id"],
-        "reply_to_text": row["reply_to_text"],
-        "mentions": mentions_of(row["mentions"]),
+        "reply_to_text": people.spoken_unasked(quoted) if quoted else quoted,
+        "mentions": tuple(map(people.person, mentioned)),
+        "mentions_us": any(map(people.is_us, mentioned)) or extra.get("mentions_all") is True,
+        "cards": tuple(map(people.person, on_cards(extra))),
+        "extra": extra,
     }
 
 

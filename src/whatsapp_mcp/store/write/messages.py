@@ -14,6 +14,7 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.mentioned import with_mentioned
 from whatsapp_mcp.store.write.parts import keeps_first_file, parent_of, twin_of, twins_before
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -243,6 +244,7 @@ class Messages:
         """False when the id is taken in this chat; ``also``: even then it is stored."""
         chat = wire_chat.entity
         content = self._with_unknown_quote(chat, change.content)
+        content = replace(content, extra=with_mentioned(self._connection, content))
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
         status = _rank(change) if from_me else None

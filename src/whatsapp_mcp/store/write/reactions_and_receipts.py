@@ -18,6 +18,7 @@ from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.mentioned import with_mentioned
 from whatsapp_mcp.store.write.statements import REACTIONS, REVOKES, VOTES
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -76,7 +77,7 @@ class ReactionsAndReceipts:
                 sender.id,
                 encodable(change.content.text),
                 dump_mentions(change.content.mentions),
-                dump_extra(change.content.extra),
+                dump_extra(with_mentioned(self._connection, change.content)),
             ),
         )
         self._derivation.derive(chat, change.message_id, now)
