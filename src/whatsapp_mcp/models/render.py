@@ -90,6 +90,7 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "jid": str(chat.jid),
         "lid": str(chat.lid) if chat.lid and chat.lid != chat.jid else None,
         "name": chat.name,
+        "name_source": chat.name_source,
         "last_message_time": time_text(chat.last_message_time),
         "unread_count": chat.unread_count,
         "marked_unread": chat.marked_unread or None,
@@ -109,6 +110,7 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "jid": str(contact.jid),
         "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
         "name": contact.name,
+        "name_source": contact.name_source,
     }
 
 
@@ -173,6 +175,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "chat_name": message.chat_name if with_chat_name else None,
         "sender_jid": str(message.sender),
         "sender_name": message.sender_name,
+        "sender_name_source": None if message.from_me else message.sender_name_source,
         "content": message.text,
         "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": message.kind.value,

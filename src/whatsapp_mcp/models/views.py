@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
 
+NameSource = Literal["saved", "push", "business"]
+"""Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""
+
 
 class View(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
@@ -76,7 +79,9 @@ class Message(View):
     chat_name: str | None = None
     sender: Jid
     sender_name: str | None = None
-    """Best known name: saved > full > push > verified business > number."""
+    """Best known name: saved > push > verified business > number."""
+    sender_name_source: NameSource | None = None
+    """None also where the number stands for the name."""
     from_me: bool
     timestamp: datetime
     kind: MessageKind
@@ -147,6 +152,8 @@ class Chat(View):
     jid: Jid
     lid: Jid | None = None
     name: str
+    name_source: NameSource | None = None
+    """Of a person with a name."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
     last_message_time: datetime | None = None
     ephemeral_expiration: int = 0
@@ -170,6 +177,7 @@ class Contact(View):
     lid: Jid | None = None
     name: str
     """Best known name; the number when there is none."""
+    name_source: NameSource | None = None
     full_name: str | None = None
     push_name: str | None = None
     business_name: str | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.models.views import Chat, Message, NameSource
 
 R = TypeVar("R", Chat, Message)
 
@@ -63,11 +63,14 @@ class KeyedSend:
 
 @dataclass(frozen=True, slots=True)
 class NamedTarget:
-    """Somebody or something with a name that can be written to."""
+    """Somebody or something that can be written to."""
 
     jid: Jid
     name: str
+    """The number, or the JID, where there is none."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
+    name_source: NameSource | None = None
+    """Of a person with a name."""
 
 
 @dataclass(frozen=True, slots=True)

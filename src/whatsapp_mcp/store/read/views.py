@@ -21,6 +21,7 @@ from whatsapp_mcp.store.read.annotations import (
     votes,
 )
 from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
+from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
@@ -35,6 +36,7 @@ _MESSAGES: Final = (
     " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
     " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
+    f" {name_source('author', 'contacts')} AS sender_name_source,"
     " author.id AS author,"
     " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
     " coalesce((SELECT stars.starred FROM stars JOIN addresses AS target ON target.id = stars.author"
@@ -45,6 +47,7 @@ _MESSAGES: Final = (
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
     " JOIN entities AS author ON author.id = wire_sender.entity"
+    " LEFT JOIN contacts ON contacts.entity = author.id"
     " LEFT JOIN media ON media.arrival = m.arrival{joins} ORDER BY {order}"
 )
 
@@ -52,12 +55,14 @@ CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
     " chats.ephemeral_expiration, chats.unread AS unread_count, chats.archived,"
     " chats.marked_unread, chats.gone, chats.pinned, chats.muted_until, chats.created_at, chats.updated_at"
-    " FROM chats JOIN entities ON entities.id = chats.entity"
+    f", {name_source('entities', 'contacts')} AS name_source"
+    " FROM chats JOIN entities ON entities.id = chats.entity LEFT JOIN contacts ON contacts.entity = entities.id"
 )
 
 CONTACTS: Final = (
     "SELECT entities.jid, entities.lid, entities.name, coalesce(contacts.full_name, contacts.first_name) AS full_name,"
-    " contacts.push_name, contacts.business_name FROM contacts JOIN entities ON entities.id = contacts.entity"
+    f" contacts.push_name, contacts.business_name, {name_source('entities', 'contacts')} AS name_source"
+    " FROM contacts JOIN entities ON entities.id = contacts.entity"
 )
 
 _FOR_EVER: Final = to_ms(FOR_EVER)
@@ -89,6 +94,7 @@ def contact_view(row: sqlite3.Row) -> Contact:
         jid=jid,
         lid=stored_jid(row["lid"]) if row["lid"] else None,
         name=_title(jid, row["name"]),
+        name_source=row["name_source"],
         full_name=row["full_name"],
         push_name=row["push_name"],
         business_name=row["business_name"],
@@ -97,7 +103,7 @@ def contact_view(row: sqlite3.Row) -> Contact:
 
 def named_target(row: sqlite3.Row) -> NamedTarget:
     jid = stored_jid(row["jid"])
-    return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]))
+    return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]), row["name_source"])
 
 
 def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
@@ -174,6 +180,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
         jid=jid,
         lid=stored_jid(row["lid"]) if row["lid"] else None,
         name=_title(jid, row["name"]),
+        name_source=row["name_source"],
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),
         ephemeral_expiration=row["ephemeral_expiration"],
@@ -204,6 +211,7 @@ def _message(row: sqlite3.Row, extra: dict[str, object], beside: _Beside) -> Mes
         chat_name=known_as(chat, row["chat_name"]),
         sender=sender,
         sender_name=known_as(sender, row["sender_name"]),
+        sender_name_source=row["sender_name_source"],
         from_me=bool(row["from_me"]),
         timestamp=from_ms(row["timestamp"]),
         kind=_message_kind(row["kind"]),
