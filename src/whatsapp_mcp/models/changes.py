@@ -251,6 +251,15 @@ class IdentityLearned:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberSpelled:
+    """WhatsApp answers a number that people write with another one, under which it knows the person: without the ninth
+    digit in Brazil, or with one more digit after the country code in Mexico and Argentina."""
+
+    written: Jid
+    number: Jid
+
+
+@dataclass(frozen=True, slots=True)
 class ContactSeen:
     """A name for a person; fields that are None stay as they are."""
 
@@ -441,6 +450,7 @@ Change = (
     | ReceiptReceived
     | PollVoted
     | IdentityLearned
+    | NumberSpelled
     | ContactSeen
     | GroupsJoined
     | SendFinished

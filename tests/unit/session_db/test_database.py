@@ -150,6 +150,8 @@ def test_what_was_decrypted_last(path: Path) -> None:
         remember_secret(path, message_id, chat, b"k")
     sender = "100000000000009@lid"
     assert last_decrypted(path, 2) == (Decrypted("M5", str(chat), sender), Decrypted("M1", str(chat), sender))
+    remember_secret(path, "3EB0AA", chat, b"k")
+    assert last_decrypted(path, 1) == (Decrypted("M5", str(chat), sender),), "what this program sent did not come"
     path.write_bytes(b"no database" * 1000)
     assert last_decrypted(path) == ()
 
@@ -157,6 +159,7 @@ def test_what_was_decrypted_last(path: Path) -> None:
 def test_an_id_that_is_no_text_hides_no_other(path: Path) -> None:
     """Senders choose ids: the last messages are told all the same, and the line that tells them stays short."""
     chat = Jid("100000000000001", "lid")
+    link_device(path)
     remember_secret(path, "GOOD", chat, b"1" * 32)
     remember_secret(path, "BAD", chat, b"2" * 32)
     remember_secret(path, "L" * 100_000, chat, b"3" * 32)

@@ -24,6 +24,7 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
     MessageStarred,
+    NumberSpelled,
     PlaceholderRedeemed,
     PollVoted,
     ReactionChanged,
@@ -41,7 +42,7 @@ from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import find_message
-from whatsapp_mcp.store.write.identities import Address, Identities, pair
+from whatsapp_mcp.store.write.identities import Address, Identities, Union, pair
 from whatsapp_mcp.store.write.memberships import Memberships
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
@@ -271,6 +272,8 @@ class StoreWriter:
                     self._redeemed(change, now)
                 case IdentityLearned():
                     self._learn(change.lid, change.number, now)
+                case NumberSpelled():
+                    self._unite(self._identities.spell(change.written, change.number), now)
                 case ContactSeen():
                     self._people.seen(self._identities.address(change.jid).entity, change, now)
                 case LabelChanged():
@@ -356,7 +359,9 @@ class StoreWriter:
         forms = pair(one, other)
         if forms is None:
             return
-        union = self._identities.learn(*forms)
+        self._unite(self._identities.learn(*forms), now)
+
+    def _unite(self, union: Union | None, now: int) -> None:
         if union is None:
             return
         unite(
