@@ -132,6 +132,7 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
         "chat_name": "Ana Souza",
         "sender_jid": str(ANA),
         "sender_name": "Ana Souza",
+        "sender_name_source": "saved",
         "content": "a photo?",
         "kind": "text",
         "timestamp": "2026-09-21T14:13:20.000Z",
@@ -233,7 +234,7 @@ def test_votes_and_placeholders(settings: Settings, store: Store) -> None:
     first, second = rows(settings)
     assert first["details"]["votes"] == [
         {"option": "Mon", "count": 0, "voters": []},
-        {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)]},
+        {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)], "voter_names": ["Ana Souza", "Boris"]},
     ]
     ana = {"voter_jid": str(ANA), "voter_name": "Ana Souza", "options": ["Tue"]}
     assert first["votes"][0] == ana | {"voted_at": "2026-09-21T14:13:22.000Z"}

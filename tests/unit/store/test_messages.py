@@ -40,7 +40,7 @@ from whatsapp_mcp.models.changes import (
     Quote,
     ReceiptKind,
 )
-from whatsapp_mcp.models.views import Message, QuotedMessage, StoredMessage
+from whatsapp_mcp.models.views import Message, NamedPerson, QuotedMessage, StoredMessage
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages
 
@@ -86,7 +86,7 @@ def test_everything_of_a_message_comes_back(store: Store) -> None:
         reply_to_id="Q1",
         reply_to_text="what?",
         quoted=QuotedMessage(sender=ANA, sender_name="Ana", text="what?", is_claim=True),
-        mentions=(BORIS, ANA_LID),
+        mentions=(NamedPerson(jid=BORIS, name="+79161112233"), NamedPerson(jid=ANA, name="Ana")),
         forwarded=True,
         view_once=True,
         extra={"link": "https://example.org", "n": [1, {"a": "é"}], QUOTED_TEXT: "what?"},
@@ -336,7 +336,7 @@ def test_what_others_can_make_up(store: Store) -> None:
     )
     store.apply([MessageReceived("M1", ANA, ANA, ms(1), content)])
     seen = only(store)
-    assert (seen.file_length, seen.mentions) == (2**63 - 1, (ANA,))
+    assert (seen.file_length, [one.jid for one in seen.mentions]) == (2**63 - 1, [ANA])
     (exported,) = exported_messages(store.path, [ANA], Span())
     assert (seen.reply_to_id, exported.quoted, exported.expiration) == ("Q", None, 2**63 - 1)
 

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import MENTIONED
 from whatsapp_mcp.store.rows import stored_jid
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,10 @@ def extra_of(stored: str | None) -> dict[str, object]:
     if not stored:
         return {}
     extra = _decoded(stored) if len(stored) <= EXTRA_LIMIT else None
-    return extra if isinstance(extra, dict) else {"note": NOT_READABLE}
+    if not isinstance(extra, dict):
+        return {"note": NOT_READABLE}
+    extra.pop(MENTIONED, None)  # the names stand in the text
+    return extra
 
 
 def extras_of(stored: Iterable[str | None], limit: int = FACTS_LIMIT) -> list[dict[str, object]]:

@@ -1,0 +1,97 @@
+"""Whom a message names: by number and name, also where it says only the digits of a LID."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, GROUP, ME, MY_LID, Store, message, ms, vote
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import (
+    ContactSeen,
+    Content,
+    IdentityLearned,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    Quote,
+)
+from whatsapp_mcp.models.views import Message
+
+STRANGER = Jid("83333333333333", "lid")
+
+
+def said(text: str, *mentions: Jid, quote: Quote | None = None, **extra: object) -> MessageReceived:
+    content = Content(MessageKind.TEXT, text, mentions=mentions, quote=quote, extra=extra)
+    return replace(message("M1", 5, chat=GROUP, sender=BORIS), content=content)
+
+
+def shown(store: Store) -> Message:
+    found = store.reader.message("M1", GROUP)
+    assert found is not None
+    return found
+
+
+def test_mentions_are_numbers_with_names(store: Store) -> None:
+    store.apply([IdentityLearned(ANA_LID, ANA), ContactSeen(ANA, full_name="Ana  Souza")])
+    text = f"@{ANA_LID.user}, @{BORIS.user} and @{STRANGER.user}: not @{ANA_LID.user}1, x@{STRANGER.user}"
+    store.apply([said(text, ANA_LID, BORIS, STRANGER)])
+    row = shown(store)
+    assert row.text == f"@Ana Souza, @+{BORIS.user} and @{STRANGER.user}: not @{ANA_LID.user}1, x@{STRANGER.user}"
+    assert [(one.jid, one.name) for one in row.mentions] == [
+        (ANA, "Ana  Souza"),
+        (BORIS, f"+{BORIS.user}"),
+        (STRANGER, None),
+    ]
+    assert not row.mentions_us
+
+    assert [one.id for one in store.reader.search("souza", limit=9, offset=0).rows] == ["M1"], "by who is mentioned"
+    assert "mentioned" not in row.extra
+
+
+def test_what_is_learned_later_shows_as_well(store: Store) -> None:
+    store.apply([said(f"@{ANA_LID.user}!", ANA_LID)])
+    assert shown(store).text == f"@{ANA_LID.user}!"
+    store.apply([IdentityLearned(ANA_LID, ANA)])
+    assert shown(store).text == f"@+{ANA.user}!"
+    store.apply([ContactSeen(ANA, full_name="Ana")])
+    assert shown(store).text == "@Ana!"
+
+
+def test_we_are_mentioned(store: Store) -> None:
+    for own in (ME, MY_LID):
+        store.apply([replace(said(f"@{own.user}?", own), id=f"M{own.server}")])
+        found = store.reader.message(f"M{own.server}", GROUP)
+        assert found is not None
+        assert (found.mentions_us, [one.jid for one in found.mentions]) == (True, [ME])
+    store.apply([said("all", mentions_all=True)])
+    assert shown(store).mentions_us
+
+
+def test_an_edit_mentions_others(store: Store) -> None:
+    store.apply([ContactSeen(ANA, full_name="Ana"), ContactSeen(BORIS, full_name="Boris")])
+    edited = Content(MessageKind.TEXT, f"@{ANA.user}", mentions=(ANA,))
+    store.apply([said(f"@{BORIS.user}", BORIS), MessageEdited(GROUP, "M1", BORIS, edited, ms(9))])
+    row = shown(store)
+    assert (row.text, [one.jid for one in row.mentions]) == ("@Ana", [ANA])
+    assert [store.reader.search(name, limit=9, offset=0).total for name in ("ana", "boris")] == [1, 0]
+    store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+
+
+def test_a_quoted_mention(store: Store) -> None:
+    store.apply([IdentityLearned(ANA_LID, ANA), ContactSeen(ANA, full_name="Ana")])
+    store.apply([said("yes", quote=Quote("Q1", BORIS, f"@{ANA_LID.user} comes? @{STRANGER.user}"))])
+    assert shown(store).reply_to_text == f"@Ana comes? @{STRANGER.user}"
+
+
+def test_voters_and_cards_are_named(store: Store) -> None:
+    store.apply([IdentityLearned(BORIS_LID, BORIS), ContactSeen(BORIS, full_name="Boris")])
+    poll = Content(MessageKind.POLL, "When?", extra={"options": ["Fri", "Sat"]})
+    store.apply([replace(said(""), content=poll), vote("M1", 9, "Fri", voter=BORIS_LID)])
+    votes = shown(store).votes
+    assert [(one.voters, one.voter_names) for one in votes] == [((BORIS,), ("Boris",)), ((), ())]
+    card = f"BEGIN:VCARD\nFN:B.\nTEL;type=CELL;waid={BORIS.user}:+7 916\nX-LID:{ANA_LID}\nEND:VCARD"
+    shared = Content(MessageKind.CONTACT, "B.", extra={"vcards": [card, 7]})
+    store.apply([replace(said(""), id="M2", content=shared)])
+    found = store.reader.message("M2", GROUP)
+    assert found is not None
+    assert [(one.jid, one.name) for one in found.cards] == [(BORIS, "Boris"), (ANA_LID, None)]
