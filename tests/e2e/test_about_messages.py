@@ -1,4 +1,4 @@
-"""What people do with messages: events moved, cancelled and answered, comments, sealed reactions, pins, keeps, polls."""
+"""What people do with messages: move, cancel and answer events, comment, react, pin, keep, change polls."""
 
 from __future__ import annotations
 
