@@ -235,6 +235,11 @@ class StoreReader:
             ).fetchall()
             return tuple(map(contact_view, rows))
 
+    def is_known(self, jid: Jid) -> bool:
+        """Whether anything is stored about who or what has this address."""
+        with self._connections.snapshot() as connection:
+            return connection is not None and find_entity(connection, jid) is not None
+
     def number_of(self, lid: Jid) -> Jid | None:
         """The phone number of a LID, where it is known."""
         with self._connections.snapshot() as connection:
