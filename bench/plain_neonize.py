@@ -77,6 +77,7 @@ class _Device:
         from whatsapp_mcp.whatsapp.account import Account
         from whatsapp_mcp.whatsapp.client import Client, ClientEvents
         from whatsapp_mcp.whatsapp.library import load
+        from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 
         self._codes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[_Event] = queue.SimpleQueue()
@@ -88,9 +89,10 @@ class _Device:
             log=lambda level, name, text: print(level, name, text, file=sys.stderr),
             ended=lambda error: print("ended", error, file=sys.stderr),
         )
-        self._library = load(Endpoint.read(endpoint), require_endpoint=True)
+        service = Endpoint.read(endpoint)
+        self._library = load(service, require_endpoint=True)
         self._client = Client(database)
-        self._account = Account(self._client)
+        self._account = Account(self._client, MediaDownloads(service))
 
     def _on_event(self, code: int, payload: bytes) -> None:
         from whatsapp_mcp.whatsapp.client import EventCode

@@ -12,6 +12,7 @@ from mcp.server import Server
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
@@ -102,7 +103,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
         world = None
         manager = SessionManager(settings)
     side_login = _SideLoginOnDemand(settings, manager)
-    services = Services(settings, manager, side_login, Store(StoreReader(settings.store_path)))
+    decoders = DecoderPool()
+    services = Services(settings, manager, side_login, Store(StoreReader(settings.store_path)), decoders)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -111,6 +113,7 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
             stack.push_async_callback(side_login.close)
+            stack.push_async_callback(decoders.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 

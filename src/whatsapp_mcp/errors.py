@@ -2,6 +2,7 @@
 
 WhatsAppMcpError                   code, message, next_step, details
 ├── InvalidArgument                the caller passed something unusable; names the field
+│   └── InvalidMedia               the content of a file: damaged, of another kind, too much work
 ├── NotFound                       the chat, message or person does not exist here
 ├── AmbiguousRecipient             a name fits several people; carries the candidates
 ├── NotAllowed                     a rule of this server forbids it
@@ -52,6 +53,7 @@ __all__ = [
     "ClientOutdated",
     "DataDirectoryInUse",
     "InvalidArgument",
+    "InvalidMedia",
     "LoginRefused",
     "MediaExpired",
     "NotAllowed",
@@ -110,6 +112,13 @@ class InvalidArgument(WhatsAppMcpError):
 
     code = "invalid_argument"
     next_step = "Correct the named argument and call again."
+
+
+class InvalidMedia(InvalidArgument):
+    """A file cannot be decoded: damaged, of another kind, or more work than it is worth."""
+
+    code = "invalid_media"
+    next_step = "Pass another file, or send it as a document."
 
 
 class NotFound(WhatsAppMcpError):

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         default="",
         description="Folders, separated like PATH, from which files may be sent. Empty: no local file can be sent.",
     )
+    download_limit: int = Field(
+        default=256, ge=1, le=2048, description="MiB of the largest received file that is downloaded."
+    )
     allow_loopback_urls: bool = Field(
         default=False, description="Fetch media and previews from this machine too. For tests only."
     )

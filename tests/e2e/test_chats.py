@@ -52,22 +52,28 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         assert "chat_jid" in error["message"]
 
 
-async def test_a_name_is_a_recipient_only_when_it_is_unique(tmp_path: Path) -> None:
+async def test_a_name_is_a_recipient_only_when_the_owner_knows_one_by_it(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         one = await simulator.add_contact("one", push_name="Maria")
         cursor = await host.cursor()
         one.say("hi")
         cursor = (await host.call("waitForMessage", cursor=cursor, timeout=40))["cursor"]
-        await host.call("sendMessage", phone="maria", message="for you")
-        assert (await one.wait_for_message()).text == "for you"
+        error = await host.refused("sendMessage", phone="maria", message="a stranger")
+        assert error["code"] == "not_found"
+        assert [(near["name"], near["name_source"]) for near in error["details"]["near"]] == [("Maria", "push")]
+        await host.call("sendMessage", phone=one.number, message="by number")
+        sent = await host.call("sendMessage", phone="maria", message="for you")
+        assert sent["to"] == {"name": "Maria", "name_source": "push", "number": f"+{one.number}"}
+        await one.wait_for_message(lambda message: message.text == "for you")
         two = await simulator.add_contact("two", push_name="Maria")
         two.say("hi too")
         await host.call("waitForMessage", cursor=cursor, timeout=40)
+        await host.call("sendMessage", phone=two.number, message="and you")
         error = await host.refused("sendMessage", phone="Maria", message="for whom?")
         assert error["code"] == "ambiguous_recipient"
         jids = {candidate["jid"] for candidate in error["details"]["candidates"]}
         assert jids == {f"{one.number}@s.whatsapp.net", f"{two.number}@s.whatsapp.net"}
-        assert len(two.inbox) == 0
+        assert [message.text for message in two.inbox] == ["and you"]
         error = await host.refused("sendMessage", phone="Mari", message="near")
         assert error["code"] == "not_found"
         assert error["details"]["near"]
@@ -126,7 +132,8 @@ async def test_people(tmp_path: Path) -> None:
         ana.say("hi")
         await host.call("waitForMessage", cursor=cursor, timeout=40)
         contacts = (await host.call("userMyContacts"))["data"]
-        assert {"jid": f"{ana.number}@s.whatsapp.net", "lid": str(ana.account.lid), "name": "Ana"} in contacts
+        named = {"name": "Ana", "name_source": "push"}
+        assert {"jid": f"{ana.number}@s.whatsapp.net", "lid": str(ana.account.lid)} | named in contacts
         await host.call("userChangePushName", push_name="Robin the Second")
         phone = simulator.phone.account
         await until(lambda: phone.push_name == "Robin the Second", what="the new name on the phone")

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -19,8 +20,26 @@ from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import safe_name
 from whatsapp_mcp.private_files import ensure_private_folder
 
+TEMPORARY: Final = "outgoing"
+"""Folder in the media folder: what is being sent or fetched; servers that start sweep it."""
+DOWNLOAD_PREFIX: Final = "download-"
+"""Of files in the temporary folder that are being fetched."""
 _MAX_PART: Final = 64
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def draft(folder: Path) -> Path:
+    """A place for a file that is not complete yet. ``folder``: the temporary one, which is made if need be.
+
+    Raises:
+        StoreError: there is no place for it.
+    """
+    place = folder / f"{DOWNLOAD_PREFIX}{secrets.token_hex(8)}.part"
+    try:
+        ensure_private_folder(place.parent)
+    except OSError as error:
+        raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
+    return place
 
 
 def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str | None = None) -> Path:

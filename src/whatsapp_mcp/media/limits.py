@@ -9,18 +9,48 @@ from typing import Final
 
 MIB: Final = 1024 * 1024
 
+# -- what a decoder process may use ---------------------------------------------------------------------------------
+
+DECODER_MEMORY: Final = 220 * MIB
+"""Beyond what the process has once its libraries are loaded (40 to 50 MB), so that it stays below 300 MB."""
+DECODER_FILES: Final = 64
+CPU_SECONDS: Final = 8
+"""For any picture or page, and for the smallest of films and sounds."""
+BYTES_PER_CPU_SECOND: Final = 128 * 1024
+"""A film or a sound gets one more second for each of these."""
+
 # -- what is unpacked at most ---------------------------------------------------------------------------------------
 
-PICTURE_PIXELS: Final = 50_000_000
-"""At once (RGB: 150 MB)."""
+PICTURE_PIXELS: Final = 40_000_000
+"""At once (four bytes each: 160 MB)."""
+PICTURE_SIDE: Final = 65_535
+"""The longest that a JPEG can have; memory is also taken by the row."""
+REDUCED_PIXELS: Final = 20_000_000
+"""What has more is reduced before anything else is done with it, whatever size was wanted."""
 JPEG_PIXELS: Final = 170_000_000
 """A JPEG may have more: it is unpacked at a fraction of its size."""
-ANIMATION_PIXELS: Final = 10 * PICTURE_PIXELS
+JPEG_SCANS: Final = 64
+"""Cameras and converters make one to eleven."""
+JPEG_COEFFICIENTS: Final = 75_000_000
+"""Of a JPEG with several scans: all stay in memory until the last, two bytes each."""
+ANIMATION_PIXELS: Final = 120_000_000
 """In all frames together."""
-ANIMATION_FRAMES: Final = 240
-VIDEO_FRAME_PIXELS: Final = 40_000_000
+ANIMATION_FRAMES: Final = 120
+VIDEO_FRAME_PIXELS: Final = 4096 * 2304
+STREAMS: Final = 16
+CHAPTERS: Final = 1_000
+SAMPLE_RATES: Final = range(4_000, 384_001)
+CHANNELS: Final = 8
 SECONDS: Final = 6 * 3600
 """Of audio and video that is converted: a small file can hold days of silence."""
+SOUND_GAPS: Final = 60
+"""Seconds without sound, together, that are filled with silence beside a picture."""
+PICTURE_GAP: Final = 600
+"""Seconds that one frame of a video may stand still."""
+PIXELS_PER_BYTE: Final = 20_000
+"""Of a video that is converted, in all frames together."""
+SAMPLES_PER_BYTE: Final = 4_000
+"""The same for sound, of all channels; a pause in Opus has a few hundred."""
 
 # -- how large it is sent: pixels, or bytes where the name says so --------------------------------------------------
 
@@ -40,6 +70,9 @@ VIDEO_SIDE: Final = 1280
 VIDEO_HD_SIDE: Final = 1920
 VIDEO_COMPRESSED_WIDTH: Final = 720
 FILE_NAME_BYTES: Final = 120
+SHOWN_SIDE: Final = 1280
+SHOWN_BYTES: Final = MIB // 2
+"""Of a received picture in a result; some clients refuse results above 1 MiB."""
 
 # -- characters of a link's preview ---------------------------------------------------------------------------------
 

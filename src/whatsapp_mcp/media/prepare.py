@@ -4,18 +4,19 @@
         ...  # image.path is there until the block ends
 
 Fetching takes the first third of the reported progress, conversion the rest; the total is always 1.0. Converting runs
-in two worker threads of the room; cancelling the caller stops it within a frame or so.
+in a decoder process; cancelling the caller ends it.
 
-All raise InvalidArgument (naming the field) when the source does not exist, is too large or of the wrong kind, and
-NotAllowed when it lies where this server must not read.
+All raise InvalidArgument (naming the field) when the source does not exist or is too large, InvalidMedia (the same)
+when its content is of the wrong kind, damaged or too much work, and NotAllowed when it lies where this server must not
+read.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,20 +25,24 @@ import anyio
 from anyio import to_thread
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import InvalidArgument, StoreError
+from whatsapp_mcp.errors import InvalidArgument, InvalidMedia, StoreError
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import document_mimetype, safe_name
-from whatsapp_mcp.media.limits import MIB, STICKER_SIDE
+from whatsapp_mcp.media.decoder_pool import DecoderPool
+from whatsapp_mcp.media.downloads import DOWNLOAD_PREFIX
+from whatsapp_mcp.media.facts import F, JpegFacts, NoFacts, SoundFacts, StickerFacts, VideoFacts, VoiceFacts
+from whatsapp_mcp.media.jobs import Job, Task, cpu_seconds_for
+from whatsapp_mcp.media.limits import CPU_SECONDS, MIB, STICKER_SIDE
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.sources import SourceFile, fetch
-from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, in_worker, relayed
+from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, relayed
 from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
 from whatsapp_mcp.private_files import ensure_private_folder
 
 T = TypeVar("T")
 
 _FETCHED: Final = 0.3
-_PREFIX: Final = "send-"
+_PREFIXES: Final = ("send-", DOWNLOAD_PREFIX)
 _AUDIO_ONLY: Final = {
     "video/mp4": "audio/mp4",
     "video/quicktime": "audio/mp4",
@@ -52,6 +57,30 @@ _STALE: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A source on disk, and what turns it into something else."""
+
+    file: SourceFile
+    target: Path
+    decoders: DecoderPool
+    limit: int
+    work: Work
+
+    async def decoded(self, task: Task, expected: type[F], *options: str, as_stream: bool = False) -> F:
+        """Let a decoder process do it. ``as_stream``: the work grows with the file."""
+        job = Job(
+            task=task,
+            source=str(self.file.path),
+            target=str(self.target),
+            mimetype=self.file.mimetype,
+            options=options,
+            file_bytes=self.limit + MIB,
+            cpu_seconds=cpu_seconds_for(self.file.path) if as_stream else CPU_SECONDS,
+        )
+        return await self.decoders.run(job, expected, on_progress=self.work.on_progress)
+
+
+@dataclass(frozen=True, slots=True)
 class MediaSource:
     """A path in an outbox folder, an http(s) link or a data: URI, and what can be made of it."""
 
@@ -60,18 +89,18 @@ class MediaSource:
     """The argument it was given in, for errors."""
     policy: MediaPolicy
     progress: Progress
+    decoders: DecoderPool | None = None
+    """None: one for this source alone."""
 
     def as_image(
         self, *, caption: str = "", view_once: bool = False, compress: bool = False, hd: bool = False
     ) -> AbstractAsyncContextManager[ImageOut]:
         """A JPEG, upright, without metadata; ``compress``: 600 pixels wide, ``hd``: up to 4096 instead of 1600."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> ImageOut:
-            from whatsapp_mcp.media.convert import images
-
-            facts = images.photo(found.path, target, compress=compress, hd=hd)
+        async def convert(fetched: _Fetched) -> ImageOut:
+            facts = await fetched.decoded("photo", JpegFacts, *_chosen(compress=compress, hd=hd))
             return ImageOut(
-                path=target,
+                path=fetched.target,
                 mimetype="image/jpeg",
                 width=facts.width,
                 height=facts.height,
@@ -93,12 +122,11 @@ class MediaSource:
     ) -> AbstractAsyncContextManager[VideoOut]:
         """A video (or an animated GIF) as MP4 that phones play; ``compress``: 720 pixels wide, crf 28."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> VideoOut:
-            from whatsapp_mcp.media.convert import video
-
-            facts = video.prepare(found.path, found.mimetype, target, compress=compress, hd=hd, work=work)
+        async def convert(fetched: _Fetched) -> VideoOut:
+            options = _chosen(compress=compress, hd=hd)
+            facts = await fetched.decoded("video", VideoFacts, *options, as_stream=True)
             return VideoOut(
-                path=target,
+                path=fetched.target,
                 mimetype="video/mp4",
                 seconds=facts.seconds,
                 width=facts.width,
@@ -114,24 +142,21 @@ class MediaSource:
     def as_audio(self) -> AbstractAsyncContextManager[AudioOut]:
         """Audio as it is."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> AudioOut:
-            from whatsapp_mcp.media.convert import audio
-
-            seconds = audio.audio_seconds(found.path, found.mimetype)
+        async def convert(fetched: _Fetched) -> AudioOut:
+            facts = await fetched.decoded("sound", SoundFacts, as_stream=True)
+            found = fetched.file
             mimetype = _AUDIO_ONLY.get(found.mimetype, found.mimetype)
-            return AudioOut(path=found.path, mimetype=mimetype, seconds=seconds)
+            return AudioOut(path=found.path, mimetype=mimetype, seconds=facts.seconds)
 
         return self._prepared(convert, self.policy.audio_limit)
 
     def as_voice_note(self) -> AbstractAsyncContextManager[AudioOut]:
         """Any sound as a voice note: Ogg/Opus, with waveform."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> AudioOut:
-            from whatsapp_mcp.media.convert import audio
-
-            facts = audio.voice_note(found.path, found.mimetype, target, work=work)
+        async def convert(fetched: _Fetched) -> AudioOut:
+            facts = await fetched.decoded("voice", VoiceFacts, as_stream=True)
             return AudioOut(
-                path=target if facts.converted else found.path,
+                path=fetched.target if facts.converted else fetched.file.path,
                 mimetype=kinds.OGG_OPUS,
                 seconds=facts.seconds,
                 voice=True,
@@ -143,7 +168,8 @@ class MediaSource:
     def as_document(self, *, caption: str = "") -> AbstractAsyncContextManager[DocumentOut]:
         """Any file, byte for byte as it is."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> DocumentOut:
+        async def convert(fetched: _Fetched) -> DocumentOut:
+            found = fetched.file
             kind = kinds.Kind(found.mimetype)
             name = safe_name(found.name, extension=kind.extension)
             return DocumentOut(path=found.path, mimetype=document_mimetype(kind, name), file_name=name, caption=caption)
@@ -153,12 +179,14 @@ class MediaSource:
     def as_sticker(self) -> AbstractAsyncContextManager[StickerOut]:
         """A sticker of 512 x 512 pixels; animated when the source is and it stays small."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> StickerOut:
-            from whatsapp_mcp.media.convert import stickers
-
-            animated = stickers.sticker(found.path, target, work=work)
+        async def convert(fetched: _Fetched) -> StickerOut:
+            facts = await fetched.decoded("sticker", StickerFacts)
             return StickerOut(
-                path=target, mimetype="image/webp", width=STICKER_SIDE, height=STICKER_SIDE, animated=animated
+                path=fetched.target,
+                mimetype="image/webp",
+                width=STICKER_SIDE,
+                height=STICKER_SIDE,
+                animated=facts.animated,
             )
 
         return self._prepared(convert, self.policy.image_limit)
@@ -166,54 +194,68 @@ class MediaSource:
     def as_square(self) -> AbstractAsyncContextManager[Path]:
         """A square JPEG for a profile or a group."""
 
-        def convert(found: SourceFile, target: Path, work: Work) -> Path:
-            from whatsapp_mcp.media.convert import images
-
-            target.write_bytes(images.square_jpeg(found.path))
-            return target
+        async def convert(fetched: _Fetched) -> Path:
+            await fetched.decoded("square", NoFacts)
+            return fetched.target
 
         return self._prepared(convert, self.policy.image_limit)
 
     @asynccontextmanager
-    async def _prepared(self, convert: Callable[[SourceFile, Path, Work], T], limit: int) -> AsyncIterator[T]:
+    async def _prepared(self, convert: Callable[[_Fetched], Awaitable[T]], limit: int) -> AsyncIterator[T]:
         """Fetch, convert, hand out, clean up."""
         folder = await to_thread.run_sync(_new_folder, self.policy)
-
-        async def steps(relay: Relay) -> T:
-            work = relay.stage("Reading", begin=0.0, end=_FETCHED)
-            found = await fetch(self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work)
-            work = relay.stage("Preparing", begin=_FETCHED, end=1.0)
-            return await in_worker(lambda: convert(found, folder / "prepared", work))
-
         try:
-            try:
-                result = await relayed(steps, self.progress, interval=self.policy.progress_interval)
-            except UnusableMedia as error:
-                message = f"{self.field}: {error.message}"
-                raise InvalidArgument(message, field=self.field, next_step=error.next_step) from error
-            except OSError as error:
-                raise _disk_trouble(error) from error
+            async with AsyncExitStack() as stack:
+                pool = self.decoders
+                decoders = pool if pool is not None else await stack.enter_async_context(DecoderPool())
+
+                async def steps(relay: Relay) -> T:
+                    work = relay.stage("Reading", begin=0.0, end=_FETCHED)
+                    found = await fetch(
+                        self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work
+                    )
+                    work = relay.stage("Preparing", begin=_FETCHED, end=1.0)
+                    return await convert(_Fetched(found, folder / "prepared", decoders, limit, work))
+
+                result = await self._with_reasons(steps)
             _check_size(folder / "prepared", limit, self.field)
             yield result
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
+    async def _with_reasons(self, steps: Callable[[Relay], Awaitable[T]]) -> T:
+        try:
+            return await relayed(steps, self.progress, interval=self.policy.progress_interval)
+        except UnusableMedia as error:
+            message = f"{self.field}: {error.message}"
+            raise InvalidMedia(message, field=self.field, next_step=error.next_step) from error
+        except OSError as error:
+            raise _disk_trouble(error) from error
+
+
+def _chosen(**options: bool) -> tuple[str, ...]:
+    return tuple(name for name, chosen in options.items() if chosen)
+
 
 def _new_folder(policy: MediaPolicy) -> Path:
     try:
         ensure_private_folder(policy.temp)
         _sweep(policy)
-        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=policy.temp))  # mode 0700
+        return Path(tempfile.mkdtemp(prefix=_PREFIXES[0], dir=policy.temp))  # mode 0700
     except OSError as error:
         raise _disk_trouble(error) from error
 
 
 def _sweep(policy: MediaPolicy) -> None:
     """Remove what servers that crashed left in the temporary folder."""
-    for folder in policy.temp.glob(f"{_PREFIX}*"):
-        if not folder.is_symlink() and folder.stat().st_mtime < now().timestamp() - _STALE:
-            shutil.rmtree(folder, ignore_errors=True)
+    for place in (place for prefix in _PREFIXES for place in policy.temp.glob(f"{prefix}*")):
+        if place.is_symlink() or place.lstat().st_mtime >= now().timestamp() - _STALE:
+            continue
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _disk_trouble(error: OSError) -> StoreError:

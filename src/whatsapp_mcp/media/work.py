@@ -1,4 +1,4 @@
-"""Heavy work beside the event loop: in worker threads of our own number, its progress told, and stopped on request."""
+"""Heavy work beside the event loop: its progress told, and stopped on request."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import anyio
-from anyio import to_thread
-from anyio.lowlevel import RunVar, checkpoint
+from anyio.lowlevel import checkpoint
 
 T = TypeVar("T")
-
-_WORKERS: Final = 2
-"""Conversions at a time; more would only slow each other down and starve the rest of the server."""
-
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("media_limiter")
-
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 """``await progress(done, total, message)``; the same shape as the operations use."""
@@ -116,13 +109,3 @@ async def relayed(job: Callable[[Relay], Awaitable[T]], progress: Progress, *, i
     if failure is not None:
         raise failure
     return results[0]
-
-
-async def in_worker(function: Callable[[], T]) -> T:
-    """Run in one of the room's worker threads; at most two at a time per event loop."""
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(_WORKERS)
-        _limiter.set(limiter)
-    return await to_thread.run_sync(function, limiter=limiter)

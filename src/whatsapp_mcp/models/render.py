@@ -11,12 +11,22 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, QUOTED_TEXT, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import (
+    LOST,
+    QUOTED_TEXT,
+    SEALED,
+    UNAVAILABLE,
+    UNREADABLE,
+    DeliveryStatus,
+    EventAnswer,
+    MessageKind,
+)
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
     Group,
     GroupMember,
+    Mark,
     Message,
     Newsletter,
     NewsletterPicture,
@@ -90,6 +100,7 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "jid": str(chat.jid),
         "lid": str(chat.lid) if chat.lid and chat.lid != chat.jid else None,
         "name": chat.name,
+        "name_source": chat.name_source,
         "last_message_time": time_text(chat.last_message_time),
         "unread_count": chat.unread_count,
         "marked_unread": chat.marked_unread or None,
@@ -109,6 +120,7 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "jid": str(contact.jid),
         "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
         "name": contact.name,
+        "name_source": contact.name_source,
     }
 
 
@@ -140,7 +152,30 @@ def _details(message: Message) -> dict[str, Any] | None:
         ]
     if message.cards:
         details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
+    if message.answers:
+        details["answers"] = _answers(message)
+    for name, mark in (("pinned", message.pinned), ("kept", message.kept)):
+        if mark is not None:
+            details[name] = _mark(mark)
     return details or None
+
+
+def _answers(message: Message) -> dict[str, Any]:
+    """Who comes to an event and who does not."""
+    people: dict[str, list[dict[str, Any]]] = {}
+    for answer in EventAnswer:
+        said = [one for one in message.answers if one.answer is answer]
+        if said:
+            people[answer.value] = [_known(jid=str(one.jid), name=one.name, guests=one.guests) for one in said]
+    return {answer: one[:LIST_LENGTH] for answer, one in people.items()}
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    return _known(by=str(mark.by), by_name=mark.by_name, since=time_text(mark.since), until=time_text(mark.until))
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
@@ -156,6 +191,8 @@ def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
 
 
 def _why_unread(message: Message) -> str:
+    if SEALED in message.extra:
+        return f"{message.extra[SEALED]} came and could not be opened: {message.extra[UNREADABLE]}. It is on the phone."
     if UNREADABLE in message.extra:
         return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
     if message.extra.get(LOST):
@@ -173,6 +210,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "chat_name": message.chat_name if with_chat_name else None,
         "sender_jid": str(message.sender),
         "sender_name": message.sender_name,
+        "sender_name_source": None if message.from_me else message.sender_name_source,
         "content": message.text,
         "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": message.kind.value,
@@ -189,7 +227,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "mentions": [str(one.jid) for one in message.mentions[:LIST_LENGTH]] or None,
         "mention_names": [one.name or "" for one in message.mentions[:LIST_LENGTH]] or None,
         "mentions_me": message.mentions_us or None,
-        "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
+        "status": (status or DeliveryStatus.UNKNOWN).value if message.from_me else None,
         "media_type": message.kind.value if message.media_mimetype else None,
         "filename": message.file_name,
         "url": message.url,

@@ -9,7 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer, MessageKind
+
+NameSource = Literal["saved", "push", "business"]
+"""Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""
 
 
 class View(BaseModel):
@@ -54,6 +57,27 @@ class ReceiptView(View):
     played_at: datetime | None = None
 
 
+class Mark(View):
+    """Who pinned or kept a message."""
+
+    by: Jid
+    by_name: str | None = None
+    since: datetime
+    until: datetime | None = None
+    """When it ends by itself; None: not, or not told."""
+
+
+class Attendee(View):
+    """What one person answered to an event."""
+
+    jid: Jid
+    name: str | None = None
+    answer: EventAnswer
+    guests: int = 0
+    """People whom the person brings along."""
+    answered_at: datetime
+
+
 class QuotedMessage(View):
     """What a reply answers."""
 
@@ -76,7 +100,9 @@ class Message(View):
     chat_name: str | None = None
     sender: Jid
     sender_name: str | None = None
-    """Best known name: saved > full > push > verified business > number."""
+    """Best known name: saved > push > verified business > number."""
+    sender_name_source: NameSource | None = None
+    """None also where the number stands for the name."""
     from_me: bool
     timestamp: datetime
     kind: MessageKind
@@ -110,6 +136,11 @@ class Message(View):
     """Names, in alphabetical order."""
     votes: tuple[PollOptionVotes, ...] = ()
     """Of a poll: its options in their order, also those without votes."""
+    answers: tuple[Attendee, ...] = ()
+    """Of an event, who answered first comes first."""
+    pinned: Mark | None = None
+    kept: Mark | None = None
+    """A disappearing message that stays."""
     created_at: datetime
     updated_at: datetime
     arrival: int
@@ -143,10 +174,46 @@ class StoredMessage:
     """The list of its author's by which it came: a receipt for it goes there."""
 
 
+@dataclass(frozen=True, slots=True)
+class SealedTarget:
+    """A message that something sealed may be about."""
+
+    message: StoredMessage
+    author_forms: tuple[Jid, ...]
+    """All addresses of its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStatement:
+    """What came encrypted under the secret of the message that it is about."""
+
+    number: int
+    """Of its row."""
+    id: str
+    message_id: str
+    """Of the message that it is about."""
+    chat: Jid
+    """As WhatsApp addresses it."""
+    sender: Jid
+    sender_forms: tuple[Jid, ...]
+    """All addresses of the sender."""
+    from_me: bool
+    from_history: bool
+    timestamp: int
+    raw: bytes
+    """Serialized waE2E.Message."""
+    author: Jid | None
+    """Of the message that it is about, where that was told."""
+    about: tuple[SealedTarget, ...]
+    """The messages of that id in the chat; that of the author first."""
+
+
 class Chat(View):
     jid: Jid
     lid: Jid | None = None
     name: str
+    name_source: NameSource | None = None
+    """Of a person with a name."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
     last_message_time: datetime | None = None
     ephemeral_expiration: int = 0
@@ -170,6 +237,7 @@ class Contact(View):
     lid: Jid | None = None
     name: str
     """Best known name; the number when there is none."""
+    name_source: NameSource | None = None
     full_name: str | None = None
     push_name: str | None = None
     business_name: str | None = None

@@ -14,7 +14,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import resolve
+from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.search.query import Query
@@ -61,7 +61,7 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments, _pr
 async def get_chat_messages(
     services: Services, arguments: args.GetChatMessagesArguments, _progress: Progress
 ) -> Outcome:
-    chat_jid = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    chat_jid = await read_from(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments["limit"]
     offset = arguments["offset"]
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
@@ -113,8 +113,8 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
             field="cursor",
             next_step="Page with offset, or leave out by_relevance.",
         )
-    chat = await resolve(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
-    sender = await resolve(services, arguments["sender"], field="sender") if "sender" in arguments else None
+    chat = await read_from(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
+    sender = await read_from(services, arguments["sender"], field="sender") if "sender" in arguments else None
     limit, offset, around = arguments["limit"], arguments["offset"], arguments.get("context_lines", 0)
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
 
@@ -169,7 +169,7 @@ def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> No
 async def get_message_context(
     services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
 ) -> Outcome:
-    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    chat = await read_from(services, arguments["chat_jid"], field="chat_jid")
     before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
     if part_from is not None:
         before = after = 0

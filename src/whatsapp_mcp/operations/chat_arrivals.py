@@ -13,7 +13,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import resolve
+from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import News
 
@@ -56,7 +56,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _
 
 @operation("waitForMessage")
 async def wait_for_message(services: Services, arguments: args.WaitForMessageArguments, _progress: Progress) -> Outcome:
-    chat = await resolve(services, arguments["phone"]) if arguments.get("phone") else None
+    chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     loop = asyncio.get_running_loop()
     deadline = loop.time() + arguments["timeout"]
     position = await _position(services, arguments.get("cursor"))

@@ -43,7 +43,7 @@ async def run_once(
     key = SendKey(key=arguments[IDEMPOTENCY_KEY], fingerprint=fingerprint(operation, rest))
     earlier = await _earlier(services, key)
     if earlier is not None:
-        return sent_outcome(earlier, "The message was sent.")
+        return sent_outcome(services, earlier, "The message was sent.")
     try:
         return await handler(replace(services, send_key=key), arguments, progress)
     except (SessionCrashed, SessionTimeout) as error:

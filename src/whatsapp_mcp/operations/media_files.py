@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.operations.outcome import Progress
@@ -12,6 +13,7 @@ from whatsapp_mcp.settings import Settings
 
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds; a large file takes longer than a message."""
+DOWNLOAD_TIMEOUT: Final = 180.0
 
 
 def media_policy(settings: Settings) -> MediaPolicy:
@@ -19,7 +21,7 @@ def media_policy(settings: Settings) -> MediaPolicy:
     return MediaPolicy(
         outbox=settings.outbox_folders,
         forbidden=settings.data_dir,
-        temp=settings.media_dir / "outgoing",
+        temp=settings.media_dir / TEMPORARY,
         allow_loopback=settings.allow_loopback_urls,
     )
 
@@ -27,4 +29,4 @@ def media_policy(settings: Settings) -> MediaPolicy:
 def media_source(services: Services, progress: Progress, **arguments: str | None) -> MediaSource:
     """What the one argument names that was given."""
     field, source = next((field, source) for field, source in arguments.items() if source)
-    return MediaSource(source, field, media_policy(services.settings), progress)
+    return MediaSource(source, field, media_policy(services.settings), progress, services.decoders)

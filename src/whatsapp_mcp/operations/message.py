@@ -36,7 +36,9 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
     check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
-    return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone.")
+    return sent_outcome(
+        services, sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone."
+    )
 
 
 @operation("reactMessage")
@@ -49,7 +51,7 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
-    return sent_outcome(sent.model_copy(update={"message_id": message.id}), status)
+    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), status)
 
 
 @operation("updateMessage")
@@ -70,7 +72,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
             next_step="Send a new message instead.",
         )
     sent = await services.session.call(EditMessage(target=MessageRef.of(message), text=text))
-    return sent_outcome(sent.model_copy(update={"message_id": message.id}), "The message was edited.")
+    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), "The message was edited.")
 
 
 @operation("forwardMessage")
@@ -85,7 +87,7 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     sent = await services.session.call(
         ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=services.send_key)
     )
-    return sent_outcome(sent, "The message was forwarded.")
+    return sent_outcome(services, sent, "The message was forwarded.")
 
 
 @operation("rejectCall")

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.media import downloads
+from whatsapp_mcp.errors import InvalidArgument, StoreError
+from whatsapp_mcp.media import downloads, sniffing
 from whatsapp_mcp.media.limits import MIB
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy
+from whatsapp_mcp.media.shown import shown_picture
+from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
-from whatsapp_mcp.private_files import ensure_private_folder
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
-INLINE_LIMIT: Final = MIB // 2
-"""Bytes of a downloaded picture that is shown in the result; some clients refuse results above 1 MiB."""
+_MIME: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}(?: ?; ?[\w.+-]{1,40}=[\w.+-]{1,60})?", re.ASCII)
+"""What a sender may call a file; anything else is called by its content."""
 
 
 @operation("downloadMessageMedia")
@@ -42,28 +43,45 @@ async def download_message_media(
     )
     if not await anyio.to_thread.run_sync(downloads.is_kept, place):
         await progress(0.1, 1.0, "downloading")
-        temporary = media_policy(services.settings).temp / f"download-{secrets.token_hex(8)}"
-        await anyio.to_thread.run_sync(ensure_private_folder, temporary.parent)
-        command = DownloadMedia(target=MessageRef.of(message), path=str(temporary))
+        temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
+        command = DownloadMedia(
+            target=MessageRef.of(message),
+            path=str(temporary),
+            limit=services.settings.download_limit * MIB,
+            seconds=DOWNLOAD_TIMEOUT - 1,
+        )
         try:
-            await services.session.call(command, timeout=UPLOAD_TIMEOUT)
+            await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
-    return await anyio.to_thread.run_sync(_downloaded, place, message.media_mimetype, message.id)
+    await progress(0.8, 1.0, "looking at it")
+    said, images = await _look(services, place, message.media_mimetype)
+    results = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
+    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images)
 
 
-def _downloaded(path: Path, mimetype: str, message_id: str) -> Outcome:
-    size = path.stat().st_size
-    base = mimetype.partition(";")[0].strip()
-    images: tuple[Image, ...] = ()
-    if base in ("image/jpeg", "image/png", "image/webp", "image/gif") and size <= INLINE_LIMIT:
-        images = (Image(path.read_bytes(), base),)
-    results: dict[str, Any] = {
+async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:
+    """A picture as this server made it from the file, or a sentence that says why there is none."""
+    policy = media_policy(services.settings)
+    try:
+        picture = await shown_picture(place, policy=policy, decoders=services.decoders)
+    except (UnusableMedia, StoreError):
+        return " It is a picture, but it cannot be shown here.", ()
+    if picture is not None:
+        return "", (Image(picture, "image/jpeg"),)
+    return (" It was sent as a picture, but by its content it is none." if _is_picture(mimetype) else ""), ()
+
+
+def _is_picture(mimetype: str) -> bool:
+    return mimetype.strip().lower().startswith("image/")
+
+
+def _facts(path: Path, mimetype: str, message_id: str) -> dict[str, Any]:
+    return {
         "message_id": message_id,
         "file_path": str(path),
         "filename": path.name,
-        "media_type": mimetype,
-        "file_size": size,
+        "media_type": mimetype if _MIME.fullmatch(mimetype) else sniffing.sniff(path).mimetype,
+        "file_size": path.stat().st_size,
     }
-    return Outcome("The media was downloaded.", results, untrusted=True, images=images)

@@ -43,7 +43,8 @@ async def send_link(services: Services, arguments: args.SendLinkArguments, progr
     chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     await progress(0.1, 1.0, "fetching the preview")
     caption = arguments.get("caption") or ""
-    out = await preview(link, field="link", policy=media_policy(services.settings), caption=caption)
+    policy = media_policy(services.settings)
+    out = await preview(link, field="link", policy=policy, caption=caption, decoders=services.decoders)
     return await send(services, chat, out, options)
 
 

@@ -11,8 +11,9 @@ from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import recipient
+from whatsapp_mcp.operations.targets import number_text, recipient
 from whatsapp_mcp.pipe.messages import SendMessage
+from whatsapp_mcp.store.records import NamedTarget
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
@@ -65,20 +66,32 @@ async def send(
 ) -> Outcome:
     """Send the message; ``timeout`` in seconds where it takes longer than others."""
     command = SendMessage(chat=chat, message=message, options=options, key=services.send_key)
-    return sent_outcome(await services.session.call(command, timeout=timeout), "The message was sent.")
+    return sent_outcome(services, await services.session.call(command, timeout=timeout), "The message was sent.")
 
 
-def sent_outcome(sent: SentMessage, status: str) -> Outcome:
-    """The seed's SendResponse."""
+def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
+    """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
     if sent.repeated:
         status = "Already sent under this idempotency_key; nothing was sent now."
+    target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         status,
         {
             "message_id": sent.message_id,
             "status": status,
             "chat_jid": str(sent.chat),
+            "to": _recipient(sent.chat, target),
             "timestamp": time_text(from_ms(sent.timestamp)),
             "repeated": sent.repeated or None,
         },
+        untrusted=target is not None and target.name_source != "saved",
     )
+
+
+def _recipient(chat: Jid, target: NamedTarget | None) -> dict[str, str | None]:
+    """Name, where it comes from, and number, as far as they are known."""
+    number = number_text(target.jid if target is not None else chat)
+    if target is None:
+        return {"number": number}
+    name = target.name if target.name_source or not target.jid.is_person else None
+    return {"name": name, "name_source": target.name_source, "number": number}

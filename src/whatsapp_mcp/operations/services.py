@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.models.changes import AppStateChange
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
@@ -101,5 +102,7 @@ class Services:
     session: Session
     side_login: SideLogin
     store: Store
+    decoders: DecoderPool | None = None
+    """Processes for decoding media, shared by all calls; None: each call starts its own."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""

@@ -1,7 +1,8 @@
 """From what a caller writes to what is meant: a person, group or newsletter by number, JID, LID, group id or exact
 unique name, and a stored message by its id.
 
-Never a guess: a name that fits several chats is an error with the candidates.
+Never a guess: a name that fits several chats is an error with the candidates, and a name that a stranger chose fits
+nobody (``store.read.recipients``).
 """
 
 from __future__ import annotations
@@ -84,12 +85,17 @@ def kind_of(jid: Jid) -> str:
     return "the chat of status updates" if jid == STATUS_BROADCAST else _KINDS[jid.server]
 
 
-async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid:
+async def read_from(services: Services, text: str, *, field: str) -> Jid:
+    """The chat that is to be read: the same as ``resolve``, and a stranger may be named by the name that he chose."""
+    return await resolve(services, text, field=field, strangers=True)
+
+
+async def resolve(services: Services, text: str, *, field: str = "phone", strangers: bool = False) -> Jid:
     """A chat or person of any kind, however the results of a tool name it. The phone number form where it is known.
 
     Raises:
         InvalidArgument: malformed.
-        NotFound: no chat or contact has this name; near misses are in the details.
+        NotFound: nobody has this name who can be meant by it; near misses are in the details.
         AmbiguousRecipient: several have it.
     """
     text = text.strip()
@@ -100,7 +106,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid
         try:
             jid = _parse_jid(services, text, field)
         except InvalidArgument:
-            found = await services.store.read(lambda store: store.find_by_name(text))
+            found = await services.store.read(lambda store: store.find_by_name(text, strangers=strangers))
             if len(found) != 1:
                 raise
             return found[0].jid
@@ -110,7 +116,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone") -> Jid
     compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
         return Jid(parse_number(text, field), USER)
-    return await _by_name(services, text, field)
+    return await _by_name(services, text, field, strangers=strangers)
 
 
 def _parse_jid(services: Services, text: str, field: str) -> Jid:
@@ -125,7 +131,7 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
         raise wrong from None
     if jid.server not in _KINDS:
         raise wrong
-    if jid == STATUS_BROADCAST or services.store.look(lambda store: store.is_known(jid)):
+    if jid == STATUS_BROADCAST or services.store.look(lambda store: store.knows(jid)):
         return jid
     if jid.server == USER:
         return Jid(parse_number(jid.user, field), USER)
@@ -142,12 +148,12 @@ async def _canonical(services: Services, jid: Jid) -> Jid:
     return number or jid
 
 
-async def _find(services: Services, name: str) -> tuple[NamedTarget, ...]:
+async def _find(services: Services, name: str, *, strangers: bool) -> tuple[NamedTarget, ...]:
     """Who has this name; a device that was linked a moment ago is given time to learn its contacts."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + CONTACTS_WAIT
     while True:
-        found = await services.store.read(lambda store: store.find_by_name(name))
+        found = await services.store.read(lambda store: store.find_by_name(name, strangers=strangers))
         snapshot = services.session.snapshot
         if found or snapshot.state is not SessionState.CONNECTED:
             return found
@@ -155,12 +161,12 @@ async def _find(services: Services, name: str) -> tuple[NamedTarget, ...]:
             await services.session.call(SyncContacts())
         fresh = now() - snapshot.since < CONTACTS_ARRIVE
         if not fresh or loop.time() > deadline:
-            return await services.store.read(lambda store: store.find_by_name(name))
+            return await services.store.read(lambda store: store.find_by_name(name, strangers=strangers))
         await services.session.wait_change(CONTACTS_PAUSE)
 
 
-async def _by_name(services: Services, name: str, field: str) -> Jid:
-    found = await _find(services, name)
+async def _by_name(services: Services, name: str, field: str, *, strangers: bool) -> Jid:
+    found = await _find(services, name, strangers=strangers)
     if len(found) == 1:
         return found[0].jid
     if found:
@@ -168,15 +174,31 @@ async def _by_name(services: Services, name: str, field: str) -> Jid:
             f"{field}: {len(found)} chats or contacts have this name",
             details={
                 "field": field,
-                "candidates": [{"jid": str(target.jid), "name": target.name} for target in found],
+                "candidates": [target_json(target) for target in found],
             },
         )
     near = await services.store.read(lambda store: store.near_names(name))
     raise NotFound(
-        f"{field}: no chat or contact has exactly this name",
-        next_step="Pass a number or JID, or one of the near names if it is the right one.",
-        details={"field": field, "near": [{"jid": str(target.jid), "name": target.name} for target in near]},
+        f"{field}: nobody whom you saved or have written to, and no group, has exactly this name",
+        next_step="Ask who is meant, then pass the number or JID. A near name whose name_source is push was chosen by"
+        " that person and proves nothing.",
+        details={"field": field, "near": [target_json(target) for target in near]},
     )
+
+
+def target_json(target: NamedTarget) -> dict[str, str | None]:
+    """One of those that a name may mean, or may have meant."""
+    return {
+        "jid": str(target.jid),
+        "name": target.name,
+        "name_source": target.name_source,
+        "number": number_text(target.jid),
+    }
+
+
+def number_text(jid: Jid) -> str | None:
+    """A person's number, where it is known."""
+    return f"+{jid.user}" if jid.server == USER and jid.user else None
 
 
 async def group_of(services: Services, text: str) -> Jid:

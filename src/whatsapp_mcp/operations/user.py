@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionError
-from whatsapp_mcp.jid import BROADCAST, Jid
+from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
@@ -69,10 +69,11 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
 async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
     digits = await number(services, arguments["phone"])
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
-    registered = any(one.registered for one in checked)
+    found = [one for one in checked if one.registered]
+    jid = found[0].jid or Jid(digits, USER) if found else None
     return Outcome(
-        "This number is on WhatsApp." if registered else "This number is not on WhatsApp.",
-        {"is_on_whatsapp": registered, "jid": f"{digits}@s.whatsapp.net" if registered else None},
+        "This number is on WhatsApp." if jid else "This number is not on WhatsApp.",
+        {"is_on_whatsapp": jid is not None, "jid": str(jid) if jid else None},
     )
 
 

@@ -99,6 +99,10 @@ class DownloadMedia(Command[None]):
 
     target: MessageRef
     path: str
+    limit: int
+    """Bytes of the largest file that is taken."""
+    seconds: float
+    """How long it may take; deleting ``path`` ends it too."""
 
 
 class SetChatPresence(Command[None]):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
 
 R = TypeVar("R", Chat, Message)
 
@@ -62,12 +64,25 @@ class KeyedSend:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of something that was sealed."""
+
+    statement: SealedStatement
+    opened: bool
+    changes: Sequence[Change]
+    """What it means; of what could not be opened, the row that says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class NamedTarget:
-    """Somebody or something with a name that can be written to."""
+    """Somebody or something that can be written to."""
 
     jid: Jid
     name: str
+    """The number, or the JID, where there is none."""
     kind: Literal["person", "group", "newsletter", "broadcast"]
+    name_source: NameSource | None = None
+    """Of a person with a name."""
 
 
 @dataclass(frozen=True, slots=True)

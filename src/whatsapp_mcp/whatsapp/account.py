@@ -7,13 +7,13 @@ seconds (whatsmeow's request timeout) and is meant for a worker thread; every me
 from __future__ import annotations
 
 import ctypes
-import re
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import MediaExpired, NotFound, NotLoggedIn, WhatsAppRefused
+from whatsapp_mcp.errors import NotConnected, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType, SentMessage
@@ -23,6 +23,7 @@ from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import file_of, unwrap
+from whatsapp_mcp.whatsapp.media_downloads import Bounds, MediaDownloads
 from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -40,7 +41,6 @@ _CHROME: Final = 1
 
 _MEDIA_TYPES: Final[dict[MediaType, int]] = {"image": 0, "video": 1, "audio": 2, "document": 3, "sticker": 0}
 """neonize's MediaType of what is uploaded (neonize 0.5.2: utils/enum.py)."""
-_EXPIRED: Final = re.compile(r"status code (403|404|410)")
 
 _PRIVACY_NAMES: Final = {
     "ALL": "all",
@@ -55,8 +55,10 @@ _PRIVACY_NAMES: Final = {
 class Account:
     """Calls on one connected client."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, downloads: MediaDownloads | None = None) -> None:
+        """``downloads``: the way to the media hosts; None: files of messages cannot be had."""
         self._client = client
+        self._downloads = downloads
 
     def device(self) -> Device:
         """Raises NotLoggedIn when no account is linked."""
@@ -97,29 +99,26 @@ class Account:
         moment = response.Timestamp * 1000 or now_ms()
         return SentMessage(message_id=response.ID, chat=wire_chat.bare, timestamp=moment)
 
-    def upload(self, data: bytes, kind: MediaType, *, newsletter: bool) -> Uploaded:
-        """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of ``data`` meanwhile."""
+    def upload(self, file: Path, kind: MediaType, *, newsletter: bool) -> Uploaded:
+        """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of the file meanwhile.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         function = "UploadNewsletter" if newsletter else "Upload"
+        data = file.read_bytes()
         raw = self._client.call(function, data, len(data), _MEDIA_TYPES[kind])
         answer = parse(neonize_pb2.UploadReturnFunction, raw)
         if answer.Error:
             raise error_for(answer.Error, "take the file")
         return Uploaded(answer.UploadResponse)
 
-    def download(self, raw_message: bytes) -> bytes:
-        """The media of a serialized waE2E.Message, decrypted and checked.
-
-        Raises:
-            MediaExpired: WhatsApp no longer has it.
-        """
+    def download(self, raw_message: bytes, path: Path, bounds: Bounds) -> None:
+        """The media of a serialized waE2E.Message, decrypted and checked; see ``MediaDownloads.fetch``."""
+        if self._downloads is None:
+            raise NotConnected("there is no way to WhatsApp's media hosts")
         message, _ = unwrap(parse(e2e.Message, raw_message))
-        payload = file_of(message).SerializeToString()
-        answer = parse(neonize_pb2.DownloadReturnFunction, self._client.call("DownloadAny", payload, len(payload)))
-        if not answer.Error:
-            return answer.Binary
-        if _EXPIRED.search(answer.Error):
-            raise MediaExpired("WhatsApp no longer has the media of this message")
-        raise error_for(answer.Error, "hand out the media")
+        self._downloads.fetch(file_of(message), path, bounds)
 
     def mark_read(self, message_ids: list[str], *, chat: Jid, sender: Jid) -> None:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""

@@ -96,7 +96,8 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
         yield IdentityLearned(lid=pair[LID], number=pair[USER])
     name = conversation.name or conversation.displayName or None
     if name and chat.is_person:
-        yield ContactSeen(chat, full_name=name)
+        # What is only displayed may be the name that the person chose.
+        yield ContactSeen(chat, full_name=conversation.name or None, push_name=None if conversation.name else name)
     for entry in reversed(conversation.messages):
         yield from _readable(entry.message, chat, alt, own)
     yield ChatChanged(

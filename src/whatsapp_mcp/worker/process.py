@@ -36,6 +36,7 @@ from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
+from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -121,7 +122,7 @@ class SessionProcess:
         sys.setswitchinterval(SWITCH_INTERVAL)
         in_loop = self._loop.call_soon_threadsafe
         self._client = Client(Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(level, "WARN"))
-        account = Account(self._client)
+        account = Account(self._client, MediaDownloads(hello.endpoint))
         retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(
             Path(hello.store_path),
@@ -133,7 +134,7 @@ class SessionProcess:
         store = self._intake.store
         self._commands = Dispatch(
             AccountHandlers(account, store),
-            MessageHandlers(account, store),
+            MessageHandlers(account, store, Path(hello.media_dir)),
             GroupHandlers(Groups(self._client), account, store),
             ProfileHandlers(Profiles(self._client, account)),
         )

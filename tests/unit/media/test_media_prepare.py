@@ -5,8 +5,6 @@ import base64
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -19,7 +17,7 @@ from PIL import Image
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
-from whatsapp_mcp.media.convert import images, video
+from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
@@ -185,37 +183,30 @@ async def test_a_host_that_no_longer_listens_stops_nothing(outbox: Path, policy:
         assert film.path.exists()
 
 
-async def test_cancelling_stops_the_conversion_and_cleans_up(
-    outbox: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_cancelling_ends_the_decoder_and_cleans_up(outbox: Path, policy: MediaPolicy) -> None:
     once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
     samples.repeated(once, outbox / "x", "mp4", 60)
-    started, ended = threading.Event(), threading.Event()
-    original = video.prepare
+    busy = anyio.Event()
 
-    def watched(*arguments: object, **options: object) -> object:
-        started.set()
-        try:
-            return original(*arguments, **options)  # type: ignore[arg-type]
-        finally:
-            ended.set()
+    async def progress(done: float, total: float | None, message: str) -> None:
+        if done > 0.31:  # beyond fetching: it converts
+            busy.set()
 
-    monkeypatch.setattr(video, "prepare", watched)
-    with anyio.CancelScope() as scope:
-        async with anyio.create_task_group() as group:
+    async with DecoderPool() as decoders:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
 
-            async def convert() -> None:
-                async with MediaSource("x", "video", policy, quiet).as_video(compress=True):
-                    pytest.fail("it was finished before it could be cancelled")
+                async def convert() -> None:
+                    source = MediaSource("x", "video", replace(policy, progress_interval=0.01), progress, decoders)
+                    async with source.as_video(compress=True):
+                        pytest.fail("it was finished before it could be cancelled")
 
-            group.start_soon(convert)
-            while not started.is_set():
-                await anyio.sleep(0.005)
-            begin = time.monotonic()
-            scope.cancel()
-    assert scope.cancelled_caught
-    assert ended.is_set()  # the thread is not left behind
-    assert time.monotonic() - begin < 2
+                group.start_soon(convert)
+                await busy.wait()
+                assert len(decoders.processes) == 1
+                scope.cancel()
+        assert scope.cancelled_caught
+        assert decoders.processes == ()
     assert leftovers(policy) == []
 
 
@@ -241,36 +232,25 @@ async def test_cancelling_a_download_cleans_up(site: Site, policy: MediaPolicy) 
     assert leftovers(policy) == []
 
 
-async def test_two_conversions_at_a_time(outbox: Path, policy: MediaPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_conversions_at_a_time_in_processes_that_are_used_again(outbox: Path, policy: MediaPolicy) -> None:
     samples.two_halves(10, 10).save(outbox / "x", "PNG")
-    running, most, lock = 0, 0, threading.Lock()
-    both = threading.Barrier(2)
-    original = images.photo
+    seen: list[tuple[int, ...]] = []
 
-    def counted(source: Path, target: Path, *, compress: bool = False, hd: bool = False) -> images.JpegFacts:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        both.wait(10)
-        with lock:
-            running -= 1
-        return original(source, target, compress=compress, hd=hd)
+    async with DecoderPool() as decoders:
 
-    monkeypatch.setattr(images, "photo", counted)
+        async def one() -> None:
+            async with MediaSource("x", "image", policy, quiet, decoders).as_image():
+                seen.append(decoders.processes)
 
-    async def one() -> None:
-        async with MediaSource("x", "image", policy, quiet).as_image():
-            pass
-
-    async with anyio.create_task_group() as group:
-        for _ in range(6):
-            group.start_soon(one)
-    assert most == 2
+        async with anyio.create_task_group() as group:
+            for _ in range(6):
+                group.start_soon(one)
+        assert max(map(len, seen)) == 2
+        assert len({process for processes in seen for process in processes}) == 2
 
 
 async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> None:
-    """A conversion runs in a worker thread: other tools go on answering."""
+    """A conversion runs in a process of its own: other tools go on answering."""
     samples.sound(outbox / "x", "mp3", "libmp3lame", seconds=20)
     samples.film(outbox / "y", "mp4", "libx264", seconds=5, width=640, height=320, rate=25)
     turns = 0
@@ -332,16 +312,18 @@ async def run(name):
         opened = MediaSource(name, "file", policy, quiet).as_document()
     async with opened as prepared:
         return prepared.path.stat().st_size
+def peaks():
+    return [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 asyncio.run(run("small" + sys.argv[3]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peaks()
 length = asyncio.run(run("big" + sys.argv[3]))
-print(length, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(length, max(after - earlier for earlier, after in zip(before, peaks())))
 """
 
 
 @pytest.mark.parametrize("kind", [".pdf", ".wav", ".mkv"])
 async def test_50_mb_are_prepared_in_bounded_memory(kind: str, outbox: Path, policy: MediaPolicy) -> None:
-    """Memory beyond what the same work on a small file takes."""
+    """Memory beyond what the same work on a small file takes, in the server and in the decoder process."""
     if kind == ".pdf":
         (outbox / "small.pdf").write_bytes(b"%PDF-1.4\n")
         with (outbox / "big.pdf").open("wb") as file:

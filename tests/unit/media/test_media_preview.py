@@ -9,9 +9,10 @@ import anyio
 import pytest
 from PIL import Image
 
-from tests.unit.media import samples
+from tests.unit.media import bombs, samples
 from tests.unit.media.site import Site, redirect, response
 from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import LinkOut
@@ -36,8 +37,8 @@ def picture(width: int = 1600, height: int = 800) -> bytes:
     return response(buffer.getvalue(), headers={"Content-Type": "image/png"})
 
 
-async def get(link: str, policy: MediaPolicy) -> LinkOut:
-    return await preview(link, field="link", policy=policy, caption="look")
+async def get(link: str, policy: MediaPolicy, decoders: DecoderPool | None = None) -> LinkOut:
+    return await preview(link, field="link", policy=policy, caption="look", decoders=decoders)
 
 
 async def test_a_preview(site: Site, policy: MediaPolicy) -> None:
@@ -124,14 +125,25 @@ async def test_only_the_top_of_a_long_page_is_read(site: Site, policy: MediaPoli
 
 async def test_a_slow_page_and_a_slow_picture(site: Site, policy: MediaPolicy) -> None:
     async def silent(writer: asyncio.StreamWriter) -> None:
-        await anyio.sleep(5)
+        await anyio.sleep(30)
 
-    hasty = replace(policy, preview_timeout=0.4)
     site.answers["/slow"] = silent
+    assert (await get(site.link("/slow"), replace(policy, preview_timeout=0.4))).title == ""
     site.answers["/"] = page(picture="/slow")
-    assert (await get(site.link("/slow"), hasty)).title == ""
-    found = await get(site.link(), hasty)
+    async with DecoderPool() as pool:
+        site.answers["/quick"] = page()
+        assert (await get(site.link("/quick"), policy, pool)).title  # so that there is a decoder already
+        found = await get(site.link(), replace(policy, preview_timeout=3), pool)
     assert (found.title, found.thumbnail) == ("A title", b"")
+
+
+async def test_a_picture_that_is_too_much_work(site: Site, policy: MediaPolicy) -> None:
+    bomb = bombs.progressive_jpeg(2000, 2000, 20_000)
+    site.answers["/bomb"] = response(bomb, headers={"Content-Type": "image/jpeg"})
+    site.answers["/"] = page(picture="/bomb")
+    found = await get(site.link(), policy)
+    assert (found.title, found.thumbnail) == ("A title", b"")
+    assert list(policy.temp.iterdir()) == []
 
 
 @pytest.mark.parametrize(

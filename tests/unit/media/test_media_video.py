@@ -11,7 +11,7 @@ from PIL import Image
 from tests.unit.media import samples
 from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.convert import video
-from whatsapp_mcp.media.convert.video import VideoFacts
+from whatsapp_mcp.media.facts import VideoFacts
 from whatsapp_mcp.media.work import UnusableMedia, Work, WorkCancelled
 
 

@@ -132,6 +132,7 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
         "chat_name": "Ana Souza",
         "sender_jid": str(ANA),
         "sender_name": "Ana Souza",
+        "sender_name_source": "saved",
         "content": "a photo?",
         "kind": "text",
         "timestamp": "2026-09-21T14:13:20.000Z",

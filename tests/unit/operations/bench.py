@@ -110,8 +110,8 @@ class Bench:
     def people(self) -> None:
         self.learn(
             IdentityLearned(lid=ANA_LID, number=ANA),
-            ContactSeen(ANA, push_name="Ana"),
-            ContactSeen(BO, push_name="Bo"),
+            ContactSeen(ANA, full_name="Ana"),
+            ContactSeen(BO, full_name="Bo"),
             ChatChanged(TEAM, name="Team"),
         )
 

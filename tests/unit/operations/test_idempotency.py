@@ -71,6 +71,7 @@ async def test_a_repetition_gets_the_first_result(bench: Bench) -> None:
         "message_id": "S1",
         "status": "Already sent under this idempotency_key; nothing was sent now.",
         "chat_jid": str(ANA),
+        "to": {"name": "Ana", "name_source": "saved", "number": f"+{ANA.user}"},
         "timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "repeated": True,
     }

@@ -28,6 +28,7 @@ async def test_message(bench: Bench) -> None:
         "message_id": "S1",
         "status": "The message was sent.",
         "chat_jid": str(ANA),
+        "to": {"name": "Ana", "name_source": "saved", "number": f"+{ANA.user}"},
         "timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     assert bench.session.last(SendMessage) == SendMessage(chat=ANA, message=TextOut(text="hello"))

@@ -99,7 +99,7 @@ class _EmptyBench:
 
 async def test_a_name_that_several_have(bench: Bench) -> None:
     other = Jid("4915100000003", "s.whatsapp.net")
-    bench.learn(ContactSeen(other, push_name="Ana"))
+    bench.learn(ContactSeen(other, full_name="Ana"))
     with pytest.raises(AmbiguousRecipient) as caught:
         await resolve(bench.services, "ana", field="phone")
     assert {candidate["jid"] for candidate in caught.value.details["candidates"]} == {str(ANA), str(other)}
@@ -110,8 +110,31 @@ async def test_a_name_that_nobody_has(bench: Bench) -> None:
     with pytest.raises(NotFound) as caught:
         await resolve(bench.services, "Anna", field="phone")
     assert caught.value.details["field"] == "phone"
-    assert {"jid": str(ANA), "name": "Ana"} in caught.value.details["near"]
+    ana = {"jid": str(ANA), "name": "Ana", "name_source": "saved", "number": f"+{ANA.user}"}
+    assert ana in caught.value.details["near"]
     assert "Ana" not in caught.value.message, "what others wrote is in the details only"
+
+
+async def test_a_name_that_a_stranger_chose_fits_nobody(bench: Bench) -> None:
+    stranger = Jid("4915100000003", "s.whatsapp.net")
+    bench.receive("M1", chat=stranger, push_name="Mum")
+    with pytest.raises(NotFound) as caught:
+        await resolve(bench.services, "mum", field="phone")
+    (near,) = caught.value.details["near"]
+    assert (near["name"], near["name_source"], near["number"]) == ("Mum", "push", f"+{stranger.user}")
+    bench.receive("M2", chat=stranger, push_name="Ana")
+    assert await resolve(bench.services, "Ana") == ANA
+    with pytest.raises(NotFound):
+        await resolve(bench.services, "\u0410na", field="phone")
+
+
+async def test_people_to_whom_the_owner_has_written_by_the_name_they_chose(bench: Bench) -> None:
+    known = Jid("4915100000003", "s.whatsapp.net")
+    bench.receive("M1", chat=known, push_name="Cy @ work")
+    with pytest.raises(InvalidArgument):
+        await resolve(bench.services, "Cy @ work")
+    bench.send("S1", chat=known)
+    assert await resolve(bench.services, "cy @ work") == known
 
 
 async def test_a_name_with_an_at_sign(bench: Bench) -> None:

@@ -55,8 +55,8 @@ async def test_check_needs_a_number(bench: Bench, phone: str) -> None:
 
 async def test_contacts(bench: Bench) -> None:
     rows = (await bench.run("userMyContacts"))["data"]
-    assert {"jid": str(ANA), "lid": str(ANA_LID), "name": "Ana"} in rows
-    assert {"jid": str(BO), "name": "Bo"} in rows
+    assert {"jid": str(ANA), "lid": str(ANA_LID), "name": "Ana", "name_source": "saved"} in rows
+    assert {"jid": str(BO), "name": "Bo", "name_source": "saved"} in rows
     assert bench.session.last(SyncContacts)
     assert bench.outcome.untrusted
 

@@ -83,7 +83,7 @@ class Session:
         profiles = Profiles(self.client, account)
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
-            MessageHandlers(account, self.thread),
+            MessageHandlers(account, self.thread, folder / "media"),
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from operator import mul
 from pathlib import Path
@@ -19,6 +18,7 @@ from av.container import InputContainer
 
 from whatsapp_mcp.media import kinds, limits
 from whatsapp_mcp.media.convert import streams
+from whatsapp_mcp.media.facts import VoiceFacts
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
 RATE: Final = 48_000
@@ -29,16 +29,6 @@ FRAME: Final = RATE // 50
 BARS: Final = 64
 _STRIDE: Final = 7
 """Every seventh sample tells the loudness of a frame well enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceFacts:
-    seconds: int
-    """Rounded, at least 1."""
-    waveform: bytes
-    """64 values, 0..100: the loudness along the note, the loudest part being 100."""
-    converted: bool
-    """False: the source is a voice note already and is to be sent as it is; nothing was written."""
 
 
 def voice_note(source: Path, mimetype: str, target: Path, *, work: Work) -> VoiceFacts:
@@ -55,7 +45,7 @@ def voice_note(source: Path, mimetype: str, target: Path, *, work: Work) -> Voic
         stream = streams.audio_stream(container)
         if stream is None:
             raise UnusableMedia("there is no sound in this file.")
-        frames = _frames(container, stream, work)
+        frames = _frames(container, stream, work, most=_most_samples(source))
         if mimetype == kinds.OGG_OPUS and stream.codec_context.channels == 1:
             loudness = [_power(frame) for frame in frames]
             converted = False
@@ -88,19 +78,27 @@ def audio_seconds(source: Path, mimetype: str) -> int:
     return max(1, round(seconds))
 
 
-def _frames(container: InputContainer, stream: AudioStream, work: Work) -> Iterator[AudioFrame]:
+def _most_samples(source: Path) -> int:
+    """How many samples of output a file of this size may become; a minute is always allowed."""
+    return max(60 * RATE, source.stat().st_size * limits.SAMPLES_PER_BYTE)
+
+
+def _frames(container: InputContainer, stream: AudioStream, work: Work, *, most: int) -> Iterator[AudioFrame]:
     """The sound as mono frames of 20 ms at 48 kHz, 16 bits a sample; the last one may be shorter."""
     total = streams.duration_of(container) or 60.0
     resampler = AudioResampler(format="s16", layout="mono", rate=RATE, frame_size=FRAME)
     done = 0
     for decoded in container.decode(stream):
+        streams.check_sound(decoded.sample_rate, len(decoded.layout.channels))
         decoded.pts = None  # gaps and jumps in the time stamps are not worth keeping in a voice note
         for frame in resampler.resample(decoded):
             done += frame.samples
             work.step(done / RATE / total)
             yield frame
         if done > limits.SECONDS * RATE:
-            raise UnusableMedia("the audio is too long for a voice note.", next_step="Send a shorter part of it.")
+            raise streams.too_long()
+        if done > most:
+            raise UnusableMedia("it holds far more sound than its size is worth.", next_step="Pass a shorter one.")
     yield from resampler.resample(None)
 
 

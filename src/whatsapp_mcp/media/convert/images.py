@@ -9,31 +9,35 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from PIL import Image, ImageCms, ImageOps, features
 
 from whatsapp_mcp.media import limits, sniffing
+from whatsapp_mcp.media.convert import jpeg
+from whatsapp_mcp.media.facts import JpegFacts
 from whatsapp_mcp.media.work import UnusableMedia
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limits are ours
 
+_STRIP_PIXELS: Final = 1_000_000
+_ORIENTATION: Final = 0x0112
+"""EXIF tag; its values: EXIF 2.3, 4.6.4."""
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-
-
-@dataclass(frozen=True, slots=True)
-class JpegFacts:
-    """What a message says about a picture."""
-
-    width: int
-    height: int
-    thumbnail: bytes
-    """JPEG of at most 100 pixels on its longer side."""
 
 
 def photo(source: Path, target: Path, *, compress: bool = False, hd: bool = False) -> JpegFacts:
@@ -50,8 +54,9 @@ def photo(source: Path, target: Path, *, compress: bool = False, hd: bool = Fals
     # compress limits the width alone: a long screenshot stays readable
     picture.thumbnail((side, limits.PHOTO_COMPRESSED_HEIGHT if compress else side), Image.Resampling.LANCZOS)
     picture = _flat(picture)
-    with target.open("xb") as file:
-        _save_jpeg(picture, file, quality=70 if compress else 90 if hd else 82)
+    data = jpeg_bytes(picture, quality=70 if compress else 90 if hd else 82)
+    with target.open("xb") as file:  # Pillow itself overlooks a write that is cut short
+        file.write(data)
     return JpegFacts(picture.width, picture.height, thumbnail(picture))
 
 
@@ -64,11 +69,37 @@ def square_jpeg(source: Path | bytes) -> bytes:
     picture = load(source, least_side=limits.SQUARE_SIDE)
     side = min(*picture.size, limits.SQUARE_SIDE)
     picture = _flat(ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS))
+    return _within(picture, limits.SQUARE_BYTES)
+
+
+def shown_jpeg(source: Path | bytes) -> bytes:
+    """A received picture as it is shown in a result: at most 1280 pixels on its longer side and 512 KiB.
+
+    Raises:
+        UnusableMedia: as :func:`photo`.
+    """
+    picture = load(source, least_side=limits.SHOWN_SIDE)
+    picture.thumbnail((limits.SHOWN_SIDE, limits.SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return _within(_flat(picture), limits.SHOWN_BYTES)
+
+
+def thumbnail_of(source: Path | bytes) -> bytes:
+    """A small JPEG of a picture that is sent as something else.
+
+    Raises:
+        UnusableMedia: as :func:`photo`.
+    """
+    return thumbnail(load(source, least_side=limits.THUMBNAIL_SIDE))
+
+
+def _within(picture: Image.Image, size: int) -> bytes:
+    """A JPEG of at most ``size`` bytes: in lower quality, or smaller, if need be."""
     while True:
         for quality in range(80, 20, -10):
-            if len(data := jpeg_bytes(picture, quality=quality)) <= limits.SQUARE_BYTES:
+            if len(data := jpeg_bytes(picture, quality=quality)) <= size:
                 return data
-        picture = picture.resize((max(1, int(picture.width * 0.8)),) * 2, Image.Resampling.LANCZOS)
+        smaller = (max(1, int(picture.width * 0.8)), max(1, int(picture.height * 0.8)))
+        picture = picture.resize(smaller, Image.Resampling.LANCZOS)
 
 
 def thumbnail(picture: Image.Image, *, side: int = limits.THUMBNAIL_SIDE, quality: int = 60) -> bytes:
@@ -80,7 +111,7 @@ def thumbnail(picture: Image.Image, *, side: int = limits.THUMBNAIL_SIDE, qualit
 
 def jpeg_bytes(picture: Image.Image, *, quality: int) -> bytes:
     buffer = io.BytesIO()
-    _save_jpeg(picture, buffer, quality=quality)
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
     return buffer.getvalue()
 
 
@@ -88,22 +119,60 @@ def load(source: Path | bytes, *, least_side: int = limits.PICTURE_PIXELS) -> Im
     """The picture upright, in sRGB, as RGB or (when something is transparent) RGBA, without metadata.
 
     Args:
-        least_side: a larger JPEG may come reduced, to not less than this on either side.
+        least_side: a larger picture may come reduced, to not less than this on either side.
 
     Raises:
         UnusableMedia: it is no picture, none that can be read here, or too large to unpack.
     """
     with opened(source) as picture:
         if picture.format in ("JPEG", "MPO"):
-            picture.draft(picture.mode, (least_side, least_side))
+            scale = _draft_scale(*picture.size, least_side)
+            picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
         if picture.width * picture.height > limits.PICTURE_PIXELS:
             raise _too_many_pixels()
         picture.load()
-        upright = ImageOps.exif_transpose(picture)
-    profile = upright.info.get("icc_profile")
-    upright = _in_srgb(_plain(upright), profile)
+        profile = picture.info.get("icc_profile")
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+        upright = _reduced(picture, least_side)
+    upright = _in_srgb(upright, profile)
+    upright = _turned(upright, orientation)
     upright.info.clear()
     return upright
+
+
+def _draft_scale(width: int, height: int, least_side: int) -> int:
+    """By how much a JPEG is reduced while it is unpacked: what is larger than wanted, or than fits into memory."""
+    return next(
+        (
+            scale
+            for scale in (8, 4, 2)
+            if min(width, height) >= scale * least_side or 4 * width * height > scale**2 * limits.REDUCED_PIXELS
+        ),
+        1,
+    )
+
+
+def _reduced(picture: Image.Image, least_side: int) -> Image.Image:
+    """In a mode that scales well, and without pixels that nobody needs; in strips, so that it exists in memory once."""
+    factor = max(
+        min(picture.size) // least_side, math.ceil(math.sqrt(picture.width * picture.height / limits.REDUCED_PIXELS))
+    )
+    mode = _plain(picture.crop((0, 0, 1, 1))).mode
+    if factor == 1 and mode == picture.mode:
+        return picture
+    width, height = -(-picture.width // factor), -(-picture.height // factor)
+    small = Image.new(mode, (width, height))
+    rows = max(1, _STRIP_PIXELS // (picture.width * factor))
+    for top in range(0, height, rows):
+        bottom = min(picture.height, (top + rows) * factor)
+        strip = _plain(picture.crop((0, top * factor, picture.width, bottom)))
+        small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top))
+    return small
+
+
+def _turned(picture: Image.Image, orientation: object) -> Image.Image:
+    method = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if method is None else picture.transpose(method)
 
 
 @contextmanager
@@ -112,18 +181,27 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
 
     Raises:
         UnusableMedia: it is no picture, none that can be read here, or declares too many pixels.
+        MemoryError: it does not fit into memory.
     """
     formats = [*_FORMATS, *(["HEIF"] if _has_heif() else [])]
     try:
         picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
         with picture:
-            limit = limits.JPEG_PIXELS if picture.format in ("JPEG", "MPO") else limits.PICTURE_PIXELS
-            if picture.width * picture.height > limit:
+            is_jpeg = picture.format in ("JPEG", "MPO")
+            if picture.width * picture.height > (limits.JPEG_PIXELS if is_jpeg else limits.PICTURE_PIXELS):
                 raise _too_many_pixels()
+            if max(picture.size) > limits.PICTURE_SIDE:
+                raise UnusableMedia("the picture is too long or too wide.", next_step="Cut it into several.")
+            if is_jpeg:
+                jpeg.check(source)
             yield picture
+    except (UnusableMedia, MemoryError):
+        raise
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError) as error:
+    except Exception as error:  # Pillow's plug-ins raise anything at damaged files
+        if "out of memory" in str(error):
+            raise MemoryError from None
         raise _unreadable(source) from error
 
 
@@ -144,7 +222,7 @@ def _unreadable(source: Path | bytes) -> UnusableMedia:
 def _too_many_pixels() -> UnusableMedia:
     return UnusableMedia(
         "the picture has too many pixels to be unpacked safely.",
-        next_step="Reduce it below 50 megapixels, or send it as a document.",
+        next_step=f"Reduce it below {limits.PICTURE_PIXELS // 1_000_000} megapixels, or send it as a document.",
     )
 
 
@@ -176,11 +254,11 @@ def _in_srgb(picture: Image.Image, profile: object) -> Image.Image:
                 ImageCms.createProfile("sRGB"),
                 outputMode=mode,
             )
-        except (ImageCms.PyCMSError, OSError, ValueError):
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # a wrong profile is no reason to refuse the picture
         else:
             return converted or picture
-    return picture.convert(mode)
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _flat(picture: Image.Image) -> Image.Image:
@@ -190,7 +268,3 @@ def _flat(picture: Image.Image) -> Image.Image:
     ground = Image.new("RGB", picture.size, "white")
     ground.paste(picture, mask=picture.getchannel("A"))
     return ground
-
-
-def _save_jpeg(picture: Image.Image, file: IO[bytes], *, quality: int) -> None:
-    picture.save(file, "JPEG", quality=quality, optimize=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,11 @@ from whatsapp_mcp.media.work import UnusableMedia, Work
 
 _SIZE: Final = (limits.STICKER_SIDE, limits.STICKER_SIDE)
 _QUALITIES: Final = (80, 60, 40, 20, 5)
+_MOVING: Final = ("GIF", "WEBP", "PNG", "AVIF")
+_HOPELESS: Final = 4
+"""Lower quality makes an animation smaller, but not by so much."""
+_SLOW: Final = 2.0
+"""Seconds of CPU time for one attempt, after which there is no other."""
 
 
 def sticker(source: Path, target: Path, *, work: Work) -> bool:
@@ -44,8 +50,10 @@ def _still(source: Path) -> bytes:
 def _animation(source: Path, work: Work) -> bytes | None:
     """The animated sticker, or None when the source does not move or would become too large."""
     with images.opened(source) as picture:
+        if picture.format not in _MOVING:
+            return None
         count = getattr(picture, "n_frames", 1)
-        if count < 2 or count > limits.ANIMATION_FRAMES or picture.format == "MPO":
+        if count < 2 or count > limits.ANIMATION_FRAMES:
             return None
         fits = source.stat().st_size <= limits.STICKER_ANIMATED_BYTES
         if fits and picture.format == "WEBP" and picture.size == _SIZE:
@@ -60,9 +68,12 @@ def _animation(source: Path, work: Work) -> bytes | None:
             durations.append(max(20, int(frame.info.get("duration", 100) or 100)))
     for number, quality in enumerate(_QUALITIES[1:]):
         work.step(0.5 + number / 8)
+        began = time.process_time()
         data = _webp(frames[0], quality=quality, more=frames[1:], durations=durations)
         if len(data) <= limits.STICKER_ANIMATED_BYTES:
             return data
+        if len(data) > _HOPELESS * limits.STICKER_ANIMATED_BYTES or time.process_time() > began + _SLOW:
+            return None
     return None
 
 

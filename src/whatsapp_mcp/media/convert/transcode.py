@@ -60,7 +60,7 @@ class Transcoding:
         with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as output:
             video = self._add_video(output, crf)
             audio = self._add_audio(output)
-            self._video.thread_type = "AUTO"
+            streams.use_threads(self._video)
             for frame in self._ready(work):
                 if isinstance(frame, VideoFrame):
                     output.mux(video.encode(frame))
@@ -77,6 +77,7 @@ class Transcoding:
         rate = Fraction(rate.numerator, rate.denominator)  # PyAV has a type of its own since version 19
         rate = min(max(rate, Fraction(1)), Fraction(120)).limit_denominator(1001)
         stream = output.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"})
+        stream.codec_context.thread_count = streams.THREADS
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _CLOCK
@@ -97,13 +98,15 @@ class Transcoding:
         sound: Graph | None = None
         for frame in self._decoded():
             if isinstance(frame, av.AudioFrame):
+                streams.check_sound(frame.sample_rate, len(frame.layout.channels))
                 sound = sound or self._sound_graph(frame)
                 sound.push(frame)
                 yield from _pulled(sound)
                 continue
             work.step((frame.time or 0.0) / self._seconds)
             if (frame.time or 0.0) > limits.SECONDS:
-                raise UnusableMedia("the video is too long.", next_step="Send a shorter part of it.")
+                raise streams.too_long()
+            streams.check_size(frame.width, frame.height)
             if pictures is None or shape != (frame.width, frame.height, frame.format.name):
                 shape = (frame.width, frame.height, frame.format.name)
                 pictures = self._graph(frame)

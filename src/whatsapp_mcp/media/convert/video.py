@@ -16,7 +16,9 @@ from PIL import Image
 
 from whatsapp_mcp.media import limits
 from whatsapp_mcp.media.convert import images, streams
+from whatsapp_mcp.media.convert.survey import check_film
 from whatsapp_mcp.media.convert.transcode import Transcoding
+from whatsapp_mcp.media.facts import VideoFacts
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
 _CRF: Final = 23
@@ -27,17 +29,6 @@ _THUMBNAIL_AT: Final = 1.0
 
 _MP4_FAMILY: Final = ("video/mp4", "video/quicktime", "video/3gpp", "video/x-matroska")
 """Containers whose time stamps are fit for remuxing."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFacts:
-    seconds: int
-    """Rounded, at least 1."""
-    width: int
-    height: int
-    """As shown: a rotated video is given upright."""
-    thumbnail: bytes
-    """JPEG of at most 100 pixels on its longer side, from about the first second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,7 @@ def prepare(
         UnusableMedia: there is no moving picture in it, or it is damaged or too large.
         WorkCancelled: the caller gave up.
     """
+    check_film(source, mimetype, work=work)
     probe = _probe(source, mimetype, work)
     if probe.fits and not compress and _remux(source, mimetype, target, probe, work):
         width, height = probe.width, probe.height
@@ -85,14 +77,12 @@ def _probe(source: Path, mimetype: str, work: Work) -> _Probe:
         stream = streams.video_stream(container)
         if stream is None:
             raise UnusableMedia("there is no moving picture in this file.")
-        if stream.codec_context.width * stream.codec_context.height > limits.VIDEO_FRAME_PIXELS:
-            raise UnusableMedia("the video has too many pixels.")
         frame, last = _poster(container, stream, work)
         seconds = streams.duration_of(container) or last
         if seconds > limits.SECONDS:
-            raise UnusableMedia("the video is too long.", next_step="Send a shorter part of it.")
+            raise streams.too_long()
         rotation = round(frame.rotation / 90) * 90 % 360
-        ratio = stream.sample_aspect_ratio or Fraction(1)
+        ratio = min(max(stream.sample_aspect_ratio or Fraction(1), Fraction(1, 4)), Fraction(4))
         width, height = max(1, round(frame.width * ratio)), frame.height
         poster = _image(frame, width, height).rotate(rotation, expand=True)
         sound = streams.audio_stream(container)
@@ -112,9 +102,10 @@ def _poster(container: InputContainer, stream: VideoStream, work: Work) -> tuple
     chosen: VideoFrame | None = None
     time = 0.0
     begin: float | None = None
-    stream.thread_type = "AUTO"
+    streams.use_threads(stream)
     for frame in container.decode(stream):
         work.step(0.0)
+        streams.check_size(frame.width, frame.height)
         at = frame.time or 0.0
         begin = at if begin is None else begin
         chosen, time = frame, at - begin

@@ -68,7 +68,11 @@ def _addresses(text: str) -> Iterable[Jid]:
 
 
 def _listed(targets: Iterable[NamedTarget]) -> list[dict[str, str]]:
-    return [{"jid": str(target.jid), "name": " ".join(clean_text(target.name).split())} for target in targets]
+    return [
+        {"jid": str(target.jid), "name": " ".join(clean_text(target.name).split())}
+        | ({"name_source": target.name_source} if target.name_source else {})
+        for target in targets
+    ]
 
 
 def chosen_span(since: str | None, until: str | None) -> Span:

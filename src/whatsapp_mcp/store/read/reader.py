@@ -235,13 +235,13 @@ class StoreReader:
             ).fetchall()
             return tuple(map(contact_view, rows))
 
-    def is_known(self, jid: Jid) -> bool:
-        """Whether anything is stored about who or what has this address."""
+    def knows(self, jid: Jid) -> bool:
+        """Whether this address was ever seen."""
         with self._connections.snapshot() as connection:
             return connection is not None and find_entity(connection, jid) is not None
 
     def number_of(self, lid: Jid) -> Jid | None:
-        """The phone number of a LID, where it is known."""
+        """The phone number of a LID, where it is known; of a number, the one under which WhatsApp knows the person."""
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, lid) if connection else None
             if connection is None or entity is None:
@@ -259,10 +259,18 @@ class StoreReader:
             row = connection.execute("SELECT jid, name FROM entities WHERE id = ?", (entity,)).fetchone()
             return known_as(stored_jid(row["jid"]), row["name"])
 
-    def find_by_name(self, name: str) -> tuple[NamedTarget, ...]:
-        """People, groups and channels of exactly this name; case, accents and punctuation do not matter."""
+    def find_by_name(self, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
+        """Those who can be meant by exactly this name; case, accents and punctuation do not matter.
+
+        ``strangers``: also people whom the owner does not know by it, where there is nobody else.
+        """
         with self._connections.snapshot() as connection:
-            return recipients.exact_names(connection, name) if connection else ()
+            return recipients.exact_names(connection, name, strangers=strangers) if connection else ()
+
+    def target(self, jid: Jid) -> NamedTarget | None:
+        """Who has this address, in any form; None when nothing is known of it."""
+        with self._connections.snapshot() as connection:
+            return recipients.target_of(connection, jid) if connection else None
 
     def near_names(self, name: str, limit: int = 5) -> tuple[NamedTarget, ...]:
         """Those whose name is much like it, the likeliest first."""

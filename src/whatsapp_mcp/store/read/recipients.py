@@ -1,4 +1,4 @@
-"""Who is meant by a name."""
+"""Who is meant by a name: only somebody whom the owner knows by it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,58 @@ import difflib
 import sqlite3
 from typing import Final
 
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.views import named_target
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.store.search.query import like_words
 
 _TARGETS: Final = (
-    "SELECT entities.jid, entities.name, entities.kind, entities.folded, coalesce(chats.gone, 0) AS gone"
-    " FROM entities LEFT JOIN chats ON chats.entity = entities.id"
-    " WHERE entities.folded != '' AND entities.kind != 'broadcast'"
+    "SELECT entities.jid, entities.name, entities.kind, entities.folded, contacts.full_name, contacts.first_name,"
+    f" chats.name AS chat_name, coalesce(chats.sent_count, 0) AS sent,"
+    f" coalesce(chats.gone, 0) AS gone, {name_source('entities', 'contacts')}"
+    " AS name_source FROM entities LEFT JOIN contacts ON contacts.entity = entities.id"
+    " LEFT JOIN chats ON chats.entity = entities.id WHERE entities.folded != '' AND entities.kind != 'broadcast'"
+)
+_WHO: Final = (
+    f"SELECT entities.jid, entities.name, entities.kind, {name_source('entities', 'contacts')} AS name_source"
+    " FROM entities LEFT JOIN contacts ON contacts.entity = entities.id WHERE entities.id = ?"
 )
 ALIKE: Final = 0.6
 """How alike two names must be to be offered as a near miss, from 0 to 1 (difflib's ratio)."""
 
 
-def exact_names(connection: sqlite3.Connection, name: str) -> tuple[NamedTarget, ...]:
-    """Everybody and everything of exactly this name, spelling folded, by name and JID. Groups that we are not in any
-    more only where nothing else has the name."""
+def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
+    """Whoever can be meant by exactly this name, spelling folded, by name and JID.
+
+    Those whom the owner saved under it, groups that the owner is in, and channels. Where nobody is saved under it, also
+    people to whom the owner has written, by the name that they chose or WhatsApp verified. A stranger can choose any
+    name, and so is never meant by one. ``strangers``: where there is nobody else, all whose name it is.
+    """
     folded = fold(name)
     if not folded:
         return ()
     found = f"{_TARGETS} AND instr(entities.folded, ?) > 0 ORDER BY entities.name, entities.jid"
     rows = connection.execute(found, (f"\n {folded}\n",)).fetchall()
-    return tuple(named_target(row) for row in [row for row in rows if not row["gone"]] or rows)
+    people = [row for row in rows if row["kind"] == "person"]
+    saved = [row for row in people if folded in _saved_names(row)]
+    known = saved or [row for row in people if row["sent"]]
+    meant = [row for row in rows if (row in known if row["kind"] == "person" else not row["gone"])]
+    return tuple(named_target(row) for row in meant or (rows if strangers else []))
+
+
+def _saved_names(row: sqlite3.Row) -> set[str]:
+    """Folded, the names that the owner's phone gives a person."""
+    return {fold(name) for name in (row["full_name"], row["first_name"], row["chat_name"]) if name}
+
+
+def target_of(connection: sqlite3.Connection, jid: Jid) -> NamedTarget | None:
+    """Who has this address, in any form; None when nothing is known of it."""
+    entity = find_entity(connection, jid)
+    row = connection.execute(_WHO, (entity,)).fetchone()
+    return None if row is None else named_target(row)
 
 
 def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[NamedTarget, ...]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
@@ -20,7 +26,6 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SentMessage
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
-from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import (
     Uploaded,
@@ -32,9 +37,14 @@ from whatsapp_mcp.whatsapp.compose import (
     compose_revoke,
 )
 from whatsapp_mcp.whatsapp.content import read_content
+from whatsapp_mcp.whatsapp.media_downloads import Bounds
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
+
+_COPY_LIMIT: Final = 100 * MIB
+"""Bytes of a file that is uploaded again: neonize holds it in memory some times over."""
+_COPY_SECONDS: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,11 @@ class _Author:
 class MessageHandlers:
     """Sends, and what is done about messages that the store has; that goes into the store too."""
 
-    def __init__(self, account: Account, store: StoreThread) -> None:
+    def __init__(self, account: Account, store: StoreThread, media: Path) -> None:
+        """``media``: the folder of received media; copies for sending on lie beside it while they are needed."""
         self._account = account
         self._store = store
+        self._media = media
         self._sends = Sends(account, store)
 
     @handles(p.SendMessage)
@@ -64,8 +76,7 @@ class MessageHandlers:
             quoted = replace(stored, wire_sender=author.jid)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
-            data = outgoing.path.read_bytes()
-            uploaded = self._account.upload(data, outgoing.kind, newsletter=command.chat.is_newsletter)
+            uploaded = self._account.upload(outgoing.path, outgoing.kind, newsletter=command.chat.is_newsletter)
             message = compose_media(outgoing, uploaded, options, quoted)
         else:
             message = compose(outgoing, options, quoted)
@@ -82,9 +93,8 @@ class MessageHandlers:
             raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
 
         def upload(kind: MediaType) -> Uploaded:
-            return self._account.upload(
-                self._account.download(stored.file), kind, newsletter=command.chat.is_newsletter
-            )
+            with self._copy(stored.file) as file:
+                return self._account.upload(file, kind, newsletter=command.chat.is_newsletter)
 
         # Newsletters do not encrypt media, so what a chat got is of no use to them.
         again = command.upload_again or command.chat.is_newsletter
@@ -92,6 +102,16 @@ class MessageHandlers:
         if read_content(message) is None:
             raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
         return self._sends.send(command.chat, message, command.key)
+
+    @contextmanager
+    def _copy(self, raw: bytes) -> Iterator[Path]:
+        """The file of a message, on disk for a moment."""
+        path = downloads.draft(self._media / downloads.TEMPORARY)
+        try:
+            self._account.download(raw, path, Bounds(_COPY_LIMIT, time.monotonic() + _COPY_SECONDS))
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     @handles(p.RejectCall)
     def _reject_call(self, command: p.RejectCall) -> None:
@@ -111,9 +131,8 @@ class MessageHandlers:
         stored = self._find(command.target)
         if not stored.has_media:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
-        data = self._account.download(stored.file)
-        with new_private_file(Path(command.path)) as file:
-            file.write(data)
+        bounds = Bounds(command.limit, time.monotonic() + command.seconds)
+        self._account.download(stored.file, Path(command.path), bounds)
 
     @handles(p.React)
     def _react(self, command: p.React) -> SentMessage:

@@ -1,0 +1,48 @@
+"""What a decoder process is asked to do, and what it may use for that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from whatsapp_mcp.media import limits
+
+Task = Literal["photo", "square", "sticker", "shown", "thumbnail", "video", "voice", "sound", "page"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One file to work on."""
+
+    task: Task
+    source: str
+    """Path of a private copy."""
+    target: str = ""
+    """Path of the file to write, which does not exist yet; empty: nothing is written."""
+    mimetype: str = ""
+    """Of the source, by content; of a page, as its server declared it."""
+    options: tuple[str, ...] = ()
+    """``compress``, ``hd``: what is switched on."""
+    file_bytes: int = limits.MIB
+    """The largest file it may write."""
+    cpu_seconds: int = limits.CPU_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take. Audio and video are decoded by two threads, beside whatever else the machine does."""
+        return 2.0 + self.cpu_seconds * (2 if self.cpu_seconds > limits.CPU_SECONDS else 1)
+
+    def to_line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Job:
+        values = json.loads(line)
+        return cls(**{**values, "options": tuple(values["options"])})
+
+
+def cpu_seconds_for(path: Path) -> int:
+    """CPU time for the sound or the film in a file: what is small cannot hold much."""
+    return limits.CPU_SECONDS + path.stat().st_size // limits.BYTES_PER_CPU_SECOND
