@@ -112,7 +112,7 @@ def test_it_opens_whichever_comes_first(world: World) -> None:
 def test_the_form_of_an_address_is_learned_later(world: World) -> None:
     world.take(received(poll("Fri")), replace(vote("Fri", of=ANA_LID), author=None))
     assert world.shown("S1").extra["unreadable"] == "it was not made for the message that it names"
-    world.take(IdentityLearned(lid=ANA_LID, number=ANA), received(poll("Fri"), ANA_LID))
+    world.take(IdentityLearned(lid=ANA_LID, number=ANA))
     assert counts(world.shown("M1")) == {"Fri": 1}
 
 
