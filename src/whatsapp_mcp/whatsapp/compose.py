@@ -64,15 +64,13 @@ def compose(
                 )
             )
         case PollOut():
-            # The secret lets recipients encrypt their votes (whatsmeow: msgsecret.go); without it nobody can vote.
             return e2e.Message(
                 pollCreationMessage=e2e.PollCreationMessage(
                     name=outgoing.question,
                     options=[e2e.PollCreationMessage.Option(optionName=name) for name in outgoing.options],
                     selectableOptionsCount=outgoing.selectable_count,
                     contextInfo=context,
-                ),
-                messageContextInfo=e2e.MessageContextInfo(messageSecret=secrets.token_bytes(32)),
+                )
             )
 
 
@@ -137,7 +135,8 @@ def compose_media(media: MediaOut, uploaded: Uploaded, options: SendOptions, quo
 
 
 def give_secret(message: Message) -> None:
-    """What recent clients put into every message: 32 random bytes, here to recognise it by."""
+    """32 random bytes, which clients put into every message that people write (whatsmeow: msgsecret.go): under them
+    members of announcement groups react and comment, people vote, and a message that was sent is recognised."""
     if not message.messageContextInfo.messageSecret:
         message.messageContextInfo.messageSecret = secrets.token_bytes(32)
 

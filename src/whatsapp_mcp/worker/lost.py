@@ -32,9 +32,6 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 5000
 
-_OWN_IDS: Final = "3EB0"
-"""Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
-
 
 class Known(Protocol):
     """What is known here already."""
@@ -101,12 +98,8 @@ class Losses:
         if later:
             histories = set().union(*map(ids_in_history, self._histories))
             later = [one for one in later if one.id not in histories]
-        lost = [self._placeholder(one) for one in reversed(later) if not self._sent_here(one)]
+        lost = [self._placeholder(one) for one in reversed(later)]
         return [one for one in lost if one is not None]
-
-    def _sent_here(self, message: Decrypted) -> bool:
-        """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
-        return message.id.startswith(_OWN_IDS) and message.sender in map(str, self._store.own)
 
     def _placeholder(self, message: Decrypted) -> MessageReceived | None:
         try:

@@ -50,10 +50,10 @@ class Sends:
             WhatsAppMcpError: nothing was sent, and the key is free.
         """
         own = self._account.device().jid.bare
+        if not chat.is_newsletter:  # where everybody could read it
+            give_secret(message)
         if key is None:
             return self._record(chat, message, own, self._account.send(chat, message))
-        if not chat.is_newsletter:  # where everybody could read it, and nobody sends receipts
-            give_secret(message)
         raw = message.SerializeToString()
         with self._alone(key.key):
             stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw))

@@ -9,18 +9,19 @@ from pathlib import Path
 from whatsapp_mcp.jid import Jid
 
 OWN = "4915100000009:7@s.whatsapp.net"
+OWN_LID = "100000000000009@lid"
 
 
 def link_device(path: Path, jid: str = OWN) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY)")
-        connection.execute("INSERT OR REPLACE INTO whatsmeow_device VALUES (?)", (jid,))
+        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)")
+        connection.execute("INSERT OR REPLACE INTO whatsmeow_device VALUES (?, ?)", (jid, OWN_LID))
 
 
 def unlink_device(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY)")
+        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)")
         connection.execute("DELETE FROM whatsmeow_device")
 
 
@@ -31,5 +32,5 @@ def remember_secret(path: Path, message_id: str, chat: Jid, secret: bytes) -> No
             "CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (our_jid TEXT, chat_jid TEXT, sender_jid TEXT,"
             " message_id TEXT, key bytea NOT NULL, PRIMARY KEY (our_jid, chat_jid, sender_jid, message_id))"
         )
-        row = (OWN, str(chat), "100000000000009@lid", message_id, secret)
+        row = (OWN, str(chat), OWN_LID, message_id, secret)
         connection.execute("INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?, ?, ?)", row)

@@ -31,6 +31,7 @@ from whatsapp_mcp.models.changes import (
     DeliveryStatus,
     IdentityLearned,
     MessageKind,
+    NumberSpelled,
     ReceiptKind,
     ReceiptReceived,
 )
@@ -203,3 +204,32 @@ def test_many_unions_in_one_batch(store: Store) -> None:
     assert page.total == 50
     assert all(store.texts(lid, f"number{i}") == [f"number{i}"] for i, (lid, _) in enumerate(people))
     assert all(len(store.texts(number)) == 2 for _, number in people)
+
+
+WRITTEN, NUMBER = Jid("5511955550111", "s.whatsapp.net"), Jid("551155550111", "s.whatsapp.net")
+"""The ninth digit of Brazil: WhatsApp knows many numbers without it."""
+
+
+def test_a_number_that_people_write_is_one_of_the_person(store: Store) -> None:
+    lid = Jid("1", "lid")
+    store.apply([IdentityLearned(lid=lid, number=NUMBER), NumberSpelled(WRITTEN, NUMBER)])
+    assert store.reader.number_of(WRITTEN) == NUMBER
+    store.apply([message("M1", 1, "one", chat=lid), message("M2", 2, "two", chat=WRITTEN)])
+    assert chats(store) == [NUMBER]
+    assert store.texts(WRITTEN) == ["two", "one"]
+
+
+def test_what_was_stored_under_both_spellings_becomes_one_chat(store: Store) -> None:
+    store.apply([message(f"M{n}", n, str(n), chat=chat) for n, chat in enumerate((WRITTEN, WRITTEN, NUMBER))])
+    store.apply([NumberSpelled(WRITTEN, NUMBER)])
+    assert chats(store) == [NUMBER]
+    assert store.texts(NUMBER) == ["2", "1", "0"]
+
+
+def test_a_number_of_somebody_else_stays_theirs(store: Store) -> None:
+    one, other = (
+        IdentityLearned(lid=Jid("1", "lid"), number=WRITTEN),
+        IdentityLearned(lid=Jid("2", "lid"), number=NUMBER),
+    )
+    store.apply([one, other, NumberSpelled(WRITTEN, NUMBER)])
+    assert store.reader.number_of(WRITTEN) == WRITTEN

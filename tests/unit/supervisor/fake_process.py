@@ -137,8 +137,8 @@ class FakeProcess:
 
     def link_device(self) -> None:
         connection = sqlite3.connect(self.session_db)
-        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY)")
-        connection.execute("INSERT OR REPLACE INTO whatsmeow_device VALUES (?)", (OWN,))
+        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)")
+        connection.execute("INSERT OR REPLACE INTO whatsmeow_device (jid) VALUES (?)", (OWN,))
         connection.commit()
         connection.close()
 

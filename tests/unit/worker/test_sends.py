@@ -207,11 +207,24 @@ def test_a_receipt_of_another_message_proves_nothing(killed: Session) -> None:
         confirm(killed, found=HANDED_OVER)
 
 
-def test_only_messages_under_a_key_get_a_secret_to_be_found_by(session: Session) -> None:
-    send(session)
-    assert len(session.sent()[1].messageContextInfo.messageSecret) == 32
-    send(session, key=None)
-    assert not session.sent()[1].HasField("messageContextInfo")
+def test_every_message_has_a_secret_of_its_own(session: Session) -> None:
+    """Without it members of announcement groups cannot react; what they answer is opened with the one in the store."""
+    secrets = set()
+    for key in (KEY, None, None):
+        send(session, key=key)
+        secrets.add(session.sent()[1].messageContextInfo.messageSecret)
+    assert {len(secret) for secret in secrets} == {32}
+    assert len(secrets) == 3
+    found = session.thread.run_now(lambda writer: writer.find("S1", ANA))
+    assert found is not None
+    raw = found.raw
+    assert e2e.Message.FromString(raw).messageContextInfo.messageSecret in secrets
+    forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="S1"), chat=ANA)
+    session.handlers.run(forward)
+    assert session.sent()[1].messageContextInfo.messageSecret not in secrets, "that of the original is not passed on"
+
+
+def test_what_everybody_reads_has_no_secret(session: Session) -> None:
     newsletter = Jid("120363000000000009", "newsletter")
     key = KEY.model_copy(update={"key": "to everybody"})
     session.handlers.run(SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))

@@ -235,8 +235,13 @@ class StoreReader:
             ).fetchall()
             return tuple(map(contact_view, rows))
 
+    def knows(self, jid: Jid) -> bool:
+        """Whether this address was ever seen."""
+        with self._connections.snapshot() as connection:
+            return connection is not None and find_entity(connection, jid) is not None
+
     def number_of(self, lid: Jid) -> Jid | None:
-        """The phone number of a LID, where it is known."""
+        """The phone number of a LID, where it is known; of a number, the one under which WhatsApp knows the person."""
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, lid) if connection else None
             if connection is None or entity is None:

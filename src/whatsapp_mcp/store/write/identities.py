@@ -27,10 +27,10 @@ class Address(NamedTuple):
 class Union:
     """Two entities turned out to be one person."""
 
-    lid: Jid
+    lid: Jid | None
     number: Jid
     by_lid: int
-    """Entity that stood for the LID."""
+    """Entity that stood for the LID, or for another spelling of the number."""
     by_number: int
 
 
@@ -88,12 +88,33 @@ class Identities:
         self._paired[lid] = number
         return union
 
+    def spell(self, written: Jid, number: Jid) -> Union | None:
+        """Record another number by which people mean the same person.
+
+        Returns:
+            The two entities to unite, when things were stored under both.
+        """
+        written, entity = written.bare, self.address(number.bare).entity
+        known = self._stored(written)
+        if known is None:
+            self._add_address(written, entity)
+            return None
+        lids = {lid for lid in (self._lid_of(known.entity), self._lid_of(entity)) if lid is not None}
+        if known.entity == entity or len(lids) > 1:  # the number had been somebody else's
+            return None
+        return Union(lids.pop() if lids else None, number.bare, by_lid=known.entity, by_number=entity)
+
+    def _lid_of(self, entity: int) -> Jid | None:
+        (lid,) = self._connection.execute("SELECT lid FROM entities WHERE id = ?", (entity,)).fetchone()
+        return stored_jid(lid) if lid else None
+
     def unite(self, union: Union, *, kept: int, gone: int) -> None:
         """Give all addresses to ``kept`` and delete ``gone``, to which nothing else refers any more."""
         execute = self._connection.execute
         execute("UPDATE addresses SET entity = ? WHERE entity = ?", (kept, gone))
         execute("DELETE FROM entities WHERE id = ?", (gone,))
-        execute("UPDATE entities SET jid = ?, lid = ? WHERE id = ?", (str(union.number), str(union.lid), kept))
+        lid = str(union.lid) if union.lid is not None else None
+        execute("UPDATE entities SET jid = ?, lid = ? WHERE id = ?", (str(union.number), lid, kept))
         self._cache.clear()
 
     def _move(self, lid: Jid, number: Jid, old: int, new: int) -> Union | None:

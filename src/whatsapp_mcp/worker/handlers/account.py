@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from whatsapp_mcp.models.changes import Change, IdentityLearned
+from collections.abc import Collection
+
+from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.models.changes import Change, IdentityLearned, NumberSpelled
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe import account as p
 from whatsapp_mcp.whatsapp.account import Account
@@ -35,7 +38,22 @@ class AccountHandlers:
 
     @handles(p.CheckNumbers)
     def _check_numbers(self, command: p.CheckNumbers) -> tuple[NumberCheck, ...]:
-        return tuple(self._account.check_numbers(command.numbers))
+        checked = self._account.check_numbers(command.numbers)
+        return tuple(self._by_number(check, command.numbers) for check in checked)
+
+    def _by_number(self, check: NumberCheck, asked: Collection[str]) -> NumberCheck:
+        """The answer with the number under which WhatsApp knows the person, which may not be the one asked for."""
+        if not check.registered or check.jid is None:
+            return check
+        known = check.jid.bare
+        number = self._account.number_of(known) if known.is_lid else known
+        if number is None:
+            return check.model_copy(update={"jid": known})
+        changes: list[Change] = [IdentityLearned(lid=known, number=number)] if known.is_lid else []
+        if check.number in asked:
+            changes.append(NumberSpelled(Jid(check.number, USER), number))
+        self._store.apply_now(*changes)
+        return check.model_copy(update={"jid": number})
 
     @handles(p.GetPrivacy)
     def _privacy(self, _command: p.GetPrivacy) -> dict[str, str]:
