@@ -20,7 +20,7 @@ from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import resolve
+from whatsapp_mcp.operations.targets import recipient, resolve
 from whatsapp_mcp.pipe.messages import SetDisappearingTimer
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def label_chat(services: Services, arguments: args.LabelChatArguments, _pr
 async def set_disappearing_timer(
     services: Services, arguments: args.SetDisappearingTimerArguments, _progress: Progress
 ) -> Outcome:
-    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    chat = await recipient(services, arguments["chat_jid"], field="chat_jid")
     seconds = arguments["timer_seconds"]
     await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))
     return Outcome(f"New messages disappear after {seconds} seconds." if seconds else "New messages stay.")

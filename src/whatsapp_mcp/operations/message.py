@@ -13,7 +13,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, resolve, stored_message
+from whatsapp_mcp.operations.targets import check_writable, person, recipient, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
+    check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
     return sent_outcome(
         services, sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone."
@@ -45,7 +46,8 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    check_writable(chat)
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -57,7 +59,8 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    check_writable(chat)
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:
@@ -74,7 +77,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
 
 @operation("forwardMessage")
 async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
-    chat = await resolve(services, arguments["phone"])
+    chat = await recipient(services, arguments["phone"])
     _, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")

@@ -11,7 +11,7 @@ from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, resolve
+from whatsapp_mcp.operations.targets import number_text, recipient
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.store.records import NamedTarget
 
@@ -37,7 +37,7 @@ async def addressed(
     services: Services, arguments: ToOneChat, *, forwarded: bool = False, reply_to: str | None = None
 ) -> tuple[Jid, SendOptions]:
     """The chat that ``phone`` names, and how the message is sent there."""
-    chat = await resolve(services, arguments["phone"])
+    chat = await recipient(services, arguments["phone"])
     duration = arguments.get("duration")
     if duration is None:
         known = services.store.look(lambda store: store.chat(chat))

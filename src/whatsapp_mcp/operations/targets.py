@@ -15,7 +15,7 @@ from typing import Final
 
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
-from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
@@ -30,15 +30,59 @@ CONTACTS_WAIT: Final = 6.0
 CONTACTS_PAUSE: Final = 0.3
 _OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
 _GROUP_ID: Final = re.compile(r"\d{16,24}")
-_SERVERS: Final = frozenset({USER, LID, GROUP, NEWSLETTER})
+_KINDS: Final = {
+    USER: "a person",
+    LID: "a person",
+    GROUP: "a group",
+    NEWSLETTER: "a channel",
+    BROADCAST: "a broadcast list",
+    "bot": "a bot",
+    "msgr": "somebody on Messenger",
+    "interop": "somebody on another service",
+}
+"""By the servers on which WhatsApp has chats (whatsmeow types/jid.go)."""
 
 
 async def person(services: Services, text: str, *, field: str = "phone") -> Jid:
-    """A person; a group or newsletter is refused. The phone number form where it is known."""
+    """A person; anything else is refused. The phone number form where it is known."""
     jid = await resolve(services, text, field=field)
     if not jid.is_person:
-        raise InvalidArgument(f"{field}: not a person", field=field)
+        raise InvalidArgument(f"{field}: this is {kind_of(jid)}; a person is needed", field=field)
     return jid
+
+
+async def number(services: Services, text: str, *, field: str = "phone") -> str:
+    """The digits of a phone number, written as one or as the address of its owner."""
+    if "@" not in text:
+        return parse_number(text, field)
+    jid = await person(services, text, field=field)
+    if jid.is_lid:
+        raise InvalidArgument(
+            f"{field}: this is a LID, whose number is not known", field=field, next_step="Pass the phone number."
+        )
+    return jid.user
+
+
+async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
+    """A chat that can be written to from here."""
+    jid = await resolve(services, text, field=field)
+    check_writable(jid, field)
+    return jid
+
+
+def check_writable(chat: Jid, field: str = "phone") -> None:
+    """Raises InvalidArgument for a chat in which nothing can be written from here."""
+    if chat.server == BROADCAST:
+        raise InvalidArgument(
+            f"{field}: this is {kind_of(chat)}, which can be read here, and written to on the phone only",
+            field=field,
+            next_step="Write to the people one by one.",
+        )
+
+
+def kind_of(jid: Jid) -> str:
+    """What an address is of, in words."""
+    return "the chat of status updates" if jid == STATUS_BROADCAST else _KINDS[jid.server]
 
 
 async def read_from(services: Services, text: str, *, field: str) -> Jid:
@@ -47,7 +91,7 @@ async def read_from(services: Services, text: str, *, field: str) -> Jid:
 
 
 async def resolve(services: Services, text: str, *, field: str = "phone", strangers: bool = False) -> Jid:
-    """A person, group or newsletter. The phone number form where it is known.
+    """A chat or person of any kind, however the results of a tool name it. The phone number form where it is known.
 
     Raises:
         InvalidArgument: malformed.
@@ -60,7 +104,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
         raise InvalidArgument(f"{field} {problem}", field=field)
     if "@" in text:
         try:
-            jid = _parse_jid(text, field)
+            jid = _parse_jid(services, text, field)
         except InvalidArgument:
             found = await services.store.read(lambda store: store.find_by_name(text, strangers=strangers))
             if len(found) != 1:
@@ -75,7 +119,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
     return await _by_name(services, text, field, strangers=strangers)
 
 
-def _parse_jid(text: str, field: str) -> Jid:
+def _parse_jid(services: Services, text: str, field: str) -> Jid:
     wrong = InvalidArgument(
         f"{field}: not a valid JID",
         field=field,
@@ -85,14 +129,14 @@ def _parse_jid(text: str, field: str) -> Jid:
         jid = Jid.parse(text).bare
     except ValueError:
         raise wrong from None
-    if jid.server == "c.us":
-        jid = Jid(jid.user, USER)
-    if jid.server == BROADCAST:
-        raise InvalidArgument(f"{field}: broadcasts and status updates cannot be addressed", field=field)
+    if jid.server not in _KINDS:
+        raise wrong
+    if jid == STATUS_BROADCAST or services.store.look(lambda store: store.knows(jid)):
+        return jid
     if jid.server == USER:
         return Jid(parse_number(jid.user, field), USER)
     digits = jid.user.replace("-", "") if jid.server == GROUP else jid.user
-    if jid.server not in _SERVERS or not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit()):
         raise wrong
     return jid
 
@@ -161,7 +205,9 @@ async def group_of(services: Services, text: str) -> Jid:
     """The group that ``group_id`` names; a person or newsletter is refused."""
     jid = await resolve(services, text, field="group_id")
     if not jid.is_group:
-        raise InvalidArgument("group_id: not a group", field="group_id", next_step="Take it from userMyGroups.")
+        raise InvalidArgument(
+            f"group_id: this is {kind_of(jid)}, not a group", field="group_id", next_step="Take it from userMyGroups."
+        )
     return jid
 
 
@@ -170,7 +216,9 @@ async def newsletter_of(services: Services, text: str) -> Jid:
     jid = await resolve(services, text, field="newsletter_id")
     if not jid.is_newsletter:
         raise InvalidArgument(
-            "newsletter_id: not a newsletter", field="newsletter_id", next_step="Take it from userMyNewsletter."
+            f"newsletter_id: this is {kind_of(jid)}, not a newsletter",
+            field="newsletter_id",
+            next_step="Take it from userMyNewsletter.",
         )
     return jid
 
