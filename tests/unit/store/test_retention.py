@@ -36,12 +36,18 @@ from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ChatCleared,
+    EventAnswer,
+    EventAnswered,
     IdentityLearned,
     MessageDeletedForMe,
+    MessageKept,
     MessageLabelled,
+    MessagePinned,
     MessageReceived,
     MessageStarred,
+    PollOptionAdded,
     ReceiptKind,
+    SealedReceived,
 )
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
@@ -49,6 +55,7 @@ from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPol
 SAYINGS: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes"),
     *("stars", "deletions", "message_labels", "awaited"),
+    *("poll_options", "answers", "pins", "keeps", "sealed"),
 )
 """Tables that name a message."""
 
@@ -303,6 +310,11 @@ def test_what_is_said_of_a_removed_message_goes_when_it_is_old_itself(bench: Ben
         star("A1", 25, starred=False),
         MessageDeletedForMe(ANA, "A1", from_me=False, timestamp=ms(26)),
         MessageLabelled("1", ANA, "A1", labelled=True, timestamp=ms(27)),
+        PollOptionAdded(ANA, "A1", ANA, "perhaps", ms(27)),
+        EventAnswered(ANA, "A1", ANA, EventAnswer.GOING, ms(27)),
+        MessagePinned(ANA, "A1", ANA, pinned=True, timestamp=ms(27)),
+        MessageKept(ANA, "A1", ANA, kept=True, timestamp=ms(27)),
+        SealedReceived("S1", ANA, "A1", ANA, ms(27), b"x"),
     ]
     bench.store.apply(late)
     assert bench.said_of("A1") == list(SAYINGS)
