@@ -6,8 +6,8 @@ jobs, facts, confinement      what is asked of a decoder process, what it may an
 source/                       a source becomes a private copy on disk; paths and links are judged here
 convert/                      a copy becomes what is sent: Pillow and PyAV, no ffmpeg binary
 decoder, decoder_pool         the process in which all of ``convert`` runs, and the server's end of it
-prepare, preview, shown       the top: ``MediaSource(...).as_image()``, a link's preview, a received picture in a result,
-downloads                     and where received files are kept
+prepare, preview              the top: ``MediaSource(...).as_image()``, a link's preview,
+shown, downloads              a received picture in a result, and where received files are kept
 
 ``source`` and ``convert`` know nothing of each other. Media uses the ground alone, and knows neither MCP nor WhatsApp's
 connection; Pillow, PyAV and the HTTP stack load with the first use.
