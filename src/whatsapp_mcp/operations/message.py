@@ -11,9 +11,9 @@ from whatsapp_mcp.models.changes import MessageDeletedForMe, MessageKind, Messag
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import sent_outcome
+from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, resolve, stored_message
+from whatsapp_mcp.operations.targets import person, recipient, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
 
 @operation("forwardMessage")
 async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
-    chat = await resolve(services, arguments["phone"])
+    chat = await recipient(services, arguments["phone"])
     _, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = MessageRef.of(message)
-    expiration = arguments.get("duration", 0)
+    expiration = expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
     sent = await services.session.call(
         ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=services.send_key)

@@ -15,7 +15,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, resolve
+from whatsapp_mcp.operations.targets import person, recipient
 from whatsapp_mcp.phone_number import parse_number
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
@@ -105,7 +105,7 @@ async def send_presence(services: Services, arguments: args.SendPresenceArgument
 async def send_chat_presence(
     services: Services, arguments: args.SendChatPresenceArguments, _progress: Progress
 ) -> Outcome:
-    chat = await resolve(services, arguments["phone"])
+    chat = await recipient(services, arguments["phone"])
     start = arguments["action"] == "start"
     await services.session.call(SetChatPresence(chat=chat, composing=start))
     status = "The chat shows that you are typing." if start else "The chat no longer shows that you are typing."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
@@ -11,9 +11,12 @@ from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, resolve
+from whatsapp_mcp.operations.targets import number_text, recipient, require_written
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.store.records import NamedTarget
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
@@ -37,12 +40,8 @@ async def addressed(
     services: Services, arguments: ToOneChat, *, forwarded: bool = False, reply_to: str | None = None
 ) -> tuple[Jid, SendOptions]:
     """The chat that ``phone`` names, and how the message is sent there."""
-    chat = await resolve(services, arguments["phone"])
-    duration = arguments.get("duration")
-    if duration is None:
-        known = services.store.look(lambda store: store.chat(chat))
-        duration = known.ephemeral_expiration if known else 0
-    options = SendOptions(forwarded=forwarded, expiration=duration)
+    chat = await recipient(services, arguments["phone"])
+    options = SendOptions(forwarded=forwarded, expiration=expiration_in(services, chat, arguments))
     if not reply_to:
         return chat, options
     quoted = services.store.look(lambda store: store.message(reply_to, chat))
@@ -52,7 +51,17 @@ async def addressed(
             next_step="Take the id from getChatMessages of this chat, or send without it.",
             details={"field": "reply_message_id"},
         )
+    require_written(quoted, "reply_message_id")
     return chat, options.model_copy(update={"reply_to_id": quoted.id, "reply_to_author": quoted.sender})
+
+
+def expiration_in(services: Services, chat: Jid, arguments: ToOneChat | args.ForwardMessageArguments) -> int:
+    """Seconds after which a message disappears; without ``duration``, as all messages of the chat do."""
+    duration = arguments.get("duration")
+    if duration is None:
+        known = services.store.look(lambda store: store.chat(chat))
+        duration = known.ephemeral_expiration if known else 0
+    return duration
 
 
 async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:

@@ -14,13 +14,22 @@ from datetime import timedelta
 from typing import Final
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
+from whatsapp_mcp.errors import (
+    AmbiguousRecipient,
+    InvalidArgument,
+    NotFound,
+    RateLimited,
+    SessionError,
+    SessionTimeout,
+    WhatsAppRefused,
+)
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import SEPARATORS, parse_number
-from whatsapp_mcp.pipe.account import SyncContacts
+from whatsapp_mcp.pipe.account import CheckNumbers, SyncContacts
 from whatsapp_mcp.store.records import NamedTarget
 
 MAX_INPUT: Final = 200
@@ -66,13 +75,50 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
             if len(found) != 1:
                 raise
             return found[0].jid
-        return await _canonical(services, jid)
+        return _canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
     compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
-        return Jid(parse_number(text, field), USER)
+        return _canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
+
+
+async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
+    """Whom something is sent to: the same as ``resolve``, and a number that is new here is one under which WhatsApp
+    knows somebody (in Brazil, Mexico and Argentina it may not be the one that people write).
+
+    Raises:
+        NotFound: nobody has this number or name.
+        InvalidArgument: a group that we are not in any more.
+    """
+    jid = await resolve(services, text, field=field)
+    if jid.is_group:
+        chat = services.store.look(lambda store: store.chat(jid))
+        if chat is not None and chat.left:
+            raise InvalidArgument(
+                f"{field}: you are not in this group any more",
+                field=field,
+                next_step="userMyGroups lists the groups that you are in.",
+            )
+    if jid.server != USER or services.store.look(lambda store: store.knows(jid)):
+        return jid
+    return await _as_whatsapp_knows(services, jid, field)
+
+
+async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
+    try:
+        checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
+    except (WhatsAppRefused, RateLimited, SessionTimeout):
+        return number  # to ask is not all that can fail: sending tells what is wrong
+    found = [one.jid for one in checked if one.registered]
+    if found:
+        return found[0] or number
+    raise NotFound(
+        f"{field}: this number is not on WhatsApp",
+        next_step="Check the number: international format, without leading zeros.",
+        details={"field": field},
+    )
 
 
 def _parse_jid(text: str, field: str) -> Jid:
@@ -97,8 +143,8 @@ def _parse_jid(text: str, field: str) -> Jid:
     return jid
 
 
-async def _canonical(services: Services, jid: Jid) -> Jid:
-    if not jid.is_lid:
+def _canonical(services: Services, jid: Jid) -> Jid:
+    if not jid.is_person:
         return jid
     number = services.store.look(lambda store: store.number_of(jid))
     return number or jid
@@ -187,4 +233,14 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
             next_step="Take message_id and chat from getChatMessages.",
             details={"field": "message_id"},
         )
+    require_written(message, "message_id")
     return message.chat, message
+
+
+def require_written(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a row that is no message but tells what happened to a group."""
+    if message.kind is MessageKind.NOTICE:
+        raise InvalidArgument(
+            f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
+            field=field,
+        )
