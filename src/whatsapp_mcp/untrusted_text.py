@@ -9,6 +9,7 @@ variation selector after its base, right-to-left text, combining marks, and the 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 FIELD_LIMIT: Final = 16_000
@@ -57,6 +58,11 @@ _LONG_INVISIBLE_RUN: Final = re.compile(f"([{_INVISIBLE}]{{3}})[{_INVISIBLE}]+")
 _SHORTENED: Final = "… [shortened]"
 _SUSPECT: Final = re.compile(f"[{_REMOVED_CHARACTERS}{_INVISIBLE}\r\u2028\u2029\ud800-\udfff]")
 """Every character that any rule here looks for: a text without one is left as it is, which is the usual case."""
+
+
+decoded: Final = partial(str, encoding="utf-8", errors="replace")
+"""Bytes that should be text. As a ``text_factory`` for SQLite, which does not look whether its texts are UTF-8: by
+itself, Python fails the whole query for one that is not, and quotes it in the error."""
 
 
 def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:

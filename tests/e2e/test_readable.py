@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.e2e.harness import paired
 from tests.e2e.test_messages import row_where
+from tests.unit.media import samples
 from whatsapp_mcp.wire.protos import e2e
 
 
@@ -91,3 +92,42 @@ async def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
             whole += found["data"][0]["content"]
             offset = found["data"][0].get("next_text_offset")
         assert whole == text
+
+
+async def test_a_picture_in_better_quality_and_an_album(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
+        first = ana.send_image(samples.jpeg(), caption="look")
+        ana.send_image(samples.jpeg(64), better_of=first)
+        album, *pictures = ana.send_album([samples.jpeg(32), samples.jpeg(48)])
+        await row_where(host, ana.number, id=pictures[-1].id)
+        rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
+        assert [row["id"] for row in rows] == [pictures[1].id, pictures[0].id, album.id, first.id]
+        assert rows[2]["details"]["parts"] == [picture.id for picture in pictures]
+        assert rows[0]["details"]["belongs_to"] == {"id": album.id, "as": "album"}
+        found = await host.call("downloadMessageMedia", message_id=first.id, phone=ana.number)
+        assert Path(found["file_path"]).read_bytes() == samples.jpeg(64)
+        await host.call("forwardMessage", message_id=first.id, phone=bruno.number)
+        forwarded = await bruno.wait_for_message()
+        assert await forwarded.download() == samples.jpeg(64)
+
+
+async def test_what_a_reply_answers(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendMessage", phone=ana.number, message="Shall we meet?")
+        asked = await ana.wait_for_message()
+        known = ana.send_content(e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="yes")), reply_to=asked)
+        message = e2e.Message()
+        message.extendedTextMessage.text = "do it"
+        context = message.extendedTextMessage.contextInfo
+        context.stanzaID, context.participant = "3EB0AAAAAAAAAAAAAAAA", str(simulator.phone.account.lid)
+        context.quotedMessage.conversation = "Shall I cancel the hotel?"
+        unknown = ana.send_message(simulator.phone.account, message)
+        row = await row_where(host, ana.number, id=unknown.id)
+        assert row["details"]["quoted"]["content"] == "Shall I cancel the hotel?"
+        assert row["details"]["quoted"]["claimed"] is True
+        row = await row_where(host, ana.number, id=known.id)
+        assert row["details"]["quoted"]["content"] == "Shall we meet?"
+        assert "claimed" not in row["details"]["quoted"]
+        assert [hit["id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]

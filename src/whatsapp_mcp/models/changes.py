@@ -55,6 +55,9 @@ QUOTED_TEXT: Final = "quoted_text"
 UNREADABLE: Final = "unreadable"
 """The same, of a message that this server could not take in; the value is the reason, in our words."""
 
+SEALED: Final = "sealed"
+"""Beside ``UNREADABLE``: what the message is, that is about another one and encrypted under that one's secret."""
+
 
 class CallOutcome(StrEnum):
     """How an incoming call ended; in the ``extra`` of its row."""
@@ -82,6 +85,8 @@ MENTIONED: Final = "mentioned"
 class DeliveryStatus(StrEnum):
     """How far a message of ours got. Order matters: a later receipt never moves it back."""
 
+    UNKNOWN = "unknown"
+    """It is from before this device, and the phone did not tell."""
     FAILED = "failed"
     PENDING = "pending"
     SENT = "sent"
@@ -243,6 +248,26 @@ class ReceiptReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonReceipts:
+    """When one person got, read and played a message, milliseconds; None: not, or not told."""
+
+    person: Jid
+    delivered_at: int | None = None
+    read_at: int | None = None
+    played_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsTold:
+    """All that the phone knows of how far a message of ours got with each person."""
+
+    chat: Jid
+    message_id: str
+    receipts: tuple[PersonReceipts, ...]
+    chat_alt: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityLearned:
     """A LID and a phone number belong to one person."""
 
@@ -306,6 +331,10 @@ class ChatChanged:
     """Where we archive the chat ourselves."""
 
 
+OPTION_HASH: Final = "sha256:"
+"""Before the digest of an option's name, where the name is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupsJoined:
     """All groups that we are in; we have left every other one that is known."""
@@ -326,13 +355,112 @@ class PollVoted:
     """Id of the message that is the poll."""
     voter: Jid
     options: tuple[str, ...]
-    """Names of the chosen options; empty: the vote was withdrawn."""
+    """Names of the chosen options; empty: the vote was withdrawn. Of one that is not known ``OPTION_HASH`` and its
+    SHA-256 in hex: it may be added later."""
     timestamp: int
     from_me: bool = False
     chat_alt: Jid | None = None
     voter_alt: Jid | None = None
     author: Jid | None = None
     """Of the poll."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollOptionAdded:
+    """Somebody added an option to a poll. Counts when the poll lets everybody do that, or it is the poll's author."""
+
+    chat: Jid
+    message_id: str
+    """Of the poll."""
+    sender: Jid
+    option: str
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the poll."""
+
+
+class EventAnswer(StrEnum):
+    GOING = "going"
+    MAYBE = "maybe"
+    NOT_GOING = "not_going"
+
+
+@dataclass(frozen=True, slots=True)
+class EventAnswered:
+    """Somebody said whether they come; it replaces what the person said before."""
+
+    chat: Jid
+    message_id: str
+    """Of the event."""
+    sender: Jid
+    answer: EventAnswer | None
+    """None: taken back."""
+    timestamp: int
+    guests: int = 0
+    """People whom the person brings along."""
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePinned:
+    """Pinned in the chat for everybody, or unpinned. Any member of a chat may, unless the group lets only admins edit
+    it, which the phones of members enforce; who did it is kept."""
+
+    chat: Jid
+    message_id: str
+    sender: Jid
+    pinned: bool
+    timestamp: int
+    until: int | None = None
+    """When the pin ends by itself, milliseconds; None: not told."""
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKept:
+    """A disappearing message is kept for everybody, or not any more."""
+
+    chat: Jid
+    message_id: str
+    sender: Jid
+    kept: bool
+    timestamp: int
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedReceived:
+    """A message about another one, encrypted under that one's secret: to be opened as soon as that one is here."""
+
+    id: str
+    chat: Jid
+    message_id: str
+    """Of the message that it is about."""
+    sender: Jid
+    timestamp: int
+    raw: bytes
+    """Serialized waE2E.Message, without wrappers."""
+    from_me: bool = False
+    chat_alt: Jid | None = None
+    sender_alt: Jid | None = None
+    author: Jid | None = None
+    """Of the message that it is about, as the sender says."""
+    from_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +576,13 @@ Change = (
     | MessageRevoked
     | ReactionChanged
     | ReceiptReceived
+    | ReceiptsTold
     | PollVoted
+    | PollOptionAdded
+    | EventAnswered
+    | MessagePinned
+    | MessageKept
+    | SealedReceived
     | IdentityLearned
     | NumberSpelled
     | ContactSeen

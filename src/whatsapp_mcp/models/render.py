@@ -11,12 +11,22 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import LOST, QUOTED_TEXT, UNAVAILABLE, UNREADABLE, DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import (
+    LOST,
+    QUOTED_TEXT,
+    SEALED,
+    UNAVAILABLE,
+    UNREADABLE,
+    DeliveryStatus,
+    EventAnswer,
+    MessageKind,
+)
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
     Group,
     GroupMember,
+    Mark,
     Message,
     Newsletter,
     NewsletterPicture,
@@ -142,7 +152,30 @@ def _details(message: Message) -> dict[str, Any] | None:
         ]
     if message.cards:
         details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
+    if message.answers:
+        details["answers"] = _answers(message)
+    for name, mark in (("pinned", message.pinned), ("kept", message.kept)):
+        if mark is not None:
+            details[name] = _mark(mark)
     return details or None
+
+
+def _answers(message: Message) -> dict[str, Any]:
+    """Who comes to an event and who does not."""
+    people: dict[str, list[dict[str, Any]]] = {}
+    for answer in EventAnswer:
+        said = [one for one in message.answers if one.answer is answer]
+        if said:
+            people[answer.value] = [_known(jid=str(one.jid), name=one.name, guests=one.guests) for one in said]
+    return {answer: one[:LIST_LENGTH] for answer, one in people.items()}
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    return _known(by=str(mark.by), by_name=mark.by_name, since=time_text(mark.since), until=time_text(mark.until))
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
@@ -158,6 +191,8 @@ def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
 
 
 def _why_unread(message: Message) -> str:
+    if SEALED in message.extra:
+        return f"{message.extra[SEALED]} came and could not be opened: {message.extra[UNREADABLE]}. It is on the phone."
     if UNREADABLE in message.extra:
         return f"The message came and could not be read: {message.extra[UNREADABLE]}. It is on the phone."
     if message.extra.get(LOST):
@@ -192,7 +227,7 @@ def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str,
         "mentions": [str(one.jid) for one in message.mentions[:LIST_LENGTH]] or None,
         "mention_names": [one.name or "" for one in message.mentions[:LIST_LENGTH]] or None,
         "mentions_me": message.mentions_us or None,
-        "status": (status or DeliveryStatus.PENDING).value if message.from_me else None,
+        "status": (status or DeliveryStatus.UNKNOWN).value if message.from_me else None,
         "media_type": message.kind.value if message.media_mimetype else None,
         "filename": message.file_name,
         "url": message.url,

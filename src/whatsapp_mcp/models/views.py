@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, MessageKind
+from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer, MessageKind
 
 NameSource = Literal["saved", "push", "business"]
 """Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""
@@ -55,6 +55,27 @@ class ReceiptView(View):
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     played_at: datetime | None = None
+
+
+class Mark(View):
+    """Who pinned or kept a message."""
+
+    by: Jid
+    by_name: str | None = None
+    since: datetime
+    until: datetime | None = None
+    """When it ends by itself; None: not, or not told."""
+
+
+class Attendee(View):
+    """What one person answered to an event."""
+
+    jid: Jid
+    name: str | None = None
+    answer: EventAnswer
+    guests: int = 0
+    """People whom the person brings along."""
+    answered_at: datetime
 
 
 class QuotedMessage(View):
@@ -115,6 +136,11 @@ class Message(View):
     """Names, in alphabetical order."""
     votes: tuple[PollOptionVotes, ...] = ()
     """Of a poll: its options in their order, also those without votes."""
+    answers: tuple[Attendee, ...] = ()
+    """Of an event, who answered first comes first."""
+    pinned: Mark | None = None
+    kept: Mark | None = None
+    """A disappearing message that stays."""
     created_at: datetime
     updated_at: datetime
     arrival: int
@@ -146,6 +172,40 @@ class StoredMessage:
     """Serialized waE2E.Message that has the file: ``raw``, unless the picture came again in better quality."""
     broadcast_list: Jid | None = None
     """The list of its author's by which it came: a receipt for it goes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTarget:
+    """A message that something sealed may be about."""
+
+    message: StoredMessage
+    author_forms: tuple[Jid, ...]
+    """All addresses of its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStatement:
+    """What came encrypted under the secret of the message that it is about."""
+
+    number: int
+    """Of its row."""
+    id: str
+    message_id: str
+    """Of the message that it is about."""
+    chat: Jid
+    """As WhatsApp addresses it."""
+    sender: Jid
+    sender_forms: tuple[Jid, ...]
+    """All addresses of the sender."""
+    from_me: bool
+    from_history: bool
+    timestamp: int
+    raw: bytes
+    """Serialized waE2E.Message."""
+    author: Jid | None
+    """Of the message that it is about, where that was told."""
+    about: tuple[SealedTarget, ...]
+    """The messages of that id in the chat; that of the author first."""
 
 
 class Chat(View):

@@ -12,7 +12,7 @@ from typing import Final
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
-from whatsapp_mcp.session_db.reading import reading
+from whatsapp_mcp.session_db.reading import reading, unreadable_session
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ IN_BETWEEN: Final = 128
 _OWN_IDS: Final = "3EB0"
 """Begin of the ids that whatsmeow gives to what it sends (send.go: ``GenerateMessageID``)."""
 _SECRETS: Final = "SELECT message_id, chat_jid, sender_jid FROM whatsmeow_message_secrets ORDER BY rowid DESC"
+_LONGEST_ID: Final = 128
 
 
 def linked_device(session_db: Path) -> str | None:
@@ -39,10 +40,10 @@ def linked_device(session_db: Path) -> str | None:
     except (sqlite3.OperationalError, OSError) as error:
         if "no such table" in str(error):  # nothing was ever linked
             return None
-        raise StoreError(f"the session database {session_db} cannot be read: {error}") from error
+        raise unreadable_session(session_db, error) from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
-            f"the session database {session_db} is damaged: {error}",
+            f"the session database {session_db} is damaged",
             next_step=f"Move {session_db} away and link the account again with appLogin; messages are kept.",
         ) from error
     return str(row[0]) if row else None
@@ -74,7 +75,8 @@ def handed_over(session_db: Path, message: bytes) -> HandedOver | None:
 
 def last_decrypted(session_db: Path, limit: int = IN_BETWEEN) -> tuple[Decrypted, ...]:
     """The messages that whatsmeow decrypted last, newest first, of those that have a secret, as nearly all have; those
-    of a history sync too, but none that this program sent. Empty when there is nothing that could be read.
+    of a history sync too, but none that this program sent, and none with an id of a length that no client makes. Empty
+    when there is nothing that could be read.
 
     whatsmeow stores the secret of a message before it hands the message over (message.go: ``processProtocolParts``).
     """
@@ -84,7 +86,7 @@ def last_decrypted(session_db: Path, limit: int = IN_BETWEEN) -> tuple[Decrypted
         with reading(session_db) as connection:
             own = {str(jid) for jid in _own_addresses(connection)}
             rows = map(Decrypted._make, connection.execute(_SECRETS))
-            return tuple(islice((one for one in rows if not _sent_here(one, own)), limit))
+            return tuple(islice((one for one in rows if all(map(_is_short, one)) and not _sent_here(one, own)), limit))
     except (sqlite3.DatabaseError, OSError, ValueError):  # neonize will say what is wrong with it
         return ()
 
@@ -97,6 +99,11 @@ def _own_addresses(connection: sqlite3.Connection) -> Iterator[Jid]:
 def _sent_here(message: Decrypted, own: Collection[str]) -> bool:
     """What this program sends has a secret too, and is stored when WhatsApp confirms it."""
     return message.id.startswith(_OWN_IDS) and message.sender in own
+
+
+def _is_short(text: object) -> bool:
+    """A sender chooses the id; one as long as no client makes it is not worth a line of that length to the session."""
+    return isinstance(text, str) and len(text) <= _LONGEST_ID
 
 
 def remove_session(session_db: Path) -> None:

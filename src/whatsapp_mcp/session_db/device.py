@@ -14,7 +14,7 @@ from pathlib import Path
 
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.session_db.reading import reading
+from whatsapp_mcp.session_db.reading import reading, unreadable_session
 from whatsapp_mcp.wire.app_state import CollectionState, SyncKey
 from whatsapp_mcp.wire.keys import KeyPair
 
@@ -72,7 +72,7 @@ class SessionDatabase:
                 Jid.parse(stored_as), Jid.parse(lid) if lid else None, KeyPair(bytes(noise_key)), stored_as
             )
         except ValueError as error:
-            raise StoreError(f"the session database {self._path} names an unusable device: {error}") from error
+            raise StoreError(f"the session database {self._path} names an unusable device") from error
 
     def keys(self, device: LinkedDevice) -> StoredKeys:
         """All app-state keys of the device. Raises StoreError."""
@@ -107,4 +107,4 @@ class SessionDatabase:
             with reading(self._path) as connection:
                 yield connection
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the session database {self._path} cannot be read: {error}") from error
+            raise unreadable_session(self._path, error) from error

@@ -10,7 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.untrusted_text import decoded
+
 _BUSY_SECONDS: Final = 5.0
+
+
+def unreadable_session(session_db: Path, error: Exception) -> StoreError:
+    """Without SQLite's own text, which can quote what is stored."""
+    reason = getattr(error, "strerror", None) or getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return StoreError(f"the session database {session_db} cannot be read ({reason})")
 
 
 @contextmanager
@@ -38,6 +47,8 @@ def reading(session_db: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
     )
+    connection.text_factory = decoded  # ids and names in it are what senders made them
+    return connection

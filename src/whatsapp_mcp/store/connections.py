@@ -8,15 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Final
 
 from whatsapp_mcp.store.files import open_for_reading, store_errors
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store, schema_version
-
-_READABLE: Final = partial(str, encoding="utf-8", errors="replace")
-"""SQLite does not look whether text is UTF-8, and one that is not would fail the whole query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,6 @@ class ReadConnections:
             connection.close()
             return None
         connection.row_factory = sqlite3.Row
-        connection.text_factory = _READABLE
         opened = _Open(connection, file, threading.current_thread())
         with self._lock:
             for other in [other for other in self._open if not other.thread.is_alive()]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone
+from whatsapp_mcp.untrusted_text import decoded
 
 BUSY_TIMEOUT: Final = 10.0
 """Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
@@ -35,6 +36,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         _create(path)
         # The lock around the writer serialises its threads.
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection.text_factory = decoded
         try:
             _configure(connection)
         except BaseException:
@@ -57,6 +59,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.text_factory = decoded
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA cache_size = -8192")  # KiB
@@ -78,6 +81,7 @@ def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else _still(path)
     uri = f"{path.absolute().as_uri()}?{mode}"
     with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as connection:
+        connection.text_factory = decoded
         connection.execute("PRAGMA query_only = ON")
         yield connection
 

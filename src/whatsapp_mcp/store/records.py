@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.views import Chat, Message, NameSource
+from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
 
 R = TypeVar("R", Chat, Message)
 
@@ -59,6 +61,16 @@ class KeyedSend:
     """Serialized waE2E.Message, as long as there is no result."""
     started_at: int
     """Milliseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of something that was sealed."""
+
+    statement: SealedStatement
+    opened: bool
+    changes: Sequence[Change]
+    """What it means; of what could not be opened, the row that says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ MIGRATIONS: Final = (
     "message_authors",
     "message_parts",
     "group_membership",
+    "pins_answers_and_sealed",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

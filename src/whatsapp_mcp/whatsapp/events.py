@@ -37,11 +37,11 @@ from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
 from whatsapp_mcp.whatsapp.origin import MessageOrigin
+from whatsapp_mcp.whatsapp.statements import Carrier, statement_of
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import MessageInfo
-    from neonize.proto.waCommon.WACommon_pb2 import MessageKey
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 _NOTHING_TOLD: Final[Mapping[str, str]] = MappingProxyType({})
@@ -115,7 +115,7 @@ class MessageEvent:
         )
 
     def changes(self, own: tuple[Jid, ...]) -> list[Change]:
-        """What can be read as it is; see ``open_sealed`` for the rest. ``own``: our addresses, the number first."""
+        """What it says; what is sealed is opened later. ``own``: our addresses, the number first."""
         found = list(self._changes(own))
         return [*found, *self._copies(found)]
 
@@ -137,9 +137,9 @@ class MessageEvent:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):
             yield from _protocol(self.message, info, where, own)
-        if self.message.HasField("reactionMessage"):
-            if self.message.reactionMessage.key.ID:
-                yield _reaction(self.message, info, where, own)
+        said = statement_of(self.message, self._carrier(), own)
+        if said is not None:
+            yield from said
             return
         content = read_content(event.Message)
         if content is None:
@@ -153,6 +153,18 @@ class MessageEvent:
             yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
             return
         yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))
+
+    def _carrier(self) -> Carrier:
+        where = self.where
+        return Carrier(
+            id=self._event.Info.ID,
+            chat=where.chat,
+            sender=where.sender,
+            timestamp=self._event.Info.Timestamp,
+            from_me=where.from_me,
+            chat_alt=where.chat_alt,
+            sender_alt=where.sender_alt,
+        )
 
     def _received(self, content: Content) -> MessageReceived:
         info, where = self._event.Info, self.where
@@ -203,21 +215,6 @@ def _protocol(message: Message, info: MessageInfo, where: MessageOrigin, own: tu
             yield MessageEdited(
                 where.chat, protocol.key.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt
             )
-
-
-def _reaction(message: Message, info: MessageInfo, where: MessageOrigin, own: tuple[Jid, ...]) -> ReactionChanged:
-    key: MessageKey = message.reactionMessage.key
-    return ReactionChanged(
-        chat=where.chat,
-        message_id=key.ID,
-        sender=where.sender,
-        emoji=message.reactionMessage.text,
-        timestamp=info.Timestamp,
-        from_me=where.from_me,
-        chat_alt=where.chat_alt,
-        sender_alt=where.sender_alt,
-        author=author_of(key, where, own),
-    )
 
 
 _RECEIPTS: Final = {

@@ -1,4 +1,4 @@
-"""What changes a message later, encrypted under that message's own secret: poll votes, edits of the newer form.
+"""What is said about a message later, encrypted under that message's own secret: votes, answers, comments, edits …
 
 A message carries 32 random bytes (``messageContextInfo.messageSecret``). Source: whatsmeow msgsecret.go
 (generateMsgSecretKey, EncryptPollVote, DecryptSecretEncryptedMessage).
@@ -33,6 +33,7 @@ class Change(Enum):
     POLL_VOTE = "Poll Vote"
     MESSAGE_EDIT = "Message Edit"
     POLL_EDIT = "Poll Edit"
+    POLL_ADD_OPTION = "Poll Add Option"
     EVENT_EDIT = "Event Edit"
     EVENT_RESPONSE = "Event Response"
     REACTION = "Enc Reaction"

@@ -11,11 +11,13 @@ from pathlib import Path
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change, Content, MessageReceived
-from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
 from whatsapp_mcp.store.files import archive_store, check_space, is_the_files_fault
 from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whatsapp.sealed import StaysClosed, closed, open_sealed
 
 logger = logging.getLogger(__name__)
 
@@ -112,11 +114,44 @@ class OpenStore:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store changes that were not collected. Raises StoreError."""
-        self._tell(Stored(newest_arrival=self.writer.apply(changes)))
+        arrival = self.writer.apply(changes)
+        while due := self.writer.sealed_due():
+            arrival = self._settle(due)
+        self._tell(Stored(newest_arrival=arrival))
         try:
             check_space(self._path)
         except StoreError as error:
             self._end(error)
+
+    def _settle(self, due: Sequence[SealedStatement]) -> int:
+        """Open what is encrypted under messages that are here now."""
+        settled = [self._opened(statement) for statement in due]
+        try:
+            return self.writer.settle(settled)
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            logger.exception("what was opened could not be stored together; each is stored by itself")
+        return [self._settle_alone(one) for one in settled][-1]
+
+    def _settle_alone(self, settled: Settled) -> int:
+        try:
+            return self.writer.settle([settled])
+        except Exception as error:
+            if is_the_files_fault(error):
+                raise
+            reason = f"it could not be stored ({type(error).__name__})"
+            return self.writer.settle([Settled(settled.statement, False, [closed(settled.statement, reason)])])
+
+    def _opened(self, statement: SealedStatement) -> Settled:
+        try:
+            return Settled(statement, True, open_sealed(statement, self.own))
+        except StaysClosed as error:
+            reason = str(error)
+        except Exception:
+            logger.exception("something that came encrypted could not be read; its place says so")
+            reason = "this server does not understand it"
+        return Settled(statement, False, [closed(statement, reason)])
 
     def begin_anew(self, suffix: str) -> None:
         """Keep the store aside under another name and go on with an empty one; what is in the journal belongs to the

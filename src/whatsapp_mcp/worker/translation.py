@@ -9,7 +9,7 @@ from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, ContactSeen, Content, IdentityLearned, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Change, Content, IdentityLearned, MessageKind, MessageReceived
 from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
@@ -19,7 +19,6 @@ from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
 from whatsapp_mcp.whatsapp.history import changes_from_history
-from whatsapp_mcp.whatsapp.sealed import open_sealed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.whatsmeow_log import source_of_unparsed
@@ -85,7 +84,7 @@ class Translation:
             case EventCode.MESSAGE:
                 return self._message(MessageEvent(payload))
             case EventCode.HISTORY_SYNC:
-                return changes_from_history(payload, self._store.owner)
+                return changes_from_history(payload, *self._store.own)
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []
@@ -115,8 +114,6 @@ class Translation:
         self._losses.heard(event)
         try:
             changes = event.changes(self._store.own)
-            if all(isinstance(one, IdentityLearned | ContactSeen) for one in changes):  # no content, as it is
-                changes += open_sealed(event, self._store.find, self._store.own)
         except Exception as error:
             if is_the_files_fault(error):
                 raise

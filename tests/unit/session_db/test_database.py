@@ -154,3 +154,27 @@ def test_what_was_decrypted_last(path: Path) -> None:
     assert last_decrypted(path, 1) == (Decrypted("M5", str(chat), sender),), "what this program sent did not come"
     path.write_bytes(b"no database" * 1000)
     assert last_decrypted(path) == ()
+
+
+def test_an_id_that_is_no_text_hides_no_other(path: Path) -> None:
+    """Senders choose ids: the last messages are told all the same, and the line that tells them stays short."""
+    chat = Jid("100000000000001", "lid")
+    link_device(path)
+    remember_secret(path, "GOOD", chat, b"1" * 32)
+    remember_secret(path, "BAD", chat, b"2" * 32)
+    remember_secret(path, "L" * 100_000, chat, b"3" * 32)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        changed = "UPDATE whatsmeow_message_secrets SET message_id = CAST(x'42ff' AS TEXT) WHERE message_id = 'BAD'"
+        assert connection.execute(changed).rowcount == 1
+    assert [found.id for found in last_decrypted(path)] == ["B\ufffd", "GOOD"]
+
+
+def test_an_error_does_not_quote_what_is_stored(path: Path) -> None:
+    link_device(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TABLE whatsmeow_device")
+        connection.execute('CREATE TABLE whatsmeow_device ("no jid MARKER" TEXT)')
+    with pytest.raises(StoreError) as caught:
+        linked_device(path)
+    assert "SQLITE_ERROR" in caught.value.message
+    assert "jid" not in caught.value.message

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from whatsapp_mcp.models.render import message_json, remains, shown, time_text
 from whatsapp_mcp.models.views import Message, Reaction, ReceiptView
-from whatsapp_mcp.store.read.annotations import Ballot
 from whatsapp_mcp.store.read.exporting import Edit, ExportedMessage
+from whatsapp_mcp.store.read.polls import Ballot
 
 # JSON itself escapes the control characters of ASCII only. DEL and C1 (U+009B begins a command as ESC [ does) drive
 # terminals too, bidi controls disguise what a person sees, and some programs take U+2028 for the end of a line.

@@ -130,6 +130,18 @@ def album(images: int, videos: int) -> e2e.Message:
     return e2e.Message(albumMessage=e2e.AlbumMessage(expectedImageCount=images, expectedVideoCount=videos))
 
 
+def better_quality(content: e2e.Message, parent: common.MessageKey) -> e2e.Message:
+    """A picture or video that was sent already, in better quality: in an envelope that says so."""
+    kinds = e2e.MessageAssociation.AssociationType
+    is_video = content.HasField("videoMessage")
+    message = e2e.Message()
+    message.associatedChildMessage.message.CopyFrom(content)
+    association = message.messageContextInfo.messageAssociation
+    association.associationType = kinds.HD_VIDEO_DUAL_UPLOAD if is_video else kinds.HD_IMAGE_DUAL_UPLOAD
+    association.parentMessageKey.CopyFrom(parent)
+    return message
+
+
 def album_child(content: e2e.Message, parent: common.MessageKey) -> e2e.Message:
     """Make a picture or video part of an album."""
     association = content.messageContextInfo.messageAssociation

@@ -39,6 +39,8 @@ class SimSendOptions(TypedDict, total=False):
     """It may be looked at once only."""
     in_album: SentMessage
     """The album that a picture or video belongs to: what :meth:`WritingDevice.send_album_start` returned."""
+    better_of: SentMessage
+    """The picture or video that this one shows again, in better quality."""
 
 
 class WritingDevice(Actor):
@@ -87,6 +89,8 @@ class WritingDevice(Actor):
             context.isForwarded, context.forwardingScore = True, 1
         if (in_album := options.get("in_album")) is not None:
             compose.album_child(content, self._key(in_album))
+        if (first := options.get("better_of")) is not None:
+            content = compose.better_quality(content, self._key(first))
         if seconds:
             content = compose.ephemeral(content, seconds)
         return self.send_message(chat, content, edit=edit)

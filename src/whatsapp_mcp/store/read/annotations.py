@@ -1,17 +1,15 @@
-"""What readers see on a message or chat beside its own row: reactions, votes, labels, receipts."""
+"""What readers see on a message or chat beside its own row: reactions, labels, receipts; and how that is looked up."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models.views import PollOptionVotes, Reaction, ReceiptView
-from whatsapp_mcp.store.read.stored import texts_of
+from whatsapp_mcp.models.views import Reaction, ReceiptView
 from whatsapp_mcp.store.rows import stored_jid
 
 Id = tuple[int, str]
@@ -20,35 +18,19 @@ Key = tuple[int, str, int]
 """Chat, id and author of a message; chat and author are entities."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """What one person last chose in a poll."""
-
-    voter: Jid
-    """Canonical."""
-    voter_name: str | None
-    options: tuple[str, ...]
-    """Empty: the vote was withdrawn."""
-    voted_at: datetime
-
-
-_PERSON: Final = (
+PERSON: Final = (
     " JOIN addresses ON addresses.id = {address} JOIN entities AS person ON person.id = addresses.entity"
     " WHERE (chat, message_id) IN (VALUES {wanted})"
 )
-_TARGET: Final = " JOIN addresses AS target ON target.id = author"
+TARGET: Final = " JOIN addresses AS target ON target.id = author"
 """What is about no message in particular has no such address, and is not shown."""
 _REACTIONS: Final = (
     "SELECT chat, message_id, target.entity AS author, emoji, from_me, reacted_at, person.id AS person, person.jid,"
-    f" person.name FROM reactions{_TARGET}{_PERSON} ORDER BY reacted_at, sender"
-)
-_VOTES: Final = (
-    "SELECT chat, message_id, target.entity AS author, options, voted_at, person.id AS person, person.jid, person.name"
-    f" FROM votes{_TARGET}{_PERSON} ORDER BY voted_at, options"
+    f" person.name FROM reactions{TARGET}{PERSON} ORDER BY reacted_at, sender"
 )
 _RECEIPTS: Final = (
     "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
-    f" person.jid, person.name FROM receipts{_PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
+    f" person.jid, person.name FROM receipts{PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
     " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
 )
 _CHAT_LABELS: Final = (
@@ -56,7 +38,7 @@ _CHAT_LABELS: Final = (
     " WHERE chat IN ({wanted}) AND labelled ORDER BY labels.name, labels.id"
 )
 _MESSAGE_LABELS: Final = (
-    f"SELECT chat, message_id, target.entity AS author, label, labels.name, labelled FROM message_labels{_TARGET}"
+    f"SELECT chat, message_id, target.entity AS author, label, labels.name, labelled FROM message_labels{TARGET}"
     " JOIN labels ON labels.id = label AND NOT labels.deleted"
     " WHERE (chat, message_id) IN (VALUES {wanted}) ORDER BY message_labels.changed_at, labelled"
 )
@@ -73,32 +55,16 @@ def known_as(jid: Jid, name: str | None) -> str | None:
 
 def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
     """The last reaction of each person, those taken back left out."""
-    latest = _latest(rows_about(connection, _REACTIONS, _ids(wanted), address="sender"))
+    latest = latest_of(rows_about(connection, _REACTIONS, ids_of(wanted), address="sender"))
     return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
-
-
-def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[PollOptionVotes, ...]]:
-    """The last choice of each person, by option.
-
-    Args:
-        polls: the options of each poll, in their order.
-    """
-    latest = _latest(rows_about(connection, _VOTES, _ids(polls), address="voter"))
-    return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
-
-
-def ballots(connection: sqlite3.Connection, polls: Sequence[Key]) -> dict[Key, tuple[Ballot, ...]]:
-    """The last choice of each person, by person, who voted first comes first."""
-    latest = _latest(rows_about(connection, _VOTES, _ids(polls), address="voter"))
-    return {poll: tuple(map(_ballot, people.values())) for poll, people in latest.items()}
 
 
 def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
     """Names of the labels, in alphabetical order."""
     found: dict[Key, dict[str, str]] = {}
     if wanted and _any_labels(connection):
-        for row in rows_about(connection, _MESSAGE_LABELS, _ids(wanted)):
-            names = found.setdefault(_key(row), {})
+        for row in rows_about(connection, _MESSAGE_LABELS, ids_of(wanted)):
+            names = found.setdefault(key_of(row), {})
             names.pop(row["label"], None)
             if row["labelled"]:
                 names[row["label"]] = row["name"]
@@ -148,11 +114,11 @@ def _flat(wanted: Sequence[Id]) -> list[int | str]:
     return [value for key in wanted for value in key]
 
 
-def _ids(wanted: Iterable[Key]) -> list[Id]:
+def ids_of(wanted: Iterable[Key]) -> list[Id]:
     return [(chat, message_id) for chat, message_id, _ in wanted]
 
 
-def _key(row: sqlite3.Row) -> Key:
+def key_of(row: sqlite3.Row) -> Key:
     return row["chat"], row["message_id"], row["author"]
 
 
@@ -165,11 +131,11 @@ def _any_labels(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM labels LIMIT 1").fetchone() is not None
 
 
-def _latest(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
+def latest_of(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
     """By message, the last row of each person (who may have two addresses), in order."""
     latest: dict[Key, dict[int, sqlite3.Row]] = {}
     for row in rows:
-        people = latest.setdefault(_key(row), {})
+        people = latest.setdefault(key_of(row), {})
         people.pop(row["person"], None)
         people[row["person"]] = row
     return latest
@@ -186,30 +152,3 @@ def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
                 from_me=bool(row["from_me"]),
                 reacted_at=from_ms(row["reacted_at"]),
             )
-
-
-def _ballot(row: sqlite3.Row) -> Ballot:
-    jid = stored_jid(row["jid"])
-    return Ballot(jid, known_as(jid, row["name"]), texts_of(row["options"]), from_ms(row["voted_at"]))
-
-
-OPTIONS_SHOWN: Final = 100
-"""Options of a poll that are shown though nobody chose them; WhatsApp's polls have 12 at most."""
-
-
-def _count(options: Sequence[str], rows: Iterable[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
-    voters: dict[str, list[tuple[Jid, str | None]]] = {option: [] for option in options[:OPTIONS_SHOWN]}
-    for row in rows:
-        for option in dict.fromkeys(texts_of(row["options"])):
-            # An option that the poll does not name was added to it later, or is one of too many.
-            jid = stored_jid(row["jid"])
-            voters.setdefault(option, []).append((jid, known_as(jid, row["name"])))
-    return tuple(
-        PollOptionVotes(
-            option=option,
-            count=len(people),
-            voters=tuple(jid for jid, _ in people),
-            voter_names=tuple(name for _, name in people),
-        )
-        for option, people in voters.items()
-    )

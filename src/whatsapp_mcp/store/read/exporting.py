@@ -16,10 +16,11 @@ from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Message, ReceiptView
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.read.annotations import Ballot, Key, ballots, known_as, receipts, rows_about
+from whatsapp_mcp.store.read.annotations import Key, known_as, receipts, rows_about
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.named import NamedPeople
-from whatsapp_mcp.store.read.stored import mentions_of
+from whatsapp_mcp.store.read.polls import Ballot, ballots, options
+from whatsapp_mcp.store.read.stored import extra_of, mentions_of
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import place_of, stored_jid
 
@@ -148,7 +149,8 @@ def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[
 def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> Iterator[ExportedMessage]:
     shown = [row for row in rows if row["revoked_at"] is None]
     edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
-    cast = ballots(connection, [_key(row) for row in shown if row["kind"] == MessageKind.POLL])
+    polls = {_key(row): extra_of(row["extra"]) for row in shown if row["kind"] == MessageKind.POLL}
+    cast = ballots(connection, options(connection, polls))
     revokers = _revokers(connection, [_key(row) for row in rows if row["revoked_at"] is not None])
     got = receipts(connection, [(row["chat"], row["id"]) for row in rows if row["from_me"]])
     for message, row in zip(messages_view(connection, rows, facts_limit=_WHOLE), rows, strict=True):

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import QuotedMessage
 from whatsapp_mcp.store.read.annotations import Id, Key, known_as, rows_about
 from whatsapp_mcp.store.rows import stored_jid
@@ -72,22 +73,31 @@ def _quoted(row: sqlite3.Row, known: Sequence[sqlite3.Row], people: Mapping[int,
         known = [one for one in known if one["author"] == row["quoted"]]
     if len(known) == 1:
         (one,) = known
+        jid = _jid(one["jid"])
         return QuotedMessage(
-            sender=stored_jid(one["jid"]),
-            sender_name=known_as(stored_jid(one["jid"]), one["name"]),
+            sender=jid,
+            sender_name=known_as(jid, one["name"]) if jid is not None else None,
             from_me=bool(one["from_me"]),
             text="" if one["revoked_at"] is not None else one["text"],
             revoked=one["revoked_at"] is not None,
         )
     person = people.get(row["quoted"])
     named = person["jid"] if person is not None else row["reply_to_sender"]
-    jid = stored_jid(named) if named else None
+    jid = _jid(named)
     return QuotedMessage(
         sender=jid,
         sender_name=known_as(jid, person["name"] if person is not None else None) if jid is not None else None,
         text=row["reply_to_text"] or "",
         is_claim=True,
     )
+
+
+def _jid(stored: str | None) -> Jid | None:
+    """None also of what is no address: whatever an older version took in must not fail a page."""
+    try:
+        return stored_jid(stored) if stored else None
+    except ValueError:
+        return None
 
 
 def _entities(connection: sqlite3.Connection, jids: Sequence[str]) -> dict[str, int]:

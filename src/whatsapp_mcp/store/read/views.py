@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
 from whatsapp_mcp.models.changes import FOR_EVER, MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message, PollOptionVotes, QuotedMessage, Reaction
+from whatsapp_mcp.models.views import Attendee, Chat, Contact, Mark, Message, PollOptionVotes, QuotedMessage, Reaction
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
@@ -18,11 +18,12 @@ from whatsapp_mcp.store.read.annotations import (
     message_labels,
     reactions,
     time_or_none,
-    votes,
 )
+from whatsapp_mcp.store.read.marks import answers, keeps, pins
 from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
 from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.notices import told
+from whatsapp_mcp.store.read.polls import options, votes
 from whatsapp_mcp.store.read.quotes import parts, quotes
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
@@ -123,15 +124,24 @@ def messages_view(
     keys = [(row["chat"], row["id"], row["author"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
     extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
-    reacted, voted = reactions(connection, shown), votes(connection, dict(_polls(rows, extras)))
-    labels = message_labels(connection, keys)
+    polls, events = _of_kind(MessageKind.POLL, rows, keys, extras), _of_kind(MessageKind.EVENT, rows, keys, extras)
+    listed = options(connection, polls)
+    for poll, names in listed.items():
+        polls[poll]["options"] = names
+    attached = _Attached(
+        reactions(connection, shown),
+        votes(connection, listed),
+        message_labels(connection, keys),
+        answers(connection, list(events)),
+        pins(connection, shown),
+        keeps(connection, shown),
+    )
     answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
     people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        beside = _Beside(reacted.get(key, ()), voted.get(key, ()), labels.get(key, ()), people)
-        made = _message(row, extra, beside)
+        made = _message(row, extra, attached.to(key), people)
         if row["revoked_at"] is not None:
             return made
         quoted = answered.get(row["arrival"])
@@ -143,13 +153,37 @@ def messages_view(
     return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
 
 
-class _Beside(NamedTuple):
-    """What is known of a message beside its row."""
+def _of_kind(
+    kind: MessageKind, rows: Sequence[sqlite3.Row], keys: Sequence[Key], extras: Sequence[dict[str, object]]
+) -> dict[Key, dict[str, object]]:
+    """The facts of the messages of a kind that are not deleted."""
+    return {
+        key: extra
+        for row, key, extra in zip(rows, keys, extras, strict=True)
+        if row["kind"] == kind and row["revoked_at"] is None
+    }
 
-    reactions: tuple[Reaction, ...]
-    votes: tuple[PollOptionVotes, ...]
-    labels: tuple[str, ...]
-    people: NamedPeople
+
+class _Attached(NamedTuple):
+    """What people attached to the messages of a page."""
+
+    reactions: Mapping[Key, tuple[Reaction, ...]]
+    votes: Mapping[Key, tuple[PollOptionVotes, ...]]
+    labels: Mapping[Key, tuple[str, ...]]
+    answers: Mapping[Key, tuple[Attendee, ...]]
+    pins: Mapping[Key, Mark]
+    keeps: Mapping[Key, Mark]
+
+    def to(self, key: Key) -> dict[str, Any]:
+        """The fields of one message."""
+        return {
+            "reactions": self.reactions.get(key, ()),
+            "votes": self.votes.get(key, ()),
+            "labels": self.labels.get(key, ()),
+            "answers": self.answers.get(key, ()),
+            "pinned": self.pins.get(key),
+            "kept": self.keeps.get(key),
+        }
 
 
 def _named(
@@ -163,15 +197,6 @@ def _named(
             yield from mentions_of(row["mentions"])
             yield from written_to(row["reply_to_text"])
             yield from on_cards(extra)
-
-
-def _polls(rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]]) -> Iterator[tuple[Key, list[str]]]:
-    """Polls and their options."""
-    for row, extra in zip(rows, extras, strict=True):
-        if row["kind"] == MessageKind.POLL and row["revoked_at"] is None:
-            options = extra.get("options")
-            names = options if isinstance(options, list) else []
-            yield (row["chat"], row["id"], row["author"]), [name for name in names if isinstance(name, str)]
 
 
 def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
@@ -202,9 +227,9 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(row: sqlite3.Row, extra: dict[str, object], beside: _Beside) -> Message:
+def _message(row: sqlite3.Row, extra: dict[str, object], attached: dict[str, Any], people: NamedPeople) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, beside.people)
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, people)
     return Message(
         id=row["id"],
         chat=chat,
@@ -220,15 +245,13 @@ def _message(row: sqlite3.Row, extra: dict[str, object], beside: _Beside) -> Mes
         status=STATUS[row["status"]] if row["status"] in range(len(STATUS)) else None,
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
-        reactions=beside.reactions,
         starred=bool(row["starred"]),
-        labels=beside.labels,
-        votes=beside.votes,
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         arrival=row["arrival"],
         wire_chat=stored_jid(row["wire_chat_jid"]),
         wire_sender=stored_jid(row["wire_sender_jid"]),
+        **attached,
         **shown,
     )
 

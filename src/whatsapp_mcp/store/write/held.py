@@ -72,7 +72,7 @@ _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
     " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
-    f" m.extra ->> '$.{BROADCAST_LIST}'"
+    f" m.extra ->> '$.{BROADCAST_LIST}', wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -104,20 +104,40 @@ def find_message(
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
-    for found, wire_chat, wire_sender, from_me, text, raw, file, has_media, kind, by_list in rows:
-        return StoredMessage(
-            found,
-            stored_jid(wire_chat),
-            stored_jid(wire_sender),
-            bool(from_me),
-            text,
-            raw or b"",
-            bool(has_media),
-            is_placeholder=kind == MessageKind.UNDECRYPTABLE,
-            file=file or raw or b"",
-            broadcast_list=stored_jid(by_list) if by_list else None,
-        )
-    return None
+    return next((_stored(*row) for row in rows), None)
+
+
+def messages_under(connection: sqlite3.Connection, chat: int, message_id: str) -> list[tuple[int, StoredMessage]]:
+    """The messages of this id in a chat, each with the entity of its author."""
+    rows = connection.execute(_MESSAGE.format(chats="chats.entity = ?1"), (chat, message_id, None)).fetchall()
+    return [(row[-1], _stored(*row)) for row in rows]
+
+
+def _stored(
+    message_id: str,
+    wire_chat: str,
+    wire_sender: str,
+    from_me: int,
+    text: str,
+    raw: bytes | None,
+    file: bytes | None,
+    has_media: int,
+    kind: str,
+    by_list: str | None,
+    _author: int,
+) -> StoredMessage:
+    return StoredMessage(
+        message_id,
+        stored_jid(wire_chat),
+        stored_jid(wire_sender),
+        bool(from_me),
+        text,
+        raw or b"",
+        bool(has_media),
+        is_placeholder=kind == MessageKind.UNDECRYPTABLE,
+        file=file or raw or b"",
+        broadcast_list=stored_jid(by_list) if by_list else None,
+    )
 
 
 def is_note(connection: sqlite3.Connection, arrival: int) -> bool:

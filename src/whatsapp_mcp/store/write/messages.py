@@ -112,9 +112,9 @@ class Messages:
     # -- a message that is here already -------------------------------------------------------------------------------
 
     def _repeated(self, held: Held, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
-        status = max(_rank(change), -1 if held.status is None else held.status)
-        if change.from_me and status != held.status:
-            update_message(self._connection, held.arrival, now, "status = ?", status)
+        rank = max(_rank(change), -1 if held.status is None else held.status)
+        if change.from_me and rank >= 0 and rank != held.status:
+            update_message(self._connection, held.arrival, now, "status = ?", rank)
         if change.raw:
             self._connection.execute(
                 "UPDATE messages SET raw = ? WHERE arrival = ? AND raw IS NULL", (change.raw, held.arrival)
@@ -247,9 +247,8 @@ class Messages:
         content = replace(content, extra=with_mentioned(self._connection, content))
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
-        status = _rank(change) if from_me else None
-        if status is not None and kept and kept.status is not None:
-            status = max(status, kept.status)
+        rank = max(_rank(change), -1 if kept is None or kept.status is None else kept.status)
+        status = rank if from_me and rank >= 0 else None
         text = encodable(content.text)
         arrival = self.arrival + 1
         place = place_of(timestamp, arrival)
@@ -340,8 +339,10 @@ def _described(content: Content) -> tuple[int | str | None, ...]:
 
 
 def _rank(change: MessageReceived) -> int:
-    """A message of ours of which nothing is said was sent: it came from another device of ours, or the history."""
-    return RANK[change.status or DeliveryStatus.SENT] if change.from_me else -1
+    """-1: not told. A message of ours of which nothing is said was sent: it came from another device of ours."""
+    if not change.from_me or (change.status is None and change.from_history):
+        return -1
+    return RANK[change.status or DeliveryStatus.SENT]
 
 
 def _wire_forms(held: Held, change: MessageReceived, wire_chat: Address, sender: Address) -> tuple[int, int]:

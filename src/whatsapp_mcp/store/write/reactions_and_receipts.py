@@ -1,25 +1,41 @@
-"""What is said about messages: reactions, votes, edits, revokes and receipts, each kept as it came."""
+"""What is said about messages: reactions, votes, answers, pins, edits, revokes and receipts, each kept as it came."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.models.changes import (
+    EventAnswered,
     MessageEdited,
+    MessageKept,
+    MessagePinned,
     MessageRevoked,
+    PersonReceipts,
+    PollOptionAdded,
     PollVoted,
     ReactionChanged,
     ReceiptKind,
     ReceiptReceived,
+    ReceiptsTold,
 )
-from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions
+from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions, fitting
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.mentioned import with_mentioned
-from whatsapp_mcp.store.write.statements import REACTIONS, REVOKES, VOTES
+from whatsapp_mcp.store.write.statements import (
+    ANSWERS,
+    KEEPS,
+    PINS,
+    POLL_OPTIONS,
+    REACTIONS,
+    REVOKES,
+    VOTES,
+    Statements,
+)
 from whatsapp_mcp.untrusted_text import encodable
 
 _RECEIPT: Final = " ON CONFLICT DO UPDATE SET " + ", ".join(
@@ -35,6 +51,8 @@ MOVES: Final = (
 )
 """Copy what was said in the chat ``gone`` to the chat ``kept``, beside ``statements``."""
 
+_Value = int | str | None
+
 _RECEIPT_COLUMN: Final = {
     ReceiptKind.DELIVERED: "delivered_at",
     ReceiptKind.READ: "read_at",
@@ -42,7 +60,9 @@ _RECEIPT_COLUMN: Final = {
 }
 
 
-Saying = MessageEdited | MessageRevoked | ReactionChanged | ReceiptReceived | PollVoted
+Shown = ReactionChanged | PollOptionAdded | EventAnswered | MessagePinned | MessageKept
+"""What is shown beside a message and leaves its row as it is."""
+Saying = MessageEdited | MessageRevoked | ReceiptReceived | PollVoted | Shown
 """What a person says about a message."""
 
 
@@ -60,12 +80,26 @@ class ReactionsAndReceipts:
                 self._edited(change, chat, sender, now)
             case MessageRevoked():
                 self._revoked(change, chat, sender, author, now)
-            case ReactionChanged():
-                self._reacted(change, chat, sender, author, now)
             case ReceiptReceived():
                 self._receipt(change, chat, sender, now)
             case PollVoted():
-                self._voted(change, chat, sender, author, now)
+                options = json.dumps([encodable(option) for option in change.options], ensure_ascii=False)
+                self._said(VOTES, chat, change.poll_id, author, now, sender.id, options, clamp(change.timestamp))
+            case _:
+                statements, said = _shown(change)
+                self._said(statements, chat, change.message_id, author, now, sender.id, *said, clamp(change.timestamp))
+
+    def told(self, change: ReceiptsTold, chat: int, people: Sequence[tuple[Address, PersonReceipts]], now: int) -> None:
+        """How far a message got with many people at once."""
+        self._connection.executemany(
+            f"INSERT INTO receipts (chat, message_id, sender, from_me, delivered_at, read_at, played_at)"
+            f" VALUES (?, ?, ?, 0, ?, ?, ?){_RECEIPT}",
+            [
+                (chat, change.message_id, person.id, *map(_moment, (one.delivered_at, one.read_at, one.played_at)))
+                for person, one in people
+            ],
+        )
+        self._derivation.derive(chat, change.message_id, now)
 
     def _edited(self, change: MessageEdited, chat: int, sender: Address, now: int) -> None:
         self._connection.execute(
@@ -88,18 +122,12 @@ class ReactionsAndReceipts:
         self._connection.execute(REVOKES.insert, values)
         self._derivation.derive(chat, change.message_id, now)
 
-    def _reacted(self, change: ReactionChanged, chat: int, sender: Address, author: Address | None, now: int) -> None:
-        target = self._derivation.author(chat, change.message_id, author)
-        said = (sender.id, encodable(change.emoji), int(change.from_me), clamp(change.timestamp))
-        self._connection.execute(REACTIONS.insert, (chat, change.message_id, target, *said))
-        touch_message(self._connection, chat, change.message_id, target, now)
-
-    def _voted(self, change: PollVoted, chat: int, voter: Address, author: Address | None, now: int) -> None:
-        target = self._derivation.author(chat, change.poll_id, author)
-        options = json.dumps([encodable(option) for option in change.options], ensure_ascii=False)
-        values = (chat, change.poll_id, target, voter.id, options, clamp(change.timestamp))
-        self._connection.execute(VOTES.insert, values)
-        touch_message(self._connection, chat, change.poll_id, target, now)
+    def _said(
+        self, statements: Statements, chat: int, message_id: str, author: Address | None, now: int, *values: _Value
+    ) -> None:
+        target = self._derivation.author(chat, message_id, author)
+        self._connection.execute(statements.insert, (chat, message_id, target, *values))
+        touch_message(self._connection, chat, message_id, target, now)
 
     def _receipt(self, change: ReceiptReceived, chat: int, sender: Address, now: int) -> None:
         column = _RECEIPT_COLUMN[change.kind]
@@ -110,3 +138,22 @@ class ReactionsAndReceipts:
                 (chat, message_id, sender.id, int(change.from_me), at),
             )
             self._derivation.derive(chat, message_id, now)
+
+
+def _shown(change: Shown) -> tuple[Statements, tuple[_Value, ...]]:
+    """Where it is stored, and its columns between who said it and when."""
+    match change:
+        case ReactionChanged():
+            return REACTIONS, (encodable(change.emoji), int(change.from_me))
+        case PollOptionAdded():
+            return POLL_OPTIONS, (encodable(change.option),)
+        case EventAnswered():
+            return ANSWERS, (change.answer or "", fitting(change.guests))
+        case MessagePinned():
+            return PINS, (int(change.pinned), _moment(change.until))
+        case MessageKept():
+            return KEEPS, (int(change.kept),)
+
+
+def _moment(milliseconds: int | None) -> int | None:
+    return None if milliseconds is None else clamp(milliseconds)

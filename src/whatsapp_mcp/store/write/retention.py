@@ -72,6 +72,11 @@ _IS_OLD: Final = {
     "receipts": "max(coalesce(delivered_at, 0), coalesce(read_at, 0), coalesce(played_at, 0)) < :limit",
     "votes": "voted_at < :limit",
     "deletions": "deleted_at < :limit",
+    "poll_options": "added_at < :limit",
+    "answers": "answered_at < :limit",
+    "pins": "pinned_at < :limit",
+    "keeps": "kept_at < :limit",
+    "sealed": "sent_at < :limit",
     "message_labels": "changed_at < :limit",
     "stars": "changed_at < :limit",  # only those that were taken off, as no starred message goes
     "awaited": " AND ".join(

@@ -381,10 +381,73 @@ ALTER TABLE media ADD COLUMN message BLOB;  -- protobuf that has the file, where
 PRAGMA user_version = 6;
 """
 
-
 _GROUP_MEMBERSHIP: Final = """
 ALTER TABLE chats ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;  -- a group that we are not in any more
 PRAGMA user_version = 7;
+"""
+
+_PINS_ANSWERS_AND_SEALED: Final = """
+CREATE TABLE poll_options (    -- added to a poll by others than its author
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    option TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender, option)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE answers (         -- to events
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    answer TEXT NOT NULL,      -- empty: taken back
+    guests INTEGER NOT NULL,
+    answered_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author, sender)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pins (
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    pinned INTEGER NOT NULL,
+    until INTEGER,
+    pinned_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE keeps (           -- disappearing messages that stay
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,
+    author INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    kept INTEGER NOT NULL,
+    kept_at INTEGER NOT NULL,
+    PRIMARY KEY (chat, message_id, author)
+) STRICT, WITHOUT ROWID;
+-- What is encrypted under the secret of the message that it is about, until it could be opened.
+CREATE TABLE sealed (
+    number INTEGER PRIMARY KEY,
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,  -- of the message that it is about
+    author INTEGER NOT NULL,   -- of that message, as the sender says: an address, or 0
+    sender INTEGER NOT NULL REFERENCES addresses(id),
+    id TEXT NOT NULL,          -- of the message in which it came
+    wire_chat INTEGER NOT NULL REFERENCES addresses(id),
+    from_me INTEGER NOT NULL,
+    from_history INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    due INTEGER NOT NULL,      -- 1: to be tried, as something came that may open it
+    raw BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX sealed_messages ON sealed(chat, message_id, sender, id);
+CREATE INDEX sealed_sender ON sealed(sender);
+CREATE INDEX sealed_due ON sealed(number) WHERE due = 1;
+-- Of what came with a history it was not always told how far it got; that was taken for "failed" and "sent".
+UPDATE messages SET status = NULL WHERE from_me AND from_history AND (status = 1 OR status IN (2, 3)
+    AND (SELECT kind != 'person' FROM entities WHERE entities.id = messages.chat)
+    AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.chat = messages.chat AND message_id = messages.id));
+PRAGMA user_version = 8;
 """
 
 
@@ -421,6 +484,11 @@ def message_parts(db: Database) -> None:
 @migrations()
 def group_membership(db: Database) -> None:
     _run(db, _GROUP_MEMBERSHIP)
+
+
+@migrations()
+def pins_answers_and_sealed(db: Database) -> None:
+    _run(db, _PINS_ANSWERS_AND_SEALED)
 
 
 def _run(db: Database, script: str) -> None:

@@ -90,7 +90,32 @@ MESSAGE_LABELS: Final = Statements(
     "ON CONFLICT DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
     " WHERE (excluded.changed_at, excluded.labelled) > (changed_at, labelled)",
 )
-ALL: Final = (REVOKES, REACTIONS, VOTES, STARS, DELETIONS, MESSAGE_LABELS)
+POLL_OPTIONS: Final = Statements(
+    "poll_options",
+    "sender, option, added_at",
+    "ON CONFLICT DO UPDATE SET added_at = min(added_at, excluded.added_at)",
+)
+ANSWERS: Final = Statements(
+    "answers",
+    "sender, answer, guests, answered_at",
+    "ON CONFLICT DO UPDATE SET answer = excluded.answer, guests = excluded.guests, answered_at = excluded.answered_at"
+    " WHERE (excluded.answered_at, excluded.answer) > (answered_at, answer)",
+)
+# One state of the message, whoever of the chat changes it; of two changes of one moment always the same one counts.
+PINS: Final = Statements(
+    "pins",
+    "sender, pinned, until, pinned_at",
+    "ON CONFLICT DO UPDATE SET sender = excluded.sender, pinned = excluded.pinned, until = excluded.until,"
+    " pinned_at = excluded.pinned_at WHERE (excluded.pinned_at, excluded.pinned, excluded.sender)"
+    " > (pinned_at, pinned, sender)",
+)
+KEEPS: Final = Statements(
+    "keeps",
+    "sender, kept, kept_at",
+    "ON CONFLICT DO UPDATE SET sender = excluded.sender, kept = excluded.kept, kept_at = excluded.kept_at"
+    " WHERE (excluded.kept_at, excluded.kept, excluded.sender) > (kept_at, kept, sender)",
+)
+ALL: Final = (REVOKES, REACTIONS, VOTES, STARS, DELETIONS, MESSAGE_LABELS, POLL_OPTIONS, ANSWERS, PINS, KEEPS)
 
 _HERE: Final = (
     "SELECT m.sender, addresses.entity, chat.kind = 'person' AND m.from_me FROM messages AS m"

@@ -27,15 +27,16 @@ from whatsapp_mcp.models.changes import (
     NumberSpelled,
     PlaceholderRedeemed,
     PollVoted,
-    ReactionChanged,
     ReceiptReceived,
+    ReceiptsTold,
+    SealedReceived,
     SendFinished,
 )
-from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.store.records import KeyedSend, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
@@ -49,6 +50,7 @@ from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.reactions_and_receipts import ReactionsAndReceipts, Saying
 from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
 from whatsapp_mcp.store.write.schema import migrate
+from whatsapp_mcp.store.write.sealed import Sealed
 from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
@@ -97,6 +99,7 @@ class StoreWriter:
         arrival = int(self._meta("arrival") or 0)
         self._messages = Messages(connection, self._chats, self._index, self._derivation, arrival)
         self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation)
+        self._sealed = Sealed(connection)
         self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
         self._retention = (
             Retention(connection, self._chats, self._index, self._derivation, self._policy) if self._policy else None
@@ -151,6 +154,25 @@ class StoreWriter:
         """
         with self._transaction() as now:
             self._apply_all(changes, now)
+        return self._arrival
+
+    def sealed_due(self) -> tuple[SealedStatement, ...]:
+        """What is encrypted under another message and may be opened now; some of it, until all of it is settled."""
+        with self._lock, store_errors(self._path):
+            return self._sealed.due()
+
+    def settle(self, settled: Iterable[Settled]) -> int:
+        """Store what was opened, or that it could not be, in one transaction.
+
+        Returns:
+            As ``apply`` does.
+
+        Raises:
+            StoreError: see ``apply``.
+        """
+        with self._transaction() as now:
+            for one in settled:
+                self._settle(one, now)
         return self._arrival
 
     def find(self, message_id: str, chat: Jid | None = None, author: Jid | None = None) -> StoredMessage | None:
@@ -258,7 +280,16 @@ class StoreWriter:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        for part in (self._identities, self._people, self._chats, self._index, self._derivation, self._retention):
+        parts = (
+            self._identities,
+            self._people,
+            self._chats,
+            self._index,
+            self._derivation,
+            self._sealed,
+            self._retention,
+        )
+        for part in parts:
             if part is not None:
                 part.forget()
         self._messages.arrival = self._arrival
@@ -278,14 +309,18 @@ class StoreWriter:
                     self._people.seen(self._identities.address(change.jid).entity, change, now)
                 case LabelChanged():
                     self._app_state.label(change)
-                case MessageEdited() | MessageRevoked() | ReactionChanged() | ReceiptReceived() | PollVoted():
-                    self._said(change, now)
+                case ReceiptsTold():
+                    self._receipts_told(change, now)
+                case SealedReceived():
+                    self._keep_sealed(change, now)
                 case ChatChanged():
                     self._chat_changed(change, now)
                 case GroupsJoined():
                     self._memberships.listed(change, now)
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result)
+                case _ if isinstance(change, Saying):
+                    self._said(change, now)
                 case _:
                     author = self._told_author(change)
                     self._app_state.apply(change, self._chat(change.chat, None, now), author, now)
@@ -296,6 +331,7 @@ class StoreWriter:
         chat = self._identities.address(change.chat)
         if self._retention is None or not self._retention.passes_over(change, chat.entity, sender.entity, now):
             self._messages.store(change, chat, sender, now)
+            self._sealed.message_came(chat.entity, change.id)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
 
     def _redeemed(self, change: PlaceholderRedeemed, now: int) -> None:
@@ -319,6 +355,27 @@ class StoreWriter:
         told = None if isinstance(change, MessageEdited | ReceiptReceived) else change.author
         author = self._identities.address(told) if told is not None else None
         self._reactions_and_receipts.apply(change, chat, who, author, now)
+
+    def _receipts_told(self, change: ReceiptsTold, now: int) -> None:
+        people = [(self._identities.address(one.person), one) for one in change.receipts]
+        self._reactions_and_receipts.told(change, self._chat(change.chat, change.chat_alt, now), people, now)
+
+    def _keep_sealed(self, change: SealedReceived, now: int) -> None:
+        self._learn(change.chat, change.chat_alt, now)
+        sender = self._author(change.sender, change.sender_alt, now, from_me=change.from_me)
+        author = self._identities.address(change.author) if change.author is not None else None
+        self._sealed.keep(change, self._identities.address(change.chat), sender, author)
+
+    def _settle(self, settled: Settled, now: int) -> None:
+        statement = settled.statement
+        if settled.opened:
+            self._sealed.opened(statement)
+            if not any(isinstance(one, MessageReceived) for one in settled.changes):  # else it takes the place itself
+                sender = self._identities.address(statement.sender)
+                self._messages.redeem(self._identities.address(statement.chat).entity, statement.id, sender, now)
+        self._apply_all(settled.changes, now)
+        if not settled.opened:
+            self._sealed.not_opened(statement)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         chat = self._chat(change.chat, change.chat_alt, now)

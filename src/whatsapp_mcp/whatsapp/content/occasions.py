@@ -69,7 +69,8 @@ def poll(value: PollCreationMessage) -> Content:
     }
     if value.pollType == e2e.PollType.QUIZ:
         extra |= {"quiz": True} | known(correct_answer=value.correctAnswer.optionName)
-    return Content(MessageKind.POLL, value.name, extra=extra | known(end_time=_seconds(value.endTime)))
+    extra |= known(end_time=_seconds(value.endTime), members_add_options=value.allowAddOption)
+    return Content(MessageKind.POLL, value.name, extra=extra)
 
 
 def poll_result(value: PollResultSnapshotMessage) -> Content:
