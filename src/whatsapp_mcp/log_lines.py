@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -21,6 +23,11 @@ TRACEBACK_LIMIT: Final = 12_000
 INDENT: Final = "    | "
 """What each further line of a record begins with; a record begins with its level."""
 
+ALIKE: Final = 30
+"""Warnings and errors of one kind that are logged in a minute."""
+
+_MINUTE: Final = 60.0
+_KINDS: Final = 1_000
 _SHORTENED: Final = "… [shortened]"
 
 logger = logging.getLogger("whatsapp_mcp")
@@ -36,11 +43,45 @@ def start_logging(level: str | None = None) -> None:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
+    handler.addFilter(AlikeFilter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_end_of_thread
     sys.unraisablehook = _log_unraisable
+
+
+class AlikeFilter(logging.Filter):
+    """Lets through ``ALIKE`` warnings or errors of a kind in a minute, and says how many it left out.
+
+    People who write to the account, and programs that reach the HTTP port, can cause as many as they like. A kind is
+    a place in the program: a logger and a message before it is filled in.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True  # somebody asked for it
+        now = self._now()
+        kind = (record.name, record.levelno, str(record.msg)[:RECORD_LIMIT])
+        since, count = self._seen.get(kind, (now, 0))
+        left_out = 0
+        if now - since >= _MINUTE:
+            since, left_out, count = now, max(0, count - ALIKE), 0
+        if len(self._seen) >= _KINDS and kind not in self._seen:
+            self._seen = {each: seen for each, seen in self._seen.items() if now - seen[0] < _MINUTE}
+            if len(self._seen) >= _KINDS:
+                return False
+        self._seen[kind] = (since, count + 1)
+        if count >= ALIKE:
+            return False
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like it were left out before)", None
+        return True
 
 
 class LineFormatter(logging.Formatter):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from whatsapp_mcp.log_lines import INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, LineFormatter
+from whatsapp_mcp.log_lines import ALIKE, INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, AlikeFilter, LineFormatter
 
 FORGED = "X\x1b[2J\x1b]0;pwned\x07\nERROR whatsapp_mcp.session: the account was logged out\r\n"
 HIDDEN = "\u202egnp.exe\u2066\u2028\u0085\x9b31m\U000e0041\U000e01ef\ud800\u200b\u3164"
@@ -86,3 +86,41 @@ def test_whatever_a_process_says_of_its_own_errors() -> None:
     assert not [line for line in lines if line.startswith("ERROR whatsapp_mcp: forged")]
     assert all(line.startswith((INDENT, "INFO ", "WARNING ", "ERROR ", "CRITICAL ")) for line in lines)
     assert sum("forged" in line for line in lines) >= 6
+
+
+# ---- how much --------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def warning(text: str, *arguments: object, level: int = logging.WARNING) -> logging.LogRecord:
+    return logging.LogRecord("uvicorn.error", level, "", 0, text, arguments, None)
+
+
+def test_what_others_can_cause_at_will_is_logged_so_often_only() -> None:
+    clock = Clock()
+    alike = AlikeFilter(clock)
+
+    assert sum(alike.filter(warning("bad request from %s", number)) for number in range(1_000)) == ALIKE
+    assert alike.filter(warning("another"))
+    assert all(alike.filter(warning("asked for", level=logging.INFO)) for _ in range(1_000))
+    clock.now = 60.0
+    told = warning("bad request from %s", "x")
+    assert alike.filter(told)
+    assert told.getMessage() == f"bad request from x ({1_000 - ALIKE} more like it were left out before)"
+    assert alike.filter(again := warning("bad request from %s", "y"))
+    assert again.getMessage() == "bad request from y"
+
+
+def test_kinds_that_somebody_makes_up_have_a_limit_too() -> None:
+    clock = Clock()
+    alike = AlikeFilter(clock)
+
+    assert sum(alike.filter(warning(f"made up {number}")) for number in range(5_000)) == 1_000
+    clock.now = 61.0
+    assert alike.filter(warning("new"))

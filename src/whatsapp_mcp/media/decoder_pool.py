@@ -248,7 +248,7 @@ def _judged(said: dict[str, object], expected: type[F], job: Job) -> F:
             raise UnusableMedia(
                 f"larger than {job.file_bytes >> 20} MiB once converted.", next_step="Pass a shorter one."
             )
-        case {"errno": errno.ENOSPC | errno.EDQUOT | errno.EROFS | errno.EIO}:
+        case {"errno": errno.ENOSPC | errno.EDQUOT | errno.EROFS}:
             raise StoreError(
                 "the folder for temporary media cannot be written.", next_step="Free some space on the disk."
             )

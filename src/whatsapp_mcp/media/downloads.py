@@ -63,6 +63,34 @@ def is_kept(place: Path) -> bool:
     return place.is_file() and not place.is_symlink()
 
 
+def kept_or_free(place: Path, sha256: bytes | None) -> tuple[Path, bool]:
+    """Where the file of a message lies or is to be put, and whether it is there.
+
+    Another message can have the same id, and the file of a message can be replaced by a better one: what lies at the
+    usual place counts only when it has the right content.
+
+    Args:
+        place: from :func:`target`.
+        sha256: of the content; None when it is not known.
+    """
+    for candidate in (place, _second(place, sha256)):
+        if not is_kept(candidate):
+            return candidate, False
+        if sha256 is None or _sha256(candidate) == sha256:
+            return candidate, True
+    return candidate, False
+
+
+def _second(place: Path, sha256: bytes | None) -> Path:
+    """Beside the place, where another message's file lies."""
+    return place.with_name(f"{(sha256 or b'').hex()[:16]}-{place.name}")
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
 def keep(fetched: Path, place: Path) -> None:
     """Move a private file that was fetched to its place, in one step.
 
@@ -83,8 +111,18 @@ def keep(fetched: Path, place: Path) -> None:
         raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
 
 
+def remove_all(place: Path, sha256: bytes | None) -> None:
+    """Delete the media of a message wherever :func:`kept_or_free` may have put it.
+
+    Raises:
+        StoreError: a file cannot be deleted.
+    """
+    remove(place)
+    remove(_second(place, sha256))
+
+
 def remove(place: Path) -> bool:
-    """Delete the media of a message, if it is there. Follows no link and deletes nothing but a plain file.
+    """Delete a kept file, if it is there. Follows no link and deletes nothing but a plain file.
 
     Args:
         place: from :func:`target`.

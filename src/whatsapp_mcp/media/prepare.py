@@ -13,6 +13,7 @@ read.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -250,12 +251,13 @@ def _new_folder(policy: MediaPolicy) -> Path:
 def _sweep(policy: MediaPolicy) -> None:
     """Remove what servers that crashed left in the temporary folder."""
     for place in (place for prefix in _PREFIXES for place in policy.temp.glob(f"{prefix}*")):
-        if place.is_symlink() or place.lstat().st_mtime >= now().timestamp() - _STALE:
-            continue
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another call has just removed it
+            if place.is_symlink() or place.lstat().st_mtime >= now().timestamp() - _STALE:
+                continue
+            if place.is_dir():
+                shutil.rmtree(place, ignore_errors=True)
+            else:
+                place.unlink()
 
 
 def _disk_trouble(error: OSError) -> StoreError:

@@ -111,6 +111,9 @@ class Message(View):
     media_mimetype: str | None = None
     file_name: str | None = None
     file_length: int | None = None
+    """As its sender says."""
+    file_sha256: bytes | None = None
+    """Of its content; only a file that has it is the one of this message."""
     url: str | None = None
     seconds: int | None = None
     reply_to_id: str | None = None

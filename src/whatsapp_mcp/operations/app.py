@@ -12,7 +12,7 @@ from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.qr_picture import qr_picture
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.phone_number import parse_number
+from whatsapp_mcp.operations.targets import number
 from whatsapp_mcp.pipe.account import GetDevice
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def app_login(services: Services, _arguments: args.AppLoginArguments, _pro
 async def app_login_with_code(
     services: Services, arguments: args.AppLoginWithCodeArguments, _progress: Progress
 ) -> Outcome:
-    digits = parse_number(arguments["phone"], "phone")
+    digits = await number(services, arguments["phone"])
     code = await services.session.login_with_code(digits)
     return Outcome(
         f"Enter the code on the phone within {PAIRING_CODE_SECONDS} seconds: "

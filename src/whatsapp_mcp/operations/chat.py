@@ -14,7 +14,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, read_from
+from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.search.query import Query
@@ -85,7 +85,7 @@ async def get_chat_messages(
             cursor=arguments.get("cursor"),
         )
     )
-    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=chat_json(chat))
+    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=shown(chat, chat_json, dict))
 
 
 def _messages(page: Page[Message], limit: int, offset: int, rows: Rows[Any], **others: object) -> Outcome:
@@ -114,7 +114,7 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
             next_step="Page with offset, or leave out by_relevance.",
         )
     chat = await read_from(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
-    sender = await person(services, arguments["sender"], field="sender") if "sender" in arguments else None
+    sender = await read_from(services, arguments["sender"], field="sender") if "sender" in arguments else None
     limit, offset, around = arguments["limit"], arguments["offset"], arguments.get("context_lines", 0)
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
 

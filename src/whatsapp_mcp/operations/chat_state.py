@@ -16,6 +16,7 @@ from whatsapp_mcp.models.changes import (
     LastMessage,
 )
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
@@ -105,7 +106,7 @@ async def label_chat(services: Services, arguments: args.LabelChatArguments, _pr
 async def set_disappearing_timer(
     services: Services, arguments: args.SetDisappearingTimerArguments, _progress: Progress
 ) -> Outcome:
-    chat = await resolve(services, arguments["chat_jid"], field="chat_jid")
+    chat = await recipient(services, arguments["chat_jid"], field="chat_jid")
     seconds = arguments["timer_seconds"]
     await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))
     return Outcome(f"New messages disappear after {seconds} seconds." if seconds else "New messages stay.")

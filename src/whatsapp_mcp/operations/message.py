@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageDeletedForMe, MessageKind, MessageLabelled, MessageStarred
+from whatsapp_mcp.operations.addressee import check_writable, recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, recipient, stored_message
+from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
+    check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
     return sent_outcome(
         services, sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone."
@@ -45,7 +47,8 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    check_writable(chat)
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     status = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -57,7 +60,8 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    check_writable(chat)
     if not message.from_me:
         raise InvalidArgument("message_id: only your own messages can be edited", field="message_id")
     if message.revoked_at is not None or message.kind is not MessageKind.TEXT:

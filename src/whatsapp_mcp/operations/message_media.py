@@ -41,7 +41,8 @@ async def download_message_media(
         mimetype=message.media_mimetype,
         name=message.file_name,
     )
-    if not await anyio.to_thread.run_sync(downloads.is_kept, place):
+    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
+    if not is_kept:
         await progress(0.1, 1.0, "downloading")
         temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
         command = DownloadMedia(

@@ -10,13 +10,13 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, recipient
-from whatsapp_mcp.phone_number import parse_number
+from whatsapp_mcp.operations.targets import number, person
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
 
@@ -74,9 +74,9 @@ async def send_contact(services: Services, arguments: args.SendContactArguments,
     name = arguments["contact_name"].strip()
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
-    number = parse_number(arguments["contact_phone"], "contact_phone")
+    digits = await number(services, arguments["contact_phone"], field="contact_phone")
     chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    return await send(services, chat, ContactOut(name=name, number=number), options)
+    return await send(services, chat, ContactOut(name=name, number=digits), options)
 
 
 @operation("sendPoll")

@@ -9,9 +9,10 @@ from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, recipient, require_written
+from whatsapp_mcp.operations.targets import number_text, require_written
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.store.records import NamedTarget
 

@@ -14,22 +14,14 @@ from datetime import timedelta
 from typing import Final
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import (
-    AmbiguousRecipient,
-    InvalidArgument,
-    NotFound,
-    RateLimited,
-    SessionError,
-    SessionTimeout,
-    WhatsAppRefused,
-)
-from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
+from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import SEPARATORS, parse_number
-from whatsapp_mcp.pipe.account import CheckNumbers, SyncContacts
+from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.records import NamedTarget
 
 MAX_INPUT: Final = 200
@@ -39,15 +31,42 @@ CONTACTS_WAIT: Final = 6.0
 CONTACTS_PAUSE: Final = 0.3
 _OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
 _GROUP_ID: Final = re.compile(r"\d{16,24}")
-_SERVERS: Final = frozenset({USER, LID, GROUP, NEWSLETTER})
+_KINDS: Final = {
+    USER: "a person",
+    LID: "a person",
+    GROUP: "a group",
+    NEWSLETTER: "a channel",
+    BROADCAST: "a broadcast list",
+    "bot": "a bot",
+    "msgr": "somebody on Messenger",
+    "interop": "somebody on another service",
+}
+"""By the servers on which WhatsApp has chats (whatsmeow types/jid.go)."""
 
 
 async def person(services: Services, text: str, *, field: str = "phone") -> Jid:
-    """A person; a group or newsletter is refused. The phone number form where it is known."""
+    """A person; anything else is refused. The phone number form where it is known."""
     jid = await resolve(services, text, field=field)
     if not jid.is_person:
-        raise InvalidArgument(f"{field}: not a person", field=field)
+        raise InvalidArgument(f"{field}: this is {kind_of(jid)}; a person is needed", field=field)
     return jid
+
+
+async def number(services: Services, text: str, *, field: str = "phone") -> str:
+    """The digits of a phone number, written as one or as the address of its owner."""
+    if "@" not in text:
+        return parse_number(text, field)
+    jid = await person(services, text, field=field)
+    if jid.is_lid:
+        raise InvalidArgument(
+            f"{field}: this is a LID, whose number is not known", field=field, next_step="Pass the phone number."
+        )
+    return jid.user
+
+
+def kind_of(jid: Jid) -> str:
+    """What an address is of, in words."""
+    return "the chat of status updates" if jid == STATUS_BROADCAST else _KINDS[jid.server]
 
 
 async def read_from(services: Services, text: str, *, field: str) -> Jid:
@@ -56,7 +75,7 @@ async def read_from(services: Services, text: str, *, field: str) -> Jid:
 
 
 async def resolve(services: Services, text: str, *, field: str = "phone", strangers: bool = False) -> Jid:
-    """A person, group or newsletter. The phone number form where it is known.
+    """A chat or person of any kind, however the results of a tool name it. The phone number form where it is known.
 
     Raises:
         InvalidArgument: malformed.
@@ -69,7 +88,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
         raise InvalidArgument(f"{field} {problem}", field=field)
     if "@" in text:
         try:
-            jid = _parse_jid(text, field)
+            jid = _parse_jid(services, text, field)
         except InvalidArgument:
             found = await services.store.read(lambda store: store.find_by_name(text, strangers=strangers))
             if len(found) != 1:
@@ -84,44 +103,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
     return await _by_name(services, text, field, strangers=strangers)
 
 
-async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
-    """Whom something is sent to: the same as ``resolve``, and a number that is new here is one under which WhatsApp
-    knows somebody (in Brazil, Mexico and Argentina it may not be the one that people write).
-
-    Raises:
-        NotFound: nobody has this number or name.
-        InvalidArgument: a group that we are not in any more.
-    """
-    jid = await resolve(services, text, field=field)
-    if jid.is_group:
-        chat = services.store.look(lambda store: store.chat(jid))
-        if chat is not None and chat.left:
-            raise InvalidArgument(
-                f"{field}: you are not in this group any more",
-                field=field,
-                next_step="userMyGroups lists the groups that you are in.",
-            )
-    if jid.server != USER or services.store.look(lambda store: store.knows(jid)):
-        return jid
-    return await _as_whatsapp_knows(services, jid, field)
-
-
-async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
-    try:
-        checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
-    except (WhatsAppRefused, RateLimited, SessionTimeout):
-        return number  # to ask is not all that can fail: sending tells what is wrong
-    found = [one.jid for one in checked if one.registered]
-    if found:
-        return found[0] or number
-    raise NotFound(
-        f"{field}: this number is not on WhatsApp",
-        next_step="Check the number: international format, without leading zeros.",
-        details={"field": field},
-    )
-
-
-def _parse_jid(text: str, field: str) -> Jid:
+def _parse_jid(services: Services, text: str, field: str) -> Jid:
     wrong = InvalidArgument(
         f"{field}: not a valid JID",
         field=field,
@@ -131,14 +113,14 @@ def _parse_jid(text: str, field: str) -> Jid:
         jid = Jid.parse(text).bare
     except ValueError:
         raise wrong from None
-    if jid.server == "c.us":
-        jid = Jid(jid.user, USER)
-    if jid.server == BROADCAST:
-        raise InvalidArgument(f"{field}: broadcasts and status updates cannot be addressed", field=field)
+    if jid.server not in _KINDS:
+        raise wrong
+    if jid == STATUS_BROADCAST or services.store.look(lambda store: store.knows(jid)):
+        return jid
     if jid.server == USER:
         return Jid(parse_number(jid.user, field), USER)
     digits = jid.user.replace("-", "") if jid.server == GROUP else jid.user
-    if jid.server not in _SERVERS or not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit()):
         raise wrong
     return jid
 
@@ -207,7 +189,9 @@ async def group_of(services: Services, text: str) -> Jid:
     """The group that ``group_id`` names; a person or newsletter is refused."""
     jid = await resolve(services, text, field="group_id")
     if not jid.is_group:
-        raise InvalidArgument("group_id: not a group", field="group_id", next_step="Take it from userMyGroups.")
+        raise InvalidArgument(
+            f"group_id: this is {kind_of(jid)}, not a group", field="group_id", next_step="Take it from userMyGroups."
+        )
     return jid
 
 
@@ -216,7 +200,9 @@ async def newsletter_of(services: Services, text: str) -> Jid:
     jid = await resolve(services, text, field="newsletter_id")
     if not jid.is_newsletter:
         raise InvalidArgument(
-            "newsletter_id: not a newsletter", field="newsletter_id", next_step="Take it from userMyNewsletter."
+            f"newsletter_id: this is {kind_of(jid)}, not a newsletter",
+            field="newsletter_id",
+            next_step="Take it from userMyNewsletter.",
         )
     return jid
 

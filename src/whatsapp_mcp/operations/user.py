@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from whatsapp_mcp.errors import InvalidArgument, SessionError
-from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionError
+from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
@@ -14,8 +14,7 @@ from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, resolve
-from whatsapp_mcp.phone_number import parse_number
+from whatsapp_mcp.operations.targets import kind_of, number, person, resolve
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
@@ -55,6 +54,8 @@ def _device_json(device: Jid) -> dict[str, Any]:
 @operation("userAvatar")
 async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _progress: Progress) -> Outcome:
     jid = await resolve(services, arguments["phone"])
+    if jid.server == BROADCAST:
+        raise NotFound(f"phone: this is {kind_of(jid)}, which has no picture", details={"field": "phone"})
     command = GetPicture(
         jid=jid, preview=arguments.get("is_preview", False), community=arguments.get("is_community", False)
     )
@@ -66,9 +67,9 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
 
 @operation("userCheck")
 async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
-    digits = parse_number(arguments["phone"], "phone")
+    digits = await number(services, arguments["phone"])
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
-    found = [number for number in checked if number.registered]
+    found = [one for one in checked if one.registered]
     jid = found[0].jid or Jid(digits, USER) if found else None
     return Outcome(
         "This number is on WhatsApp." if jid else "This number is not on WhatsApp.",

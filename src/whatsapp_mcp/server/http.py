@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.auth import AUTH_SETTINGS, StaticToken
+from whatsapp_mcp.server.connections import Connection, most_connections
+from whatsapp_mcp.server.sessions import RecentSessions
 from whatsapp_mcp.server.signals import on_stop_signals
 
 MAX_BODY: Final = 32 * 1024 * 1024
@@ -30,12 +32,16 @@ SESSION_IDLE: Final = 1_800
 """Seconds after which a session that nobody uses is forgotten."""
 
 MAX_SESSIONS: Final = 256
+"""Sessions of the one token; when there are so many, a new one ends that which was used least recently."""
 
 REQUEST_GRACE: Final = 0.2
 """Seconds that requests under way have when the server stops; streams have no end of their own."""
 
 LIFESPAN_GRACE: Final = 10.0
 """Seconds the lifespan has for its end."""
+
+_QUEUE: Final = 1_024
+"""Connections that the system keeps for us until we accept them; they cost no descriptors."""
 
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -79,7 +85,7 @@ def http_app(server: Server[Any], *, token: str, host: str, allowed_hosts: Seque
     Raises:
         SetupError: ``host`` can be reached from elsewhere and ``allowed_hosts`` is empty.
     """
-    return server.streamable_http_app(
+    app = server.streamable_http_app(
         host=host,
         transport_security=_security(host, allowed_hosts),
         auth=AUTH_SETTINGS,
@@ -89,6 +95,8 @@ def http_app(server: Server[Any], *, token: str, host: str, allowed_hosts: Seque
         max_sessions=MAX_SESSIONS,
         custom_starlette_routes=[Route("/health", _health)],
     )
+    server.session_manager.asgi_app.app = RecentSessions(server.session_manager)
+    return app
 
 
 async def _health(_: Request) -> JSONResponse:
@@ -145,8 +153,19 @@ class _WebServer(uvicorn.Server):
     """uvicorn, with an end that does not wait for streams and signals left to us."""
 
     def __init__(self, requests: _OpenRequests, *, on_start: Callable[[], None]) -> None:
-        # uvicorn's own logging configuration writes to stdout.
-        super().__init__(uvicorn.Config(requests, lifespan="off", ws="none", log_config=None, access_log=False))
+        most = most_connections()
+        config = uvicorn.Config(
+            requests,
+            lifespan="off",
+            ws="none",
+            http=Connection,
+            limit_concurrency=most,
+            # Connections are accepted so many at a time, before any of them is looked at.
+            backlog=max(16, most // 4),
+            log_config=None,  # uvicorn's own writes to stdout
+            access_log=False,
+        )
+        super().__init__(config)
         self._requests = requests
         self._on_start = on_start
 
@@ -159,6 +178,8 @@ class _WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_QUEUE)
         self._on_start()
 
     async def main_loop(self) -> None:
@@ -181,6 +202,8 @@ class _OpenRequests:
         self._app = app
         self._server = server
         self._open: set[anyio.CancelScope] = set()
+        # Streams are requests too, and have no end of their own: connections that ask have to find a place beside them.
+        self.most = most_connections() * 3 // 4
 
     @asynccontextmanager
     async def ending_after(self, seconds: float) -> AsyncIterator[None]:
@@ -203,6 +226,10 @@ class _OpenRequests:
             tasks.cancel_scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(self._open) >= self.most and scope["path"] != "/health":
+            busy = JSONResponse({"error": "too many requests at once"}, status_code=503, headers={"Retry-After": "1"})
+            await busy(scope, receive, send)
+            return
         progress = {"started": False, "complete": False}
 
         async def watched(message: Message) -> None:

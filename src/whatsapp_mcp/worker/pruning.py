@@ -32,7 +32,7 @@ def policy(days: int, media: Path) -> RetentionPolicy:
             media, chat=file.chat, message_id=file.message_id, mimetype=file.mimetype, name=file.name
         )
         try:
-            downloads.remove(place)
+            downloads.remove_all(place, file.sha256)
         except StoreError as error:  # the message goes nevertheless
             logger.warning("media of a removed message stays: %s", error.message)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import stat
 import tempfile
 from dataclasses import replace
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media.downloads import is_kept, keep, remove, target
+from whatsapp_mcp.media.downloads import is_kept, keep, kept_or_free, remove, remove_all, target
 from whatsapp_mcp.private_files import new_private_file
 
 ANA = Jid("4915112345678", "s.whatsapp.net")
@@ -93,6 +94,25 @@ def test_saving(tmp_path: Path) -> None:
     save(path, b"other")
     assert path.read_bytes() == b"other"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_messages_of_one_id_have_two_files(tmp_path: Path) -> None:
+    usual = place(tmp_path / "media")
+    first, second = (hashlib.sha256(content).digest() for content in (b"hello", b"other"))
+    assert kept_or_free(usual, first) == (usual, False)
+    save(usual, b"hello")
+    assert kept_or_free(usual, first) == (usual, True)
+    assert kept_or_free(usual, None) == (usual, True), "of what is kept since before hashes were"
+    beside, is_there = kept_or_free(usual, second)
+    assert (beside.parent, is_there) == (usual.parent, False)
+    assert beside != usual
+    save(beside, b"other")
+    assert kept_or_free(usual, second) == (beside, True)
+    assert kept_or_free(usual, first) == (usual, True)
+    beside.write_bytes(b"damaged")
+    assert kept_or_free(usual, second) == (beside, False)
+    remove_all(usual, second)
+    assert list(usual.parent.iterdir()) == []
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

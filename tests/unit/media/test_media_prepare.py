@@ -277,12 +277,28 @@ async def test_sweeping(outbox: Path, policy: MediaPolicy) -> None:
     for folder in (old, fresh, other):
         folder.mkdir()
         (folder / "x").write_bytes(b"x")
-    for folder in (old, other):
-        os.utime(folder, (0, 0))
+    abandoned = policy.temp / "download-abandoned.part"
+    abandoned.write_bytes(b"half")
+    for place in (old, other, abandoned):
+        os.utime(place, (0, 0))
     samples.photo_with_place(outbox / "picture")
     async with MediaSource("picture", "image", policy, quiet).as_image():
         pass
     assert sorted(folder.name for folder in leftovers(policy)) == ["send-fresh", "something-else"]
+
+
+async def test_what_another_call_removes_meanwhile_disturbs_nobody(outbox: Path, policy: MediaPolicy) -> None:
+    (outbox / "x").write_bytes(b"%PDF-1.4")
+
+    async def many() -> None:
+        for _ in range(30):
+            async with MediaSource("x", "file", policy, quiet).as_document():
+                pass
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(many)
+    assert leftovers(policy) == []
 
 
 def test_importing_the_facade_loads_nothing_heavy() -> None:

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession, FakeSideLogin
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, NumberSpelled
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.models.views import NumberCheck
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.operations.targets import person, recipient, resolve, stored_message
+from whatsapp_mcp.operations.targets import person, resolve, stored_message
 from whatsapp_mcp.pipe.account import CheckNumbers, SyncContacts
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -33,6 +34,11 @@ from whatsapp_mcp.store.read.reader import StoreReader
         (TEAM.user, TEAM),
         ("4915100000001-1600000000", Jid("4915100000001-1600000000", "g.us")),
         ("4915100000001-1600000000@g.us", Jid("4915100000001-1600000000", "g.us")),
+        ("status@broadcast", STATUS_BROADCAST),
+        ("1234@broadcast", Jid("1234", "broadcast")),
+        ("4915100000001:99@hosted", ANA),
+        ("100000000000001:99@hosted.lid", ANA),
+        ("867051314767696@bot", Jid("867051314767696", "bot")),
         ("120363000000000009@newsletter", Jid("120363000000000009", "newsletter")),
         ("Ana", ANA),
         (" ana ", ANA),
@@ -61,8 +67,6 @@ async def test_resolve(bench: Bench, text: str, jid: Jid) -> None:
         "1@example.com",
         "4915100000001:x@s.whatsapp.net",
         "4915100000001 @s.whatsapp.net x",
-        "status@broadcast",
-        "1234@broadcast",
         "12",
         "٤٩١٥١٠٠٠٠٠٠٠١",
     ],
@@ -170,7 +174,7 @@ async def test_person(bench: Bench) -> None:
     assert await person(bench.services, str(ANA_LID)) == ANA
     assert await person(bench.services, str(ME)) == ME
     for text in (str(TEAM), "Team", "120363000000000009@newsletter"):
-        with pytest.raises(InvalidArgument, match="not a person") as caught:
+        with pytest.raises(InvalidArgument, match="a person is needed") as caught:
             await person(bench.services, text, field="participants")
         assert caught.value.details["field"] == "participants"
 

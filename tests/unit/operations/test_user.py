@@ -46,7 +46,7 @@ async def test_check_of_nothing(bench: Bench) -> None:
     assert (await bench.run("userCheck", phone="4915100000001"))["is_on_whatsapp"] is False
 
 
-@pytest.mark.parametrize("phone", ["Ana", "100000000000001@lid", "120363000000000001@g.us"])
+@pytest.mark.parametrize("phone", ["Ana", "100000000000777@lid", "120363000000000001@g.us"])
 async def test_check_needs_a_number(bench: Bench, phone: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         await bench.run("userCheck", phone=phone)

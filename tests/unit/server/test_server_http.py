@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -15,6 +17,7 @@ import anyio
 import httpx2
 import pytest
 
+import whatsapp_mcp.server.connections as connections
 import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import (
     DEADLINE,
@@ -144,6 +147,104 @@ async def test_a_large_argument_within_the_limit_arrives() -> None:
         big = modern(call(1, "echo", text="x" * 6_000_000))  # the SDK's own limit is 4 MiB
         named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "echo"}
         response = await plain.post("/mcp", json=big, headers=named)
+    assert response.status_code == 200
+    assert "SUCCESS" in response.text
+
+
+async def test_a_full_table_of_sessions_ends_the_one_that_was_used_least_recently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "MAX_SESSIONS", 3)
+    async with client() as plain:
+        first, second, third = [await open_session(plain) for _ in range(3)]
+        assert (await plain.post("/mcp", json=call(5, "echo", text="x"), headers=first)).status_code == 200
+        fourth = await open_session(plain)
+        said = [
+            (await plain.post("/mcp", json=call(6, "echo", text="x"), headers=h)).status_code
+            for h in (first, second, third, fourth)
+        ]
+        assert said == [200, 404, 200, 200]
+        refused = await plain.post("/mcp", json=initialize(), headers={"Authorization": "Bearer wrong"})
+        assert refused.status_code == 401
+        assert (await plain.post("/mcp", json=call(7, "echo", text="x"), headers=first)).status_code == 200
+
+
+@asynccontextmanager
+async def few_connections(monkeypatch: pytest.MonkeyPatch, most: int = 20) -> AsyncIterator[int]:
+    """A server that takes so many connections; its port."""
+    monkeypatch.setattr(connections, "most_connections", lambda: most)
+    monkeypatch.setattr(http, "most_connections", lambda: most)
+    async with listening(fake_server()) as url:
+        yield int(url.split(":")[2].split("/")[0])
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX-a: "])
+async def test_connections_that_say_nothing_give_way_to_those_that_ask(
+    monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    async with few_connections(monkeypatch) as port:
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        for _, writer in idle:
+            writer.write(said)
+        async with httpx2.AsyncClient(headers=HEADERS, timeout=DEADLINE) as plain:
+            assert (await plain.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+            assert (await plain.post(f"http://127.0.0.1:{port}/mcp", json=initialize())).status_code == 200
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_streams_leave_room_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with few_connections(monkeypatch, 40) as port, httpx2.AsyncClient(headers=HEADERS, timeout=DEADLINE) as plain:
+        url = f"http://127.0.0.1:{port}"
+        slow = modern(call(2, "slow", seconds=600))
+        named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "slow"}
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                while (await plain.post(f"{url}/mcp", json=slow, headers=named)).status_code == 503:
+                    await anyio.lowlevel.checkpoint()
+
+            for _ in range(31):
+                tasks.start_soon(ask)
+            async with httpx2.AsyncClient(headers=HEADERS, timeout=DEADLINE) as other:
+                while (await other.post(f"{url}/mcp", json=initialize())).status_code != 503:
+                    await anyio.lowlevel.checkpoint()
+                assert (await other.get(f"{url}/health")).status_code == 200
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("HEAD_TIME", b""),
+        ("HEAD_TIME", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n"),
+        ("HEAD_TIME", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"),  # no token: answered
+        (
+            "BODY_TIME",
+            b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nAuthorization: Bearer %b\r\n\r\n{",
+        ),
+    ],
+)
+async def test_a_request_that_does_not_come_to_its_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, name: str, said: bytes
+) -> None:
+    monkeypatch.setattr(connections, name, 0.2)
+    async with listening(fake_server()) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+        writer.write(said % TOKEN.encode() if b"%b" in said else said)
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65_536):  # ends when the server hangs up, or DEADLINE passes
+                with contextlib.suppress(ConnectionError):
+                    writer.write(b" ")  # trickling in does not help
+        writer.close()
+
+
+async def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_TIME", 0.1)
+    monkeypatch.setattr(connections, "BODY_TIME", 0.1)
+    named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "slow"}
+    async with listening(fake_server()) as url, httpx2.AsyncClient(headers=HEADERS, timeout=DEADLINE) as plain:
+        response = await plain.post(url, json=modern(call(2, "slow", seconds=1)), headers=named)
     assert response.status_code == 200
     assert "SUCCESS" in response.text
 

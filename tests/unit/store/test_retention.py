@@ -170,7 +170,7 @@ def test_the_downloaded_file_is_named_in_every_form_of_the_chat(bench: Bench) ->
     bench.limit(3)
     bench.prune()
     assert sorted(bench.files, key=lambda file: str(file.chat)) == [
-        DownloadedFile(chat, "A1", "image/jpeg", "Straße.jpg") for chat in (ANA, ANA_LID)
+        DownloadedFile(chat, "A1", "image/jpeg", "Straße.jpg", PHOTO.file_sha256) for chat in (ANA, ANA_LID)
     ]
 
 

@@ -48,7 +48,7 @@ _DEMUXERS: Final[dict[str, str]] = {
 }
 """Type by content -> FFmpeg's name of the container format."""
 
-_OURS: Final = (errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_OURS: Final = (errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors that say nothing about the file."""
 THREADS: Final = 2
 """Of a decoder or an encoder: each one more keeps some more frames in memory."""

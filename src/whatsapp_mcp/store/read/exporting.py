@@ -39,7 +39,7 @@ _MESSAGES: Final = messages_query(
     _ARRIVALS,
     "m.place",
     text_limit=_WHOLE,
-    more=", m.original_text, m.expiration, m.from_history, media.width, media.height, media.file_sha256,"
+    more=", m.original_text, m.expiration, m.from_history, media.width, media.height,"
     " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
     " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
     joins=" LEFT JOIN addresses AS named ON named.jid = m.reply_to_sender"

@@ -35,7 +35,8 @@ _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
     " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
     " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
-    " m.updated_at, media.mimetype, media.file_name, media.file_length, media.seconds, media.url,"
+    " m.updated_at, media.mimetype, media.file_name, media.file_length, media.file_sha256, media.seconds,"
+    " media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     f" {name_source('author', 'contacts')} AS sender_name_source,"
     " author.id AS author,"
@@ -272,6 +273,7 @@ def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> d
         "media_mimetype": row["mimetype"],
         "file_name": row["file_name"],
         "file_length": row["file_length"],
+        "file_sha256": row["file_sha256"],
         "url": row["url"],
         "seconds": row["seconds"],
         "reply_to_id": row["reply_to_id"],

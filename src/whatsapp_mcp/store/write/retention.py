@@ -41,6 +41,8 @@ class DownloadedFile:
     message_id: str
     mimetype: str
     name: str | None
+    sha256: bytes | None
+    """Of the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,11 @@ class Retention:
             self._count_out(chat, [row for row in of_chat if not row.is_hidden], now)
 
     def _remove_file(self, row: Held, mimetype: str) -> None:
+        (sha256,) = self._connection.execute(
+            "SELECT file_sha256 FROM media WHERE arrival = ?", (row.arrival,)
+        ).fetchone()
         for (jid,) in self._connection.execute("SELECT jid FROM addresses WHERE entity = ?", (row.chat,)):
-            self._policy.remove_file(DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name))
+            self._policy.remove_file(DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name, sha256))
 
     def _count_out(self, chat: int, shown: Sequence[Held], now: int) -> None:
         row = self._chats.get(chat, now)
