@@ -64,6 +64,16 @@ def star(message_id: str, second: int, *, chat: Jid = ANA, starred: bool = True)
     return MessageStarred(chat, message_id, starred=starred, from_me=False, timestamp=ms(second))
 
 
+def newer_sayings(message_id: str) -> list[Change]:
+    return [
+        PollOptionAdded(ANA, message_id, ANA, "perhaps", ms(27)),
+        EventAnswered(ANA, message_id, ANA, EventAnswer.GOING, ms(27)),
+        MessagePinned(ANA, message_id, ANA, pinned=True, timestamp=ms(27)),
+        MessageKept(ANA, message_id, ANA, kept=True, timestamp=ms(27)),
+        SealedReceived("S1", ANA, message_id, ANA, ms(27), b"x"),
+    ]
+
+
 class Bench:
     """A store that keeps messages for a day; ``limit`` sets the clock so that those before a second are too old."""
 
@@ -144,6 +154,7 @@ def test_with_a_message_goes_all_that_was_said_of_it(bench: Bench) -> None:
             star(message_id, 25, starred=False),
             MessageDeletedForMe(ANA, message_id, from_me=False, timestamp=ms(26)),
             MessageLabelled("1", ANA, message_id, labelled=True, timestamp=ms(27)),
+            *newer_sayings(message_id),
         ]
     bench.store.apply(of_each)
     everything = bench.said_of("OLD")
@@ -310,11 +321,7 @@ def test_what_is_said_of_a_removed_message_goes_when_it_is_old_itself(bench: Ben
         star("A1", 25, starred=False),
         MessageDeletedForMe(ANA, "A1", from_me=False, timestamp=ms(26)),
         MessageLabelled("1", ANA, "A1", labelled=True, timestamp=ms(27)),
-        PollOptionAdded(ANA, "A1", ANA, "perhaps", ms(27)),
-        EventAnswered(ANA, "A1", ANA, EventAnswer.GOING, ms(27)),
-        MessagePinned(ANA, "A1", ANA, pinned=True, timestamp=ms(27)),
-        MessageKept(ANA, "A1", ANA, kept=True, timestamp=ms(27)),
-        SealedReceived("S1", ANA, "A1", ANA, ms(27), b"x"),
+        *newer_sayings("A1"),
     ]
     bench.store.apply(late)
     assert bench.said_of("A1") == list(SAYINGS)
