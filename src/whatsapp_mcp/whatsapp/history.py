@@ -25,6 +25,7 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
     MessageStarred,
+    PlaceholderRedeemed,
     ReactionChanged,
 )
 from whatsapp_mcp.whatsapp.boundary import cleanse, jid, parse
@@ -196,6 +197,8 @@ def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) 
         return
     content = read_content(info.message)
     if content is None:
+        if info.message.ListFields():  # no message of its own, but one that could be read: nothing waits for it
+            yield PlaceholderRedeemed(chat, key.ID, author, key.fromMe, alt)
         return
     if info.starred:  # before the message: an old one is stored for its star only
         other = author if not (key.fromMe or chat.is_person) else None
