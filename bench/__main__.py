@@ -28,6 +28,7 @@ from bench.stores import DEFAULT, Scale
 SCALED: Final = ("search", "recall", "peers")
 ROWS: Final = (
     *("start", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "ingest"),
+    "big_rows",
     *("search", "recall"),
 )
 """Measured by default."""

@@ -17,7 +17,7 @@ from bench.program import BenchError
 from bench.row import Row, median
 from bench.world import ANA, world
 
-__all__ = ["MEBIBYTE", "child_of", "measure"]
+__all__ = ["MEBIBYTE", "child_of", "measure", "peak"]
 
 MEBIBYTE: Final = 1024
 """In the KiB that /proc counts."""
@@ -47,6 +47,15 @@ async def measure() -> list[Row]:
     server_share, session_share = readings[-1]
     note = f"PSS: server {server_share:.0f}, session {session_share:.0f}; RSS together {resident:.0f}"
     return [Row("memory, idle", together, "MiB", at_most=AT_MOST, note=note)]
+
+
+def peak(pid: int) -> float:
+    """MiB that a process had at most."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) / MEBIBYTE
+    raise BenchError(f"/proc/{pid}/status has no VmHWM")
 
 
 def _memory(pid: int, what: str) -> float:

@@ -85,7 +85,7 @@ async def get_chat_messages(
             cursor=arguments.get("cursor"),
         )
     )
-    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=chat_json(chat))
+    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=shown(chat, chat_json, dict))
 
 
 def _messages(page: Page[Message], limit: int, offset: int, rows: Rows[Any], **others: object) -> Outcome:

@@ -48,7 +48,7 @@ async def get_message_status(
         raise InvalidArgument(
             "message_id: this is somebody else's message; how far it got is known of your own only", field="message_id"
         )
-    status = message.status or DeliveryStatus.PENDING
+    status = message.status or DeliveryStatus.UNKNOWN
     members = await _other_members(services, chat) if chat.is_group else None
     receipts = await services.store.read(lambda store: store.receipts(message))
     if members is not None:
@@ -59,7 +59,7 @@ async def get_message_status(
             receipts = (ReceiptView(jid=chat, name=message.chat_name),)
         people = _by_progress(_person(receipt, status) for receipt in receipts)
     counted = [one for one in people if not one.left]
-    counts = {step.value: sum(one.reached(step) for one in counted) for step in _COUNTED}
+    counts = _counts(counted, status)
     if members is not None:
         counts["participants"] = len(members)
     offset = arguments["offset"]
@@ -74,6 +74,15 @@ async def get_message_status(
         "data": Rows(people[offset:], _json),
     }
     return Outcome(_sentence(chat, status, counts), results, rows="data", offset=offset, untrusted=True)
+
+
+def _counts(people: Sequence[_Person], status: DeliveryStatus) -> dict[str, int]:
+    """How many the message reached; those of whom it is not known apart, and of nobody else there is no number."""
+    unknown = sum(one.status is DeliveryStatus.UNKNOWN for one in people)
+    counts = {step.value: sum(one.reached(step) for one in people) for step in _COUNTED}
+    if not unknown and status is not DeliveryStatus.UNKNOWN:
+        return counts
+    return ({"unknown": unknown} if unknown else {}) | {step: count for step, count in counts.items() if count}
 
 
 async def _other_members(services: Services, group: Jid) -> tuple[GroupMember, ...] | None:
@@ -134,10 +143,16 @@ def _json(person: _Person) -> dict[str, Any]:
 def _sentence(chat: Jid, status: DeliveryStatus, counts: dict[str, int]) -> str:
     if not chat.is_group:
         return f"The status of the message is {status.value}."
+    got, read, unknown = counts.get("delivered", 0), counts.get("read", 0), counts.get("unknown", 0)
+    if unknown or (status is DeliveryStatus.UNKNOWN and not got):
+        known = f"{got} got the message and {read} read it; of" if got else "Of"
+        return (
+            f"{known} {unknown or 'the'} other participants it is unknown: the message is from before this device was"
+            " linked, and the phone did not tell."
+        )
     if "participants" in counts:
-        participants, got, read = counts["participants"], counts["delivered"], counts["read"]
-        return f"Of {participants} other participants, {got} got the message and {read} read it."
+        return f"Of {counts['participants']} other participants, {got} got the message and {read} read it."
     return (
-        f"{counts['delivered']} got the message and {counts['read']} read it. Who has not is unknown: WhatsApp cannot "
+        f"{got} got the message and {read} read it. Who has not is unknown: WhatsApp cannot "
         "be asked now who is in the group (not connected, or not a participant any more)."
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -13,9 +14,12 @@ from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError, from_wire
 from whatsapp_mcp.pipe import account, groups, messages, profiles
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import Hello, Notice
+from whatsapp_mcp.pipe.pieces import PIECE
 
 COMMAND_MODULES = (account, groups, messages, profiles)
 """Imported here so that every command is known wherever lines are read."""
+
+_ANSWERS: Final = ("reply", "part")
 
 R = TypeVar("R")
 Json = dict[str, Any]
@@ -58,8 +62,19 @@ def decode_call(line: bytes) -> tuple[int, float, Command[Any] | WhatsAppMcpErro
 # ---- what the session process says ----------------------------------------------------------------------------------
 
 
-def encode_result(call_id: int, command: Command[R], result: R) -> bytes:
-    return _line({"type": "reply", "id": call_id}, "result", _adapter(command.result).dump_json(result).decode())
+def encode_result(call_id: int, command: Command[R], result: R) -> Iterator[bytes]:
+    """The lines of a reply. A list that is long goes in parts, so that neither end makes or reads all of it at once."""
+    if (item := _item_of(command)) is not None and isinstance(result, tuple):
+        adapter, rows, size = _adapter(item), [], 0
+        for row in result:
+            rows.append(adapter.dump_json(row).decode())
+            size += len(rows[-1])
+            if size > PIECE:
+                yield _line({"type": "part", "id": call_id}, "rows", f"[{','.join(rows)}]")
+                rows, size = [], 0
+        yield _line({"type": "reply", "id": call_id}, "result", f"[{','.join(rows)}]")
+        return
+    yield _line({"type": "reply", "id": call_id}, "result", _adapter(command.result).dump_json(result).decode())
 
 
 def encode_error(call_id: int, error: WhatsAppMcpError) -> bytes:
@@ -67,20 +82,32 @@ def encode_error(call_id: int, error: WhatsAppMcpError) -> bytes:
 
 
 def decode_from_session(line: bytes) -> Notice | Json:
-    """A notice, or a reply, which only its caller can read: see ``result_in``. Raises ValueError."""
+    """A notice, or (a part of) a reply, which only its caller can read: see ``result_in``. Raises ValueError."""
     found = _object(line)
-    if found.get("type") == "reply":
+    if found.get("type") in _ANSWERS:
         return found
     notice: Notice = _adapter(Annotated[Notice, Field(discriminator="type")]).validate_python(found)
     return notice
 
 
-def result_in(reply: Json, command: Command[R]) -> R:
-    """Raises the WhatsAppMcpError that the reply carries."""
+def rows_in(part: Json, command: Command[Any]) -> list[Any]:
+    """Rows of a reply that more rows follow. Raises ValidationError."""
+    rows: list[Any] = _adapter(list[_item_of(command)]).validate_python(part["rows"])  # type: ignore[misc]
+    return rows
+
+
+def result_in(reply: Json, command: Command[R], rows: Sequence[Any] = ()) -> R:
+    """``rows`` are those that came before. Raises the WhatsAppMcpError that the reply carries."""
     if (error := reply.get("error")) is not None:
         raise from_wire(error)
-    result: R = _adapter(command.result).validate_python(reply["result"])
-    return result
+    result = _adapter(command.result).validate_python(reply["result"])
+    return cast(R, (*rows, *result)) if rows else cast(R, result)
+
+
+def _item_of(command: Command[Any]) -> Any:
+    """The type of the rows, where the command is answered with any number of them."""
+    arguments = get_args(command.result) if get_origin(command.result) is tuple else ()
+    return arguments[0] if len(arguments) == 2 and arguments[1] is Ellipsis else None
 
 
 def _line(head: Json, name: str, body: str) -> bytes:
@@ -90,7 +117,7 @@ def _line(head: Json, name: str, body: str) -> bytes:
 
 def _object(line: bytes) -> Json:
     found = from_json(line)
-    if not isinstance(found, dict) or not ("id" in found or found.get("type") != "reply"):
+    if not isinstance(found, dict) or not ("id" in found or found.get("type") not in _ANSWERS):
         raise ValueError("no line of the pipe")
     return found
 

@@ -1,7 +1,8 @@
 """The lines of the pipe between server process and session process.
 
 Server -> session: a `Hello` first, then commands, each with the id of its call. Session -> server: one reply to each
-call, and notices at any time. How commands and replies are written stands in `codec`.
+call, of any length, and notices at any time. How commands and replies are written stands in `codec`; a long line
+travels in `pieces`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ Names:
   Both send everything: ``send_image(content, caption=…)``, ``send_video``, ``send_voice``, ``send_audio``,
   ``send_document``, ``send_sticker``, ``send_album``, ``send_location``, ``send_live_location``, ``send_contacts``,
   ``send_link``, ``send_poll``, ``vote(poll, ["Fri"])``, ``edit_secretly``, ``set_disappearing``, ``post_status``,
+  ``send_event``, ``edit_event``, ``answer_event``, ``edit_poll``, ``add_poll_option``, ``comment``, ``pin``, ``keep``,
   ``send_content(compose.…)``; contacts ``call()`` too.
 - :class:`ReceivedMessage`, :class:`Summary`: a decrypted message, as protobuf and in plain values. ``media``, and
   ``await message.download()``: the file that came with it.

@@ -8,13 +8,16 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
 
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError
+from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
 
@@ -22,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.process")
 """``-P``: never import from the folder that the host happened to start us in."""
-MAX_LINE: Final = 16 * 1024 * 1024
 ANSWER_GRACE: Final = 3.0
 """Seconds beyond a call's own timeout after which the process itself counts as stuck."""
 STOP_GRACE: Final = 14.0
@@ -34,12 +36,37 @@ _EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
 R = TypeVar("R")
 
 
+class _Call:
+    """One call that is under way."""
+
+    def __init__(self, command: Command[Any], patience: float) -> None:
+        """``patience``: seconds until the next part of the answer has to be here."""
+        self._command = command
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[codec.Json] = self._loop.create_future()
+        self.deadline = asyncio.timeout(patience)
+        self.rows: list[Any] = []
+        """Of a long answer, those that are here."""
+
+    def take(self, part: codec.Json) -> None:
+        try:
+            self.rows += codec.rows_in(part, self._command)
+        except (ValidationError, KeyError):
+            logger.error("unreadable part of an answer from the session process")
+            if not self.reply.done():
+                self.reply.set_exception(WhatsAppMcpError("the session process answered what cannot be read"))
+        if not self.reply.done() and not self.deadline.expired():
+            self.deadline.reschedule(self._loop.time() + self._patience)
+
+
 class Link:
     """One running session process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._calls: dict[int, asyncio.Future[codec.Json]] = {}
+        self._calls: dict[int, _Call] = {}
+        self._pieces = Pieces()
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_id = 0
@@ -94,16 +121,18 @@ class Link:
 
     async def notices(self) -> AsyncIterator[p.Notice]:
         """What the process tells by itself, until it ends; replies go to their callers."""
-        while line := await self._read_line():
+        while received := await self._read_line():
             try:
+                if (line := self._pieces.whole(received)) is None:
+                    continue
                 notice = codec.decode_from_session(line)
             except ValueError:
-                logger.error("unreadable line from the session process: %.200r", line)
+                logger.error("unreadable line from the session process: %.200r", received)
                 continue
             if isinstance(notice, dict):
-                waiting = self._calls.pop(notice["id"], None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(notice)
+                self._answered(notice)
+                # Of a long answer much may be there already: whoever else waits for the loop comes in between.
+                await asyncio.sleep(0)
                 continue
             yield notice
             if isinstance(notice, p.Ended):
@@ -112,6 +141,15 @@ class Link:
         self._gone = True
         self._fail_calls()
         await self._wait_or_kill()
+
+    def _answered(self, answer: codec.Json) -> None:
+        call = self._calls.get(answer["id"])
+        if call is None:
+            return
+        if answer["type"] == "part":
+            call.take(answer)
+        elif not call.reply.done():
+            call.reply.set_result(answer)
 
     async def _read_line(self) -> bytes:
         assert self._process.stdout is not None
@@ -135,13 +173,13 @@ class Link:
         """
         self._next_id += 1
         call_id = self._next_id
-        future: asyncio.Future[codec.Json] = asyncio.get_running_loop().create_future()
-        self._calls[call_id] = future
+        self._calls[call_id] = call = _Call(command, timeout + ANSWER_GRACE)
         self._idle.clear()
         try:
-            self._send(codec.encode_call(call_id, command, timeout))
-            async with asyncio.timeout(timeout + ANSWER_GRACE):
-                reply = await future
+            for piece in in_pieces(codec.encode_call(call_id, command, timeout), call_id):
+                self._send(piece)
+            async with call.deadline:
+                reply = await call.reply
         except TimeoutError:
             logger.error("the session process does not answer; it is ended")
             self.kill()
@@ -150,7 +188,7 @@ class Link:
             self._calls.pop(call_id, None)
             if not self._calls:
                 self._idle.set()
-        return codec.result_in(reply, command)
+        return codec.result_in(reply, command, call.rows)
 
     async def wait_idle(self, timeout: float) -> bool:
         """Wait until no call is under way; False when ``timeout`` seconds passed first."""
@@ -185,7 +223,7 @@ class Link:
         self._process.stdin.write(line)
 
     def _fail_calls(self) -> None:
-        for future in self._calls.values():
-            if not future.done():
-                future.set_exception(SessionCrashed("the session process ended while the call was under way"))
+        for call in self._calls.values():
+            if not call.reply.done():
+                call.reply.set_exception(SessionCrashed("the session process ended while the call was under way"))
         self._calls.clear()

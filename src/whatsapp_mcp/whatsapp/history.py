@@ -8,57 +8,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.jid import GROUP, LID, USER, Jid
-from whatsapp_mcp.models.changes import (
-    Change,
-    ChatChanged,
-    ContactSeen,
-    Content,
-    DeliveryStatus,
-    IdentityLearned,
-    MessageEdited,
-    MessageReceived,
-    MessageRevoked,
-    MessageStarred,
-    PlaceholderRedeemed,
-    ReactionChanged,
-)
-from whatsapp_mcp.whatsapp.boundary import cleanse, jid, parse
-from whatsapp_mcp.whatsapp.content import read_content, unwrap
-from whatsapp_mcp.whatsapp.message_keys import Sent, author_of
-from whatsapp_mcp.wire.protos import e2e, neonize_pb2, web
+from whatsapp_mcp.jid import GROUP, LID, STATUS_BROADCAST, USER, Jid
+from whatsapp_mcp.models.changes import Change, ChatChanged, ChatMarkedRead, ContactSeen, IdentityLearned
+from whatsapp_mcp.whatsapp.boundary import jid, parse
+from whatsapp_mcp.whatsapp.call_log import call_of_log
+from whatsapp_mcp.whatsapp.history_message import Place, readable
+from whatsapp_mcp.wire.protos import neonize_pb2, web
 
 if TYPE_CHECKING:
-    from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync
-    from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
+    from neonize.proto.waHistorySync.WAWebProtobufsHistorySync_pb2 import Conversation, HistorySync, InlineContact
 
 logger = logging.getLogger(__name__)
 
-_STATUS: Final = {
-    0: DeliveryStatus.FAILED,
-    1: DeliveryStatus.PENDING,
-    2: DeliveryStatus.SENT,
-    3: DeliveryStatus.DELIVERED,
-    4: DeliveryStatus.READ,
-    5: DeliveryStatus.PLAYED,
-}
-"""WebMessageInfo.Status."""
 
-
-def changes_from_history(payload: bytes, own: Jid | None) -> list[Change]:
+def changes_from_history(payload: bytes, own: Jid | None = None, own_lid: Jid | None = None) -> list[Change]:
     """The changes that one history sync event means.
 
     Args:
         payload: serialized ``Neonize_pb2.HistorySync``.
         own: own number, the sender of messages from us; without it those messages are left out.
+        own_lid: our LID, where it is known.
     """
     data: HistorySync = parse(neonize_pb2.HistorySync, payload, apart=web.WebMessageInfo).Data
-    return list(_changes(data, own))
+    return list(_changes(data, tuple(one for one in (own, own_lid) if one is not None)))
 
 
 def ids_in_history(payload: bytes) -> set[str]:
@@ -71,7 +47,7 @@ def ids_in_history(payload: bytes) -> set[str]:
     return {entry.message.key.ID for conversation in data.conversations for entry in conversation.messages}
 
 
-def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
+def _changes(data: HistorySync, own: tuple[Jid, ...]) -> Iterator[Change]:
     for mapping in data.phoneNumberToLidMappings:
         number, lid = jid(mapping.pnJID), jid(mapping.lidJID)
         if number and lid:
@@ -80,6 +56,8 @@ def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
         person = jid(name.ID)
         if person and name.pushname:
             yield ContactSeen(person, push_name=name.pushname)
+    for contact in data.inlineContacts:
+        yield from _contact(contact)
     for conversation in data.conversations:
         chat = jid(conversation.ID)
         if chat is None:
@@ -88,9 +66,24 @@ def _changes(data: HistorySync, own: Jid | None) -> Iterator[Change]:
             yield from list(_conversation(conversation, chat, own))
         except Exception:
             logger.exception("a chat of a history could not be read; the others are")
+    for info in reversed(data.statusV3Messages):
+        yield from readable(info, Place(STATUS_BROADCAST, None, own))
+    for call in data.callLogRecords:
+        yield from call_of_log(call, own)
 
 
-def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Iterator[Change]:
+def _contact(contact: InlineContact) -> Iterator[Change]:
+    """Somebody in the phone's address book."""
+    number, lid = jid(contact.pnJID), jid(contact.lidJID)
+    if number and lid and number.server == USER and lid.server == LID:
+        yield IdentityLearned(lid=lid, number=number)
+    person = number or lid
+    if person is not None and person.is_person and (contact.fullName or contact.firstName):
+        full_name, first_name = contact.fullName or None, contact.firstName or None
+        yield ContactSeen(person, full_name=full_name, first_name=first_name)
+
+
+def _conversation(conversation: Conversation, chat: Jid, own: tuple[Jid, ...]) -> Iterator[Change]:
     alt = _other_form(conversation, chat)
     if alt is not None:
         pair = {chat.server: chat, alt.server: alt}
@@ -99,8 +92,9 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
     if name and chat.is_person:
         # What is only displayed may be the name that the person chose.
         yield ContactSeen(chat, full_name=conversation.name or None, push_name=None if conversation.name else name)
+    place = Place(chat, alt, own)
     for entry in reversed(conversation.messages):
-        yield from _readable(entry.message, chat, alt, own)
+        yield from readable(entry.message, place)
     yield ChatChanged(
         chat,
         chat_alt=alt,
@@ -112,6 +106,9 @@ def _conversation(conversation: Conversation, chat: Jid, own: Jid | None) -> Ite
         pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
         muted_until=_mute_end(conversation.muteEndTime) if conversation.HasField("muteEndTime") else None,
     )
+
+    if conversation.markedAsUnread:
+        yield ChatMarkedRead(chat, read=False, timestamp=conversation.conversationTimestamp * 1000)
 
 
 def _newest(conversation: Conversation) -> int | None:
@@ -128,105 +125,3 @@ def _other_form(conversation: Conversation, chat: Jid) -> Jid | None:
     """The number of a LID chat, or the other way round."""
     other = jid(conversation.pnJID) if chat.is_lid else jid(conversation.lidJID) if chat.is_person else None
     return other if other is not None and {other.server, chat.server} == {LID, USER} else None
-
-
-def _readable(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> list[Change]:
-    """What one message means; a message that cannot be read costs nothing but itself, and has its place."""
-    cut: list[str] = []
-    try:
-        cleanse(info, cut)
-        changes = list(_message(info, chat, alt, own))
-    except Exception:
-        logger.exception("a message of a history could not be read; its place says so")
-        return _place_of(info, chat, alt, own, "this server does not understand it")
-    if not cut:
-        return changes
-    if not changes:
-        return _place_of(info, chat, alt, own, "it is nested too deep")
-    return [_noting(cut, one) if isinstance(one, MessageReceived) else one for one in changes]
-
-
-def _place_of(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None, reason: str) -> list[Change]:
-    author = _author(info, chat, own)
-    if author is None:
-        return []
-    key = info.key
-    return [
-        MessageReceived(
-            id=key.ID,
-            chat=chat,
-            sender=author,
-            timestamp=info.messageTimestamp * 1000,
-            content=Content.unreadable(reason),
-            from_me=key.fromMe,
-            chat_alt=alt,
-            from_history=True,
-        )
-    ]
-
-
-def _noting(cut: list[str], message: MessageReceived) -> MessageReceived:
-    content = replace(message.content, extra={**message.content.extra, "cut": sorted(set(cut))})
-    return replace(message, content=content)
-
-
-def _author(info: WebMessageInfo, chat: Jid, own: Jid | None) -> Jid | None:
-    """Who wrote it; the chat itself where nobody is named, which is how WhatsApp signs for a group."""
-    if info.key.fromMe:
-        return own
-    return jid(info.key.participant or info.participant) or chat
-
-
-def _message(info: WebMessageInfo, chat: Jid, alt: Jid | None, own: Jid | None) -> Iterator[Change]:
-    key = info.key
-    author = _author(info, chat, own)
-    if author is None or not key.ID:
-        return
-    timestamp = info.messageTimestamp * 1000
-    inner, _ = unwrap(info.message)
-    protocol = inner.protocolMessage
-    if protocol.type == e2e.ProtocolMessage.Type.MESSAGE_EDIT and inner.HasField("protocolMessage"):
-        edited = read_content(protocol.editedMessage)
-        if edited is not None:
-            yield MessageEdited(chat, protocol.key.ID, author, edited, timestamp, chat_alt=alt)
-        return
-    if protocol.type == e2e.ProtocolMessage.Type.REVOKE and inner.HasField("protocolMessage"):
-        own_addresses = (own,) if own is not None else ()
-        target = author_of(protocol.key, Sent(chat, author, key.fromMe), own_addresses)
-        yield MessageRevoked(chat, protocol.key.ID, author, timestamp, chat_alt=alt, author=target)
-        return
-    content = read_content(info.message)
-    if content is None:
-        if info.message.ListFields():  # no message of its own, but one that could be read: nothing waits for it
-            yield PlaceholderRedeemed(chat, key.ID, author, key.fromMe, alt)
-        return
-    if info.starred:  # before the message: an old one is stored for its star only
-        other = author if not (key.fromMe or chat.is_person) else None
-        yield MessageStarred(chat, key.ID, starred=True, from_me=key.fromMe, author=other, timestamp=timestamp)
-    yield MessageReceived(
-        id=key.ID,
-        chat=chat,
-        sender=author,
-        timestamp=timestamp,
-        content=content,
-        from_me=key.fromMe,
-        chat_alt=alt,
-        push_name=info.pushName or None,
-        raw=info.message.SerializePartialToString(),
-        status=_STATUS.get(info.status) if key.fromMe else None,
-        from_history=True,
-    )
-    for reaction in info.reactions:
-        by_us = reaction.key.fromMe
-        who = own if by_us else jid(reaction.key.participant) or (chat if chat.is_person else None)
-        if who is not None:
-            yield ReactionChanged(
-                chat=chat,
-                message_id=key.ID,
-                sender=who,
-                emoji=reaction.text,
-                timestamp=reaction.senderTimestampMS or timestamp,
-                from_me=by_us,
-                chat_alt=alt,
-                author=author,
-            )

@@ -99,16 +99,13 @@ CHAT_READ: Final = frozenset(
         "ID",
         "messages",
         "unreadCount",
-        "readOnly",
         "ephemeralExpiration",
         "conversationTimestamp",
         "name",
         "archived",
         "markedAsUnread",
-        "participant",
         "pinned",
         "muteEndTime",
-        "terminated",
         "displayName",
         "pnJID",
         "lidJID",
@@ -116,6 +113,9 @@ CHAT_READ: Final = frozenset(
 )
 """Fields of Conversation."""
 CHAT_NOT_READ: Final[Mapping[str, str]] = {
+    "readOnly": _ASKED,
+    "participant": _ASKED,
+    "terminated": _ASKED,
     "newJID": "a changed number; which addresses belong together is told elsewhere",
     "oldJID": "a changed number; which addresses belong together is told elsewhere",
     "lastMsgTimestamp": "the messages tell",

@@ -226,7 +226,7 @@ def _comment(opened: _Opened) -> list[Change]:
             timestamp=carrier.timestamp,
             content=comment_on(content, target.id, target.wire_sender, target.text),
             from_me=carrier.from_me,
-            raw=message.SerializeToString(),
+            raw=message.SerializePartialToString(),
             from_history=carrier.from_history,
         )
     ]

@@ -73,7 +73,7 @@ def statement_of(message: Message, carrier: Carrier, own: tuple[Jid, ...]) -> li
     if not key.ID:
         return []
     fields = carrier.about(key, own)
-    raw = message.SerializeToString()
+    raw = message.SerializePartialToString()
     sealed = SealedReceived(
         id=carrier.id, timestamp=carrier.timestamp, raw=raw, from_history=carrier.from_history, **fields
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import anyio
 from pydantic import ValidationError
@@ -16,26 +17,28 @@ from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.pipe.lines import Hello
+from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
 
 logger = logging.getLogger(__name__)
-
-MAX_LINE: Final = 16 * 1024 * 1024
 
 
 class ServerPipe:
     """Only for the thread of the event loop."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.WriteTransport) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._pieces = Pieces()
 
     @classmethod
     async def open(cls, wire: Descriptors) -> ServerPipe:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=MAX_LINE)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(wire.incoming, "rb", 0))
-        transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(wire.outgoing, "wb", 0))
-        return cls(reader, transport)
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(wire.outgoing, "wb", 0)
+        )
+        return cls(reader, asyncio.StreamWriter(transport, protocol, None, loop))
 
     async def hello(self) -> Hello:
         """The first line. Raises SetupError when there is none."""
@@ -52,7 +55,9 @@ class ServerPipe:
             run: carries out a command within so many seconds.
         """
         tasks: set[asyncio.Task[None]] = set()
-        while line := await self._reader.readline():
+        while received := await self._reader.readline():
+            if (line := self._pieces.whole(received)) is None:
+                continue
             task = asyncio.create_task(self._answer(line, run))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -66,13 +71,24 @@ class ServerPipe:
         try:
             if isinstance(command, WhatsAppMcpError):
                 raise command
-            answer = codec.encode_result(call_id, command, await run(command, timeout))
+            result = await run(command, timeout)
+            for line in codec.encode_result(call_id, command, result):
+                await self._send(line, call_id)
+            return
         except WhatsAppMcpError as error:
             answer = codec.encode_error(call_id, error)
         except Exception:
             logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
-        self._write(answer)
+        await self._send(answer, call_id)
+
+    async def _send(self, line: bytes, call_id: int) -> None:
+        """Other answers and notices pass between two pieces, and no more is kept than the server has not yet read."""
+        for piece in in_pieces(line, call_id):
+            self._write(piece)
+            with contextlib.suppress(OSError):  # the server is gone, which the reading end notices
+                await self._writer.drain()
+            await asyncio.sleep(0)
 
     def write(self, line: Wire) -> None:
         self._write(codec.encode(line))

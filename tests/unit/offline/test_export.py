@@ -437,6 +437,23 @@ def test_times_of_a_transcript_are_those_of_the_machine(
     assert rows(settings, "--until", "2026-09-20") == []
 
 
+def test_a_message_that_cannot_be_shown_ends_no_export(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("for a reason")
+
+    store.apply([message("1", 1, "one"), message("2", 2, "two", kind=MessageKind.POLL)])
+    monkeypatch.setattr("whatsapp_mcp.offline.export.transcript._options", fails)
+    monkeypatch.setattr("whatsapp_mcp.offline.export.rows._receipt", fails)
+    store.apply([message("3", 3, "three", from_me=True), receipt(ReceiptKind.READ, 4, "3")])
+    shown = text(settings)
+    assert shown.count("<message that could not be shown>") == 3
+    written = rows(settings)
+    assert [row["id"] for row in written] == ["1", "2", "3"]
+    assert "could not be shown" in written[2]["details"]["note"]
+
+
 # ---- what is chosen --------------------------------------------------------------------------------------------------
 
 

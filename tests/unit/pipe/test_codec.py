@@ -66,12 +66,30 @@ def test_results(name: str, *, optional: bool) -> None:
     command = sample(COMMANDS[name], optional=optional)
     assert isinstance(command, Command)
     result = value(command.result, optional=optional)
-    line = codec.encode_result(3, command, result)
+    (line,) = codec.encode_result(3, command, result)
     assert line.index(b"\n") == len(line) - 1
     reply = codec.decode_from_session(line)
     assert isinstance(reply, dict)
     assert reply["id"] == 3
     assert codec.result_in(reply, command) == result
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_long_results(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list goes in parts; the rest in one line."""
+    monkeypatch.setattr(codec, "PIECE", 0)
+    command = sample(COMMANDS[name], optional=True)
+    assert isinstance(command, Command)
+    result = value(command.result, optional=True)
+    result = result * 3 if isinstance(result, tuple) else result
+    *parts, last = [codec.decode_from_session(line) for line in codec.encode_result(3, command, result)]
+    rows: list[Any] = []
+    for part in parts:
+        assert isinstance(part, dict)
+        rows += codec.rows_in(part, command)
+    assert isinstance(last, dict)
+    assert codec.result_in(last, command, rows) == result
+    assert len(parts) == (len(result) if isinstance(result, tuple) else 0)
 
 
 @pytest.mark.parametrize("optional", [True, False], ids=["full", "bare"])

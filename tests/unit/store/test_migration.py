@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from tests.unit.store.build import ANA, BORIS, BORIS_LID, GROUP, ME, Store, at, message, ms, vote
 from whatsapp_mcp.errors import StoreError
@@ -17,8 +18,13 @@ from whatsapp_mcp.models.changes import (
     MessageKind,
     MessageStarred,
 )
+from whatsapp_mcp.store.files import open_for_writing
+from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.store.read.exporting import exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.rows import place_of
 from whatsapp_mcp.store.version import SCHEMA_VERSION
+from whatsapp_mcp.store.write.schema import migrations
 
 WRITTEN = Path(__file__).with_name("schema_1.db.gz")
 """By the program whose only migration was ``first_tables``."""
@@ -86,3 +92,58 @@ def test_a_reader_waits_for_the_writer(old: Path) -> None:
     assert reader.chats(limit=9, offset=0).total == 3
     store.close()
     reader.close()
+
+
+def test_what_was_said_gets_the_author_of_its_message(tmp_path: Path) -> None:
+    """Before, a chat had one message of an id: what named that id was about it."""
+    path = tmp_path / "messages.db"
+    connection = open_for_writing(path)
+    migrations.apply(Database(connection, execute_plugins=False), stop_before="message_authors")
+    execute = connection.execute
+    execute("BEGIN")
+    execute("INSERT INTO meta VALUES ('owner_number', ?), ('index_version', 'old'), ('arrival', 3)", (str(ME),))
+    for number, jid, kind in ((1, ME, "person"), (2, ANA, "person"), (3, BORIS, "person"), (4, GROUP, "group")):
+        execute("INSERT INTO entities VALUES (?, ?, NULL, ?, NULL, '')", (number, str(jid), kind))
+        execute("INSERT INTO addresses VALUES (?, ?, ?)", (number, str(jid), number))
+    execute(
+        "INSERT INTO chats (entity, ephemeral_expiration, archived, pinned, muted_until, message_count, media_count,"
+        " sent_count, created_at, updated_at) VALUES (4, 0, 0, 0, 0, 2, 0, 0, 0, 0)"
+    )
+    for arrival, message_id, text, revoked_at in ((1, "X", "of ana", None), (2, "R", "deleted", ms(9))):
+        values = (arrival, place_of(ms(arrival), arrival), message_id, ms(arrival), text, revoked_at)
+        execute(
+            "INSERT INTO messages (arrival, place, chat, id, sender, wire_chat, timestamp, from_me, from_history,"
+            " has_media, kind, text, forwarded, view_once, expiration, created_at, updated_at, revoked_at)"
+            " VALUES (?1, ?2, 4, ?3, 2, 4, ?4, 0, 1, 0, 'text', ?5, 0, 0, 0, 0, 0, ?6)",
+            values,
+        )
+    execute("INSERT INTO revokes VALUES (4, 'R', 3, ?), (4, 'LATER', 3, ?)", (ms(9), ms(9)))
+    execute("INSERT INTO reactions VALUES (4, 'X', 3, '👍', 0, 5), (4, 'LATER', 3, '❤', 0, 5)")
+    execute("INSERT INTO votes VALUES (4, 'LATER', 3, '[\"yes\"]', 5)")
+    execute("INSERT INTO stars VALUES (4, 'X', 1, 5)")
+    execute("INSERT INTO deletions VALUES (4, 'GONE', 5)")
+    execute("INSERT INTO labels VALUES ('1', 'Paid', 0, 0, 5)")
+    execute("INSERT INTO message_labels VALUES (4, 'X', '1', 1, 5)")
+    execute("INSERT INTO awaited VALUES (4, 'GONE'), (4, 'LATER')")
+    execute("COMMIT")
+    connection.close()
+
+    store = Store(path)
+    found, deleted = store.reader.message("X", GROUP), store.reader.message("R", GROUP)
+    assert found is not None
+    assert deleted is not None
+    assert ([r.emoji for r in found.reactions], found.starred, found.labels) == (["👍"], True, ("Paid",))
+    assert deleted.revoked_at == at(9)
+    (exported,) = [one for one in exported_messages(path, [GROUP], Span(None, None)) if one.message.id == "R"]
+    assert exported.revoked_by == BORIS
+    store.apply([message("X", 3, "of boris", chat=GROUP, sender=BORIS), message("GONE", 4, chat=GROUP, sender=ANA)])
+    store.apply([message("LATER", 5, chat=GROUP, sender=ANA, kind=MessageKind.POLL, extra={"options": ["yes"]})])
+    twin, later = store.reader.message(f"X from {BORIS}", GROUP), store.reader.message("LATER", GROUP)
+    assert twin is not None
+    assert (twin.reactions, twin.starred, twin.labels) == ((), False, ())
+    assert store.reader.message("GONE", GROUP) is None, "it was deleted before it came"
+    assert later is not None
+    assert later.revoked_at is None, "that the other one was an admin is not known"
+    assert ([r.emoji for r in later.reactions], later.votes[0].voters) == (["❤"], (BORIS,))
+    assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    store.close()

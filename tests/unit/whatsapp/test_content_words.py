@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from whatsapp_mcp.models.changes import Content, MessageKind
+from whatsapp_mcp.models.changes import Content, MessageKind, Quote
 from whatsapp_mcp.whatsapp.boundary import QUOTE_LIMIT
 from whatsapp_mcp.whatsapp.content import file_of, read_content, unwrap
 from whatsapp_mcp.whatsapp.content.kinds import BESIDE, GENERIC, PAYMENTS, PROTOCOL, READERS, WRAPPERS
@@ -467,4 +467,20 @@ def test_strings_for_programs_are_left_out() -> None:
     assert text_of(paymentReminderMessage=reminder) == "Rent"
     comment = e2e.CommentMessage(message=e2e.Message(conversation="nice"))
     comment.targetMessageKey.ID = "M1"
-    assert read(e2e.Message(commentMessage=comment)) == Content(MessageKind.TEXT, "nice", extra={"comment_on": "M1"})
+    assert read(e2e.Message(commentMessage=comment)) == Content(
+        MessageKind.TEXT, "nice", quote=Quote("M1", None), extra={"comment_on": "M1"}
+    )
+
+
+def test_a_part_that_no_reader_knows_speaks_for_itself() -> None:
+    interactive_message, newer_part = 45, 77
+    payload = field(interactive_message, field(newer_part, field(1, b"Pick a seat")))
+    assert read(e2e.Message.FromString(payload)) == Content(MessageKind.INTERACTIVE, "Pick a seat")
+
+
+def test_what_is_laid_over_a_picture() -> None:
+    picture = e2e.ImageMessage()
+    picture.interactiveAnnotations.add().location.name = "Lisbon"
+    song = picture.annotations.add().embeddedContent.embeddedMusic
+    song.title, song.author, song.songID = "Fado", "Amália", "123"
+    assert read(e2e.Message(imageMessage=picture)).extra["on_it"] == ["Lisbon", "Amália\nFado"]

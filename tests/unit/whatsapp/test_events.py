@@ -143,6 +143,15 @@ def test_protocol_traffic_changes_nothing(kind: int) -> None:
     assert of_message(message_event(message, source(ME, ME, from_me=True))) == []
 
 
+def test_what_a_protocol_message_tells_a_person_is_a_message() -> None:
+    mention = e2e.Message()
+    mention.statusMentionMessage.message.protocolMessage.type = TYPE.STATUS_MENTION_MESSAGE
+    message = of_message(message_event(mention, source(ANA, ANA)))[-1]
+    assert isinstance(message, MessageReceived)
+    assert message.content.kind is MessageKind.OTHER
+    assert message.content.extra["note"] == "Mentioned you in a status update."
+
+
 def test_sender_key_alone_changes_nothing_but_the_name() -> None:
     message = e2e.Message(senderKeyDistributionMessage=e2e.SenderKeyDistributionMessage(groupID=str(TEAM)))
     assert of_message(message_event(message, source(TEAM, ANA))) == [ContactSeen(ANA, push_name="Ana")]

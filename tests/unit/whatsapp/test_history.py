@@ -17,7 +17,7 @@ from whatsapp_mcp.models.changes import (
     MessageRevoked,
     ReactionChanged,
 )
-from whatsapp_mcp.whatsapp import history
+from whatsapp_mcp.whatsapp import history_message
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.wire.protos import e2e, history_sync, neonize_pb2, web
@@ -173,7 +173,7 @@ def test_one_message_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> Non
             raise RecursionError("something that nobody thought of")
         return read_content(message)
 
-    monkeypatch.setattr(history, "read_content", read)
+    monkeypatch.setattr(history_message, "read_content", read)
     other = conversation(str(GROUP), message("3", "other chat", 30, participant=str(ANA)))
     of_ana = conversation(str(ANA), message("2", "after", 20), message("1", "bad", 10), message("0", "before", 5))
     found = received(changes(of_ana, other))

@@ -29,7 +29,10 @@ from whatsapp_mcp.wire.protos import e2e
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 5000
-_WITHOUT_SECRET = ("protocolMessage", "reactionMessage", "pollUpdateMessage", "secretEncryptedMessage", "editedMessage")
+_WITHOUT_SECRET = (
+    *("protocolMessage", "reactionMessage", "pollUpdateMessage", "secretEncryptedMessage", "editedMessage"),
+    *("encReactionMessage", "encCommentMessage", "encEventResponseMessage", "pinInChatMessage", "keepInChatMessage"),
+)
 """Messages about other messages; nothing can happen to them later."""
 
 

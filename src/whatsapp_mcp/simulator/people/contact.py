@@ -13,8 +13,9 @@ from typing import Unpack
 from whatsapp_mcp.jid import BROADCAST, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.personas import Persona, Reaction, Say
+from whatsapp_mcp.simulator.people.responding import RespondingDevice
 from whatsapp_mcp.simulator.people.sent import SentMessage
-from whatsapp_mcp.simulator.people.writing import SimSendOptions, WritingDevice
+from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.router import Router
@@ -54,7 +55,7 @@ class PresenceUpdate:
     available: bool
 
 
-class VirtualContact(WritingDevice):
+class VirtualContact(RespondingDevice):
     """One simulated person. ``owner`` is the account it writes to unless told otherwise."""
 
     def __init__(

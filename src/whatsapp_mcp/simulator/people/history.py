@@ -16,6 +16,7 @@ from whatsapp_mcp.simulator.content.compose import quote
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.groups import GroupState
 from whatsapp_mcp.simulator.state.world import World
+from whatsapp_mcp.wire.message_secrets import option_hash
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, web
 
 HistoryKind = Literal["initial", "status", "full", "recent", "push_names", "non_blocking", "on_demand"]
@@ -40,6 +41,13 @@ _STATUS = {
     "played": web.WebMessageInfo.PLAYED,
 }
 
+_ANSWERS = {
+    "going": e2e.EventResponseMessage.GOING,
+    "maybe": e2e.EventResponseMessage.MAYBE,
+    "not_going": e2e.EventResponseMessage.NOT_GOING,
+}
+_MISSED = {"voice": web.WebMessageInfo.CALL_MISSED_VOICE, "video": web.WebMessageInfo.CALL_MISSED_VIDEO}
+
 
 @dataclass(slots=True, eq=False)
 class HistoryMessage:
@@ -58,6 +66,17 @@ class HistoryMessage:
     status: Literal["error", "pending", "sent", "delivered", "read", "played"] = "read"
     """How far an own message got."""
     starred: bool = False
+    votes: Sequence[tuple[Person | None, Sequence[str]]] = ()
+    """Of a poll: (who, options); ``None``: the account itself."""
+    answers: Sequence[tuple[Person | None, Literal["going", "maybe", "not_going"]]] = ()
+    """Of an event: (who, answer)."""
+    receipts: Sequence[tuple[Person, Literal["delivered", "read", "played"]]] = ()
+    """Of an own message: how far it got with whom, where the phone tells."""
+    pinned_by: Person | None = None
+    deleted: bool = False
+    """For everyone, by its author; the phone keeps nothing but that."""
+    missed_call: Literal["", "voice", "video"] = ""
+    """It is no message but a call that nobody took."""
     seconds: int = field(default=0, init=False)
     """The time, once the chat that it belongs to was made."""
 
@@ -222,14 +241,50 @@ class HistoryBuilder:
             info.pushName = account_of(message.author).push_name
             if in_group:
                 info.participant = str(self._name(message.author))
-        if secret := content.messageContextInfo.messageSecret:
+        if secret := content.messageContextInfo.messageSecret:  # phones keep it beside the message alone
             info.messageSecret = secret
+            info.message.messageContextInfo.ClearField("messageSecret")
         for person, emoji in message.reactions:
             key = common.MessageKey(remoteJID=str(chat), fromMe=person is None, ID=World.new_id())
             if in_group and person is not None:
                 key.participant = str(self._name(person))
             info.reactions.add(key=key, text=emoji, senderTimestampMS=(message.seconds + 1) * 1000)
+        self._say_what_is_known(info, chat, message, in_group=in_group)
         return info
+
+    def _say_what_is_known(
+        self, info: web.WebMessageInfo, chat: Jid, message: HistoryMessage, *, in_group: bool
+    ) -> None:
+        """What people did with the message; and what is left of one that is no more."""
+        after = (message.seconds + 1) * 1000
+        for voter, options in message.votes:
+            vote = e2e.PollVoteMessage(selectedOptions=[option_hash(option) for option in options])
+            key = self._key_of(chat, voter, in_group=in_group)
+            info.pollUpdates.add(pollUpdateMessageKey=key, vote=vote, senderTimestampMS=after)
+        for person, answer in message.answers:
+            said = e2e.EventResponseMessage(response=_ANSWERS[answer], timestampMS=after)
+            key = self._key_of(chat, person, in_group=in_group)
+            info.eventResponses.add(eventResponseMessageKey=key, eventResponseMessage=said, timestampMS=after)
+        for reader, step in message.receipts:
+            receipt = info.userReceipt.add(userJID=str(self._name(reader)), receiptTimestamp=message.seconds + 1)
+            if step != "delivered":
+                receipt.readTimestamp = message.seconds + 2
+            if step == "played":
+                receipt.playedTimestamp = message.seconds + 3
+        if message.pinned_by is not None:
+            info.pinInChat.type, info.pinInChat.senderTimestampMS = web.PinInChat.PIN_FOR_ALL, after
+            info.pinInChat.key.CopyFrom(self._key_of(chat, message.pinned_by, in_group=in_group))
+        if message.deleted or message.missed_call:
+            info.ClearField("message")
+            info.ClearField("messageSecret")
+            info.messageStubType = _MISSED.get(message.missed_call, web.WebMessageInfo.REVOKE)
+
+    def _key_of(self, chat: Jid, person: Person | None, *, in_group: bool) -> common.MessageKey:
+        """Of what somebody sent about a message."""
+        key = common.MessageKey(remoteJID=str(chat), fromMe=person is None, ID=World.new_id())
+        if in_group and person is not None:
+            key.participant = str(self._name(person))
+        return key
 
     def _key(self, chat: Jid, message: HistoryMessage, *, in_group: bool) -> common.MessageKey:
         key = common.MessageKey(remoteJID=str(chat), fromMe=message.author is None, ID=message.id)

@@ -9,9 +9,9 @@ from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
+from whatsapp_mcp.simulator.people.responding import RespondingDevice
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
-from whatsapp_mcp.simulator.people.writing import WritingDevice
 from whatsapp_mcp.simulator.service.services import SimServices
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import stream_error
@@ -24,7 +24,7 @@ from whatsapp_mcp.wire.protos import e2e, sync_action
 log = logging.getLogger(__name__)
 
 
-class SimulatedPhone(WritingDevice):
+class SimulatedPhone(RespondingDevice):
     """The phone of one account, to be used like a person with a phone in the hand."""
 
     def __init__(self, world: World, services: SimServices, account: SimAccount) -> None:

@@ -23,9 +23,9 @@ from whatsapp_mcp.store.read.annotations import (
 from whatsapp_mcp.store.rows import stored_jid
 
 _SELECT: Final = "SELECT chat, message_id, target.entity AS author, person.id AS person, person.jid, person.name, "
-_PINS: Final = f"{_SELECT}pinned AS on_, until, pinned_at AS since FROM pins{TARGET}{PERSON} ORDER BY pinned_at, pinned"
+_PINS: Final = f"{_SELECT}pinned AS is_on, until, pinned_at AS since FROM pins{TARGET}{PERSON} ORDER BY since, is_on"
 _KEEPS: Final = (
-    f"{_SELECT}kept AS on_, NULL AS until, kept_at AS since FROM keeps{TARGET}{PERSON} ORDER BY kept_at, kept"
+    f"{_SELECT}kept AS is_on, NULL AS until, kept_at AS since FROM keeps{TARGET}{PERSON} ORDER BY since, is_on"
 )
 _ANSWERS: Final = f"{_SELECT}answer, guests, answered_at FROM answers{TARGET}{PERSON} ORDER BY answered_at, answer"
 

@@ -29,8 +29,8 @@ LIST_LIMIT: Final = 1_024
 """Entries of one list that are read."""
 EXTRA_LIMIT: Final = 1 << 20
 """Characters of the facts of one message that are taken apart."""
-FACTS_LIMIT: Final = 1 << 22
-"""Characters of the facts of all messages of one page that are taken apart: it takes a tenth of a second."""
+FACTS_LIMIT: Final = 1 << 21
+"""Characters of the facts of all messages of one page that are taken apart: it takes a twentieth of a second."""
 DEPTH_LIMIT: Final = 20
 DIGITS_LIMIT: Final = 20
 NOT_READABLE: Final = "The facts of this message cannot be read as they are stored."

@@ -61,6 +61,10 @@ class Identities:
         row = self._connection.execute("SELECT jid FROM entities WHERE id = ?", (entity,)).fetchone()
         return stored_jid(row[0])
 
+    def knows(self, lid: Jid, number: Jid) -> bool:
+        """Whether that was learned a while ago; False: perhaps."""
+        return self._paired.get(lid.bare) == number.bare
+
     def learn(self, lid: Jid, number: Jid) -> Union | None:
         """Record that both belong to one person.
 
@@ -71,7 +75,7 @@ class Identities:
         stored stays where it was.
         """
         lid, number = lid.bare, number.bare
-        if self._paired.get(lid) == number:
+        if self.knows(lid, number):
             return None
         by_lid, by_number = self._stored(lid), self._stored(number)
         union: Union | None = None

@@ -252,7 +252,9 @@ class Messages:
         """False when the id is taken in this chat; ``also``: even then it is stored."""
         chat = wire_chat.entity
         content = self._with_unknown_quote(chat, change.content)
-        content = replace(content, extra=with_mentioned(self._connection, content))
+        extra = with_mentioned(self._connection, content)
+        if extra is not content.extra:
+            content = replace(content, extra=extra)
         timestamp, from_me, media = clamp(change.timestamp), change.from_me, content.media
         from_history = kept.from_history if kept else change.from_history
         rank = max(_rank(change), -1 if kept is None or kept.status is None else kept.status)

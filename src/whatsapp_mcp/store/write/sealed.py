@@ -32,13 +32,16 @@ _DUE: Final = (
     " JOIN addresses AS sender ON sender.id = sealed.sender LEFT JOIN addresses AS author ON author.id = sealed.author"
     f" WHERE due = 1 ORDER BY number LIMIT {AT_ONCE}"
 )
-_THEIRS: Final = "(SELECT id FROM addresses WHERE entity IN (:kept, :gone))"
+_THEIRS: Final = "(SELECT id FROM addresses WHERE entity = :entity)"
+_OF_PERSON: Final = (
+    f"UPDATE sealed SET due = 1 WHERE due = 0 AND (sender IN {_THEIRS} OR EXISTS (SELECT 1 FROM messages AS m"
+    f" WHERE m.chat = sealed.chat AND m.id = sealed.message_id AND m.sender IN {_THEIRS}))"
+)
 MOVES: Final = (
-    f"UPDATE sealed SET due = 1 WHERE chat IN (:kept, :gone) OR sender IN {_THEIRS} OR EXISTS (SELECT 1 FROM messages"
-    f" AS m WHERE m.chat = sealed.chat AND m.id = sealed.message_id AND m.sender IN {_THEIRS})",
+    "UPDATE sealed SET due = 1 WHERE chat IN (:kept, :gone)",
     "UPDATE OR REPLACE sealed SET chat = :kept WHERE chat = :gone",
 )
-"""The chat ``gone`` is the chat ``kept``, or the person."""
+"""The chat ``gone`` is the chat ``kept``."""
 
 
 class Sealed:
@@ -59,10 +62,18 @@ class Sealed:
 
     def message_came(self, chat: int, message_id: str) -> None:
         """What is about this message may be opened now."""
+        if self._has_any():
+            self._connection.execute("UPDATE sealed SET due = 1 WHERE chat = ? AND message_id = ?", (chat, message_id))
+
+    def address_learned(self, entity: int) -> None:
+        """Somebody has another address, which may have gone into a key."""
+        if self._has_any():
+            self._connection.execute(_OF_PERSON, {"entity": entity})
+
+    def _has_any(self) -> bool:
         if self._any is None:
             self._any = self._connection.execute("SELECT 1 FROM sealed LIMIT 1").fetchone() is not None
-        if self._any:
-            self._connection.execute("UPDATE sealed SET due = 1 WHERE chat = ? AND message_id = ?", (chat, message_id))
+        return self._any
 
     def due(self) -> tuple[SealedStatement, ...]:
         """What is to be tried, at most ``AT_ONCE``."""

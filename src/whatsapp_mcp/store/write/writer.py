@@ -416,7 +416,9 @@ class StoreWriter:
         forms = pair(one, other)
         if forms is None:
             return
-        self._unite(self._identities.learn(*forms), now)
+        if not self._identities.knows(*forms):
+            self._unite(self._identities.learn(*forms), now)
+            self._sealed.address_learned(self._identities.address(one).entity)
 
     def _unite(self, union: Union | None, now: int) -> None:
         if union is None:

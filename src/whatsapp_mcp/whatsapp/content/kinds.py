@@ -8,6 +8,7 @@ from typing import Any, Final
 from whatsapp_mcp.models.changes import Content, MessageKind
 from whatsapp_mcp.whatsapp.content import assistant, business, media, occasions
 from whatsapp_mcp.whatsapp.content.lines import known
+from whatsapp_mcp.whatsapp.content.strings import strings_of
 
 
 def _conversation(text: str) -> Content:
@@ -15,7 +16,14 @@ def _conversation(text: str) -> Content:
 
 
 def _extended_text(value: Any) -> Content:
-    extra = known(link=value.matchedText, title=value.title, description=value.description)
+    more = [strings_of(part) for part in (value.paymentLinkMetadata, *value.endCardTiles)]
+    extra = known(
+        link=value.matchedText,
+        title=value.title,
+        description=value.description,
+        group=value.inviteLinkParentGroupSubjectV2,
+        preview=[text for text in more if text],
+    )
     return Content(MessageKind.TEXT, value.text, extra=extra)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind
 from whatsapp_mcp.whatsapp.content.lines import known, lines
+from whatsapp_mcp.whatsapp.content.strings import strings_of
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def info(value: Any, **more: Any) -> MediaInfo:
 
 
 def image(value: ImageMessage) -> Content:
-    extra = known(alt_text=value.accessibilityLabel, link=_tapped(value) or value.qrURL)
+    extra = known(alt_text=value.accessibilityLabel, link=_tapped(value) or value.qrURL, on_it=_on_it(value))
     return Content(MessageKind.IMAGE, value.caption, media=image_info(value), extra=extra)
 
 
 def video(value: VideoMessage) -> Content:
-    extra = known(gif=value.gifPlayback, alt_text=value.accessibilityLabel, link=_tapped(value))
+    extra = known(gif=value.gifPlayback, alt_text=value.accessibilityLabel, link=_tapped(value), on_it=_on_it(value))
     return Content(MessageKind.VIDEO, value.caption, media=video_info(value), extra=extra)
 
 
@@ -131,6 +132,12 @@ def _with_heads(message: Message) -> Iterator[Any]:
     for interactive in (message.interactiveMessage, template.interactiveMessageTemplate):
         yield interactive.header
     yield from (message.buttonsMessage, message.productMessage.product)
+
+
+def _on_it(value: ImageMessage | VideoMessage) -> list[str]:
+    """What is laid over a picture: places, songs, channels, questions."""
+    texts = (strings_of(annotation) for annotation in (*value.interactiveAnnotations, *value.annotations))
+    return [text for text in dict.fromkeys(texts) if text]
 
 
 def _tapped(value: ImageMessage | VideoMessage) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from whatsapp_mcp.models.changes import Content, MessageKind
-from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.models.changes import Content, MessageKind, Quote
+from whatsapp_mcp.whatsapp.boundary import jid, message_id, parse
 from whatsapp_mcp.whatsapp.content import business
 from whatsapp_mcp.whatsapp.content.context import around, beside
 from whatsapp_mcp.whatsapp.content.kinds import BESIDE, PAYMENTS, PROTOCOL, READERS
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MAX_WRAPPERS: Final = 5
 _WRAPPER: Final = "FutureProofMessage"
+_SPOKEN: Final = (MessageKind.TEXT, MessageKind.INTERACTIVE, MessageKind.OTHER)
+"""Kinds that are nothing without their words."""
 
 
 def unwrap(message: Message) -> tuple[Message, bool]:
@@ -109,14 +111,19 @@ def _read(layers: Sequence[Message], *, quoted: bool = False) -> Content | None:
 def _content(name: str, value: Any) -> Content:
     reader = READERS.get(name)
     if reader is not None:
-        return reader(value)
+        content = reader(value)
+        if content.text or content.media or content.kind not in _SPOKEN or not hasattr(value, "ListFields"):
+            return content
+        return replace(content, text=strings_of(value))  # it says it in a part that the reader does not know
     if name in PAYMENTS:
         note = _quoted(value.noteMessage) if "noteMessage" in _fields_of(value) else None
         return business.payment(name, value, note.text if note is not None else "")
     if name == "commentMessage":
         said = _quoted(value.message)
         if said is not None:
-            return replace(said, extra=said.extra | {"comment_on": value.targetMessageKey.ID})
+            target = value.targetMessageKey
+            quote = Quote(message_id(target.ID), jid(target.participant))
+            return replace(said, quote=quote, extra=said.extra | {"comment_on": quote.message_id})
     return Content(MessageKind.OTHER, strings_of(value), extra={"type": name})
 
 

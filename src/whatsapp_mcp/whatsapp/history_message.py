@@ -1,0 +1,264 @@
+"""One message of a history (waWeb.WebMessageInfo) as changes; which fields are read stands in ``history_fields``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import DecodeError
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import (
+    Change,
+    Content,
+    DeliveryStatus,
+    MessageEdited,
+    MessageKind,
+    MessageReceived,
+    MessageRevoked,
+    MessageStarred,
+    PlaceholderRedeemed,
+)
+from whatsapp_mcp.whatsapp.boundary import cleanse, jid, message_id, parse, seconds
+from whatsapp_mcp.whatsapp.content import read_content, unwrap
+from whatsapp_mcp.whatsapp.content.lines import known, money
+from whatsapp_mcp.whatsapp.history_facts import facts_about
+from whatsapp_mcp.whatsapp.history_stubs import rows_of_stub
+from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.whatsapp.sealed import comment_on, secret_of
+from whatsapp_mcp.whatsapp.statements import Carrier, statement_of
+from whatsapp_mcp.wire.protos import e2e, web
+
+if TYPE_CHECKING:
+    from neonize.proto.waWeb.WAWebProtobufsWeb_pb2 import WebMessageInfo
+
+logger = logging.getLogger(__name__)
+
+_STATUS: Final = {
+    0: DeliveryStatus.FAILED,
+    1: DeliveryStatus.PENDING,
+    2: DeliveryStatus.SENT,
+    3: DeliveryStatus.DELIVERED,
+    4: DeliveryStatus.READ,
+    5: DeliveryStatus.PLAYED,
+}
+"""WebMessageInfo.Status."""
+_SECRET_SIZE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the messages of a conversation are."""
+
+    chat: Jid
+    alt: Jid | None
+    """The other form of its address."""
+    own: tuple[Jid, ...]
+    """Our own addresses, the number first."""
+
+
+def readable(info: WebMessageInfo, place: Place) -> list[Change]:
+    """What one message means; a message that cannot be read costs nothing but itself, and has its place."""
+    cut: list[str] = []
+    try:
+        cleanse(info, cut)
+        changes = list(changes_of_message(info, place))
+    except Exception:
+        logger.exception("a message of a history could not be read; its place says so")
+        return _row(info, place, Content.unreadable("this server does not understand it"))
+    if not cut:
+        return changes
+    if all(isinstance(one, PlaceholderRedeemed) for one in changes):
+        return _row(info, place, Content.unreadable("it is nested too deep"))
+    return [_noting(cut, one) if isinstance(one, MessageReceived) else one for one in changes]
+
+
+def _noting(cut: list[str], message: MessageReceived) -> MessageReceived:
+    content = replace(message.content, extra={**message.content.extra, "cut": sorted(set(cut))})
+    return replace(message, content=content)
+
+
+def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
+    """What one message means, and all that the phone knows about it."""
+    author = _author(info, place)
+    if author is None or not info.key.ID:
+        return
+    carrier = _carrier(info, author, place)
+    about_another = _about_another(info, carrier, place)
+    if about_another is not None:
+        yield from about_another
+        yield _redemption(carrier)
+        return
+    _take_secret(info)
+    content = _content(info)
+    deleted = rows_of_stub(info, carrier, shown=content is not None)
+    if content is not None:
+        yield from _starred(info, author, place)
+        yield from _row(info, place, content)
+    elif deleted and info.starred:
+        yield from _starred(info, author, place)
+    elif not deleted and info.message.ListFields():  # it could be read, and is no message: nothing waits for it
+        yield _redemption(carrier)
+    yield from deleted
+    if content is not None or deleted:
+        yield from facts_about(info, carrier, place.own)
+
+
+def _redemption(carrier: Carrier) -> PlaceholderRedeemed:
+    """For what is about another message, and may not have been decrypted when it came."""
+    return PlaceholderRedeemed(carrier.chat, carrier.id, carrier.sender, carrier.from_me, carrier.chat_alt)
+
+
+def _author(info: WebMessageInfo, place: Place) -> Jid | None:
+    """Who wrote it; the chat itself where nobody is named, which is how WhatsApp signs for a group."""
+    if info.key.fromMe:
+        return next(iter(place.own), None)
+    return jid(info.key.participant or info.participant) or place.chat
+
+
+def _carrier(info: WebMessageInfo, author: Jid, place: Place) -> Carrier:
+    return Carrier(
+        id=message_id(info.key.ID),
+        chat=place.chat,
+        sender=author,
+        timestamp=info.messageTimestamp * 1000,
+        from_me=info.key.fromMe,
+        chat_alt=place.alt,
+        from_history=True,
+    )
+
+
+def _about_another(info: WebMessageInfo, carrier: Carrier, place: Place) -> list[Change] | None:
+    """What a message says about another one; None when it is a message of its own."""
+    inner, _ = unwrap(info.message)
+    if not inner.HasField("protocolMessage"):
+        return statement_of(inner, carrier, place.own)
+    protocol = inner.protocolMessage
+    if protocol.type == e2e.ProtocolMessage.Type.MESSAGE_EDIT:
+        edited = read_content(protocol.editedMessage)
+        target = message_id(protocol.key.ID)
+        if edited is None:
+            return []
+        return [
+            MessageEdited(carrier.chat, target, carrier.sender, edited, carrier.timestamp, chat_alt=carrier.chat_alt)
+        ]
+    if protocol.type == e2e.ProtocolMessage.Type.REVOKE and inner.HasField("protocolMessage"):
+        return [
+            MessageRevoked(
+                carrier.chat,
+                message_id(protocol.key.ID),
+                carrier.sender,
+                carrier.timestamp,
+                chat_alt=carrier.chat_alt,
+                author=author_of(protocol.key, carrier, place.own),
+            )
+        ]
+    return None
+
+
+def _take_secret(info: WebMessageInfo) -> None:
+    """A phone keeps a message's secret beside it; what people say about the message later is opened with it."""
+    if len(info.messageSecret) == _SECRET_SIZE and info.message.ListFields() and not secret_of(info.message):
+        info.message.messageContextInfo.messageSecret = info.messageSecret
+
+
+def _starred(info: WebMessageInfo, author: Jid, place: Place) -> Iterator[Change]:
+    if info.starred:  # before the message: an old one is stored for its star only
+        key, timestamp = info.key, info.messageTimestamp * 1000
+        other = author if not (key.fromMe or place.chat.is_person) else None
+        yield MessageStarred(
+            place.chat, message_id(key.ID), starred=True, from_me=key.fromMe, author=other, timestamp=timestamp
+        )
+
+
+def _row(info: WebMessageInfo, place: Place, content: Content) -> list[Change]:
+    author = _author(info, place)
+    if author is None:
+        return []
+    is_readable = content.kind is not MessageKind.UNDECRYPTABLE
+    return [
+        MessageReceived(
+            id=message_id(info.key.ID),
+            chat=place.chat,
+            sender=author,
+            timestamp=info.messageTimestamp * 1000,
+            content=content,
+            from_me=info.key.fromMe,
+            chat_alt=place.alt,
+            push_name=(info.pushName or None) if is_readable else None,
+            raw=info.message.SerializeToString() if is_readable else b"",
+            status=_status(info, place),
+            from_history=True,
+        )
+    ]
+
+
+def _status(info: WebMessageInfo, place: Place) -> DeliveryStatus | None:
+    """How far a message of ours got; None: not told. In a group it says who got it only when everybody read it, or with
+    the receipts."""
+    if not info.key.fromMe or not info.HasField("status"):
+        return None
+    status = _STATUS.get(info.status)
+    everybody = status in (DeliveryStatus.READ, DeliveryStatus.PLAYED, DeliveryStatus.FAILED, DeliveryStatus.PENDING)
+    return status if place.chat.is_person or info.userReceipt or everybody else None
+
+
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+def _content(info: WebMessageInfo) -> Content | None:
+    content = read_content(info.message)
+    if content is None:
+        content = _hidden_from_the_phone(info)
+    if content is None:
+        return None
+    mentioned = tuple(person for text in info.statusMentions if (person := jid(text)))
+    parent = info.commentMetadata.commentParentKey
+    if parent.ID:
+        content = comment_on(content, message_id(parent.ID), jid(parent.participant))
+    return replace(
+        content,
+        mentions=content.mentions or mentioned,
+        expiration=content.expiration or info.ephemeralDuration,
+        extra=content.extra | _beside(info),
+    )
+
+
+def _hidden_from_the_phone(info: WebMessageInfo) -> Content | None:
+    """What the phone has and did not show: newer than the phone, or put aside."""
+    if info.quarantinedMessage.extractedText:
+        return Content(MessageKind.OTHER, info.quarantinedMessage.extractedText, extra={"type": "quarantinedMessage"})
+    if not info.futureproofData:
+        return None
+    try:
+        return read_content(parse(e2e.Message, info.futureproofData))
+    except DecodeError:
+        return None
+
+
+def _beside(info: WebMessageInfo) -> dict[str, object]:
+    """Facts that stand beside the message."""
+    facts = known(
+        comments=info.commentMetadata.replyCount,
+        invalid=info.pollAdditionalMetadata.pollInvalidated,
+        mentions_all=info.nonJIDMentions > 0,
+        payment=_payment(info.paymentInfo) if info.HasField("paymentInfo") else None,
+    )
+    last = info.finalLiveLocation
+    if last.HasField("degreesLatitude") and last.HasField("degreesLongitude"):
+        position = read_content(e2e.Message(liveLocationMessage=last))
+        if position is not None and "latitude" in position.extra:
+            facts["last_position"] = {name: position.extra[name] for name in ("latitude", "longitude")}
+    return facts
+
+
+def _payment(info: Any) -> dict[str, object]:
+    amount = money(info.primaryAmount.value, info.primaryAmount.offset or 1000, info.primaryAmount.currencyCode)
+    return known(
+        amount=amount or money(info.amount1000, 1000, info.currency),
+        status=web.PaymentInfo.Status.Name(info.status).lower() if info.status else "",
+        paid_at=seconds(info.transactionTimestamp),
+        expires=seconds(info.expiryTimestamp),
+    )
