@@ -548,7 +548,7 @@ def test_what_is_left_of_the_facts() -> None:
     """So that the properties above do not hold merely because nothing is stored or nothing removed."""
     facts = nameless(list(FACTS))
     assert stored(facts, None, 1, left) == [
-        *("A1", "A2", "A3", "A4", "A5", "A7", "A8", "B2", "B6", "C3", "G1", "G2", "G3", "G5"),
+        *("A1", "A2", "A3", "A4", "A5", "A7", "A8", "B2", "B6", "C3", "E1", "G1", "G2", "G3", "G5"),
         *("T1", "T1", "T1", "T2"),
     ]
     assert stored(facts, None, 4, left) == ["A4", "A5", "A7", "A8", "B6", "G3", "G5", "T1", "T1", "T1", "T2"]

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.whatsapp.received import ANA
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.changes import UNREADABLE, Change, ChatChanged, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.views import SealedStatement
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -33,6 +34,9 @@ class Choosy:
             if isinstance(change, MessageReceived) and "all" in self._refused:
                 raise TypeError("whatever it is, it is not this message")
         return self._writer.apply(changes)
+
+    def sealed_due(self) -> tuple[SealedStatement, ...]:
+        return self._writer.sealed_due()
 
     def close(self) -> None:
         self._writer.close()
