@@ -249,6 +249,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "chat_jid": str(message.chat) if with_chat else None,
         "chat_name": message.chat_name if with_chat else None,
         "sender_name": None if message.from_me else message.sender_name,
+        "sender_name_source": None if message.from_me else message.sender_name_source,
         "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
         "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,

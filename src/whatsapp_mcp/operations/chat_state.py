@@ -16,11 +16,12 @@ from whatsapp_mcp.models.changes import (
     LastMessage,
 )
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import recipient, resolve
+from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.pipe.messages import SetDisappearingTimer
 
 if TYPE_CHECKING:

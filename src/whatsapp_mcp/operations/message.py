@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.changes import MessageDeletedForMe, MessageKind, MessageLabelled, MessageStarred
+from whatsapp_mcp.operations.addressee import check_writable, recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import sent_outcome
+from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import check_writable, person, recipient, stored_message
+from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = MessageRef.of(message)
-    expiration = arguments.get("duration", 0)
+    expiration = expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
     sent = await services.session.call(
         ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=services.send_key)

@@ -10,12 +10,13 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number, person, recipient
+from whatsapp_mcp.operations.targets import number, person
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.render import time_text
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, recipient
+from whatsapp_mcp.operations.targets import number_text, require_written
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.store.records import NamedTarget
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
@@ -38,11 +42,7 @@ async def addressed(
 ) -> tuple[Jid, SendOptions]:
     """The chat that ``phone`` names, and how the message is sent there."""
     chat = await recipient(services, arguments["phone"])
-    duration = arguments.get("duration")
-    if duration is None:
-        known = services.store.look(lambda store: store.chat(chat))
-        duration = known.ephemeral_expiration if known else 0
-    options = SendOptions(forwarded=forwarded, expiration=duration)
+    options = SendOptions(forwarded=forwarded, expiration=expiration_in(services, chat, arguments))
     if not reply_to:
         return chat, options
     quoted = services.store.look(lambda store: store.message(reply_to, chat))
@@ -52,7 +52,17 @@ async def addressed(
             next_step="Take the id from getChatMessages of this chat, or send without it.",
             details={"field": "reply_message_id"},
         )
+    require_written(quoted, "reply_message_id")
     return chat, options.model_copy(update={"reply_to_id": quoted.id, "reply_to_author": quoted.sender})
+
+
+def expiration_in(services: Services, chat: Jid, arguments: ToOneChat | args.ForwardMessageArguments) -> int:
+    """Seconds after which a message disappears; without ``duration``, as all messages of the chat do."""
+    duration = arguments.get("duration")
+    if duration is None:
+        known = services.store.look(lambda store: store.chat(chat))
+        duration = known.ephemeral_expiration if known else 0
+    return duration
 
 
 async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:

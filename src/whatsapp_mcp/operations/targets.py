@@ -16,6 +16,7 @@ from typing import Final
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
+from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
@@ -63,23 +64,6 @@ async def number(services: Services, text: str, *, field: str = "phone") -> str:
     return jid.user
 
 
-async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
-    """A chat that can be written to from here."""
-    jid = await resolve(services, text, field=field)
-    check_writable(jid, field)
-    return jid
-
-
-def check_writable(chat: Jid, field: str = "phone") -> None:
-    """Raises InvalidArgument for a chat in which nothing can be written from here."""
-    if chat.server == BROADCAST:
-        raise InvalidArgument(
-            f"{field}: this is {kind_of(chat)}, which can be read here, and written to on the phone only",
-            field=field,
-            next_step="Write to the people one by one.",
-        )
-
-
 def kind_of(jid: Jid) -> str:
     """What an address is of, in words."""
     return "the chat of status updates" if jid == STATUS_BROADCAST else _KINDS[jid.server]
@@ -110,12 +94,12 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
             if len(found) != 1:
                 raise
             return found[0].jid
-        return await _canonical(services, jid)
+        return _canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
     compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
-        return Jid(parse_number(text, field), USER)
+        return _canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
 
 
@@ -141,8 +125,8 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
     return jid
 
 
-async def _canonical(services: Services, jid: Jid) -> Jid:
-    if not jid.is_lid:
+def _canonical(services: Services, jid: Jid) -> Jid:
+    if not jid.is_person:
         return jid
     number = services.store.look(lambda store: store.number_of(jid))
     return number or jid
@@ -235,4 +219,14 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
             next_step="Take message_id and chat from getChatMessages.",
             details={"field": "message_id"},
         )
+    require_written(message, "message_id")
     return message.chat, message
+
+
+def require_written(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a row that is no message but tells what happened to a group."""
+    if message.kind is MessageKind.NOTICE:
+        raise InvalidArgument(
+            f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
+            field=field,
+        )

@@ -10,10 +10,13 @@ from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession, FakeSideLogin
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models.changes import ChatChanged, ContactSeen
+from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, NumberSpelled
+from whatsapp_mcp.models.notices import Happening, Notice
+from whatsapp_mcp.models.views import NumberCheck
+from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.operations.targets import person, resolve
-from whatsapp_mcp.pipe.account import SyncContacts
+from whatsapp_mcp.operations.targets import person, resolve, stored_message
+from whatsapp_mcp.pipe.account import CheckNumbers, SyncContacts
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -174,3 +177,44 @@ async def test_person(bench: Bench) -> None:
         with pytest.raises(InvalidArgument, match="a person is needed") as caught:
             await person(bench.services, text, field="participants")
         assert caught.value.details["field"] == "participants"
+
+
+NEW = Jid("5511955550111", "s.whatsapp.net")
+
+
+async def test_a_new_number_is_the_one_that_whatsapp_knows(bench: Bench) -> None:
+    right = Jid("551155550111", "s.whatsapp.net")
+    bench.session.answers["check_numbers"] = (NumberCheck(number=NEW.user, registered=True, jid=right),)
+    assert await recipient(bench.services, f"+{NEW.user}") == right
+    assert bench.session.last(CheckNumbers).numbers == (NEW.user,)
+    bench.writer.apply([NumberSpelled(NEW, right)])
+    bench.session.commands.clear()
+    assert await recipient(bench.services, f"+{NEW.user}") == right
+    assert await recipient(bench.services, str(ANA)) == ANA
+    assert bench.session.commands == [], "known here"
+
+
+async def test_a_number_that_nobody_has_is_no_recipient(bench: Bench) -> None:
+    bench.session.answers["check_numbers"] = (NumberCheck(number=NEW.user, registered=False, jid=None),)
+    with pytest.raises(NotFound) as caught:
+        await recipient(bench.services, NEW.user)
+    assert caught.value.details["field"] == "phone"
+
+
+async def test_a_look_up_that_fails_forbids_nothing(bench: Bench) -> None:
+    bench.session.answers["check_numbers"] = SessionTimeout("late")
+    assert await recipient(bench.services, NEW.user) == NEW
+
+
+async def test_a_group_that_we_left_is_no_recipient(bench: Bench) -> None:
+    bench.writer.apply([ChatChanged(TEAM, is_member=False)])
+    with pytest.raises(InvalidArgument, match="not in this group"):
+        await recipient(bench.services, str(TEAM))
+    assert await resolve(bench.services, str(TEAM)) == TEAM
+
+
+async def test_nothing_can_be_done_with_a_notice(bench: Bench) -> None:
+    notice = Notice(Happening.LEFT, people=(BO,)).received(TEAM, 1_700_000_000_000)
+    bench.writer.apply([notice])
+    with pytest.raises(InvalidArgument, match="nobody wrote it"):
+        await stored_message(bench.services, notice.id, str(TEAM))

@@ -74,6 +74,16 @@ def test_groups_that_the_owner_is_in(people: Store) -> None:
     assert {target.jid for target in people.reader.find_by_name("familia souza", strangers=True)} == {GROUP, other}
 
 
+def test_a_group_takes_nobodys_name(people: Store) -> None:
+    """Whoever may add the owner to a group chooses its name too."""
+    people.apply([ChatChanged(GROUP, name="Ana")])
+    assert people.reader.find_by_name("Ana") == ()
+    people.apply([message("M1", 1, chat=GROUP, from_me=True)])
+    assert [target.jid for target in people.reader.find_by_name("Ana")] == [GROUP]
+    people.apply([ChatChanged(GROUP, name="Ana Souza")])
+    assert {target.jid for target in people.reader.find_by_name("Ana Souza")} == {ANA, GROUP}
+
+
 def test_to_read_is_not_to_write(people: Store) -> None:
     """Whose chat is read may also be said by a name that a stranger chose, unless the owner knows somebody by it."""
     found = people.reader.find_by_name

@@ -38,6 +38,7 @@ from whatsapp_mcp.pipe.account import (
     SyncContacts,
 )
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.groups import LeaveGroup, ListGroups, SyncGroups
 from whatsapp_mcp.pipe.lines import Ended, Notice
 from whatsapp_mcp.pipe.messages import (
     EditMessage,
@@ -361,3 +362,57 @@ def test_lookups(session: Session) -> None:
     code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
     session.client.answers["PairPhone"] = code.SerializeToString()
     assert session.handlers.run(PairPhone(digits="49151")) == "ABCD-1234"
+
+
+def test_the_number_that_whatsapp_answers_is_remembered(session: Session) -> None:
+    written = Jid("5511955550111", "s.whatsapp.net")
+    numbers = neonize_pb2.IsOnWhatsAppReturnFunction(
+        IsOnWhatsAppResponse=[neonize_pb2.IsOnWhatsAppResponse(Query=written.user, JID=jid(ANA_LID), IsIn=True)]
+    )
+    session.client.answers["IsOnWhatsApp"] = numbers.SerializeToString()
+    session.client.answers["GetPNFromLID"] = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA)).SerializeToString()
+    found = session.handlers.run(CheckNumbers(numbers=(written.user,)))
+    assert found == (NumberCheck(number=written.user, registered=True, jid=ANA),)
+    assert session.reader.number_of(written) == ANA
+    assert session.reader.number_of(ANA_LID) == ANA
+
+
+def joined(*names: str) -> bytes:
+    answer = neonize_pb2.GetJoinedGroupsReturnFunction()
+    for number, name in enumerate(names):
+        group = answer.Group.add(JID=jid(replace(TEAM, user=f"{TEAM.user}{number}")))
+        group.GroupName.Name = name
+        group.Participants.add(JID=jid(ANA_LID), LID=jid(ANA_LID), PhoneNumber=jid(ANA))
+    return answer.SerializePartialToString()
+
+
+def test_groups_are_listed_once(session: Session) -> None:
+    session.client.answers["GetJoinedGroups"] = joined("Club", "Team")
+    session.handlers.run(SyncGroups())
+    assert {chat.name for chat in session.reader.chats(limit=5, offset=0).rows} == {"Club", "Team"}
+    assert session.reader.number_of(ANA_LID) == ANA
+    session.client.answers["GetJoinedGroups"] = joined("Club")
+    session.handlers.run(SyncGroups())
+    assert session.client.functions.count("GetJoinedGroups") == 1, "notifications tell of what changes"
+    session.handlers.run(ListGroups())
+    assert {chat.name: chat.left for chat in session.reader.chats(limit=5, offset=0).rows} == {
+        "Club": False,
+        "Team": True,
+    }
+
+
+def test_a_long_list_of_groups_may_be_cut_off(session: Session) -> None:
+    session.client.answers["GetJoinedGroups"] = joined("Club", "Team")
+    session.handlers.run(ListGroups())
+    many = neonize_pb2.GetJoinedGroupsReturnFunction()
+    for number in range(500):
+        many.Group.add(JID=jid(Jid(f"12036399{number:010}", "g.us")))
+    session.client.answers["GetJoinedGroups"] = many.SerializePartialToString()
+    session.handlers.run(ListGroups())
+    assert not any(chat.left for chat in session.reader.chats(limit=5, offset=0, search="Team").rows)
+
+
+def test_a_group_that_we_leave_is_left(session: Session) -> None:
+    session.handlers.run(LeaveGroup(group=TEAM))
+    (chat,) = session.reader.chats(limit=5, offset=0).rows
+    assert (chat.jid, chat.left) == (TEAM, True)

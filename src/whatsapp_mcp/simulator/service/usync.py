@@ -65,7 +65,7 @@ class Usync:
         contact = user.child("contact")
         text = contact.data if contact else b""
         number = _number_jid(text.decode("utf-8", "replace"))
-        account = self._world.account(number)
+        account = self._world.looked_up(number)
         if account is None:
             # A user without any address would be skipped by whatsmeow: the number as it was asked stays in.
             attrs: dict[str, Attr] = {"jid": Jid(number.user, USER)} if number else {}

@@ -167,6 +167,8 @@ class SimAccount:
 
     def __init__(self, number: str, push_name: str, *, lid_user: str, business_name: str | None = None) -> None:
         self.number = number
+        self.also_written: set[str] = set()
+        """What people write for this number: in Brazil with the ninth digit. Only look-ups find it."""
         self.lid_user = lid_user
         self.push_name = push_name
         self.business_name = business_name

@@ -68,6 +68,13 @@ class World:
             return self._by_lid.get(jid.user)
         return None
 
+    def looked_up(self, number: Jid | None) -> SimAccount | None:
+        """The account that a number means, also as people write it."""
+        if number is None:
+            return None
+        found = self.account(number)
+        return found or next((one for one in self.accounts if number.user in one.also_written), None)
+
     def require_group(self, jid: Jid | None) -> GroupState:
         """The group at an address.
 

@@ -21,6 +21,10 @@ _TARGETS: Final = (
     " AS name_source FROM entities LEFT JOIN contacts ON contacts.entity = entities.id"
     " LEFT JOIN chats ON chats.entity = entities.id WHERE entities.folded != '' AND entities.kind != 'broadcast'"
 )
+_PART_OF_SAVED: Final = (
+    "SELECT 1 FROM contacts JOIN entities ON entities.id = contacts.entity WHERE (instr(entities.folded, ?) > 0"
+    " OR instr(entities.folded, ?) > 0) AND (contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL) LIMIT 1"
+)
 _WHO: Final = (
     f"SELECT entities.jid, entities.name, entities.kind, {name_source('entities', 'contacts')} AS name_source"
     " FROM entities LEFT JOIN contacts ON contacts.entity = entities.id WHERE entities.id = ?"
@@ -34,7 +38,8 @@ def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = 
 
     Those whom the owner saved under it, groups that the owner is in, and channels. Where nobody is saved under it, also
     people to whom the owner has written, by the name that they chose or WhatsApp verified. A stranger can choose any
-    name, and so is never meant by one. ``strangers``: where there is nobody else, all whose name it is.
+    name, and so is never meant by one; nor is a group where the owner has written nothing, when its name is a part of
+    the name of somebody whom the owner saved. ``strangers``: where there is nobody else, all whose name it is.
     """
     folded = fold(name)
     if not folded:
@@ -44,7 +49,9 @@ def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = 
     people = [row for row in rows if row["kind"] == "person"]
     saved = [row for row in people if folded in _saved_names(row)]
     known = saved or [row for row in people if row["sent"]]
-    meant = [row for row in rows if (row in known if row["kind"] == "person" else not row["gone"])]
+    taken = connection.execute(_PART_OF_SAVED, (f" {folded} ", f" {folded}\n")).fetchone() is not None
+    chats = [row for row in rows if row["kind"] != "person" and not row["gone"] and (row["sent"] or saved or not taken)]
+    meant = [row for row in rows if row in (known if row["kind"] == "person" else chats)]
     return tuple(named_target(row) for row in meant or (rows if strangers else []))
 
 

@@ -1,7 +1,8 @@
 """What a message row shows of the things that were said about the message: edits, revokes, deletions, receipts.
 
 Each of those is kept in a table of its own. ``derive`` works the row out from them, so that it makes no difference
-whether the message came first.
+whether the message came first. What counts is decided here: an edit by the author, a revoke by the author or by an
+admin of the group, receipts of others for our messages. docs/security.md, "Who may say what", has the whole table.
 """
 
 from __future__ import annotations

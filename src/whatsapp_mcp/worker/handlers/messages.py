@@ -15,9 +15,11 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.models.changes import (
+    CallOutcome,
     Change,
     ChatChanged,
     MessageEdited,
+    MessageReceived,
     MessageRevoked,
     ReactionChanged,
     ReceiptKind,
@@ -27,6 +29,7 @@ from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SentMessage
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.compose import (
     Uploaded,
     compose,
@@ -116,6 +119,17 @@ class MessageHandlers:
     @handles(p.RejectCall)
     def _reject_call(self, command: p.RejectCall) -> None:
         self._account.reject_call(command.caller, command.call_id)
+        stored = self._store.run_now(lambda writer: writer.find(command.call_id, command.caller))
+        if stored is not None:  # a call that came while we listened: its row says what became of it
+            self._store.apply_now(
+                MessageReceived(
+                    id=stored.id,
+                    chat=stored.wire_chat,
+                    sender=stored.wire_sender,
+                    timestamp=now_ms(),
+                    content=call_content(stored.id, CallOutcome.DECLINED),
+                )
+            )
 
     @handles(p.SetDisappearingTimer)
     def _set_disappearing_timer(self, command: p.SetDisappearingTimer) -> None:

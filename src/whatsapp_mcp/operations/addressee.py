@@ -1,0 +1,61 @@
+"""To whom something is sent: a chat that can be written to from here, under the address that works."""
+
+from __future__ import annotations
+
+from whatsapp_mcp.errors import InvalidArgument, NotFound, RateLimited, SessionTimeout, WhatsAppRefused
+from whatsapp_mcp.jid import BROADCAST, USER, Jid
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import kind_of, resolve
+from whatsapp_mcp.pipe.account import CheckNumbers
+
+
+async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
+    """A chat that can be written to from here. A number that is new here is looked up: WhatsApp may know its owner
+    under another one (in Brazil, Mexico and Argentina people write a digit more, or less).
+
+    Raises:
+        InvalidArgument: nothing can be written there, or we are not in that group any more.
+        NotFound: nobody has this number or name.
+    """
+    jid = await resolve(services, text, field=field)
+    check_writable(jid, field)
+    if jid.is_group:
+        _check_membership(services, jid, field)
+    if jid.server != USER or services.store.look(lambda store: store.knows(jid)):
+        return jid
+    return await _as_whatsapp_knows(services, jid, field)
+
+
+def check_writable(chat: Jid, field: str = "phone") -> None:
+    """Raises InvalidArgument for a chat in which nothing can be written from here."""
+    if chat.server == BROADCAST:
+        raise InvalidArgument(
+            f"{field}: this is {kind_of(chat)}, which can be read here, and written to on the phone only",
+            field=field,
+            next_step="Write to the people one by one.",
+        )
+
+
+def _check_membership(services: Services, group: Jid, field: str) -> None:
+    chat = services.store.look(lambda store: store.chat(group))
+    if chat is not None and chat.left:
+        raise InvalidArgument(
+            f"{field}: you are not in this group any more",
+            field=field,
+            next_step="userMyGroups lists the groups that you are in.",
+        )
+
+
+async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
+    try:
+        checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
+    except (WhatsAppRefused, RateLimited, SessionTimeout):
+        return number  # to ask is not all that can fail: sending tells what is wrong
+    found = [one.jid for one in checked if one.registered]
+    if found:
+        return found[0] or number
+    raise NotFound(
+        f"{field}: this number is not on WhatsApp",
+        next_step="Check the number: international format, without leading zeros.",
+        details={"field": field},
+    )
