@@ -82,6 +82,8 @@ def test_everything_of_a_message_comes_back(store: Store) -> None:
         media_mimetype="image/jpeg",
         file_name="Straße.jpg",
         file_length=12345,
+        file_sha256=PHOTO.file_sha256,
+        sender_name_source="push",
         url=PHOTO.url,
         reply_to_id="Q1",
         reply_to_text="what?",

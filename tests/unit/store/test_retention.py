@@ -551,6 +551,6 @@ def test_what_is_left_of_the_facts() -> None:
         *("A1", "A2", "A3", "A4", "A5", "A7", "A8", "B2", "B6", "C3", "E1", "G1", "G2", "G3", "G5"),
         *("T1", "T1", "T1", "T2"),
     ]
-    assert stored(facts, None, 4, left) == ["A4", "A5", "A7", "A8", "B6", "G3", "G5", "T1", "T1", "T1", "T2"]
+    assert stored(facts, None, 4, left) == ["A4", "A5", "A7", "A8", "B6", "E1", "G3", "G5", "T1", "T1", "T1", "T2"]
     assert stored(facts, None, 9, left) == ["A4", "T1", "T1", "T1", "T2"], "it is starred"
     assert stored(facts, None, 12, left) == ["A4", "T1", "T2"], "of those of one id, the starred one"
