@@ -13,6 +13,7 @@ import pytest
 from tests.contract.test_layers import ALLOWED, GROUND
 
 import whatsapp_mcp
+from whatsapp_mcp import errors
 
 PACKAGE = Path(whatsapp_mcp.__file__).parent
 
@@ -198,3 +199,40 @@ def test_long_functions_are_rare() -> None:
         and (length := (node.end_lineno or 0) - node.lineno + 1) > LONG_FUNCTION
     }
     assert len(long) <= LONG_FUNCTIONS_MAX, sorted(long)
+
+
+def quoted_exceptions(tree: ast.AST) -> list[int]:
+    """Lines of errors whose sentence takes in the text of a caught exception as it is: that can quote anything."""
+    return [
+        part.lineno
+        for handler in ast.walk(tree)
+        if isinstance(handler, ast.ExceptHandler) and handler.name
+        for call in ast.walk(handler)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ERRORS
+        for sentence in (*call.args[:1], *(one.value for one in call.keywords if one.arg == "next_step"))
+        for part in ast.walk(sentence)
+        if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name) and part.value.id == handler.name
+    ]
+
+
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"ConnectionLost"}
+
+
+def test_no_error_quotes_an_exception_in_its_sentence() -> None:
+    wrong = {
+        str(path): lines
+        for path in PACKAGE.rglob("*.py")
+        # Those quote what the person who starts the program wrote.
+        if not {"simulator", "build", "assembly.py"} & set(path.relative_to(PACKAGE).parts)
+        if (lines := quoted_exceptions(tree_of(path)))
+    }
+    assert wrong == {}
+
+
+def test_a_quoted_exception_is_found() -> None:
+    assert quoted_exceptions(
+        ast.parse("try:\n    x()\nexcept OSError as error:\n    raise StoreError(f'no: {error}') from error")
+    ) == [4]
+    assert not quoted_exceptions(
+        ast.parse("try:\n    x()\nexcept OSError as error:\n    raise StoreError(f'no: {error.strerror}') from error")
+    )

@@ -10,6 +10,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import group_json, member_json, time_text
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
+from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
@@ -41,7 +42,7 @@ def _invite_code(link: str) -> str:
 async def group_info(services: Services, arguments: args.GroupInfoArguments, _progress: Progress) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
-    group = await services.session.call(g.GetGroup(group=jid))
+    (group,) = await groups_in_one_form(services, [await services.session.call(g.GetGroup(group=jid))])
     return Outcome(
         f"The group has {len(group.members)} participants.",
         group_json(group) | {"Participants": Rows(group.members[offset:], member_json)},

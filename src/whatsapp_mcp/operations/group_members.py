@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
@@ -10,13 +9,14 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.views import GroupMember
 from whatsapp_mcp.operations.app_state import pause_note
+from whatsapp_mcp.operations.in_one_form import members_in_one_form, people_by_address
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import group_of, person
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.side_login.queries import JoinRequestsAnswer
-from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.read.annotations import known_as
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -56,10 +56,6 @@ def refusal(member: GroupMember) -> str:
     return text
 
 
-def _name_of(store: StoreReader, jid: Jid) -> str | None:
-    return store.display_name(jid)
-
-
 @operation("getGroupParticipants")
 async def group_participants(
     services: Services, arguments: args.GetGroupParticipantsArguments, _progress: Progress
@@ -67,15 +63,17 @@ async def group_participants(
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
+    members = await members_in_one_form(services, group.members[offset:])
+    named = await people_by_address(services, (member.jid for member in members))
     rows = [
         {
             "jid": str(member.jid),
             "lid": str(member.lid) if member.lid and member.lid != member.jid else None,
-            "name": services.store.look(partial(_name_of, jid=member.jid)),
+            "name": named[member.jid].name if member.jid in named else known_as(member.jid, None),
             "is_admin": member.admin,
             "is_super_admin": member.super_admin,
         }
-        for member in group.members[offset:]
+        for member in members
     ]
     return Outcome(
         f"The group has {len(group.members)} participants.",
@@ -90,7 +88,8 @@ async def _change_members(services: Services, arguments: _Members, change: Chang
     jid = await group_of(services, arguments["group_id"])
     people = await people_of(services, arguments["participants"])
     command = g.ChangeMembers(group=jid, members=people, change=change)
-    members = await services.session.call(command)
+    changed = await services.session.call(command)
+    members = await members_in_one_form(services, changed)
     rows = [
         {
             "participant": str(member.jid),
@@ -139,8 +138,16 @@ async def participant_requests(
     jid = await group_of(services, arguments["group_id"])
     offset = arguments["offset"]
     requests = await services.session.call(g.GetJoinRequests(group=jid))
-    rows = [{"jid": str(one.jid), "requested_at": time_text(one.requested_at)} for one in requests[offset:]]
-    return Outcome(f"{len(requests)} people ask to join.", {"data": rows}, rows="data", offset=offset)
+    named = await people_by_address(services, (one.jid for one in requests[offset:]))
+    rows = [
+        {
+            "jid": str(named[one.jid].jid if one.jid in named else one.jid),
+            "name": named[one.jid].name if one.jid in named else None,
+            "requested_at": time_text(one.requested_at),
+        }
+        for one in requests[offset:]
+    ]
+    return Outcome(f"{len(requests)} people ask to join.", {"data": rows}, rows="data", offset=offset, untrusted=True)
 
 
 @operation("approveGroupParticipantRequest")
@@ -161,7 +168,9 @@ async def _answer_requests(services: Services, arguments: _Members, action: Lite
     group = await group_of(services, arguments["group_id"])
     people = [await person(services, entry, field="participants") for entry in arguments["participants"]]
     requests = await services.session.call(g.GetJoinRequests(group=group))
+    named = await people_by_address(services, (one.jid for one in requests))
     addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
+    addressed |= {named[one.jid].jid: one.wire_jid for one in requests if one.jid in named}
     wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
     answer = await services.side_login.ask(JoinRequestsAnswer(group, wanted, action))
     done = "approved" if action == "approve" else "rejected"

@@ -10,6 +10,7 @@ from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.app_state import pause_note
+from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
@@ -123,7 +124,8 @@ async def user_change_avatar(
 @operation("userMyGroups")
 async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments, _progress: Progress) -> Outcome:
     offset = arguments["offset"]
-    groups = await services.session.call(ListGroups())
+    found = await services.session.call(ListGroups())
+    groups = await groups_in_one_form(services, found)
     return Outcome(
         f"{len(groups)} groups.",
         {"data": Rows(groups[offset:], group_json)},

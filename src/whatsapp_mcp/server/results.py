@@ -77,8 +77,8 @@ def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = Fa
     """
     body: JsonObject = {
         "code": error.code,
-        "message": clean_text(error.message, 2_000),
-        "next_step": clean_text(error.next_step, 1_000),
+        "message": _sentence(error.message, 2_000),
+        "next_step": _sentence(error.next_step, 1_000),
     }
     details = _ready(error.details, clean_text)
     if details:
@@ -93,6 +93,11 @@ def failure(error: WhatsAppMcpError, *, budget: int, results_required: bool = Fa
     shown = {"code": body["code"], "message": body["message"], "results": None} | body
     structured = body | {"results": {}} if results_required else body
     return types.CallToolResult(content=[_text(shown)], structured_content=structured, is_error=True)
+
+
+def _sentence(text: str, limit: int) -> str:
+    """On one line, whatever it names."""
+    return " ".join(clean_text(text, limit).split())
 
 
 def _text(body: JsonObject) -> types.TextContent:

@@ -39,15 +39,15 @@ async def download(login: PassiveLogin, reference: server_sync.ExternalBlobRefer
         try:
             return open_blob(await asyncio.to_thread(_get, login.service, host, reference), reference)
         except MediaError as error:
-            problem = AppStateUnreadable(f"the downloaded app state is unusable: {error}")
+            problem = AppStateUnreadable("the downloaded app state is unusable", whatsapp_said=error)
         except URLError as error:
             status = getattr(error, "code", None)
             if status in (403, 404, 410):
                 problem = AppStateUnreadable(f"the app state is not on the media host any more ({status})")
             else:
-                problem = ConnectionLost(f"the media host {host} does not answer: {error.reason}")
+                problem = ConnectionLost("a media host of WhatsApp does not answer", f"{host}: {error.reason}")
         except (OSError, http.client.HTTPException) as error:
-            problem = ConnectionLost(f"the media host {host} does not answer: {error}")
+            problem = ConnectionLost("a media host of WhatsApp does not answer", f"{host}: {error}")
     raise problem
 
 

@@ -80,7 +80,7 @@ class Collections:
         except UnknownKeyError as error:
             raise _key_missing(name, error) from error
         except AppStateError as error:
-            raise AppStateUnreadable(f"the collection {name} cannot be verified: {error}") from error
+            raise AppStateUnreadable(f"the collection {name} cannot be verified", whatsapp_said=error) from error
         self._states[name] = state
         return state
 

@@ -156,7 +156,7 @@ def store_errors(path: Path) -> Iterator[None]:
         raise _explain(path, error) from error
     except OSError as error:
         raise StoreError(
-            f"the message store {path} cannot be used: {error.strerror or error}",
+            f"the message store {path} cannot be used: {error.strerror}",
             next_step="Make the folder writable for the user who runs the server, or choose another --data-dir.",
             details={"path": str(path)},
         ) from error

@@ -124,7 +124,8 @@ class MessageEvent:
         for chat, *other in filter(None, self.where.recipients):
             for one in changes:
                 if isinstance(one, MessageReceived | MessageEdited | MessageRevoked | ReactionChanged):
-                    yield replace(one, chat=chat, chat_alt=other[0] if other else None)
+                    copy = replace(one, chat=chat, chat_alt=other[0] if other else None)
+                    yield _by_list(copy, self.where.chat) if isinstance(copy, MessageReceived) else copy
 
     def unreadable(self, reason: str) -> MessageReceived:
         """The message with nothing but the reason why it cannot be shown."""
@@ -168,9 +169,7 @@ class MessageEvent:
 
     def _received(self, content: Content) -> MessageReceived:
         info, where = self._event.Info, self.where
-        if where.broadcast_list is not None:
-            content = replace(content, extra={**content.extra, BROADCAST_LIST: str(where.broadcast_list)})
-        return MessageReceived(
+        received = MessageReceived(
             id=info.ID,
             chat=where.chat,
             sender=where.sender,
@@ -183,6 +182,12 @@ class MessageEvent:
             raw=self._event.Message.SerializePartialToString(),
             status=DeliveryStatus.SENT if where.from_me else None,
         )
+        return received if where.broadcast_list is None else _by_list(received, where.broadcast_list)
+
+
+def _by_list(message: MessageReceived, broadcast_list: Jid) -> MessageReceived:
+    content = message.content
+    return replace(message, content=replace(content, extra={**content.extra, BROADCAST_LIST: str(broadcast_list)}))
 
 
 def _with_flags(content: Content, *, view_once: bool) -> Content:

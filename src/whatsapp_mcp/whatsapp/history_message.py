@@ -19,6 +19,7 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
     MessageStarred,
+    PlaceholderRedeemed,
 )
 from whatsapp_mcp.whatsapp.boundary import cleanse, jid, message_id, parse, seconds
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
@@ -69,7 +70,7 @@ def readable(info: WebMessageInfo, place: Place) -> list[Change]:
         return _row(info, place, Content.unreadable("this server does not understand it"))
     if not cut:
         return changes
-    if not changes:
+    if all(isinstance(one, PlaceholderRedeemed) for one in changes):
         return _row(info, place, Content.unreadable("it is nested too deep"))
     return [_noting(cut, one) if isinstance(one, MessageReceived) else one for one in changes]
 
@@ -88,6 +89,7 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     about_another = _about_another(info, carrier, place)
     if about_another is not None:
         yield from about_another
+        yield _redemption(carrier)
         return
     _take_secret(info)
     content = _content(info)
@@ -97,9 +99,16 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
         yield from _row(info, place, content)
     elif deleted and info.starred:
         yield from _starred(info, author, place)
+    elif not deleted and info.message.ListFields():  # it could be read, and is no message: nothing waits for it
+        yield _redemption(carrier)
     yield from deleted
     if content is not None or deleted:
         yield from facts_about(info, carrier, place.own)
+
+
+def _redemption(carrier: Carrier) -> PlaceholderRedeemed:
+    """For what is about another message, and may not have been decrypted when it came."""
+    return PlaceholderRedeemed(carrier.chat, carrier.id, carrier.sender, carrier.from_me, carrier.chat_alt)
 
 
 def _author(info: WebMessageInfo, place: Place) -> Jid | None:

@@ -71,6 +71,7 @@ class _Again(Exception):
 
     def __init__(self, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)
+        self.ours = reason
         self.pause = pause
 
 
@@ -183,7 +184,7 @@ def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, bounds: B
             pause = min(float(attempt) if reason.pause is None else reason.pause, _MAX_PAUSE)
             if attempt == _ATTEMPTS or time.monotonic() + pause > bounds.until:
                 raise WhatsAppRefused(
-                    f"WhatsApp did not hand out the media: {reason}", next_step="Try again in a minute."
+                    f"WhatsApp did not hand out the media: {reason.ours}", next_step="Try again in a minute."
                 ) from None
             time.sleep(pause)
             file.seek(0)

@@ -26,6 +26,7 @@ from whatsapp_mcp.untrusted_text import speakable_id
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
+from whatsapp_mcp.whatsapp.origin import shown_in
 from whatsapp_mcp.worker.whatsmeow_log import repetition_in
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,7 @@ class Losses:
             chat, sender = Jid.parse(message.chat).bare, Jid.parse(message.sender).bare
         except ValueError:
             return None
+        chat = shown_in(chat, sender, from_me=sender in self._store.own)
         if message.id in self._heard:
             return None
         known = self._store.find(message.id, chat, sender)

@@ -97,7 +97,7 @@ def store_stats(path: Path) -> StoreStats | None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table
                 raise StoreError(
-                    f"{path} is no message store: {error}",
+                    f"{path} is no message store",
                     next_step="Move the file away, or choose another --data-dir.",
                 ) from error
             raise

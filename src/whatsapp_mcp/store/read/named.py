@@ -35,6 +35,11 @@ class NamedPeople:
         sql = "SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')"
         self._own = {str(value) for (value,) in connection.execute(sql)} if self._known else set()
 
+    @property
+    def by_address(self) -> dict[Jid, NamedPerson]:
+        """Those who are known, by the address that was wanted."""
+        return dict(self._known)
+
     def person(self, jid: Jid) -> NamedPerson:
         """Canonical, and named where a name or number is known."""
         return self._known.get(jid) or NamedPerson(jid=jid, name=known_as(jid, None))

@@ -10,7 +10,7 @@ from typing import Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message, ReceiptView
+from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
+from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
@@ -239,6 +240,11 @@ class StoreReader:
         """Whether this address was ever seen."""
         with self._connections.snapshot() as connection:
             return connection is not None and find_entity(connection, jid) is not None
+
+    def named(self, jids: Collection[Jid]) -> dict[Jid, NamedPerson]:
+        """Those of these addresses that are known, each in one form and with the best name, by the address given."""
+        with self._connections.snapshot() as connection:
+            return NamedPeople(connection, jids).by_address if connection and jids else {}
 
     def number_of(self, lid: Jid) -> Jid | None:
         """The phone number of a LID, where it is known; of a number, the one under which WhatsApp knows the person."""

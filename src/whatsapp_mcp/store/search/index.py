@@ -32,7 +32,7 @@ LINK: Final = f"{TAG_SIGN}link"
 _NOT_SEARCHED: Final = frozenset(
     {
         *("type", "note", "outcome", "came_by", "belongs_to", "quoted_chat", "comment_on", "about_id"),
-        *("cut", "lost", "unreadable"),
+        *("cut", "lost", "unreadable", "unavailable", "broadcast_list"),
         *("group_id", "newsletter_id", "event_id", "call_id", "invite_code"),
     }
 )

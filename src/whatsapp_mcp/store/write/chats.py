@@ -1,7 +1,9 @@
 """The chat rows: when something last happened, how much is in a chat, how much of it is unread; hidden messages apart.
 
 Unread, as WhatsApp counts: a message from somebody else counts until it is read. Reading one (on any of our devices)
-reads all before it, and so does writing into the chat. What the phone says about a chat (``ChatChanged.unread_count``)
+reads all before it, and so does writing into the chat: whoever writes has it open, and WhatsApp's clients confirm what
+they show (those confirmations come as well, but may come later). What we send to a broadcast list is written into no
+chat, and reads none. What the phone says about a chat (``ChatChanged.unread_count``)
 replaces the count of what it knew of.
 """
 
@@ -71,16 +73,31 @@ class Chats:
     # -- counting -----------------------------------------------------------------------------------------------------
 
     def message_added(
-        self, row: ChatRow, *, place: int, timestamp: int, from_me: bool, live: bool, has_media: bool, is_note: bool
+        self,
+        row: ChatRow,
+        *,
+        place: int,
+        timestamp: int,
+        from_me: bool,
+        live: bool,
+        has_media: bool,
+        is_note: bool,
+        reads: bool = True,
     ) -> None:
-        """A message came, or one that was hidden is shown again; ``is_note``: we wrote it to ourselves elsewhere."""
+        """A message came, or one that was hidden is shown again.
+
+        Args:
+            is_note: we wrote it to ourselves, elsewhere.
+            reads: of one of ours, whether the chat was open when it was written.
+        """
         row.message_count += 1
         row.media_count += has_media
         row.sent_count += from_me
         if row.last_message_at is None or timestamp > row.last_message_at:
             row.last_message_at = timestamp
         if live and from_me and not is_note:
-            self.unread.read(row, place)
+            if reads:
+                self.unread.read(row, place)
         elif live:
             self.unread.add(row, place)
 

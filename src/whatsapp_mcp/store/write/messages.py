@@ -7,7 +7,15 @@ from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import QUOTED_TEXT, Content, DeliveryStatus, MediaInfo, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import (
+    BROADCAST_LIST,
+    QUOTED_TEXT,
+    Content,
+    DeliveryStatus,
+    MediaInfo,
+    MessageKind,
+    MessageReceived,
+)
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
@@ -293,6 +301,7 @@ class Messages:
             live=not from_history,
             has_media=media is not None,
             is_note=is_note,
+            reads=BROADCAST_LIST not in content.extra,
         )
         if kept is not None and abs(kept.place) <= row.read_place:
             self._chats.unread.remove(row, place)  # a later place of the same second

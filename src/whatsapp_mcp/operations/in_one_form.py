@@ -1,0 +1,51 @@
+"""People as the store names them, in what WhatsApp itself told just now: the number instead of a LID, where the two are
+known to be one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.views import Group, GroupMember, NamedPerson
+from whatsapp_mcp.operations.services import Services
+
+
+async def people_by_address(services: Services, addresses: Iterable[Jid | None]) -> dict[Jid, NamedPerson]:
+    """Everybody of these, by the address that was given."""
+    wanted = [jid for jid in addresses if jid is not None]
+    return await services.store.read(lambda store: store.named(wanted))
+
+
+async def members_in_one_form(services: Services, members: Sequence[GroupMember]) -> tuple[GroupMember, ...]:
+    """The members by number; only a LID can have another form."""
+    known = await people_by_address(services, (member.jid for member in members if member.jid.is_lid))
+    return tuple(_member(member, known) for member in members)
+
+
+async def groups_in_one_form(services: Services, groups: Sequence[Group]) -> tuple[Group, ...]:
+    """The same for all whom groups name."""
+    named = [jid for group in groups for jid in (group.owner, group.name_set_by, group.topic_set_by)]
+    members = [member.jid for group in groups for member in group.members]
+    known = await people_by_address(services, (jid for jid in (*named, *members) if jid is not None and jid.is_lid))
+
+    def one(jid: Jid | None) -> Jid | None:
+        return known[jid].jid if jid in known else jid
+
+    return tuple(
+        group.model_copy(
+            update={
+                "owner": one(group.owner),
+                "name_set_by": one(group.name_set_by),
+                "topic_set_by": one(group.topic_set_by),
+                "members": tuple(_member(member, known) for member in group.members),
+            }
+        )
+        for group in groups
+    )
+
+
+def _member(member: GroupMember, known: dict[Jid, NamedPerson]) -> GroupMember:
+    person = known.get(member.jid)
+    if person is None or person.jid == member.jid:
+        return member
+    return member.model_copy(update={"jid": person.jid, "lid": member.lid or member.jid})
