@@ -131,7 +131,7 @@ class Notice:
         if self.text:
             facts[name] = self.text
         if self.seconds:
-            facts["seconds"] = self.seconds
+            facts["timer"] = self.seconds
         return facts
 
 
@@ -174,7 +174,7 @@ def sentence(facts: Mapping[str, object], people: Mapping[str, Named]) -> str | 
     by, listed = facts.get("by"), facts.get("people")
     actor = people.get(by) if isinstance(by, str) else None
     affected = [people[one] for one in listed if one in people] if isinstance(listed, list) else []
-    text, seconds = facts.get("name") or facts.get("description"), facts.get("seconds")
+    text, seconds = facts.get("name") or facts.get("description"), facts.get("timer")
     form = _SENTENCES[event][actor is None]
     return form.format(
         by=_call(actor, "You") if actor else "",

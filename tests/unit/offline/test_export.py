@@ -50,6 +50,7 @@ from whatsapp_mcp.models.changes import (
     Quote,
     ReceiptKind,
 )
+from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read import exporting
 from whatsapp_mcp.store.read.conditions import Span
@@ -331,6 +332,21 @@ def test_a_transcript(settings: Settings, store: Store) -> None:
         "\n--- 2026-09-21, Monday ---\n\n"
         "[14:13] +34600111222: Hi\n"
     )
+
+
+def test_what_happened_to_a_group_in_a_transcript(settings: Settings, store: Store) -> None:
+    store.apply(
+        [
+            ChatChanged(GROUP, name="Choir"),
+            Notice(Happening.ADDED, ANA, (BORIS, ME)).received(GROUP, ms(1)),
+            Notice(Happening.TIMER, ME, seconds=86_400).received(GROUP, ms(2)),
+            ContactSeen(ANA, full_name="Ana Souza"),
+        ]
+    )
+    assert text(settings).splitlines()[-2:] == [
+        '[14:13] Choir: <what happened> "Ana Souza" added "Boris" and you',
+        "[14:13] Choir: <what happened> You set messages to disappear after 1 day",
+    ]
 
 
 def test_nobody_can_write_a_line_of_a_transcript_but_the_transcript(settings: Settings, store: Store) -> None:

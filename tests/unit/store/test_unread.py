@@ -148,3 +148,9 @@ def test_the_search_index_and_the_counts_hold_after_it_all(store: Store, *, from
     store.apply([message("A1", 1)])
     assert unread(store) == ["A1"]
     assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_what_we_send_to_a_broadcast_list_reads_no_chat(store: Store) -> None:
+    """It is in the chats of many, none of which was open when it was written."""
+    store.apply([message("A1", 5), message("M1", 6, "sale", from_me=True, extra={"broadcast_list": "17@broadcast"})])
+    assert unread(store) == ["A1"]

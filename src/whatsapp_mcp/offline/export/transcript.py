@@ -31,6 +31,7 @@ _WORDS: Final = {
     MessageKind.VOICE: "voice message",
     MessageKind.UNDECRYPTABLE: "message that could not be decrypted",
     MessageKind.OTHER: "message of another kind",
+    MessageKind.NOTICE: "what happened",
 }
 """Where a kind has another name for people."""
 
@@ -78,7 +79,8 @@ def _lines(exported: ExportedMessage, names: Speakers) -> list[str]:
     if message.edited_at is not None:
         lines[-1] += " (edited)"
     lines.extend(f"- {_line(option)}" for option in _options(message))
-    lines.extend(_line(fact) for fact in facts(message))
+    if message.kind is not MessageKind.NOTICE:  # whose sentence says them
+        lines.extend(_line(fact) for fact in facts(message))
     if message.reactions:
         said = [
             f"{_emoji(one.emoji)} {OWNER if one.from_me else names.of(one.sender, one.sender_name)}"
