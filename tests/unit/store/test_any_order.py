@@ -1,8 +1,8 @@
 """The same facts in any order, in any batches, end in the same state.
 
 Everything that WhatsApp tells with a time or that is true once and for all is drawn: messages (live, from history,
-unreadable at first, delivered twice, under either address), edits, revokes, reactions, votes, receipts, mappings,
-names, stars, labels, marks, deletions.
+unreadable at first, delivered twice, under either address), edits, revokes, reactions, votes, answers, pins, receipts,
+mappings, names, stars, labels, marks, deletions.
 Left out is what is true only until the next such statement: ``ChatChanged.unread_count`` and flags that change.
 """
 
@@ -43,13 +43,20 @@ from whatsapp_mcp.models.changes import (
     ChatMarkedRead,
     ContactSeen,
     DeliveryStatus,
+    EventAnswer,
+    EventAnswered,
     IdentityLearned,
     LabelChanged,
     MessageDeletedForMe,
+    MessageKept,
     MessageKind,
     MessageLabelled,
+    MessagePinned,
     MessageStarred,
+    PersonReceipts,
+    PollOptionAdded,
     ReceiptKind,
+    ReceiptsTold,
 )
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 
@@ -105,6 +112,22 @@ FACTS: Final[tuple[Change, ...]] = (
     vote("G5", 62, "yes", "no", voter=ANA_LID),
     vote("G5", 63, voter=ANA),
     vote("G5", 62, "yes", voter=ME, from_me=True),
+    PollOptionAdded(GROUP, "G5", ANA_LID, "perhaps", ms(64), author=ANA),
+    PollOptionAdded(GROUP, "G5", BORIS_LID, "never", ms(65), author=ANA),  # not his to add
+    # an event, what is pinned and kept, and how far a message of ours got
+    message("E1", 7, "A dinner", chat=GROUP, sender=ANA_LID, kind=MessageKind.EVENT, extra={"start_time": 5}),
+    EventAnswered(GROUP, "E1", BORIS_LID, EventAnswer.GOING, ms(60), author=ANA),
+    EventAnswered(GROUP, "E1", BORIS, EventAnswer.NOT_GOING, ms(61), author=ANA_LID),
+    EventAnswered(GROUP, "E1", ANA, EventAnswer.MAYBE, ms(62), guests=2, author=ANA),
+    EventAnswered(GROUP, "E1", ME, EventAnswer.GOING, ms(63), from_me=True, author=ANA),
+    EventAnswered(GROUP, "E1", ME, None, ms(64), from_me=True, author=ANA),
+    MessagePinned(GROUP, "G1", BORIS_LID, pinned=True, timestamp=ms(80), author=ANA),
+    MessagePinned(GROUP, "G1", ANA, pinned=False, timestamp=ms(81), author=ANA_LID),
+    MessagePinned(GROUP, "E1", BORIS, pinned=False, timestamp=ms(80), author=ANA),
+    MessagePinned(GROUP, "E1", ANA_LID, pinned=True, timestamp=ms(82), author=ANA_LID),
+    MessageKept(ANA, "A7", ANA_LID, kept=True, timestamp=ms(80)),
+    MessageKept(ANA_LID, "A1", ANA, kept=False, timestamp=ms(80), author=ANA),
+    ReceiptsTold(GROUP, "G3", (PersonReceipts(ANA_LID, ms(50), ms(53)), PersonReceipts(BORIS, ms(51)))),
     # one id, chosen by three people
     message("T1", 10, "thing of ana", chat=GROUP, sender=ANA_LID, media=PHOTO),
     message("T1", 10, "thing of ana", chat=GROUP, sender=ANA, media=PHOTO),
@@ -302,6 +325,14 @@ def test_the_state_is_what_the_facts_say() -> None:
             assert [
                 (row.sender, one.sender, one.emoji) for row in shown if row.id == "T1" for one in row.reactions
             ] == [(ME, ANA, "😮"), (ANA, BORIS, "❤")]
+            rows = {row.id: row for row in shown}
+            assert [(one.jid, one.answer, one.guests) for one in rows["E1"].answers] == [
+                (BORIS, EventAnswer.NOT_GOING, 0),
+                (ANA, EventAnswer.MAYBE, 2),
+            ]
+            assert {row.id: row.pinned.by for row in shown if row.pinned} == {"E1": ANA}
+            assert {row.id: row.kept.by for row in shown if row.kept} == {"A7": ANA}
+            assert rows["G5"].extra["options"] == ["yes", "no", "perhaps"]
             texts = {row.id: row.text for row in shown if not row.id.startswith("T")}
             assert texts == {
                 "A1": "",
@@ -315,6 +346,7 @@ def test_the_state_is_what_the_facts_say() -> None:
                 "G2": "",
                 "G3": "from me",
                 "G5": "Which word?",
+                "E1": "A dinner",
                 "B2": "second edited",
                 "B6": "later word",
                 "C3": "third word",
@@ -333,6 +365,10 @@ def test_the_state_is_what_the_facts_say() -> None:
             assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))
             poll = store.reader.message("G5", GROUP)
             assert poll is not None
-            assert [(one.option, one.voters) for one in poll.votes] == [("yes", (ME,)), ("no", (BORIS,))]
+            assert [(one.option, one.voters) for one in poll.votes] == [
+                ("yes", (ME,)),
+                ("no", (BORIS,)),
+                ("perhaps", ()),
+            ]
         finally:
             store.close()

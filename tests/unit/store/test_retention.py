@@ -36,12 +36,18 @@ from whatsapp_mcp.models.changes import (
     Change,
     ChatChanged,
     ChatCleared,
+    EventAnswer,
+    EventAnswered,
     IdentityLearned,
     MessageDeletedForMe,
+    MessageKept,
     MessageLabelled,
+    MessagePinned,
     MessageReceived,
     MessageStarred,
+    PollOptionAdded,
     ReceiptKind,
+    SealedReceived,
 )
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
@@ -49,12 +55,23 @@ from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPol
 SAYINGS: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes"),
     *("stars", "deletions", "message_labels", "awaited"),
+    *("poll_options", "answers", "pins", "keeps", "sealed"),
 )
 """Tables that name a message."""
 
 
 def star(message_id: str, second: int, *, chat: Jid = ANA, starred: bool = True) -> MessageStarred:
     return MessageStarred(chat, message_id, starred=starred, from_me=False, timestamp=ms(second))
+
+
+def newer_sayings(message_id: str) -> list[Change]:
+    return [
+        PollOptionAdded(ANA, message_id, ANA, "perhaps", ms(27)),
+        EventAnswered(ANA, message_id, ANA, EventAnswer.GOING, ms(27)),
+        MessagePinned(ANA, message_id, ANA, pinned=True, timestamp=ms(27)),
+        MessageKept(ANA, message_id, ANA, kept=True, timestamp=ms(27)),
+        SealedReceived("S1", ANA, message_id, ANA, ms(27), b"x"),
+    ]
 
 
 class Bench:
@@ -137,6 +154,7 @@ def test_with_a_message_goes_all_that_was_said_of_it(bench: Bench) -> None:
             star(message_id, 25, starred=False),
             MessageDeletedForMe(ANA, message_id, from_me=False, timestamp=ms(26)),
             MessageLabelled("1", ANA, message_id, labelled=True, timestamp=ms(27)),
+            *newer_sayings(message_id),
         ]
     bench.store.apply(of_each)
     everything = bench.said_of("OLD")
@@ -303,6 +321,7 @@ def test_what_is_said_of_a_removed_message_goes_when_it_is_old_itself(bench: Ben
         star("A1", 25, starred=False),
         MessageDeletedForMe(ANA, "A1", from_me=False, timestamp=ms(26)),
         MessageLabelled("1", ANA, "A1", labelled=True, timestamp=ms(27)),
+        *newer_sayings("A1"),
     ]
     bench.store.apply(late)
     assert bench.said_of("A1") == list(SAYINGS)

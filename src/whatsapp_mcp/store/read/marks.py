@@ -27,7 +27,9 @@ _PINS: Final = f"{_SELECT}pinned AS is_on, until, pinned_at AS since FROM pins{T
 _KEEPS: Final = (
     f"{_SELECT}kept AS is_on, NULL AS until, kept_at AS since FROM keeps{TARGET}{PERSON} ORDER BY since, is_on"
 )
-_ANSWERS: Final = f"{_SELECT}answer, guests, answered_at FROM answers{TARGET}{PERSON} ORDER BY answered_at, answer"
+_ANSWERS: Final = (
+    f"{_SELECT}answer, guests, answered_at FROM answers{TARGET}{PERSON} ORDER BY answered_at, answer, person.jid"
+)
 
 
 def pins(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Mark]:
