@@ -47,6 +47,10 @@ SOUND_GAPS: Final = 60
 """Seconds without sound, together, that are filled with silence beside a picture."""
 PICTURE_GAP: Final = 600
 """Seconds that one frame of a video may stand still."""
+FRAMES: Final = 10_000
+"""Of a video whose frames are next to nothing; each costs time, however small."""
+BYTES_PER_FRAME: Final = 64
+"""On average, for a video with more frames than that."""
 PIXELS_PER_BYTE: Final = 20_000
 """Of a video that is converted, in all frames together."""
 SAMPLES_PER_BYTE: Final = 4_000

@@ -103,3 +103,10 @@ def film_with_gap(path: Path, container: str, *, sound_gap: int = 0, picture_gap
                     packet.dts += sound_gap * 48_000
                 output.mux(packet)
     return path
+
+
+def gif(width: int, height: int, frames: int) -> bytes:
+    """Frames of 23 bytes that hold nothing."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF0, 0, 0) + bytes(3) + b"\xff" * 3
+    frame = b"\x21\xf9\x04\x04\x01\0\0\0\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x4c\x01\0"
+    return head + frame * frames + b";"

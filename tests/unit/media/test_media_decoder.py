@@ -254,6 +254,8 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "progressive and large": ("image", lambda: bombs.progressive_jpeg(13_000, 13_000, 10), "progressive"),
     "scans of an avatar": ("photo", lambda: bombs.progressive_jpeg(13_000, 13_000, 900), "64 scans"),
     "texts that unpack": ("sticker", lambda: bombs.png(9, 9, extra=bombs.compressed_texts(90, 2**20)), "damaged"),
+    "many frames": ("film", lambda: bombs.gif(8, 8, 30_000), "more frames than its size"),
+    "many large frames": ("film", lambda: bombs.gif(3000, 3000, 500), "more frames than its size"),
     "one sample a second": ("voice", lambda: bombs.flac(1), "sample rate of 1 Hz"),
     "30 samples a second": ("audio", lambda: bombs.flac(30), "sample rate of 30 Hz"),
 }
@@ -273,6 +275,7 @@ async def test_a_bomb_is_refused_with_its_reason(
         "sticker": source.as_sticker,
         "voice": source.as_voice_note,
         "audio": source.as_audio,
+        "film": source.as_video,
     }
     with pytest.raises(InvalidMedia, match=reason) as caught:
         async with openers[kind]():

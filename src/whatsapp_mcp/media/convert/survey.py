@@ -64,7 +64,10 @@ def check_film(source: Path, mimetype: str, *, work: Work) -> None:
         raise UnusableMedia(f"its picture stands still for more than {limits.PICTURE_GAP} seconds.")
     if sound.missing > limits.SOUND_GAPS:
         raise UnusableMedia(f"its sound has gaps of more than {limits.SOUND_GAPS} seconds.")
-    if film.packets * pixels > max(limits.PIXELS_PER_BYTE * source.stat().st_size, limits.ANIMATION_PIXELS):
+    size = source.stat().st_size
+    if film.packets * pixels > max(limits.PIXELS_PER_BYTE * size, limits.ANIMATION_PIXELS) or (
+        film.packets > max(limits.FRAMES, size // limits.BYTES_PER_FRAME)
+    ):
         raise UnusableMedia(
             "it has far more frames than its size is worth.", next_step="Pass a shorter or smaller one."
         )
