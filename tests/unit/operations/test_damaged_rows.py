@@ -62,6 +62,7 @@ TOOLS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def filled(bench: Bench) -> Bench:
+    bench.settings = bench.settings.model_copy(update={"result_budget": 60_000})  # no row is cut for its length
     place = Content(MessageKind.LOCATION, "here", extra={"latitude": 1.5, "longitude": 2.5})
     bench.receive("before", "first", timestamp=at(4))
     bench.receive("bad", content=place, timestamp=at(3))
