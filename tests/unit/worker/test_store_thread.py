@@ -59,6 +59,9 @@ class FakeWriter:
         self.go_on.set()
         self.owner: Jid | None = None
 
+    def sealed_due(self) -> tuple[object, ...]:
+        return ()
+
     def apply(self, changes: Sequence[Change]) -> int:
         assert not self.closed
         self.threads.add(threading.get_ident())
