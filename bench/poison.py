@@ -26,8 +26,8 @@ from tests.anything import anything, mutated, nested, of_length, wrapped
 from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import read_content
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import e2e
 
 __all__ = ["Figures", "play"]

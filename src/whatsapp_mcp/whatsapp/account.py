@@ -19,12 +19,12 @@ from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType, SentMessage
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, readable, to_proto
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import file_of, unwrap
 from whatsapp_mcp.whatsapp.media_downloads import Bounds, MediaDownloads
 from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import CallOutcome, Change, Content, MessageKind, MessageReceived
-from whatsapp_mcp.whatsapp import boundary
 from whatsapp_mcp.whatsapp.addresses import person
-from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.wire import boundary
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from whatsapp_mcp.account_folder import check_path
 from whatsapp_mcp.errors import NotConnected
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.library import Library
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
 logger = logging.getLogger(__name__)

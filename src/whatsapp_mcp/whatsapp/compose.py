@@ -24,8 +24,8 @@ from whatsapp_mcp.models.outgoing import (
     VideoOut,
 )
 from whatsapp_mcp.models.views import StoredMessage
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.content import unwrap
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import common, e2e
 
 if TYPE_CHECKING:

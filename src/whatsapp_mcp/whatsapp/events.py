@@ -30,7 +30,6 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
@@ -38,6 +37,7 @@ from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
 from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.whatsapp.statements import Carrier, statement_of
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.whatsapp.addresses import from_proto, optional, readable, to_proto
-from whatsapp_mcp.whatsapp.boundary import parse, seconds
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.wire.boundary import parse, seconds
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.whatsapp.boundary import jid
+from whatsapp_mcp.wire.boundary import jid
 
 if TYPE_CHECKING:
     from neonize.proto.waCommon.WACommon_pb2 import MessageKey

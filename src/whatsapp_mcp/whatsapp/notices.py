@@ -13,9 +13,9 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged, IdentityLearned
 from whatsapp_mcp.models.notices import Happening, Notice
-from whatsapp_mcp.whatsapp import boundary
 from whatsapp_mcp.whatsapp.addresses import from_proto, person
-from whatsapp_mcp.whatsapp.boundary import parse
+from whatsapp_mcp.wire import boundary
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import neonize_pb2, web
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from whatsapp_mcp.models.changes import MessageKind
 from whatsapp_mcp.models.views import Newsletter, NewsletterPicture, NewsletterPost, NewsletterText, Picture
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto, readable, to_proto
-from whatsapp_mcp.whatsapp.boundary import parse
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.refusals import error_for
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 if TYPE_CHECKING:

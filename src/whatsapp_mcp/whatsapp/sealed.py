@@ -27,9 +27,9 @@ from whatsapp_mcp.models.changes import (
     Quote,
 )
 from whatsapp_mcp.models.views import SealedStatement, SealedTarget, StoredMessage
-from whatsapp_mcp.whatsapp.boundary import parse, seconds
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.statements import Carrier, added_option, event_answer, reaction, sealed_key
+from whatsapp_mcp.wire.boundary import parse, seconds
 from whatsapp_mcp.wire.message_secrets import Change as Secret
 from whatsapp_mcp.wire.message_secrets import Origin, SecretError, open_change, option_hash
 from whatsapp_mcp.wire.protos import e2e

@@ -20,8 +20,8 @@ from whatsapp_mcp.models.changes import (
     ReactionChanged,
     SealedReceived,
 )
-from whatsapp_mcp.whatsapp.boundary import message_id
 from whatsapp_mcp.whatsapp.message_keys import author_of
+from whatsapp_mcp.wire.boundary import message_id
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from typing import Final, Literal
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.wire import cbc
+from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.keys import hkdf
 from whatsapp_mcp.wire.protos import server_sync, sync_action
 
@@ -231,7 +232,7 @@ def _decrypt(operation: int, record: server_sync.SyncdRecord, keys: Mapping[byte
         raise MacError("the MAC of a value is wrong")
     try:
         plain = cbc.decrypt(key.expanded.value, content[: cbc.BLOCK], content[cbc.BLOCK :])
-        action = sync_action.SyncActionData.FromString(plain)
+        action = parse(sync_action.SyncActionData, plain)
         index = json.loads(action.index)
     except (ValueError, DecodeError):
         raise AppStateError("a value cannot be read") from None

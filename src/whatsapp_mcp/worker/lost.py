@@ -27,7 +27,7 @@ from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
 from whatsapp_mcp.whatsapp.origin import shown_in
-from whatsapp_mcp.worker.whatsmeow_log import repetition_in
+from whatsapp_mcp.whatsapp.whatsmeow_log import repetition_in
 
 logger = logging.getLogger(__name__)
 

@@ -38,6 +38,7 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
+from whatsapp_mcp.whatsapp.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
@@ -46,7 +47,6 @@ from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
-from whatsapp_mcp.worker.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
 
 logger = logging.getLogger("whatsapp_mcp.session")
 

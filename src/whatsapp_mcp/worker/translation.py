@@ -19,9 +19,9 @@ from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
 from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.whatsapp.whatsmeow_log import source_of_unparsed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
-from whatsapp_mcp.worker.whatsmeow_log import source_of_unparsed
 
 logger = logging.getLogger(__name__)
 

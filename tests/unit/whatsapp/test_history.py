@@ -17,9 +17,9 @@ from whatsapp_mcp.models.changes import (
     MessageRevoked,
     ReactionChanged,
 )
-from whatsapp_mcp.whatsapp import history_message
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.whatsapp.history import messages as history_message
 from whatsapp_mcp.wire.protos import e2e, history_sync, neonize_pb2, web
 
 OWN = Jid.parse("12025550100@s.whatsapp.net")

@@ -9,9 +9,8 @@ from google.protobuf.message import Message
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
-from whatsapp_mcp.whatsapp import history_fields as fields
-from whatsapp_mcp.whatsapp.history import changes_from_history
-from whatsapp_mcp.whatsapp.history_message import Place, changes_of_message
+from whatsapp_mcp.whatsapp.history import changes_from_history, fields
+from whatsapp_mcp.whatsapp.history.messages import Place, changes_of_message
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, neonize_pb2, sync_action, web
 
 OWN = Jid.parse("12025550100@s.whatsapp.net")

@@ -3,8 +3,7 @@ facts beside it; both are searched.
 
 ``reading`` finds the one part of a message that is its content, ``kinds`` says who reads it: ``media``, ``business``
 (what shops and bots send, with ``flows``), ``occasions`` (places, people, polls, events, calls), ``assistant``. What
-has no reader of its own, also what is newer than this program, ``strings`` reads. Uses ``boundary`` and
-``whatsapp_mcp.wire``.
+has no reader of its own, also what is newer than this program, ``strings`` reads. Uses ``whatsapp_mcp.wire``.
 """
 
 from whatsapp_mcp.whatsapp.content.media import file_of

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.models.changes import Content, MessageKind
-from whatsapp_mcp.whatsapp.boundary import readable
 from whatsapp_mcp.whatsapp.content.flows import texts_of_json
 from whatsapp_mcp.whatsapp.content.lines import joined, known, lines
 from whatsapp_mcp.whatsapp.content.strings import is_opaque, strings_of
+from whatsapp_mcp.wire.boundary import readable
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import AIRichResponseMessage, MessageContextInfo

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.models.changes import Content, MessageKind
-from whatsapp_mcp.whatsapp.boundary import seconds
 from whatsapp_mcp.whatsapp.content.flows import flow_button, texts_of_json
 from whatsapp_mcp.whatsapp.content.lines import button, joined, known, lines, money, row
 from whatsapp_mcp.whatsapp.content.media import head
+from whatsapp_mcp.wire.boundary import seconds
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from whatsapp_mcp.whatsapp.boundary import TEXT_LIMIT
 from whatsapp_mcp.whatsapp.content.lines import button, money, row
 from whatsapp_mcp.whatsapp.content.strings import is_for_programs, is_opaque
+from whatsapp_mcp.wire.boundary import TEXT_LIMIT
 
 _MAX_DEPTH: Final = 12
 _MAX_WORDS: Final = 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from whatsapp_mcp.whatsapp.boundary import TEXT_LIMIT
+from whatsapp_mcp.wire.boundary import TEXT_LIMIT
 
 
 def lines(*parts: str | Iterable[str]) -> str:

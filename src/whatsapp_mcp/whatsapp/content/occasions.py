@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.models.changes import Content, MessageKind
-from whatsapp_mcp.whatsapp.boundary import jid, seconds
 from whatsapp_mcp.whatsapp.content.lines import joined, known, lines
+from whatsapp_mcp.wire.boundary import jid, seconds
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from whatsapp_mcp.models.changes import Content, MessageKind, Quote
-from whatsapp_mcp.whatsapp.boundary import jid, message_id, parse
 from whatsapp_mcp.whatsapp.content import business
 from whatsapp_mcp.whatsapp.content.context import around, beside
 from whatsapp_mcp.whatsapp.content.kinds import BESIDE, PAYMENTS, PROTOCOL, READERS
 from whatsapp_mcp.whatsapp.content.strings import strings_of, unknown_contents
+from whatsapp_mcp.wire.boundary import jid, message_id, parse
 from whatsapp_mcp.wire.protos import e2e
 
 if TYPE_CHECKING:

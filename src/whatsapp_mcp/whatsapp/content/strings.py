@@ -17,8 +17,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from whatsapp_mcp.whatsapp.boundary import parse, readable
 from whatsapp_mcp.whatsapp.content.lines import lines
+from whatsapp_mcp.wire.boundary import parse, readable
 
 _MAX_STRINGS: Final = 200
 _MAX_DEPTH: Final = 12

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from whatsapp_mcp.models.session import Decrypted
-from whatsapp_mcp.worker.whatsmeow_log import (
+from whatsapp_mcp.whatsapp.whatsmeow_log import (
     ban_in,
     is_repetition,
     is_unparsed,

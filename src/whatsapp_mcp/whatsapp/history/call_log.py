@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import CallOutcome, Change, Content, MessageKind, MessageReceived
-from whatsapp_mcp.whatsapp.boundary import jid, message_id, seconds
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.content.lines import known
+from whatsapp_mcp.wire.boundary import jid, message_id, seconds
 
 if TYPE_CHECKING:
     from neonize.proto.waSyncAction.WAWebProtobufSyncAction_pb2 import CallLogRecord

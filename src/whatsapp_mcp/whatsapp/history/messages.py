@@ -1,4 +1,4 @@
-"""One message of a history (waWeb.WebMessageInfo) as changes; which fields are read stands in ``history_fields``."""
+"""One message of a history (waWeb.WebMessageInfo) as changes; which fields are read stands in ``fields``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from whatsapp_mcp.models.changes import (
     MessageStarred,
     PlaceholderRedeemed,
 )
-from whatsapp_mcp.whatsapp.boundary import cleanse, jid, message_id, parse, seconds
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.content.lines import known, money
-from whatsapp_mcp.whatsapp.history_facts import facts_about
-from whatsapp_mcp.whatsapp.history_stubs import rows_of_stub
+from whatsapp_mcp.whatsapp.history.facts import facts_about
+from whatsapp_mcp.whatsapp.history.stubs import rows_of_stub
 from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.whatsapp.sealed import comment_on, secret_of
 from whatsapp_mcp.whatsapp.statements import Carrier, statement_of
+from whatsapp_mcp.wire.boundary import cleanse, jid, message_id, parse, seconds
 from whatsapp_mcp.wire.protos import e2e, web
 
 if TYPE_CHECKING:

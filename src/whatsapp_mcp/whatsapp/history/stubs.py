@@ -17,10 +17,10 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
 )
-from whatsapp_mcp.whatsapp.boundary import jid, seconds
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.notices import stub_notice
 from whatsapp_mcp.whatsapp.statements import Carrier
+from whatsapp_mcp.wire.boundary import jid, seconds
 from whatsapp_mcp.wire.protos import web
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from whatsapp_mcp.models.changes import (
     PollVoted,
     ReceiptsTold,
 )
-from whatsapp_mcp.whatsapp.boundary import jid, message_id, seconds
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.sealed import named_options, poll_options
 from whatsapp_mcp.whatsapp.statements import Carrier, event_answer, keep, pin, reaction, statement_of
+from whatsapp_mcp.wire.boundary import jid, message_id, seconds
 from whatsapp_mcp.wire.message_secrets import option_hash
 from whatsapp_mcp.wire.protos import e2e, web
 

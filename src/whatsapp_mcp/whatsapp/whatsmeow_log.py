@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.untrusted_text import is_plain_id
-from whatsapp_mcp.whatsapp.boundary import jid
+from whatsapp_mcp.wire.boundary import jid
 
 _LOGGER: Final = "Client"
 _LEVEL: Final = "WARN"

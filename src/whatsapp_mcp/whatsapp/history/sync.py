@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import GROUP, LID, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.changes import Change, ChatChanged, ChatMarkedRead, ContactSeen, IdentityLearned
-from whatsapp_mcp.whatsapp.boundary import jid, parse
-from whatsapp_mcp.whatsapp.call_log import call_of_log
-from whatsapp_mcp.whatsapp.history_message import Place, readable
+from whatsapp_mcp.whatsapp.history.call_log import call_of_log
+from whatsapp_mcp.whatsapp.history.messages import Place, readable
+from whatsapp_mcp.wire.boundary import jid, parse
 from whatsapp_mcp.wire.protos import neonize_pb2, web
 
 if TYPE_CHECKING:

@@ -1,0 +1,9 @@
+"""From a history sync to our changes: chats, messages, names and identities from the time before this device.
+
+``sync`` walks through one, ``messages`` reads one message, with what a phone knows about it (``facts``) and what it
+writes in the place of one (``stubs``), ``call_log`` the calls; ``fields`` says of every field whether it is read.
+"""
+
+from whatsapp_mcp.whatsapp.history.sync import changes_from_history, ids_in_history
+
+__all__ = ["changes_from_history", "ids_in_history"]
