@@ -188,7 +188,7 @@ async def test_a_reply_to_a_number_that_is_not_on_whatsapp(tmp_path: Path) -> No
     async with paired(tmp_path) as (_, host):
         error = await host.refused("sendMessage", phone="4915100000000", message="x")
         assert error["code"] == "not_found"
-        assert "userCheck" in error["next_step"]
+        assert "international format" in error["next_step"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,8 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
         transcript.said("you" if row["is_from_me"] else row["sender_name"], row["content"] + status)
     chats = await guest.call("listChats")
     for chat in chats["results"]["data"]:
-        transcript.note(f"{chat['name']}  {chat['jid']}  last message {chat['last_message_time']}")
+        when = chat.get("last_message_time")
+        transcript.note(f"{chat['name']}  {chat['jid']}  {f'last message {when}' if when else 'no messages yet'}")
 
 
 async def _run(console: Console) -> None:

@@ -139,12 +139,10 @@ class MessageEvent:
         if self.message.HasField("protocolMessage"):
             yield from _protocol(self.message, info, where, own)
         said = statement_of(self.message, self._carrier(), own)
-        if said is not None:
-            yield from said
-            return
-        content = read_content(event.Message)
+        yield from said or ()
+        content = read_content(event.Message)  # beside what is said about another message there may be some
         if content is None:
-            if self._cut:
+            if self._cut and said is None:
                 yield self.unreadable("it is nested too deep")
             return
         if self._cut:

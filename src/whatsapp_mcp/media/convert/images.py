@@ -21,7 +21,7 @@ from PIL import Image, ImageCms, ImageOps, features
 from whatsapp_mcp.media import limits, sniffing
 from whatsapp_mcp.media.convert import jpeg
 from whatsapp_mcp.media.facts import JpegFacts
-from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.media.work import UnusableMedia, WorkCancelled
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limits are ours
 
@@ -195,7 +195,7 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
             if is_jpeg:
                 jpeg.check(source)
             yield picture
-    except (UnusableMedia, MemoryError):
+    except (UnusableMedia, WorkCancelled, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None

@@ -87,12 +87,12 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
         return
     carrier = _carrier(info, author, place)
     about_another = _about_another(info, carrier, place)
-    if about_another is not None:
-        yield from about_another
+    yield from about_another or ()
+    _take_secret(info)
+    content = _content(info)  # also beside what is said about another message there may be some
+    if content is None and about_another is not None:
         yield _redemption(carrier)
         return
-    _take_secret(info)
-    content = _content(info)
     deleted = rows_of_stub(info, carrier, shown=content is not None)
     if content is not None:
         yield from _starred(info, author, place)
