@@ -20,7 +20,8 @@ from bench.memory import peak
 from bench.row import Row, median
 from bench.turns import turns
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = ["measure"]

@@ -20,7 +20,8 @@ from typing import Any, Final
 from bench.generate import BATCH, History, batches
 from bench.program import BenchError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import MessageKind
 
 __all__ = ["SERVER", "PeerNames", "peer_copy", "write_peer_store"]
 

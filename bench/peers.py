@@ -25,7 +25,7 @@ from bench.questions import EVERYWHERE
 from bench.recall import Tally, hits
 from bench.row import Row, median
 from bench.stores import Scale, held_messages, large_store
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.store.search.query import Query as SearchQuery
 
 __all__ = ["measure"]

@@ -13,7 +13,7 @@ from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.media.decoder_pool import DecoderPool
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe.account import RecordChanges

@@ -16,7 +16,7 @@ import pytest
 
 from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import AppStateChange, ChatChanged, ChatLabelled, LabelChanged, MessageStarred
+from whatsapp_mcp.models.app_state import AppStateChange, ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.payload import announced_version, login_payload

@@ -9,77 +9,13 @@ this id if there is only one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-
-
-class MessageKind(StrEnum):
-    TEXT = "text"
-    IMAGE = "image"
-    VIDEO = "video"
-    AUDIO = "audio"
-    VOICE = "voice"
-    DOCUMENT = "document"
-    STICKER = "sticker"
-    LOCATION = "location"
-    CONTACT = "contact"
-    POLL = "poll"
-    EVENT = "event"
-    ALBUM = "album"
-    INVITE = "invite"
-    INTERACTIVE = "interactive"
-    CALL = "call"
-    NOTICE = "notice"
-    """Something that happened to a group (``models.notices``); nobody wrote it."""
-    UNDECRYPTABLE = "undecryptable"
-    """A message that could not be read. Its sender was asked to repeat it, unless it is ``LOST`` or ``UNREADABLE``."""
-    OTHER = "other"
-
-
-LOST: Final = "lost"
-"""In the ``extra`` of an undecryptable message: it was decrypted, and then lost in a crash; its time is estimated."""
-
-
-BELONGS_TO: Final = "belongs_to"
-"""In the ``extra`` of a message that is part of another one by the same author: its ``id``, and what it is to it
-(``as``: album, hd, event_cover …)."""
-
-QUOTED_TEXT: Final = "quoted_text"
-"""In the ``extra`` of a reply to a message that the store does not have: what it says to answer. For the search."""
-
-
-UNREADABLE: Final = "unreadable"
-"""The same, of a message that this server could not take in; the value is the reason, in our words."""
-
-SEALED: Final = "sealed"
-"""Beside ``UNREADABLE``: what the message is, that is about another one and encrypted under that one's secret."""
-
-
-class CallOutcome(StrEnum):
-    """How an incoming call ended; in the ``extra`` of its row."""
-
-    MISSED = "missed"
-    ANSWERED = "answered_elsewhere"
-    DECLINED = "declined"
-
-
-UNAVAILABLE: Final = "unavailable"
-"""In the ``extra`` of an undecryptable message: WhatsApp sent linked devices no content; why, in WhatsApp's word where
-it is known, else True."""
-VIEW_ONCE: Final = "view_once"
-"""WhatsApp's word for what only the phone shows, once."""
-
-
-BROADCAST_LIST: Final = "broadcast_list"
-"""In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
-
-
-MENTIONED: Final = "mentioned"
-"""In the ``extra`` of a stored message: names of those whom it mentions, for the search alone."""
+from whatsapp_mcp.models.app_state import AppStateChange
+from whatsapp_mcp.models.content import Content
 
 
 class DeliveryStatus(StrEnum):
@@ -99,58 +35,6 @@ class ReceiptKind(StrEnum):
     DELIVERED = "delivered"
     READ = "read"
     PLAYED = "played"
-
-
-@dataclass(frozen=True, slots=True)
-class MediaInfo:
-    """All that is needed to download the media later, and to describe it now."""
-
-    mimetype: str = ""
-    file_name: str | None = None
-    file_length: int | None = None
-    """Bytes."""
-    seconds: int | None = None
-    width: int | None = None
-    height: int | None = None
-    url: str | None = None
-    direct_path: str | None = None
-    media_key: bytes | None = None
-    file_sha256: bytes | None = None
-    file_enc_sha256: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a message replies to."""
-
-    message_id: str
-    participant: Jid | None
-    """Author of the quoted message, in the form used on the wire."""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a message says, unwrapped from the protobuf."""
-
-    kind: MessageKind
-    text: str = ""
-    """Body, caption, poll question, name of a shared contact … : what a person would read first."""
-    media: MediaInfo | None = None
-    quote: Quote | None = None
-    mentions: tuple[Jid, ...] = ()
-    forwarded: bool = False
-    expiration: int = 0
-    """Disappearing-message timer in seconds, 0 = stays."""
-    view_once: bool = False
-    extra: dict[str, object] = field(default_factory=dict)
-    """Facts of the kind, JSON-ready: latitude, longitude; options, selectable_count; vcard; link, title. ``cut``: the
-    protobuf's fields that were longer than any phone writes them."""
-
-    @classmethod
-    def unreadable(cls, reason: str) -> Content:
-        """The place of a message that came and cannot be shown."""
-        return cls(MessageKind.UNDECRYPTABLE, extra={UNREADABLE: reason})
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,42 +179,6 @@ class ContactSeen:
     business_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LastMessage:
-    """The newest message of a chat: up to it, we archive the chat, mark it or delete it."""
-
-    message_id: str
-    from_me: bool
-    timestamp: int
-    author: Jid | None = None
-    """Of somebody else's message in a group; None otherwise."""
-    others: tuple[str, ...] = ()
-    """Ids of further messages that are named as the newest ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatChanged:
-    """Facts about a chat; fields that are None stay as they are."""
-
-    chat: Jid
-    chat_alt: Jid | None = None
-    name: str | None = None
-    is_member: bool | None = None
-    """Of a group: whether we are in it."""
-    ephemeral_expiration: int | None = None
-    """Seconds, 0 = off."""
-    unread_count: int | None = None
-    """How many messages of other people, the newest ones, are unread."""
-    counted_until: int | None = None
-    """When the last message was sent that ``unread_count`` knew of, milliseconds; None: all that are stored."""
-    archived: bool | None = None
-    pinned: bool | None = None
-    muted_until: int | None = None
-    """Milliseconds since 1970; 0 = not muted."""
-    last: LastMessage | None = None
-    """Where we archive the chat ourselves."""
-
-
 OPTION_HASH: Final = "sha256:"
 """Before the digest of an option's name, where the name is not known."""
 
@@ -464,109 +312,12 @@ class SealedReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageStarred:
-    chat: Jid
-    message_id: str
-    starred: bool
-    from_me: bool
-    author: Jid | None = None
-    """Of somebody else's message in a group; None otherwise."""
-    timestamp: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDeletedForMe:
-    """Deleted on our own devices only; everybody else still has it."""
-
-    chat: Jid
-    message_id: str
-    from_me: bool
-    author: Jid | None = None
-    timestamp: int = 0
-    sent: int = 0
-    """When the message was sent, where we delete it ourselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMarkedRead:
-    chat: Jid
-    read: bool
-    """False: marked as unread by hand."""
-    timestamp: int = 0
-    last: LastMessage | None = None
-    """Up to which message, where it is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatDeleted:
-    """The chat and its messages up to now."""
-
-    chat: Jid
-    timestamp: int = 0
-    last: LastMessage | None = None
-    """Where we delete the chat ourselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCleared:
-    """The chat's messages up to now; the chat itself stays."""
-
-    chat: Jid
-    keeps_starred: bool
-    timestamp: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LabelChanged:
-    label_id: str
-    name: str
-    color: int
-    """Number in WhatsApp's palette."""
-    deleted: bool = False
-    timestamp: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChatLabelled:
-    label_id: str
-    chat: Jid
-    labelled: bool
-    timestamp: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MessageLabelled:
-    label_id: str
-    chat: Jid
-    message_id: str
-    labelled: bool
-    timestamp: int = 0
-    author: Jid | None = None
-    """Of the message; WhatsApp's app state does not tell."""
-
-
-@dataclass(frozen=True, slots=True)
 class SendFinished:
     """A message of ours that was sent under a key: what the caller of this key gets from now on."""
 
     key: str
     result: str
     """JSON."""
-
-
-AppStateChange = (
-    ChatChanged
-    | MessageStarred
-    | MessageDeletedForMe
-    | ChatMarkedRead
-    | ChatDeleted
-    | ChatCleared
-    | LabelChanged
-    | ChatLabelled
-    | MessageLabelled
-)
-"""What an account's device changed, or we are to change. ``timestamp`` is when the device that made the change made it;
-what we are to change has none yet."""
 
 
 Change = (
@@ -592,10 +343,3 @@ Change = (
 )
 """All that a store takes in. Those of one message or chat may come in any order, and before it; but a placeholder comes
 before what redeems it."""
-
-
-MUTED_FOR_EVER: Final = -1
-"""``ChatChanged.muted_until`` for a mute without an end."""
-
-FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""Until when a chat is muted that is muted without an end."""

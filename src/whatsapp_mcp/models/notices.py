@@ -13,7 +13,8 @@ from hashlib import sha256
 from typing import Final
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.untrusted_text import clean_text
 
 NAMED: Final = 10

@@ -11,16 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from whatsapp_mcp.models.changes import (
-    LOST,
-    QUOTED_TEXT,
-    SEALED,
-    UNAVAILABLE,
-    UNREADABLE,
-    DeliveryStatus,
-    EventAnswer,
-    MessageKind,
-)
+from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer
+from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, SEALED, UNAVAILABLE, UNREADABLE, MessageKind
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,

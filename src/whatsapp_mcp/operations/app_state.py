@@ -9,7 +9,7 @@ from typing import Final
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AppStateKeysMissing
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import AppStateChange, ChatLabelled, LabelChanged, MessageLabelled
+from whatsapp_mcp.models.app_state import AppStateChange, ChatLabelled, LabelChanged, MessageLabelled
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 

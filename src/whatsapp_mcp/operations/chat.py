@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.render import chat_json, line_json, message_json, shown
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from whatsapp_mcp.clock import now_ms, to_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     MUTED_FOR_EVER,
     ChatChanged,
     ChatDeleted,

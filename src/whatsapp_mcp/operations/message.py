@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import MessageDeletedForMe, MessageKind, MessageLabelled, MessageStarred
+from whatsapp_mcp.models.app_state import MessageDeletedForMe, MessageLabelled, MessageStarred
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.operations.addressee import check_writable, recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.outcome import Outcome, Progress

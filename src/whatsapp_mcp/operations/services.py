@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
 from whatsapp_mcp.media.decoder_pool import DecoderPool
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey

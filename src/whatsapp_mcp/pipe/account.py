@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, cast, get_args
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe.command import Command
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import AppStateConflict
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.side_login.collections import Collections
 from whatsapp_mcp.side_login.encoding import mutations
 from whatsapp_mcp.side_login.login import PassiveLogin

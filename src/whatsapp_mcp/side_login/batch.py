@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from whatsapp_mcp.errors import LoginRefused, NotConnected, SessionTimeout, SideReplaced, WhatsAppMcpError
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.app_state import PendingPatch, plan_patches, push
 from whatsapp_mcp.side_login.changes import changes_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     AppStateChange,
     ChatChanged,
     ChatCleared,

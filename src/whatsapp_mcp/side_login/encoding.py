@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     AppStateChange,
     ChatChanged,
     ChatDeleted,

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import AppStateKeysMissing, InvalidArgument, RateLimited, SessionError, WhatsAppMcpError
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.batch import Batch

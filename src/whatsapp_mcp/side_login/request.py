@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 

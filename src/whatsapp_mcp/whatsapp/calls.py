@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import CallOutcome, Change, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import CallOutcome, Content, MessageKind
 from whatsapp_mcp.whatsapp.addresses import person
 from whatsapp_mcp.wire import boundary
 from whatsapp_mcp.wire.boundary import parse

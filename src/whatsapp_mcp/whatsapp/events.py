@@ -12,17 +12,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
-    BROADCAST_LIST,
-    UNAVAILABLE,
-    VIEW_ONCE,
     Change,
-    ChatChanged,
     ContactSeen,
-    Content,
     DeliveryStatus,
     MessageEdited,
-    MessageKind,
     MessageReceived,
     MessageRevoked,
     PlaceholderRedeemed,
@@ -30,6 +25,7 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.models.content import BROADCAST_LIST, UNAVAILABLE, VIEW_ONCE, Content, MessageKind
 from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import LID, USER, Jid
-from whatsapp_mcp.models.changes import Change, ChatChanged, IdentityLearned
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change, IdentityLearned
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.whatsapp.addresses import from_proto, person
 from whatsapp_mcp.wire import boundary

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Newsletter, NewsletterPicture, NewsletterPost, NewsletterText, Picture
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.addresses import from_proto, readable, to_proto

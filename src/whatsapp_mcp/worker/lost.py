@@ -19,7 +19,8 @@ from typing import Final, Protocol
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import LOST, Content, MessageKind
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.untrusted_text import speakable_id

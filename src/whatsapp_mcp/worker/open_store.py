@@ -10,7 +10,8 @@ from pathlib import Path
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, Content, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import Content
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
 from whatsapp_mcp.store.files import archive_store, check_space, is_the_files_fault

@@ -9,7 +9,8 @@ from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, Content, IdentityLearned, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, MessageKind
+from whatsapp_mcp.models.content import LOST, MessageKind
 from whatsapp_mcp.models.render import message_json, time_text
 from whatsapp_mcp.models.views import Message
 

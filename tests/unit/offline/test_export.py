@@ -37,19 +37,15 @@ from tests.unit.store.build import (
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.jid import STATUS_BROADCAST
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     ChatChanged,
-    ContactSeen,
-    Content,
-    IdentityLearned,
     LabelChanged,
     MessageDeletedForMe,
-    MessageKind,
     MessageLabelled,
     MessageStarred,
-    Quote,
-    ReceiptKind,
 )
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read import exporting

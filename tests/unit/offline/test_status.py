@@ -26,14 +26,9 @@ import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    Content,
-    MessageDeletedForMe,
-    MessageEdited,
-    MessageKind,
-    MessageReceived,
-    MessageRevoked,
-)
+from whatsapp_mcp.models.app_state import MessageDeletedForMe
+from whatsapp_mcp.models.changes import MessageEdited, MessageReceived, MessageRevoked
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize

@@ -25,16 +25,9 @@ from tests.unit.operations.fakes import (
 from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    Change,
-    ChatChanged,
-    ContactSeen,
-    Content,
-    DeliveryStatus,
-    IdentityLearned,
-    MessageKind,
-    MessageReceived,
-)
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change, ContactSeen, DeliveryStatus, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store

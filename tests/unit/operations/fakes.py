@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from whatsapp_mcp.errors import NotConnected, NotLoggedIn, SessionError, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.operations.services import Session, SideLogin

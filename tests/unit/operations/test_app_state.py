@@ -9,7 +9,7 @@ import pytest
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, TEAM
 from whatsapp_mcp.errors import NotFound
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     AppStateChange,
     ChatChanged,
     ChatLabelled,

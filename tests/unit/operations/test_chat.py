@@ -10,15 +10,8 @@ import pytest
 from tests.unit.operations.bench import BadArguments, Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppMcpError
-from whatsapp_mcp.models.changes import (
-    Content,
-    MediaInfo,
-    MessageEdited,
-    MessageKind,
-    MessageRevoked,
-    Quote,
-    ReactionChanged,
-)
+from whatsapp_mcp.models.changes import MessageEdited, MessageRevoked, ReactionChanged
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 
 PICTURE = Content(MessageKind.IMAGE, "look", media=MediaInfo("image/jpeg", "a.jpg", 12, url="https://mmg.example/x"))
 

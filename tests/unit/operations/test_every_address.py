@@ -13,7 +13,8 @@ from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, ANA_LID, ME, ME_LID, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 
 CHANNEL = Jid("120363000000000099", "newsletter")
 LIST = Jid("1795800000", "broadcast")

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.operations.bench import BadArguments, Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, ME, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageRevoked
+from whatsapp_mcp.models.changes import MessageRevoked
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, Revoke
 
 TARGET = MessageRef(chat=ANA, message_id="M1", author=ANA)

@@ -10,7 +10,7 @@ from tests.unit.operations.bench import BadArguments, Bench
 from tests.unit.operations.fakes import ANA, BO, NOW, TEAM
 from whatsapp_mcp.errors import NotFound, ReachoutTimelock, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ChatChanged
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SendMessage, SetChatPresence

@@ -10,7 +10,8 @@ from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession, FakeSideLogin
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, NumberSpelled
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import ContactSeen, NumberSpelled
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.models.views import NumberCheck
 from whatsapp_mcp.operations.addressee import recipient

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.models.changes import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload

@@ -15,7 +15,7 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
+from whatsapp_mcp.models.app_state import ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.people.sync_keys import SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.state.accounts import Collection, SimDevice

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     MUTED_FOR_EVER,
     AppStateChange,
     ChatChanged,

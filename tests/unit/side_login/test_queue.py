@@ -25,7 +25,7 @@ from whatsapp_mcp.errors import (
     WhatsAppRefused,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import AppStateChange, ChatChanged, MessageStarred
+from whatsapp_mcp.models.app_state import AppStateChange, ChatChanged, MessageStarred
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue

@@ -7,19 +7,16 @@ from pathlib import Path
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
-    Content,
     DeliveryStatus,
-    MediaInfo,
     MessageEdited,
-    MessageKind,
     MessageReceived,
     MessageRevoked,
     PollVoted,
-    Quote,
     ReactionChanged,
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter

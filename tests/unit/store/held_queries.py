@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 
 __all__ = ["HELD", "QUERIES", "Query"]
 

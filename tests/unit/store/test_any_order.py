@@ -34,30 +34,32 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
-from whatsapp_mcp.models.changes import (
-    Change,
+from whatsapp_mcp.models.app_state import (
     ChatChanged,
     ChatCleared,
     ChatDeleted,
     ChatLabelled,
     ChatMarkedRead,
+    LabelChanged,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
+)
+from whatsapp_mcp.models.changes import (
+    Change,
     ContactSeen,
     DeliveryStatus,
     EventAnswer,
     EventAnswered,
     IdentityLearned,
-    LabelChanged,
-    MessageDeletedForMe,
     MessageKept,
-    MessageKind,
-    MessageLabelled,
     MessagePinned,
-    MessageStarred,
     PersonReceipts,
     PollOptionAdded,
     ReceiptKind,
     ReceiptsTold,
 )
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 
 FACTS: Final[tuple[Change, ...]] = (

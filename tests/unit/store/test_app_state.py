@@ -24,21 +24,20 @@ from tests.unit.store.build import (
     revoke,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     FOR_EVER,
     ChatChanged,
     ChatCleared,
     ChatDeleted,
     ChatLabelled,
     ChatMarkedRead,
-    IdentityLearned,
     LabelChanged,
     MessageDeletedForMe,
-    MessageKind,
     MessageLabelled,
     MessageStarred,
-    ReceiptKind,
 )
+from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Chat, Message
 
 

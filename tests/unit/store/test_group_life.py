@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, MY_LID, Store, message, ms
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    CallOutcome,
-    ChatChanged,
-    ContactSeen,
-    GroupsJoined,
-    IdentityLearned,
-    MessageKind,
-    MessageReceived,
-)
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import ContactSeen, GroupsJoined, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.content import CallOutcome, MessageKind
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.whatsapp.calls import call_content

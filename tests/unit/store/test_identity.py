@@ -24,17 +24,16 @@ from tests.unit.store.build import (
 )
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import ChatChanged, ChatCleared
 from whatsapp_mcp.models.changes import (
-    ChatChanged,
-    ChatCleared,
     ContactSeen,
     DeliveryStatus,
     IdentityLearned,
-    MessageKind,
     NumberSpelled,
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.models.content import MessageKind
 
 LEARN = IdentityLearned(ANA_LID, ANA)
 

@@ -6,15 +6,8 @@ from dataclasses import replace
 
 from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, GROUP, ME, MY_LID, Store, message, ms, vote
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    ContactSeen,
-    Content,
-    IdentityLearned,
-    MessageEdited,
-    MessageKind,
-    MessageReceived,
-    Quote,
-)
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageEdited, MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.views import Message
 
 STRANGER = Jid("83333333333333", "lid")

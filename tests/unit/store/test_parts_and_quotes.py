@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, PHOTO, Store, message, revoke
-from whatsapp_mcp.models.changes import BELONGS_TO, IdentityLearned, MessageKind, MessageReceived, Quote
+from whatsapp_mcp.models.changes import IdentityLearned, MessageReceived
+from whatsapp_mcp.models.content import BELONGS_TO, MessageKind, Quote
 from whatsapp_mcp.models.render import message_json
 from whatsapp_mcp.models.views import Message
 

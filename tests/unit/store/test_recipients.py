@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, GROUP, Store, message
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ChatChanged, ContactSeen, IdentityLearned
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.store.records import NamedTarget
 
 CHANNEL = Jid.parse("120363999@newsletter")

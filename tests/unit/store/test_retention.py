@@ -32,19 +32,15 @@ from tests.unit.store.build import (
 from tests.unit.store.test_any_order import CHATS, FACTS, WORDS, expected_in_index, indexed
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import ChatChanged, ChatCleared, MessageDeletedForMe, MessageLabelled, MessageStarred
 from whatsapp_mcp.models.changes import (
     Change,
-    ChatChanged,
-    ChatCleared,
     EventAnswer,
     EventAnswered,
     IdentityLearned,
-    MessageDeletedForMe,
     MessageKept,
-    MessageLabelled,
     MessagePinned,
     MessageReceived,
-    MessageStarred,
     PollOptionAdded,
     ReceiptKind,
     SealedReceived,

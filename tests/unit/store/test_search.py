@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store, at, edit, message, ms, receipt, revoke
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models.changes import IdentityLearned, MessageDeletedForMe, MessageKind, ReceiptKind
+from whatsapp_mcp.models.app_state import MessageDeletedForMe
+from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.store.read.listing import COUNTED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter

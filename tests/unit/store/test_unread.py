@@ -8,16 +8,9 @@ import pytest
 
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, Store, message, ms, receipt
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    Change,
-    ChatChanged,
-    ChatMarkedRead,
-    IdentityLearned,
-    LastMessage,
-    MessageKind,
-    MessageReceived,
-    ReceiptKind,
-)
+from whatsapp_mcp.models.app_state import ChatChanged, ChatMarkedRead, LastMessage
+from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived, ReceiptKind
+from whatsapp_mcp.models.content import MessageKind
 
 CHANNEL = Jid("120363000000000099", "newsletter")
 

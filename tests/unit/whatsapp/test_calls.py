@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, call_event
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import CallOutcome, Change, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import CallOutcome
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event

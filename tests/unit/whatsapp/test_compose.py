@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Content, MessageKind, Quote
+from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.outgoing import (
     AudioOut,
     ContactOut,

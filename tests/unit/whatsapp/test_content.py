@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.wire.protos import common, e2e
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from whatsapp_mcp.models.changes import Content, MessageKind, Quote
+from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.whatsapp.content import file_of, read_content, unwrap
 from whatsapp_mcp.whatsapp.content.kinds import BESIDE, GENERIC, PAYMENTS, PROTOCOL, READERS, WRAPPERS
 from whatsapp_mcp.wire.boundary import QUOTE_LIMIT

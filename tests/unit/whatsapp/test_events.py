@@ -23,15 +23,13 @@ from tests.unit.whatsapp.received import (
     undecryptable_event,
 )
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     Change,
-    ChatChanged,
     ContactSeen,
-    Content,
     DeliveryStatus,
     IdentityLearned,
     MessageEdited,
-    MessageKind,
     MessageReceived,
     MessageRevoked,
     PlaceholderRedeemed,
@@ -39,6 +37,7 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2

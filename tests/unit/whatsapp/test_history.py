@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
-    ChatChanged,
     ContactSeen,
-    Content,
     DeliveryStatus,
     IdentityLearned,
     MessageEdited,
-    MessageKind,
     MessageReceived,
     MessageRevoked,
     ReactionChanged,
 )
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.history import messages as history_message

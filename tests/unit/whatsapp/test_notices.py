@@ -20,7 +20,9 @@ from tests.unit.whatsapp.received import (
     joined_event,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, ChatChanged, IdentityLearned, MessageKind, MessageReceived
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.notices import Happening as H
 from whatsapp_mcp.models.notices import Notice
 from whatsapp_mcp.whatsapp.client import EventCode

@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, message_event, source, text
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import LOST, Content, MessageKind
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.whatsapp.client import EventCode

@@ -10,7 +10,9 @@ import pytest
 
 from tests.unit.whatsapp.received import ANA
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.models.changes import UNREADABLE, Change, ChatChanged, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import UNREADABLE, Content, MessageKind
 from whatsapp_mcp.models.views import SealedStatement
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
 from whatsapp_mcp.store.journal import Journal

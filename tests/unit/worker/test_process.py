@@ -21,7 +21,8 @@ from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Device, Message
 from whatsapp_mcp.pipe.account import GetDevice, PairPhone, SetPresence
 from whatsapp_mcp.pipe.codec import encode_call

@@ -15,7 +15,8 @@ from tests.unit.store.build import ANA, PHOTO
 from tests.unit.waiting import soon
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
-from whatsapp_mcp.models.changes import Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal

@@ -11,7 +11,8 @@ import pytest
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, MY_LID, ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change as StoreChange
-from whatsapp_mcp.models.changes import Content, IdentityLearned, MessageKind, MessageReceived, SealedReceived
+from whatsapp_mcp.models.changes import IdentityLearned, MessageReceived, SealedReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader

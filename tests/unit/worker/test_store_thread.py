@@ -14,7 +14,8 @@ import pytest
 from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, ChatChanged
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, Stored
 from whatsapp_mcp.store.journal import Journal

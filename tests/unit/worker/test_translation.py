@@ -10,7 +10,8 @@ import pytest
 from tests.unit.whatsapp.fake_client import DEVICE, FakeClient
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, message_event, source, text
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import LOST, Change, MessageReceived, PlaceholderRedeemed, ReactionChanged
+from whatsapp_mcp.models.changes import Change, MessageReceived, PlaceholderRedeemed, ReactionChanged
+from whatsapp_mcp.models.content import LOST
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
 from whatsapp_mcp.store.journal import Journal

@@ -12,7 +12,7 @@ from typing import Final
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Message, ReceiptView
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import find_entity

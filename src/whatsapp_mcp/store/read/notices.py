@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.notices import Named, jids_in, sentence
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.read.annotations import known_as

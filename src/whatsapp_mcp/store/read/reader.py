@@ -9,7 +9,7 @@ from typing import Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.connections import ReadConnections

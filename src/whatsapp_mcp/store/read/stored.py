@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import MENTIONED
+from whatsapp_mcp.models.content import MENTIONED
 from whatsapp_mcp.store.rows import stored_jid
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from whatsapp_mcp.models.changes import (
+from whatsapp_mcp.models.app_state import (
     ChatCleared,
     ChatDeleted,
     ChatLabelled,

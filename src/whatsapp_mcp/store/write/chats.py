@@ -13,7 +13,7 @@ import sqlite3
 from dataclasses import fields
 from typing import Final
 
-from whatsapp_mcp.models.changes import ChatChanged
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.unread import Unread

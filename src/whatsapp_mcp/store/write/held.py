@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.changes import BROADCAST_LIST, MessageKind
+from whatsapp_mcp.models.content import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from whatsapp_mcp.models.changes import MENTIONED, Content
+from whatsapp_mcp.models.content import MENTIONED, Content
 from whatsapp_mcp.untrusted_text import encodable
 
 _SEARCHED: Final = 50

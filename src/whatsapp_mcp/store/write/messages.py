@@ -7,15 +7,8 @@ from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import (
-    BROADCAST_LIST,
-    QUOTED_TEXT,
-    Content,
-    DeliveryStatus,
-    MediaInfo,
-    MessageKind,
-    MessageReceived,
-)
+from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived
+from whatsapp_mcp.models.content import BROADCAST_LIST, QUOTED_TEXT, Content, MediaInfo, MessageKind
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats

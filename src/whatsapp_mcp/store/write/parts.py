@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from whatsapp_mcp.models.changes import BELONGS_TO, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.content import BELONGS_TO
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.write.held import Held, find_held
 from whatsapp_mcp.store.write.identities import Address

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from whatsapp_mcp.models.changes import MessageKind
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 

@@ -11,19 +11,21 @@ from pathlib import Path
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import (
+    ChatChanged,
+    LabelChanged,
+    MessageDeletedForMe,
+    MessageLabelled,
+    MessageStarred,
+)
 from whatsapp_mcp.models.changes import (
     Change,
-    ChatChanged,
     ContactSeen,
     GroupsJoined,
     IdentityLearned,
-    LabelChanged,
-    MessageDeletedForMe,
     MessageEdited,
-    MessageLabelled,
     MessageReceived,
     MessageRevoked,
-    MessageStarred,
     NumberSpelled,
     PlaceholderRedeemed,
     PollVoted,

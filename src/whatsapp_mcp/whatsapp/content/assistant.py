@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from whatsapp_mcp.models.changes import Content, MessageKind
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.content.flows import texts_of_json
 from whatsapp_mcp.whatsapp.content.lines import joined, known, lines
 from whatsapp_mcp.whatsapp.content.strings import is_opaque, strings_of

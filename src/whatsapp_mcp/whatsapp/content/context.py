@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.models.changes import BELONGS_TO, Content, Quote
+from whatsapp_mcp.models.content import BELONGS_TO, Content, Quote
 from whatsapp_mcp.whatsapp.content.assistant import bot_facts
 from whatsapp_mcp.whatsapp.content.lines import known
 from whatsapp_mcp.wire.boundary import QUOTE_LIMIT, jid, message_id

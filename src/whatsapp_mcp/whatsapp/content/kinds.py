@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from whatsapp_mcp.models.changes import Content, MessageKind
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.content import assistant, business, media, occasions
 from whatsapp_mcp.whatsapp.content.lines import known
 from whatsapp_mcp.whatsapp.content.strings import strings_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.models.changes import Content, MediaInfo, MessageKind
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.whatsapp.content.lines import known, lines
 from whatsapp_mcp.whatsapp.content.strings import strings_of
 from whatsapp_mcp.wire.protos import e2e

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.models.changes import Content, MessageKind
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.content.lines import joined, known, lines
 from whatsapp_mcp.wire.boundary import jid, seconds
 from whatsapp_mcp.wire.protos import e2e

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from whatsapp_mcp.models.changes import Content, MessageKind, Quote
+from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.whatsapp.content import business
 from whatsapp_mcp.whatsapp.content.context import around, beside
 from whatsapp_mcp.whatsapp.content.kinds import BESIDE, PAYMENTS, PROTOCOL, READERS

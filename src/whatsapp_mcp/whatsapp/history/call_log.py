@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import CallOutcome, Change, Content, MessageKind, MessageReceived
+from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.content import CallOutcome, Content, MessageKind
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.content.lines import known
 from whatsapp_mcp.wire.boundary import jid, message_id, seconds

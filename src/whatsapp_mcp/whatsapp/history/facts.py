@@ -7,14 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import (
-    Change,
-    ContactSeen,
-    MessageLabelled,
-    PersonReceipts,
-    PollVoted,
-    ReceiptsTold,
-)
+from whatsapp_mcp.models.app_state import MessageLabelled
+from whatsapp_mcp.models.changes import Change, ContactSeen, PersonReceipts, PollVoted, ReceiptsTold
 from whatsapp_mcp.whatsapp.content import unwrap
 from whatsapp_mcp.whatsapp.sealed import named_options, poll_options
 from whatsapp_mcp.whatsapp.statements import Carrier, event_answer, keep, pin, reaction, statement_of

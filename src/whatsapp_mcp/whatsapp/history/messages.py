@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import MessageStarred
 from whatsapp_mcp.models.changes import (
     Change,
-    Content,
     DeliveryStatus,
     MessageEdited,
-    MessageKind,
     MessageReceived,
     MessageRevoked,
-    MessageStarred,
     PlaceholderRedeemed,
 )
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.content.lines import known, money
 from whatsapp_mcp.whatsapp.history.facts import facts_about

@@ -9,14 +9,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.models.changes import (
-    CallOutcome,
-    Change,
-    Content,
-    MessageKind,
-    MessageReceived,
-    MessageRevoked,
-)
+from whatsapp_mcp.models.changes import Change, MessageReceived, MessageRevoked
+from whatsapp_mcp.models.content import CallOutcome, Content, MessageKind
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.notices import stub_notice
 from whatsapp_mcp.whatsapp.statements import Carrier

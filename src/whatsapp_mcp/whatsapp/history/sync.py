@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import GROUP, LID, STATUS_BROADCAST, USER, Jid
-from whatsapp_mcp.models.changes import Change, ChatChanged, ChatMarkedRead, ContactSeen, IdentityLearned
+from whatsapp_mcp.models.app_state import ChatChanged, ChatMarkedRead
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned
 from whatsapp_mcp.whatsapp.history.call_log import call_of_log
 from whatsapp_mcp.whatsapp.history.messages import Place, readable
 from whatsapp_mcp.wire.boundary import jid, parse

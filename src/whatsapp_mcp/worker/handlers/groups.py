@@ -8,7 +8,8 @@ from typing import Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.models.changes import Change, ChatChanged, GroupsJoined, IdentityLearned
+from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.changes import Change, GroupsJoined, IdentityLearned
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.pipe import groups as p
 from whatsapp_mcp.whatsapp.account import Account

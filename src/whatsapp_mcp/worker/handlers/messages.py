@@ -14,10 +14,9 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
-    CallOutcome,
     Change,
-    ChatChanged,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
@@ -25,6 +24,7 @@ from whatsapp_mcp.models.changes import (
     ReceiptKind,
     ReceiptReceived,
 )
+from whatsapp_mcp.models.content import CallOutcome
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SentMessage
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
