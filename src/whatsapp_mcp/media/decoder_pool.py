@@ -127,6 +127,12 @@ class _Process:
             raise _Crashed
         return said
 
+    async def ended(self) -> None:
+        """When it has stopped talking: what it died of. Before it is killed: a signal to a process that has ended takes
+        its status away from asyncio (``Popen.send_signal`` polls), which then reports 255."""
+        with anyio.move_on_after(_DRAIN_SECONDS):
+            await self._process.wait()
+
     async def end(self) -> None:
         """Whatever it is doing. Returns when it is gone."""
         assert self._process.stdout is not None
@@ -198,6 +204,7 @@ class DecoderPool:
                 raise _copy(_TOO_MUCH) from None
             except _Crashed:
                 fit = False
+                await process.ended()
                 await self._end(process)
                 raise _copy(_TOO_MUCH if process.spent else _BROKEN) from None
             finally:

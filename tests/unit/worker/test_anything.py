@@ -27,7 +27,7 @@ from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.translation import Translation
 
-ROUNDS = 20
+ROUNDS = 10
 EVENTS = 25
 
 
