@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from whatsapp_mcp.catalog.hosts import added_by_host, not_given, relax, unusable
 from whatsapp_mcp.catalog.near_miss import near_miss, sharing_a_word
 from whatsapp_mcp.catalog.operation import JsonObject, Operation
-from whatsapp_mcp.untrusted_text import encodable
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -120,14 +119,9 @@ def _taken_out(arguments: JsonObject, schema: JsonObject) -> set[str]:
 
 
 def _unreadable(arguments: JsonObject) -> Iterator[Problem]:
-    """NUL ends a string on its way into the native library; a lone surrogate cannot be encoded at all."""
     for name, value in arguments.items():
         if (why := unusable(value)) is not None:
             yield Problem(name, f"{name} {why}")
-        for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, str) and ("\0" in item or encodable(item) != item):
-                yield Problem(name, f"{name} holds characters that are no text (NUL or half of a surrogate pair)")
-                break
 
 
 def _label(name: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from whatsapp_mcp.catalog.operation import JsonObject
+from whatsapp_mcp.untrusted_text import encodable
 
 _OWN: Final = frozenset(
     {
@@ -135,6 +136,9 @@ def unusable(value: object) -> str | None:
                 return "is not a finite number"
             if isinstance(item, int) and not -_LARGEST < item < _LARGEST:
                 return "is a number beyond all bounds"
+            if isinstance(item, str) and ("\0" in item or encodable(item) != item):
+                # NUL ends a string on its way into the native library; half of a pair cannot be encoded at all.
+                return "holds characters that are no text (NUL or half of a surrogate pair)"
             if isinstance(item, dict):
                 below += item
                 below += item.values()

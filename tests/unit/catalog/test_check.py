@@ -144,6 +144,18 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
             "message",
             "message holds characters that are no text (NUL or half of a surrogate pair)",
         ),
+        (
+            "sendMessage",
+            {"phone": "1", "message": {"": "\ud800"}},
+            "message",
+            "message holds characters that are no text (NUL or half of a surrogate pair)",
+        ),
+        (
+            "sendMessage",
+            {"phone": "1", "message": [{"\ud800": 1}]},
+            "message",
+            "message holds characters that are no text (NUL or half of a surrogate pair)",
+        ),
     ],
 )
 def test_a_problem_names_the_argument_what_is_wrong_and_what_is_allowed(
