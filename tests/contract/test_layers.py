@@ -20,6 +20,7 @@ GROUND = {
     "token_file",
     "account_folder",
     "models",
+    "platform",
     "settings",
     "endpoint",
     "descriptors",
@@ -30,6 +31,7 @@ GROUND = {
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {
+    "platform": set(),
     "models": set(),
     "wire": set(),
     "catalog": set(),
@@ -44,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "supervisor": {"pipe", "session_db", "store"},
     "operations": {"pipe", "store", "catalog", "media", "side_login"},
     "server": {"catalog", "operations"},
-    "offline": {"catalog", "session_db", "simulator", "store", "supervisor", "wire"},
+    "offline": {"catalog", "pipe", "session_db", "simulator", "store", "supervisor", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "server", "side_login", "store", "supervisor"},
     "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
