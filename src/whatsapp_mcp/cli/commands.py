@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -69,7 +68,9 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.stdio import serve_stdio
 
-        server = assemble(settings, simulated=simulated, autoscan=autoscan)
+        server = assemble(
+            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+        )
         gc.freeze()
         gc.enable()
         anyio.run(serve_stdio, server, descriptors)
@@ -94,7 +95,9 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 
         make_folder(settings.data_dir)
         token = load_or_create_token(settings.token_path)
-        server = assemble(settings, simulated=simulated, autoscan=autoscan)
+        server = assemble(
+            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+        )
         gc.freeze()
         gc.enable()
         click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
@@ -124,7 +127,14 @@ def token(data_dir: Path | None, account: str | None) -> None:
 @click.option("--phone-name", help="Display name of the simulated phone.")
 @click.option("--autoscan", type=float, metavar="SECONDS", help="Scan a code that the phone is shown after a while.")
 @click.option("--exit-with-stdin", "exit_on_stdin_eof", is_flag=True, help="End when standard input ends.")
-def simulate(**options: Any) -> None:
+@click.option(
+    "--exit-when-unused",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="End so long after the last control connection and the last linked device have gone.",
+)
+@click.option("--remove", type=click.Path(path_type=Path), hidden=True)
+def simulate(remove: Path | None, **options: Any) -> None:
     """Run a simulated WhatsApp on loopback; point WHATSAPP_MCP_ENDPOINT at its endpoint file.
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
@@ -133,7 +143,12 @@ def simulate(**options: Any) -> None:
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         given = {name: value for name, value in options.items() if value is not None}
-        sys.exit(run_simulate(SimulateOptions(**given), sys.stdout))
+        code = run_simulate(SimulateOptions(**given), sys.stdout)
+        if remove is not None:
+            from whatsapp_mcp.offline.simulated import remove_data_dir
+
+            remove_data_dir(remove)
+        sys.exit(code)
 
 
 @cli.command()
@@ -192,6 +207,11 @@ def reindex(data_dir: Path | None, account: str | None) -> None:
     click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
 
 
+def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
+    """Whether the data directory goes with the server: a simulated one, and nobody named another."""
+    return simulated and options.get("data_dir") is None and not os.environ.get("WHATSAPP_MCP_DATA_DIR")
+
+
 @contextlib.contextmanager
 def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
     """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
@@ -202,9 +222,11 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
         if simulated:
             if settings.endpoint is not None:
                 raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
-            if options.get("data_dir") is None and "WHATSAPP_MCP_DATA_DIR" not in os.environ:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="whatsapp-mcp-"))
-                settings = settings.model_copy(update={"data_dir": Path(folder)})
+            if _keeps_nothing(simulated, options):
+                from whatsapp_mcp.offline.simulated import temporary_data_dir
+
+                folder = stack.enter_context(temporary_data_dir())
+                settings = settings.model_copy(update={"data_dir": folder})
                 make_folder(settings.account_dir)
         check_account(settings.account_dir)
         yield settings
