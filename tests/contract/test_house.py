@@ -151,15 +151,11 @@ def _tops(node: ast.Import | ast.ImportFrom) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def _is_of_one_system(name: str) -> bool:
-    """What there is for each system has the same names."""
-    return name.startswith(("platform.posix", "platform.windows"))
-
-
 def test_a_file_name_stands_once_in_a_room() -> None:
+    """In ``platform`` once for every kind of system, and once for what picks among them."""
     names: dict[str, list[Path]] = defaultdict(list)
     for name, path in modules().items():
-        if path.name != "__init__.py" and "." in name and not _is_of_one_system(name):
+        if path.name != "__init__.py" and "." in name and not name.startswith("platform."):
             names[f"{name.split('.')[0]}: {path.name}"].append(path)
     assert sorted(key for key, paths in names.items() if len(paths) > 1) == []
 
@@ -169,7 +165,7 @@ def test_a_class_name_stands_once() -> None:
     names = Counter(
         node.name
         for name, path in modules().items()
-        if name.split(".")[0] != "simulator" and not _is_of_one_system(name)
+        if name.split(".")[0] != "simulator"
         for node in tree_of(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )

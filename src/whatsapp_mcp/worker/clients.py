@@ -50,7 +50,9 @@ class Attachable(Protocol):
 class _Attached:
     """One client's connection. Only for the thread of the event loop."""
 
-    def __init__(self, client: AttachedClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, work: Attachable) -> None:
+    def __init__(
+        self, client: AttachedClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, work: Attachable
+    ) -> None:
         self.client = client
         self.under_way: set[asyncio.Task[None]] = set()
         self._reader = reader

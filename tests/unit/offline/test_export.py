@@ -33,6 +33,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
+
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.jid import STATUS_BROADCAST
@@ -43,8 +44,9 @@ from whatsapp_mcp.models.app_state import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.settings import Settings

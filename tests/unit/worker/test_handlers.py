@@ -24,7 +24,7 @@ from tests.unit.whatsapp.received import (
 )
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import PollOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
 from whatsapp_mcp.pipe.account import (
@@ -61,9 +61,9 @@ from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.control import ControlHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
-from whatsapp_mcp.worker.handlers.control import ControlHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread

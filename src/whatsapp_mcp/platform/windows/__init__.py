@@ -1,1 +1,1 @@
-"""Windows."""
+"""Windows, by its own functions where Python has none (``ctypes``)."""
