@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from mcp.server import Server
 
@@ -13,21 +12,12 @@ from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.media.decoder_pool import DecoderPool
-from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.operations.runner import OperationRunner, with_handler
 from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.pipe.account import RecordChanges
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.side_login.queue import SideLoginQueue
-
-R = TypeVar("R")
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -43,41 +33,6 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
     except CatalogError as error:
         raise SetupError(str(error)) from error
-
-
-class _SideLoginOnDemand:
-    """The queue of side logins, made at the first request: most servers get none, and protobuf is slow to load."""
-
-    def __init__(self, settings: Settings, manager: SessionManager) -> None:
-        self._settings = settings
-        self._manager = manager
-
-    async def change(self, *changes: AppStateChange) -> float:
-        return await self._queue.change(*changes)
-
-    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
-        return await self._queue.ask(query)
-
-    async def close(self) -> None:
-        if "_queue" in vars(self):
-            await self._queue.close()
-
-    @cached_property
-    def _queue(self) -> SideLoginQueue:
-        from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
-
-        config = SideLoginConfig(
-            session_db=self._settings.session_db,
-            endpoint=self._settings.endpoint,
-            require_endpoint=self._settings.require_endpoint,
-            min_seconds_between=self._settings.side_login_distance,
-            max_pauses_per_day=self._settings.side_login_per_day,
-        )
-        return SideLoginQueue(config, self._manager.paused, on_changes=self._record)
-
-    async def _record(self, changes: Sequence[AppStateChange]) -> None:
-        """What was learned on the way goes into the store."""
-        await self._manager.call(RecordChanges(changes=tuple(changes)))
 
 
 def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
@@ -102,9 +57,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     else:
         world = None
         manager = SessionManager(settings)
-    side_login = _SideLoginOnDemand(settings, manager)
     decoders = DecoderPool()
-    services = Services(settings, manager, side_login, Store(StoreReader(settings.store_path)), decoders)
+    services = Services(settings, manager, Store(StoreReader(settings.store_path)), decoders)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -112,7 +66,6 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(side_login.close)
             stack.push_async_callback(decoders.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield

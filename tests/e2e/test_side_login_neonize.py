@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 
 from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
@@ -21,7 +22,6 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queries import BusinessProfileQuery
-from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings

@@ -11,17 +11,23 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError, from_wire
-from whatsapp_mcp.pipe import account, groups, messages, profiles
+from whatsapp_mcp.pipe import account, groups, messages, profiles, side_login
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import Hello, Notice
 from whatsapp_mcp.pipe.pieces import PIECE
 
-COMMAND_MODULES = (account, groups, messages, profiles)
+COMMAND_MODULES = (account, groups, messages, profiles, side_login)
 """Imported here so that every command is known wherever lines are read."""
 
 _ANSWERS: Final = ("reply", "part")
 
 R = TypeVar("R")
+
+
+class Moving(Exception):
+    """A session process that is about to end did not begin with a call; the next one can be asked."""
+
+
 Json = dict[str, Any]
 
 
@@ -81,6 +87,11 @@ def encode_error(call_id: int, error: WhatsAppMcpError) -> bytes:
     return _line({"type": "reply", "id": call_id}, "error", to_json(error.to_wire()).decode())
 
 
+def encode_moving(call_id: int) -> bytes:
+    """The answer to a call that came too late for this process: nothing was done, the next process can do it."""
+    return _line({"type": "reply", "id": call_id}, "moving", "true")
+
+
 def decode_from_session(line: bytes) -> Notice | Json:
     """A notice, or (a part of) a reply, which only its caller can read: see ``result_in``. Raises ValueError."""
     found = _object(line)
@@ -90,6 +101,11 @@ def decode_from_session(line: bytes) -> Notice | Json:
     return notice
 
 
+def decode_reply(line: bytes) -> Json:
+    """A reply that comes without notices. Raises ValueError."""
+    return _object(line)
+
+
 def rows_in(part: Json, command: Command[Any]) -> list[Any]:
     """Rows of a reply that more rows follow. Raises ValidationError."""
     rows: list[Any] = _adapter(list[_item_of(command)]).validate_python(part["rows"])  # type: ignore[misc]
@@ -97,9 +113,11 @@ def rows_in(part: Json, command: Command[Any]) -> list[Any]:
 
 
 def result_in(reply: Json, command: Command[R], rows: Sequence[Any] = ()) -> R:
-    """``rows`` are those that came before. Raises the WhatsAppMcpError that the reply carries."""
+    """``rows`` are those that came before. Raises the WhatsAppMcpError that the reply carries, or ``Moving``."""
     if (error := reply.get("error")) is not None:
         raise from_wire(error)
+    if reply.get("moving"):
+        raise Moving
     result = _adapter(command.result).validate_python(reply["result"])
     return cast(R, (*rows, *result)) if rows else cast(R, result)
 

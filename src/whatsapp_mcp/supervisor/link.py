@@ -109,6 +109,8 @@ class Link:
             decrypted=decrypted,
             endpoint=endpoint,
             require_endpoint=settings.require_endpoint,
+            side_login_distance=settings.side_login_distance,
+            side_login_per_day=settings.side_login_per_day,
             log_level=settings.log_level,
         )
         link._send(codec.encode(hello))

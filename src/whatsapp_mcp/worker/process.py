@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -31,6 +32,7 @@ from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import SyncGroups
+from whatsapp_mcp.pipe.side_login import LoginBegins
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents
@@ -44,14 +46,17 @@ from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
+from whatsapp_mcp.worker.handlers.side_login import SideLoginHandlers
 from whatsapp_mcp.worker.intake import Intake
+from whatsapp_mcp.worker.login_process import LoginProcess
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.server_pipe import ServerPipe
+from whatsapp_mcp.worker.side_logins import PauseLimits, SideLogins
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
 R = TypeVar("R")
-CALLS_AT_ONCE: Final = 16
+
 FIRST_QR_SECONDS: Final = 60.0
 NEXT_QR_SECONDS: Final = 20.0
 """Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
@@ -79,8 +84,9 @@ class SessionProcess:
 
     def __init__(self, wire: Descriptors) -> None:
         self._wire = wire
-        self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._limiter = anyio.CapacityLimiter(16)
         self._was_connected = False
+        self._paused = False
         self._qr_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: asyncio.Future[p.Ended]
@@ -89,6 +95,7 @@ class SessionProcess:
         self._client: Client
         self._intake: Intake
         self._commands: Dispatch
+        self._side_logins: SideLogins
 
     async def run(self) -> int:
         """Until the end; the exit code is 0 for every orderly end."""
@@ -132,11 +139,24 @@ class SessionProcess:
             open_writer=partial(StoreWriter, retention=retention),
         )
         store = self._intake.store
+        begins = LoginBegins(
+            session_db=hello.session_db,
+            endpoint=hello.endpoint,
+            require_endpoint=hello.require_endpoint,
+            log_level=level,
+        )
+        self._side_logins = SideLogins(
+            PauseLimits(hello.side_login_distance, hello.side_login_per_day),
+            self,
+            store,
+            partial(LoginProcess.start, begins),
+        )
         self._commands = Dispatch(
             AccountHandlers(account, store),
             MessageHandlers(account, store, Path(hello.media_dir)),
             GroupHandlers(Groups(self._client), account, store),
             ProfileHandlers(Profiles(self._client, account)),
+            SideLoginHandlers(self._side_logins),
         )
         self._intake.recover(hello.decrypted)
         if retention is not None:
@@ -170,11 +190,20 @@ class SessionProcess:
         """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
         try:
             with anyio.fail_after(timeout):
-                return await anyio.to_thread.run_sync(
-                    self._commands.run, command, abandon_on_cancel=True, limiter=self._limiter
-                )
+                return await self._commands.run(command, self._limiter)
         except TimeoutError:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
+
+    @asynccontextmanager
+    async def paused(self, detail: str) -> AsyncIterator[None]:
+        self._pipe.write(p.StateChanged(state=SessionState.RECONNECTING, detail=detail))
+        self._paused = True
+        await anyio.to_thread.run_sync(self._client.disconnect)
+        await anyio.to_thread.run_sync(self._client.wait_until_quiet)
+        try:
+            yield
+        finally:
+            self._loop.call_later(0.05, self._finish, p.Ended(reason="restart"))
 
     # -- from foreign threads -----------------------------------------------------------------------------------------
 
@@ -207,7 +236,7 @@ class SessionProcess:
                 self._was_connected = True
                 self._go_on_with(self._sync_contacts())
                 self._go_on_with(self._sync_groups())
-            case p.StateChanged(state=SessionState.RECONNECTING) if self._finished.done():
+            case p.StateChanged(state=SessionState.RECONNECTING) if self._finished.done() or self._paused:
                 return  # it is we who closed the connection
         self._pipe.write(notice)
 
@@ -260,6 +289,8 @@ class SessionProcess:
     # -- end ----------------------------------------------------------------------------------------------------------
 
     def _take_client_end(self, error: str | None) -> None:
+        if self._paused:
+            return
         if self._was_connected:
             ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
         else:
@@ -273,7 +304,8 @@ class SessionProcess:
 
     async def _drain(self) -> None:
         """Close the socket, let every decrypted message reach the store, commit."""
-        await anyio.to_thread.run_sync(self._client.disconnect)
+        if not self._paused:
+            await anyio.to_thread.run_sync(self._client.disconnect)
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")
         if not await anyio.to_thread.run_sync(self._intake.store.close, STORE_CLOSE_LIMIT):
