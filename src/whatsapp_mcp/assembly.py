@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.media.decoder_pool import DecoderPool
-from whatsapp_mcp.operations.runner import OperationRunner, with_handler
-from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.media.decoder_pool import DecoderPool
+    from whatsapp_mcp.operations.runner import OperationRunner
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -28,20 +30,53 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """
     try:
         catalog = load_catalog()
-        return with_handler(tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations))
+        return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
     except SelectionError as error:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
     except CatalogError as error:
         raise SetupError(str(error)) from error
 
 
-def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
+class _OperationsOnDemand:
+    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
+
+    def __init__(self, settings: Settings, manager: SessionManager) -> None:
+        self._settings = settings
+        self._manager = manager
+
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+        return await self._runner.run(operation, arguments, progress)
+
+    async def close(self) -> None:
+        if "_decoders" in vars(self):
+            await self._decoders.close()
+
+    @cached_property
+    def _runner(self) -> OperationRunner:
+        from whatsapp_mcp.operations.runner import OperationRunner
+        from whatsapp_mcp.operations.services import Services, Store
+        from whatsapp_mcp.store.read.reader import StoreReader
+
+        store = Store(StoreReader(self._settings.store_path))
+        return OperationRunner(Services(self._settings, self._manager, store, self._decoders))
+
+    @cached_property
+    def _decoders(self) -> DecoderPool:
+        from whatsapp_mcp.media.decoder_pool import DecoderPool
+
+        return DecoderPool()
+
+
+def assemble(
+    settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
-        settings: all settings; with ``simulated`` the endpoint is that of a simulator started for this server.
-        simulated: give the server a WhatsApp of its own, with contacts that answer.
+        settings: all settings; with ``simulated`` the endpoint is that of the account's own simulator.
+        simulated: give the account a WhatsApp of its own, with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
+        temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
     """
     operations = offered(settings)
     check_path(settings.session_db)
@@ -51,14 +86,14 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
-        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan)
+        removed = settings.data_dir if temporary else None
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, prepare=world.start)
     else:
         world = None
         manager = SessionManager(settings)
-    decoders = DecoderPool()
-    services = Services(settings, manager, Store(StoreReader(settings.store_path)), decoders)
+    running = _OperationsOnDemand(settings, manager)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -66,8 +101,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(decoders.close)
+            stack.push_async_callback(running.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 
-    return build_server(operations, OperationRunner(services), settings, lifespan=lifespan)
+    return build_server(operations, running, settings, lifespan=lifespan)

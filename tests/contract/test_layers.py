@@ -19,17 +19,20 @@ GROUND = {
     "private_files",
     "token_file",
     "account_folder",
+    "account_names",
     "models",
     "settings",
     "endpoint",
     "descriptors",
     "untrusted_text",
     "log_lines",
+    "platform",
     "__init__",
 }
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {
+    "platform": set(),
     "models": set(),
     "wire": set(),
     "catalog": set(),

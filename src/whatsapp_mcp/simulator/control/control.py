@@ -39,6 +39,8 @@ class ControlServer:
         self._path = path
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.connections = 0
+        """How many are open now."""
 
     async def start(self) -> None:
         """Listen. A socket that a dead simulator left at this path is replaced.
@@ -68,12 +70,14 @@ class ControlServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while line := await reader.readline():
                 self._keep(self._answer(line, writer))
         except (OSError, ValueError) as error:
             log.warning("a control connection ended: %s", error)
         finally:
+            self.connections -= 1
             writer.close()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:

@@ -57,6 +57,11 @@ class ControlClient:
             reader, self._writer = await asyncio.open_unix_connection(self._path, limit=_MAX_LINE)
         self._reading = asyncio.get_running_loop().create_task(self._read(reader))
 
+    @property
+    def connected(self) -> bool:
+        """Whether commands can be sent; False once the simulator has closed the connection."""
+        return self._reading is not None and not self._reading.done()
+
     async def close(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
@@ -74,7 +79,7 @@ class ControlClient:
             ControlError: the simulator refused, or the connection is gone.
             TimeoutError: no answer in time.
         """
-        if self._writer is None or self._reading is None or self._reading.done():
+        if self._writer is None or not self.connected:
             raise ControlError("disconnected", "not connected to a simulator")
         number = next(self._ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
