@@ -145,6 +145,7 @@ class SideLogins:
         self._asked += 1
         number, asked = self._asked, _Asked(command)
         self._waiting[number] = asked
+        logger.info("%d requests wait for a side login", len(self._waiting))
         if self._login is not None:
             self._login.put(number, command)
         if self._task is None or self._task.done():
@@ -153,7 +154,8 @@ class SideLogins:
             answer: Answer[R] = await asked.answer
             return answer
         finally:
-            if self._waiting.pop(number, None) is not None:  # the caller gave up
+            if self._waiting.pop(number, None) is not None:
+                logger.info("a caller gave up; %d requests wait for a side login", len(self._waiting))
                 self._news.set()
                 if self._login is not None:
                     self._login.withdraw(number)
