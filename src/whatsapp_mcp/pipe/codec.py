@@ -108,6 +108,11 @@ def decode_from_session(line: bytes) -> Notice | Json:
     return notice
 
 
+def decode_reply(line: bytes) -> Json:
+    """A reply that comes without notices. Raises ValueError."""
+    return _object(line)
+
+
 def rows_in(part: Json, command: Command[Any]) -> list[Any]:
     """Rows of a reply that more rows follow. Raises ValidationError."""
     rows: list[Any] = _adapter(list[_item_of(command)]).validate_python(part["rows"])  # type: ignore[misc]

@@ -32,6 +32,10 @@ class Hello(Wire):
     endpoint: Endpoint | None = None
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool
+    side_login_distance: float
+    """Seconds from the end of one pause for a side login to the begin of the next."""
+    side_login_per_day: int
+    """Most such pauses in 24 hours; 0: no limit."""
     log_level: str
     linger: float = 0.0
     """Seconds to go on after the last server has left."""

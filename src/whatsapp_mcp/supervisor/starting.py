@@ -56,6 +56,8 @@ async def start_session(
         decrypted=await asyncio.to_thread(last_decrypted, settings.session_db),
         endpoint=endpoint,
         require_endpoint=settings.require_endpoint,
+        side_login_distance=settings.side_login_distance,
+        side_login_per_day=settings.side_login_per_day,
         log_level=settings.log_level,
         linger=settings.session_linger,
         pairing=pairing,

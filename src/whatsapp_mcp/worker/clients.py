@@ -55,6 +55,8 @@ class _Attached:
     ) -> None:
         self.client = client
         self.under_way: set[asyncio.Task[None]] = set()
+        self.connected: set[asyncio.Task[None]] = set()
+        """Of those, calls that need the connection to WhatsApp."""
         self._reader = reader
         self._writer = writer
         self._work = work
@@ -67,11 +69,15 @@ class _Attached:
                 if (line := self._pieces.whole(received)) is not None:
                     task = asyncio.create_task(self._answer(line))
                     self.under_way.add(task)
-                    task.add_done_callback(self.under_way.discard)
+                    task.add_done_callback(self._forget)
         except (OSError, ValueError) as error:
             logger.warning("the connection of a client (process %d) cannot be read: %s", self.client.pid, error)
         for task in self.under_way:
             task.cancel()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self.under_way.discard(task)
+        self.connected.discard(task)
 
     async def _answer(self, line: bytes) -> None:
         try:
@@ -83,12 +89,15 @@ class _Attached:
             if isinstance(command, WhatsAppMcpError):
                 raise command
             if self._work.is_moving(command):
-                await self._send(codec.encode_moving(call_id), call_id)
-                return
+                raise codec.Moving
+            if not command.unconnected and (task := asyncio.current_task()) is not None:
+                self.connected.add(task)
             result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
             return
+        except codec.Moving:
+            answer = codec.encode_moving(call_id)
         except WhatsAppMcpError as error:
             answer = codec.encode_error(call_id, error)
         except Exception:
@@ -181,9 +190,13 @@ class Clients:
         for each in (*self._attached, *self._staying):
             each.write(notice)
 
-    async def answered(self, timeout: float) -> None:
-        """Wait until no call is under way, or so many seconds."""
-        under_way = [task for each in self._attached for task in each.under_way if task is not asyncio.current_task()]
+    async def answered(self, timeout: float, *, connected_only: bool = False) -> None:
+        """Wait until no call is under way, or so many seconds.
+
+        Args:
+            connected_only: only those that need the connection to WhatsApp.
+        """
+        under_way = [task for each in self._attached for task in (each.connected if connected_only else each.under_way)]
         if under_way:
             await asyncio.wait(under_way, timeout=timeout)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -20,6 +20,7 @@ from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import SyncGroups
+from whatsapp_mcp.pipe.side_login import LoginBegins
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents
@@ -30,11 +31,15 @@ from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.control import Control, ControlHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
+from whatsapp_mcp.worker.handlers.side_login import SideLoginHandlers
 from whatsapp_mcp.worker.intake import Intake
+from whatsapp_mcp.worker.login_process import LoginProcess
 from whatsapp_mcp.worker.pruning import keep_pruned, policy
+from whatsapp_mcp.worker.side_logins import PauseLimits, Pausing, SideLogins
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 logger = logging.getLogger("whatsapp_mcp.session")
@@ -61,15 +66,19 @@ _WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO"}
 ignored repetitions are recognised by lines of that level."""
 
 
+class ProcessAround(Control, Pausing, Protocol):
+    """The session process, as far as commands have to do with it."""
+
+
 class WhatsAppConnection:
     """neonize and the store. Lives in the thread of the event loop; ``tell`` is called there.
 
     Args:
         tell: is given what clients have to know; an ``Ended`` when neonize can do no more.
-        beside: handlers of the commands that are about the process itself.
+        process: what this is part of.
     """
 
-    def __init__(self, hello: p.Hello, tell: Callable[[p.Notice], None], beside: object) -> None:
+    def __init__(self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround) -> None:
         self._hello = hello
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -89,12 +98,21 @@ class WhatsAppConnection:
             open_writer=partial(StoreWriter, retention=self._retention),
         )
         store = self._intake.store
+        begins = LoginBegins(
+            session_db=hello.session_db,
+            endpoint=hello.endpoint,
+            require_endpoint=hello.require_endpoint,
+            log_level=hello.log_level.upper(),
+        )
+        limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
+        self._side_logins = SideLogins(limits, process, store, partial(LoginProcess.start, begins))
         self._commands = Dispatch(
             AccountHandlers(self._account, store),
             MessageHandlers(self._account, store, Path(hello.media_dir)),
             GroupHandlers(Groups(self._client), self._account, store),
             ProfileHandlers(Profiles(self._client, self._account)),
-            beside,
+            SideLoginHandlers(self._side_logins),
+            ControlHandlers(process),
         )
 
     def start(self) -> None:
@@ -140,6 +158,10 @@ class WhatsAppConnection:
             logger.warning("WhatsApp did not confirm the logout: %s", error.message)
             return False
         return True
+
+    async def begin_nothing(self) -> None:
+        """Whoever waits for a side login that has not begun is left to the next process."""
+        await self._side_logins.close()
 
     async def disconnect(self) -> None:
         """Close the socket, and wait until every decrypted message is handed over."""

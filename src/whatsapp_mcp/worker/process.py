@@ -39,7 +39,6 @@ from whatsapp_mcp.pipe.versions import is_newer
 from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
-from whatsapp_mcp.worker.handlers.control import ControlHandlers
 from whatsapp_mcp.worker.log_file import TellClients, keep_log_small
 from whatsapp_mcp.worker.sleep import sleep_noticed
 
@@ -100,6 +99,8 @@ class SessionProcess:
         self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal sends it to the whole group
         self._start()
         ended = await self._finished
+        if self._connection is not None:
+            await self._connection.begin_nothing()
         await self._clients.answered(CALLS_DRAIN)
         for task in beside:
             task.cancel()
@@ -115,7 +116,7 @@ class SessionProcess:
 
     def _start(self) -> None:
         try:
-            connection = WhatsAppConnection(self._hello, self._take, ControlHandlers(self))
+            connection = WhatsAppConnection(self._hello, self._take, self)
             connection.start()
         except WhatsAppMcpError as error:
             reason: p.EndReason = "store_error" if isinstance(error, StoreError) else "setup_error"
@@ -226,7 +227,7 @@ class SessionProcess:
         self._change(p.StateChanged(state=SessionState.RECONNECTING, detail=detail))
         self._paused = True
         try:
-            await self._clients.answered(CALLS_DRAIN)
+            await self._clients.answered(CALLS_DRAIN, connected_only=True)
             await connection.disconnect()
             yield
         finally:

@@ -15,7 +15,7 @@ from whatsapp_mcp.models.views import Device, Group, GroupMember
 from whatsapp_mcp.pipe.account import PairPhone
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import GetGroup, ListGroups
-from whatsapp_mcp.pipe.lines import Attach, Notice, Welcome
+from whatsapp_mcp.pipe.lines import LISTENS, Attach, Notice, Welcome
 from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.worker.clients import Clients
@@ -66,7 +66,7 @@ class Answers:
 async def main(folder: Path) -> None:
     answers = Answers()
     listener = await listen(folder, Clients(answers).accept, limit=MAX_LINE)
-    print("listens", flush=True)
+    os.write(1, LISTENS)
     await answers.finished.wait()
     listener.close()
 

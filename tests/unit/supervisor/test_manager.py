@@ -43,6 +43,7 @@ from whatsapp_mcp.supervisor import link as link_module
 from whatsapp_mcp.supervisor import looking
 from whatsapp_mcp.supervisor import manager as manager_module
 from whatsapp_mcp.supervisor.manager import SessionManager
+from whatsapp_mcp.supervisor.starting import start_session
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
@@ -57,7 +58,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Starting a process waits for this, and other things can happen meanwhile."""
-    start, go_on = manager_module.start_session, asyncio.Event()
+    start, go_on = start_session, asyncio.Event()
 
     async def slow(*arguments: Any, **named: Any) -> bool:
         await go_on.wait()

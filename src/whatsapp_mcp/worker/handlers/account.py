@@ -71,7 +71,3 @@ class AccountHandlers:
                 changes.append(IdentityLearned(lid=contact.jid, number=number))
             changes.append(contact)
         self._store.apply_now(*changes)
-
-    @handles(p.RecordChanges)
-    def _record_changes(self, command: p.RecordChanges) -> None:
-        self._store.apply_now(*command.changes)
