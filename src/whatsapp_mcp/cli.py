@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -161,15 +160,17 @@ def export(data_dir: Path | None, form: str, **options: Any) -> None:
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
     from whatsapp_mcp.offline.export import Format, run_export
+    from whatsapp_mcp.platform.handles import lead_nowhere
+    from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    exit_when_terminated()
     with _explained():
         settings = _settings({"data_dir": data_dir})
         try:
             done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
         except BrokenPipeError:  # whoever read it has enough, as in `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            lead_nowhere(sys.stdout.fileno())
             sys.exit(141)  # as if ended by SIGPIPE
         except OSError as error:
             raise SetupError(

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WHATSAPP_MCP_", env_ignore_empty=True, extra="ignore")
 
     data_dir: _Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp")),
+        default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp", appauthor=False)),
         description="Folder for the linked-device session, the message store and media. Created with mode 0700.",
     )
     endpoint: _Path | None = Field(
