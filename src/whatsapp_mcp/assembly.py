@@ -80,13 +80,16 @@ class _SideLoginOnDemand:
         await self._manager.call(RecordChanges(changes=tuple(changes)))
 
 
-def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = True) -> Server[Any]:
+def assemble(
+    settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
-        settings: all settings; with ``simulated`` the endpoint is that of a simulator started for this server.
-        simulated: give the server a WhatsApp of its own, with contacts that answer.
+        settings: all settings; with ``simulated`` the endpoint is that of the account's own simulator.
+        simulated: give the account a WhatsApp of its own, with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
+        temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
     """
     operations = offered(settings)
     check_path(settings.session_db)
@@ -96,7 +99,8 @@ def assemble(settings: Settings, *, simulated: bool = False, autoscan: bool = Tr
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
-        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan)
+        removed = settings.data_dir if temporary else None
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, prepare=world.start)
     else:

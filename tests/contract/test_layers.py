@@ -19,7 +19,9 @@ GROUND = {
     "private_files",
     "token_file",
     "account_folder",
+    "account_names",
     "models",
+    "platform",
     "settings",
     "endpoint",
     "descriptors",
@@ -30,6 +32,7 @@ GROUND = {
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {
+    "platform": set(),
     "models": set(),
     "wire": set(),
     "catalog": set(),

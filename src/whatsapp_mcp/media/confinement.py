@@ -85,6 +85,8 @@ def _limit(name: str, value: int) -> None:
 
 def _addresses() -> int:
     """Bytes of address space in use; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
     try:
         return int(_STATM.read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):

@@ -102,6 +102,16 @@ class Simulator:
         """
         return self.host.directory
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a linked device is connected now."""
+        return any(
+            device.link is not None
+            for phone in self._phones.values()
+            for device in phone.account.devices.values()
+            if not device.is_local
+        )
+
     # --- codes on a screen ---
 
     @property

@@ -1,8 +1,8 @@
 """Opening a local file that may be sent, and nothing else.
 
-The path is resolved first, so that symbolic links inside the allowed folders keep working (on Windows they do not), and
-judged as resolved. Then it is opened from the allowed folder on, following no link at all: whatever is exchanged between
-the judgement and the opening, the descriptor belongs to a file below that folder or there is none
+The path is resolved first, so that symbolic links inside the allowed folders keep working (on Windows they do not),
+and judged as resolved. Then it is opened from the allowed folder on, following no link at all: whatever is exchanged
+between the judgement and the opening, the descriptor belongs to a file below that folder or there is none
 (``platform/below.py``). What is read afterwards comes from that descriptor.
 """
 

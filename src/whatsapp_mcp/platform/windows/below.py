@@ -17,9 +17,9 @@ from ctypes import wintypes
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.platform.names import leads_elsewhere
 from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
+from whatsapp_mcp.platform.windows import files
 
 assert sys.platform == "win32"
 
@@ -148,7 +148,7 @@ def remove_below(folder: Path, below: str, name: str) -> bool:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if not stat.S_ISREG((folder / below / name).lstat().st_mode):
             return False
-        remove(folder / below / name)
+        files.remove(folder / below / name)
     except FileNotFoundError:
         return False
     return True

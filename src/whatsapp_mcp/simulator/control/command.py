@@ -12,13 +12,18 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from whatsapp_mcp.simulator.control.control import ControlServer
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 
 log = logging.getLogger(__name__)
+
+FIRST_USE_SECONDS: Final = 20.0
+"""With ``exit_when_unused``: how long the first user may take to come."""
+USE_CHECK: Final = 0.1
+"""Seconds between two looks whether anybody uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,9 @@ class SimulateOptions:
     """Seconds after which the phone scans a code it was told about (control command ``show_qr``)."""
     exit_on_stdin_eof: bool = False
     """End when standard input ends: for a parent that must not leave an orphan behind."""
+    exit_when_unused: float | None = None
+    """End so many seconds after its last user has gone: for one that several programs share, and that is nobody's
+    child. Users are open control connections, and linked devices that are connected."""
 
 
 def run_simulate(options: SimulateOptions, output: TextIO) -> int:
@@ -75,10 +83,23 @@ async def simulate(options: SimulateOptions, output: TextIO) -> None:
             simulator.write_endpoint(endpoint)
             output.write(json.dumps({"endpoint": str(endpoint), "control": str(control_path)}) + "\n")
             output.flush()
+            if options.exit_when_unused is not None:
+                unused = asyncio.create_task(_until_unused(simulator, control, options.exit_when_unused))
+                unused.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
         finally:
             endpoint.unlink(missing_ok=True)
             await control.stop()
+
+
+async def _until_unused(simulator: Simulator, control: ControlServer, seconds: float) -> None:
+    """Returns when nobody has used the simulator for so long."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + FIRST_USE_SECONDS
+    while (in_use := control.connections or simulator.is_connected) or loop.time() < end:
+        if in_use:
+            end = loop.time() + seconds
+        await asyncio.sleep(USE_CHECK)
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:

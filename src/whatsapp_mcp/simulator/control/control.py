@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ class ControlServer:
         self._path = path
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.connections = 0
+        """How many are open now."""
 
     async def start(self) -> None:
         """Listen. A socket that a dead simulator left at this path is replaced.
@@ -46,6 +49,8 @@ class ControlServer:
         Raises:
             OSError: the path is taken or cannot be made.
         """
+        if sys.platform == "win32":
+            raise NotImplementedError("the simulator works on Linux only")
         self._server = await asyncio.start_unix_server(self._accept, sock=_bind(self._path), limit=_MAX_LINE)
 
     async def stop(self) -> None:
@@ -68,12 +73,14 @@ class ControlServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while line := await reader.readline():
                 self._keep(self._answer(line, writer))
         except (OSError, ValueError) as error:
             log.warning("a control connection ended: %s", error)
         finally:
+            self.connections -= 1
             writer.close()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -102,6 +109,8 @@ class ControlServer:
 
 
 def _bind(path: Path) -> socket.socket:
+    if sys.platform == "win32":
+        raise NotImplementedError("the simulator works on Linux only")
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_alive(path):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -117,6 +126,8 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _is_alive(path: Path) -> bool:
+    if sys.platform == "win32":
+        raise NotImplementedError("the simulator works on Linux only")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,9 +54,16 @@ class ControlClient:
             OSError: there is no simulator behind this path.
             TimeoutError: it does not accept.
         """
+        if sys.platform == "win32":
+            raise NotImplementedError("the simulator works on Linux only")
         async with asyncio.timeout(self._timeout):
             reader, self._writer = await asyncio.open_unix_connection(self._path, limit=_MAX_LINE)
         self._reading = asyncio.get_running_loop().create_task(self._read(reader))
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands can be sent; False once the simulator has closed the connection."""
+        return self._reading is not None and not self._reading.done()
 
     async def close(self) -> None:
         if self._reading is not None:
@@ -74,7 +82,7 @@ class ControlClient:
             ControlError: the simulator refused, or the connection is gone.
             TimeoutError: no answer in time.
         """
-        if self._writer is None or self._reading is None or self._reading.done():
+        if self._writer is None or not self.connected:
             raise ControlError("disconnected", "not connected to a simulator")
         number = next(self._ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

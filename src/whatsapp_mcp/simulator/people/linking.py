@@ -70,6 +70,8 @@ class Linking:
         self._key_index = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: asyncio.Task[None] | None = None
+        self._seen: tuple[str, float] | None = None
+        """The code that was seen last, and when (of the loop's clock) it is or was used; None once that has failed."""
         self.requests: Record[LinkRequest] = Record("link request")
         """Companions that asked to be linked by code."""
         self.autoscan: float | None = None
@@ -148,19 +150,26 @@ class Linking:
     # --- codes on a screen ---
 
     def see_qr(self, text: str) -> float | None:
-        """A client shows this QR code; returns in how many seconds it is scanned, ``None``: not by itself."""
-        return self._see(lambda: self.scan(text))
+        """A client shows this QR code; returns in how many seconds it is scanned, ``None``: not by itself.
+
+        The same code again, as when several servers show it, is the same code: it is scanned once.
+        """
+        return self._see(text, lambda: self.scan(text))
 
     def see_code(self, code: str) -> float | None:
         """A client shows this pairing code; returns in how many seconds it is typed in, ``None``: not by itself."""
-        return self._see(lambda: self.enter_code(code))
+        return self._see(code, lambda: self.enter_code(code))
 
-    def _see(self, link: Callable[[], Coroutine[Any, Any, SimDevice]]) -> float | None:
+    def _see(self, shown: str, link: Callable[[], Coroutine[Any, Any, SimDevice]]) -> float | None:
         if self.autoscan is None:
             return None
+        loop = asyncio.get_running_loop()
+        if self._seen is not None and self._seen[0] == shown:
+            return max(0.0, self._seen[1] - loop.time())
         if self._later is not None:
             self._later.cancel()
-        self._later = asyncio.get_running_loop().create_task(self._link_later(self.autoscan, link))
+        self._seen = (shown, loop.time() + self.autoscan)
+        self._later = loop.create_task(self._link_later(self.autoscan, link))
         self._tasks.add(self._later)
         self._later.add_done_callback(self._tasks.discard)
         return self.autoscan
@@ -168,10 +177,13 @@ class Linking:
     async def _link_later(self, seconds: float, link: Callable[[], Coroutine[Any, Any, SimDevice]]) -> None:
         await asyncio.sleep(seconds)
         self._later = None  # from here on the next code on the screen does not stop it any more
+        seen = self._seen
         try:
             log.info("linked %r by itself", await link())
         except PairingError as error:
             log.warning("could not link by itself: %s", error)
+            if self._seen is seen:
+                self._seen = None
 
     async def stop(self) -> None:
         """Link nothing by itself any more."""
