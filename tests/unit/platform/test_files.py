@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def test_a_file_that_somebody_reads_is_replaced_and_removed(tmp_path: Path) -> N
     new, old = tmp_path / "new", tmp_path / "old"
     new.write_bytes(b"new")
     old.write_bytes(b"old")
-    for step in (lambda: replace(new, old), lambda: remove(old)):
+    steps: list[Callable[[], None]] = [lambda: replace(new, old), lambda: remove(old)]
+    for step in steps:
         with old.open("rb") as reader:
             closing = threading.Timer(0.0 if REMOVABLE_WHILE_OPEN else 0.3, reader.close)
             closing.start()

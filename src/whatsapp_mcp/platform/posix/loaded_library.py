@@ -1,4 +1,4 @@
-"""Linux tells in /proc where a library is, macOS by its dynamic loader. See ``platform.loaded_library``."""
+"""Linux tells in /proc where a library is, macOS by its dynamic loader."""
 
 from __future__ import annotations
 

@@ -1,0 +1,15 @@
+"""Linux: XDG's data folder; macOS: Application Support."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import platformdirs
+
+assert sys.platform != "win32"
+
+
+def data_folder(name: str) -> Path:
+    """The folder of the program of this name; it need not exist."""
+    return Path(platformdirs.user_data_dir(name))
