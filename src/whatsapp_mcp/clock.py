@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -36,3 +36,8 @@ def to_ms(moment: datetime) -> int:
     """Whole milliseconds since 1970, exactly; a time without a zone is taken for UTC."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // _MILLISECOND
+
+
+def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
+    """RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None

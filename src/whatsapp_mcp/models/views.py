@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer
-from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.content import EventAnswer, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
 
 NameSource = Literal["saved", "push", "business"]
 """Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""

@@ -118,7 +118,7 @@ class _Tools:
         async def progress(done: float, total: float | None, message: str) -> None:
             await ctx.session.report_progress(done, total, message)
 
-        outcome = await self._runner.run(operation.name, arguments, progress)
+        outcome = await self._runner.run(operation, arguments, progress)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

@@ -14,7 +14,7 @@ from typing import Final
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.render import shown
+from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.offline.export.facts import facts
 from whatsapp_mcp.offline.export.names import OWNER, Speakers
