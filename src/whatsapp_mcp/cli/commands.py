@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,15 +177,17 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
     from whatsapp_mcp.offline.export import Format, run_export
+    from whatsapp_mcp.platform.handles import lead_nowhere
+    from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    exit_when_terminated()
     with explained():
         settings = settings_of(data_dir, account)
         try:
             done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
         except BrokenPipeError:  # whoever read it has enough, as in `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            lead_nowhere(sys.stdout.fileno())
             sys.exit(141)  # as if ended by SIGPIPE
         except OSError as error:
             raise SetupError(
