@@ -233,10 +233,6 @@ SYSTEM_ARGUMENTS = {"dir_fd", "pass_fds", "start_new_session", "creationflags", 
 
 OF_ONE_SYSTEM = {
     "simulator": "Linux only: elsewhere neonize cannot be made to trust it",
-    "whatsapp.library": "replaces a value in the memory of neonize's library",
-    "whatsapp.unknown_values": "replaces a value in the memory of neonize's library",
-    "media.confinement": "what a system offers to confine a process; each step is skipped where there is none",
-    "media.decoder_pool": "how a confined process ended",
     "offline.simulated": "starts the simulator",
     "supervisor.link": "starts the session process",
     "supervisor.lock": "inherited by the session process",
