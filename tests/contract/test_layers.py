@@ -21,12 +21,12 @@ GROUND = {
     "account_folder",
     "account_names",
     "models",
+    "platform",
     "settings",
     "endpoint",
     "descriptors",
     "untrusted_text",
     "log_lines",
-    "platform",
     "__init__",
 }
 """What every room may use."""
