@@ -24,6 +24,6 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator 
 
 def child_environment(**more: str) -> dict[str, str]:
     """For a Python of our own: as here, without settings of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
-    paths = (str(_ROOT), str(_ROOT / "src"), kept.get("PYTHONPATH", ""))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WHATSAPP_MCP_", "PYTHON"))}
+    paths = (str(_ROOT), str(_ROOT / "src"), os.environ.get("PYTHONPATH", ""))
     return kept | {"PYTHONPATH": os.pathsep.join(path for path in paths if path), **more}
