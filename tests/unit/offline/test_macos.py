@@ -43,7 +43,9 @@ def test_a_library_that_says_nothing_of_it(library: Path) -> None:
     assert list(check_minimum_system(library, running="12.0")) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"no library at all, only forty bytes of text", NEEDS_26[:-30]], ids=["empty", "text", "cut off"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no library at all, only forty bytes of text", NEEDS_26[:-30]], ids=["empty", "text", "cut off"]
+)
 def test_a_library_that_is_damaged(library: Path, content: bytes) -> None:
     library.write_bytes(content)
     (check,) = check_minimum_system(library, running="26.0")
