@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,7 @@ PROGRAM = textwrap.dedent(
     assert not os.get_inheritable(wire.incoming) and not os.get_inheritable(wire.outgoing)
     print("print"); sys.stdout.flush()
     os.write(1, b"native code\\n")
-    child = "import os; os.write(1, bytes(chr(10), 'ascii') + b'child'); assert not os.read(0, 1)"
+    child = "import os; print('child'); assert not os.read(0, 1)"
     subprocess.run([sys.executable, "-c", child], check=True, timeout=30)
     assert os.read(0, 1) == b"", "descriptor 0 is empty"
     assert os.read(wire.incoming, 100) == b"request"
@@ -31,6 +32,7 @@ def test_only_the_protocol_reaches_stdout() -> None:
         capture_output=True,
         timeout=30,
         check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == b"answer"
