@@ -63,6 +63,16 @@ def test_what_is_committed_is_there_after_opening_again(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    """``fullfsync`` says so on macOS, where fsync alone does not."""
+    connection = files.open_for_writing(tmp_path / "messages.db")
+    found = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "fullfsync")
+    ]
+    connection.close()
+    assert found == ["wal", 2, 1]
+
+
 def test_a_reader_needs_no_writer(tmp_path: Path) -> None:
     store = Store(tmp_path / "messages.db")
     store.apply([message("M1", 1, "kept")])
