@@ -53,10 +53,8 @@ NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 MESSAGE_AT: Final = datetime(2026, 10, 31, 8, 30, tzinfo=UTC)
 OWN_JID: Final = "12025550100:7@s.whatsapp.net"
 
-SAID_HERE: Final = {"platform"} if UNTRIED else set()
-"""On macOS and Windows always, whatever a test looks at."""
-if UNDER_WINE:
-    SAID_HERE |= {"modes", "http-token"}  # wine's temporary folder is everybody's
+SAID_HERE: Final = ({"platform"} if UNTRIED else set()) | ({"modes", "http-token"} if UNDER_WINE else set())
+"""Whatever a test looks at: of macOS and Windows that they are untried, of wine that its temporary folder is open."""
 ANNOUNCED: Final = {"0.5.2": NativeLibrary("2.3000.1047769893", date(2026, 9, 21))}
 """By neonize version: what its ClientPayload carried when it logged in to a simulator, and the whatsmeow it is built
 from. A new neonize wants a new row."""
