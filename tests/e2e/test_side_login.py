@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import subprocess
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from tests.e2e.harness import paired
+from tests.e2e.harness import Json, host_on, paired, server_parameters, until, whatsapp
 from tests.e2e.test_messages import row_where
+from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.app_state import Mutation
 
 NO_DISTANCE = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}
@@ -104,6 +112,84 @@ async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
         assert sorted(stored) == sorted([*sent, *(one for one in stored if one not in sent)])
         assert set(sent) <= set(stored), "nothing is lost"
         assert len(stored) == len(set(stored)), "nothing comes twice"
+
+
+def raw_server(endpoint: Path, data_dir: Path, calls: Sequence[Json], **more: str) -> subprocess.Popen[bytes]:
+    """A server whose host asks for tools and waits for nothing."""
+    parameters = server_parameters(endpoint, data_dir, **more)
+    process = subprocess.Popen(
+        [parameters.command, *parameters.args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=parameters.env,
+    )
+    client = {"name": "test", "version": "1"}
+    start = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    lines: list[Json] = [{"id": 0, "method": "initialize", "params": start}, {"method": "notifications/initialized"}]
+    lines += [{"id": number, "method": "tools/call", "params": call} for number, call in enumerate(calls, 1)]
+    assert process.stdin is not None
+    process.stdin.write(b"".join(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n" for line in lines))
+    process.stdin.flush()
+    return process
+
+
+async def stopped(command: str) -> int:
+    """The process that is running such a command, stopped by a signal."""
+    with anyio.fail_after(40):
+        while True:
+            for entry in Path("/proc").iterdir():
+                with contextlib.suppress(OSError):
+                    if entry.name.isdigit() and command.encode() in (entry / "cmdline").read_bytes():
+                        os.kill(int(entry.name), signal.SIGSTOP)
+                        return int(entry.name)
+            await anyio.sleep(0.005)
+
+
+async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
+    """And one that is killed while its request waits loses that request, nobody else's."""
+    settings = {"WHATSAPP_MCP_SIDE_LOGIN_PER_DAY": "1", "WHATSAPP_MCP_LOG_LEVEL": "INFO"}
+    data_dir = tmp_path / "data"
+    log = data_dir / "default" / "session.log"
+    async with (
+        whatsapp(tmp_path) as (simulator, endpoint),
+        host_on(endpoint, data_dir, **settings) as one,
+        host_on(endpoint, data_dir, **settings) as other,
+    ):
+        await one.pair(simulator)
+        ana = await simulator.add_contact("Ana")
+        cursor = await one.cursor()
+        ana.say("hello")
+        await one.call("waitForMessage", cursor=cursor, timeout=40)
+        chat = {"chat_jid": ana.number}
+        logins: list[SimDevice] = []
+        start = simulator.login.start
+
+        def note(device: SimDevice, connection: Connection, *, passive: bool) -> None:
+            logins.append(device)
+            start(device, connection, passive=passive)
+
+        simulator.login.start = note  # type: ignore[method-assign]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(one.call, "pinChat", pinned=True, **chat))
+            login = await stopped("whatsapp_mcp.side_login.process")  # until all wait
+            tasks.start_soon(partial(other.call, "muteChat", muted=True, **chat))
+            archive = {"name": "archiveChat", "arguments": {"archived": True, **chat}}
+            killed = raw_server(endpoint, data_dir, [archive], **settings)
+            try:
+                await until(lambda: "3 requests wait for a side login" in log.read_text(), what="three requests")
+            finally:
+                killed.kill()
+                killed.wait(10)
+            await until(lambda: "gave up; 2 requests wait" in log.read_text(), what="the end of a client")
+            os.kill(login, signal.SIGCONT)
+        kinds = {patch.index[0] for patch in simulator.phone.patches}
+        assert kinds >= {"pin_v1", "mute"}
+        assert "archive" not in kinds
+        assert len(logins) == 2, "one of ours, and neonize's next"
+        error = await other.refused("pinChat", pinned=False, **chat)
+        assert error["code"] == "rate_limited", "counted for all, and by the next session process"
+        await one.call("sendMessage", phone=ana.number, message="the session works on")
 
 
 async def test_business_profile(tmp_path: Path) -> None:
