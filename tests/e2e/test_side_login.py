@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.e2e.harness import Json, host_on, paired, server_parameters, until, whatsapp
+from tests.e2e.harness import Host, Json, host_on, paired, server_parameters, until, whatsapp
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
@@ -134,16 +133,22 @@ def raw_server(endpoint: Path, data_dir: Path, calls: Sequence[Json], **more: st
     return process
 
 
-async def stopped(command: str) -> int:
-    """The process that is running such a command, stopped by a signal."""
+async def stopped_login(host: Host) -> int:
+    """The process of a side login that the session process starts, stopped by a signal before it is ready."""
     with anyio.fail_after(40):
         while True:
-            for entry in Path("/proc").iterdir():
-                with contextlib.suppress(OSError):
-                    if entry.name.isdigit() and command.encode() in (entry / "cmdline").read_bytes():
-                        os.kill(int(entry.name), signal.SIGSTOP)
-                        return int(entry.name)
+            for session in host.session_pids():
+                for child in children_of(session):
+                    os.kill(child, signal.SIGSTOP)
+                    return child
             await anyio.sleep(0.005)
+
+
+def children_of(parent: int) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
@@ -172,7 +177,7 @@ async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
         simulator.login.start = note  # type: ignore[method-assign]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(one.call, "pinChat", pinned=True, **chat))
-            login = await stopped("whatsapp_mcp.side_login.process")  # until all wait
+            login = await stopped_login(one)  # until all wait
             tasks.start_soon(partial(other.call, "muteChat", muted=True, **chat))
             archive = {"name": "archiveChat", "arguments": {"archived": True, **chat}}
             killed = raw_server(endpoint, data_dir, [archive], **settings)
