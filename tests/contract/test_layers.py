@@ -21,12 +21,12 @@ GROUND = {
     "account_folder",
     "account_names",
     "models",
+    "platform",
     "settings",
     "endpoint",
     "descriptors",
     "untrusted_text",
     "log_lines",
-    "platform",
     "__init__",
 }
 """What every room may use."""
@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "supervisor": {"pipe", "session_db", "store"},
     "operations": {"pipe", "store", "catalog", "media"},
     "server": {"catalog", "operations"},
-    "offline": {"catalog", "session_db", "simulator", "store", "supervisor", "wire"},
+    "offline": {"catalog", "pipe", "session_db", "simulator", "store", "supervisor", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "server", "store", "supervisor"},
     "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},

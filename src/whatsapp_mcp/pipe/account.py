@@ -5,6 +5,7 @@ from __future__ import annotations
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.lines import AttachedClient
 
 
 class PairPhone(Command[str]):
@@ -13,7 +14,29 @@ class PairPhone(Command[str]):
     digits: str
 
 
-class Logout(Command[None]): ...
+class Logout(Command[bool]):
+    """Unlink the device. Whether WhatsApp confirmed it is answered; then the process ends, and session and messages are
+    erased."""
+
+    unconnected = True
+
+
+class Restart(Command[None]):
+    """End in order, so that the next process begins anew."""
+
+    unconnected = True
+
+
+class GetClients(Command[tuple[AttachedClient, ...]]):
+    """Who is attached."""
+
+    unconnected = True
+
+
+class Ping(Command[None]):
+    """Whether the process still answers."""
+
+    unconnected = True
 
 
 class GetDevice(Command[Device]): ...

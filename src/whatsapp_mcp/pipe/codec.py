@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError, from_wire
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
-from whatsapp_mcp.pipe.lines import Hello, Notice
+from whatsapp_mcp.pipe.lines import Attach, Hello, Notice, Refused, Welcome
 from whatsapp_mcp.pipe.pieces import PIECE
 
 _ANSWERS: Final = ("reply", "part")
@@ -35,6 +35,17 @@ def encode(line: Wire) -> bytes:
 def decode_hello(line: bytes) -> Hello:
     """Raises ValidationError."""
     return Hello.model_validate_json(line)
+
+
+def decode_attach(line: bytes) -> Attach:
+    """Raises ValidationError."""
+    return Attach.model_validate_json(line)
+
+
+def decode_answer(line: bytes) -> Welcome | Refused:
+    """To ``Attach``. Raises ValidationError."""
+    answer: Welcome | Refused = _adapter(Annotated[Welcome | Refused, Field(discriminator="type")]).validate_json(line)
+    return answer
 
 
 # ---- calls ----------------------------------------------------------------------------------------------------------

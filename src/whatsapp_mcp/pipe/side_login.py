@@ -51,11 +51,15 @@ class ChangeAppState(Command[Answer[None]]):
     Raises AppStateKeysMissing when nothing can be encrypted yet: that costs no pause.
     """
 
+    unconnected = True
+
     changes: tuple[NamedChange, ...]
 
 
 class GetBusinessProfile(Command[Answer[BusinessProfile]]):
     """Raises NotFound when the number is no business, or shows nothing."""
+
+    unconnected = True
 
     jid: Jid
 
@@ -63,12 +67,16 @@ class GetBusinessProfile(Command[Answer[BusinessProfile]]):
 class AnswerJoinRequests(Command[Answer[tuple[JoinRequestResult, ...]]]):
     """Let people who asked to join a group in, or turn them away; a result per person, in the order asked."""
 
+    unconnected = True
+
     group: Jid
     people: tuple[Jid, ...]
     action: Literal["approve", "reject"]
 
 
 class RemoveGroupPicture(Command[Answer[None]]):
+    unconnected = True
+
     group: Jid
 
 

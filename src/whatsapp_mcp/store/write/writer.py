@@ -159,6 +159,11 @@ class StoreWriter:
             self._apply_all(changes, now)
         return self._arrival
 
+    @property
+    def newest_arrival(self) -> int:
+        """The highest arrival number given so far, 0 in an empty store."""
+        return self._arrival
+
     def sealed_due(self) -> tuple[SealedStatement, ...]:
         """What is encrypted under another message and may be opened now; some of it, until all of it is settled."""
         with self._lock, store_errors(self._path):

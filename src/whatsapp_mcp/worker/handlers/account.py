@@ -24,10 +24,6 @@ class AccountHandlers:
     def _pair_phone(self, command: p.PairPhone) -> str:
         return self._account.pair_phone(command.digits)
 
-    @handles(p.Logout)
-    def _logout(self, _command: p.Logout) -> None:
-        self._account.logout()
-
     @handles(p.GetDevice)
     def _device(self, _command: p.GetDevice) -> Device:
         return self._account.device()
