@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -113,8 +112,8 @@ async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
         assert len(stored) == len(set(stored)), "nothing comes twice"
 
 
-def raw_server(endpoint: Path, data_dir: Path, calls: Sequence[Json], **more: str) -> subprocess.Popen[bytes]:
-    """A server whose host asks for tools and waits for nothing."""
+def raw_server(endpoint: Path, data_dir: Path, **more: str) -> subprocess.Popen[bytes]:
+    """A server whose host waits for nothing."""
     parameters = server_parameters(endpoint, data_dir, **more)
     process = subprocess.Popen(
         [parameters.command, *parameters.args],
@@ -125,12 +124,15 @@ def raw_server(endpoint: Path, data_dir: Path, calls: Sequence[Json], **more: st
     )
     client = {"name": "test", "version": "1"}
     start = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
-    lines: list[Json] = [{"id": 0, "method": "initialize", "params": start}, {"method": "notifications/initialized"}]
-    lines += [{"id": number, "method": "tools/call", "params": call} for number, call in enumerate(calls, 1)]
-    assert process.stdin is not None
-    process.stdin.write(b"".join(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n" for line in lines))
-    process.stdin.flush()
+    say(process, {"id": 0, "method": "initialize", "params": start})
+    say(process, {"method": "notifications/initialized"})
     return process
+
+
+def say(server: subprocess.Popen[bytes], line: Json) -> None:
+    assert server.stdin is not None
+    server.stdin.write(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n")
+    server.stdin.flush()
 
 
 async def stopped_login(host: Host) -> int:
@@ -139,8 +141,9 @@ async def stopped_login(host: Host) -> int:
         while True:
             for session in host.session_pids():
                 for child in children_of(session):
-                    os.kill(child, signal.SIGSTOP)
-                    return child
+                    if b"side_login.process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        os.kill(child, signal.SIGSTOP)
+                        return child
             await anyio.sleep(0.005)
 
 
@@ -167,6 +170,7 @@ async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
         ana.say("hello")
         await one.call("waitForMessage", cursor=cursor, timeout=40)
         chat = {"chat_jid": ana.number}
+        killed = raw_server(endpoint, data_dir, **settings)
         logins: list[SimDevice] = []
         start = simulator.login.start
 
@@ -180,7 +184,7 @@ async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
             login = await stopped_login(one)  # until all wait
             tasks.start_soon(partial(other.call, "muteChat", muted=True, **chat))
             archive = {"name": "archiveChat", "arguments": {"archived": True, **chat}}
-            killed = raw_server(endpoint, data_dir, [archive], **settings)
+            say(killed, {"id": 1, "method": "tools/call", "params": archive})
             try:
                 await until(lambda: "3 requests wait for a side login" in log.read_text(), what="three requests")
             finally:
