@@ -37,7 +37,7 @@ from whatsapp_mcp.wire.protos import wa6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Go reads SSL_CERT_FILE on Linux only")
 
 R = TypeVar("R")
-LIMIT = 60.0
+LIMIT = 150.0
 COMPLAINTS = ("mismatch", "MAC", "failed to verify", "Failed to sync app state", "Failed to decode", "panic")
 
 
@@ -122,6 +122,8 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
             endpoint=endpoint,
             require_endpoint=True,
             log_level="INFO",
+            connect_wait=60,
+            session_linger=0,
             side_login_distance=0,
             side_login_per_day=0,
         )
