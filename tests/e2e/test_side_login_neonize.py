@@ -86,13 +86,13 @@ class Account:
 
     def texts(self, contact: VirtualContact) -> list[str]:
         """What is stored of a contact's messages, oldest first."""
-        page = self.reader.messages(contact.account.pn, limit=1000, offset=0)
+        page = self.reader.messages(contact.account.pn, limit=100_000, offset=0)
         return [message.text for message in reversed(page.rows)]
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.02)
     except TimeoutError:
