@@ -1,4 +1,4 @@
-"""What neonize cannot send: stars, pins, labels, deletion, business profile — and that nothing is lost meanwhile."""
+"""What neonize cannot send: stars, pins, labels, deletion, business profile; of several servers, too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.harness import Host, Json, host_on, paired, server_parameters, until, whatsapp
-from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
@@ -79,37 +78,6 @@ async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:
         await host.call("pinChat", chat_jid=ana.number, pinned=True)
         pins = [one.value.pinAction.pinned for one in simulator.phone.patches if one.index[0] == "pin_v1"]
         assert pins == [True, True]
-
-
-async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
-    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
-        ana = await simulator.add_contact("Ana")
-        cursor = await host.cursor()
-        ana.say("first")
-        await host.call("waitForMessage", cursor=cursor, timeout=40)
-        stop = anyio.Event()
-        sent: list[str] = []
-
-        async def write() -> None:
-            while not stop.is_set():
-                sent.append(ana.say(f"message {len(sent)}").id)
-                await anyio.sleep(0.02)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(write)
-            for pinned in (True, False, True):
-                await host.call("pinChat", chat_jid=ana.number, pinned=pinned)
-            stop.set()
-        await row_where(host, ana.number, id=sent[-1])
-        stored: list[str] = []
-        while True:
-            page = await host.call("getChatMessages", chat_jid=ana.number, limit=100, offset=len(stored))
-            if not page["data"]:
-                break
-            stored += [row["id"] for row in page["data"]]
-        assert sorted(stored) == sorted([*sent, *(one for one in stored if one not in sent)])
-        assert set(sent) <= set(stored), "nothing is lost"
-        assert len(stored) == len(set(stored)), "nothing comes twice"
 
 
 def raw_server(endpoint: Path, data_dir: Path, **more: str) -> subprocess.Popen[bytes]:

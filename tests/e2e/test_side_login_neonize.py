@@ -60,9 +60,10 @@ class Account:
         return (await self._carried_out(GetBusinessProfile(jid=jid))).result
 
     async def _carried_out(self, command: Command[Answer[R]]) -> Answer[R]:
-        answer = await self.manager.call(command, timeout=LIMIT)
-        await self.manager.ready()
-        return answer
+        try:
+            return await self.manager.call(command, timeout=LIMIT)
+        finally:
+            await self.manager.ready()
 
     def learned(self) -> list[int]:
         """How many changes each side login read."""
