@@ -33,14 +33,14 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         await host.call("waitForMessage", cursor=cursor, timeout=40)
         chat, message = {"chat_jid": ana.number}, {"message_id": said.id, "phone": ana.number}
         label = {"label_id": "7", "label_name": "Friends", "labeled": True}
-        first = {
+        first: dict[str, Json] = {
             "starMessage": message,
             "pinChat": {**chat, "pinned": True},
             "labelChat": {**chat, **label},
             "markChatRead": {**chat, "read": False},
             "labelMessage": {**message, **label},
         }
-        second = {
+        second: dict[str, Json] = {
             "unstarMessage": message,
             "archiveChat": {**chat, "archived": True},
             "muteChat": {**chat, "muted": True},
