@@ -57,6 +57,8 @@ class _Attached:
         self.under_way: set[asyncio.Task[None]] = set()
         self.connected: set[asyncio.Task[None]] = set()
         """Of those, calls that need the connection to WhatsApp."""
+        self._unconnected: dict[int, asyncio.Task[Any]] = {}
+        """The others, by the id of the call."""
         self._reader = reader
         self._writer = writer
         self._work = work
@@ -82,6 +84,9 @@ class _Attached:
     async def _answer(self, line: bytes) -> None:
         try:
             call_id, timeout, command = codec.decode_call(line)
+        except codec.GivenUp as given_up:
+            self._give_up(given_up.call_id)
+            return
         except (ValueError, KeyError):
             logger.error("unreadable line from a client: %.200r", line)
             return
@@ -90,8 +95,7 @@ class _Attached:
                 raise command
             if self._work.is_moving(command):
                 raise codec.Moving
-            if not command.unconnected and (task := asyncio.current_task()) is not None:
-                self.connected.add(task)
+            self._note(call_id, command)
             result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
@@ -104,6 +108,20 @@ class _Attached:
             logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
         await self._send(answer, call_id)
+
+    def _note(self, call_id: int, command: Command[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if command.unconnected:
+            self._unconnected[call_id] = task
+            task.add_done_callback(lambda _: self._unconnected.pop(call_id, None))
+        else:
+            self.connected.add(task)
+
+    def _give_up(self, call_id: int) -> None:
+        """What neonize has begun with goes on; what waits for a pause does not."""
+        if (task := self._unconnected.get(call_id)) is not None:
+            task.cancel()
 
     async def _send(self, line: bytes, call_id: int) -> None:
         """Other answers and notices pass between two pieces, and no more is kept than the client has not yet read."""
