@@ -17,6 +17,9 @@ __all__ = ["Figures", "Seen", "count", "undecrypted"]
 
 NOTICED: Final = 0.25
 """Seconds after the end of a session process in which a server may still write a call to it, on a busy machine."""
+DRAIN: Final = 5.0
+"""Seconds that calls under way have before a restart in order."""
+_UNKNOWN: Final = "outcome_unknown"
 KILL_SESSION: Final = "kill session"
 
 
@@ -68,6 +71,8 @@ class Figures:
     """Calls of a server that was killed during them."""
     failed_with_session: int
     """Calls that were under way when the session process was killed."""
+    failed_slowly: int
+    """Calls that took longer than an orderly end of the session process waits for."""
     failed_otherwise: list[str]
     """Calls that failed because of somebody else's end."""
     most_sessions: int
@@ -139,7 +144,7 @@ def count(store: Path, contacts: Contacts, users: Sequence[User], seen: Seen) ->
     sent = {message_id: text for user in users for message_id, text in user.sent.items()}
     asked = {text for user in users for text in user.texts}
     stored = {row.id: row.text for row in own}
-    with_server, with_session, otherwise = _sorted_out([call for user in users for call in user.failed], seen)
+    with_server, with_session, slow, otherwise = _sorted_out([call for user in users for call in user.failed], seen)
     return Figures(
         faults=seen.faults,
         seconds=seen.seconds,
@@ -165,27 +170,31 @@ def count(store: Path, contacts: Contacts, users: Sequence[User], seen: Seen) ->
         own_doubled=_beyond_the_first(text for _, text in seen.received),
         failed_with_server=with_server,
         failed_with_session=with_session,
+        failed_slowly=slow,
         failed_otherwise=[*otherwise, *(f"{call.tool}: {call.why}" for call in seen.failed)],
         most_sessions=seen.most_sessions,
         left_behind=list(seen.left_behind),
     )
 
 
-def _sorted_out(calls: Iterable[Call], seen: Seen) -> tuple[int, int, list[str]]:
-    """Of failed calls: how many ended with their server, how many with the session process, and what the others say."""
-    with_server, with_session = 0, 0
+def _sorted_out(calls: Iterable[Call], seen: Seen) -> tuple[int, int, int, list[str]]:
+    """Of failed calls: how many ended with their server, with the session process and for their slowness, and what the
+    others say."""
+    with_server, with_session, slow = 0, 0, 0
     otherwise: list[str] = []
     for call in calls:
         if any(call.began <= kill <= call.ended for kill in call.server.killed):
             with_server += 1
         elif any(call.began - NOTICED <= kill <= call.ended for kill in seen.kills):
             with_session += 1
+        elif call.ended - call.began > DRAIN and _UNKNOWN in call.why:
+            slow += 1
         else:
             after = min((call.began - kill for kill in seen.kills if kill < call.began), default=0.0)
             otherwise.append(
                 f"{call.tool} after {call.ended - call.began:.1f} s, {after:.1f} s after a kill: {call.why}"
             )
-    return with_server, with_session, otherwise
+    return with_server, with_session, slow, otherwise
 
 
 def _beyond_the_first(texts: Iterable[str]) -> int:
