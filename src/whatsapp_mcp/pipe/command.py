@@ -33,6 +33,8 @@ class Command(Wire, Generic[R]):
     """On the pipe: ``send_message`` of ``SendMessage``."""
     unconnected: ClassVar[bool] = False
     """Needs no connection to WhatsApp: also carried out while there is none, and during a pause."""
+    all_or_nothing: ClassVar[bool] = False
+    """When it fails as `NotConnected`, nothing was done: the next process can be asked."""
     result: ClassVar[Any]
     """The type ``R``."""
 
