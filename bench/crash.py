@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -37,7 +38,7 @@ import click
 from bench.crash_count import Figures, Seen, count, undecrypted
 from bench.crash_load import Call, Contacts, Server, User, background
 from bench.mcp_host import environment
-from bench.processes import adopt_orphans, below, sessions
+from bench.processes import adopting_orphans, below, sessions
 from bench.program import BenchError
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -167,9 +168,10 @@ async def play(faults: Sequence[Fault], *, seed: int, home: Path, servers: int =
     """
     chance = random.Random(seed)
     began = time.monotonic()
-    adopt_orphans()
     before = {process.pid for process in below()}
-    async with Simulator() as simulator:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(adopting_orphans())
+        simulator = await stack.enter_async_context(Simulator())
         people = [await simulator.add_contact(name) for name in ("Ana", "Bruno", "Chen")]
         reader = await simulator.add_contact("Dora")
         group = await simulator.add_group("Team", members=[simulator.phone, *people[1:]], owner=people[0])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.program import BenchError
 
-__all__ = ["Process", "adopt_orphans", "below", "session_of", "sessions"]
+__all__ = ["Process", "adopting_orphans", "below", "session_of", "sessions"]
 
 _SET_CHILD_SUBREAPER: Final = 36
 """prctl(2)."""
@@ -26,9 +27,18 @@ class Process(NamedTuple):
     command: str
 
 
-def adopt_orphans() -> None:
-    """From now on, a descendant whose parent ends becomes a child of this process."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+@contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Inside, a descendant whose parent ends becomes a child of this process."""
+    _adopt_orphans(wanted=True)
+    try:
+        yield
+    finally:
+        _adopt_orphans(wanted=False)
+
+
+def _adopt_orphans(*, wanted: bool) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
         raise BenchError(os.strerror(ctypes.get_errno()))
 
 
