@@ -181,6 +181,7 @@ async def play(faults: Sequence[Fault], *, seed: int, home: Path, servers: int =
         try:
             async with background(run.watch()):
                 await run.start()
+                await users[0].begin()
                 async with background(contacts.write(), *(user.work() for user in users)):
                     await _commit_all(run, faults, chance)
                 waiting = await _settled(run, contacts)

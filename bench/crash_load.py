@@ -155,6 +155,10 @@ class User:
             await asyncio.sleep(self._chance.expovariate(1 / CALL_PAUSE))
             await self.act()
 
+    async def begin(self) -> None:
+        """The chat that everybody looks at."""
+        await self._send("sendMessage", "message", phone=self._to.number)
+
     async def act(self) -> None:
         phone = self._to.number
         throw = self._chance.random()
@@ -182,7 +186,7 @@ class User:
         try:
             return await self._server.call(tool, arguments)
         except (BenchError, OSError) as error:
-            self.failed.append(Call(self._server, tool, self._server.began, time.monotonic(), str(error)[:300]))
+            self.failed.append(Call(self._server, tool, self._server.began, time.monotonic(), str(error)[:1000]))
             return None
 
 

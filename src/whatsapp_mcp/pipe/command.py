@@ -34,7 +34,8 @@ class Command(Wire, Generic[R]):
     unconnected: ClassVar[bool] = False
     """Needs no connection to WhatsApp: also carried out while there is none, and during a pause."""
     all_or_nothing: ClassVar[bool] = False
-    """When it fails as `NotConnected`, nothing was done: the next process can be asked."""
+    """Unless it fails as `OutcomeUnknown` or `SessionTimeout`, nothing was done when it fails: if the process is
+    ending, the next one can be asked."""
     result: ClassVar[Any]
     """The type ``R``."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from whatsapp_mcp.errors import NotConnected, SessionCrashed, WhatsAppMcpError
+from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Notice, Refused, Welcome
@@ -103,18 +103,18 @@ class _Attached:
         except codec.Moving:
             answer = codec.encode_moving(call_id)
         except WhatsAppMcpError as error:
-            moved = (
-                isinstance(error, NotConnected)
-                and isinstance(command, Command)
-                and command.all_or_nothing
-                and self._work.is_moving(command)
-            )
+            moved = isinstance(command, Command) and self._is_undone(command, error)
             answer = codec.encode_moving(call_id) if moved else codec.encode_error(call_id, error)
         except Exception:
             logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
         await self._send(answer, call_id)
         self._unanswered.discard(call_id)
+
+    def _is_undone(self, command: Command[Any], error: WhatsAppMcpError) -> bool:
+        """Whether it is for the next process to do what failed."""
+        unknown = isinstance(error, OutcomeUnknown | SessionTimeout)
+        return command.all_or_nothing and not unknown and self._work.is_moving(command)
 
     async def _send(self, line: bytes, call_id: int) -> None:
         """Other answers and notices pass between two pieces, and no more is kept than the client has not yet read."""
