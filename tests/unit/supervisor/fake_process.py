@@ -165,16 +165,9 @@ class FakeProcess:
 
     def behave(self) -> None:
         match self.behaviour:
-            case (
-                "connect"
-                | "ignore_calls"
-                | "crash_on_call"
-                | "answer_late"
-                | "hang_on_stop"
-                | "refuse"
-                | "moving"
-                | "end"
-            ):
+            case "connect" | "ignore_calls" | "crash_on_call" | "end_on_call" | "answer_late" | "hang_on_stop":
+                self.connected()
+            case "refuse" | "moving":
                 self.connected()
             case "garbage":
                 self.say_raw(b"SendMessage: Error sending message: x")
