@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import Server
 
@@ -20,13 +20,8 @@ from whatsapp_mcp.supervisor.manager import SessionManager
 
 if TYPE_CHECKING:
     from whatsapp_mcp.media.decoder_pool import DecoderPool
-    from whatsapp_mcp.models.app_state import AppStateChange
     from whatsapp_mcp.operations.runner import OperationRunner
-    from whatsapp_mcp.side_login.answer import Answer
-    from whatsapp_mcp.side_login.queries import SideLoginQuery
-    from whatsapp_mcp.side_login.queue import SideLoginQueue
-
-R = TypeVar("R")
+    from whatsapp_mcp.pipe.lines import Kind
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -44,50 +39,12 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
-class _SideLoginOnDemand:
-    """The queue of side logins, made at the first request: most servers get none, and protobuf is slow to load."""
+class _OperationsOnDemand:
+    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
 
     def __init__(self, settings: Settings, manager: SessionManager) -> None:
         self._settings = settings
         self._manager = manager
-
-    async def change(self, *changes: AppStateChange) -> float:
-        return await self._queue.change(*changes)
-
-    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
-        return await self._queue.ask(query)
-
-    async def close(self) -> None:
-        if "_queue" in vars(self):
-            await self._queue.close()
-
-    @cached_property
-    def _queue(self) -> SideLoginQueue:
-        from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
-
-        config = SideLoginConfig(
-            session_db=self._settings.session_db,
-            endpoint=self._settings.endpoint,
-            require_endpoint=self._settings.require_endpoint,
-            min_seconds_between=self._settings.side_login_distance,
-            max_pauses_per_day=self._settings.side_login_per_day,
-        )
-        return SideLoginQueue(config, self._manager.paused, on_changes=self._record)
-
-    async def _record(self, changes: Sequence[AppStateChange]) -> None:
-        """What was learned on the way goes into the store."""
-        from whatsapp_mcp.pipe.account import RecordChanges
-
-        await self._manager.call(RecordChanges(changes=tuple(changes)))
-
-
-class _OperationsOnDemand:
-    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
-
-    def __init__(self, settings: Settings, manager: SessionManager, side_login: _SideLoginOnDemand) -> None:
-        self._settings = settings
-        self._manager = manager
-        self._side_login = side_login
 
     async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
         return await self._runner.run(operation, arguments, progress)
@@ -103,7 +60,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
-        return OperationRunner(Services(self._settings, self._manager, self._side_login, store, self._decoders))
+        return OperationRunner(Services(self._settings, self._manager, store, self._decoders))
 
     @cached_property
     def _decoders(self) -> DecoderPool:
@@ -113,11 +70,17 @@ class _OperationsOnDemand:
 
 
 def assemble(
-    settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+    settings: Settings,
+    *,
+    kind: Kind = "stdio",
+    simulated: bool = False,
+    autoscan: bool = True,
+    temporary: bool = False,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
+        kind: the transport, as the session process tells who asks which servers there are.
         settings: all settings; with ``simulated`` the endpoint is that of the account's own simulator.
         simulated: give the account a WhatsApp of its own, with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
@@ -134,12 +97,11 @@ def assemble(
         removed = settings.data_dir if temporary else None
         world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
-        manager = SessionManager(settings, prepare=world.start)
+        manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
         world = None
-        manager = SessionManager(settings)
-    side_login = _SideLoginOnDemand(settings, manager)
-    running = _OperationsOnDemand(settings, manager, side_login)
+        manager = SessionManager(settings, kind=kind)
+    running = _OperationsOnDemand(settings, manager)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -147,7 +109,6 @@ def assemble(
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(side_login.close)
             stack.push_async_callback(running.close)
             stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
@@ -169,7 +130,7 @@ class AccountServers:
         offered(settings)
         check_path(settings.session_db)
         self._settings = settings
-        self._assemble = partial(assemble, simulated=simulated, autoscan=autoscan, temporary=temporary)
+        self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
     @property
     def at_mcp(self) -> str:
