@@ -22,6 +22,7 @@ needs_links = pytest.mark.skipif(not POSIX, reason="wine makes no links; on Wind
 needs_posix_shell = pytest.mark.skipif(not POSIX, reason="it takes a POSIX shell to start a program so")
 needs_fifos = pytest.mark.skipif(not POSIX, reason="named pipes of Windows lie in no folder")
 needs_any_name = pytest.mark.skipif(not POSIX, reason="Windows has no such name")
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone shows processes as files")
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
 
 

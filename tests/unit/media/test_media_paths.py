@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.unit.systems import needs_any_name, needs_fifos, needs_links
+from tests.unit.systems import needs_any_name, needs_fifos, needs_links, needs_proc
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
-
-needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone shows its kernel in files")
 
 
 def read(source: str | Path, policy: MediaPolicy) -> bytes:
