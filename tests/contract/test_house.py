@@ -17,8 +17,9 @@ from whatsapp_mcp import errors
 
 PACKAGE = Path(whatsapp_mcp.__file__).parent
 
-SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db", "side_login"}
+SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db"}
 SESSION_PROCESS = {"worker", "whatsapp"}
+SIDE_LOGIN_PROCESS = {"side_login"}
 ENGINE_ROOMS = {"store", "session_db"}
 """Where SQL is spoken."""
 ENGINES = {"sqlite3", "sqlite_utils"}
@@ -128,7 +129,14 @@ def reached_from(rooms: set[str]) -> set[str]:
     return reached
 
 
-@pytest.mark.parametrize(("process", "other"), [(SERVER_PROCESS, SESSION_PROCESS), (SESSION_PROCESS, SERVER_PROCESS)])
+@pytest.mark.parametrize(
+    ("process", "other"),
+    [
+        (SERVER_PROCESS, SESSION_PROCESS | SIDE_LOGIN_PROCESS),
+        (SESSION_PROCESS, SERVER_PROCESS | SIDE_LOGIN_PROCESS),
+        (SIDE_LOGIN_PROCESS, SESSION_PROCESS | SERVER_PROCESS - {"session_db"}),
+    ],
+)
 def test_processes_do_not_load_each_other(process: set[str], other: set[str]) -> None:
     assert sorted(name for name in reached_from(process) if name.split(".")[0] in other) == []
 
@@ -161,11 +169,11 @@ def test_a_file_name_stands_once_in_a_room() -> None:
 
 
 def test_a_class_name_stands_once() -> None:
-    """Outside the simulator, which has a world of its own."""
+    """Outside the simulator, which has a world of its own, and of what there is for each system."""
     names = Counter(
         node.name
         for name, path in modules().items()
-        if name.split(".")[0] != "simulator"
+        if not name.startswith(("simulator", "platform.posix", "platform.windows"))
         for node in tree_of(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
@@ -234,9 +242,6 @@ SYSTEM_ARGUMENTS = {"dir_fd", "pass_fds", "start_new_session", "creationflags", 
 OF_ONE_SYSTEM = {
     "simulator": "Linux only: elsewhere neonize cannot be made to trust it",
     "offline.simulated": "starts the simulator",
-    "supervisor.link": "starts the session process",
-    "supervisor.lock": "inherited by the session process",
-    "worker.process": "waits for the signals of the session process",
 }
 """Rooms and modules outside ``platform`` that may name what only some systems have, and why."""
 

@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from whatsapp_mcp.errors import DataDirectoryInUse, NotFound
+from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ def run_reindex(settings: Settings) -> Reindexed:
             f"there is no message store at {settings.store_path} yet",
             next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
         )
-    lock = AccountLock(settings.lock_path)
-    if not lock.acquire():
+    lock = AccountLock.acquire(settings.lock_path)
+    if lock is None:
         raise DataDirectoryInUse(
-            f"the data directory {settings.data_dir} is in use by {lock.holder_text()}",
+            f"the data directory {settings.data_dir} is in use by {holder_text(settings.lock_path)}",
             next_step="Stop that server (close the MCP host that started it), wait some seconds, and run this again.",
         )
     try:

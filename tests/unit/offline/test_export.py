@@ -48,10 +48,10 @@ from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.notices import Happening, Notice
+from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read import exporting
 from whatsapp_mcp.store.read.conditions import Span
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 
 @pytest.fixture(autouse=True)
@@ -632,8 +632,8 @@ def test_an_empty_store(settings: Settings, store: Store) -> None:
 
 def test_beside_a_running_server(settings: Settings, store: Store) -> None:
     store.apply([message("1", 1)])
-    lock = AccountLock(settings.lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(settings.lock_path)
+    assert lock is not None
     try:
         assert len(rows(settings)) == 1
     finally:

@@ -16,11 +16,11 @@ from tests.unit.store.build import BORIS, Store, message, revoke
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search import index
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 DAMAGES: Final = {
     "nothing": "SELECT 1",
@@ -134,8 +134,8 @@ def test_an_index_of_an_older_version_is_made_once(settings: Settings, monkeypat
 
 
 def test_a_running_server_is_named(settings: Settings, reader: StoreReader) -> None:
-    lock = AccountLock(settings.lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(settings.lock_path)
+    assert lock is not None
     damage(settings, DAMAGES["empty"])
     result = reindex(settings)
     lock.release()
@@ -144,7 +144,7 @@ def test_a_running_server_is_named(settings: Settings, reader: StoreReader) -> N
     assert "Stop that server" in result.stderr
     assert found(reader, "the") == []
     assert reindex(settings).exit_code == 0
-    assert AccountLock(settings.lock_path).is_free()
+    assert is_free(settings.lock_path)
 
 
 def test_without_a_store_none_is_made(tmp_path: Path) -> None:
