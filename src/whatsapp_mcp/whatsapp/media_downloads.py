@@ -27,6 +27,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Pr
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import MediaExpired, NotAllowed, NotFound, SessionTimeout, StoreError, WhatsAppRefused
+from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.wire.media import MAC_SIZE, PIECE, MediaError, MediaKind, MediaReference, Opener
 
@@ -110,10 +111,10 @@ class MediaDownloads:
             with new_private_file(path) as file:
                 _repeated(opener, source, file, path.parent, bounds)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            remove(path)
             raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
         except BaseException:
-            path.unlink(missing_ok=True)
+            remove(path)
             raise
 
     def _opener(self) -> OpenerDirector:
