@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
@@ -106,3 +107,39 @@ def assemble(
             yield
 
     return build_server(operations, running, settings, lifespan=lifespan)
+
+
+class AccountServers:
+    """The servers of all accounts of a data directory, for a transport that serves them side by side."""
+
+    def __init__(
+        self, settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+    ) -> None:
+        """All but ``settings.account``, which is the account that is served without a name, holds for each of them.
+
+        Raises:
+            SetupError: no server can be put together with these settings, whatever the account.
+        """
+        offered(settings)
+        check_path(settings.session_db)
+        self._settings = settings
+        self._assemble = partial(assemble, simulated=simulated, autoscan=autoscan, temporary=temporary)
+
+    @property
+    def at_mcp(self) -> str:
+        return self._settings.account
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        """The folder itself, which a later one of the same name is not; None when there is no such account."""
+        folder = self._of(name).account_dir
+        if not folder.is_dir():
+            return (0, 0) if name == DEFAULT_ACCOUNT else None
+        found = folder.stat()
+        return found.st_dev, found.st_ino
+
+    def build(self, name: str) -> Server[Any]:
+        """Raises SetupError: its folder cannot be used."""
+        return self._assemble(self._of(name))
+
+    def _of(self, name: str) -> Settings:
+        return self._settings.model_copy(update={"account": name})

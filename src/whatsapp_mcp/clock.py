@@ -29,7 +29,23 @@ def now_ms() -> int:
 
 def from_ms(milliseconds: int) -> datetime:
     """That moment, in UTC; the nearest one where no calendar has it."""
-    return datetime.fromtimestamp(min(max(milliseconds, _FIRST), _LAST) / 1000, UTC)
+    # Not fromtimestamp: Windows knows no time before 1970 and after 3000.
+    return _EPOCH + min(max(milliseconds, _FIRST), _LAST) * _MILLISECOND
+
+
+def local(moment: datetime) -> datetime:
+    """That moment by the clock of this machine; without a zone, it is one of this machine.
+
+    Windows knows the local time of the years 1970 to 3000 only: beyond, the zone is as at that day of another year.
+
+    Raises:
+        OverflowError, ValueError: no calendar has it.
+    """
+    try:
+        return moment.astimezone()
+    except OSError:
+        zone = moment.replace(year=1972 if moment.year < 1972 else 2996).astimezone().tzinfo
+        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
 def to_ms(moment: datetime) -> int:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Final
 
 from whatsapp_mcp.media import limits
@@ -20,7 +19,6 @@ def begin(parent: int) -> None:
     Args:
         parent: process id of the server.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server
     own_limits.begin(parent, open_files=limits.DECODER_FILES)
 
 

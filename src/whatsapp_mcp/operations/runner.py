@@ -21,21 +21,25 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
-"""Tag -> the modules of its handlers. They are loaded at the tag's first call: a server has to answer `initialize`
-before anything else, and what they all work with takes a tenth of the time that the SDK takes."""
+"""Tag -> the modules of its handlers, the light ones first. Each is loaded when it is first needed: a server has to
+answer `initialize` before anything else, and what they all work with takes a tenth of the time that the SDK takes."""
 
 
 def handlers() -> Mapping[str, Handler]:
     """All handlers by operationId."""
-    for tag in _MODULES:
-        _load(tag)
+    for modules in _MODULES.values():
+        for module in modules:
+            importlib.import_module(f"whatsapp_mcp.operations.{module}")
     return MappingProxyType(REGISTERED)
 
 
-def _load(tag: str) -> None:
-    """Importing a module registers its handlers."""
-    for module in _MODULES[tag]:
+def _handler(operation: Operation) -> Handler:
+    """Of one operation; importing a module registers its handlers."""
+    for module in _MODULES[operation.tag]:
+        if operation.name in REGISTERED:
+            break
         importlib.import_module(f"whatsapp_mcp.operations.{module}")
+    return REGISTERED[operation.name]
 
 
 class OperationRunner:
@@ -45,9 +49,7 @@ class OperationRunner:
         self._services = services
 
     async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
-        if operation.name not in REGISTERED:
-            _load(operation.tag)
-        handler = REGISTERED[operation.name]
+        handler = _handler(operation)
         if IDEMPOTENCY_KEY in arguments:
             from whatsapp_mcp.operations.idempotency import run_once
 

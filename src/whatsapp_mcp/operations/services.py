@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
-from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.media.decoder_pool import DecoderPool
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -66,10 +66,11 @@ async def over_stdio(descriptors: Descriptors) -> None:
 
 
 async def over_http() -> None:
+    from tests.unit.server.connections import FakeAccounts
     from whatsapp_mcp.server.http import serve_http
 
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
-    await serve_http(server, token=TOKEN, port=0)
+    await serve_http(FakeAccounts(default=server), token=TOKEN, port=0)
     journal("end")
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from whatsapp_mcp.private_files import not_ours_alone
+from whatsapp_mcp.platform.ownership import not_ours_alone
 
 assert sys.platform != "win32"
 

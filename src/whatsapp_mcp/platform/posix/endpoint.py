@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.platform.listener import ADDRESS, BACKLOG, Accepted, Listener, read_address, write_address
-from whatsapp_mcp.private_files import ensure_private_folder, not_ours_alone
+from whatsapp_mcp.platform.ownership import not_ours_alone
+from whatsapp_mcp.private_files import ensure_private_folder
 
 assert sys.platform != "win32"
 

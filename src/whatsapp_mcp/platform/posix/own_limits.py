@@ -22,6 +22,7 @@ def begin(parent: int, *, open_files: int) -> None:
 
     macOS has no signal for the end of a parent; the process has to notice by the end of its input.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the parent
     if sys.platform == "linux":
         import ctypes  # not for servers, which only ask what a process has died of
 

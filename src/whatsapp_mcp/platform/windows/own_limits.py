@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from ctypes import wintypes
 from typing import Final
@@ -72,6 +73,7 @@ def begin(parent: int, *, open_files: int) -> None:
 
     There is no limit on ``open_files``; the end of ``parent`` shows by the end of the input.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a console is for the parent
     job = _CreateJobObject(None, None)
     if job and _Assign(job, _GetCurrentProcess()):  # refused where a job lets no other into its processes
         _job.value = job
