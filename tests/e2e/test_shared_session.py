@@ -23,13 +23,13 @@ from tests.e2e.harness import (
     body_of,
     environment,
     host_on,
+    http_server,
     kill,
     session_pids,
     until,
     whatsapp,
 )
 from tests.e2e.test_faults import connected_again, contents, heard
-from tests.e2e.test_transports import http_server
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator import Simulator, VirtualContact
@@ -120,7 +120,7 @@ async def test_servers_and_session_process_are_killed_in_turn_and_the_others_go_
         two, web = await hosts.stdio(), await hosts.http()
         for number, host in enumerate((one, two, web)):
             await host.call("sendMessage", phone=ana.number, message=f"from {number}")
-            await ana.wait_for_message(lambda message, number=number: message.text == f"from {number}")
+            assert (await ana.wait_for_message(start=number)).text == f"from {number}"
         await heard_by_all([one, two, web], ana, "to all")
         (session,) = session_pids(data_dir)
 
@@ -183,7 +183,7 @@ def logins(simulator: Simulator) -> list[str]:
             found.append(str(payload.username))
         return open_session(connection, login)
 
-    simulator.host.open_session = note  # type: ignore[method-assign]
+    simulator.host.open_session = note
     return found
 
 
