@@ -16,10 +16,12 @@ import pytest
 
 from tests.unit.ownership import as_nobody
 from tests.unit.waiting import WAIT
+from whatsapp_mcp.platform import loopback
 from whatsapp_mcp.platform.listener import ADDRESS, read_address
-from whatsapp_mcp.platform.windows import endpoint as windows
+from whatsapp_mcp.private_files import write_private
 
-FORMS: list[ModuleType] = [windows]
+FORMS: list[ModuleType] = [loopback]
+"""Windows has the first one, and everybody can have it."""
 if sys.platform != "win32":
     from whatsapp_mcp.platform.posix import endpoint as posix
 
@@ -28,7 +30,7 @@ if sys.platform != "win32":
 LIMIT = 2**16
 
 
-@pytest.fixture(params=FORMS, ids=lambda form: form.__name__.split(".")[-2])
+@pytest.fixture(params=FORMS, ids=lambda form: "port" if form is loopback else "socket")
 def form(request: pytest.FixtureRequest) -> ModuleType:
     found: ModuleType = request.param
     return found
@@ -52,7 +54,8 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def listening(form: ModuleType, folder: Path) -> AsyncIterator[None]:
-    listener = await form.listen(folder, echo, limit=LIMIT)
+    more = {"write": write_private} if form is loopback else {}
+    listener = await form.listen(folder, echo, limit=LIMIT, **more)
     try:
         async with asyncio.timeout(2 * WAIT):
             yield
@@ -196,14 +199,14 @@ async def stranger(folder: Path, said: bytes, *, end: bool = False) -> bytes:
     ids=["HTTP", "no secret", "wrong secret", "blank lines", "a line without end", "bytes"],
 )
 async def test_who_does_not_know_the_secret_gets_nothing(folder: Path, said: bytes) -> None:
-    async with listening(windows, folder):
+    async with listening(loopback, folder):
         assert await stranger(folder, said) == b""
-        assert await served(windows, folder) == b"served\nhello\n"
+        assert await served(loopback, folder) == b"served\nhello\n"
 
 
 async def test_the_secret_has_to_come_soon(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "_PATIENCE", 0.2)
-    async with listening(windows, folder):
+    monkeypatch.setattr(loopback, "_PATIENCE", 0.2)
+    async with listening(loopback, folder):
         secret = read_address(folder)["secret"].encode()
         assert len(secret) == 64
         for begun in (b"", secret[:10], secret):
@@ -213,9 +216,9 @@ async def test_the_secret_has_to_come_soon(folder: Path, monkeypatch: pytest.Mon
 
 async def test_strangers_keep_nobody_out(folder: Path) -> None:
     """However many connect and say nothing."""
-    async with listening(windows, folder):
+    async with listening(loopback, folder):
         port = read_address(folder)["port"]
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
-        assert await served(windows, folder) == b"served\nhello\n"
+        assert await served(loopback, folder) == b"served\nhello\n"
         for _, writer in silent:
             writer.close()
