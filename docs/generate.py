@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -65,10 +66,21 @@ def default_text(name: str) -> str:
 
 def commands_table() -> str:
     lines = ["| Command | Options | |", "|---|---|---|"]
-    for name, command in cli.commands.items():
+    for name, command in _commands(cli):
         options = " ".join(_option_text(option) for option in command.params if isinstance(option, click.Option))
         lines.append(f"| `whatsapp-mcp {name}` | {options} | {command.get_short_help_str(200)} |")
     return "\n".join(lines)
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands with their names, those of a group after it with what they are told."""
+    for name, command in group.commands.items():
+        told = [
+            param.make_metavar(click.Context(command)) for param in command.params if isinstance(param, click.Argument)
+        ]
+        yield " ".join([f"{before}{name}", *told]), command
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _option_text(option: click.Option) -> str:

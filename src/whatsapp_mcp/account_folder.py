@@ -1,4 +1,4 @@
-"""The folder of an account: what its path must not hold, and that it is there, for its owner only, with its files."""
+"""The folders of accounts: which there are, what their path must not hold, and that they are their owner's only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import ensure_private_folder, not_ours_alone
 
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
+
+
+def accounts_in(data_dir: Path) -> tuple[str, ...]:
+    """Names of the accounts, the default one first, which is there even without a folder.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    found = sorted(entry.name for entry in data_dir.iterdir() if _is_account(entry)) if data_dir.exists() else []
+    return (DEFAULT_ACCOUNT, *(name for name in found if name != DEFAULT_ACCOUNT))
+
+
+def _is_account(entry: Path) -> bool:
+    try:
+        return account_name(entry.name) == entry.name and entry.is_dir()
+    except ValueError:
+        return False
+
+
+def check_account(folder: Path) -> None:
+    """Raises SetupError when there is no account with this folder: a name with a typing error is no new account."""
+    if folder.name == DEFAULT_ACCOUNT or folder.is_dir():
+        return
+    try:
+        there_are = ", ".join(accounts_in(folder.parent))
+    except OSError:
+        there_are = DEFAULT_ACCOUNT
+    raise SetupError(
+        f"there is no account {folder.name!r} in {folder.parent}",
+        next_step=f"Make it with `whatsapp-mcp accounts add {folder.name}`, or name one of these: {there_are}.",
+    )
 
 
 def check_path(path: Path) -> None:

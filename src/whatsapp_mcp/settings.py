@@ -10,8 +10,7 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ACCOUNT = "default"
-"""Name of the only account of today; everything of an account lies in ``<data dir>/<account>/``."""
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 
 
 def _settled(path: Path) -> Path:
@@ -33,7 +32,11 @@ class Settings(BaseSettings):
 
     data_dir: _Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp")),
-        description="Folder for the linked-device session, the message store and media. Created with mode 0700.",
+        description="Folder of all accounts: linked-device sessions, message stores, media. Created with mode 0700.",
+    )
+    account: Annotated[str, AfterValidator(account_name)] = Field(
+        default=DEFAULT_ACCOUNT,
+        description="Account to use, one of those that `whatsapp-mcp accounts` lists; of `serve`, the one at `/mcp`.",
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -86,7 +89,8 @@ class Settings(BaseSettings):
 
     @property
     def account_dir(self) -> Path:
-        return self.data_dir / ACCOUNT
+        """Everything of the account lies there."""
+        return self.data_dir / self.account
 
     @property
     def session_db(self) -> Path:

@@ -101,15 +101,34 @@ def test_pages_name_only_variables_that_exist(path: Path) -> None:
 
 
 def test_every_command_and_option_is_in_the_readme() -> None:
-    rows = table(README, "Commands")
-    assert set(rows) == {f"whatsapp-mcp {name}" for name in cli.commands}
-    for name, command in cli.commands.items():
+    # A command of a group stands there with the names of its arguments.
+    rows = {re.sub(" [A-Z]+", "", name): row for name, row in table(README, "Commands").items()}
+    commands = dict(all_commands(cli))
+    assert set(rows) == {f"whatsapp-mcp {name}" for name in commands}
+    for name, command in commands.items():
         written, description = rows[f"whatsapp-mcp {name}"]
         assert description
         options = [option for option in command.params if isinstance(option, click.Option)]
         assert set(re.findall(r"--[a-z-]+", written)) == {
             spelling for option in options for spelling in (*option.opts, *option.secondary_opts)
         }
+
+
+def all_commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{before}{name} ")
+
+
+def test_every_command_about_the_data_of_an_account_takes_its_name() -> None:
+    about_data = {
+        name: {param.name for param in command.params}
+        for name, command in all_commands(cli)
+        if not name.startswith("accounts") and "data_dir" in {param.name for param in command.params}
+    }
+    assert {"stdio", "serve", "export", "status", "doctor"} <= set(about_data)
+    assert [name for name, options in about_data.items() if "account" not in options] == []
 
 
 def command_lines() -> Iterator[tuple[str, list[str]]]:
@@ -134,10 +153,16 @@ def test_command_lines_are_found() -> None:
 
 @pytest.mark.parametrize(("where", "arguments"), LINES, ids=lambda value: str(value))
 def test_command_lines_are_accepted(where: str, arguments: list[str]) -> None:
+    group: click.Group = cli
     name, *options = arguments
-    assert name in cli.commands, f"{where}: no command {name!r}"
+    while True:
+        assert name in group.commands, f"{where}: no command {name!r}"
+        command = group.commands[name]
+        if not (isinstance(command, click.Group) and options and options[0] in command.commands):
+            break
+        group, (name, *options) = command, options
     with contextlib.suppress(click.exceptions.Exit):  # of --help
-        cli.commands[name].make_context(name, options)  # raises when an option is unknown or wrong
+        command.make_context(name, options)  # raises when an option is unknown or wrong
 
 
 def test_make_targets_exist() -> None:

@@ -19,6 +19,7 @@ GROUND = {
     "private_files",
     "token_file",
     "account_folder",
+    "account_names",
     "models",
     "settings",
     "endpoint",

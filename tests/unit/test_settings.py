@@ -32,6 +32,7 @@ def test_every_setting_is_described() -> None:
 
 
 VALUES = {
+    "account": ("Work_2", "work_2"),
     "data_dir": ("/data", Path("/data")),
     "endpoint": ("/run/endpoint.json", Path("/run/endpoint.json")),
     "require_endpoint": ("1", True),
@@ -103,6 +104,8 @@ def test_a_relative_folder_stays_where_it_is(monkeypatch: pytest.MonkeyPatch, tm
         ("retention_days", "for ever"),
         ("read_only", "perhaps"),
         ("log_level", "LOUD"),
+        ("account", "../other"),
+        ("account", "con"),
     ],
 )
 def test_wrong_values_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

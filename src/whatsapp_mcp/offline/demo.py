@@ -107,7 +107,12 @@ async def _play(transcript: Transcript, folder: Path) -> None:
         server = StdioServerParameters(
             command=sys.executable,
             args=["-m", "whatsapp_mcp", "stdio", "--data-dir", str(folder / "data"), "--toolsets", "all"],
-            env={**os.environ, "WHATSAPP_MCP_ENDPOINT": str(endpoint), "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true"},
+            env={
+                **os.environ,
+                "WHATSAPP_MCP_ACCOUNT": "",
+                "WHATSAPP_MCP_ENDPOINT": str(endpoint),
+                "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+            },
         )
         # What the libraries below write to stderr would tear the transcript; it is shown when something fails.
         with (folder / LOG_NAME).open("w", encoding="utf-8") as log:

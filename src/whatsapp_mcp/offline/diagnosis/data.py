@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.account_folder import check_path, shared_files, take_back
+from whatsapp_mcp.account_folder import accounts_in, check_account, check_path, shared_files, take_back
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
@@ -22,6 +22,15 @@ from whatsapp_mcp.store.read.inspection import find_damage, find_index_fault, in
 
 _LITTLE_SPACE: Final = 500_000_000
 """Bytes."""
+
+
+def check_accounts(settings: Settings) -> Check:
+    try:
+        check_account(settings.account_dir)
+    except SetupError as error:
+        return problem("account", error.message, error.next_step)
+    others = [name for name in accounts_in(settings.data_dir) if name != settings.account]
+    return ok("account", f"{settings.account}; others: {', '.join(others)}" if others else settings.account)
 
 
 def check_folder(settings: Settings) -> Check:

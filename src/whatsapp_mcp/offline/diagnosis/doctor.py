@@ -34,6 +34,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("settings", lambda: wrong or ok("settings", "valid")),
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),
+        ("account", lambda: data.check_accounts(settings)),
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
         ("owners", lambda: data.check_owners(settings)),

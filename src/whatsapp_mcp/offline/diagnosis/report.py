@@ -13,10 +13,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp import __version__
+from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.session_db.database import linked_device
-from whatsapp_mcp.settings import ACCOUNT, Settings
+from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.inspection import store_stats
 from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.wire import native
@@ -87,6 +88,9 @@ class Versions(_View):
 class Status(_View):
     data_dir: Path
     account: str
+    """The one that is looked at."""
+    accounts: tuple[str, ...]
+    """All that are in the data directory."""
     account_dir: Path
     lock: LockStatus
     session: SessionStatus
@@ -100,7 +104,8 @@ def take_status(settings: Settings) -> Status:
     """Look at everything; what cannot be read is described, never raised."""
     return Status(
         data_dir=settings.data_dir,
-        account=ACCOUNT,
+        account=settings.account,
+        accounts=_accounts(settings),
         account_dir=settings.account_dir,
         lock=lock_status(settings.lock_path),
         session=session_status(settings.session_db),
@@ -108,6 +113,13 @@ def take_status(settings: Settings) -> Status:
         endpoint=_endpoint_status(settings.endpoint),
         versions=_versions(),
     )
+
+
+def _accounts(settings: Settings) -> tuple[str, ...]:
+    try:
+        return accounts_in(settings.data_dir)
+    except OSError:
+        return (settings.account,)  # `doctor` says why
 
 
 def lock_status(path: Path) -> LockStatus:

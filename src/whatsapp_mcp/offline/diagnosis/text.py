@@ -22,7 +22,7 @@ def status_text(status: Status) -> str:
     versions = status.versions
     web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
     entries = (
-        ("Data", [f"{status.data_dir} (account {status.account!r})"]),
+        ("Data", [f"{status.data_dir} (account {status.account!r})", *_others(status)]),
         ("Server", _server(status.lock)),
         ("Linked", [_linked(status), *_step(status.session.next_step)]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
@@ -43,6 +43,11 @@ def status_text(status: Status) -> str:
         for number, text in enumerate(texts):
             lines.extend(_wrapped(text, label if number == 0 else "", _LABEL))
     return "\n".join(lines)
+
+
+def _others(status: Status) -> list[str]:
+    others = [name for name in status.accounts if name != status.account]
+    return [f"other accounts: {', '.join(others)}"] if others else []
 
 
 def _server(lock: LockStatus) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line. Each command parses its options and calls one function; heavy imports happen inside."""
+"""The commands that serve, show or write what one account holds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Any, Final, TypeVar
 import click
 
 from whatsapp_mcp import __version__
-from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.account_folder import check_account, make_folder
+from whatsapp_mcp.cli.options import explained, place_options, read_settings, settings_of
+from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.untrusted_text import escaped
 
 SWITCH_INTERVAL: Final = 0.001
 """Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
@@ -33,7 +34,7 @@ def _server_options(command: F) -> F:
         click.option(
             "--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."
         ),
-        click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for session, messages and media."),
+        place_options,
         click.option(
             "--autoscan/--no-autoscan",
             default=True,
@@ -88,7 +89,6 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 
         import anyio
 
-        from whatsapp_mcp.account_folder import make_folder
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.http import serve_http
         from whatsapp_mcp.token_file import load_or_create_token
@@ -105,14 +105,13 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
 
 
 @cli.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder whose token to show.")
-def token(data_dir: Path | None) -> None:
+@place_options
+def token(data_dir: Path | None, account: str | None) -> None:
     """Show the bearer token of `serve`; makes one if there is none."""
-    from whatsapp_mcp.account_folder import make_folder
     from whatsapp_mcp.token_file import load_or_create_token
 
-    with _explained():
-        settings = _settings({"data_dir": data_dir})
+    with explained():
+        settings = settings_of(data_dir, account)
         make_folder(settings.data_dir)
         click.echo(load_or_create_token(settings.token_path))
 
@@ -140,7 +139,7 @@ def simulate(remove: Path | None, **options: Any) -> None:
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
     """
-    with _explained():
+    with explained():
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         given = {name: value for name, value in options.items() if value is not None}
@@ -155,21 +154,21 @@ def simulate(remove: Path | None, **options: Any) -> None:
 @cli.command()
 def demo() -> None:
     """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
-    with _explained():
+    with explained():
         from whatsapp_mcp.offline.demo import run_demo
 
         run_demo()
 
 
 @cli.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the messages.")
+@place_options
 @click.option("--chat", "chats", multiple=True, metavar="CHAT", help="JID, number or exact name; may be repeated.")
 @click.option("--since", metavar="TIME", help="Only from this date or time on, as 2026-10-31 or 2026-10-31T18:30.")
 @click.option("--until", metavar="TIME", help="Only up to this date, all day, or time.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "text"]), default="jsonl", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; standard output without it.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-def export(data_dir: Path | None, form: str, **options: Any) -> None:
+def export(data_dir: Path | None, account: str | None, form: str, **options: Any) -> None:
     """Write stored messages as JSON lines or as a readable transcript; a server may run meanwhile.
 
     JSON lines hold all that is known of each message, times in UTC. Chats come one after the other, the oldest message
@@ -179,8 +178,8 @@ def export(data_dir: Path | None, form: str, **options: Any) -> None:
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    with _explained():
-        settings = _settings({"data_dir": data_dir})
+    with explained():
+        settings = settings_of(data_dir, account)
         try:
             done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
         except BrokenPipeError:  # whoever read it has enough, as in `| head`
@@ -195,30 +194,17 @@ def export(data_dir: Path | None, form: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the messages.")
-def reindex(data_dir: Path | None) -> None:
+@place_options
+def reindex(data_dir: Path | None, account: str | None) -> None:
     """Make the search index of the stored messages anew; no server may run on them meanwhile.
 
     Takes about half a minute for a million messages. To interrupt it does no harm.
     """
     from whatsapp_mcp.offline.reindex import run_reindex
 
-    with _explained():
-        done = run_reindex(_settings({"data_dir": data_dir}))
+    with explained():
+        done = run_reindex(settings_of(data_dir, account))
     click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
-
-
-def _settings(options: dict[str, Any]) -> Settings:
-    """Settings from the environment, overridden by the options that were given."""
-    from pydantic import ValidationError
-
-    given = {name: value for name, value in options.items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(str(part) for part in problem["loc"])
-        raise SetupError(f"setting {name} (WHATSAPP_MCP_{name.upper()}): {problem['msg']}") from error
 
 
 def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
@@ -229,8 +215,8 @@ def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
 @contextlib.contextmanager
 def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
     """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
-    with _explained(), contextlib.ExitStack() as stack:
-        settings = _settings(options)
+    with explained(), contextlib.ExitStack() as stack:
+        settings = read_settings(options)
         start_logging(settings.log_level)
         sys.setswitchinterval(SWITCH_INTERVAL)
         if simulated:
@@ -241,42 +227,33 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
 
                 folder = stack.enter_context(temporary_data_dir())
                 settings = settings.model_copy(update={"data_dir": folder})
+                make_folder(settings.account_dir)
+        check_account(settings.account_dir)
         yield settings
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """An error of ours ends the command with its message and next step, not with a traceback."""
-    try:
-        yield
-    except WhatsAppMcpError as error:
-        click.echo(f"whatsapp-mcp: {escaped(error.message)}\n{escaped(error.next_step)}", err=True)
-        for candidate in error.details.get("candidates", ()):
-            click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)
-        sys.exit(1)
-
-
 @cli.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look at.")
+@place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(data_dir: Path | None, as_json: bool) -> None:
+def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Show where the data is, whether a server runs, which account is linked, and versions."""
     from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
-    with _explained():
-        found = take_status(_settings({"data_dir": data_dir}))
+    with explained():
+        found = take_status(settings_of(data_dir, account))
     click.echo(found.model_dump_json(indent=2) if as_json else status_text(found))
 
 
 @cli.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look at.")
+@place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(data_dir: Path | None, as_json: bool) -> None:
+def doctor(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
-    given = {} if data_dir is None else {"data_dir": data_dir}
+    options = {"data_dir": data_dir, "account": account}
+    given = {name: value for name, value in options.items() if value is not None}
     diagnosis = examine(given, environment=os.environ, now=now())
     click.echo(diagnosis.model_dump_json(indent=2) if as_json else diagnosis_text(diagnosis))
     sys.exit(0 if diagnosis.healthy else 1)

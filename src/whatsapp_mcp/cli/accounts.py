@@ -1,0 +1,102 @@
+"""`whatsapp-mcp accounts` and what it does to them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from whatsapp_mcp.cli.options import data_dir_option, explained, read_settings
+from whatsapp_mcp.untrusted_text import escaped
+
+
+@click.group(invoke_without_command=True)
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def accounts(context: click.Context, data_dir: Path | None, as_json: bool) -> None:
+    """List the accounts, each a WhatsApp account of its own, with whether it is linked and in use."""
+    context.obj = data_dir
+    if context.invoked_subcommand is not None:
+        return
+    from pydantic import TypeAdapter
+
+    from whatsapp_mcp.offline.accounts import ListedAccount, list_accounts
+
+    with explained():
+        found = list_accounts(_place(None))
+    if as_json:
+        click.echo(TypeAdapter(tuple[ListedAccount, ...]).dump_json(found, indent=2))
+        return
+    width = max(len(account.name) for account in found)
+    for account in found:
+        linked = f"linked as {account.jid}" if account.linked else account.problem or "not linked"
+        click.echo(escaped(f"{account.name:<{width}}  {linked}{', in use' if account.in_use else ''}"))
+
+
+@accounts.command()
+@click.argument("name")
+@data_dir_option
+def add(name: str, data_dir: Path | None) -> None:
+    """Add an account; it is linked by appLogin like the first one."""
+    from whatsapp_mcp.offline.accounts import add_account
+
+    with explained():
+        folder = add_account(_place(data_dir), name)
+    click.echo(
+        f"{folder} is ready. Start a host's server with `whatsapp-mcp stdio --account {folder.name}`; "
+        f"`whatsapp-mcp serve` has it at /mcp/{folder.name}."
+    )
+
+
+@accounts.command()
+@click.argument("old")
+@click.argument("new")
+@data_dir_option
+def rename(old: str, new: str, data_dir: Path | None) -> None:
+    """Give an account another name; no server may use it meanwhile."""
+    from whatsapp_mcp.offline.accounts import rename_account
+
+    with explained():
+        folder = rename_account(_place(data_dir), old, new)
+    click.echo(f"It is called {folder.name} now. Change --account or /mcp/… in the hosts that use it.")
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_dir_option
+def remove(name: str, yes: bool, data_dir: Path | None) -> None:
+    """Delete an account with its messages and media; no server may use it meanwhile."""
+    from whatsapp_mcp.offline.accounts import account_to_remove, remove_account
+
+    with explained():
+        place = _place(data_dir)
+        found = account_to_remove(place, name)
+        if not yes:
+            _ask(f"Delete {found.folder} with all messages and media?")
+        remove_account(place, name)
+    click.echo(f"The account {found.name} is deleted.")
+    if found.linked:
+        click.echo(f"The phone still lists the device {found.jid}: remove it there, under Linked devices.")
+
+
+def can_be_asked() -> bool:
+    """Whether a person sits at the other end of standard input."""
+    return sys.stdin.isatty()
+
+
+def _ask(question: str) -> None:
+    """Raises SetupError where nobody can answer; ends the command when the answer is no."""
+    from whatsapp_mcp.errors import SetupError
+
+    if not can_be_asked():
+        raise SetupError(f"nobody can be asked: {question}", next_step="Give --yes to do it without asking.")
+    click.confirm(question, abort=True, err=True)
+
+
+def _place(data_dir: Path | None) -> Path:
+    """The data directory: of the command, of `accounts` before it, of the environment."""
+    given = data_dir or click.get_current_context().find_object(Path)
+    return read_settings({"data_dir": given}).data_dir

@@ -1,0 +1,69 @@
+"""What the commands share: where the data is, settings from options, errors as text."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whatsapp_mcp.account_folder import check_account
+from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.untrusted_text import escaped
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder of all accounts: sessions, messages and media."
+)
+
+
+def place_options(command: F) -> F:
+    """``--data-dir`` and ``--account``: which folder a command is about."""
+    account = click.option("--account", metavar="NAME", help="One of the accounts that `whatsapp-mcp accounts` lists.")
+    return data_dir_option(account(command))
+
+
+def read_settings(options: Mapping[str, Any]) -> Settings:
+    """Settings from the environment, overridden by the options that were given.
+
+    Raises:
+        SetupError: a value is wrong.
+    """
+    from pydantic import ValidationError
+
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")
+        raise SetupError(f"setting {name} (WHATSAPP_MCP_{name.upper()}): {said}") from error
+
+
+def settings_of(data_dir: Path | None, account: str | None) -> Settings:
+    """Settings of an account that there is.
+
+    Raises:
+        SetupError: a value is wrong, or there is no such account.
+    """
+    settings = read_settings({"data_dir": data_dir, "account": account})
+    check_account(settings.account_dir)
+    return settings
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """An error of ours ends the command with its message and next step, not with a traceback."""
+    try:
+        yield
+    except WhatsAppMcpError as error:
+        click.echo(f"whatsapp-mcp: {escaped(error.message)}\n{escaped(error.next_step)}", err=True)
+        for candidate in error.details.get("candidates", ()):
+            click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)
+        sys.exit(1)

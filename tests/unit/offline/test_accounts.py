@@ -1,0 +1,206 @@
+"""`whatsapp-mcp accounts`, and that every command finds the account it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from whatsapp_mcp.cli import cli
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.supervisor.lock import AccountLock
+
+JID = "12025550100:7@s.whatsapp.net"
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("WHATSAPP"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", str(data))
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+def link(settings: Settings) -> None:
+    """A session database with a linked device in it."""
+    with closing(sqlite3.connect(settings.session_db)) as connection, connection:
+        connection.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, noise_key BLOB)")
+        connection.execute("INSERT INTO whatsmeow_device VALUES (?, x'00')", (JID,))
+
+
+def test_accounts_are_added_and_listed(run: Run, data: Path) -> None:
+    added = run("accounts", "add", "Work")
+    assert added.exit_code == 0, added.output
+    assert "whatsapp-mcp stdio --account work" in added.output
+    assert "/mcp/work" in added.output
+    assert stat.S_IMODE((data / "work").stat().st_mode) == stat.S_IMODE(data.stat().st_mode) == 0o700
+    (data / "work" / "x").touch()
+    (data / "Not an account").mkdir()
+    (data / "afile").touch()
+    link(Settings(data_dir=data, account="work"))
+    lock = AccountLock(Settings(data_dir=data, account="work").lock_path)
+    assert lock.acquire()
+    try:
+        listed = run("accounts")
+        assert listed.output.splitlines() == ["default  not linked", f"work     linked as {JID}, in use"]
+        rows = json.loads(run("accounts", "--json").output)
+        assert rows[0] == {
+            "name": "default",
+            "folder": str(data / "default"),
+            "linked": False,
+            "jid": None,
+            "in_use": False,
+            "problem": None,
+        }
+        assert (rows[1]["name"], rows[1]["jid"], rows[1]["in_use"]) == ("work", JID, True)
+    finally:
+        lock.release()
+    assert not (data / "default").exists(), "to look makes nothing"
+
+
+def test_the_folder_may_be_named_before_or_after_the_command(tmp_path: Path) -> None:
+    for number, arguments in enumerate((["--data-dir", "{}", "add", "x"], ["add", "x", "--data-dir", "{}"])):
+        place = tmp_path / str(number)
+        done = CliRunner().invoke(cli, ["accounts", *(argument.format(place) for argument in arguments)])
+        assert done.exit_code == 0, done.output
+        assert (place / "x").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "step"),
+    [
+        (("add", "a/b"), "letters a to z", "another name"),
+        (("add", "nul"), "no account can be called nul", "another name"),
+        (("add", "WORK"), "there is an account 'work' already", "rename or remove"),
+        (("rename", "work", "shop"), "there is an account 'shop' already", "rename or remove"),
+        (("rename", "wrok", "other"), "there is no account 'wrok'", "these: default, linked, shop, work."),
+        (("rename", "default", "other"), "has no data yet", "whatsapp-mcp accounts"),
+        (("rename", "linked", "other"), "is a link to another folder", "by hand"),
+        (("remove", "wrok", "--yes"), "there is no account 'wrok'", "whatsapp-mcp accounts add wrok"),
+        (("remove", "..", "--yes"), "letters a to z", "another name"),
+        (("remove", "linked", "--yes"), "is a link to another folder", "by hand"),
+        (("remove", "work"), "nobody can be asked", "--yes"),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_what_to_do(
+    run: Run, data: Path, tmp_path: Path, arguments: tuple[str, ...], said: str, step: str
+) -> None:
+    for name in ("work", "shop"):
+        (data / name).mkdir(parents=True)
+        (data / name / "kept").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (data / "linked").symlink_to(tmp_path / "elsewhere")
+    done = run("accounts", *arguments)
+    assert done.exit_code == 1
+    message, next_step = done.stderr.splitlines()[:2]
+    assert said in message
+    assert step in next_step
+    assert sorted(entry.name for entry in data.iterdir()) == ["linked", "shop", "work"]
+    assert (data / "work" / "kept").exists()
+
+
+def test_an_account_gets_another_name(run: Run, data: Path) -> None:
+    run("accounts", "add", "work")
+    (data / "work" / "messages.db").write_bytes(b"all")
+    done = run("accounts", "rename", "work", "shop")
+    assert done.exit_code == 0, done.output
+    assert (data / "shop" / "messages.db").read_bytes() == b"all"
+    assert not (data / "work").exists()
+
+
+def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("accounts", "add", "work")
+    run("accounts", "add", "shop")
+    link(Settings(data_dir=data, account="work"))
+    monkeypatch.setattr("whatsapp_mcp.cli.accounts.can_be_asked", lambda: True)
+    refused = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="n\n")
+    assert (refused.exit_code, (data / "work").exists()) == (1, True)
+    done = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="y\n")
+    assert done.exit_code == 0, done.output
+    assert "with all messages and media?" in done.stderr
+    assert f"still lists the device {JID}" in done.stdout
+    assert [entry.name for entry in data.iterdir()] == ["shop"]
+
+
+@pytest.mark.parametrize("arguments", [("remove", "work", "--yes"), ("rename", "work", "shop")])
+def test_an_account_in_use_stays(run: Run, data: Path, arguments: tuple[str, ...]) -> None:
+    run("accounts", "add", "work")
+    lock = AccountLock(Settings(data_dir=data, account="work").lock_path)
+    assert lock.acquire()
+    try:
+        done = run("accounts", *arguments)
+    finally:
+        lock.release()
+    assert done.exit_code == 1
+    assert f"the account 'work' is in use by process {os.getpid()}" in done.stderr
+    assert "Stop the servers that use it" in done.stderr
+    assert [entry.name for entry in data.iterdir()] == ["work"]
+    assert run("accounts", *arguments).exit_code == 0
+
+
+def test_what_cannot_be_deleted_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("accounts", "add", "work")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    done = run("accounts", "remove", "work", "--yes")
+    assert done.exit_code == 1
+    (left,) = data.iterdir()
+    assert left.name.startswith(".removed-work-")
+    assert f"Delete {left} by hand" in done.stderr
+    assert "work" not in run("accounts").output
+
+
+@pytest.mark.parametrize("command", ["stdio", "serve", "token", "export", "reindex", "status"])
+def test_a_misspelt_account_is_no_new_one(run: Run, data: Path, command: str) -> None:
+    run("accounts", "add", "work")
+    done = run(command, "--account", "wrok")
+    assert done.exit_code == 1
+    assert "there is no account 'wrok'" in done.stderr
+    assert "name one of these: default, work." in done.stderr
+    assert [entry.name for entry in data.iterdir()] == ["work"]
+
+
+def test_commands_look_at_the_account_that_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("accounts", "add", "work")
+    link(Settings(data_dir=data, account="work"))
+    status = json.loads(run("status", "--account", "Work", "--json").output)
+    assert (status["account"], status["session"]["jid"]) == ("work", JID)
+    assert status["accounts"] == ["default", "work"]
+    assert "other accounts: work" in run("status").output
+    monkeypatch.setenv("WHATSAPP_MCP_ACCOUNT", "work")
+    assert f"yes, as {JID}" in run("status").output
+    assert str(data / "work") in run("reindex").stderr
+    assert str(data / "work") in run("export").stderr
+    checks = {check["name"]: check for check in json.loads(run("doctor", "--json").output)["checks"]}
+    assert checks["account"]["message"] == "work; others: default"
+    assert checks["session"]["message"] == f"linked as {JID}"
+    monkeypatch.setenv("WHATSAPP_MCP_ACCOUNT", "shop")
+    found = run("doctor", "--json")
+    assert found.exit_code == 1
+    checks = {check["name"]: check for check in json.loads(found.output)["checks"]}
+    assert checks["account"]["verdict"] == "problem"
+    assert "whatsapp-mcp accounts add shop" in checks["account"]["next_step"]
+    monkeypatch.setenv("WHATSAPP_MCP_ACCOUNT", "a/b")
+    assert "setting account (WHATSAPP_MCP_ACCOUNT): an account's name has" in run("status").stderr
