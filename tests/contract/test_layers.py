@@ -26,11 +26,13 @@ GROUND = {
     "descriptors",
     "untrusted_text",
     "log_lines",
+    "platform",
     "__init__",
 }
 """What every room may use."""
 
 ALLOWED: dict[str, set[str]] = {
+    "platform": set(),
     "models": set(),
     "wire": set(),
     "catalog": set(),

@@ -7,7 +7,6 @@ import time is undone here: it wants libmagic, and it takes over the root logger
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import logging
 import sys
@@ -17,6 +16,8 @@ from typing import Any
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.environment import executed_with
+from whatsapp_mcp.platform.loaded_library import replace_variable
 from whatsapp_mcp.whatsapp.unknown_values import make_optional
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
@@ -67,23 +68,20 @@ def _check_environment(endpoint: Endpoint | None, *, require_endpoint: bool) -> 
                 next_step="Set WHATSAPP_MCP_ENDPOINT, or unset WHATSAPP_MCP_REQUIRE_ENDPOINT to use the real WhatsApp.",
             )
         return
-    if not sys.platform.startswith("linux"):
-        raise SetupError(
-            "the simulator works on Linux only: elsewhere Go asks the system which certificates to trust",
-            next_step="Use a Linux machine or container for the simulator, or link a real account.",
-        )
-    executed_with = Path("/proc/self/environ").read_bytes().split(b"\0")
     for name in ("HTTPS_PROXY", "SSL_CERT_FILE"):
         wanted = endpoint.environment({})[name]
-        if f"{name}={wanted}".encode() not in executed_with:
+        if executed_with(name) != wanted:
             raise SetupError(f"the session process was not executed with {name}={wanted}; neonize is not started")
 
 
 def _provide_libmagic() -> None:
-    """neonize cannot be imported without libmagic, which it needs only for calls that this project does not make."""
+    """neonize cannot be imported without libmagic, which it needs only for calls that this project does not make.
+
+    On Windows a wheel brings it along (python-magic-bin, asked for by neonize); elsewhere the system has it or not.
+    """
     try:
         import magic  # noqa: F401
-    except ImportError:
+    except (ImportError, OSError):  # a library of another architecture
         stand_in = types.ModuleType("magic")
 
         def refuse(*_: object, **__: object) -> str:
@@ -98,20 +96,7 @@ def _override_root_key(library_path: Path, root_key: bytes) -> None:
 
     The key lies once in the writable data of the library (whatsmeow: handshake.go, WACertPubKey).
     """
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        if not line.endswith(str(library_path)):
-            continue
-        span, permissions, *_ = line.split()
-        if not permissions.startswith("rw"):
-            continue
-        start, end = (int(part, 16) for part in span.split("-"))
-        data = ctypes.string_at(start, end - start)
-        position = data.find(WHATSAPP_ROOT_PUBLIC)
-        if position < 0:
-            continue
-        if data.count(WHATSAPP_ROOT_PUBLIC) != 1:
-            break
-        ctypes.memmove(start + position, root_key, len(root_key))
+    if replace_variable(library_path, WHATSAPP_ROOT_PUBLIC, root_key):
         return
     raise SetupError(
         f"WhatsApp's root key was not found once in {library_path.name} (neonize {neonize_version()})",

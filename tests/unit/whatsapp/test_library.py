@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,6 @@ from whatsapp_mcp.whatsapp import library
 from whatsapp_mcp.whatsapp.library import load, neonize_version
 
 ENDPOINT = Endpoint(proxy="http://127.0.0.1:9", ca_file="/ca.pem", noise_root="ab" * 32)
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the simulator works on Linux only")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_without_an_endpoint_nothing_is_required() -> None:
         load(None, require_endpoint=False)
 
 
-@linux
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process was executed with")
 def test_a_process_that_was_not_executed_with_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Setting the variables now is too late for Go."""
     for name, value in ENDPOINT.environment({}).items():
@@ -60,7 +60,6 @@ CHECK = textwrap.dedent(
 )
 
 
-@linux
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -71,8 +70,8 @@ CHECK = textwrap.dedent(
     ids=["executed with it", "another proxy", "another authority"],
 )
 def test_the_environment_at_exec_counts(changes: dict[str, str], expected: str) -> None:
-    source = Path(library.__file__).parents[2]
-    environment = ENDPOINT.environment({"PYTHONPATH": str(source)}) | changes
+    source = os.pathsep.join((str(Path(library.__file__).parents[2]), os.environ.get("PYTHONPATH", "")))
+    environment = ENDPOINT.environment({**os.environ, "PYTHONPATH": source}) | changes
     done = subprocess.run(
         [sys.executable, "-c", CHECK, ENDPOINT.model_dump_json()],
         env=environment,
@@ -82,12 +81,6 @@ def test_the_environment_at_exec_counts(changes: dict[str, str], expected: str) 
         check=True,
     )
     assert done.stdout.startswith(expected), done.stdout
-
-
-def test_other_systems_are_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(SetupError, match="Linux only"):
-        load(ENDPOINT, require_endpoint=False)
 
 
 def test_version() -> None:

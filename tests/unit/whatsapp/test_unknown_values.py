@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from whatsapp_mcp.whatsapp import unknown_values
 from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.wire import native
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 SUBSCRIBED: dict[int, type[Message]] = {
@@ -26,12 +24,9 @@ SUBSCRIBED: dict[int, type[Message]] = {
 }
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is changed on Linux only")
 def test_they_are_in_the_library() -> None:
-    spec = importlib.util.find_spec("neonize")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    (library,) = Path(spec.submodule_search_locations[0]).glob("neonize-*.so")
+    library = native.library_path()
+    assert library is not None
     data = library.read_bytes()
     for names in unknown_values._FIELDS:
         required, optional = unknown_values._forms(*names)

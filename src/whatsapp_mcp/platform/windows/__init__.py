@@ -1,0 +1,1 @@
+"""Windows, by its own functions where Python has none (``ctypes``)."""
