@@ -1,4 +1,4 @@
-"""Checks of the data directory: folder, modes, lock, session, message store, disk."""
+"""Checks of the data directory: folder, modes, session, message store, disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from whatsapp_mcp.account_folder import accounts_in, check_account, check_path, shared_files, take_back
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
 from whatsapp_mcp.private_files import not_ours_alone
 from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
@@ -109,22 +109,6 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def check_lock(lock: LockStatus) -> Check:
-    if lock.held is None:
-        return problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")
-    if not lock.held:
-        return ok("lock", "free: no server runs on this account")
-    if lock.pid is None:
-        return warning("lock", "held, but it does not say by whom", "Wait some seconds and look again.")
-    if lock.alive is False:
-        return warning(
-            "lock",
-            f"held by a session process whose server (process {lock.pid}) is gone",
-            "Wait 20 seconds: it ends by itself. If it does not, find it with `ps` and end it.",
-        )
-    return ok("lock", f"held by process {lock.pid} since {lock.since}: {lock.command}")
-
-
 def check_session_path(settings: Settings) -> Check | None:
     """What the server would refuse to start with."""
     try:
@@ -145,7 +129,7 @@ def check_session(session: SessionStatus) -> Check:
         return problem(
             "session",
             f"{session.path} is damaged: {damage}",
-            f"Stop the server, move {session.path} away and link the account again; messages are kept.",
+            f"Close all MCP hosts, move {session.path} away and link the account again; messages are kept.",
         )
     said = f"linked as {session.jid}" if session.linked else "no account is linked"
     return ok("session", said if complete else f"{said}; too large to be checked to the end")
@@ -164,7 +148,7 @@ def check_store(store: StoreStatus) -> Iterator[Check]:
         yield problem(
             "store",
             f"{store.path} is damaged: {damage}",
-            "Stop the server and restore a back-up, or move the file away to start with an empty store.",
+            "Close all MCP hosts and restore a back-up, or move the file away to start with an empty store.",
         )
         return
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
@@ -177,14 +161,14 @@ def _check_index(path: Path) -> Check:
         return warning(
             "search-index",
             "of an older version of this program; searches do not work until it is made anew",
-            "Start the server, which does it, and wait half a minute; or run `whatsapp-mcp reindex`.",
+            "The next session process does it at its start, in half a minute; or run `whatsapp-mcp reindex`.",
         )
     fault, complete = find_index_fault(path)
     if fault is not None:
         return problem(
             "search-index",
             f"searches find too little or something wrong: {fault}",
-            "Stop the server and run `whatsapp-mcp reindex`.",
+            "Run `whatsapp-mcp reindex`; servers may run meanwhile.",
         )
     return ok("search-index", "holds the messages" if complete else "too large to be checked to the end")
 

@@ -1,0 +1,20 @@
+"""The QR code of a login as a picture."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import segno
+
+_SCALE: Final = 6
+"""Pixels per module: large enough to scan from a chat window."""
+_BORDER: Final = 4
+"""Modules of quiet zone that the QR standard (ISO/IEC 18004) asks for."""
+
+
+def qr_picture(text: str) -> bytes:
+    """A PNG."""
+    buffer = io.BytesIO()
+    segno.make_qr(text).save(buffer, kind="png", scale=_SCALE, border=_BORDER)
+    return buffer.getvalue()
