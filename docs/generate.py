@@ -57,7 +57,10 @@ def settings_table() -> str:
 
 def default_text(name: str) -> str:
     if name == "data_dir":
-        return "the user's data folder, on Linux `~/.local/share/whatsapp-mcp`"
+        return (
+            "Linux `~/.local/share/whatsapp-mcp`, macOS `~/Library/Application Support/whatsapp-mcp`, "
+            "Windows `%USERPROFILE%\\.whatsapp-mcp`"
+        )
     default = Settings.model_fields[name].default
     if default is None:
         return "–"

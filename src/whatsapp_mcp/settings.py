@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
+from whatsapp_mcp.platform.data_folder import data_folder
 
 
 def _settled(path: Path) -> Path:
@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WHATSAPP_MCP_", env_ignore_empty=True, extra="ignore")
 
     data_dir: _Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("whatsapp-mcp")),
+        default_factory=lambda: data_folder("whatsapp-mcp"),
         description="Folder of all accounts: linked-device sessions, message stores, media. Created with mode 0700.",
     )
     account: Annotated[str, AfterValidator(account_name)] = Field(

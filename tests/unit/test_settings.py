@@ -20,7 +20,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults() -> None:
     settings = Settings()
     assert settings.data_dir.is_absolute()
-    assert settings.data_dir.name == "whatsapp-mcp"
+    assert settings.data_dir.name.lstrip(".") == "whatsapp-mcp"
     assert settings.endpoint is None
     assert not settings.require_endpoint
     assert not settings.read_only
