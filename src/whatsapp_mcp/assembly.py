@@ -118,7 +118,6 @@ def assemble(
             await stack.enter_async_context(manager.running())
             stack.push_async_callback(side_login.close)
             stack.push_async_callback(decoders.close)
-            stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 
     return build_server(operations, OperationRunner(services), settings, lifespan=lifespan)

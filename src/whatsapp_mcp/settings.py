@@ -108,7 +108,7 @@ class Settings(BaseSettings):
 
     @property
     def qr_path(self) -> Path:
-        """Picture of the QR code that is shown now; removed when it expires."""
+        """Picture of the QR code that is shown now; the session process writes and removes it."""
         return self.account_dir / "login-qr.png"
 
     @property
