@@ -20,7 +20,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-from whatsapp_mcp.simulator import Simulator
+from whatsapp_mcp.simulator import Simulator, VirtualContact
 
 LIMIT = 150.0
 """Seconds after which a whole test fails instead of hanging."""
@@ -78,6 +78,12 @@ def body_of(result: CallToolResult) -> Json:
         structured = {name: value for name, value in result.structured_content.items() if name not in leave_out}
         assert structured == {name: value for name, value in parsed.items() if name not in leave_out}
     return parsed
+
+
+async def chats_with(host: Host, contact: VirtualContact) -> list[Json]:
+    """The listed chats with a contact: none, or one."""
+    rows: list[Json] = (await host.call("listChats", limit=100))["data"]
+    return [row for row in rows if row["jid"] == f"{contact.number}@s.whatsapp.net"]
 
 
 def pictures(result: CallToolResult) -> list[ImageContent]:
@@ -146,19 +152,32 @@ async def host_on(endpoint: Path, data_dir: Path, *, mode: str = "auto", **more:
 
 
 @asynccontextmanager
-async def whatsapp(tmp_path: Path) -> AsyncIterator[tuple[Simulator, Path]]:
-    """A simulator and its endpoint file; the whole test has a deadline."""
+async def within_limit() -> AsyncIterator[None]:
+    """The whole test has a deadline."""
     try:
         with anyio.fail_after(LIMIT):
-            async with Simulator() as simulator:
-                endpoint = tmp_path / "endpoint.json"
-                simulator.write_endpoint(endpoint)
-                yield simulator, endpoint
+            yield
     except BaseExceptionGroup as group:  # the client's task groups wrap what a test raised
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
+
+
+@asynccontextmanager
+async def simulated(folder: Path) -> AsyncIterator[tuple[Simulator, Path]]:
+    """A simulator and its endpoint file."""
+    async with Simulator() as simulator:
+        endpoint = folder / "endpoint.json"
+        simulator.write_endpoint(endpoint)
+        yield simulator, endpoint
+
+
+@asynccontextmanager
+async def whatsapp(tmp_path: Path) -> AsyncIterator[tuple[Simulator, Path]]:
+    """A simulator and its endpoint file; the whole test has a deadline."""
+    async with within_limit(), simulated(tmp_path) as found:
+        yield found
 
 
 @asynccontextmanager

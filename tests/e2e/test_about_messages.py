@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import anyio
 
-from tests.e2e.harness import Host, Json, paired
+from tests.e2e.harness import Host, Json
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, SentMessage
 from whatsapp_mcp.simulator.content import compose
@@ -27,8 +26,8 @@ async def details_of(host: Host, chat: str, message_id: str, *wanted: str) -> Js
     raise AssertionError(f"wanted {wanted}, got {details}")
 
 
-async def test_an_event_is_moved_cancelled_and_answered(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_an_event_is_moved_cancelled_and_answered(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         event = ana.send_event("Dinner", START, place="Luigi")
         await row_where(host, ana.number, id=event.id)
@@ -45,8 +44,8 @@ async def test_an_event_is_moved_cancelled_and_answered(tmp_path: Path) -> None:
         assert (row["content"], row["edited"]) == ("Dinner at eight", True)
 
 
-async def test_comments_reactions_pins_keeps_and_options(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_comments_reactions_pins_keeps_and_options(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("the plan")
         await row_where(host, ana.number, id=said.id)
@@ -71,8 +70,8 @@ async def test_comments_reactions_pins_keeps_and_options(tmp_path: Path) -> None
                 await anyio.sleep(0.05)
 
 
-async def test_what_cannot_be_opened_is_seen_and_opened_later(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_cannot_be_opened_is_seen_and_opened_later(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         poll = compose.poll("When?", ["Fri", "Sat"], selectable=1)
         old = HistoryMessage(poll, author=ana)
@@ -92,8 +91,8 @@ async def test_what_cannot_be_opened_is_seen_and_opened_later(tmp_path: Path) ->
         assert vote.id not in [one["id"] for one in rows], "its place is taken by what it said"
 
 
-async def test_a_history_tells_what_people_did(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_history_tells_what_people_did(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         event = e2e.Message()
         event.eventMessage.name, event.eventMessage.startTime = "Dinner", START
@@ -110,8 +109,8 @@ async def test_a_history_tells_what_people_did(tmp_path: Path) -> None:
         assert (row["kind"], row["details"]["outcome"], row["details"]["video"]) == ("call", "missed", True)
 
 
-async def test_what_a_history_does_not_tell_is_unknown(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_a_history_does_not_tell_is_unknown(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana, ben = await simulator.add_contact("Ana"), await simulator.add_contact("Ben")
         await simulator.add_group("Club", [simulator.phone, ana, ben], owner=ana)
         club = list(simulator.world.groups.values())[-1]

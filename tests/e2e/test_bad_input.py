@@ -12,6 +12,7 @@ import pytest
 from mcp.types import Tool
 
 from tests.e2e.harness import Json, body_of, host_on, paired, whatsapp
+from tests.e2e.shared import SharedAccount
 from whatsapp_mcp.catalog import load_catalog
 
 WRONG: dict[str, Any] = {"string": 5, "integer": "many", "boolean": "perhaps", "array": 7, "object": []}
@@ -121,8 +122,8 @@ async def test_unknown_tool_is_a_protocol_error(tmp_path: Path) -> None:
         await host.call("listChats")
 
 
-async def test_unknown_chats_and_messages(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_unknown_chats_and_messages(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         await simulator.add_contact("Ana")
         for tool in ("reactMessage", "readMessage", "revokeMessage", "updateMessage"):
             arguments = {"message_id": "3EB0FFFF", "phone": "15550009999", "emoji": "👍", "message": "x"}
@@ -134,8 +135,8 @@ async def test_unknown_chats_and_messages(tmp_path: Path) -> None:
         assert error["code"] == "not_found"
 
 
-async def test_huge_texts(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_huge_texts(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         error = await host.refused("sendMessage", phone=ana.number, message="x" * 5_000_000)
         assert "message" in error["message"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.harness import Json, body_of, paired, until
+from tests.e2e.shared import SharedAccount
 
 
 async def test_chat_list_and_messages(tmp_path: Path) -> None:
@@ -52,8 +53,8 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         assert "chat_jid" in error["message"]
 
 
-async def test_a_name_is_a_recipient_only_when_the_owner_knows_one_by_it(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_name_is_a_recipient_only_when_the_owner_knows_one_by_it(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         one = await simulator.add_contact("one", push_name="Maria")
         cursor = await host.cursor()
         one.say("hi")
@@ -79,8 +80,8 @@ async def test_a_name_is_a_recipient_only_when_the_owner_knows_one_by_it(tmp_pat
         assert error["details"]["near"]
 
 
-async def test_wait_misses_nothing_between_calls(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_wait_misses_nothing_between_calls(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         bruno = await simulator.add_contact("Bruno")
         cursor = await host.cursor()
@@ -100,8 +101,8 @@ async def test_wait_misses_nothing_between_calls(tmp_path: Path) -> None:
         assert "message" not in waited
 
 
-async def test_wait_wakes_up_when_a_message_comes(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_wait_wakes_up_when_a_message_comes(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         got: list[Json] = []
 
@@ -118,8 +119,8 @@ async def test_wait_wakes_up_when_a_message_comes(tmp_path: Path) -> None:
         assert got[0]["message"]["chat_name"] == "Ana"
 
 
-async def test_people(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_people(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana", about="At the beach")
         assert (await host.call("userCheck", phone=ana.number))["is_on_whatsapp"]
         assert not (await host.call("userCheck", phone="4915112345678"))["is_on_whatsapp"]

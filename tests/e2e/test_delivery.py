@@ -9,7 +9,8 @@ from typing import Any
 
 import anyio
 
-from tests.e2e.harness import Host, Json, body_of, host_on, paired, whatsapp
+from tests.e2e.harness import Host, Json, body_of, host_on, whatsapp
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_groups import created, jid, people
 
 
@@ -27,8 +28,8 @@ def by_person(results: Json) -> dict[str, Any]:
     return {row["jid"]: row["status"] for row in results["data"]}
 
 
-async def test_of_a_message_to_one_person(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_of_a_message_to_one_person(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         ana.reads = False
         ana.offline()
@@ -82,8 +83,8 @@ async def test_of_a_message_to_a_group(tmp_path: Path) -> None:
             assert "not connected" in body["message"]
 
 
-async def test_of_somebody_elses_message(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_of_somebody_elses_message(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("mine")

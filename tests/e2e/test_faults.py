@@ -24,6 +24,7 @@ from tests.e2e.harness import (
     until,
     whatsapp,
 )
+from tests.e2e.shared import SharedAccount
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator import VirtualContact
 from whatsapp_mcp.wire.node import Attr, Node
@@ -136,8 +137,8 @@ async def test_signals_stop_everything_in_order(tmp_path: Path, number: signal.S
         assert server.stdout.read() == b"", "nothing but answers may be written to stdout"
 
 
-async def test_socket_dropped(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_socket_dropped(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         (pid,) = host.session_pids()
         assert simulator.faults.drop() == 1
@@ -147,8 +148,8 @@ async def test_socket_dropped(tmp_path: Path) -> None:
         assert (await ana.wait_for_message()).text == "again"
 
 
-async def test_a_receipt_that_neonize_does_not_know_ends_nothing(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_receipt_that_neonize_does_not_know_ends_nothing(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=ana.number, message="hello")
         (pid,) = host.session_pids()
@@ -234,8 +235,8 @@ async def test_replaced_by_another_login(tmp_path: Path) -> None:
         await host.call("appDevices")
 
 
-async def test_undecryptable_message_is_asked_for_again(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_undecryptable_message_is_asked_for_again(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         ana.say("warm up")
         await heard(host, ana, "warm up")
@@ -245,8 +246,8 @@ async def test_undecryptable_message_is_asked_for_again(tmp_path: Path) -> None:
         assert await contents(host, ana.number) == ["warm up", "garbled at first"]
 
 
-async def test_an_undecryptable_edit_leaves_no_row_when_it_comes_again(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_an_undecryptable_edit_leaves_no_row_when_it_comes_again(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("at eigth")
         await heard(host, ana, "at eigth")
@@ -256,8 +257,8 @@ async def test_an_undecryptable_edit_leaves_no_row_when_it_comes_again(tmp_path:
         assert await contents(host, ana.number) == ["at eight"]
 
 
-async def test_doubled_message_is_stored_once(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_doubled_message_is_stored_once(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         simulator.faults.duplicate_messages()
         ana.say("twice")

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.harness import Host, Json, body_of, host_on, paired, whatsapp
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 
 WEEK = 7 * 86400
@@ -91,30 +92,30 @@ async def test_who_came_went_and_changed_what(tmp_path: Path) -> None:
         assert refused["details"]["field"] == "reply_message_id"
 
 
-async def test_a_group_that_we_were_removed_from(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
-        group = await simulator.add_group("Club", [simulator.phone], owner=ana)
+        group = await simulator.add_group("Rowing club", [simulator.phone], owner=ana)
         jid = str(group.jid)
         assert "left" not in await chat_where(host, jid=jid)
         group.remove(simulator.phone, by=ana)
         await chat_where(host, jid=jid, left=True)
         assert (await row_where(host, jid, kind="notice"))["content"] == f"+{ana.number} removed you"
-        refused = await host.refused("sendMessage", phone="Club", message="hi")
+        refused = await host.refused("sendMessage", phone="Rowing club", message="hi")
         assert (refused["code"], refused["details"]["field"]) == ("not_found", "phone")
         refused = await host.refused("sendMessage", phone=jid, message="hi")
         assert (refused["code"], refused["details"]["field"]) == ("invalid_argument", "phone")
-        assert (await host.call("getChatMessages", chat_jid="Club"))["data"], "it can still be read"
+        assert (await host.call("getChatMessages", chat_jid="Rowing club"))["data"], "it can still be read"
         group.add(simulator.phone, by=ana)
         await row_where(host, jid, content=f"+{ana.number} added you")
         assert "left" not in await chat_where(host, jid=jid)
-        await host.call("sendMessage", phone="Club", message="back again")
+        await host.call("sendMessage", phone="Rowing club", message="back again")
         await ana.wait_for_message(lambda m: m.text == "back again", timeout=20)
 
 
-async def test_members_of_an_announcement_group_can_answer(tmp_path: Path) -> None:
+async def test_members_of_an_announcement_group_can_answer(shared: SharedAccount) -> None:
     """What they say about a message is sealed under the secret in it."""
-    async with paired(tmp_path) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         group = await simulator.add_group("News", [ana], owner=simulator.phone, announce=True)
         await host.call("sendMessage", phone=str(group.jid), message="Today")
@@ -124,8 +125,8 @@ async def test_members_of_an_announcement_group_can_answer(tmp_path: Path) -> No
             assert len(got.message.messageContextInfo.messageSecret) == 32
 
 
-async def test_calls_say_how_they_ended(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_calls_say_how_they_ended(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         ana.say("warm up")  # so that the number of the LID that calls is known
         await row_where(host, ana.number, content="warm up")
@@ -142,9 +143,9 @@ async def test_calls_say_how_they_ended(tmp_path: Path) -> None:
         await row_where(host, ana.number, id=other.id, content="Call declined")
 
 
-async def test_numbers_are_those_under_which_whatsapp_knows_people(tmp_path: Path) -> None:
+async def test_numbers_are_those_under_which_whatsapp_knows_people(shared: SharedAccount) -> None:
     """The ninth digit: people write it, and WhatsApp knows many numbers of Brazil without it."""
-    async with paired(tmp_path) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         bia = await simulator.add_contact("Bia", number="551155550111")
         rui = await simulator.add_contact("Rui", number="551155550222")
         bia.account.also_written.add("5511955550111")
@@ -160,7 +161,8 @@ async def test_numbers_are_those_under_which_whatsapp_knows_people(tmp_path: Pat
         rui.say("oi")
         await row_where(host, "5511955550222", content="oi")
         chats = (await host.call("listChats"))["data"]
-        assert {chat["jid"] for chat in chats} == {"551155550111@s.whatsapp.net", "551155550222@s.whatsapp.net"}
+        brazilian = {chat["jid"] for chat in chats if chat["jid"].startswith("55")}
+        assert brazilian == {"551155550111@s.whatsapp.net", "551155550222@s.whatsapp.net"}
         error = await host.refused("sendMessage", phone="5511955550999", message="nobody")
         assert (error["code"], error["details"]["field"]) == ("not_found", "phone")
         body = body_of(await host.raw("userCheck", {"phone": "5511955550999"}))

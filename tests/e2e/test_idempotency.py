@@ -10,6 +10,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, until, whatsapp
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_faults import connected_again
 from tests.e2e.test_groups import created, people
 from tests.e2e.test_messages import row_where
@@ -22,7 +23,7 @@ def texts(contact: VirtualContact) -> list[str]:
 
 
 def order(contact: VirtualContact, **more: str) -> Json:
-    return {"phone": contact.number, "message": "two kilos", "idempotency_key": "order 7", **more}
+    return {"phone": contact.number, "message": "two kilos", "idempotency_key": f"order of {contact.number}", **more}
 
 
 async def parent_of(pid: int) -> int:
@@ -37,8 +38,8 @@ async def nothing_more_arrives(host: Host, contact: VirtualContact, so_far: list
     assert texts(contact) == [*so_far, "last"]
 
 
-async def test_the_same_key_sends_once(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_the_same_key_sends_once(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         first = await host.call("sendMessage", **order(ana))
         again = await host.raw("sendMessage", order(ana))
@@ -55,15 +56,15 @@ async def test_the_same_key_sends_once(tmp_path: Path) -> None:
         await nothing_more_arrives(host, ana, ["two kilos"])
 
 
-async def test_every_kind_of_message(tmp_path: Path) -> None:
-    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(tmp_path)) as (simulator, host):
+async def test_every_kind_of_message(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
-        (tmp_path / "a.jpg").write_bytes(samples.jpeg())
+        (shared.outbox / "a.jpg").write_bytes(samples.jpeg())
         sent = await host.call("sendMessage", phone=ana.number, message="the first")
         calls: dict[str, Json] = {
-            "sendImage": {"image": str(tmp_path / "a.jpg")},
-            "sendSticker": {"sticker": str(tmp_path / "a.jpg")},
-            "sendFile": {"file": str(tmp_path / "a.jpg")},
+            "sendImage": {"image": str(shared.outbox / "a.jpg")},
+            "sendSticker": {"sticker": str(shared.outbox / "a.jpg")},
+            "sendFile": {"file": str(shared.outbox / "a.jpg")},
             "sendContact": {"contact_name": "Bo", "contact_phone": "+351 912 345 678"},
             "sendLink": {"link": "https://nowhere.invalid/a"},
             "sendLocation": {"latitude": "1", "longitude": "2"},
@@ -75,15 +76,15 @@ async def test_every_kind_of_message(tmp_path: Path) -> None:
             first = await host.call(tool, **keyed)
             again = await host.call(tool, **keyed)
             assert (again["message_id"], again["repeated"]) == (first["message_id"], True), tool
-        (tmp_path / "a.jpg").unlink()
+        (shared.outbox / "a.jpg").unlink()
         image = {"phone": ana.number, "idempotency_key": "key of sendImage", **calls["sendImage"]}
         assert (await host.call("sendImage", **image))["repeated"], "the file is not looked at again"
         await ana.wait_for_message(start=len(calls))
         assert len(ana.inbox) == 1 + len(calls)
 
 
-async def test_at_the_same_time(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_at_the_same_time(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         simulator.faults.delay_answers(0.2)
         results = await asyncio.gather(*(host.call("sendMessage", **order(ana)) for _ in range(5)))
@@ -106,8 +107,8 @@ async def test_after_a_restart_of_the_server(tmp_path: Path) -> None:
             await nothing_more_arrives(host, ana, ["two kilos"])
 
 
-async def test_what_was_refused_may_be_sent_again(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_was_refused_may_be_sent_again(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         simulator.faults.reject_messages(479)
         assert (await host.refused("sendMessage", **order(ana)))["code"] == "whatsapp_refused"

@@ -7,7 +7,8 @@ from typing import Any
 
 import anyio
 
-from tests.e2e.harness import Host, paired
+from tests.e2e.harness import Host, chats_with, paired
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator import Simulator
 
@@ -94,23 +95,24 @@ async def test_a_post_of_a_channel_is_no_message_from_a_person(tmp_path: Path) -
         assert asked["message"]["id"] == posts[0]["id"]
 
 
-async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         sent = ana.say_to_list("sale today only", list_id="1795800000")
         waited = await host.call("waitForMessage", cursor=cursor, phone=ana.number, timeout=20)
         row = waited["message"]
         assert (row["id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
-        assert [chat["jid"] for chat in (await host.call("listChats"))["data"]] == [row["chat_jid"]]
+        assert [chat["jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]
+        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "broadcast" in chat["jid"]]
         await host.call("sendMessage", phone=ana.number, message="how much?", reply_message_id=sent.id)
         assert (await ana.wait_for_message()).text == "how much?"
         await host.call("readMessage", message_id=sent.id, phone=ana.number)
         assert await unread_of(host, ana.number) == 0
 
 
-async def test_what_only_the_phone_shows_says_so(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_only_the_phone_shows_says_so(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         once, other = ana.send_for_phone_only(), ana.send_for_phone_only("")
         row = await row_where(host, ana.number, id=once)
@@ -121,8 +123,8 @@ async def test_what_only_the_phone_shows_says_so(tmp_path: Path) -> None:
         assert "phone" in row["details"]["note"]
 
 
-async def test_what_is_about_another_message_leaves_no_placeholder(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_is_about_another_message_leaves_no_placeholder(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("one")
         await row_where(host, ana.number, id=said.id)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 from PIL import Image
 
-from tests.e2e.harness import body_of, paired, pictures
+from tests.e2e.harness import body_of, chats_with, paired, pictures
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 from tests.unit.media import bombs, samples
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
@@ -21,11 +21,9 @@ def data_uri(content: bytes, mimetype: str) -> str:
     return f"data:{mimetype};base64,{base64.b64encode(content).decode()}"
 
 
-async def test_picture_is_sent_upright_and_without_its_place(tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox"
-    outbox.mkdir()
-    photo = samples.photo_with_place(outbox / "beach.jpg")
-    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(outbox)) as (simulator, host):
+async def test_picture_is_sent_upright_and_without_its_place(shared: SharedAccount) -> None:
+    photo = samples.photo_with_place(shared.outbox / "beach.jpg")
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendImage", phone=ana.number, image=str(photo), caption="the beach", view_once=True)
         received = await ana.wait_for_message()
@@ -43,8 +41,8 @@ async def test_picture_is_sent_upright_and_without_its_place(tmp_path: Path) -> 
         assert (row["kind"], row["content"], row["file_length"]) == ("image", "the beach", len(content))
 
 
-async def test_file_arrives_byte_for_byte(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_file_arrives_byte_for_byte(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         content = bytes(range(256)) * 2000
         await host.call(
@@ -55,11 +53,9 @@ async def test_file_arrives_byte_for_byte(tmp_path: Path) -> None:
         assert await received.download() == content
 
 
-async def test_voice_note_and_sound(tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox"
-    outbox.mkdir()
-    sound = samples.sound(outbox / "talk.mp3", "mp3", "libmp3lame")
-    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(outbox)) as (simulator, host):
+async def test_voice_note_and_sound(shared: SharedAccount) -> None:
+    sound = samples.sound(shared.outbox / "talk.mp3", "mp3", "libmp3lame")
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         await host.call("sendAudio", phone=ana.number, audio=str(sound), ptt=True)
         voice = await ana.wait_for_message()
@@ -74,12 +70,10 @@ async def test_voice_note_and_sound(tmp_path: Path) -> None:
         assert await music.download() == sound.read_bytes()
 
 
-async def test_video_and_sticker(tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox"
-    outbox.mkdir()
-    film = samples.film(outbox / "walk.mp4", "mp4", "libx264")
-    moving = samples.animation(outbox / "wave.gif", "GIF")
-    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(outbox)) as (simulator, host):
+async def test_video_and_sticker(shared: SharedAccount) -> None:
+    film = samples.film(shared.outbox / "walk.mp4", "mp4", "libx264")
+    moving = samples.animation(shared.outbox / "wave.gif", "GIF")
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         await host.call("sendVideo", phone=ana.number, video=str(film), caption="a walk")
         video = await ana.wait_for_message()
@@ -92,8 +86,8 @@ async def test_video_and_sticker(tmp_path: Path) -> None:
         assert (await sticker.download())[8:12] == b"WEBP"
 
 
-async def test_received_media_is_downloaded_and_kept(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_received_media_is_downloaded_and_kept(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         content = samples.jpeg()
@@ -140,30 +134,31 @@ async def test_what_a_stranger_calls_a_picture(tmp_path: Path) -> None:
         assert len(ana.inbox) == 0
 
 
-@pytest.mark.parametrize("status", [404, 410])
-async def test_expired_media_says_what_to_do(tmp_path: Path, status: int) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_expired_media_says_what_to_do(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.send_image(samples.jpeg())
         await row_where(host, ana.number, id=said.id)
-        simulator.faults.media.fail_downloads(status, times=10)
-        error = await host.refused("downloadMessageMedia", message_id=said.id, phone=ana.number)
-        assert error["code"] == "media_expired"
-        assert "send it again" in error["next_step"]
+        for status in (404, 410):
+            simulator.faults.media.clear()
+            simulator.faults.media.fail_downloads(status, times=10)
+            error = await host.refused("downloadMessageMedia", message_id=said.id, phone=ana.number)
+            assert error["code"] == "media_expired", status
+            assert "send it again" in error["next_step"]
         text = ana.say("no media here")
         await row_where(host, ana.number, id=text.id)
         error = await host.refused("downloadMessageMedia", message_id=text.id, phone=ana.number)
         assert "message_id" in error["message"]
 
 
-async def test_refused_upload_is_told_and_nothing_is_stored(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_refused_upload_is_told_and_nothing_is_stored(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         simulator.faults.media.fail_uploads(413, times=10)
         error = await host.refused("sendFile", phone=ana.number, file=data_uri(b"x" * 100, "text/plain"))
         assert "413" in error["details"]["whatsapp_said"]
         assert len(ana.inbox) == 0
-        assert (await host.call("listChats"))["data"] == []
+        assert await chats_with(host, ana) == []
 
 
 async def test_files_outside_the_outbox_stay_here(tmp_path: Path) -> None:
@@ -197,12 +192,10 @@ async def test_files_outside_the_outbox_stay_here(tmp_path: Path) -> None:
         assert len(ana.inbox) == 0
 
 
-async def test_large_file_does_not_freeze_the_server(tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox"
-    outbox.mkdir()
-    big = outbox / "big.bin"
+async def test_large_file_does_not_freeze_the_server(shared: SharedAccount) -> None:
+    big = shared.outbox / "big.bin"
     big.write_bytes(bytes(50 * 1024 * 1024))
-    async with paired(tmp_path, WHATSAPP_MCP_OUTBOX=str(outbox)) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         answered = 0
         done = anyio.Event()
@@ -223,8 +216,8 @@ async def test_large_file_does_not_freeze_the_server(tmp_path: Path) -> None:
         assert len(await received.download()) == 50 * 1024 * 1024
 
 
-async def test_avatars(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_avatars(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         error = await host.refused("userAvatar", phone=ana.number)
         assert error["code"] == "not_found"
@@ -237,22 +230,22 @@ async def test_avatars(tmp_path: Path) -> None:
         assert own is not None
 
 
-async def test_group_photo(tmp_path: Path) -> None:
-    async with paired(tmp_path, WHATSAPP_MCP_SIDE_LOGIN_DISTANCE="0") as (simulator, host):
+async def test_group_photo(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         created = await host.call("createGroup", title="Weekend", participants=[ana.number])
         photo = data_uri(samples.jpeg(300), "image/jpeg")
         changed = await host.call("setGroupPhoto", group_id=created["group_id"], photo=photo)
         assert changed["picture_id"]
-        group = simulator.group("Weekend")
+        group = simulator.group(created["group_id"])
         assert group.picture is not None
         removed = await host.call("setGroupPhoto", group_id=created["group_id"], photo="")
         assert removed["picture_id"] == "remove"
         assert group.picture is None
 
 
-async def test_history_goes_into_the_store(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_history_goes_into_the_store(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         question = HistoryMessage("When do we meet?", author=ana)
         answer = HistoryMessage("At eight", reply_to=question, reactions=[(ana, "👍")], starred=True)
@@ -264,24 +257,26 @@ async def test_history_goes_into_the_store(tmp_path: Path) -> None:
         assert [row["content"] for row in rows] == ["At eight", "When do we meet?"], "nothing twice"
         assert rows[0]["reactions"][0]["emoji"] == "👍"
         assert [row.get("starred") for row in rows] == [True, None]
-        waited = await host.call("waitForMessage", cursor="0", timeout=0)
+        waited = await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=0)
         assert waited["timed_out"], "history is not news"
 
 
-async def test_newsletters(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
-        simulator.add_newsletter("Coffee facts", "About coffee", posts=["Arabica"], subscribers=12, followed=True)
-        (listed,) = (await host.call("userMyNewsletter"))["data"]
+async def test_newsletters(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
+        facts = simulator.add_newsletter(
+            "Coffee facts", "About coffee", posts=["Arabica"], subscribers=12, followed=True
+        )
+        (listed,) = [row for row in (await host.call("userMyNewsletter"))["data"] if row["id"] == str(facts.jid)]
         assert listed["thread_metadata"]["name"]["text"] == "Coffee facts"
         assert listed["thread_metadata"]["description"]["text"] == "About coffee"
         await host.call("unfollowNewsletter", newsletter_id=listed["id"])
-        assert (await host.call("userMyNewsletter"))["data"] == []
+        assert str(facts.jid) not in {row["id"] for row in (await host.call("userMyNewsletter"))["data"]}
         error = await host.refused("unfollowNewsletter", newsletter_id="12025550111")
         assert "newsletter_id" in error["message"]
 
 
-async def test_posts_of_newsletters(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_posts_of_newsletters(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ours = simulator.add_newsletter("Ours", owner=simulator.phone, followed=True)
         sent: Any = await host.call("sendMessage", phone=str(ours.jid), message="Fresh beans")
         post = next(one for one in ours.posts if one.id == sent["message_id"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anyio
 
-from tests.e2e.harness import Host, Json, body_of, paired
+from tests.e2e.harness import Host, Json, body_of, chats_with
+from tests.e2e.shared import SharedAccount
 
 
 async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
@@ -24,8 +24,8 @@ async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
     raise AssertionError(f"no message with {wanted} among {rows}")
 
 
-async def test_react_and_take_back(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_react_and_take_back(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("News!")
@@ -41,8 +41,8 @@ async def test_react_and_take_back(tmp_path: Path) -> None:
         assert "reactions" not in await row_where(host, ana.number, id=said.id)
 
 
-async def test_edit_own_message(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_edit_own_message(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=ana.number, message="Frday")
         await host.call("updateMessage", message_id=sent["message_id"], phone=ana.number, message="Friday")
@@ -55,8 +55,8 @@ async def test_edit_own_message(tmp_path: Path) -> None:
         assert (await host.call("getChatMessages", chat_jid=ana.number, search="frday"))["data"] == []
 
 
-async def test_revoke_own_message(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_revoke_own_message(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=ana.number, message="secret")
         await host.call("revokeMessage", message_id=sent["message_id"], phone=ana.number)
@@ -67,8 +67,8 @@ async def test_revoke_own_message(tmp_path: Path) -> None:
         assert row["content"] == ""
 
 
-async def test_what_others_do_arrives(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_others_do_arrives(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=ana.number, message="hello")
         received = await ana.wait_for_message()
@@ -93,31 +93,31 @@ async def test_what_others_do_arrives(tmp_path: Path) -> None:
         assert row["reply_to_id"] == sent["message_id"]
 
 
-async def test_messages_written_on_the_phone_arrive(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_messages_written_on_the_phone_arrive(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = simulator.phone.say(ana.account, "from the phone")
         row = await row_where(host, ana.number, id=said.id)
         assert (row["content"], row["is_from_me"]) == ("from the phone", True)
 
 
-async def test_mark_read(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_mark_read(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("read me")
         await host.call("waitForMessage", cursor=cursor, timeout=40)
-        (chat,) = (await host.call("listChats"))["data"]
+        (chat,) = await chats_with(host, ana)
         assert chat["unread_count"] == 1
         await host.call("readMessage", message_id=said.id, phone=ana.number)
         receipt = await ana.receipts.wait_for(lambda one: one.kind == "read")
         assert said.id in receipt.ids
-        (chat,) = (await host.call("listChats"))["data"]
+        (chat,) = await chats_with(host, ana)
         assert chat["unread_count"] == 0
 
 
-async def test_refusals_name_the_field(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_refusals_name_the_field(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         said = ana.say("mine")

@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 from bench.poison import play
 
-from tests.e2e.harness import Host, paired
+from tests.e2e.harness import Host
+from tests.e2e.shared import SharedAccount
 from whatsapp_mcp.simulator import VirtualContact
 
 
@@ -17,9 +18,9 @@ async def test_broken_messages(tmp_path: Path) -> None:
     assert figures.ok, figures
 
 
-async def test_odd_receipts_do_not_keep_the_account_away(tmp_path: Path) -> None:
+async def test_odd_receipts_do_not_keep_the_account_away(shared: SharedAccount) -> None:
     """neonize does not know their kind; by itself, its event pump would end with each."""
-    async with paired(tmp_path) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         eve, ana = await simulator.add_contact("Eve"), await simulator.add_contact("Ana")
         ana.say("hello")
         await host.call("waitForMessage", phone=ana.number, timeout=30)

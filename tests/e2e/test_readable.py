@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.e2e.harness import paired
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
 from whatsapp_mcp.wire.protos import e2e
@@ -59,8 +59,8 @@ def shop_messages() -> dict[str, e2e.Message]:
     }
 
 
-async def test_what_shops_and_bots_write_is_shown_and_found(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_shops_and_bots_write_is_shown_and_found(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = {
             word: ana.send_message(simulator.phone.account, message).id for word, message in shop_messages().items()
@@ -79,8 +79,8 @@ async def test_what_shops_and_bots_write_is_shown_and_found(tmp_path: Path) -> N
         assert {row["id"] for row in linked} == {sent["artichoke"], sent["radish"]}
 
 
-async def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_long_text_is_read_to_its_end(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         text = " ".join(f"word{number}" for number in range(6_000))
         said = ana.say(text)
@@ -94,8 +94,8 @@ async def test_a_long_text_is_read_to_its_end(tmp_path: Path) -> None:
         assert whole == text
 
 
-async def test_a_picture_in_better_quality_and_an_album(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_picture_in_better_quality_and_an_album(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
         first = ana.send_image(samples.jpeg(), caption="look")
         ana.send_image(samples.jpeg(64), better_of=first)
@@ -112,8 +112,8 @@ async def test_a_picture_in_better_quality_and_an_album(tmp_path: Path) -> None:
         assert await forwarded.download() == samples.jpeg(64)
 
 
-async def test_what_a_reply_answers(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_what_a_reply_answers(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         await host.call("sendMessage", phone=ana.number, message="Shall we meet?")
         asked = await ana.wait_for_message()

@@ -7,27 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import host_on, paired, until, whatsapp
+from tests.e2e.harness import chats_with, host_on, paired, until, whatsapp
+from tests.e2e.shared import SharedAccount
 from tests.unit.media import samples
 
 
-async def test_text_reaches_contact_phone_and_store(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_text_reaches_contact_phone_and_store(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         sent = await host.call("sendMessage", phone=f"+{ana.number[:4]} {ana.number[4:]}", message="Olá, Ana! 👋")
         received = await ana.wait_for_message()
         assert (received.id, received.text, received.kind) == (sent["message_id"], "Olá, Ana! 👋", "text")
         assert not received.summary.forwarded
         assert received.summary.expiration == 0
-        copy = await simulator.phone.wait_for_copy()
+        copy = await simulator.phone.wait_for_copy(lambda message: message.id == received.id)
         assert copy.text == "Olá, Ana! 👋"
         assert sent["chat_jid"] == f"{ana.number}@s.whatsapp.net"
         (row,) = (await host.call("getChatMessages", chat_jid=sent["chat_jid"]))["data"]
         assert (row["id"], row["content"], row["is_from_me"]) == (sent["message_id"], "Olá, Ana! 👋", True)
 
 
-async def test_reply_forward_duration_and_mentions(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_reply_forward_duration_and_mentions(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         question = ana.say("Dinner?")
@@ -51,8 +52,8 @@ async def test_reply_forward_duration_and_mentions(tmp_path: Path) -> None:
         assert newest["reply_to_id"] == question.id
 
 
-async def test_reply_to_an_own_message(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_reply_to_an_own_message(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         first = await host.call("sendMessage", phone=ana.number, message="first")
         await host.call("sendMessage", phone=ana.number, message="second", reply_message_id=first["message_id"])
@@ -61,8 +62,8 @@ async def test_reply_to_an_own_message(tmp_path: Path) -> None:
         assert received.summary.quoted_text == "first"
 
 
-async def test_unknown_reply_is_refused_before_sending(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_unknown_reply_is_refused_before_sending(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         error = await host.refused("sendMessage", phone=ana.number, message="x", reply_message_id="NOSUCH")
         assert error["code"] == "not_found"
@@ -97,8 +98,8 @@ async def test_link_with_the_preview_of_its_page(tmp_path: Path) -> None:
         assert shown.JPEGThumbnail.startswith(b"\xff\xd8")
 
 
-async def test_link_location_contact_poll(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_link_location_contact_poll(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         await host.call("sendLink", phone=ana.number, link="https://nowhere.invalid/a", caption="Look")
         link = await ana.wait_for_message()
@@ -152,9 +153,9 @@ async def test_presence_and_typing(tmp_path: Path) -> None:
         await ana.presences.wait_for(lambda update: not update.available)
 
 
-async def test_push_name_changed_on_the_phone_at_the_same_moment(tmp_path: Path) -> None:
+async def test_push_name_changed_on_the_phone_at_the_same_moment(shared: SharedAccount) -> None:
     """WhatsApp refuses the change that comes second as a conflict; whatsmeow does not repeat it."""
-    async with paired(tmp_path) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         faster = ["Phone 1", "Phone 2"]
 
         def phone_is_faster(_author: object, collection: str) -> None:
@@ -167,8 +168,8 @@ async def test_push_name_changed_on_the_phone_at_the_same_moment(tmp_path: Path)
         await until(lambda: simulator.phone.account.push_name == "Robin B.", what="the new name on the phone")
 
 
-async def test_delivery_status_follows_receipts(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_delivery_status_follows_receipts(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         ana.reads = False
         sent = await host.call("sendMessage", phone=ana.number, message="hello")
@@ -184,8 +185,8 @@ async def test_delivery_status_follows_receipts(tmp_path: Path) -> None:
         assert sent["message_id"] == received.id
 
 
-async def test_a_reply_to_a_number_that_is_not_on_whatsapp(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (_, host):
+async def test_a_reply_to_a_number_that_is_not_on_whatsapp(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (_, host):
         error = await host.refused("sendMessage", phone="4915100000000", message="x")
         assert error["code"] == "not_found"
         assert "international format" in error["next_step"]
@@ -194,8 +195,8 @@ async def test_a_reply_to_a_number_that_is_not_on_whatsapp(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("code", "expected"), [(463, "reachout_timelock"), (429, "rate_limited"), (479, "whatsapp_refused")]
 )
-async def test_refusals_of_whatsapp(tmp_path: Path, code: int, expected: str) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_refusals_of_whatsapp(shared: SharedAccount, code: int, expected: str) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         simulator.faults.reject_messages(code)
         error = await host.refused("sendMessage", phone=ana.number, message="x")
@@ -203,7 +204,7 @@ async def test_refusals_of_whatsapp(tmp_path: Path, code: int, expected: str) ->
         assert error["next_step"]
         if code == 429:
             assert error["details"]["retry_after_seconds"] > 0
-        assert (await host.call("listChats"))["data"] == [], "what was not sent is not stored"
+        assert await chats_with(host, ana) == [], "what was not sent is not stored"
 
 
 async def _eventually(read: object, wanted: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.e2e.harness import Host, Json, paired
+from tests.e2e.harness import Host, Json
+from tests.e2e.shared import SharedAccount
 from tests.e2e.test_groups import created, people
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.jid import Jid
@@ -44,11 +43,11 @@ async def rows(host: Host, chat: str) -> list[Json]:
 async def club(simulator: Simulator, host: Host) -> tuple[VirtualContact, VirtualContact, GroupState, str]:
     ana, eve = await people(simulator)
     group_id = await created(host, ana, eve, title="Club")
-    return ana, eve, simulator.group("Club"), group_id
+    return ana, eve, simulator.group(group_id), group_id
 
 
-async def test_a_member_of_a_group_is_nobodys_editor(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_a_member_of_a_group_is_nobodys_editor(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana, eve, group, group_id = await club(simulator, host)
         ours = (await host.call("sendMessage", phone=group_id, message="we agree"))["message_id"]
         hers = ana.say("the price is 5000", to=group).id
@@ -75,8 +74,8 @@ async def test_a_member_of_a_group_is_nobodys_editor(tmp_path: Path) -> None:
         assert received.message.extendedTextMessage.contextInfo.expiration == 0, "timers are set by the group's server"
 
 
-async def test_authors_and_admins_delete_for_everyone(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_authors_and_admins_delete_for_everyone(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana, bruno, group, group_id = await club(simulator, host)
         ours = (await host.call("sendMessage", phone=group_id, message="a mistake"))["message_id"]
         received = await ana.wait_for_message(lambda message: message.text == "a mistake")
@@ -89,8 +88,8 @@ async def test_authors_and_admins_delete_for_everyone(tmp_path: Path) -> None:
         await row_where(host, group_id, id=ours, revoked=True)
 
 
-async def test_two_messages_under_one_id_are_two(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+async def test_two_messages_under_one_id_are_two(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
         ana, eve, group, group_id = await club(simulator, host)
         hers = ana.say("pay 100", to=group)
         await row_where(host, group_id, id=hers.id)
@@ -117,9 +116,9 @@ async def test_two_messages_under_one_id_are_two(tmp_path: Path) -> None:
         assert [row["content"] for row in near["data"]] == ["pay 100"]
 
 
-async def test_nobody_speaks_in_somebody_elses_place(tmp_path: Path) -> None:
+async def test_nobody_speaks_in_somebody_elses_place(shared: SharedAccount) -> None:
     """A placeholder is filled by its own author only."""
-    async with paired(tmp_path) as (simulator, host):
+    async with shared.borrowed() as (simulator, host):
         ana, eve, group, group_id = await club(simulator, host)
         ana.say("first", to=group)
         await row_where(host, group_id, content="first")

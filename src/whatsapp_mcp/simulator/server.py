@@ -74,8 +74,7 @@ class Simulator:
     async def stop(self) -> None:
         """Cut all connections and stop listening."""
         self.faults.resume()
-        for contact in self._contacts.values():
-            await contact.stop()
+        await self.dismiss_contacts()
         for phone in self._phones.values():
             await phone.linking.stop()
         await self.host.stop()
@@ -227,6 +226,12 @@ class Simulator:
             if name in (contact.name, contact.number):
                 return contact
         raise KeyError(f"no contact {name!r}; there are: {', '.join(self._contacts) or 'none'}")
+
+    async def dismiss_contacts(self) -> None:
+        """They write no more on their own, and their names are free; their accounts stay on WhatsApp."""
+        contacts, self._contacts = self._contacts.values(), {}
+        for contact in contacts:
+            await contact.stop()
 
     @property
     def contacts(self) -> list[VirtualContact]:
