@@ -7,6 +7,8 @@ from typing import Final
 
 import segno
 
+QR_FILE_NAME: Final = "login-qr.png"
+"""In the account's folder."""
 _SCALE: Final = 6
 """Pixels per module: large enough to scan from a chat window."""
 _BORDER: Final = 4

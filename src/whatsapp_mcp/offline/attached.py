@@ -81,4 +81,4 @@ async def attached(settings: Settings) -> AsyncIterator[Observer | Refused | Non
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
-        await link.leave()
+        link.let_go()
