@@ -33,6 +33,8 @@ demo: .venv/installed
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin src & other=$$!; \
+	  $(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src && wait $$other
 	@$(BIN)/mypy
 
 test: lint

@@ -20,8 +20,9 @@ from typing import Final
 from bench.languages import EMOJI, LANGUAGES, Language
 from whatsapp_mcp.jid import GROUP, LID, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change, ContactSeen, DeliveryStatus, MessageReceived
+from whatsapp_mcp.models.changes import Change, ContactSeen, MessageReceived
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = [

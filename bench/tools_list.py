@@ -1,5 +1,5 @@
 """Characters of tools/list that a host shows its model: name, description and input schema of every tool, as compact
-JSON. *Catalogued* is all that tools.yaml describes, *listed* those of them that work already."""
+JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Final
 from bench.row import Row
 from whatsapp_mcp.catalog import Operation, load_catalog, select
 from whatsapp_mcp.catalog.tool import to_tool
-from whatsapp_mcp.operations.runner import with_handler
 
 __all__ = ["measure"]
 
@@ -26,10 +25,8 @@ async def measure() -> list[Row]:
     seed = json.loads(SEED.read_text(encoding="utf-8"))["operations"]
     rows = []
     for toolset, budget in (("all", ALL), ("core", CORE)):
-        catalogued = tuple(op for op in select(catalog, toolset).operations if toolset == "core" or op.name in seed)
-        for which, operations in (("catalogued", catalogued), ("listed", with_handler(catalogued))):
-            note = f"{len(operations)} tools"
-            rows.append(Row(f"tools/list {toolset}, {which}", _size(operations), "chars", at_most=budget, note=note))
+        listed = tuple(op for op in select(catalog, toolset).operations if toolset == "core" or op.name in seed)
+        rows.append(Row(f"tools/list {toolset}", _size(listed), "chars", at_most=budget, note=f"{len(listed)} tools"))
     return rows
 
 

@@ -5,9 +5,11 @@ import gc
 gc.disable()  # importing makes many objects and hardly any garbage; the commands switch it on again
 
 from whatsapp_mcp.cli import cli  # noqa: E402 - after the collector is off
+from whatsapp_mcp.platform.console import never_fail_on_text  # noqa: E402
 
 
 def main() -> None:
+    never_fail_on_text()
     cli(prog_name="whatsapp-mcp")
 
 

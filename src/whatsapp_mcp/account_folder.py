@@ -8,7 +8,8 @@ from typing import Final
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import ensure_private_folder, not_ours_alone
+from whatsapp_mcp.platform.ownership import not_ours_alone
+from whatsapp_mcp.private_files import ensure_private_folder
 
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.media.decoder_pool import DecoderPool
-from whatsapp_mcp.models.app_state import AppStateChange
-from whatsapp_mcp.operations.runner import OperationRunner, with_handler
-from whatsapp_mcp.operations.services import Services, Store
-from whatsapp_mcp.pipe.account import RecordChanges
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import SideLoginQuery
-from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 if TYPE_CHECKING:
+    from whatsapp_mcp.media.decoder_pool import DecoderPool
+    from whatsapp_mcp.models.app_state import AppStateChange
+    from whatsapp_mcp.operations.runner import OperationRunner
+    from whatsapp_mcp.side_login.answer import Answer
+    from whatsapp_mcp.side_login.queries import SideLoginQuery
     from whatsapp_mcp.side_login.queue import SideLoginQueue
 
 R = TypeVar("R")
@@ -38,7 +37,7 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """
     try:
         catalog = load_catalog()
-        return with_handler(tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations))
+        return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
     except SelectionError as error:
         raise SetupError(f"toolsets: {error}", next_step="Correct --toolsets or WHATSAPP_MCP_TOOLSETS.") from error
     except CatalogError as error:
@@ -77,7 +76,40 @@ class _SideLoginOnDemand:
 
     async def _record(self, changes: Sequence[AppStateChange]) -> None:
         """What was learned on the way goes into the store."""
+        from whatsapp_mcp.pipe.account import RecordChanges
+
         await self._manager.call(RecordChanges(changes=tuple(changes)))
+
+
+class _OperationsOnDemand:
+    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
+
+    def __init__(self, settings: Settings, manager: SessionManager, side_login: _SideLoginOnDemand) -> None:
+        self._settings = settings
+        self._manager = manager
+        self._side_login = side_login
+
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+        return await self._runner.run(operation, arguments, progress)
+
+    async def close(self) -> None:
+        if "_decoders" in vars(self):
+            await self._decoders.close()
+
+    @cached_property
+    def _runner(self) -> OperationRunner:
+        from whatsapp_mcp.operations.runner import OperationRunner
+        from whatsapp_mcp.operations.services import Services, Store
+        from whatsapp_mcp.store.read.reader import StoreReader
+
+        store = Store(StoreReader(self._settings.store_path))
+        return OperationRunner(Services(self._settings, self._manager, self._side_login, store, self._decoders))
+
+    @cached_property
+    def _decoders(self) -> DecoderPool:
+        from whatsapp_mcp.media.decoder_pool import DecoderPool
+
+        return DecoderPool()
 
 
 def assemble(
@@ -107,8 +139,7 @@ def assemble(
         world = None
         manager = SessionManager(settings)
     side_login = _SideLoginOnDemand(settings, manager)
-    decoders = DecoderPool()
-    services = Services(settings, manager, side_login, Store(StoreReader(settings.store_path)), decoders)
+    running = _OperationsOnDemand(settings, manager, side_login)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -117,7 +148,43 @@ def assemble(
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
             stack.push_async_callback(side_login.close)
-            stack.push_async_callback(decoders.close)
+            stack.push_async_callback(running.close)
             yield
 
-    return build_server(operations, OperationRunner(services), settings, lifespan=lifespan)
+    return build_server(operations, running, settings, lifespan=lifespan)
+
+
+class AccountServers:
+    """The servers of all accounts of a data directory, for a transport that serves them side by side."""
+
+    def __init__(
+        self, settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+    ) -> None:
+        """All but ``settings.account``, which is the account that is served without a name, holds for each of them.
+
+        Raises:
+            SetupError: no server can be put together with these settings, whatever the account.
+        """
+        offered(settings)
+        check_path(settings.session_db)
+        self._settings = settings
+        self._assemble = partial(assemble, simulated=simulated, autoscan=autoscan, temporary=temporary)
+
+    @property
+    def at_mcp(self) -> str:
+        return self._settings.account
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        """The folder itself, which a later one of the same name is not; None when there is no such account."""
+        folder = self._of(name).account_dir
+        if not folder.is_dir():
+            return (0, 0) if name == DEFAULT_ACCOUNT else None
+        found = folder.stat()
+        return found.st_dev, found.st_ino
+
+    def build(self, name: str) -> Server[Any]:
+        """Raises SetupError: its folder cannot be used."""
+        return self._assemble(self._of(name))
+
+    def _of(self, name: str) -> Settings:
+        return self._settings.model_copy(update={"account": name})

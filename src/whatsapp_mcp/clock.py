@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -29,10 +29,31 @@ def now_ms() -> int:
 
 def from_ms(milliseconds: int) -> datetime:
     """That moment, in UTC; the nearest one where no calendar has it."""
-    return datetime.fromtimestamp(min(max(milliseconds, _FIRST), _LAST) / 1000, UTC)
+    # Not fromtimestamp: Windows knows no time before 1970 and after 3000.
+    return _EPOCH + min(max(milliseconds, _FIRST), _LAST) * _MILLISECOND
+
+
+def local(moment: datetime) -> datetime:
+    """That moment by the clock of this machine; without a zone, it is one of this machine.
+
+    Windows knows the local time of the years 1970 to 3000 only: beyond, the zone is as at that day of another year.
+
+    Raises:
+        OverflowError, ValueError: no calendar has it.
+    """
+    try:
+        return moment.astimezone()
+    except OSError:
+        zone = moment.replace(year=1972 if moment.year < 1972 else 2996).astimezone().tzinfo
+        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
 def to_ms(moment: datetime) -> int:
     """Whole milliseconds since 1970, exactly; a time without a zone is taken for UTC."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // _MILLISECOND
+
+
+def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
+    """RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None

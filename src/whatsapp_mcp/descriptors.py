@@ -7,10 +7,10 @@ carry a protocol are therefore duplicated first thing in ``main`` and the well-k
 from __future__ import annotations
 
 import os
-import sys
 from typing import NamedTuple
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.handles import lead_nowhere, private_duplicate
 
 
 class Descriptors(NamedTuple):
@@ -30,27 +30,15 @@ def claim_stdio() -> Descriptors:
         SetupError: the process was started without stdin or stdout.
     """
     try:
-        claimed = Descriptors(_duplicate(0), _duplicate(1))
+        claimed = Descriptors(private_duplicate(0), private_duplicate(1))
     except OSError:
         raise SetupError(
             "stdio needs both stdin and stdout, and one of them is closed",
             next_step="Let an MCP host start this command, or use `whatsapp-mcp serve`.",
         ) from None
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
+    lead_nowhere(0)
     try:
         os.dup2(2, 1)
     except OSError:  # started without stderr
-        os.dup2(nothing, 1)
-    if nothing > 2:
-        os.close(nothing)
+        lead_nowhere(1)
     return claimed
-
-
-def _duplicate(fd: int) -> int:
-    if sys.platform == "win32":
-        return os.dup(fd)
-    import fcntl
-
-    # Never 0-2, so that a closed stderr cannot turn into the wire.
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import not_ours_alone, write_private
+from whatsapp_mcp.platform.ownership import not_ours_alone
+from whatsapp_mcp.private_files import write_private
 
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone
+from whatsapp_mcp.platform.files import remove, sync
+from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
 SHORTEST_TOKEN: Final = 32
 
 
 def load_or_create_token(path: Path) -> str:
-    """The token kept in ``path``; a new one of 256 bits, in a file of mode 0600, if there is none.
+    """The token kept in ``path``; a new one of 256 bits, in a file for its owner alone, if there is none.
 
     Safe when two processes do it at once: both get the same token.
 
@@ -47,17 +47,18 @@ def read_token(path: Path) -> str:
     with path.open("rb") as file:
         being_made = _is_being_made(path, file.fileno())  # before the look at the file: the draft goes at any time
         found = os.fstat(file.fileno())
+        open_to = others_may_read(file.fileno())
         token = file.read(4_096).decode("ascii", "replace").strip()
-    mode = found.st_mode
     if not being_made and (why := not_ours_alone(found)) is not None:
         raise SetupError(
             f"the token file {path} {why}",
             next_step="Find out who made it so, delete it and start again for a new token.",
         )
-    if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
+    if open_to is not None:
         raise SetupError(
-            f"the token file {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
-            next_step="Delete it and start again for a new token, or `chmod 600` it if nobody else can have seen it.",
+            f"the token file {path} can be read by others ({open_to})",
+            next_step="Delete it and start again for a new token, or close it if nobody else can have seen it: "
+            f"{how_to_close(path)}",
         )
     if len(token) < SHORTEST_TOKEN or not token.isprintable() or " " in token:
         raise SetupError(
@@ -83,8 +84,8 @@ def _create(path: Path) -> None:
         with new_private_file(draft) as file:
             file.write(secrets.token_urlsafe(32).encode() + b"\n")
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         with suppress(FileExistsError):  # another process was faster: its token counts
             path.hardlink_to(draft)
     finally:
-        draft.unlink(missing_ok=True)
+        remove(draft)

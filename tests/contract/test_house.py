@@ -202,6 +202,93 @@ def test_long_functions_are_rare() -> None:
     assert len(long) <= LONG_FUNCTIONS_MAX, sorted(long)
 
 
+SYSTEM_MODULES = {"fcntl", "msvcrt", "resource", "winreg", "pwd", "grp", "termios"}
+SYSTEM_NAMES = {
+    "sys": {"platform", "getwindowsversion"},
+    "os": {
+        *(
+            "name",
+            "kill",
+            "killpg",
+            "fork",
+            "setsid",
+            "geteuid",
+            "getuid",
+            "fchmod",
+            "chmod",
+            "chown",
+            "mkfifo",
+            "fsync",
+        ),
+        *("pread", "pwrite", "posix_fallocate", "get_blocking", "set_blocking", "sysconf", "register_at_fork"),
+    },
+    "signal": {"signal", "SIGKILL", "SIGHUP", "SIGUSR1", "SIGBREAK", "pthread_sigmask"},
+    "asyncio": {"start_unix_server", "open_unix_connection"},
+    "socket": {"AF_UNIX"},
+    "ctypes": {"windll", "WinDLL", "WinError", "get_last_error"},
+}
+"""Module -> what of it is not on every system, or does not mean the same there."""
+SYSTEM_METHODS = {"add_signal_handler", "create_unix_server", "create_unix_connection"}
+SYSTEM_ARGUMENTS = {"dir_fd", "pass_fds", "start_new_session", "creationflags", "preexec_fn"}
+
+OF_ONE_SYSTEM = {
+    "simulator": "Linux only: elsewhere neonize cannot be made to trust it",
+    "offline.simulated": "starts the simulator",
+    "supervisor.link": "starts the session process",
+    "supervisor.lock": "inherited by the session process",
+    "worker.process": "waits for the signals of the session process",
+}
+"""Rooms and modules outside ``platform`` that may name what only some systems have, and why."""
+
+
+def system_names(tree: ast.AST) -> list[str]:
+    """What is named there that only some systems have, or that does not mean the same everywhere, with the lines."""
+    return sorted(f"{line:4}: {name}" for node in ast.walk(tree) for line, name in _system_names(node))
+
+
+def _system_names(node: ast.AST) -> Iterable[tuple[int, str]]:
+    match node:
+        case ast.Import(lineno=line, names=names):
+            return [(line, alias.name) for alias in names if alias.name in SYSTEM_MODULES]
+        case ast.ImportFrom(lineno=line, module=str(module), names=names):
+            known = SYSTEM_NAMES.get(module, set())
+            return [(line, alias.name) for alias in names if alias.name in known or module in SYSTEM_MODULES]
+        case ast.Attribute(lineno=line, value=ast.Name(id=module), attr=name):
+            is_known = name in SYSTEM_NAMES.get(module, ()) or (module == "os" and name.startswith("O_"))
+            return [(line, name)] if is_known or name in SYSTEM_METHODS else []
+        case ast.Attribute(lineno=line, attr=name) if name in SYSTEM_METHODS:
+            return [(line, name)]
+        case ast.keyword(lineno=line, arg=str(name)) if name in SYSTEM_ARGUMENTS:
+            return [(line, name)]
+        case ast.Constant(lineno=line, value=str(text)) if text.startswith("/proc/"):
+            return [(line, text)]
+    return []
+
+
+def test_only_one_room_knows_systems() -> None:
+    wrong = {
+        name: found
+        for name, path in modules().items()
+        if name.split(".")[0] != "platform" and not any(f"{name}.".startswith(f"{one}.") for one in OF_ONE_SYSTEM)
+        if (found := system_names(tree_of(path)))
+    }
+    assert wrong == {}
+
+
+def test_what_only_some_systems_have_is_found() -> None:
+    source = """
+import fcntl
+from socket import AF_UNIX
+if sys.platform == "win32":
+    os.open(path, os.O_NOFOLLOW)
+os.unlink(name, dir_fd=folder)
+loop.add_signal_handler(number, handler)
+Path("/proc/self/maps")
+"""
+    assert [found.split(":")[0].strip() for found in system_names(ast.parse(source))] == list("2345678")
+    assert not system_names(ast.parse("os.dup(0)\nloop.call_soon(platform)\nsys.stdout.write('/proc')"))
+
+
 def quoted_exceptions(tree: ast.AST) -> list[int]:
     """Lines of errors whose sentence takes in the text of a caught exception as it is: that can quote anything."""
     return [

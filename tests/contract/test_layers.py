@@ -21,13 +21,13 @@ GROUND = {
     "account_folder",
     "account_names",
     "models",
+    "platform",
     "settings",
     "endpoint",
     "descriptors",
     "qr_picture",
     "untrusted_text",
     "log_lines",
-    "platform",
     "__init__",
 }
 """What every room may use."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-from whatsapp_mcp.simulator import Simulator, VirtualContact
+from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
 LIMIT = 150.0
 """Seconds after which a whole test fails instead of hanging."""
@@ -52,9 +53,9 @@ class Host:
         assert result.is_error, body_of(result)
         return body_of(result)
 
-    async def pair(self, simulator: Simulator) -> Json:
+    async def pair(self, simulator: Simulator, phone: SimulatedPhone | None = None) -> Json:
         login: Json = await self.call("appLogin")
-        await simulator.phone.scan(login["qr_text"])
+        await (phone or simulator.phone).scan(login["qr_text"])
         devices = await self.call("appDevices")
         device: Json = devices[0]
         return device
@@ -90,9 +91,9 @@ def pictures(result: CallToolResult) -> list[ImageContent]:
     return [block for block in result.content if isinstance(block, ImageContent)]
 
 
-def session_pids(data_dir: Path) -> list[int]:
+def session_pids(data_dir: Path, account: str = "default") -> list[int]:
     """Live session processes that hold the account's lock file open."""
-    lock = data_dir / "default" / "lock"
+    lock = data_dir / account / "lock"
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -149,6 +150,27 @@ async def host_on(endpoint: Path, data_dir: Path, *, mode: str = "auto", **more:
     """A server process and a client connected to it."""
     async with Client(server_parameters(endpoint, data_dir, **more), mode=mode) as client:
         yield Host(client, data_dir)
+
+
+@asynccontextmanager
+async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str, str, subprocess.Popen[str]]]:
+    """URL, token and process of a server on a free port."""
+    command = [sys.executable, "-m", "whatsapp_mcp", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    process = subprocess.Popen(command, env=environment(endpoint), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        url = ""
+        with anyio.fail_after(60):
+            while not url:
+                line = await anyio.to_thread.run_sync(process.stderr.readline)
+                assert line, "the server ended"
+                if "http://" in line:
+                    url = line[line.index("http://") :].split()[0]
+        yield url, (data_dir / "http-token").read_text().strip(), process
+    finally:
+        process.terminate()
+        await anyio.to_thread.run_sync(process.wait)
+        process.stderr.close()
 
 
 @asynccontextmanager

@@ -8,8 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -19,30 +17,9 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.e2e.harness import LIMIT, Host, environment, host_on, until, whatsapp
+from tests.e2e.harness import LIMIT, Host, environment, host_on, http_server, until, whatsapp
 
 ROOT = Path(__file__).parents[2]
-
-
-@asynccontextmanager
-async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str, str, subprocess.Popen[str]]]:
-    """URL, token and process of a server on a free port."""
-    command = [sys.executable, "-m", "whatsapp_mcp", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    process = subprocess.Popen(command, env=environment(endpoint), stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        url = ""
-        with anyio.fail_after(60):
-            while not url:
-                line = await anyio.to_thread.run_sync(process.stderr.readline)
-                assert line, "the server ended"
-                if "http://" in line:
-                    url = line[line.index("http://") :].split()[0]
-        yield url, (data_dir / "http-token").read_text().strip(), process
-    finally:
-        process.terminate()
-        await anyio.to_thread.run_sync(process.wait)
-        process.stderr.close()
 
 
 @pytest.mark.parametrize("mode", ["2025-06-18", "2025-11-25", "2026-07-28"])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ownership import owned_by_another
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone, write_private
+from whatsapp_mcp.platform.ownership import not_ours_alone
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, write_private
 
 
 def mode(path: Path) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,32 +81,35 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
 @click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
 def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: tuple[str, ...], **options: Any) -> None:
-    """Serve remote agents over streamable HTTP at /mcp; every request needs the bearer token."""
+    """Serve remote agents over streamable HTTP; every request needs the bearer token.
+
+    /mcp is the account that --account names, /mcp/NAME each of the others. An account is started when it is first used.
+    """
     with _server_settings(simulated, options) as settings:
         gc.disable()
         from functools import partial
 
         import anyio
 
-        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.assembly import AccountServers
         from whatsapp_mcp.server.http import serve_http
         from whatsapp_mcp.token_file import load_or_create_token
 
         make_folder(settings.data_dir)
         token = load_or_create_token(settings.token_path)
-        server = assemble(
+        accounts = AccountServers(
             settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
         )
         gc.freeze()
         gc.enable()
         click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
-        anyio.run(partial(serve_http, server, token=token, host=host, port=port, allowed_hosts=allowed_host))
+        anyio.run(partial(serve_http, accounts, token=token, host=host, port=port, allowed_hosts=allowed_host))
 
 
 @cli.command()
 @place_options
 def token(data_dir: Path | None, account: str | None) -> None:
-    """Show the bearer token of `serve`; makes one if there is none."""
+    """Show the bearer token of `serve`, one for all accounts; makes one if there is none."""
     from whatsapp_mcp.token_file import load_or_create_token
 
     with explained():
@@ -176,15 +178,17 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
     from whatsapp_mcp.offline.export import Format, run_export
+    from whatsapp_mcp.platform.handles import lead_nowhere
+    from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    exit_when_terminated()
     with explained():
         settings = settings_of(data_dir, account)
         try:
             done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
         except BrokenPipeError:  # whoever read it has enough, as in `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            lead_nowhere(sys.stdout.fileno())
             sys.exit(141)  # as if ended by SIGPIPE
         except OSError as error:
             raise SetupError(

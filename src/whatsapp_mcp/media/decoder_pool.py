@@ -8,7 +8,6 @@ import errno
 import json
 import logging
 import os
-import signal
 import sys
 from types import TracebackType
 from typing import Final, Self
@@ -20,6 +19,7 @@ from whatsapp_mcp.media import confinement
 from whatsapp_mcp.media.facts import F, from_json
 from whatsapp_mcp.media.jobs import Job
 from whatsapp_mcp.media.work import OnProgress, UnusableMedia
+from whatsapp_mcp.platform.own_limits import ran_out_of_time
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class _Process:
     @property
     def spent(self) -> bool:
         """Whether it ended because its CPU time was used up."""
-        return sys.platform != "win32" and self._process.returncode == -signal.SIGXCPU
+        return ran_out_of_time(self._process.returncode)
 
     async def answer(self, job: Job, on_progress: OnProgress) -> dict[str, object]:
         """What it says about the job.

@@ -5,12 +5,9 @@ Chat, message id, type and file name all come from other people. They decide nei
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
 import secrets
-import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +15,9 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import kinds
 from whatsapp_mcp.media.convert.documents import safe_name
+from whatsapp_mcp.platform.below import remove_below
+from whatsapp_mcp.platform.files import replace, sync
+from whatsapp_mcp.platform.names import is_device
 from whatsapp_mcp.private_files import ensure_private_folder
 
 TEMPORARY: Final = "outgoing"
@@ -25,7 +25,10 @@ TEMPORARY: Final = "outgoing"
 DOWNLOAD_PREFIX: Final = "download-"
 """Of files in the temporary folder that are being fetched."""
 _MAX_PART: Final = 64
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CHAT: Final = re.compile(r"[a-z0-9_][a-z0-9@._-]*(?<!\.)")
+_ID: Final = re.compile(r"[A-Z0-9_]+")
+"""Chats and message ids that can be a part of a path as they are; of one case each, because on Windows and macOS `abc`
+and `ABC` are one file."""
 
 
 def draft(folder: Path) -> Path:
@@ -52,7 +55,7 @@ def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str
     """
     base = mimetype.partition(";")[0].strip().lower()
     extension = kinds.EXTENSIONS.get(mimetype) or kinds.EXTENSIONS.get(base) or "bin"
-    chat_part, id_part = _part(str(chat.bare)), _part(message_id)
+    chat_part, id_part = _part(str(chat.bare), _CHAT), _part(message_id, _ID)
     if name:
         return folder / chat_part / f"{id_part}-{safe_name(name, extension=extension)}"
     return folder / chat_part / f"{id_part}.{extension}"
@@ -104,9 +107,9 @@ def keep(fetched: Path, place: Path) -> None:
     try:
         _own_folder(place.parent.parent)
         _own_folder(place.parent)
-        with fetched.open("rb") as file:
-            os.fsync(file.fileno())
-        fetched.replace(place)
+        with fetched.open("r+b") as file:  # Windows syncs only what may be written
+            sync(file.fileno())
+        replace(fetched, place)
     except OSError as error:
         raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
 
@@ -130,20 +133,10 @@ def remove(place: Path) -> bool:
     Raises:
         StoreError: the file cannot be deleted.
     """
-    with contextlib.ExitStack() as opened:
-        try:
-            media = os.open(place.parent.parent, _FOLDER)
-            opened.callback(os.close, media)
-            folder = os.open(place.parent.name, _FOLDER, dir_fd=media)
-            opened.callback(os.close, folder)
-            if not stat.S_ISREG(os.stat(place.name, dir_fd=folder, follow_symlinks=False).st_mode):
-                return False
-            os.unlink(place.name, dir_fd=folder)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StoreError(f"{place} cannot be deleted: {error.strerror}") from error
-    return True
+    try:
+        return remove_below(place.parent.parent, place.parent.name, place.name)
+    except OSError as error:
+        raise StoreError(f"{place} cannot be deleted: {error.strerror}") from error
 
 
 def _own_folder(folder: Path) -> None:
@@ -152,9 +145,9 @@ def _own_folder(folder: Path) -> None:
         raise StoreError(f"{folder} is a symbolic link; media is not written through it.")
 
 
-def _part(text: str) -> str:
+def _part(text: str, plain: re.Pattern[str]) -> str:
     """One path component; what had to be changed gets a digest, so that two different texts never meet."""
-    plain = re.sub(r"[^A-Za-z0-9@._-]", "_", text).lstrip(".-")[:_MAX_PART]
-    if plain == text and plain:
-        return plain
-    return f"{plain[:40] or 'x'}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    if len(text) <= _MAX_PART and plain.fullmatch(text) and not is_device(text):
+        return text
+    legible = re.sub(r"[^A-Za-z0-9@_-]", "_", text).lstrip("-")[:40] or "x"
+    return f"{legible}+{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"

@@ -10,31 +10,11 @@ this id if there is only one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import AppStateChange
-from whatsapp_mcp.models.content import Content
-
-
-class DeliveryStatus(StrEnum):
-    """How far a message of ours got. Order matters: a later receipt never moves it back."""
-
-    UNKNOWN = "unknown"
-    """It is from before this device, and the phone did not tell."""
-    FAILED = "failed"
-    PENDING = "pending"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    READ = "read"
-    PLAYED = "played"
-
-
-class ReceiptKind(StrEnum):
-    DELIVERED = "delivered"
-    READ = "read"
-    PLAYED = "played"
+from whatsapp_mcp.models.content import Content, EventAnswer
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +159,6 @@ class ContactSeen:
     business_name: str | None = None
 
 
-OPTION_HASH: Final = "sha256:"
-"""Before the digest of an option's name, where the name is not known."""
-
-
 @dataclass(frozen=True, slots=True)
 class GroupsJoined:
     """All groups that we are in; we have left every other one that is known."""
@@ -228,12 +204,6 @@ class PollOptionAdded:
     sender_alt: Jid | None = None
     author: Jid | None = None
     """Of the poll."""
-
-
-class EventAnswer(StrEnum):
-    GOING = "going"
-    MAYBE = "maybe"
-    NOT_GOING = "not_going"
 
 
 @dataclass(frozen=True, slots=True)

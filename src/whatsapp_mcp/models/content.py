@@ -128,3 +128,13 @@ class Content:
     def unreadable(cls, reason: str) -> Content:
         """The place of a message that came and cannot be shown."""
         return cls(MessageKind.UNDECRYPTABLE, extra={UNREADABLE: reason})
+
+
+OPTION_HASH: Final = "sha256:"
+"""Before the digest of an option's name, where the name is not known."""
+
+
+class EventAnswer(StrEnum):
+    GOING = "going"
+    MAYBE = "maybe"
+    NOT_GOING = "not_going"

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.untrusted_text import clean_text
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.models.changes import MessageReceived
 
 NAMED: Final = 10
 """People whom a sentence names; of more it says how many."""
@@ -111,6 +113,8 @@ class Notice:
             timestamp: milliseconds.
             version: what tells this event from others of the same facts, where that is not its second.
         """
+        from whatsapp_mcp.models.changes import MessageReceived  # not for servers, which only read notices
+
         key = (str(chat), self.event, version or str(timestamp // 1000), self.text, str(self.seconds))
         digest = sha256("\n".join((*key, *sorted(map(str, self.people)))).encode("utf-8", "replace"))
         return MessageReceived(

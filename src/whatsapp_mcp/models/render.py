@@ -5,14 +5,13 @@ What a row shows is bounded, whatever was stored: to make it never takes long.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
-from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer
-from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, SEALED, UNAVAILABLE, UNREADABLE, MessageKind
+from whatsapp_mcp.clock import time_text
+from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, SEALED, UNAVAILABLE, UNREADABLE, EventAnswer, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.fallback import LINE_LENGTH
 from whatsapp_mcp.models.views import (
     Chat,
     Contact,
@@ -26,16 +25,9 @@ from whatsapp_mcp.models.views import (
     QuotedMessage,
 )
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-V = TypeVar("V")
-
 LIST_LENGTH: Final = 100
 """Entries that are shown of one list of a message; a poll of WhatsApp has 12 options."""
 
-LINE_LENGTH: Final = 300
-"""Characters of a message that is shown in few words."""
 LONG_TEXT: Final = 1_000
 """Characters; a result that is too large may show less of a longer text, which therefore says how long it is."""
 
@@ -48,43 +40,7 @@ _VIEW_ONCE_ELSEWHERE: Final = (
     "A view-once message. WhatsApp gives its content to the phone alone, which shows it a single time."
 )
 _ON_THE_PHONE_ALONE: Final = "WhatsApp sent linked devices no content of this message; the phone may show it."
-_NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
-_KNOWN: Final = {
-    "id": "id",
-    "chat": "chat_jid",
-    "jid": "jid",
-    "name": "name",
-    "kind": "kind",
-    "timestamp": "timestamp",
-}
-"""What may be known of a view that cannot be shown -> the field of its row."""
 _UNDECRYPTED: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
-
-
-def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
-    """RFC 3339 in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None
-
-
-def shown(view: V, write: Callable[[V], T], write_remains: Callable[[dict[str, Any]], T]) -> T:
-    """``write(view)``; when that fails, ``write_remains`` of a row that says so and what is known. The one guard that
-    keeps a page from failing for one of its rows."""
-    try:
-        return write(view)
-    except Exception as error:
-        logger.warning("a row cannot be shown (%s): %.300r", type(view).__name__, error)
-        return write_remains(remains(view))
-
-
-def remains(view: object) -> dict[str, Any]:
-    """The row of a view, or of what stands for one, that cannot be shown: what is known of it."""
-    row: dict[str, Any] = {}
-    for attribute, name in _KNOWN.items():
-        value = view.get(name) if isinstance(view, dict) else getattr(view, attribute, None)
-        with contextlib.suppress(Exception):
-            text = time_text(value) if isinstance(value, datetime) else str(value or "")
-            row[name] = text[:LINE_LENGTH] if text else None
-    return row | {"details": {"note": _NOT_SHOWN}}
 
 
 def chat_json(chat: Chat) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.views import View
+from whatsapp_mcp.models.view import View
 
 
 class SessionState(StrEnum):

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, EventAnswer
-from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.content import EventAnswer, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.view import View
 
 NameSource = Literal["saved", "push", "business"]
 """Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""
-
-
-class View(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 class NamedPerson(View):
@@ -130,7 +127,7 @@ class Message(View):
     """The WhatsApp accounts on the contact cards that it shows."""
     forwarded: bool = False
     view_once: bool = False
-    extra: dict[str, object] = {}
+    extra: dict[str, object] = Field(default_factory=dict)
     status: DeliveryStatus | None = None
     edited_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -343,7 +340,7 @@ class NewsletterPost(View):
     text: str
     kind: MessageKind
     views: int
-    reactions: dict[str, int] = {}
+    reactions: dict[str, int] = Field(default_factory=dict)
     """Emoji -> how often."""
 
 

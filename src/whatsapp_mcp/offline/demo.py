@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.simulator import Simulator
 
 INVITATION: Final = "Dinner on Friday?"
@@ -184,7 +185,7 @@ def _show_log(folder: Path) -> None:
 
 def run_demo() -> None:
     """Play the demo on stdout. Raises SetupError (with the cause) when it cannot be played to its end."""
-    if not sys.platform.startswith("linux"):
+    if not HAS_SIMULATOR:
         raise DemoError(
             "the demo needs Linux: elsewhere the WhatsApp library asks the system which certificates to trust",
             next_step="Run it in a Linux container, or link a real account with `whatsapp-mcp stdio`.",

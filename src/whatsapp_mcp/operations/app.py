@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.clock import now
+from whatsapp_mcp.clock import now, time_text
 from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
-from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation

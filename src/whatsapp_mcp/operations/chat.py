@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.render import chat_json, line_json, message_json, shown
+from whatsapp_mcp.models.fallback import shown
+from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation

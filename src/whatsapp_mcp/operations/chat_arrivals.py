@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import line_json, message_json, shown
+from whatsapp_mcp.models.fallback import shown
+from whatsapp_mcp.models.render import line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation

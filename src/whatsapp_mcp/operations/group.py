@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import group_json, member_json, time_text
+from whatsapp_mcp.models.render import group_json, member_json
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.models.views import GroupMember
 from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.in_one_form import members_in_one_form, people_by_address

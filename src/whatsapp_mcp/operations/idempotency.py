@@ -15,8 +15,8 @@ from typing import Final
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.registry import Handler
-from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY, sent_outcome
+from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, Handler
+from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import ConfirmSend, SendKey
 

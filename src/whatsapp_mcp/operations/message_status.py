@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus
-from whatsapp_mcp.models.render import time_text
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows

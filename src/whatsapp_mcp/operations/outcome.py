@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from whatsapp_mcp.catalog.operation import Operation
+
 V = TypeVar("V")
 
 Arguments = dict[str, Any]
@@ -63,7 +65,7 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
         """Run one operation with validated arguments.
 
         Raises:

@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from whatsapp_mcp.catalog.operation import Operation
-from whatsapp_mcp.operations import (
-    app,
-    chat,
-    chat_arrivals,
-    chat_state,
-    group,
-    group_members,
-    message,
-    message_media,
-    message_status,
-    newsletter,
-    send,
-    send_media,
-    user,
-)
-from whatsapp_mcp.operations.idempotency import run_once
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.operations.registry import REGISTERED, Handler
-from whatsapp_mcp.operations.sending import IDEMPOTENCY_KEY
+from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
 
-# Importing a module registers its handlers; each stands in a module whose name begins with its tag.
-_ = (
-    *(app, user, send, send_media, message, message_media, message_status),
-    *(chat, chat_arrivals, chat_state, group, group_members, newsletter),
-)
+_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "app": ("app",),
+    "user": ("user",),
+    "send": ("send", "send_media"),
+    "message": ("message", "message_media", "message_status"),
+    "chat": ("chat", "chat_arrivals", "chat_state"),
+    "group": ("group", "group_members"),
+    "newsletter": ("newsletter",),
+}
+"""Tag -> the modules of its handlers, the light ones first. Each is loaded when it is first needed: a server has to
+answer `initialize` before anything else, and what they all work with takes a tenth of the time that the SDK takes."""
 
 
 def handlers() -> Mapping[str, Handler]:
     """All handlers by operationId."""
+    for modules in _MODULES.values():
+        for module in modules:
+            importlib.import_module(f"whatsapp_mcp.operations.{module}")
     return MappingProxyType(REGISTERED)
 
 
-def with_handler(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Only the operations that work: those with a handler."""
-    known = handlers()
-    return tuple(operation for operation in operations if operation.name in known)
+def _handler(operation: Operation) -> Handler:
+    """Of one operation; importing a module registers its handlers."""
+    for module in _MODULES[operation.tag]:
+        if operation.name in REGISTERED:
+            break
+        importlib.import_module(f"whatsapp_mcp.operations.{module}")
+    return REGISTERED[operation.name]
 
 
 class OperationRunner:
@@ -50,10 +47,11 @@ class OperationRunner:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._handlers = handlers()
 
-    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
-        handler = self._handlers[name]
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+        handler = _handler(operation)
         if IDEMPOTENCY_KEY in arguments:
-            return await run_once(name, handler, self._services, arguments, progress)
+            from whatsapp_mcp.operations.idempotency import run_once
+
+            return await run_once(operation.name, handler, self._services, arguments, progress)
         return await handler(self._services, arguments, progress)

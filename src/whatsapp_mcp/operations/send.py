@@ -1,4 +1,4 @@
-"""Operations that send something new, without a file, and show presence."""
+"""Operations that send something new, without a file or a page, and show presence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
 from whatsapp_mcp.operations.addressee import recipient
-from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
@@ -36,17 +34,6 @@ async def send_message(services: Services, arguments: args.SendMessageArguments,
     mentions = tuple(dict.fromkeys([*mentioned, *written]))
     chat, options = await replying(services, arguments)
     return await send(services, chat, TextOut(text=text), options.model_copy(update={"mentions": mentions}))
-
-
-@operation("sendLink")
-async def send_link(services: Services, arguments: args.SendLinkArguments, progress: Progress) -> Outcome:
-    link = arguments["link"].strip()
-    chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    await progress(0.1, 1.0, "fetching the preview")
-    caption = arguments.get("caption") or ""
-    policy = media_policy(services.settings)
-    out = await preview(link, field="link", policy=policy, caption=caption, decoders=services.decoders)
-    return await send(services, chat, out, options)
 
 
 @operation("sendLocation")

@@ -1,4 +1,4 @@
-"""Operations that send files."""
+"""Operations that send files, or the preview of a page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import MediaOut, SendOptions
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
@@ -78,3 +79,14 @@ async def send_sticker(services: Services, arguments: args.SendStickerArguments,
     source = media_source(services, progress, sticker=given, sticker_url=link)
     where = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     return await _send(services, where, progress, source.as_sticker())
+
+
+@operation("sendLink")
+async def send_link(services: Services, arguments: args.SendLinkArguments, progress: Progress) -> Outcome:
+    link = arguments["link"].strip()
+    chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
+    await progress(0.1, 1.0, "fetching the preview")
+    caption = arguments.get("caption") or ""
+    policy = media_policy(services.settings)
+    out = await preview(link, field="link", policy=policy, caption=caption, decoders=services.decoders)
+    return await send(services, chat, out, options)

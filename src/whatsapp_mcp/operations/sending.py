@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from whatsapp_mcp.clock import from_ms
+from whatsapp_mcp.clock import from_ms, time_text
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
-from whatsapp_mcp.models.render import time_text
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
@@ -18,9 +17,6 @@ from whatsapp_mcp.store.records import NamedTarget
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
-
-IDEMPOTENCY_KEY: Final = "idempotency_key"
-"""Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
 
 
 class ToOneChat(TypedDict):

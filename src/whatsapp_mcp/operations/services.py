@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
-from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
@@ -19,6 +18,9 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.answer import Answer
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.media.decoder_pool import DecoderPool
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -11,13 +11,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError, from_wire
-from whatsapp_mcp.pipe import account, groups, messages, profiles
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import Hello, Notice
 from whatsapp_mcp.pipe.pieces import PIECE
-
-COMMAND_MODULES = (account, groups, messages, profiles)
-"""Imported here so that every command is known wherever lines are read."""
 
 _ANSWERS: Final = ("reply", "part")
 

@@ -14,6 +14,7 @@ from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
 from whatsapp_mcp.catalog.near_miss import near_miss
@@ -54,12 +55,14 @@ def build_server(
     """
     tools = _Tools(operations, runner, settings)
     hint = CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public")
+    # Whoever is connected to several accounts has several servers with the same tools.
+    named = settings.account != DEFAULT_ACCOUNT
     return Server(
         "whatsapp-web-mcp",
         version=__version__,
-        title="WhatsApp",
+        title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
         description="A WhatsApp account as MCP tools.",
-        instructions=INSTRUCTIONS,
+        instructions=f"This is the account {settings.account!r}. {INSTRUCTIONS}" if named else INSTRUCTIONS,
         cache_hints={"tools/list": hint, "server/discover": hint},
         lifespan=lifespan,
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
@@ -115,7 +118,7 @@ class _Tools:
         async def progress(done: float, total: float | None, message: str) -> None:
             await ctx.session.report_progress(done, total, message)
 
-        outcome = await self._runner.run(operation.name, arguments, progress)
+        outcome = await self._runner.run(operation, arguments, progress)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

@@ -7,21 +7,12 @@ import hmac
 from typing import Final
 
 from mcp.server.auth.provider import AccessToken
-from mcp.server.auth.settings import AuthSettings
-from pydantic import AnyHttpUrl
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.token_file import SHORTEST_TOKEN
 
-_SCOPE: Final = "use"
-
-AUTH_SETTINGS: Final = AuthSettings(
-    # The SDK wants an issuer, yet there is none: without a resource URL no discovery document is served, which would
-    # send clients into an OAuth flow that cannot end.
-    issuer_url=AnyHttpUrl("https://invalid.example"),
-    resource_server_url=None,
-    required_scopes=[_SCOPE],
-)
+SCOPE: Final = "use"
+"""What the token allows: everything."""
 
 
 class StaticToken:
@@ -35,7 +26,7 @@ class StaticToken:
     async def verify_token(self, token: str) -> AccessToken | None:
         if not hmac.compare_digest(_digest(token), self._digest):
             return None
-        return AccessToken(token="", client_id="owner", subject="owner", scopes=[_SCOPE])
+        return AccessToken(token="", client_id="owner", subject="owner", scopes=[SCOPE])
 
 
 def _digest(token: str) -> bytes:

@@ -8,13 +8,14 @@ room for one that asks.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from whatsapp_mcp.platform.processes import open_files_limit
 
 MOST: Final = 512
 """Connections, if the system allows twice as many open files; half of them otherwise."""
@@ -28,12 +29,8 @@ BODY_TIME: Final = 120.0
 
 def most_connections() -> int:
     """Connections that there may be at once; the rest of the descriptors is for databases, media and the session."""
-    if sys.platform == "win32":
-        return MOST
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST if soft == resource.RLIM_INFINITY else max(16, min(MOST, soft // 2))
+    limit = open_files_limit()
+    return MOST if limit is None else max(16, min(MOST, limit // 2))
 
 
 class Connection(H11Protocol):

@@ -1,4 +1,5 @@
-"""MCP over streamable HTTP at ``/mcp``: always a bearer token, Host and Origin checked, loopback by default."""
+"""MCP over streamable HTTP at ``/mcp`` and ``/mcp/NAME``: always a bearer token, Host and Origin checked, loopback by
+default."""
 
 from __future__ import annotations
 
@@ -12,17 +13,21 @@ from typing import Any, Final
 import anyio
 import uvicorn
 from mcp.server import Server
+from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.server.auth import AUTH_SETTINGS, StaticToken
+from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
+from whatsapp_mcp.server.auth import SCOPE, StaticToken
 from whatsapp_mcp.server.connections import Connection, most_connections
-from whatsapp_mcp.server.sessions import RecentSessions
+from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
 
 MAX_BODY: Final = 32 * 1024 * 1024
@@ -32,7 +37,7 @@ SESSION_IDLE: Final = 1_800
 """Seconds after which a session that nobody uses is forgotten."""
 
 MAX_SESSIONS: Final = 256
-"""Sessions of the one token; when there are so many, a new one ends that which was used least recently."""
+"""Sessions of all accounts; when there are so many, a new one ends that which was used least recently."""
 
 REQUEST_GRACE: Final = 0.2
 """Seconds that requests under way have when the server stops; streams have no end of their own."""
@@ -52,7 +57,7 @@ def _announce(url: str) -> None:
 
 
 async def serve_http(
-    server: Server[Any],
+    accounts: ServedAccounts,
     *,
     token: str,
     host: str = "127.0.0.1",
@@ -60,7 +65,7 @@ async def serve_http(
     allowed_hosts: Sequence[str] = (),
     announce: Callable[[str], None] = _announce,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, or until cancelled; returns normally after the end of the server's lifespan.
+    """Serve until SIGINT or SIGTERM, or until cancelled; returns normally after the end of all accounts' servers.
 
     ``allowed_hosts`` are names under which clients reach this server from elsewhere, without port; required when
     ``host`` is not a loopback address. ``announce`` is told the URL once connections are accepted; ``port`` 0 picks a
@@ -69,8 +74,9 @@ async def serve_http(
     Raises:
         SetupError: the address cannot be bound, or ``allowed_hosts`` is missing.
     """
-    app = http_app(server, token=token, host=host, allowed_hosts=allowed_hosts)
-    requests = _OpenRequests(app, server)
+    paths = account_paths(accounts, host=host, allowed_hosts=allowed_hosts)
+    app = http_app(paths, token=token)
+    requests = _OpenRequests(app, paths)
     with _listening(host, port) as listener, anyio.CancelScope() as everything:
         web = _WebServer(requests, on_start=lambda: announce(_url(host, listener)))
         with on_stop_signals(web.ask_to_stop, everything.cancel):
@@ -79,24 +85,35 @@ async def serve_http(
                 everything.deadline = anyio.current_time() + LIFESPAN_GRACE
 
 
-def http_app(server: Server[Any], *, token: str, host: str, allowed_hosts: Sequence[str] = ()) -> Starlette:
-    """The ASGI application: ``/mcp``, and ``GET /health`` for supervisors, which needs no token and tells nothing.
+def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequence[str] = ()) -> AccountPaths:
+    """The servers of the accounts, within the limits of this transport.
 
     Raises:
         SetupError: ``host`` can be reached from elsewhere and ``allowed_hosts`` is empty.
     """
-    app = server.streamable_http_app(
-        host=host,
-        transport_security=_security(host, allowed_hosts),
-        auth=AUTH_SETTINGS,
-        token_verifier=StaticToken(token),
-        max_request_body_size=MAX_BODY,
-        session_idle_timeout=SESSION_IDLE,
-        max_sessions=MAX_SESSIONS,
-        custom_starlette_routes=[Route("/health", _health)],
+    security, table = _security(host, allowed_hosts), SessionTable(MAX_SESSIONS)
+
+    def sessions(server: Server[Any]) -> AccountSessions:
+        return AccountSessions(server, table, security=security, max_body=MAX_BODY, idle=SESSION_IDLE)
+
+    return AccountPaths(accounts, security, sessions)
+
+
+def http_app(paths: AccountPaths, *, token: str) -> Starlette:
+    """The ASGI application: the accounts, and ``GET /health`` for supervisors, which needs no token and tells nothing.
+
+    Who has not got the token gets the same answer at every path, and nothing is done for it.
+    """
+    guarded = RequireAuthMiddleware(paths, [SCOPE])
+    return Starlette(
+        routes=[
+            Route("/mcp", endpoint=guarded),
+            Route("/mcp/{account}", endpoint=guarded),
+            Route("/health", _health),
+        ],
+        middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(StaticToken(token)))],
+        lifespan=lambda _: paths.running(),
     )
-    server.session_manager.asgi_app.app = RecentSessions(server.session_manager)
-    return app
 
 
 async def _health(_: Request) -> JSONResponse:
@@ -198,9 +215,9 @@ class _WebServer(uvicorn.Server):
 class _OpenRequests:
     """An ASGI application that can end the requests it is serving, each with a complete response."""
 
-    def __init__(self, app: ASGIApp, server: Server[Any]) -> None:
+    def __init__(self, app: ASGIApp, paths: AccountPaths) -> None:
         self._app = app
-        self._server = server
+        self._paths = paths
         self._open: set[anyio.CancelScope] = set()
         # Streams are requests too, and have no end of their own: connections that ask have to find a place beside them.
         self.most = most_connections() * 3 // 4
@@ -211,10 +228,11 @@ class _OpenRequests:
 
         async def end() -> None:
             await anyio.sleep(seconds)
-            # Not exported (hence the ceiling on mcp in pyproject.toml). A session that still works on a call when the
-            # SDK stops it tries for a second to tell a client that is no longer connected.
-            for session in list(self._server.session_manager._server_instances.values()):
-                await session.terminate()
+            # A session that still works on a call when the SDK stops it tries for a second to tell a client that is no
+            # longer connected.
+            for sessions in self._paths.open_sessions:
+                for session in sessions.open:
+                    await sessions.forget(session)
             while True:
                 for request in list(self._open):
                     request.cancel()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
-import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
 from whatsapp_mcp.descriptors import Descriptors
+from whatsapp_mcp.platform.handles import blocking_restorer, watchable
 
 MAX_LINE: Final = 32 * 1024 * 1024
 """Bytes one message may have; the HTTP transport takes as many."""
@@ -51,7 +50,7 @@ class Lines(Protocol):
 async def open_lines(descriptors: Descriptors, *, limit: int = MAX_LINE) -> AsyncIterator[Lines]:
     """Lines over ``descriptors``, which are closed at the end."""
     try:
-        if _watchable(*descriptors):
+        if watchable(*descriptors):
             async with _pipe_lines(descriptors, limit) as lines:
                 yield lines
         else:
@@ -62,22 +61,10 @@ async def open_lines(descriptors: Descriptors, *, limit: int = MAX_LINE) -> Asyn
                 os.close(fd)
 
 
-def _watchable(*fds: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    modes = [os.fstat(fd).st_mode for fd in fds]
-    # /dev/null is a character device that epoll refuses; terminals are the ones it takes.
-    return all(
-        stat.S_ISFIFO(m) or stat.S_ISSOCK(m) or (stat.S_ISCHR(m) and os.isatty(fd))
-        for fd, m in zip(fds, modes, strict=True)
-    )
-
-
 @asynccontextmanager
 async def _pipe_lines(descriptors: Descriptors, limit: int) -> AsyncIterator[Lines]:
     loop = asyncio.get_running_loop()
-    # asyncio makes the open file non-blocking, and a terminal or `2>&1` shares it with other processes.
-    blocking = [os.get_blocking(fd) for fd in descriptors]
+    restore_blocking = blocking_restorer(*descriptors)
     reader = asyncio.StreamReader(limit=limit)
     incoming, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(descriptors.incoming), "rb", 0)
@@ -94,9 +81,7 @@ async def _pipe_lines(descriptors: Descriptors, limit: int) -> AsyncIterator[Lin
         if not outgoing.is_closing():
             outgoing.abort()  # every write was waited for; a host that does not read must not hold up the end
         await asyncio.sleep(0)
-        for fd, was in zip(descriptors, blocking, strict=True):
-            with suppress(OSError):
-                os.set_blocking(fd, was)
+        restore_blocking()
 
 
 class PipeLines:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import mcp.types as types
 
 from whatsapp_mcp.errors import WHATSAPP_SAID, WhatsAppMcpError
-from whatsapp_mcp.models.render import shown
+from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.untrusted_text import clean, clean_text, encodable
 

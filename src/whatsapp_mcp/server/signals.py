@@ -1,12 +1,15 @@
-"""SIGINT and SIGTERM, the same for both transports: the first asks for an orderly end, a later one cuts it short."""
+"""SIGINT and SIGTERM (on Windows Ctrl-Break too), the same for both transports: the first asks for an orderly end, a
+later one cuts it short.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable, Iterator
 from typing import Final
+
+from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 
 _SAME_STOP: Final = 0.5
 """Seconds in which a terminal and a launcher such as `uv run` may both deliver the same Ctrl-C."""
@@ -14,9 +17,9 @@ _SAME_STOP: Final = 0.5
 
 @contextlib.contextmanager
 def on_stop_signals(first: Callable[[], object], later: Callable[[], object]) -> Iterator[None]:
-    """Call ``first`` in the running loop on the first SIGINT or SIGTERM, ``later`` on each one after it.
+    """Call ``first`` in the running loop on the first such signal, ``later`` on each one after it.
 
-    Outside the main thread, and where asyncio handles no signals (Windows), Python's own handling stays.
+    Outside the main thread Python's own handling stays.
     """
     loop = asyncio.get_running_loop()
     came_at: list[float] = []
@@ -28,9 +31,5 @@ def on_stop_signals(first: Callable[[], object], later: Callable[[], object]) ->
         elif loop.time() - came_at[0] > _SAME_STOP:
             later()
 
-    with contextlib.ExitStack() as installed:
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, on_signal)
-                installed.callback(loop.remove_signal_handler, number)
+    with handled((*INTERRUPT, *TERMINATE), on_signal):
         yield

@@ -12,6 +12,7 @@ from typing import Final
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
+from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.session_db.reading import reading, unreadable_session
 
 logger = logging.getLogger(__name__)
@@ -109,4 +110,4 @@ def _is_short(text: object) -> bool:
 def remove_session(session_db: Path) -> None:
     """Delete the linked device's keys (after a logout)."""
     for suffix in ("", "-wal", "-shm", "-journal"):
-        session_db.with_name(session_db.name + suffix).unlink(missing_ok=True)
+        remove(session_db.with_name(session_db.name + suffix))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from whatsapp_mcp.platform.files import REMOVABLE_WHILE_OPEN
 from whatsapp_mcp.store.files import open_for_reading, store_errors
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store, schema_version
 
@@ -46,6 +47,8 @@ class ReadConnections:
                 yield connection
             finally:
                 connection.execute("COMMIT")
+                if not REMOVABLE_WHILE_OPEN:  # a logout, or another account that is linked, must be able to
+                    self._drop(self._local.opened)
 
     def close(self) -> None:
         """Close the connections of all threads; later queries open new ones."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, not_ours_alone
+from whatsapp_mcp.platform.files import remove, replace
+from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone
+from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 from whatsapp_mcp.untrusted_text import decoded
 
 BUSY_TIMEOUT: Final = 10.0
@@ -113,7 +114,7 @@ def archive_store(path: Path, suffix: str) -> Path | None:
         for part in reversed(SUFFIXES):
             source = path.with_name(path.name + part)
             if source.exists():
-                source.rename(target.with_name(target.name + part))
+                replace(source, target.with_name(target.name + part))
     return target
 
 
@@ -125,7 +126,7 @@ def remove_store(path: Path) -> None:
     """
     with store_errors(path):
         for part in (*SUFFIXES, _JOURNAL, f"{_JOURNAL}-old"):
-            path.with_name(path.name + part).unlink(missing_ok=True)
+            remove(path.with_name(path.name + part))
 
 
 def journal_path(path: Path) -> Path:
@@ -174,13 +175,13 @@ def _create(path: Path) -> None:
             next_step="Find out who made it so. A copy of the file is yours alone.",
             details={"path": str(path)},
         )
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+    close_to_others(path)
 
 
 def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # of macOS: fsync leaves it in the memory of the disk there
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -32768")  # KiB
     connection.execute("PRAGMA temp_store = MEMORY")

@@ -21,6 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from whatsapp_mcp.platform.files import open_for_change, remove, replace, reserve, write_at
+
 logger = logging.getLogger(__name__)
 
 SIZE: Final = 512 * 1024
@@ -67,7 +69,7 @@ class Journal:
             if self._descriptor is None:
                 return False
             try:
-                _write(self._descriptor, record, self._end)
+                write_at(self._descriptor, record, self._end)
             except OSError as error:
                 self._complain(error)
                 return False
@@ -85,7 +87,7 @@ class Journal:
                 if self._stored == self._entries and self._end >= SIZE:
                     self._begin_anew()
                 else:
-                    _write(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
+                    write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
             except OSError as error:
                 self._complain(error)
 
@@ -104,8 +106,8 @@ class Journal:
         with self._lock:
             self._close()
             with suppress(OSError):
-                self._old.unlink(missing_ok=True)
-                self._path.unlink(missing_ok=True)
+                remove(self._old)
+                remove(self._path)
             try:
                 self._open()
             except OSError as error:
@@ -119,15 +121,14 @@ class Journal:
         entries, self._stored, self._end = _read(self._path)
         self._entries = len(entries)
         self._stored = min(self._stored, self._entries)
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _write(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
-        with suppress(OSError, AttributeError):  # not every system and file system can
-            os.posix_fallocate(self._descriptor, 0, SIZE)
+        self._descriptor = open_for_change(self._path)
+        write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
+        reserve(self._descriptor, SIZE)
 
     def _begin_anew(self) -> None:
         self._close()
         try:
-            self._path.replace(self._old)
+            replace(self._path, self._old)
         finally:
             self._open()
 
@@ -144,12 +145,6 @@ class Journal:
 
 def _checksum(code: int, payload: bytes) -> int:
     return zlib.crc32(payload, code + 1)  # never 0 for an empty entry, of which the rest of the file consists
-
-
-def _write(descriptor: int, data: bytes, offset: int) -> None:
-    written = os.pwrite(descriptor, data, offset)
-    while written < len(data):  # the disk became full, or a limit was reached: the next attempt says so
-        written += os.pwrite(descriptor, data[written:], offset + written)
 
 
 def _read(path: Path) -> tuple[list[JournalEntry], int, int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.models.changes import Change
 
 R = TypeVar("R", Chat, Message)
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.untrusted_text import encodable
 
 ARRIVAL_BITS: Final = 30

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.private_files import not_ours_alone
+from whatsapp_mcp.platform.ownership import not_ours_alone
 
 
 class Holder(BaseModel):

@@ -16,16 +16,15 @@ from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     Change,
     ContactSeen,
-    DeliveryStatus,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
     PlaceholderRedeemed,
     ReactionChanged,
-    ReceiptKind,
     ReceiptReceived,
 )
 from whatsapp_mcp.models.content import BROADCAST_LIST, UNAVAILABLE, VIEW_ONCE, Content, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap

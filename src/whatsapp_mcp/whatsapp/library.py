@@ -17,7 +17,7 @@ from typing import Any
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.environment import executed_with
-from whatsapp_mcp.platform.loaded_library import replace_variable
+from whatsapp_mcp.platform.memory import replace_variable
 from whatsapp_mcp.whatsapp.unknown_values import make_optional
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 

@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import OPTION_HASH, Change, MessageEdited, MessageReceived, PollVoted
-from whatsapp_mcp.models.content import SEALED, Content, MessageKind, Quote
+from whatsapp_mcp.models.changes import Change, MessageEdited, MessageReceived, PollVoted
+from whatsapp_mcp.models.content import OPTION_HASH, SEALED, Content, MessageKind, Quote
 from whatsapp_mcp.models.views import SealedStatement, SealedTarget, StoredMessage
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.statements import Carrier, added_option, event_answer, reaction, sealed_key

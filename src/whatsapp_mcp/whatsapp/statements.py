@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     Change,
-    EventAnswer,
     EventAnswered,
     MessageKept,
     MessagePinned,
@@ -20,6 +19,7 @@ from whatsapp_mcp.models.changes import (
     ReactionChanged,
     SealedReceived,
 )
+from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.wire.boundary import message_id
 from whatsapp_mcp.wire.protos import e2e

@@ -19,7 +19,7 @@ from typing import Final
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
-from whatsapp_mcp.platform.loaded_library import replace_constants
+from whatsapp_mcp.platform.memory import replace_constants
 from whatsapp_mcp.wire.protos import neonize_pb2
 
 _FIELDS: Final = (

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from whatsapp_mcp.pipe import account, groups, messages, profiles
 from whatsapp_mcp.pipe.command import COMMANDS, Command
+
+COMMAND_MODULES = (account, groups, messages, profiles)
+"""Imported here so that every command is known where calls are read."""
 
 R = TypeVar("R")
 _HANDLED: Final = "handled_command"

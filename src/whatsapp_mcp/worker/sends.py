@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived, SendFinished
+from whatsapp_mcp.models.changes import MessageReceived, SendFinished
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import messages as p

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import LOST, MessageKind
-from whatsapp_mcp.models.render import message_json, time_text
+from whatsapp_mcp.models.render import message_json
 from whatsapp_mcp.models.views import Message
 
 ANA = Jid("4915100000001", "s.whatsapp.net")

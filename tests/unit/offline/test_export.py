@@ -45,8 +45,9 @@ from whatsapp_mcp.models.app_state import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import remove_store

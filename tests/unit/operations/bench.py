@@ -26,8 +26,9 @@ from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change, ContactSeen, DeliveryStatus, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
@@ -80,7 +81,7 @@ class Bench:
         async def progress(_done: float, _total: float | None, _message: str) -> None: ...
 
         async with asyncio.timeout(WAIT):
-            self.outcome = await self._runner.run(operation, checked, progress)
+            self.outcome = await self._runner.run(known, checked, progress)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None

@@ -14,9 +14,10 @@ import pytest
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, BO, NOW, milliseconds
 from tests.unit.operations.test_chat import PICTURE
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.models.changes import PollVoted, ReactionChanged
 from whatsapp_mcp.models.content import Content, MessageKind
-from whatsapp_mcp.models.render import LIST_LENGTH, message_json, time_text
+from whatsapp_mcp.models.render import LIST_LENGTH, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.store.read.reader import StoreReader

@@ -11,7 +11,8 @@ from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, ME_LID, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ContactSeen, DeliveryStatus, ReceiptKind, ReceiptReceived
+from whatsapp_mcp.models.changes import ContactSeen, ReceiptReceived
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Group, GroupMember
 

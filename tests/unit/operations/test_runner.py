@@ -8,16 +8,11 @@ import pytest
 
 from tests.unit.operations.bench import catalog
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.runner import handlers, with_handler
+from whatsapp_mcp.operations.runner import handlers
 
 
-def test_every_handler_has_its_operation() -> None:
-    assert handlers().keys() <= catalog().by_name.keys()
-
-
-def test_only_operations_with_a_handler_become_tools() -> None:
-    offered = with_handler(catalog().operations)
-    assert {one.name for one in offered} == handlers().keys()
+def test_every_operation_has_its_handler() -> None:
+    assert handlers().keys() == catalog().by_name.keys()
 
 
 def test_two_handlers_for_one_operation() -> None:

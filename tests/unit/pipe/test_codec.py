@@ -17,6 +17,7 @@ from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import EndReason, Notice
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.supervisor.manager import _STAYS_DOWN
+from whatsapp_mcp.worker.dispatch import COMMAND_MODULES
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 NOTICES: tuple[type[BaseModel], ...] = get_args(Notice)
@@ -27,6 +28,7 @@ def test_every_command_is_registered_under_its_name() -> None:
     def subclasses(cls: type[Any]) -> set[type[Any]]:
         return {cls} | {each for sub in cls.__subclasses__() for each in subclasses(sub)}
 
+    assert {module.__name__ for module in COMMAND_MODULES} <= {cls.__module__ for cls in COMMANDS.values()}
     named = {cls for cls in subclasses(Command) if "name" in vars(cls)}
     assert named == set(COMMANDS.values())
     assert all(name == command.name for name, command in COMMANDS.items())

@@ -36,14 +36,33 @@ def fake_server(runner: FakeRunner | None = None, **changes: Any) -> Server[Any]
     return build_server(OPERATIONS, runner or FakeRunner(), settings(**changes))
 
 
+class FakeAccounts:
+    """Accounts and their servers, which can come and go."""
+
+    at_mcp = "default"
+
+    def __init__(self, **servers: Server[Any]) -> None:
+        self.servers = servers
+        self.built: list[str] = []
+
+    def find(self, name: str) -> int | None:
+        return id(self.servers[name]) if name in self.servers else None
+
+    def build(self, name: str) -> Server[Any]:
+        self.built.append(name)
+        return self.servers[name]
+
+
 @asynccontextmanager
 async def listening(server: Server[Any], **options: Any) -> AsyncIterator[str]:
-    """``server`` over HTTP in this process; the URL of its endpoint."""
+    """``server`` over HTTP in this process, as the default account; the URL of its endpoint."""
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            await serve_http(server, **{"token": TOKEN, "port": 0, "announce": url.set_result, **options})
+            await serve_http(
+                FakeAccounts(default=server), **{"token": TOKEN, "port": 0, "announce": url.set_result, **options}
+            )
 
         tasks.start_soon(serve)
         with anyio.fail_after(DEADLINE):

@@ -89,9 +89,9 @@ class FakeRunner:
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
-        self.calls.append((name, arguments))
-        match name:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+        self.calls.append((operation.name, arguments))
+        match operation.name:
             case "echo":
                 return Outcome("Echoed.", {"text": arguments["text"], "nothing": None}, untrusted=True)
             case "rows":
@@ -108,7 +108,7 @@ class FakeRunner:
                 return await self._slow(arguments["seconds"], progress)
             case "picture":
                 return Outcome("A picture.", {"qr_duration": 20}, images=(Image(PNG),))
-        raise AssertionError(name)
+        raise AssertionError(operation.name)
 
     async def _slow(self, seconds: float, progress: Progress) -> Outcome:
         self.started.set()

@@ -18,6 +18,7 @@ import anyio
 from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.server.app import build_server
@@ -36,9 +37,9 @@ def pollute() -> None:
 
 
 class PollutingRunner(FakeRunner):
-    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
         pollute()
-        return await super().run(name, arguments, progress)
+        return await super().run(operation, arguments, progress)
 
 
 def journal(entry: str) -> None:
@@ -65,10 +66,11 @@ async def over_stdio(descriptors: Descriptors) -> None:
 
 
 async def over_http() -> None:
+    from tests.unit.server.connections import FakeAccounts
     from whatsapp_mcp.server.http import serve_http
 
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
-    await serve_http(server, token=TOKEN, port=0)
+    await serve_http(FakeAccounts(default=server), token=TOKEN, port=0)
     journal("end")
 
 

@@ -6,14 +6,14 @@ import jsonschema_rs
 from mcp import Client
 
 from tests.unit.server.fakes import FakeRunner, settings
-from whatsapp_mcp.catalog import load_catalog
+from whatsapp_mcp.catalog import Operation, load_catalog
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.server.app import build_server
 
 
 class Rows(FakeRunner):
-    async def run(self, name: str, arguments: Arguments, progress: Progress) -> Outcome:
-        self.calls.append((name, arguments))
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+        self.calls.append((operation.name, arguments))
         rows = [{"jid": f"{number}@s.whatsapp.net", "name": "Ana " * 20} for number in range(100)]
         page = {"data": rows, "pagination": {"limit": 100, "offset": 0, "total": 100}}
         return Outcome("100 chats.", page, rows="data", untrusted=True)

@@ -10,18 +10,21 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
+from mcp.server import Server
 
 import whatsapp_mcp.server.connections as connections
 import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import (
     DEADLINE,
     INITIALIZED,
+    FakeAccounts,
     Program,
     call,
     fake_server,
@@ -31,6 +34,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import TOKEN
+from tests.unit.waiting import soon
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.auth import StaticToken
 
@@ -38,9 +42,12 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text
 
 
 @asynccontextmanager
-async def client(host: str = "127.0.0.1", **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(
+    host: str = "127.0.0.1", accounts: FakeAccounts | None = None, **options: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A plain HTTP client of the application, with the right token."""
-    app = http.http_app(fake_server(), **{"token": TOKEN, "host": host, **options})
+    paths = http.account_paths(accounts or FakeAccounts(default=fake_server()), host=host, **options)
+    app = http.http_app(paths, token=TOKEN)
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(
@@ -60,13 +67,18 @@ async def client(host: str = "127.0.0.1", **options: Any) -> AsyncIterator[httpx
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_without_the_token_nobody_gets_in(authorization: str | bytes, method: str) -> None:
+    """Nor learns which accounts there are, nor starts one."""
     raw = authorization if isinstance(authorization, bytes) else authorization.encode()
-    async with client() as plain:
-        response = await plain.request(method, "/mcp", json=initialize(), headers={b"Authorization": raw})
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"].startswith("Bearer ")
-    assert "resource_metadata" not in response.headers["www-authenticate"]
-    assert TOKEN not in response.text
+    accounts = FakeAccounts(default=fake_server(), work=fake_server())
+    async with client(accounts=accounts) as plain:
+        for path in ("/mcp", "/mcp/work", "/mcp/unknown", "/mcp/a.b"):
+            response = await plain.request(method, path, json=initialize(), headers={b"Authorization": raw})
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"].startswith("Bearer ")
+            assert "resource_metadata" not in response.headers["www-authenticate"]
+            assert "work" not in response.text
+            assert TOKEN not in response.text
+    assert accounts.built == []
 
 
 async def test_no_discovery_document_sends_clients_into_oauth() -> None:
@@ -90,11 +102,14 @@ async def test_no_discovery_document_sends_clients_into_oauth() -> None:
     ],
 )
 async def test_host_origin_and_content_type_are_checked(headers: dict[str, str], status: int) -> None:
-    async with client() as plain:
-        assert (await plain.post("/mcp", json=initialize(), headers=headers)).status_code == status
-        message = modern({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-        named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", **headers}
-        assert (await plain.post("/mcp", json=message, headers=named)).status_code == status
+    accounts = FakeAccounts(default=fake_server(), work=fake_server())
+    async with client(accounts=accounts) as plain:
+        for path in ("/mcp", "/mcp/work"):
+            assert (await plain.post(path, json=initialize(), headers=headers)).status_code == status
+            message = modern({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+            named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", **headers}
+            assert (await plain.post(path, json=message, headers=named)).status_code == status
+    assert accounts.built == (["default", "work"] if status == 200 else [])
 
 
 async def test_beyond_loopback_only_the_named_hosts_are_served() -> None:
@@ -115,7 +130,7 @@ async def test_beyond_loopback_only_the_named_hosts_are_served() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "wa.example"])
 def test_beyond_loopback_hosts_must_be_named(host: str) -> None:
     with pytest.raises(SetupError, match="no host name is allowed"):
-        http.http_app(fake_server(), token=TOKEN, host=host)
+        http.account_paths(FakeAccounts(), host=host)
 
 
 async def test_health_tells_nothing_but_that_it_lives() -> None:
@@ -249,6 +264,147 @@ async def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     assert "SUCCESS" in response.text
 
 
+# ---- accounts --------------------------------------------------------------------------------------------------------
+
+
+def noting(entries: list[str], name: str, **changes: Any) -> Server[Any]:
+    """A server that notes when it starts and ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        entries.append(f"{name} up")
+        try:
+            yield
+        finally:
+            entries.append(f"{name} down")
+
+    server = fake_server(account=name, **changes)
+    server.lifespan = lifespan
+    return server
+
+
+async def test_each_account_has_a_path_and_starts_when_it_is_used() -> None:
+    entries: list[str] = []
+    accounts = FakeAccounts(**{name: noting(entries, name) for name in ("default", "work", "unused")})
+    async with client(accounts=accounts) as plain:
+        assert entries == []
+        first = await plain.post("/mcp/Work", json=initialize())
+        assert first.status_code == 200
+        assert "WhatsApp (work)" in first.text
+        assert entries == ["work up"]
+        for path in ("/mcp", "/mcp/default"):
+            assert (await plain.post(path, json=initialize())).status_code == 200
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(partial(plain.post, "/mcp/work", json=initialize()))
+        assert entries == ["work up", "default up"]
+        # What is added while it runs needs no restart.
+        accounts.servers["new"] = noting(entries, "new")
+        assert (await plain.post("/mcp/new", json=initialize())).status_code == 200
+    assert entries[:3] == ["work up", "default up", "new up"]
+    assert sorted(entries[3:]) == ["default down", "new down", "work down"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/mcp/unknown", "there is no account 'unknown' here. `whatsapp-mcp accounts add unknown` makes it."),
+        ("/mcp/a%2fb", None),
+        ("/mcp/..%5cx", "letters a to z, digits, - and _"),
+        ("/mcp/nul", "no account can be called nul"),
+        ("/mcp/x%00", "letters a to z, digits, - and _"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_unknown_account_is_not_found(method: str, path: str, said: str | None) -> None:
+    accounts = FakeAccounts(default=fake_server())
+    async with client(accounts=accounts) as plain:
+        response = await plain.request(method, path, json=initialize())
+    assert response.status_code == 404
+    if said is not None:
+        assert said in response.json()["error"]["message"]
+    assert accounts.built == []
+
+
+async def test_a_session_is_unknown_at_the_path_of_another_account() -> None:
+    accounts = FakeAccounts(default=fake_server(), work=fake_server())
+    async with client(accounts=accounts) as plain:
+        session = await open_session(plain)
+        await open_session(plain, "/mcp/work")
+        request = call(5, "echo", text="x")
+        said = [
+            (await plain.request(method, "/mcp/work", json=request, headers=session)).status_code
+            for method in ("POST", "GET", "DELETE")
+        ]
+        assert said == [404, 404, 404]
+        assert (await plain.post("/mcp", json=request, headers=session)).status_code == 200
+
+
+async def test_the_limit_on_sessions_holds_for_all_accounts_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_SESSIONS", 3)
+    accounts = FakeAccounts(default=fake_server(), work=fake_server())
+    async with client(accounts=accounts) as plain:
+        first, second = await open_session(plain), await open_session(plain)
+        third, fourth = await open_session(plain, "/mcp/work"), await open_session(plain, "/mcp/work")
+        said = [
+            (await plain.post(path, json=call(6, "echo", text="x"), headers=headers)).status_code
+            for path, headers in (("/mcp", first), ("/mcp", second), ("/mcp/work", third), ("/mcp/work", fourth))
+        ]
+        assert said == [404, 200, 200, 200]
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                path = ("/mcp", "/mcp/work")[number % 2]
+                tasks.start_soon(partial(plain.post, path, json=initialize()))
+        alive = 0
+        for path in ("/mcp", "/mcp/work"):
+            for headers in (second, third, fourth):
+                alive += (await plain.post(path, json=call(7, "echo", text="x"), headers=headers)).status_code == 200
+        assert alive <= 3
+
+
+async def test_an_account_that_was_removed_ends_and_a_later_one_of_its_name_is_another() -> None:
+    entries: list[str] = []
+    accounts = FakeAccounts(work=noting(entries, "work"))
+    async with client(accounts=accounts) as plain:
+        session = await open_session(plain, "/mcp/work")
+        accounts.servers = {}
+        assert (await plain.post("/mcp/work", json=call(5, "echo", text="x"), headers=session)).status_code == 404
+        await soon(lambda: entries == ["work up", "work down"])
+        accounts.servers["work"] = noting(entries, "work")
+        assert (await plain.post("/mcp/work", json=call(5, "echo", text="x"), headers=session)).status_code == 404
+        await open_session(plain, "/mcp/work")
+        accounts.servers["work"] = noting(entries, "work")  # removed and made anew between two requests
+        assert (await plain.post("/mcp/work", json=call(5, "echo", text="x"), headers=session)).status_code == 404
+        await soon(lambda: entries.count("work down") == 2)
+
+
+async def test_an_account_that_cannot_be_served_says_why_and_leaves_the_others_alone() -> None:
+    @asynccontextmanager
+    async def refusing(_: object) -> AsyncIterator[None]:
+        raise SetupError("its folder is another user's", next_step="Change its owner.")
+        yield
+
+    @asynccontextmanager
+    async def failing(_: object) -> AsyncIterator[None]:
+        raise RuntimeError("secret")
+        yield
+
+    accounts = FakeAccounts(default=fake_server(), work=fake_server(), shop=fake_server())
+    accounts.servers["work"].lifespan = refusing
+    accounts.servers["shop"].lifespan = failing
+    async with client(accounts=accounts) as plain:
+        refused = await plain.post("/mcp/work", json=initialize())
+        assert refused.status_code == 503
+        assert refused.json()["error"]["message"] == "its folder is another user's. Change its owner."
+        failed = await plain.post("/mcp/shop", json=initialize())
+        assert failed.status_code == 503
+        assert "the server's log says why" in failed.text
+        assert "secret" not in failed.text
+        assert (await plain.post("/mcp", json=initialize())).status_code == 200
+        accounts.servers["work"] = fake_server()  # put right meanwhile
+        assert (await plain.post("/mcp/work", json=initialize())).status_code == 200
+
+
 # ---- how it begins and ends ------------------------------------------------------------------------------------------
 
 
@@ -256,19 +412,7 @@ async def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=f"127.0.0.1:{port} cannot be listened on"):
-            await http.serve_http(fake_server(), token=TOKEN, port=port)
-
-
-async def test_a_lifespan_that_fails_stops_the_start() -> None:
-    @asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
-        raise SetupError("the data directory is in use")
-        yield
-
-    server = fake_server()
-    server.lifespan = lifespan
-    with pytest.raises(SetupError, match="in use"), anyio.fail_after(DEADLINE):
-        await http.serve_http(server, token=TOKEN, port=0)
+            await http.serve_http(FakeAccounts(), token=TOKEN, port=port)
 
 
 async def test_cancelling_ends_it_and_frees_the_port() -> None:
@@ -288,10 +432,10 @@ async def url_of(running: Program) -> str:
     return line.split()[-1]
 
 
-async def open_session(plain: httpx2.AsyncClient) -> dict[str, str]:
-    response = await plain.post("/mcp", json=initialize())
+async def open_session(plain: httpx2.AsyncClient, path: str = "/mcp") -> dict[str, str]:
+    response = await plain.post(path, json=initialize())
     session = {"Mcp-Session-Id": response.headers["mcp-session-id"], "MCP-Protocol-Version": "2025-11-25"}
-    assert (await plain.post("/mcp", json=INITIALIZED, headers=session)).status_code == 202
+    assert (await plain.post(path, json=INITIALIZED, headers=session)).status_code == 202
     return session
 
 

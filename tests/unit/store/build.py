@@ -7,16 +7,15 @@ from pathlib import Path
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
-    DeliveryStatus,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
     PollVoted,
     ReactionChanged,
-    ReceiptKind,
     ReceiptReceived,
 )
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter

@@ -48,18 +48,16 @@ from whatsapp_mcp.models.app_state import (
 from whatsapp_mcp.models.changes import (
     Change,
     ContactSeen,
-    DeliveryStatus,
-    EventAnswer,
     EventAnswered,
     IdentityLearned,
     MessageKept,
     MessagePinned,
     PersonReceipts,
     PollOptionAdded,
-    ReceiptKind,
     ReceiptsTold,
 )
-from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.content import EventAnswer, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 
 FACTS: Final[tuple[Change, ...]] = (

@@ -36,8 +36,9 @@ from whatsapp_mcp.models.app_state import (
     MessageLabelled,
     MessageStarred,
 )
-from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.views import Chat, Message
 
 

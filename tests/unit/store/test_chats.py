@@ -7,7 +7,8 @@ from dataclasses import replace
 from tests.unit.store.build import ANA, BORIS, GROUP, ME, MY_LID, PHOTO, Store, at, message, receipt, revoke
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import ContactSeen, DeliveryStatus, ReceiptKind
+from whatsapp_mcp.models.changes import ContactSeen
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 
 
 def names(store: Store, **filters: object) -> list[str]:

@@ -25,15 +25,9 @@ from tests.unit.store.build import (
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatCleared
-from whatsapp_mcp.models.changes import (
-    ContactSeen,
-    DeliveryStatus,
-    IdentityLearned,
-    NumberSpelled,
-    ReceiptKind,
-    ReceiptReceived,
-)
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, NumberSpelled, ReceiptReceived
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 
 LEARN = IdentityLearned(ANA_LID, ANA)
 

@@ -27,8 +27,9 @@ from tests.unit.store.build import (
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import LabelChanged, MessageDeletedForMe, MessageLabelled, MessageStarred
-from whatsapp_mcp.models.changes import Change, DeliveryStatus, IdentityLearned, PlaceholderRedeemed, ReceiptKind
+from whatsapp_mcp.models.changes import Change, IdentityLearned, PlaceholderRedeemed
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages

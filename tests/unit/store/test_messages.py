@@ -27,8 +27,9 @@ from tests.unit.store.build import (
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change, DeliveryStatus, MessageReceived, PlaceholderRedeemed, ReceiptKind
+from whatsapp_mcp.models.changes import Change, MessageReceived, PlaceholderRedeemed
 from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.views import Message, NamedPerson, QuotedMessage, StoredMessage
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages

@@ -35,16 +35,16 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatCleared, MessageDeletedForMe, MessageLabelled, MessageStarred
 from whatsapp_mcp.models.changes import (
     Change,
-    EventAnswer,
     EventAnswered,
     IdentityLearned,
     MessageKept,
     MessagePinned,
     MessageReceived,
     PollOptionAdded,
-    ReceiptKind,
     SealedReceived,
 )
+from whatsapp_mcp.models.content import EventAnswer
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
 

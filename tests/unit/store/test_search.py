@@ -10,8 +10,9 @@ from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, PHOTO, Store,
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.app_state import MessageDeletedForMe
-from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind
+from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.read.listing import COUNTED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.unit.store.build import ANA, ANA_LID, ME, NOW, Store, message, receipt
-from whatsapp_mcp.models.changes import IdentityLearned, ReceiptKind, SendFinished
+from whatsapp_mcp.models.changes import IdentityLearned, SendFinished
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import KeyedSend
 from whatsapp_mcp.store.sends import KEPT

@@ -9,8 +9,9 @@ import pytest
 from tests.unit.store.build import ANA, ANA_LID, BORIS, GROUP, ME, Store, message, ms, receipt
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatMarkedRead, LastMessage
-from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived, ReceiptKind
+from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import ReceiptKind
 
 CHANNEL = Jid("120363000000000099", "newsletter")
 

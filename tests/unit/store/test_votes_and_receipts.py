@@ -19,8 +19,9 @@ from tests.unit.store.build import (
     vote,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageReceived, PollVoted, ReceiptKind
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageReceived, PollVoted
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.views import Message, ReceiptView
 
 

@@ -27,17 +27,16 @@ from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     Change,
     ContactSeen,
-    DeliveryStatus,
     IdentityLearned,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
     PlaceholderRedeemed,
     ReactionChanged,
-    ReceiptKind,
     ReceiptReceived,
 )
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import changes_from_event
 from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2

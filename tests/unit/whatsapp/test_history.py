@@ -8,7 +8,6 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     ContactSeen,
-    DeliveryStatus,
     IdentityLearned,
     MessageEdited,
     MessageReceived,
@@ -16,6 +15,7 @@ from whatsapp_mcp.models.changes import (
     ReactionChanged,
 )
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.history import changes_from_history
 from whatsapp_mcp.whatsapp.history import messages as history_message

@@ -23,7 +23,7 @@ from tests.unit.whatsapp.received import (
 )
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import PollOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
 from whatsapp_mcp.pipe.account import (

@@ -14,7 +14,8 @@ from tests.unit.whatsapp.received import ANA, ANA_LID, SECOND, jid
 from tests.unit.worker.test_handlers import Session, from_ana
 from whatsapp_mcp.errors import InvalidArgument, NotConnected, NotFound, OutcomeUnknown, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import DeliveryStatus, ReceiptKind, ReceiptReceived
+from whatsapp_mcp.models.changes import ReceiptReceived
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage

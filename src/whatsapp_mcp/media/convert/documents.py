@@ -8,9 +8,7 @@ import unicodedata
 from typing import Final
 
 from whatsapp_mcp.media import kinds, limits
-
-_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
-"""Names that mean devices on Windows, whatever extension follows."""
+from whatsapp_mcp.platform.names import is_device
 
 
 def safe_name(name: str, *, fallback: str = "file", extension: str = "") -> str:
@@ -31,7 +29,7 @@ def safe_name(name: str, *, fallback: str = "file", extension: str = "") -> str:
     if not dot or not re.fullmatch(r"\w{1,12}", suffix):
         stem, suffix = name, extension
     stem = stem.rstrip(" .") or fallback
-    if _RESERVED.fullmatch(stem.split(".")[0].rstrip(" ")):
+    if is_device(stem):
         stem = f"_{stem}"
     ending = f".{suffix}" if suffix else ""
     return _cut(stem, limits.FILE_NAME_BYTES - len(ending.encode())).rstrip(" .") + ending

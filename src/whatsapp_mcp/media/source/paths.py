@@ -1,15 +1,14 @@
 """Opening a local file that may be sent, and nothing else.
 
-The path is resolved first, so that symbolic links inside the allowed folders keep working, and judged as resolved.
-Then it is opened folder by folder from the allowed one, following no link at all: whatever is exchanged between the
-judgement and the opening, the descriptor belongs to the judged path or there is none. What is read afterwards comes
-from that descriptor.
+The path is resolved first, so that symbolic links inside the allowed folders keep working (on Windows they do not),
+and judged as resolved. Then it is opened from the allowed folder on, following no link at all: whatever is exchanged
+between the judgement and the opening, the descriptor belongs to a file below that folder or there is none
+(``platform/below.py``). What is read afterwards comes from that descriptor.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +16,10 @@ from typing import Final
 
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
+from whatsapp_mcp.platform.below import is_no_path, is_there, kernel_folders, locate, open_below
+from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
 
 _MAX_PATH: Final = 4096
-_PSEUDO: Final = (Path("/proc"), Path("/sys"), Path("/dev"))
-"""Views into the kernel: their "regular files" show keys, environments and memory."""
-
-_FOLDER: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
@@ -39,12 +35,12 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
     """
     root, resolved = _judge(source, field=field, policy=policy)
     try:
-        descriptor = _open_below(root, resolved, policy.forbidden)
+        descriptor = open_below(root, resolved, policy.forbidden)
     except (FileNotFoundError, NotADirectoryError):
         raise _no_such_file(field, policy) from None
-    except _Forbidden:
+    except ClosedPlace:
         raise _outside(field, policy) from None
-    except _Linked:
+    except SecondName:
         raise NotAllowed(
             f"{field}: this file has several names (hard links) and may belong elsewhere.",
             next_step="Send a copy of it: `cp` makes one that has a single name.",
@@ -61,34 +57,18 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
             os.close(descriptor)
 
 
-class _Forbidden(Exception):
-    """The way to the file leads through the data directory or a file system of the kernel."""
-
-
-class _Linked(Exception):
-    """The file has other names.
-
-    Somebody who may write into the outbox, but not read what the user of this server can, could give a second name to a
-    file of that user (keys, the session database) and have it sent: no path shows where such a name leads. Linux
-    refuses to make such links by default (protected_hardlinks), macOS and containers do not. A copy costs little.
-    """
-
-
 def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
     """The allowed folder and the resolved path below it. Says the same of a forbidden path whether it exists or not."""
-    try:
-        os.fsencode(source)
-    except UnicodeError:
-        source = ""
-    if not source or "\0" in source or len(source) > _MAX_PATH:
+    if not source or len(source) > _MAX_PATH or is_no_path(source):
         raise InvalidArgument(f"{field}: this is no file path.", field=field)
-    roots = [Path(os.path.realpath(folder.expanduser())) for folder in policy.outbox]
+    outbox = [folder.expanduser() for folder in policy.outbox]
+    roots = [Path(os.path.realpath(folder)) for folder in outbox]
     given = Path(source)
     try:
         given = given.expanduser()
     except RuntimeError:
         raise InvalidArgument(f"{field}: there is no such home folder.", field=field) from None
-    candidates = [Path(os.path.realpath(root / given)) for root in roots]  # an absolute path replaces the root
+    candidates = [locate(folder, given) for folder in outbox]
     allowed = [
         (root, resolved)
         for resolved in candidates
@@ -97,61 +77,12 @@ def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]
     ]
     if not allowed:
         raise _outside(field, policy)
-    return next((pair for pair in allowed if os.path.exists(pair[1])), allowed[0])  # noqa: PTH110 - never raises
+    return next((pair for pair in allowed if is_there(pair[1])), allowed[0])
 
 
 def _is_closed(resolved: Path, forbidden: Path) -> bool:
-    closed = (*_PSEUDO, Path(os.path.realpath(forbidden)))
+    closed = (*kernel_folders(), Path(os.path.realpath(forbidden)))
     return any(resolved.is_relative_to(folder) for folder in closed)
-
-
-def _open_below(root: Path, resolved: Path, forbidden: Path) -> int | None:
-    """Walk from the root to the file, following no link; None when what is there is not a regular file.
-
-    The data directory is recognised by its identity and not only by its name: another mount, a renamed folder or a
-    file system that ignores case lead to the same place.
-    """
-    *folders, name = resolved.relative_to(root).parts
-    closed = _identities(forbidden)
-    folder = os.open(root, _FOLDER)
-    try:
-        for part in ("", *folders):
-            if part:
-                below = os.open(part, _FOLDER, dir_fd=folder)
-                os.close(folder)
-                folder = below
-            found = os.fstat(folder)
-            if (found.st_dev, found.st_ino) in closed:
-                raise _Forbidden
-        if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            return None  # a device is not even opened: that alone can have effects
-        descriptor = os.open(name, _FILE, dir_fd=folder)
-    finally:
-        os.close(folder)
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        return None
-    if found.st_dev in _pseudo_devices():
-        os.close(descriptor)
-        raise _Forbidden
-    if found.st_nlink > 1:
-        os.close(descriptor)
-        raise _Linked
-    return descriptor
-
-
-def _identities(forbidden: Path) -> set[tuple[int, int]]:
-    try:
-        found = forbidden.stat()
-    except OSError:
-        return set()
-    return {(found.st_dev, found.st_ino)}
-
-
-def _pseudo_devices() -> set[int]:
-    """Device numbers of /proc and its like, unless they are plain folders of the root file system."""
-    return {place.stat().st_dev for place in _PSEUDO if place.exists()} - {Path("/").stat().st_dev}
 
 
 def _outside(field: str, policy: MediaPolicy) -> NotAllowed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.token_file import read_token
 
@@ -101,7 +101,7 @@ def check_endpoint(settings: Settings) -> Check:
         endpoint = Endpoint.read(settings.endpoint)
     except SetupError as error:
         return problem("endpoint", error.message, error.next_step)
-    if not sys.platform.startswith("linux"):
+    if not HAS_SIMULATOR:
         return problem("endpoint", "the simulator works on Linux only", f"Unset {_variable('endpoint')}.")
     if not Path(endpoint.ca_file).is_file():
         return problem("endpoint", f"its certificate file {endpoint.ca_file} is missing", _restart_simulator(settings))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,7 +12,7 @@ from whatsapp_mcp.account_folder import accounts_in, check_account, check_path, 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
-from whatsapp_mcp.private_files import not_ours_alone
+from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
 from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import RESERVE
@@ -59,32 +57,27 @@ def _nearest(path: Path) -> Path:
 
 
 def check_modes(settings: Settings) -> Iterator[Check]:
-    """Keys and messages lie there: nobody else may read them."""
-    if sys.platform == "win32" or not settings.account_dir.is_dir():
+    """Keys and messages lie there: nobody else may read them. By modes; on Windows by access lists."""
+    if not settings.account_dir.is_dir():
         return
     fine = True
-    top = _mode(settings.data_dir)
-    if top & 0o022:
+    if (by := others_may_change(settings.data_dir)) is not None:
+        fine = False
+        yield problem("modes", f"others can write to {settings.data_dir} ({by})", how_to_close(settings.data_dir))
+    if (by := others_may_read(settings.account_dir)) is not None:
         fine = False
         yield problem(
-            "modes", f"others can write to {settings.data_dir} ({top:04o})", f"chmod go-w {settings.data_dir}"
+            "modes", f"others can look into {settings.account_dir} ({by})", how_to_close(settings.account_dir)
         )
-    folder = _mode(settings.account_dir)
-    closed = not folder & 0o077
-    if not closed:
-        fine = False
-        yield problem(
-            "modes", f"others can look into {settings.account_dir} ({folder:04o})", f"chmod 700 {settings.account_dir}"
-        )
+    closed = by is None
     for path in sorted(settings.account_dir.iterdir()):
-        if path.is_symlink() or not path.is_file() or not (mode := _mode(path)) & 0o077:
+        if path.is_symlink() or not path.is_file() or (by := others_may_read(path)) is None:
             continue
         fine = False
-        said = f"{path.name} has mode {mode:04o}"
         if closed:
-            yield warning("modes", f"{said}; only its folder protects it", f"chmod 600 {path}")
+            yield warning("modes", f"{path.name} has {by}; only its folder protects it", how_to_close(path))
         else:
-            yield problem("modes", f"{said}: others can read it", f"chmod 600 {path}")
+            yield problem("modes", f"{path.name} has {by}: others can read it", how_to_close(path))
     if fine:
         yield ok("modes", "folder and files are closed to others")
 
@@ -103,10 +96,6 @@ def check_owners(settings: Settings) -> Iterator[Check]:
         yield problem("owners", f"{path} {why}", take_back(path))
     if fine:
         yield ok("owners", "folder and files are yours alone")
-
-
-def _mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def check_session_path(settings: Settings) -> Check | None:

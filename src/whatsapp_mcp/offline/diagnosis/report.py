@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from dataclasses import asdict
 from datetime import date, datetime
 from importlib import metadata
@@ -17,6 +16,7 @@ from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
+from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.inspection import store_stats
@@ -138,21 +138,7 @@ def lock_status(path: Path) -> LockStatus:
     holder = lock.holder()
     if holder is None:
         return LockStatus(held=True)
-    return LockStatus(
-        held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=_is_alive(holder.pid)
-    )
-
-
-def _is_alive(pid: int) -> bool | None:
-    if sys.platform == "win32":
-        return None  # signal 0 is no question there, it ends the process
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True  # of another user
-    return True
+    return LockStatus(held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=is_alive(holder.pid))
 
 
 def session_status(path: Path) -> SessionStatus:

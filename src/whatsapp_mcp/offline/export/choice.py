@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Final
 
+from whatsapp_mcp.clock import local
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound
 from whatsapp_mcp.jid import GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.phone_number import parse_number
@@ -96,8 +97,8 @@ def _moment(text: str, option: str, of_day: time) -> datetime:
             moment = datetime.combine(date.fromisoformat(text), of_day)
         except ValueError:
             moment = datetime.fromisoformat(text)
-        return moment.astimezone()
-    except (ValueError, OverflowError, OSError):  # also years that no clock here knows
+        return local(moment)
+    except (ValueError, OverflowError):  # also years that no clock here knows
         raise InvalidArgument(
             f"{option}: {text!r} is no date or time",
             field=option,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from whatsapp_mcp.clock import local
 from whatsapp_mcp.models.views import Message
 
 _TOLD_ELSEWHERE: Final = frozenset(
@@ -58,6 +59,6 @@ def _texts(value: object) -> Iterator[str]:
 
 def _moment(seconds: int) -> str:
     try:
-        return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M}"
+        return f"{local(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%d %H:%M}"
     except (OverflowError, ValueError, OSError):
         return str(seconds)

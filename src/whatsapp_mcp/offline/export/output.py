@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.files import remove, sync
+from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.private_files import new_private_file
 
 
@@ -28,13 +30,13 @@ def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
         with new_private_file(draft) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         _check(path, replace=replace)  # somebody may have made it meanwhile
-        draft.replace(path)
+        put_in_place(draft, path)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        remove(draft)
 
 
 def _check(path: Path, *, replace: bool) -> None:

@@ -7,7 +7,9 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
-from whatsapp_mcp.models.render import message_json, remains, shown, time_text
+from whatsapp_mcp.clock import time_text
+from whatsapp_mcp.models.fallback import remains, shown
+from whatsapp_mcp.models.render import message_json
 from whatsapp_mcp.models.views import Message, Reaction, ReceiptView
 from whatsapp_mcp.store.read.exporting import Edit, ExportedMessage
 from whatsapp_mcp.store.read.polls import Ballot

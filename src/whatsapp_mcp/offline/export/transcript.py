@@ -12,9 +12,10 @@ from datetime import date
 from functools import partial
 from typing import Final
 
+from whatsapp_mcp.clock import local
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.render import shown
+from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.offline.export.facts import facts
 from whatsapp_mcp.offline.export.names import OWNER, Speakers
@@ -48,7 +49,7 @@ def transcript(messages: Iterable[ExportedMessage]) -> Iterator[str]:
                 yield "\n\n"
             chat, day, names = message.chat, None, Speakers()
             yield f"=== {_title(message)} ===\n"
-        moment = message.timestamp.astimezone()
+        moment = local(message.timestamp)
         if moment.date() != day:
             day = moment.date()
             yield f"\n--- {day:%Y-%m-%d, %A} ---\n\n"

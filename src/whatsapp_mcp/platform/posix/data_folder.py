@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import platformdirs
+
+assert sys.platform != "win32"
 
 
 def data_folder(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Linux tells in /proc where a library is, macOS by its dynamic loader. See ``platform.loaded_library``."""
+"""Linux tells in /proc where a library is, macOS by its dynamic loader."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Final
 
 from whatsapp_mcp.platform import mach_o
 from whatsapp_mcp.platform.segment import Segment
+
+assert sys.platform != "win32"
 
 _READ: Final = 1
 _WRITE: Final = 2

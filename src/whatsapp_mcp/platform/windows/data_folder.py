@@ -7,7 +7,10 @@ see an account of their own under the same path, or half of one.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+assert sys.platform == "win32"
 
 
 def data_folder(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""A library's handle is the address of its PE headers. See ``platform.loaded_library``."""
+"""A library's handle is the address of its PE headers."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class ControlServer:
         Raises:
             OSError: the path is taken or cannot be made.
         """
+        if sys.platform == "win32":
+            raise NotImplementedError("the simulator works on Linux only")
         self._server = await asyncio.start_unix_server(self._accept, sock=_bind(self._path), limit=_MAX_LINE)
 
     async def stop(self) -> None:
@@ -106,6 +109,8 @@ class ControlServer:
 
 
 def _bind(path: Path) -> socket.socket:
+    if sys.platform == "win32":
+        raise NotImplementedError("the simulator works on Linux only")
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_alive(path):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -121,6 +126,8 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _is_alive(path: Path) -> bool:
+    if sys.platform == "win32":
+        raise NotImplementedError("the simulator works on Linux only")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

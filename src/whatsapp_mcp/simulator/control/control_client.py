@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +54,8 @@ class ControlClient:
             OSError: there is no simulator behind this path.
             TimeoutError: it does not accept.
         """
+        if sys.platform == "win32":
+            raise NotImplementedError("the simulator works on Linux only")
         async with asyncio.timeout(self._timeout):
             reader, self._writer = await asyncio.open_unix_connection(self._path, limit=_MAX_LINE)
         self._reading = asyncio.get_running_loop().create_task(self._read(reader))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from whatsapp_mcp.clock import from_ms, now_ms
-from whatsapp_mcp.models.changes import EventAnswer
+from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.models.views import Attendee, Mark
 from whatsapp_mcp.store.read.annotations import (
     PERSON,

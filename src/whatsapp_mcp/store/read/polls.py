@@ -11,7 +11,7 @@ from typing import Final
 
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import OPTION_HASH
+from whatsapp_mcp.models.content import OPTION_HASH
 from whatsapp_mcp.models.views import PollOptionVotes
 from whatsapp_mcp.store.read.annotations import (
     PERSON,

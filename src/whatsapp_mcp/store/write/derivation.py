@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from whatsapp_mcp.models.changes import DeliveryStatus
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.store.rows import RANK
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import DeliveryStatus, MessageReceived
+from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import BROADCAST_LIST, QUOTED_TEXT, Content, MediaInfo, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats

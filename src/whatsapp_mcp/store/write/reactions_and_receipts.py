@@ -17,10 +17,10 @@ from whatsapp_mcp.models.changes import (
     PollOptionAdded,
     PollVoted,
     ReactionChanged,
-    ReceiptKind,
     ReceiptReceived,
     ReceiptsTold,
 )
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions, fitting
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import touch_message

@@ -11,15 +11,9 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import MessageStarred
-from whatsapp_mcp.models.changes import (
-    Change,
-    DeliveryStatus,
-    MessageEdited,
-    MessageReceived,
-    MessageRevoked,
-    PlaceholderRedeemed,
-)
+from whatsapp_mcp.models.changes import Change, MessageEdited, MessageReceived, MessageRevoked, PlaceholderRedeemed
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.content.lines import known, money
 from whatsapp_mcp.whatsapp.history.facts import facts_about

@@ -21,10 +21,10 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
     ReactionChanged,
-    ReceiptKind,
     ReceiptReceived,
 )
 from whatsapp_mcp.models.content import CallOutcome
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SentMessage
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p

@@ -9,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_mcp.platform import loaded_library
-from whatsapp_mcp.platform.loaded_library import replace_constants, replace_variable
+from whatsapp_mcp.platform import memory as memory_module
+from whatsapp_mcp.platform.loaded_library import segments
+from whatsapp_mcp.platform.memory import replace_constants, replace_variable
 from whatsapp_mcp.platform.segment import Segment
-
-if sys.platform == "win32":
-    from whatsapp_mcp.platform.windows.loaded_library import segments
-else:
-    from whatsapp_mcp.platform.posix.loaded_library import segments
 
 LIBRARY = Path(_decimal.__file__)
 LENGTH = 32
@@ -62,7 +58,7 @@ def test_constants() -> None:
 def test_what_stands_there_several_times_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = ctypes.create_string_buffer(b"once and twice and no more")
     here = [Segment(ctypes.addressof(memory), len(memory), writable=True)]
-    monkeypatch.setattr(loaded_library, "segments", lambda library: here)
+    monkeypatch.setattr(memory_module, "segments", lambda library: here)
     assert not replace_variable(LIBRARY, b"and", b"AND")
     assert replace_variable(LIBRARY, b"once", b"ONCE")
     assert memory.value == b"ONCE and twice and no more"
@@ -71,7 +67,7 @@ def test_what_stands_there_several_times_stays(monkeypatch: pytest.MonkeyPatch) 
 def test_in_two_segments_is_several_times_too(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = [ctypes.create_string_buffer(b"the key") for _ in range(2)]
     here = [Segment(ctypes.addressof(one), len(one), writable=True) for one in memory]
-    monkeypatch.setattr(loaded_library, "segments", lambda library: here)
+    monkeypatch.setattr(memory_module, "segments", lambda library: here)
     assert not replace_variable(LIBRARY, b"key", b"KEY")
 
 

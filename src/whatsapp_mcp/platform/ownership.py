@@ -1,0 +1,33 @@
+"""Whether a file is the user's alone: who owns it, who else may read or change it."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from whatsapp_mcp.platform.windows.ownership import (
+        close_to_others,
+        how_to_close,
+        make_private_folder,
+        not_ours_alone,
+        others_may_change,
+        others_may_read,
+    )
+else:
+    from whatsapp_mcp.platform.posix.ownership import (
+        close_to_others,
+        how_to_close,
+        make_private_folder,
+        not_ours_alone,
+        others_may_change,
+        others_may_read,
+    )
+
+__all__ = [
+    "close_to_others",
+    "how_to_close",
+    "make_private_folder",
+    "not_ours_alone",
+    "others_may_change",
+    "others_may_read",
+]

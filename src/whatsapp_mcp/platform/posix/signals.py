@@ -1,0 +1,35 @@
+"""Signals that ask a process to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+assert sys.platform != "win32"
+
+INTERRUPT: Final = (signal.SIGINT,)
+"""Ctrl-C: a terminal sends it to all processes of its foreground."""
+TERMINATE: Final = (signal.SIGTERM,)
+"""What other programs and the system send."""
+
+
+@contextmanager
+def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) -> Iterator[None]:
+    """Call ``handler`` in the running loop on each of these signals. Outside the main thread nothing changes."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as installed:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            for number in numbers:
+                loop.add_signal_handler(number, handler)
+                installed.callback(loop.remove_signal_handler, number)
+        yield
+
+
+def exit_when_terminated() -> None:
+    """End the process as Ctrl-C does, so that what is half done is undone; in the main thread of a command."""
+    for number in TERMINATE:
+        signal.signal(number, lambda received, _: sys.exit(128 + received))

@@ -1,0 +1,89 @@
+"""Files that others have open, bytes at a place, and when they are on the disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+assert sys.platform == "win32"
+
+REMOVABLE_WHILE_OPEN: Final = False
+"""Whether a file that somebody has open can be removed and renamed."""
+
+_IN_USE: Final = {5, 32, 33}
+"""ERROR_ACCESS_DENIED (also said of a file that is being deleted), ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION."""
+_PATIENCE: Final = 2.0
+"""Seconds: so long virus scanners, indexers and readers of ours may hold a file."""
+_STEP: Final = 0.02
+
+
+def open_for_change(path: Path) -> int:
+    """A descriptor to read and write bytes, of a file that is made if it is missing; no child gets it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of ``data`` there; one thread at a time.
+
+    Raises:
+        OSError: only a part of it, or nothing, could be written.
+    """
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Take so many bytes of the disk for the file, zeros behind what is there, where the file system can do that."""
+    with suppress(OSError):
+        if os.fstat(descriptor).st_size < size:
+            os.ftruncate(descriptor, size)  # the C library writes zeros: no hole is left
+
+
+def sync(descriptor: int) -> None:
+    """Wait until what was written is on the disk.
+
+    Raises:
+        OSError: it does not get there.
+    """
+    os.fsync(descriptor)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give the file this name, in the place of what has it.
+
+    Raises:
+        OSError: that is not possible; somebody who has one of them open is waited for, some seconds.
+    """
+    _patiently(lambda: source.replace(target))
+
+
+def remove(path: Path) -> None:
+    """Delete the file, if it is there.
+
+    Raises:
+        OSError: it cannot be deleted; somebody who has it open is waited for, some seconds.
+    """
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(step: Callable[[], object]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            step()
+            return
+        except OSError as error:
+            if error.winerror not in _IN_USE or time.monotonic() > until:
+                raise
+        time.sleep(_STEP)

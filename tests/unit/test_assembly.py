@@ -1,0 +1,60 @@
+"""The servers of several accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whatsapp_mcp.assembly import AccountServers
+from whatsapp_mcp.catalog import load_catalog
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.settings import Settings
+
+
+def servers(data_dir: Path, **changes: Any) -> AccountServers:
+    return AccountServers(Settings(data_dir=data_dir, **changes))
+
+
+def test_an_account_is_found_by_its_folder(tmp_path: Path) -> None:
+    accounts = servers(tmp_path / "data")
+    assert accounts.at_mcp == "default"
+    assert accounts.find("work") is None
+    assert accounts.find("default") is not None, "it is there before its folder is"
+    folder = tmp_path / "data" / "work"
+    folder.mkdir(parents=True)
+    first = accounts.find("work")
+    assert first == accounts.find("work")
+    folder.rename(tmp_path / "data" / "shop")
+    assert accounts.find("work") is None
+    folder.mkdir()
+    assert accounts.find("work") not in (None, first)
+
+
+def test_each_server_says_which_account_it_is_and_touches_no_other(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    (data_dir / "work").mkdir(parents=True)
+    accounts = servers(data_dir, account="shop")
+    assert accounts.at_mcp == "shop"
+    work = accounts.build("work")
+    assert [entry.name for entry in data_dir.iterdir()] == ["work"]
+    assert work.title == "WhatsApp (work)"
+    assert work.instructions is not None
+    assert work.instructions.startswith("This is the account 'work'.")
+    default = accounts.build("default")
+    assert default.title == "WhatsApp"
+    assert (data_dir / "default").is_dir()
+
+
+def test_settings_that_fit_no_server_are_refused_before_any_is_used(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="toolsets"):
+        servers(tmp_path / "data", toolsets="no-such-set")
+    with pytest.raises(SetupError, match="cannot handle"):
+        servers(tmp_path / "100%")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_tool_can_name_an_account() -> None:
+    """A model that is bound to one account cannot write from another."""
+    assert [op.name for op in load_catalog().operations if "account" in op.input_schema["properties"]] == []

@@ -1,0 +1,1 @@
+"""The project's Windows code on a Linux machine: see README.md."""
