@@ -132,7 +132,9 @@ def assemble(
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
         removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
+        world = SimulatedWhatsApp(
+            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
+        )
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, prepare=world.start)
     else:

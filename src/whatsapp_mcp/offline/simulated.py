@@ -34,8 +34,7 @@ ANSWER_LIMIT: Final = 5.0
 LOCK_RETRY: Final = 0.05
 AUTOSCAN_SECONDS: Final = 2.0
 """Time for a person to see the code before the simulated phone scans it."""
-LINGER: Final = 5.0
-"""Seconds for which it waits for the next server."""
+ENDPOINT_NAME: Final = "simulator-endpoint.json"
 RECORD_NAME: Final = "simulator.json"
 """What the simulator said when it listened: the paths of its endpoint file and control socket."""
 FOLDER_PREFIX: Final = "whatsapp-mcp-"
@@ -56,13 +55,20 @@ class ShowsCodes(Protocol):
 class SimulatedWhatsApp:
     """The simulator of one account, and the phone that is shown the QR codes of one server's session."""
 
-    def __init__(self, folder: Path, *, autoscan: bool, temporary: Path | None = None) -> None:
-        """``folder`` is the account's. ``temporary`` is a data directory that is removed when all has ended."""
-        self.endpoint_path = folder / "simulator-endpoint.json"
+    def __init__(self, folder: Path, *, autoscan: bool, linger: float, temporary: Path | None = None) -> None:
+        """
+        Args:
+            folder: of the account.
+            autoscan: the phone scans by itself.
+            linger: seconds for which it waits for the next server, when session process and servers have gone.
+            temporary: a data directory that is removed when all has ended.
+        """
+        self.endpoint_path = folder / ENDPOINT_NAME
         self._record_path = folder / RECORD_NAME
         self._log_path = folder / "simulator.log"
         self._lock = AccountLock(folder / "simulator.lock")
         self._autoscan = autoscan
+        self._linger = linger
         self._temporary = temporary
         self._control: ControlClient | None = None
         self._started = asyncio.Event()
@@ -135,7 +141,7 @@ class SimulatedWhatsApp:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-P", "-m", "whatsapp_mcp", "simulate", "--endpoint", str(self.endpoint_path)]
-        command += ["--exit-when-unused", "0" if self._temporary else str(LINGER)]
+        command += ["--exit-when-unused", str(self._linger)]
         if self._autoscan:
             command += ["--autoscan", str(AUTOSCAN_SECONDS)]
         if self._temporary is not None:
@@ -171,13 +177,16 @@ def temporary_data_dir() -> Iterator[Path]:
 
 
 def remove_data_dir(folder: Path) -> None:
-    """Remove a temporary data directory, once no session process uses an account in it.
+    """Remove a temporary data directory, once no session process uses an account in it. The simulator of another
+    account in it does that instead, if there still is one.
 
     Raises:
         SetupError: it is not one that :func:`temporary_data_dir` made.
     """
     if folder.parent != Path(tempfile.gettempdir()) or not folder.name.startswith(FOLDER_PREFIX):
         raise SetupError(f"{folder} is not a temporary data directory")
+    if any(folder.glob(f"*/{ENDPOINT_NAME}")):
+        return
     deadline = time.monotonic() + ACCOUNT_END_LIMIT
     while time.monotonic() < deadline and any(not AccountLock(path).is_free() for path in folder.glob("*/lock")):
         time.sleep(LOCK_RETRY)
