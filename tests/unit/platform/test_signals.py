@@ -1,0 +1,60 @@
+"""A request to stop reaches the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
+
+
+@pytest.mark.parametrize("number", [*INTERRUPT, *TERMINATE])
+async def test_the_handler_is_called_in_the_loop(number: signal.Signals) -> None:
+    came = asyncio.Event()
+    before = signal.getsignal(TERMINATE[0])
+    with handled((*INTERRUPT, *TERMINATE), came.set):
+        signal.raise_signal(number)
+        async with asyncio.timeout(10):
+            await came.wait()
+    assert signal.getsignal(TERMINATE[0]) == before
+
+
+async def test_a_loop_that_waits_wakes_up() -> None:
+    came = asyncio.Event()
+    with handled(INTERRUPT, came.set):
+        timer = threading.Timer(0.05, signal.raise_signal, INTERRUPT)
+        timer.start()
+        async with asyncio.timeout(10):
+            await came.wait()
+        timer.join()
+
+
+def test_another_thread_changes_nothing() -> None:
+    async def inside() -> None:
+        with handled(INTERRUPT, lambda: None):
+            pass
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=asyncio.run, args=(inside(),))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_what_is_half_done_is_undone() -> None:
+    program = """
+import signal, sys
+from whatsapp_mcp.platform.signals import TERMINATE, exit_when_terminated
+exit_when_terminated()
+try:
+    signal.raise_signal(TERMINATE[0])
+finally:
+    print("undone")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout.strip()) == (128 + signal.SIGTERM, b"undone")
