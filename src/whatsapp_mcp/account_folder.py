@@ -14,6 +14,9 @@ from whatsapp_mcp.private_files import ensure_private_folder
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
 
+BEING_REMOVED: Final = ".removed-"
+"""Beginning of the name under which an account's folder is deleted; no account can have it."""
+
 
 def accounts_in(data_dir: Path) -> tuple[str, ...]:
     """Names of the accounts, the default one first, which is there even without a folder.

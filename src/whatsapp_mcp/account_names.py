@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from whatsapp_mcp.platform.names import is_device
+
 DEFAULT_ACCOUNT: Final = "default"
 """The account of whoever names none. It is there before its folder is."""
 
@@ -13,10 +15,8 @@ LONGEST_NAME: Final = 32
 
 _FORM: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 
-_TAKEN: Final = frozenset(
-    {"con", "prn", "aux", "nul", "http-token"}  # devices on Windows, and the file that lies beside the folders
-    | {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
-)
+_TAKEN: Final = frozenset({"http-token"})
+"""Files that lie beside the folders."""
 
 
 def account_name(text: str) -> str:
@@ -31,6 +31,6 @@ def account_name(text: str) -> str:
             "a digit"
         )
     name = text.lower()
-    if name in _TAKEN:
-        raise ValueError(f"no account can be called {name}: the name has another meaning on some system")
+    if name in _TAKEN or is_device(name):
+        raise ValueError(f"no account can be called {name}: the name means something else, here or on Windows")
     return name

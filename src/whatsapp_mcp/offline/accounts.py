@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from whatsapp_mcp.account_folder import accounts_in, check_account, check_path, make_folder
+from whatsapp_mcp.account_folder import BEING_REMOVED, accounts_in, check_account, check_path, make_folder
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
@@ -107,7 +107,7 @@ def remove_account(data_dir: Path, name: str) -> None:
     """
     settings = _existing(data_dir, name)
     # Whatever ends this half-way leaves no half of an account behind under its name.
-    going = data_dir / f".removed-{settings.account}-{secrets.token_hex(4)}"
+    going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
     with _moved(settings, going):
         try:
             shutil.rmtree(going)

@@ -170,6 +170,11 @@ def test_what_cannot_be_deleted_is_named(run: Run, data: Path, monkeypatch: pyte
     assert left.name.startswith(".removed-work-")
     assert f"Delete {left} by hand" in done.stderr
     assert "work" not in run("accounts").output
+    checks = [check for check in json.loads(run("doctor", "--json").output)["checks"] if check["name"] == "account"]
+    assert [(check["verdict"], check["next_step"]) for check in checks] == [
+        ("warning", f"Delete {left}."),
+        ("ok", None),
+    ]
 
 
 @pytest.mark.parametrize("command", ["stdio", "serve", "token", "export", "reindex", "status"])

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.account_folder import accounts_in, check_account, check_path, shared_files, take_back
+from whatsapp_mcp.account_folder import (
+    BEING_REMOVED,
+    accounts_in,
+    check_account,
+    check_path,
+    shared_files,
+    take_back,
+)
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
@@ -22,13 +29,16 @@ _LITTLE_SPACE: Final = 500_000_000
 """Bytes."""
 
 
-def check_accounts(settings: Settings) -> Check:
+def check_accounts(settings: Settings) -> Iterator[Check]:
+    for left in sorted(settings.data_dir.glob(f"{BEING_REMOVED}*")):
+        yield warning("account", f"{left} is left of an account whose removal was interrupted", f"Delete {left}.")
     try:
         check_account(settings.account_dir)
     except SetupError as error:
-        return problem("account", error.message, error.next_step)
+        yield problem("account", error.message, error.next_step)
+        return
     others = [name for name in accounts_in(settings.data_dir) if name != settings.account]
-    return ok("account", f"{settings.account}; others: {', '.join(others)}" if others else settings.account)
+    yield ok("account", f"{settings.account}; others: {', '.join(others)}" if others else settings.account)
 
 
 def check_folder(settings: Settings) -> Check:
