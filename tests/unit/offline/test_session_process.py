@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -121,6 +122,7 @@ def test_every_end_has_a_verdict(settings: Settings) -> None:
         assert checks(settings)["last-session"].message
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file with the port is left there, no socket")
 def test_a_killed_one_and_its_socket_are_recognized(settings: Settings) -> None:
     Ledger(pid=PID, version=__version__, started_at=CONNECTED).write(settings.ledger_path)
     with socket.socket(socket.AF_UNIX) as left:
@@ -201,6 +203,7 @@ def deep(folder: Path) -> Iterator[Settings]:
     yield settings
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no socket there")
 def test_a_path_that_is_too_long_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with deep(tmp_path) as settings, served(settings):
