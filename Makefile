@@ -38,7 +38,7 @@ lint: .venv/installed-dev
 	@$(BIN)/mypy
 
 test: lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import pytest
 
 from tests.e2e.harness import (
     Host,
@@ -120,21 +119,21 @@ async def test_server_killed_leaves_no_orphan(tmp_path: Path) -> None:
             assert await contents(host, ana.number) == ["kept", "while nobody was there"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signals_stop_everything_in_order(tmp_path: Path, number: signal.Signals) -> None:
+async def test_signals_stop_everything_in_order(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     async with whatsapp(tmp_path) as (simulator, endpoint):
         async with host_on(endpoint, data_dir) as host:
             await host.pair(simulator)
-        server = _start_server(endpoint, data_dir)
-        await until(lambda: bool(session_pids(data_dir)), what="the session process")
-        (session,) = session_pids(data_dir)
-        server.send_signal(number)
-        with anyio.fail_after(60):
-            assert await anyio.to_thread.run_sync(server.wait) == 0
-        assert not alive(session)
-        assert server.stdout is not None
-        assert server.stdout.read() == b"", "nothing but answers may be written to stdout"
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = _start_server(endpoint, data_dir)
+            await until(lambda: bool(session_pids(data_dir)), what="the session process")
+            (session,) = session_pids(data_dir)
+            server.send_signal(number)
+            with anyio.fail_after(60):
+                assert await anyio.to_thread.run_sync(server.wait) == 0, number
+            assert not alive(session), number
+            assert server.stdout is not None
+            assert server.stdout.read() == b"", "nothing but answers may be written to stdout"
 
 
 async def test_socket_dropped(shared: SharedAccount) -> None:
@@ -205,26 +204,20 @@ async def test_silence_ends_in_a_clear_answer(tmp_path: Path) -> None:
         assert (await host.call("userCheck", phone=ana.number))["is_on_whatsapp"]
 
 
-@pytest.mark.parametrize(
-    ("reason", "code", "word"),
-    [(405, "client_outdated", "upgrade"), (402, "account_banned", "ban")],
-)
-async def test_refused_logins(tmp_path: Path, reason: int, code: str, word: str) -> None:
+async def test_refused_logins_and_replaced_by_another_login(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
-        more: dict[str, Any] = {"code": 101, "expire_seconds": 3600} if reason == 402 else {}
-        simulator.faults.refuse_login(reason, times=50, **more)
-        simulator.faults.drop()
-        with anyio.fail_after(60):
-            while (error := body_of(await host.raw("appDevices")))["code"] != code:
-                await anyio.sleep(0.1)
-        assert word in error["next_step"].lower()
-        simulator.faults.clear()
-        await host.call("appReconnect")
-        await host.call("appDevices")
+        for reason, code, word in ((405, "client_outdated", "upgrade"), (402, "account_banned", "ban")):
+            more: dict[str, Any] = {"code": 101, "expire_seconds": 3600} if reason == 402 else {}
+            simulator.faults.refuse_login(reason, times=50, **more)
+            simulator.faults.drop()
+            with anyio.fail_after(60):
+                while (error := body_of(await host.raw("appDevices")))["code"] != code:
+                    await anyio.sleep(0.1)
+            assert word in error["next_step"].lower()
+            simulator.faults.clear()
+            await host.call("appReconnect")
+            await host.call("appDevices")
 
-
-async def test_replaced_by_another_login(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
         simulator.faults.stream_error("replaced")
         with anyio.fail_after(60):
             while (error := body_of(await host.raw("appDevices")))["code"] != "session_replaced":

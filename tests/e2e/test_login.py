@@ -72,13 +72,19 @@ async def test_session_survives_a_restart_of_the_server(tmp_path: Path) -> None:
             assert [row["content"] for row in rows] == ["while you were away", "before"]
 
 
-async def test_reconnect_keeps_the_account(tmp_path: Path) -> None:
+async def test_reconnect_keeps_the_account_and_files_are_private(tmp_path: Path) -> None:
     async with paired(tmp_path) as (_, host):
         (before,) = host.session_pids()
         await host.call("appReconnect")
         (after,) = host.session_pids()
         assert after != before, "a reconnect is a new session process"
         await host.call("appDevices")
+        account = host.data_dir / "default"
+        assert stat.S_IMODE(account.stat().st_mode) == 0o700
+        names = {path.name for path in account.iterdir()}
+        assert {"session.db", "messages.db", "lock"} <= names
+        for path in account.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
 
 
 async def test_logout_unlinks_and_deletes(tmp_path: Path) -> None:
@@ -107,16 +113,6 @@ async def test_removed_on_the_phone(tmp_path: Path) -> None:
         assert [row["content"] for row in rows] == ["kept"], "a logout from the phone deletes no messages"
         await host.pair(simulator)
         await host.call("sendMessage", phone=ana.number, message="back")
-
-
-async def test_files_are_private(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (_, host):
-        account = host.data_dir / "default"
-        assert stat.S_IMODE(account.stat().st_mode) == 0o700
-        names = {path.name for path in account.iterdir()}
-        assert {"session.db", "messages.db", "lock"} <= names
-        for path in account.iterdir():
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
 
 
 async def test_an_unscanned_code_leads_back_to_unpaired(tmp_path: Path) -> None:

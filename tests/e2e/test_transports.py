@@ -22,7 +22,7 @@ from tests.e2e.harness import LIMIT, Host, environment, host_on, http_server, un
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("mode", ["2025-06-18", "2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
     data_dir = tmp_path / "data"
     async with whatsapp(tmp_path) as (simulator, endpoint), http_server(endpoint, data_dir) as (url, token, process):
@@ -31,7 +31,7 @@ async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(headers=headers, timeout=60) as web:
             transport = streamable_http_client(url, http_client=web)
-            async with Client(transport, mode="legacy" if mode.startswith("2025") else mode) as client:
+            async with Client(transport, mode=mode) as client:
                 host = Host(client, data_dir)
                 await host.pair(simulator)
                 await host.call("sendMessage", phone=ana.number, message=f"over HTTP, {mode}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from tests.unit.empty_store import provide_empty_store
 from tests.unit.operations.fakes import (
     ANA,
     ANA_LID,
@@ -57,6 +58,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(data_dir=folder)
         self.settings.account_dir.mkdir(mode=0o700, parents=True)
+        provide_empty_store(self.settings.store_path)
         self.writer = StoreWriter(self.settings.store_path)
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.unit.empty_store import provide_empty_store
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import (
     MessageEdited,
@@ -40,6 +41,7 @@ class Store:
     def __init__(self, path: Path, retention: RetentionPolicy | None = None) -> None:
         self.path = path
         self.now = NOW
+        provide_empty_store(path)
         self.writer = StoreWriter(path, now=lambda: self.now, retention=retention)
         self.writer.set_owner(ME, MY_LID)
         self.reader = StoreReader(path)
