@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mcp.server import Server
 
@@ -20,13 +20,7 @@ from whatsapp_mcp.supervisor.manager import SessionManager
 
 if TYPE_CHECKING:
     from whatsapp_mcp.media.decoder_pool import DecoderPool
-    from whatsapp_mcp.models.app_state import AppStateChange
     from whatsapp_mcp.operations.runner import OperationRunner
-    from whatsapp_mcp.side_login.answer import Answer
-    from whatsapp_mcp.side_login.queries import SideLoginQuery
-    from whatsapp_mcp.side_login.queue import SideLoginQueue
-
-R = TypeVar("R")
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -44,50 +38,12 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
         raise SetupError(str(error)) from error
 
 
-class _SideLoginOnDemand:
-    """The queue of side logins, made at the first request: most servers get none, and protobuf is slow to load."""
+class _OperationsOnDemand:
+    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
 
     def __init__(self, settings: Settings, manager: SessionManager) -> None:
         self._settings = settings
         self._manager = manager
-
-    async def change(self, *changes: AppStateChange) -> float:
-        return await self._queue.change(*changes)
-
-    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
-        return await self._queue.ask(query)
-
-    async def close(self) -> None:
-        if "_queue" in vars(self):
-            await self._queue.close()
-
-    @cached_property
-    def _queue(self) -> SideLoginQueue:
-        from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
-
-        config = SideLoginConfig(
-            session_db=self._settings.session_db,
-            endpoint=self._settings.endpoint,
-            require_endpoint=self._settings.require_endpoint,
-            min_seconds_between=self._settings.side_login_distance,
-            max_pauses_per_day=self._settings.side_login_per_day,
-        )
-        return SideLoginQueue(config, self._manager.paused, on_changes=self._record)
-
-    async def _record(self, changes: Sequence[AppStateChange]) -> None:
-        """What was learned on the way goes into the store."""
-        from whatsapp_mcp.pipe.account import RecordChanges
-
-        await self._manager.call(RecordChanges(changes=tuple(changes)))
-
-
-class _OperationsOnDemand:
-    """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
-
-    def __init__(self, settings: Settings, manager: SessionManager, side_login: _SideLoginOnDemand) -> None:
-        self._settings = settings
-        self._manager = manager
-        self._side_login = side_login
 
     async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
         return await self._runner.run(operation, arguments, progress)
@@ -103,7 +59,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
-        return OperationRunner(Services(self._settings, self._manager, self._side_login, store, self._decoders))
+        return OperationRunner(Services(self._settings, self._manager, store, self._decoders))
 
     @cached_property
     def _decoders(self) -> DecoderPool:
@@ -140,8 +96,7 @@ def assemble(
     else:
         world = None
         manager = SessionManager(settings)
-    side_login = _SideLoginOnDemand(settings, manager)
-    running = _OperationsOnDemand(settings, manager, side_login)
+    running = _OperationsOnDemand(settings, manager)
 
     @asynccontextmanager
     async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
@@ -149,7 +104,6 @@ def assemble(
             if world is not None:
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
-            stack.push_async_callback(side_login.close)
             stack.push_async_callback(running.close)
             yield
 

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Days after which stored messages are removed, with their media; starred ones stay. Unset: never.",
     )
+    session_linger: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="Seconds that the connection to WhatsApp outlives the last server that uses it.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @property
@@ -105,6 +111,16 @@ class Settings(BaseSettings):
     @property
     def lock_path(self) -> Path:
         return self.account_dir / "lock"
+
+    @property
+    def ledger_path(self) -> Path:
+        """What the session processes of the account did."""
+        return self.account_dir / "session.json"
+
+    @property
+    def session_log(self) -> Path:
+        """What the session process logs, beside what it tells the servers."""
+        return self.account_dir / "session.log"
 
     @property
     def qr_path(self) -> Path:

@@ -17,8 +17,9 @@ from whatsapp_mcp import errors
 
 PACKAGE = Path(whatsapp_mcp.__file__).parent
 
-SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db", "side_login"}
+SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db"}
 SESSION_PROCESS = {"worker", "whatsapp"}
+SIDE_LOGIN_PROCESS = {"side_login"}
 ENGINE_ROOMS = {"store", "session_db"}
 """Where SQL is spoken."""
 ENGINES = {"sqlite3", "sqlite_utils"}
@@ -128,7 +129,14 @@ def reached_from(rooms: set[str]) -> set[str]:
     return reached
 
 
-@pytest.mark.parametrize(("process", "other"), [(SERVER_PROCESS, SESSION_PROCESS), (SESSION_PROCESS, SERVER_PROCESS)])
+@pytest.mark.parametrize(
+    ("process", "other"),
+    [
+        (SERVER_PROCESS, SESSION_PROCESS | SIDE_LOGIN_PROCESS),
+        (SESSION_PROCESS, SERVER_PROCESS | SIDE_LOGIN_PROCESS),
+        (SIDE_LOGIN_PROCESS, SESSION_PROCESS | SERVER_PROCESS - {"session_db"}),
+    ],
+)
 def test_processes_do_not_load_each_other(process: set[str], other: set[str]) -> None:
     assert sorted(name for name in reached_from(process) if name.split(".")[0] in other) == []
 

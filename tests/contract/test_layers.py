@@ -44,12 +44,12 @@ ALLOWED: dict[str, set[str]] = {
     "whatsapp": {"wire"},
     "simulator": {"wire"},
     "worker": {"pipe", "whatsapp", "store", "media"},
-    "side_login": {"wire", "session_db"},
+    "side_login": {"wire", "session_db", "pipe"},
     "supervisor": {"pipe", "session_db", "store"},
-    "operations": {"pipe", "store", "catalog", "media", "side_login"},
+    "operations": {"pipe", "store", "catalog", "media"},
     "server": {"catalog", "operations"},
     "offline": {"catalog", "pipe", "session_db", "simulator", "store", "supervisor", "wire"},
-    "assembly": {"catalog", "media", "offline", "operations", "pipe", "server", "side_login", "store", "supervisor"},
+    "assembly": {"catalog", "media", "offline", "operations", "server", "store", "supervisor"},
     "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
 }
@@ -182,24 +182,10 @@ def test_server_reads_only_the_contract_of_operations() -> None:
     assert not wrong
 
 
-def test_operations_know_the_side_login_by_what_can_be_asked_of_it() -> None:
-    """They name queries; what carries these out, and changes, is handed to them."""
-    room, known = "whatsapp_mcp.side_login.", {"answer", "queries"}
-    wrong = [
-        f"{path.name} imports {name}"
-        for path in modules()
-        if room_of(path) == "operations"
-        for name in imports_of(path)
-        if name.startswith(room) and name.removeprefix(room).partition(".")[0] not in known
-    ]
-    assert not wrong
-
-
 def test_a_server_that_starts_loads_neither_protobuf_nor_the_wire() -> None:
-    """They are slow to load; the first side login does it."""
+    """They are slow to load."""
     slow = {
         "google.protobuf",
-        "whatsapp_mcp.side_login.queue",
         "whatsapp_mcp.wire.noise",
         "yaml",
         "av",

@@ -133,6 +133,7 @@ def environment(endpoint: Path, **more: str) -> dict[str, str]:
         "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
         "WHATSAPP_MCP_TOOLSETS": "all",
         "WHATSAPP_MCP_CONNECT_WAIT": "20",
+        "WHATSAPP_MCP_SESSION_LINGER": "0",
         **more,
     }
 

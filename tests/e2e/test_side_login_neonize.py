@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,14 +19,16 @@ from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import AppStateChange, ChatChanged, ChatLabelled, LabelChanged, MessageStarred
 from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.models.side_login import Answer, BusinessProfile
+from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.side_login import ChangeAppState, GetBusinessProfile
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
-from whatsapp_mcp.side_login.queries import BusinessProfileQuery
-from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.supervisor.manager import SessionManager
 from whatsapp_mcp.wire.noise import ClientLogin
@@ -33,23 +36,38 @@ from whatsapp_mcp.wire.protos import wa6
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Go reads SSL_CERT_FILE on Linux only")
 
+R = TypeVar("R")
 LIMIT = 60.0
 COMPLAINTS = ("mismatch", "MAC", "failed to verify", "Failed to sync app state", "Failed to decode", "panic")
 
 
 @dataclass
 class Account:
-    """A linked account: the session process on neonize, and a queue beside it."""
+    """A linked account, its session process on neonize."""
 
     simulator: Simulator
     manager: SessionManager
-    side_login: SideLoginQueue
     settings: Settings
     payloads: list[bytes]
     """Login payloads as the simulator got them; a new companion's registration is not among them."""
     reader: StoreReader
-    learned: list[AppStateChange]
-    """What the last side login read."""
+
+    async def change(self, *changes: AppStateChange) -> float:
+        """Returns when connected again; how long the pause was, in seconds."""
+        return (await self._carried_out(ChangeAppState(changes=changes))).paused_seconds
+
+    async def business_profile(self, jid: Jid) -> BusinessProfile:
+        return (await self._carried_out(GetBusinessProfile(jid=jid))).result
+
+    async def _carried_out(self, command: Command[Answer[R]]) -> Answer[R]:
+        answer = await self.manager.call(command, timeout=LIMIT)
+        await self.manager.ready()
+        return answer
+
+    def learned(self) -> list[int]:
+        """How many changes each side login read."""
+        log = self.settings.session_log.read_text()
+        return [int(number) for number in re.findall(r"a side login for \d+ requests; (\d+) changes were read", log)]
 
     def rows(self, statement: str, *values: object) -> list[Any]:
         """Look into neonize's database."""
@@ -99,28 +117,25 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
         simulator.host.open_session = note
         endpoint = tmp_path / "endpoint.json"
         simulator.write_endpoint(endpoint)
-        settings = Settings(data_dir=tmp_path / "data", endpoint=endpoint, require_endpoint=True, log_level="INFO")
-        manager = SessionManager(settings)
-        config = SideLoginConfig(
-            settings.session_db, endpoint, require_endpoint=True, min_seconds_between=0, max_pauses_per_day=0
+        settings = Settings(
+            data_dir=tmp_path / "data",
+            endpoint=endpoint,
+            require_endpoint=True,
+            log_level="INFO",
+            side_login_distance=0,
+            side_login_per_day=0,
         )
-        learned: list[AppStateChange] = []
-
-        async def keep(changes: Sequence[AppStateChange]) -> None:
-            learned[:] = changes
-
-        queue = SideLoginQueue(config, manager.paused, on_changes=keep)
+        manager = SessionManager(settings)
         async with manager.running():
             snapshot = await manager.login()
             assert snapshot.qr_text is not None
             await simulator.phone.scan(snapshot.qr_text)
             await manager.ready()
-            account = Account(simulator, manager, queue, settings, payloads, StoreReader(settings.store_path), learned)
+            account = Account(simulator, manager, settings, payloads, StoreReader(settings.store_path))
             keys = "SELECT 1 FROM whatsmeow_app_state_sync_keys"
             await until(lambda: bool(account.rows(keys)), "the app-state keys")
             await until(lambda: account.version("critical_block") > 0, "the first sync")
             yield account
-            await queue.close()
             account.reader.close()
 
 
@@ -135,7 +150,7 @@ async def test_our_login_says_what_neonize_says(tmp_path: Path) -> None:
         neonize = account.payloads[-1]
         device = Jid.parse(account.rows("SELECT jid FROM whatsmeow_device")[0][0])
         assert login_payload(device, announced_version()) == neonize
-        await account.side_login.change(ChatChanged(device.bare, muted_until=-1))
+        await account.change(ChatChanged(device.bare, muted_until=-1))
         assert set(account.payloads[1:]) == {neonize}, "ours and neonize's next one"
 
 
@@ -149,7 +164,7 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         await until(lambda: account.version("regular_low") == 1 == account.version("regular_high"), "neonize's sync")
         assert account.chat_settings(chat) == (True, False)
 
-        paused_seconds = await account.side_login.change(
+        paused_seconds = await account.change(
             MessageStarred(chat, "OURS", from_me=False, starred=True),
             ChatChanged(chat, archived=True),
             LabelChanged("1", "Orders", color=1),
@@ -157,7 +172,7 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         )
         said = {mutation.index[0] for mutation in simulator.phone.patches}
         assert {"star", "archive", "pin_v1", "label_edit", "label_jid"} <= said
-        assert any(isinstance(change, MessageStarred) for change in account.learned)
+        assert len(account.learned()) == 1 and account.learned()[0] >= 5
         assert account.manager.snapshot.state is SessionState.CONNECTED
         assert paused_seconds < 5
 
@@ -171,8 +186,8 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         )
         await until(lambda: account.chat_settings(chat) == (True, True), "pinned by the phone, archived by us")
 
-        await account.side_login.change(ChatChanged(chat, pinned=False))
-        assert len(account.learned) == 1, "what neonize has taken in is not read again"
+        await account.change(ChatChanged(chat, pinned=False))
+        assert account.learned()[-1] == 1, "what neonize has taken in is not read again"
         phone.archive(chat, archived=False)
         await until(lambda: account.chat_settings(chat) == (False, False), "the last word of both")
     no_complaints(capfd.readouterr().err)
@@ -186,11 +201,17 @@ async def test_neonize_follows_onto_a_snapshot_and_pages(tmp_path: Path, capfd: 
         simulator, phone = account.simulator, ChatSettings(account.simulator.phone)
         chat = (await simulator.add_contact("Ana")).account.pn
         simulator.app_state.switches.patches_per_answer = 2
-        async with account.manager.paused():
-            for number in range(7):
-                phone.star(chat, f"PHONE-{number}")
-        await account.side_login.change(MessageStarred(chat, "OURS", from_me=False, starred=True))
-        assert {change.message_id for change in account.learned if isinstance(change, MessageStarred)} >= {"OURS"}
+        start, busy = simulator.login.start, ["at our login"]
+
+        def start_and_be_busy(device: SimDevice, connection: Connection, *, passive: bool) -> None:
+            if busy and busy.pop():
+                for number in range(7):
+                    phone.star(chat, f"PHONE-{number}")
+            start(device, connection, passive=passive)
+
+        simulator.login.start = start_and_be_busy  # type: ignore[method-assign]
+        await account.change(MessageStarred(chat, "OURS", from_me=False, starred=True))
+        assert account.learned() == [8]
         phone.star(chat, "AFTER")
         await until(lambda: account.version("regular_high") == 15, "neonize to catch up")
     no_complaints(capfd.readouterr().err)
@@ -215,7 +236,7 @@ async def test_messages_during_the_pause_arrive_once(
 
         writing = asyncio.create_task(write_all_the_time())
         for number in range(3):
-            await account.side_login.change(MessageStarred(ana.account.pn, f"S{number}", from_me=False, starred=True))
+            await account.change(MessageStarred(ana.account.pn, f"S{number}", from_me=False, starred=True))
         stop.set()
         await writing
         await until(lambda: len(account.texts(ana)) >= len(sent), "all messages")
@@ -230,12 +251,12 @@ async def test_a_failed_short_login_leaves_the_session_working(tmp_path: Path) -
         ana = await simulator.add_contact("Ana")
         simulator.faults.refuse_login(401, times=1)
         with pytest.raises(LoginRefused):
-            await account.side_login.change(ChatChanged(ana.account.pn, pinned=True))
+            await account.change(ChatChanged(ana.account.pn, pinned=True))
         assert account.manager.snapshot.state is SessionState.CONNECTED
         assert account.rows("SELECT count(*) FROM whatsmeow_device") == [(1,)]
         ana.say("still there?")
         await until(lambda: account.texts(ana) == ["still there?"], "the message")
-        await account.side_login.change(ChatChanged(ana.account.pn, pinned=True))
+        await account.change(ChatChanged(ana.account.pn, pinned=True))
 
 
 async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
@@ -243,12 +264,11 @@ async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
         shop = await account.simulator.add_contact("Shop", business_name="Shop")
         hours = (OpeningHours("mon", 540, 1080),)
         account.simulator.business.set(shop.account, BusinessDetails(email="a@shop.example", hours=hours))
-        profile = (await account.side_login.ask(BusinessProfileQuery(shop.account.pn))).result
+        profile = await account.business_profile(shop.account.pn)
         assert (profile.email, profile.business_hours[0].close_time) == ("a@shop.example", "18:00")
-        async with account.manager.paused():
-            with closing(sqlite3.connect(account.settings.session_db)) as connection, connection:
-                connection.execute("DELETE FROM whatsmeow_app_state_sync_keys")
+        with closing(sqlite3.connect(account.settings.session_db, timeout=5)) as connection, connection:
+            connection.execute("DELETE FROM whatsmeow_app_state_sync_keys")
         since = account.manager.snapshot.since
         with pytest.raises(AppStateKeysMissing):
-            await account.side_login.change(ChatChanged(shop.account.pn, pinned=True))
+            await account.change(ChatChanged(shop.account.pn, pinned=True))
         assert account.manager.snapshot.since == since, "not paused for nothing"

@@ -14,8 +14,8 @@ from whatsapp_mcp.account_folder import BEING_REMOVED, accounts_in, check_accoun
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
+from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 
 class ListedAccount(BaseModel):
@@ -154,10 +154,10 @@ def _check_free(folder: Path) -> None:
 @contextmanager
 def _moved(settings: Settings, target: Path) -> Iterator[None]:
     """The account's folder under another name, moved while nobody uses it; the body runs before it can be used."""
-    folder, lock = settings.account_dir, AccountLock(settings.lock_path)
-    if not lock.acquire():
+    folder, lock = settings.account_dir, AccountLock.acquire(settings.lock_path)
+    if lock is None:
         raise DataDirectoryInUse(
-            f"the account {folder.name!r} is in use by {lock.holder_text()}",
+            f"the account {folder.name!r} is in use by {holder_text(settings.lock_path)}",
             next_step="Stop the servers that use it (close their MCP hosts), wait some seconds, and run this again.",
         )
     try:

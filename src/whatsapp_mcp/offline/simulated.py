@@ -22,9 +22,9 @@ from typing import Final, Protocol
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.session import SessionSnapshot
+from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.simulator.control.control_client import ControlClient, ControlError
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class SimulatedWhatsApp:
         self.endpoint_path = folder / ENDPOINT_NAME
         self._record_path = folder / RECORD_NAME
         self._log_path = folder / "simulator.log"
-        self._lock = AccountLock(folder / "simulator.lock")
+        self._lock_path = folder / "simulator.lock"
         self._autoscan = autoscan
         self._linger = linger
         self._temporary = temporary
@@ -77,14 +77,14 @@ class SimulatedWhatsApp:
         """Use the account's simulator, or start it; returns when its endpoint file can be used. Raises SetupError."""
         try:
             async with asyncio.timeout(START_LIMIT):
-                await self._take_lock()
+                lock = await self._take_lock()
                 try:
                     self._control = await self._join()
                     if self._control is None:
                         await asyncio.to_thread(self._spawn)
                         self._control = await self._join()
                 finally:
-                    self._lock.release()
+                    lock.release()
         except TimeoutError:
             self._control = None
         if self._control is None:
@@ -107,10 +107,10 @@ class SimulatedWhatsApp:
             if self._control is not None:
                 await self._control.close()
 
-    async def _take_lock(self) -> None:
+    async def _take_lock(self) -> AccountLock:
         while True:
-            if self._lock.acquire():
-                return
+            if (lock := AccountLock.acquire(self._lock_path)) is not None:
+                return lock
             await asyncio.sleep(LOCK_RETRY)
 
     async def _join(self) -> ControlClient | None:
@@ -188,6 +188,6 @@ def remove_data_dir(folder: Path) -> None:
     if any(folder.glob(f"*/{ENDPOINT_NAME}")):
         return
     deadline = time.monotonic() + ACCOUNT_END_LIMIT
-    while time.monotonic() < deadline and any(not AccountLock(path).is_free() for path in folder.glob("*/lock")):
+    while time.monotonic() < deadline and any(not is_free(path) for path in folder.glob("*/lock")):
         time.sleep(LOCK_RETRY)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""What each tool does, by the tags of tools.yaml. Uses pipe, store, catalog, media; names what side_login does."""
+"""What each tool does, by the tags of tools.yaml. Uses pipe, store, catalog, media."""

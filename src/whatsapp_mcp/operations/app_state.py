@@ -12,6 +12,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import AppStateChange, ChatLabelled, LabelChanged, MessageLabelled
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.side_login import ask, pause_note
+from whatsapp_mcp.pipe.side_login import ChangeAppState
 
 KEYS_ARRIVE: Final = timedelta(seconds=30)
 """So long after connecting, the phone's app-state keys may still be on their way."""
@@ -21,26 +23,20 @@ LABEL_COLOR: Final = 0
 """First of WhatsApp's palette; the seed gives no colour."""
 
 
-def pause_note(seconds: float) -> str:
-    """What every result says that cost a pause."""
-    return f"The session was re-connected for this ({seconds:.1f} s)."
-
-
 async def change(services: Services, done: str, *changes: AppStateChange) -> str:
     """Carry the changes out; the sentence for the caller. A phone linked a moment ago may still be sending its keys."""
-    await services.session.ready()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + KEYS_WAIT
     while True:
         try:
-            paused_seconds = await services.side_login.change(*changes)
+            answer = await ask(services, ChangeAppState(changes=changes))
         except AppStateKeysMissing:
             fresh = now() - services.session.snapshot.since < KEYS_ARRIVE
             if not fresh or loop.time() > deadline:
                 raise
             await services.session.wait_change(KEYS_PAUSE)
         else:
-            return f"{done} {pause_note(paused_seconds)}"
+            return f"{done} {pause_note(answer)}"
 
 
 def author(message: Message) -> Jid | None:

@@ -9,16 +9,16 @@ from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import group_json, member_json
-from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.side_login import ask, pause_note
 from whatsapp_mcp.operations.targets import group_of
 from whatsapp_mcp.pipe import groups as g
-from whatsapp_mcp.side_login.queries import GroupPictureRemoval
+from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -158,7 +158,6 @@ async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArgum
 
 
 async def _remove_group_photo(services: Services, group: Jid) -> Outcome:
-    await services.session.ready()
-    answer = await services.side_login.ask(GroupPictureRemoval(group))
-    message = f"The group's picture was removed. {pause_note(answer.paused_seconds)}"
+    answer = await ask(services, RemoveGroupPicture(group=group))
+    message = f"The group's picture was removed. {pause_note(answer)}"
     return Outcome(message, {"picture_id": "remove", "message": message})

@@ -8,14 +8,14 @@ from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import GroupMember
-from whatsapp_mcp.operations.app_state import pause_note
 from whatsapp_mcp.operations.in_one_form import members_in_one_form, people_by_address
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.side_login import ask, pause_note
 from whatsapp_mcp.operations.targets import group_of, person
 from whatsapp_mcp.pipe import groups as g
-from whatsapp_mcp.side_login.queries import JoinRequestsAnswer
+from whatsapp_mcp.pipe.side_login import AnswerJoinRequests
 from whatsapp_mcp.store.read.annotations import known_as
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ async def _answer_requests(services: Services, arguments: _Members, action: Lite
     addressed = {form: one.wire_jid for one in requests for form in (one.jid, one.wire_jid)}
     addressed |= {named[one.jid].jid: one.wire_jid for one in requests if one.jid in named}
     wanted = tuple(dict.fromkeys(addressed.get(jid, jid) for jid in people))
-    answer = await services.side_login.ask(JoinRequestsAnswer(group, wanted, action))
+    answer = await ask(services, AnswerJoinRequests(group=group, people=wanted, action=action))
     done = "approved" if action == "approve" else "rejected"
     failed = [one for one in answer.result if one.error]
     if answer.result and len(failed) == len(answer.result):
@@ -184,7 +184,7 @@ async def _answer_requests(services: Services, arguments: _Members, action: Lite
         )
     lines = [f"{one.jid}: {_join_refusal(one.error) if one.error else done}" for one in answer.result]
     summary = f"{len(answer.result) - len(failed)} of {len(answer.result)} {done}."
-    return Outcome(f"{summary} {pause_note(answer.paused_seconds)}", "\n".join(lines))
+    return Outcome(f"{summary} {pause_note(answer)}", "\n".join(lines))
 
 
 def _join_refusal(code: int | None) -> str:

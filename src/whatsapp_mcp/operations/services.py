@@ -10,13 +10,10 @@ import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.errors import SessionError
-from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.store.read.reader import StoreReader
 
 if TYPE_CHECKING:
@@ -70,19 +67,6 @@ class Session(Protocol):
         """Begin anew; returns when connected. Raises SessionError."""
 
 
-class SideLogin(Protocol):
-    """Short logins of our own for what neonize cannot send; `side_login.queue` is the real one."""
-
-    async def change(self, *changes: AppStateChange) -> float:
-        """Change the account's app state; for how many seconds the session was paused.
-
-        Raises AppStateKeysMissing, NotLoggedIn, RateLimited, SessionError.
-        """
-
-    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
-        """Send a request of its own kind. Raises SessionError, WhatsAppRefused, and what the query's class says."""
-
-
 class Store:
     """The message store, read in worker threads."""
 
@@ -102,7 +86,6 @@ class Store:
 class Services:
     settings: Settings
     session: Session
-    side_login: SideLogin
     store: Store
     decoders: DecoderPool | None = None
     """Processes for decoding media, shared by all calls; None: each call starts its own."""

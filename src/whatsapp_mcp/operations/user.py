@@ -9,17 +9,18 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.operations.app_state import pause_note
+from whatsapp_mcp.models.side_login import BusinessProfile
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.side_login import ask, pause_note
 from whatsapp_mcp.operations.targets import kind_of, number, person, resolve
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
-from whatsapp_mcp.side_login.queries import BusinessProfile, BusinessProfileQuery
+from whatsapp_mcp.pipe.side_login import GetBusinessProfile
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -155,11 +156,8 @@ async def user_business_profile(
     services: Services, arguments: args.UserBusinessProfileArguments, _progress: Progress
 ) -> Outcome:
     jid = await person(services, arguments["phone"])
-    await services.session.ready()
-    answer = await services.side_login.ask(BusinessProfileQuery(jid))
-    return Outcome(
-        f"The business profile. {pause_note(answer.paused_seconds)}", _profile_json(answer.result), untrusted=True
-    )
+    answer = await ask(services, GetBusinessProfile(jid=jid))
+    return Outcome(f"The business profile. {pause_note(answer)}", _profile_json(answer.result), untrusted=True)
 
 
 def _profile_json(profile: BusinessProfile) -> dict[str, Any]:

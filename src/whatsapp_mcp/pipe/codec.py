@@ -12,12 +12,18 @@ from pydantic_core import from_json, to_json
 
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError, from_wire
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
-from whatsapp_mcp.pipe.lines import Hello, Notice
+from whatsapp_mcp.pipe.lines import Attach, Hello, Notice, Refused, Welcome
 from whatsapp_mcp.pipe.pieces import PIECE
 
 _ANSWERS: Final = ("reply", "part")
 
 R = TypeVar("R")
+
+
+class Moving(Exception):
+    """A session process that is about to end did not begin with a call; the next one can be asked."""
+
+
 Json = dict[str, Any]
 
 
@@ -29,6 +35,17 @@ def encode(line: Wire) -> bytes:
 def decode_hello(line: bytes) -> Hello:
     """Raises ValidationError."""
     return Hello.model_validate_json(line)
+
+
+def decode_attach(line: bytes) -> Attach:
+    """Raises ValidationError."""
+    return Attach.model_validate_json(line)
+
+
+def decode_answer(line: bytes) -> Welcome | Refused:
+    """To ``Attach``. Raises ValidationError."""
+    answer: Welcome | Refused = _adapter(Annotated[Welcome | Refused, Field(discriminator="type")]).validate_json(line)
+    return answer
 
 
 # ---- calls ----------------------------------------------------------------------------------------------------------
@@ -77,6 +94,11 @@ def encode_error(call_id: int, error: WhatsAppMcpError) -> bytes:
     return _line({"type": "reply", "id": call_id}, "error", to_json(error.to_wire()).decode())
 
 
+def encode_moving(call_id: int) -> bytes:
+    """The answer to a call that came too late for this process: nothing was done, the next process can do it."""
+    return _line({"type": "reply", "id": call_id}, "moving", "true")
+
+
 def decode_from_session(line: bytes) -> Notice | Json:
     """A notice, or (a part of) a reply, which only its caller can read: see ``result_in``. Raises ValueError."""
     found = _object(line)
@@ -86,6 +108,11 @@ def decode_from_session(line: bytes) -> Notice | Json:
     return notice
 
 
+def decode_reply(line: bytes) -> Json:
+    """A reply that comes without notices. Raises ValueError."""
+    return _object(line)
+
+
 def rows_in(part: Json, command: Command[Any]) -> list[Any]:
     """Rows of a reply that more rows follow. Raises ValidationError."""
     rows: list[Any] = _adapter(list[_item_of(command)]).validate_python(part["rows"])  # type: ignore[misc]
@@ -93,9 +120,11 @@ def rows_in(part: Json, command: Command[Any]) -> list[Any]:
 
 
 def result_in(reply: Json, command: Command[R], rows: Sequence[Any] = ()) -> R:
-    """``rows`` are those that came before. Raises the WhatsAppMcpError that the reply carries."""
+    """``rows`` are those that came before. Raises the WhatsAppMcpError that the reply carries, or ``Moving``."""
     if (error := reply.get("error")) is not None:
         raise from_wire(error)
+    if reply.get("moving"):
+        raise Moving
     result = _adapter(command.result).validate_python(reply["result"])
     return cast(R, (*rows, *result)) if rows else cast(R, result)
 

@@ -31,6 +31,8 @@ class Command(Wire, Generic[R]):
 
     name: ClassVar[str]
     """On the pipe: ``send_message`` of ``SendMessage``."""
+    unconnected: ClassVar[bool] = False
+    """Needs no connection to WhatsApp: also carried out while there is none, and during a pause."""
     result: ClassVar[Any]
     """The type ``R``."""
 

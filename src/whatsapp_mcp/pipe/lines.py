@@ -1,13 +1,15 @@
-"""The lines of the pipe between server process and session process.
+"""The lines between the session process of an account and those who use it.
 
-Server -> session: a `Hello` first, then commands, each with the id of its call. Session -> server: one reply to each
-call, of any length, and notices at any time. How commands and replies are written stands in `codec`; a long line
-travels in `pieces`.
+Whoever starts a session process gives it a `Hello`. Everybody who connects to its endpoint says `Attach` and gets a
+`Welcome` or is `Refused`; then commands go there, each with the id of its call, and back come one reply to each call,
+of any length, and notices at any time. How commands and replies are written stands in `codec`; a long line travels in
+`pieces`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Final, Literal
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
@@ -16,11 +18,13 @@ from whatsapp_mcp.pipe.command import Wire
 
 
 class Hello(Wire):
-    """First line to a new session process: what it works on."""
+    """To a new session process: what it works on."""
 
     session_db: str
     store_path: str
     media_dir: str
+    ledger_path: str
+    log_path: str
     retention_days: int | None = None
     """How long messages are kept; None: for ever."""
     decrypted: tuple[Decrypted, ...]
@@ -28,7 +32,60 @@ class Hello(Wire):
     endpoint: Endpoint | None = None
     """As the server read it: the file may change between the start of the process and its first line."""
     require_endpoint: bool
+    side_login_distance: float
+    """Seconds from the end of one pause for a side login to the begin of the next."""
+    side_login_per_day: int
+    """Most such pauses in 24 hours; 0: no limit."""
     log_level: str
+    linger: float = 0.0
+    """Seconds to go on after the last server has left."""
+    pairing: bool = False
+    """No device is linked: codes will be shown."""
+
+
+LISTENS: Final = b"listens\n"
+"""What a session process writes to its standard output when it can be attached to."""
+
+Kind = Literal["stdio", "http", "command"]
+"""Of a client: servers on either transport keep the session process alive, a command does not."""
+
+
+class AttachedClient(Wire):
+    """Who uses a session process."""
+
+    kind: Kind
+    pid: int
+    command: str
+    since: datetime
+    version: str
+
+
+class Attach(Wire):
+    """First line of a client. Other versions read it too: fields may be added, never changed."""
+
+    type: Literal["attach"] = "attach"
+    client: AttachedClient
+    noise_root: str | None = None
+    """Of the endpoint that the client was given; None: the real WhatsApp."""
+
+
+class Welcome(Wire):
+    """The answer; notices about how things stand follow."""
+
+    type: Literal["welcome"] = "welcome"
+    pid: int
+    version: str
+    restarts: int = 0
+    """How often a session process of this account ended by itself."""
+
+
+class Refused(Wire):
+    """The other answer; the connection is closed. ``retired``: a client of a newer version made this process end."""
+
+    type: Literal["refused"] = "refused"
+    why: Literal["newer", "retired", "endpoint", "ending", "full"]
+    version: str
+    pid: int
 
 
 class StateChanged(Wire):
@@ -58,8 +115,22 @@ class Stored(Wire):
     newest_arrival: int
 
 
+class Logged(Wire):
+    """What the session process logged."""
+
+    type: Literal["logged"] = "logged"
+    level: int
+    logger: str
+    text: str
+
+
 EndReason = Literal[
     "stopped",
+    "restart",
+    "unused",
+    "retired",
+    "logged_out_here",
+    "crashed",
     "logged_out",
     "replaced",
     "outdated",
@@ -84,5 +155,5 @@ class Ended(Wire):
     """What WhatsApp or neonize gave as the reason, if it did."""
 
 
-Notice = StateChanged | QrShown | Stored | Ended
+Notice = StateChanged | QrShown | Stored | Logged | Ended
 """What the session process tells by itself."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, Literal, TypeVar
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.side_login import BusinessCategory, BusinessHours, BusinessProfile, JoinRequestResult
 from whatsapp_mcp.wire.node import Node
 
 if TYPE_CHECKING:  # who only names a query needs no login
@@ -26,42 +27,6 @@ class SideLoginQuery(Generic[R_co]):
     async def ask(self, login: PassiveLogin) -> R_co:
         """Send it and read the answer. Raises what ``PassiveLogin.iq`` raises, and its own errors."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True, slots=True)
-class BusinessCategory:
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class BusinessHours:
-    """Opening hours of one weekday."""
-
-    day_of_week: str
-    """``sun`` … ``sat``."""
-    mode: str
-    """``specific_hours``, ``open_24h`` or ``appointment_only``."""
-    open_time: str = ""
-    """``HH:MM``, empty when the mode has no hours."""
-    close_time: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BusinessProfile:
-    """What a business tells about itself; empty where it does not."""
-
-    jid: Jid
-    email: str = ""
-    address: str = ""
-    description: str = ""
-    websites: tuple[str, ...] = ()
-    categories: tuple[BusinessCategory, ...] = ()
-    profile_options: tuple[tuple[str, str], ...] = ()
-    """Names and values as WhatsApp has them (``commerce_experience`` …)."""
-    business_hours_timezone: str = ""
-    """IANA name."""
-    business_hours: tuple[BusinessHours, ...] = ()
 
 
 _PROFILE_VERSION: Final = "244"
@@ -131,15 +96,6 @@ def _text(node: Node, tag: str) -> str:
 
 def _decoded(node: Node) -> str:
     return node.data.decode("utf-8", "replace")
-
-
-@dataclass(frozen=True, slots=True)
-class JoinRequestResult:
-    """What became of one person's request to join a group."""
-
-    jid: Jid
-    error: int | None = None
-    """WhatsApp's number when it failed: 404 when the person has no such request (any more)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
@@ -95,3 +95,12 @@ class StoreStats:
     bytes: int
     """Size of the file and its log."""
     newest_message: datetime | None
+
+
+class Pauses(NamedTuple):
+    """When the session was paused, by the clock: milliseconds since 1970."""
+
+    started: Sequence[int] = ()
+    """Those of the last day, oldest first."""
+    ended: int = 0
+    """When the last one ended."""

@@ -17,7 +17,7 @@ from whatsapp_mcp.errors import (
     SessionReplaced,
 )
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
-from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored
+from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, Welcome
 from whatsapp_mcp.untrusted_text import said
 
 
@@ -53,9 +53,11 @@ class StateBoard:
                 self.update(SessionState.PAIRING, qr_text=notice.text, qr_expires_at=expires)
             case StateChanged():
                 known = self.snapshot
+                still_trying = notice.state is SessionState.CONNECTING and not notice.detail
                 self.update(
                     notice.state,
-                    notice.detail,
+                    known.detail if still_trying else notice.detail,
+                    whatsapp_said=known.whatsapp_said if still_trying else None,
                     own_jid=notice.own_jid or known.own_jid,
                     own_lid=notice.own_lid or known.own_lid,
                     push_name=notice.push_name or known.push_name,
@@ -73,12 +75,17 @@ class StateBoard:
         self.snapshot = self.snapshot.model_copy(update=fields)
         self.announce()
 
-    def no_account(
-        self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None, restarts: int = 0
-    ) -> None:
+    def attached(self, welcome: Welcome) -> None:
+        """A session process is there; its notices say how it stands."""
+        self.snapshot = self.snapshot.model_copy(update={"restarts": welcome.restarts})
+
+    def no_account(self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None) -> None:
         """Forget whose session it was."""
+        since = self.snapshot.since if state is self.state else self._now()
+        restarts = self.snapshot.restarts
+        self.newest_arrival = 0
         self.snapshot = SessionSnapshot(
-            state=state, detail=detail, whatsapp_said=whatsapp_said, since=self._now(), restarts=restarts
+            state=state, detail=detail, whatsapp_said=whatsapp_said, since=since, restarts=restarts
         )
         self.announce()
 

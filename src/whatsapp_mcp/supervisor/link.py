@@ -1,37 +1,34 @@
-"""The server's end of one session process: spawn it, talk to it, end it."""
+"""A server's connection to the session process of its account."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import os
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
+from whatsapp_mcp.pipe.account import Ping
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
-from whatsapp_mcp.session_db.database import last_decrypted
-from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.platform.endpoint import connect
+from whatsapp_mcp.platform.spawning import end_process
 
 logger = logging.getLogger(__name__)
 
-SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.process")
-"""``-P``: never import from the folder that the host happened to start us in."""
+ATTACH_LIMIT: Final = 20.0
+"""Seconds until somebody who listens has to answer; loading neonize may take a while."""
 ANSWER_GRACE: Final = 3.0
-"""Seconds beyond a call's own timeout after which the process itself counts as stuck."""
-STOP_GRACE: Final = 14.0
-"""Seconds an orderly end may take: drain up to 5, commit up to 5."""
-
-_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
-"""Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
+"""Seconds beyond a call's own timeout after which the process itself may be stuck."""
+PING_LIMIT: Final = 4.0
+STOP_GRACE: Final = 20.0
+"""Seconds an orderly end may take: calls under way 5, drain 5, commit 5."""
 
 R = TypeVar("R")
 
@@ -61,58 +58,43 @@ class _Call:
 
 
 class Link:
-    """One running session process."""
+    """One connection to one session process."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome) -> None:
+        self._reader = reader
+        self._writer = writer
         self._calls: dict[int, _Call] = {}
         self._pieces = Pieces()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._next_id = 0
         self._gone = False
+        self.welcome = welcome
         self.ended: p.Ended | None = None
         """Why the process ended by itself; None after a crash."""
 
     @classmethod
-    async def spawn(cls, settings: Settings, lock_descriptor: int, *, command: Sequence[str] = SESSION_COMMAND) -> Link:
-        """Start a session process on the account folder of ``settings``.
+    async def attach(cls, folder: Path, attach: p.Attach) -> Link | p.Refused | None:
+        """Attach to the session process that listens for the account in ``folder``; None when there is none.
 
         Raises:
-            SetupError: bad endpoint file, or the system starts no process.
+            TimeoutError: somebody listens and does not answer.
         """
-        environment = dict(os.environ) | _EXEC_ENVIRONMENT
-        endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
-        if endpoint is not None:
-            environment = endpoint.environment(environment)
-        decrypted = await asyncio.to_thread(last_decrypted, settings.session_db)
+        streams = await connect(folder, limit=MAX_LINE)
+        if streams is None:
+            return None
+        reader, writer = streams
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=environment,
-                pass_fds=(lock_descriptor,),
-                limit=MAX_LINE,
-            )
-        except OSError as error:
-            raise SetupError(
-                f"the session process cannot be started: {error.strerror}",
-                next_step="Call appReconnect (or appLogin) when the cause is gone.",
-            ) from error
-        link = cls(process)
-        hello = p.Hello(
-            session_db=str(settings.session_db.absolute()),
-            store_path=str(settings.store_path.absolute()),
-            media_dir=str(settings.media_dir.absolute()),
-            retention_days=settings.retention_days,
-            decrypted=decrypted,
-            endpoint=endpoint,
-            require_endpoint=settings.require_endpoint,
-            log_level=settings.log_level,
-        )
-        link._send(codec.encode(hello))
-        return link
+            async with asyncio.timeout(ATTACH_LIMIT):
+                writer.write(codec.encode(attach))
+                answer = codec.decode_answer(await reader.readline())
+        except (OSError, ValueError):  # it has just ended
+            answer = None
+        except BaseException:
+            writer.transport.abort()
+            raise
+        if isinstance(answer, p.Welcome):
+            return cls(reader, writer, answer)
+        writer.transport.abort()
+        return answer
 
     @property
     def gone(self) -> bool:
@@ -121,26 +103,28 @@ class Link:
 
     async def notices(self) -> AsyncIterator[p.Notice]:
         """What the process tells by itself, until it ends; replies go to their callers."""
-        while received := await self._read_line():
-            try:
-                if (line := self._pieces.whole(received)) is None:
+        try:
+            while received := await self._read_line():
+                try:
+                    if (line := self._pieces.whole(received)) is None:
+                        continue
+                    notice = codec.decode_from_session(line)
+                except ValueError:
+                    logger.error("unreadable line from the session process: %.200r", received)
                     continue
-                notice = codec.decode_from_session(line)
-            except ValueError:
-                logger.error("unreadable line from the session process: %.200r", received)
-                continue
-            if isinstance(notice, dict):
-                self._answered(notice)
-                # Of a long answer much may be there already: whoever else waits for the loop comes in between.
-                await asyncio.sleep(0)
-                continue
-            yield notice
-            if isinstance(notice, p.Ended):
-                self.ended = notice
-                break
-        self._gone = True
-        self._fail_calls()
-        await self._wait_or_kill()
+                if isinstance(notice, dict):
+                    self._answered(notice)
+                    # Of a long answer much may be there already: whoever else waits for the loop comes in between.
+                    await asyncio.sleep(0)
+                    continue
+                if isinstance(notice, p.Ended):
+                    self.ended = notice
+                    break
+                yield notice
+        finally:
+            self._gone = True
+            self._fail_calls()
+        self._writer.close()
 
     def _answered(self, answer: codec.Json) -> None:
         call = self._calls.get(answer["id"])
@@ -152,16 +136,13 @@ class Link:
             call.reply.set_result(answer)
 
     async def _read_line(self) -> bytes:
-        assert self._process.stdout is not None
         while True:
             try:
-                return await self._process.stdout.readline()
+                return await self._reader.readline()
             except ValueError:
                 logger.error("a line from the session process is longer than %d bytes; it is left out", MAX_LINE)
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._process.returncode
+            except OSError:
+                return b""
 
     async def call(self, command: Command[R], timeout: float) -> R:
         """Run one command.
@@ -169,58 +150,56 @@ class Link:
         Raises:
             SessionCrashed: the process ended before it answered.
             SessionTimeout: no answer in time.
+            Moving: nothing was done; the next process can be asked.
             WhatsAppMcpError: what the session process answered.
         """
+        try:
+            return await self._ask(command, timeout)
+        except TimeoutError:
+            if await self._answers():
+                raise SessionTimeout("the session process did not answer") from None
+            logger.error("the session process does not answer; it is ended")
+            end_process(self.welcome.pid)
+            raise SessionTimeout("the session process did not answer; it is started again") from None
+
+    async def _ask(self, command: Command[R], timeout: float) -> R:
         self._next_id += 1
         call_id = self._next_id
         self._calls[call_id] = call = _Call(command, timeout + ANSWER_GRACE)
-        self._idle.clear()
         try:
             for piece in in_pieces(codec.encode_call(call_id, command, timeout), call_id):
                 self._send(piece)
             async with call.deadline:
                 reply = await call.reply
-        except TimeoutError:
-            logger.error("the session process does not answer; it is ended")
-            self.kill()
-            raise SessionTimeout("the session process did not answer; it is started again") from None
         finally:
             self._calls.pop(call_id, None)
-            if not self._calls:
-                self._idle.set()
         return codec.result_in(reply, command, call.rows)
 
-    async def wait_idle(self, timeout: float) -> bool:
-        """Wait until no call is under way; False when ``timeout`` seconds passed first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._idle.wait()
-        return self._idle.is_set()
-
-    async def stop(self) -> None:
-        """Orderly end: the process drains, commits and leaves; killed when that takes too long."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._wait_or_kill()
-
-    async def _wait_or_kill(self) -> None:
+    async def _answers(self) -> bool:
+        """Whether it was this one answer that did not come; a computer that slept makes all of them late."""
         try:
-            async with asyncio.timeout(STOP_GRACE):
-                await self._process.wait()
+            await self._ask(Ping(), PING_LIMIT - ANSWER_GRACE)
         except TimeoutError:
-            logger.error("the session process did not end in time; it is killed")
-            self.kill()
-            await self._process.wait()
+            return False
+        except (WhatsAppMcpError, codec.Moving):
+            return True
+        return True
 
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+    async def leave(self) -> None:
+        """Say that nothing more will be asked. A process that ends with its last server does so before this returns."""
+        self._gone = True
+        self._fail_calls()
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            self._writer.write_eof()
+            async with asyncio.timeout(STOP_GRACE):
+                while await self._reader.read(65536):
+                    pass
+        self._writer.close()
 
     def _send(self, line: bytes) -> None:
-        assert self._process.stdin is not None
-        if self._gone or self._process.stdin.is_closing():
+        if self._gone or self._writer.is_closing():
             raise SessionCrashed("the session process is gone")
-        self._process.stdin.write(line)
+        self._writer.write(line)
 
     def _fail_calls(self) -> None:
         for call in self._calls.values():

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any, Final, TypeVar, cast
 
-from whatsapp_mcp.pipe import account, groups, messages, profiles
+from anyio import CapacityLimiter, to_thread
+
+from whatsapp_mcp.pipe import account, groups, messages, profiles, side_login
 from whatsapp_mcp.pipe.command import COMMANDS, Command
 
-COMMAND_MODULES = (account, groups, messages, profiles)
+COMMAND_MODULES = (account, groups, messages, profiles, side_login)
 """Imported here so that every command is known where calls are read."""
 
 R = TypeVar("R")
 _HANDLED: Final = "handled_command"
 
 
-def handles(command: type[Command[R]]) -> Callable[[Callable[[Any, Any], R]], Callable[[Any, Any], R]]:
-    """Marks the method that carries out one command: it gets the command and returns the result."""
+Method = Callable[[Any, Any], R] | Callable[[Any, Any], Awaitable[R]]
 
-    def mark(method: Callable[[Any, Any], R]) -> Callable[[Any, Any], R]:
+
+def handles(command: type[Command[R]]) -> Callable[[Method[R]], Method[R]]:
+    """Marks the method that carries out one command: it gets the command and returns the result. It may block, in a
+    thread of its own, or be a coroutine function, for what waits for others."""
+
+    def mark(method: Method[R]) -> Method[R]:
         setattr(method, _HANDLED, command)
         return method
 
@@ -37,7 +44,19 @@ class Dispatch:
         }
         assert self._run.keys() == set(COMMANDS.values()), "a command without a handler"
 
-    def run(self, command: Command[R]) -> R:
-        """Blocks until WhatsApp answered. Raises WhatsAppMcpError."""
-        result: R = self._run[type(command)](command)
-        return result
+    def method(self, command: Command[R]) -> Callable[[Command[R]], R] | Callable[[Command[R]], Awaitable[R]]:
+        """What carries it out. May raise WhatsAppMcpError."""
+        return self._run[type(command)]
+
+    async def run(self, command: Command[R], limiter: CapacityLimiter) -> R:
+        """Carry it out, in a thread where that blocks; the thread of a call that is given up keeps its place.
+
+        Raises:
+            WhatsAppMcpError: what the method raises.
+        """
+        method = self.method(command)
+        if iscoroutinefunction(method):
+            result: R = await method(command)
+            return result
+        blocking = cast(Callable[[Command[R]], R], method)
+        return await to_thread.run_sync(blocking, command, abandon_on_cancel=True, limiter=limiter)

@@ -80,6 +80,11 @@ class StoreThread:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def newest_arrival(self) -> int:
+        """The highest arrival number given so far."""
+        return self._store.writer.newest_arrival
+
     def put_event(self, code: int, payload: bytes, *, note: bool = True) -> None:
         """Hand over one event; returns at once (called from neonize's callback threads).
 

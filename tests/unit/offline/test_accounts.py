@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from whatsapp_mcp.cli import cli
+from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 JID = "12025550100:7@s.whatsapp.net"
 
@@ -57,8 +57,8 @@ def test_accounts_are_added_and_listed(run: Run, data: Path) -> None:
     (data / "Not an account").mkdir()
     (data / "afile").touch()
     link(Settings(data_dir=data, account="work"))
-    lock = AccountLock(Settings(data_dir=data, account="work").lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(Settings(data_dir=data, account="work").lock_path)
+    assert lock is not None
     try:
         listed = run("accounts")
         assert listed.output.splitlines() == ["default  not linked", f"work     linked as {JID}, in use"]
@@ -144,8 +144,8 @@ def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monk
 @pytest.mark.parametrize("arguments", [("remove", "work", "--yes"), ("rename", "work", "shop")])
 def test_an_account_in_use_stays(run: Run, data: Path, arguments: tuple[str, ...]) -> None:
     run("accounts", "add", "work")
-    lock = AccountLock(Settings(data_dir=data, account="work").lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(Settings(data_dir=data, account="work").lock_path)
+    assert lock is not None
     try:
         done = run("accounts", *arguments)
     finally:

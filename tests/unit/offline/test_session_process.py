@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.unit.offline.served import CONNECTED, PID, SERVER, served
-from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.ledger import Ledger
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.cli import cli
@@ -23,6 +21,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis import examine, session_process, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Verdict
+from whatsapp_mcp.pipe.account_lock import AccountLock
+from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, EndReason, Refused, StateChanged
 from whatsapp_mcp.settings import Settings
 

@@ -14,8 +14,8 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.offline import simulated
 from whatsapp_mcp.offline.simulated import SimulatedWhatsApp, remove_data_dir, temporary_data_dir
+from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.simulator import ControlClient
-from whatsapp_mcp.supervisor.lock import AccountLock
 
 LIMIT = 60
 
@@ -92,8 +92,8 @@ async def test_a_temporary_data_directory_is_removed_when_the_session_process_ha
     with temporary_data_dir() as folder:
         (folder / "default").mkdir()
         (folder / "default" / simulated.RECORD_NAME).write_text("{}")
-        lock = AccountLock(folder / "default" / "lock")
-        assert lock.acquire()
+        lock = AccountLock.acquire(folder / "default" / "lock")
+        assert lock is not None
     assert folder.exists(), "left to its simulator"
     removing = asyncio.create_task(asyncio.to_thread(remove_data_dir, folder))
     done, _ = await asyncio.wait({removing}, timeout=3 * simulated.LOCK_RETRY)

@@ -32,13 +32,13 @@ from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
+from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.inspection import find_index_fault
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search import verifying
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.wire.native import (
     NativeLibrary,
     installed_version,
@@ -219,8 +219,8 @@ def test_status_counts_what_a_running_writer_has_just_stored(settings: Settings)
 
 
 def test_status_names_the_holder_of_the_lock(settings: Settings) -> None:
-    lock = AccountLock(settings.lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(settings.lock_path)
+    assert lock is not None
     status = take_status(settings)
     assert status.lock.held is True
     assert status.lock.pid == os.getpid()
@@ -240,8 +240,8 @@ def ended_process() -> int:
 @pytest.fixture
 def orphaned_lock(settings: Settings) -> Iterator[int]:
     """A lock that is held although the server that took it is gone; the server's process number."""
-    lock = AccountLock(settings.lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(settings.lock_path)
+    assert lock is not None
     pid = ended_process()
     settings.lock_path.write_text(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}))
     yield pid
@@ -290,8 +290,8 @@ def test_a_fresh_machine_is_healthy(tmp_path: Path) -> None:
 
 def test_an_account_in_use_is_healthy(settings: Settings) -> None:
     link(settings)
-    lock = AccountLock(settings.lock_path)
-    assert lock.acquire()
+    lock = AccountLock.acquire(settings.lock_path)
+    assert lock is not None
     writer = StoreWriter(settings.store_path)
     try:
         writer.apply([received("12025550101", "A1")])

@@ -20,7 +20,6 @@ from tests.unit.operations.fakes import (
     NOW,
     TEAM,
     FakeSession,
-    FakeSideLogin,
     milliseconds,
 )
 from whatsapp_mcp.catalog import Catalog, load_catalog
@@ -63,8 +62,7 @@ class Bench:
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
-        self.side_login = FakeSideLogin()
-        self.services = Services(self.settings, self.session, self.side_login, Store(self.reader))
+        self.services = Services(self.settings, self.session, Store(self.reader))
         self._runner = OperationRunner(self.services)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")

@@ -1,22 +1,20 @@
-"""What stands in for the session and for side logins; mypy checks both against the ports that handlers know."""
+"""What stands in for the session; mypy checks it against the port that handlers know."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_origin
 
 from whatsapp_mcp.errors import NotConnected, NotLoggedIn, SessionError, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
-from whatsapp_mcp.operations.services import Session, SideLogin
+from whatsapp_mcp.models.side_login import Answer
+from whatsapp_mcp.operations.services import Session
 from whatsapp_mcp.pipe.account import PairPhone
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.side_login.answer import Answer
-from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 ME = Jid("4915100000009", "s.whatsapp.net")
 ME_LID = Jid("100000000000009", "lid")
@@ -67,7 +65,7 @@ class FakeSession:
                 raise answer
             result: R = answer(command) if callable(answer) else answer
             return result
-        return cast("R", _sent(command) if command.result is SentMessage else None)
+        return cast("R", _done(command))
 
     def last(self, kind: type[C]) -> C:
         command = self.commands[-1]
@@ -114,31 +112,16 @@ class FakeSession:
         return NotConnected(f"the session is {self.snapshot.state.value}")
 
 
+def _done(command: Command[Any]) -> SentMessage | Answer[None] | None:
+    """A side login takes 0.3 s."""
+    if command.result is SentMessage:
+        return _sent(command)
+    return Answer(None, 0.3) if get_origin(command.result) is Answer else None
+
+
 def _sent(command: Command[Any]) -> SentMessage:
     chat = getattr(command, "chat", None) or command.target.chat  # type: ignore[attr-defined]
     return SentMessage(message_id="S1", chat=chat, timestamp=milliseconds(NOW))
 
 
-class FakeSideLogin:
-    """In place of the queue: each pause takes 0.3 s, and every request works."""
-
-    def __init__(self) -> None:
-        self.changes: list[tuple[AppStateChange, ...]] = []
-        self.queries: list[SideLoginQuery[Any]] = []
-        self.answers: dict[type[SideLoginQuery[Any]], Any] = {}
-        """By kind of query: its result, or an error."""
-
-    async def change(self, *changes: AppStateChange) -> float:
-        self.changes.append(changes)
-        return 0.3
-
-    async def ask(self, query: SideLoginQuery[R]) -> Answer[R]:
-        self.queries.append(query)
-        answer: Any = self.answers.get(type(query))
-        if isinstance(answer, WhatsAppMcpError):
-            raise answer
-        return Answer(answer, 0.3)
-
-
 _session: type[Session] = FakeSession
-_side_login: type[SideLogin] = FakeSideLogin

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, TEAM
-from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.errors import AppStateKeysMissing, NotConnected, NotFound
 from whatsapp_mcp.models.app_state import (
     AppStateChange,
     ChatChanged,
@@ -18,6 +19,8 @@ from whatsapp_mcp.models.app_state import (
     LastMessage,
     MessageStarred,
 )
+from whatsapp_mcp.models.side_login import Answer
+from whatsapp_mcp.pipe.side_login import ChangeAppState
 
 PAUSE = "The session was re-connected for this (0.3 s)."
 
@@ -25,10 +28,10 @@ PAUSE = "The session was re-connected for this (0.3 s)."
 async def only(bench: Bench, operation: str, **arguments: object) -> tuple[AppStateChange, ...]:
     """What an operation changes, in one go."""
     await bench.run(operation, **arguments)
-    (changes,) = bench.side_login.changes
-    assert bench.session.commands == []
+    (command,) = bench.session.commands
+    assert isinstance(command, ChangeAppState)
     assert bench.outcome.message.endswith(PAUSE)
-    return changes
+    return command.changes
 
 
 async def test_a_message_in_a_group_is_named_with_its_author(bench: Bench) -> None:
@@ -63,10 +66,41 @@ async def test_a_label_is_taken_off(bench: Bench) -> None:
 async def test_an_unknown_chat_costs_no_pause(bench: Bench) -> None:
     with pytest.raises(NotFound, match="chat_jid"):
         await bench.run("pinChat", chat_jid="4915100000777", pinned=True)
-    assert bench.side_login.changes == []
+    assert bench.session.commands == []
 
 
 async def test_the_result_says_what_it_cost(bench: Bench) -> None:
     bench.receive("M1")
     assert await only(bench, "pinChat", chat_jid="Ana", pinned=True) == (ChatChanged(ANA, pinned=True),)
     assert bench.outcome.message == f"The chat is pinned. {PAUSE}"
+
+
+async def test_the_keys_of_a_phone_linked_a_moment_ago_are_waited_for(bench: Bench) -> None:
+    bench.receive("M1")
+    missing = [AppStateKeysMissing("not yet")] * 2
+
+    def answer(_command: ChangeAppState) -> Answer[None]:
+        if missing:
+            raise missing.pop()
+        return Answer(None, 0.3)
+
+    bench.session.answers["change_app_state"] = answer
+    await bench.run("pinChat", chat_jid="Ana", pinned=True)
+    assert (len(bench.session.commands), bench.session.waits) == (3, 2)
+    assert bench.outcome.message.endswith(PAUSE)
+
+
+async def test_the_pause_is_over_when_the_session_is_connected_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.receive("M1")
+    waits = [0.0, 0.2]
+
+    async def ready() -> None:
+        await asyncio.sleep(waits.pop(0))
+        if not waits:
+            raise NotConnected("not within the wait")
+
+    monkeypatch.setattr(bench.session, "ready", ready)
+    await bench.run("pinChat", chat_jid="Ana", pinned=True)
+    assert bench.outcome.message == "The chat is pinned. The session was re-connected for this (0.5 s)."

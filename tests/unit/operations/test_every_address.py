@@ -103,7 +103,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         for chat in STORED
     )
     bench.session.answers = _Silent()
-    bench.side_login.answers = _Silent()
     yield bench
     bench.close()
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.operations.bench import Bench
-from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession, FakeSideLogin
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, TEAM, FakeSession
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
@@ -98,7 +98,7 @@ class _EmptyBench:
         session = FakeSession()
         session.unlinked()
         nowhere = StoreReader(settings.data_dir / "does-not-exist.db")
-        self.services = Services(settings, session, FakeSideLogin(), Store(nowhere))
+        self.services = Services(settings, session, Store(nowhere))
 
 
 async def test_a_name_that_several_have(bench: Bench) -> None:

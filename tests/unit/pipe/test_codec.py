@@ -14,9 +14,8 @@ from whatsapp_mcp.models.outgoing import Outgoing, SendOptions
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
-from whatsapp_mcp.pipe.lines import EndReason, Notice
+from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.pipe.messages import SendMessage
-from whatsapp_mcp.supervisor.manager import _STAYS_DOWN
 from whatsapp_mcp.worker.dispatch import COMMAND_MODULES
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
@@ -131,7 +130,3 @@ def test_what_is_wrong_with_a_command(line: bytes, code: str) -> None:
 def test_what_is_no_notice(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         codec.decode_from_session(line.encode())
-
-
-def test_settled_ends_are_known_reasons() -> None:
-    assert _STAYS_DOWN.keys() <= set(get_args(EndReason))

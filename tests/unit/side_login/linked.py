@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
+from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
-from whatsapp_mcp.side_login.queue import SideLoginConfig, SideLoginQueue
+from whatsapp_mcp.side_login.queries import SideLoginQuery
+from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
@@ -24,6 +26,9 @@ from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.app_state import CollectionState
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import server_sync
+
+R = TypeVar("R")
+Work = tuple[AppStateChange, ...] | SideLoginQuery[Any]
 
 DEVICE_NUMBER = 7
 
@@ -57,8 +62,6 @@ class Linked:
     device: SimDevice
     database_path: Path
     endpoint_path: Path
-    pauses: list[str] = field(default_factory=list)
-    """``pause`` and ``resume`` as they happened."""
     learned: list[AppStateChange] = field(default_factory=list)
 
     @property
@@ -81,23 +84,52 @@ class Linked:
         device = self.stored
         return PassiveLogin(device, self.service, login_payload(device.jid, announced_version()), **options)
 
-    def queue(self, **options: Any) -> SideLoginQueue:
-        """A queue that does not wait between pauses unless told to."""
-        options = {"min_seconds_between": 0.0, "max_pauses_per_day": 0, **options}
-        config = SideLoginConfig(session_db=self.database_path, endpoint=self.endpoint_path, **options)
+    async def carry_out(
+        self,
+        *works: Work,
+        late: Callable[[], Sequence[Request]] = tuple,
+        total_seconds: float = 20.0,
+        answer_seconds: float = 10.0,
+    ) -> list[Request]:
+        """All of it in one batch.
 
-        async def store(changes: Sequence[AppStateChange]) -> None:
-            self.learned += changes
+        Args:
+            late: gives what came since it was asked last.
+        """
+        fresh = [Request(work) for work in works]
 
-        return SideLoginQueue(config, self._pause, on_changes=store)
+        def take() -> Sequence[Request]:
+            taken = [*fresh, *late()]
+            fresh.clear()
+            return taken
 
-    @asynccontextmanager
-    async def _pause(self) -> AsyncIterator[None]:
-        self.pauses.append("pause")
-        try:
-            yield
-        finally:
-            self.pauses.append("resume")
+        batch = Batch(
+            self.database,
+            self.service,
+            announced_version(),
+            take,
+            total_seconds=total_seconds,
+            answer_seconds=answer_seconds,
+        )
+        await batch.run()
+        self.learned += batch.changes
+        return batch.requests
+
+    async def change(self, *changes: AppStateChange, **options: float) -> None:
+        """In a batch of its own. Raises what came of it."""
+        await self._one(changes, **options)
+
+    async def ask(self, query: SideLoginQuery[R], **options: float) -> R:
+        """In a batch of its own. Raises what came of it."""
+        result: R = await self._one(query, **options)
+        return result
+
+    async def _one(self, work: Work, **options: Any) -> Any:
+        (request,) = await self.carry_out(work, **options)
+        assert request.done
+        if request.error is not None:
+            raise request.error
+        return request.result
 
     # --- what neonize would have stored ---
 

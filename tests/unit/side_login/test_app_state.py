@@ -10,7 +10,6 @@ from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import (
     AppStateConflict,
     AppStateKeyMissing,
-    AppStateKeysMissing,
     AppStateUnreadable,
     WhatsAppRefused,
 )
@@ -42,11 +41,10 @@ def version(side: Linked, name: str = "regular_high") -> int:
 
 async def test_the_phone_sees_the_star(side: Linked) -> None:
     before = side.database_path.read_bytes()
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert stars(side) == {"M1"}
     (change,) = side.learned
     assert isinstance(change, MessageStarred) and change.starred and change.message_id == "M1"
-    assert side.pauses == ["pause", "resume"]
     assert side.database_path.read_bytes() == before, "nothing is written back"
 
 
@@ -55,27 +53,24 @@ async def test_the_phones_own_changes_are_learned_on_the_way(side: Linked) -> No
     side.sync("regular_high")
     phone(side).star(ANA, "new", author=None)
     phone(side).mute(ANA, until_ms=-1)
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert [type(change).__name__ for change in side.learned] == ["MessageStarred", "ChatChanged", "MessageStarred"]
     assert side.learned[1] == ChatChanged(ANA, muted_until=-1)
     assert stars(side) == {"old", "new", "M1"}
 
 
 async def test_several_collections_in_one_call(side: Linked) -> None:
-    await side.queue().change(
+    await side.change(
         LabelChanged("1", "new", color=2), ChatLabelled("1", ANA, labelled=True), ChatChanged(ANA, archived=True), STAR
     )
     assert {type(change) for change in side.learned} == {LabelChanged, ChatLabelled, ChatChanged, MessageStarred}
     assert [version(side, name) for name in ("regular", "regular_low", "regular_high")] == [1, 1, 1]
     patches = {mutation.index[0] for mutation in side.simulator.phone.patches}
     assert {"label_edit", "label_jid", "archive", "pin_v1", "star"} <= patches
-    assert side.pauses == ["pause", "resume"]
 
 
 async def test_opposite_changes_keep_their_order(side: Linked) -> None:
-    await side.queue().change(
-        ChatChanged(ANA, pinned=True), ChatChanged(ANA, pinned=False), ChatChanged(ANA, pinned=True)
-    )
+    await side.change(ChatChanged(ANA, pinned=True), ChatChanged(ANA, pinned=False), ChatChanged(ANA, pinned=True))
     said = [mutation.value.pinAction.pinned for mutation in side.simulator.phone.patches]
     assert said == [True, False, True]
 
@@ -94,7 +89,7 @@ async def test_conflicts_are_merged(side: Linked, conflicts: int, with_patches: 
             phone(side).star(ANA, f"phone {left}")
 
     switches.before_upload.append(be_faster)
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert stars(side) == {"M1", *(f"phone {number}" for number in range(conflicts))}
     assert len(side.learned) == conflicts + 1
     assert version(side) == conflicts + 1
@@ -110,21 +105,20 @@ async def test_a_storm_of_conflicts_is_given_up_and_nothing_is_broken(side: Link
 
     side.simulator.app_state.switches.before_upload.append(be_faster)
     with pytest.raises(AppStateConflict):
-        await side.queue().change(STAR)
+        await side.change(STAR)
     assert count == 4
     assert len(side.learned) == 4, "what the phone did meanwhile is not forgotten"
     side.simulator.app_state.switches.before_upload.clear()
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert "M1" in stars(side)
 
 
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_answer_is_resolved_by_looking(side: Linked, lost: int) -> None:
     side.simulator.app_state.switches.lose_answers = lost
-    await side.queue().change(STAR, ChatChanged(ANA, pinned=True))
+    await side.change(STAR, ChatChanged(ANA, pinned=True))
     assert (version(side), version(side, "regular_low")) == (1, 1), "not repeated"
     assert len(side.learned) == 2
-    assert side.pauses == ["pause", "resume"]
 
 
 async def test_a_lost_answer_and_a_faster_phone(side: Linked) -> None:
@@ -133,7 +127,7 @@ async def test_a_lost_answer_and_a_faster_phone(side: Linked) -> None:
     side.simulator.app_state.on_patch.append(
         lambda author, name, patch: phone(side).star(ANA, "M1", from_me=True, starred=False)
     )
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert stars(side) == set()
     assert version(side) == 2
 
@@ -146,7 +140,7 @@ async def test_many_pages(side: Linked) -> None:
         phone(side).star(ANA, f"Q{number}")
     side.simulator.app_state.switches.patches_per_answer = 2
     side.simulator.app_state.switches.tells_version = False
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert len(side.learned) == 10
     assert len(stars(side)) == 19
 
@@ -163,7 +157,7 @@ async def test_patches_that_are_known_already_are_ignored(side: Linked) -> None:
         return newer(name, collection, max(0, version - 2), snapshot=snapshot)
 
     side.simulator.app_state._newer = older_too  # type: ignore[method-assign]
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert [change.message_id for change in side.learned if isinstance(change, MessageStarred)] == ["new", "M1"]
 
 
@@ -173,7 +167,7 @@ async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: 
         phone(side).star(ANA, f"P{number}")
     phone(side).star(ANA, "P0", starred=False)
     side.simulator.app_state.switches.snapshots = snapshots
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
     assert side.simulator.app_state_files.downloads == int(snapshots)
     last = {change.message_id: change.starred for change in side.learned if isinstance(change, MessageStarred)}
@@ -182,7 +176,7 @@ async def test_a_collection_that_neonize_does_not_have(side: Linked, snapshots: 
 
 async def test_mutations_of_a_large_patch_come_as_a_file(side: Linked) -> None:
     side.simulator.app_state.switches.external_mutations_from = 3
-    await side.queue().change(*(MessageStarred(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
+    await side.change(*(MessageStarred(ANA, f"L{number}", from_me=True, starred=True) for number in range(5)))
     assert side.simulator.app_state_files.downloads >= 1
     assert len(stars(side)) == 5
 
@@ -200,7 +194,7 @@ async def test_a_spoiled_snapshot_is_not_believed(side: Linked) -> None:
 
     files.put_snapshot = put_and_spoil  # type: ignore[method-assign, assignment]
     with pytest.raises(AppStateUnreadable, match="unusable"):
-        await side.queue().change(STAR)
+        await side.change(STAR)
     assert version(side) == 6, "nothing was uploaded"
 
 
@@ -217,7 +211,7 @@ async def test_a_file_that_is_gone_is_said(side: Linked) -> None:
 
     files.put_snapshot = put_and_forget  # type: ignore[method-assign, assignment]
     with pytest.raises(AppStateUnreadable, match="404"):
-        await side.queue().change(STAR)
+        await side.change(STAR)
 
 
 @pytest.mark.parametrize("quiet", [True, False])
@@ -230,7 +224,7 @@ async def test_a_broken_stored_state_is_left_alone_and_the_snapshot_taken(side: 
     if not quiet:
         phone(side).star(ANA, "after")
     before = side.database_path.read_bytes()
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert "M1" in stars(side)
     assert side.database_path.read_bytes() == before
 
@@ -241,7 +235,7 @@ async def test_missing_mac_rows_are_noticed_too(side: Linked) -> None:
     side.sync("regular_high")
     side.execute("DELETE FROM whatsmeow_app_state_mutation_macs")
     phone(side).star(ANA, "P0", starred=False)
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert stars(side) == {"M1", *(f"P{number}" for number in range(1, 6))}
 
 
@@ -257,7 +251,7 @@ async def test_a_stored_state_that_the_server_does_not_know(side: Linked) -> Non
     for patch in kept:
         phone_state.apply(patch, side.phone_key)
         account.collections["regular_high"].patches.append(patch)
-    await side.queue().change(STAR)
+    await side.change(STAR)
     assert "M1" in stars(side)
     assert version(side) == 5
 
@@ -269,15 +263,8 @@ async def test_a_state_that_cannot_be_verified_at_all_is_not_built_on(side: Link
     patch.patchMAC = bytes(32)
     patches[0] = patch.SerializeToString()
     with pytest.raises(AppStateUnreadable):
-        await side.queue().change(STAR)
+        await side.change(STAR)
     assert len(patches) == 1
-
-
-async def test_no_key_no_pause(side: Linked) -> None:
-    side.execute("DELETE FROM whatsmeow_app_state_sync_keys")
-    with pytest.raises(AppStateKeysMissing):
-        await side.queue().change(STAR)
-    assert side.pauses == []
 
 
 async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
@@ -285,14 +272,13 @@ async def test_an_unknown_key_stops_only_its_collection(side: Linked) -> None:
     value = sync_action.SyncActionValue(starAction=sync_action.StarAction(starred=True))
     patch = SimCollectionState("regular_high").build([(["star", str(ANA), "X", "1", "0"], 2, value)], strange)
     side.simulator.app_state.append(side.simulator.phone.account, "regular_high", patch)
-    queue = side.queue()
     with pytest.raises(AppStateKeyMissing) as missing:
-        await queue.change(STAR)
+        await side.change(STAR)
     assert missing.value.details == {"key_id": strange.id.hex()}
     assert version(side) == 1, "nothing was uploaded"
-    await queue.change(ChatChanged(ANA, pinned=True))
+    await side.change(ChatChanged(ANA, pinned=True))
     side.store_key(strange)
-    await queue.change(STAR)
+    await side.change(STAR)
     assert version(side) == 2
 
 
@@ -300,7 +286,7 @@ async def test_the_newest_key_is_used(side: Linked) -> None:
     newer = SimSyncKey.generate(side.phone_key.created_ms + 1)
     side.store_key(newer)
     phone(side).star(ANA, "with the old key")
-    await side.queue().change(STAR)
+    await side.change(STAR)
     ours = server_sync.SyncdPatch.FromString(side.simulator.phone.account.collections["regular_high"].patches[-1])
     assert newer.id == ours.keyID.ID
 
@@ -308,8 +294,7 @@ async def test_the_newest_key_is_used(side: Linked) -> None:
 async def test_an_error_of_the_server_is_passed_on(side: Linked) -> None:
     side.simulator.faults.fail_iq("w:sync:app:state", 403, "forbidden")
     with pytest.raises(WhatsAppRefused, match="403"):
-        await side.queue().change(STAR)
-    assert side.pauses == ["pause", "resume"]
+        await side.change(STAR)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -335,7 +320,6 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
 
     switches.before_upload.append(be_busy)
     side.simulator.app_state.on_patch.append(note)
-    queue = side.queue()
     for _ in range(12):
         switches.patches_per_answer = dice.choice([1, 3, 100])
         switches.snapshots = dice.random() < 0.7
@@ -348,7 +332,7 @@ async def test_random_runs_end_in_agreement(side: Linked, seed: int) -> None:
             star_on_phone()
         pending = {f"M{dice.randrange(8)}": dice.random() < 0.6 for _ in range(dice.randrange(1, 4))}
         try:
-            await queue.change(
+            await side.change(
                 *(MessageStarred(ANA, message, from_me=True, starred=starred) for message, starred in pending.items())
             )
         except AppStateConflict:

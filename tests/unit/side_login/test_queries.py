@@ -10,16 +10,9 @@ import pytest
 from tests.unit.side_login.linked import Linked
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.side_login import BusinessCategory, BusinessHours, BusinessProfile, JoinRequestResult
 from whatsapp_mcp.side_login.login import SERVER, PassiveLogin
-from whatsapp_mcp.side_login.queries import (
-    BusinessCategory,
-    BusinessHours,
-    BusinessProfile,
-    BusinessProfileQuery,
-    GroupPictureRemoval,
-    JoinRequestResult,
-    JoinRequestsAnswer,
-)
+from whatsapp_mcp.side_login.queries import BusinessProfileQuery, GroupPictureRemoval, JoinRequestsAnswer
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.wire.binary import decode, encode
 from whatsapp_mcp.wire.node import Node
@@ -66,7 +59,7 @@ async def test_a_complete_business_profile(side: Linked) -> None:
         ),
     )
     for address in (shop.account.pn, shop.account.lid, replace(shop.account.pn, device=3)):
-        profile = (await side.queue().ask(BusinessProfileQuery(address))).result
+        profile = await side.ask(BusinessProfileQuery(address))
         assert profile == BusinessProfile(
             jid=address.bare,
             email="hello@petal.example",
@@ -86,11 +79,10 @@ async def test_a_complete_business_profile(side: Linked) -> None:
 
 async def test_an_empty_profile_and_none(side: Linked) -> None:
     ana = await side.simulator.add_contact("Ana")
-    queue = side.queue()
     with pytest.raises(NotFound, match="no business profile"):
-        await queue.ask(BusinessProfileQuery(ana.account.pn))
+        await side.ask(BusinessProfileQuery(ana.account.pn))
     side.simulator.business.set(ana.account, BusinessDetails())
-    assert (await queue.ask(BusinessProfileQuery(ana.account.pn))).result == BusinessProfile(ana.account.pn)
+    assert await side.ask(BusinessProfileQuery(ana.account.pn)) == BusinessProfile(ana.account.pn)
 
 
 async def test_the_profile_request_is_whatsmeows() -> None:
@@ -158,19 +150,18 @@ async def test_join_requests_are_approved_and_rejected(side: Linked) -> None:
     group.require_approval(by=simulator.phone)
     for person in (bruno, chen, dora):
         assert not group.join(person)
-    queue = side.queue()
-    done = await queue.ask(
+    done = await side.ask(
         JoinRequestsAnswer(group.jid, (bruno.account.pn, chen.account.lid, ana.account.pn), "approve")
     )
-    assert [(result.jid, result.error) for result in done.result] == [
+    assert [(result.jid, result.error) for result in done] == [
         (bruno.account.pn, None),
         (chen.account.lid, None),
         (ana.account.pn, 404),
     ]
     assert {bruno.account, chen.account} <= set(group.participants)
     assert group.waiting == [dora.account]
-    done = await queue.ask(JoinRequestsAnswer(group.jid, (dora.account.pn,), "reject"))
-    assert [result.error for result in done.result] == [None]
+    done = await side.ask(JoinRequestsAnswer(group.jid, (dora.account.pn,), "reject"))
+    assert [result.error for result in done] == [None]
     assert group.waiting == [] and dora.account not in group.participants
 
 
@@ -181,7 +172,7 @@ async def test_only_admins_decide(side: Linked) -> None:
     group.require_approval(by=ana)
     group.join(bruno)
     with pytest.raises(WhatsAppRefused, match="403"):
-        await side.queue().ask(JoinRequestsAnswer(group.jid, (bruno.account.pn,), "approve"))
+        await side.ask(JoinRequestsAnswer(group.jid, (bruno.account.pn,), "approve"))
     assert group.waiting == [bruno.account]
 
 
@@ -191,11 +182,11 @@ async def test_a_groups_picture_is_removed(side: Linked) -> None:
     group.set_picture(JPEG, by=simulator.phone)
     own = simulator.profile.set_picture(simulator.phone.account, JPEG)
     assert group.picture is not None
-    await side.queue().ask(GroupPictureRemoval(group.jid))
+    await side.ask(GroupPictureRemoval(group.jid))
     assert group.picture is None
     assert simulator.phone.account.picture is own, "only the group's"
     with pytest.raises(WhatsAppRefused, match="404"):
-        await side.queue().ask(GroupPictureRemoval(GROUP))
+        await side.ask(GroupPictureRemoval(GROUP))
 
 
 async def test_the_removal_has_no_content() -> None:

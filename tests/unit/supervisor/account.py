@@ -22,7 +22,7 @@ class TestAccount:
     __test__ = False
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_dir=folder, connect_wait=10, call_timeout=10)
+        self.settings = Settings(data_dir=folder, connect_wait=10, call_timeout=10, session_linger=0)
         self.folder = self.settings.account_dir
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "script.json").exists():
@@ -46,6 +46,10 @@ class TestAccount:
     def journal(self) -> list[dict[str, Any]]:
         path = self.folder / "journal.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def happened(self) -> list[str]:
+        return [entry["what"] for entry in self.journal()]
 
     @property
     def starts(self) -> int:

@@ -1,4 +1,4 @@
-"""A session process without WhatsApp, run as a script: it speaks the pipe's protocol and misbehaves as it is told.
+"""A session process without WhatsApp, run as a script: it speaks the protocol and misbehaves as it is told.
 
 ``script.json`` in the account folder is a list: what the first, second, … process does; the last entry stays valid.
 ``journal.jsonl`` beside it is what the processes did, one line each. Plain JSON and no import of ours: it starts fast,
@@ -10,26 +10,38 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 OWN = "4915100000009:7@s.whatsapp.net"
 OWN_LID = "100000000000009:7@lid"
+ON_REQUEST = ("stopped", "restart", "unused", "retired", "logged_out_here")
 
 
 class FakeProcess:
     def __init__(self) -> None:
+        self.folder = Path(sys.argv[1])
         self.hello: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
         self.session_db = Path(self.hello["session_db"])
-        self.folder = self.session_db.parent
+        self.ledger_path = Path(self.hello["ledger_path"])
         script: list[str] = json.loads((self.folder / "script.json").read_text())
         starts = self.journal().count("start")
         self.behaviour, _, self.argument = script[min(starts, len(script) - 1)].partition(":")
+        self.clients: list[socket.socket] = []
+        self.attached = threading.Event()
+        self.speaking = threading.RLock()
+        self.ending = threading.Lock()
+        self.standing: bytes = b""
         self.note("start")
+        self.ledger: dict[str, Any] = json.loads(self.ledger_path.read_text()) if self.ledger_path.exists() else {}
+        self.in_ledger(pid=os.getpid(), version="0", started_at=_now(), connected_at=None, ended=None, ended_at=None)
 
     # -- what the tests see -------------------------------------------------------------------------------------------
 
@@ -43,25 +55,90 @@ class FakeProcess:
         os.write(descriptor, line.encode())
         os.close(descriptor)
 
-    # -- the pipe -----------------------------------------------------------------------------------------------------
+    def in_ledger(self, **fields: Any) -> None:
+        self.ledger |= fields
+        draft = self.ledger_path.with_suffix(".draft")
+        draft.write_text(json.dumps(self.ledger))
+        draft.replace(self.ledger_path)
+
+    # -- clients ------------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        path = self.folder / "session.sock"
+        path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(16)
+        threading.Thread(target=self.accept, daemon=True).start()
+        os.write(1, b"listens\n")
+        os.close(1)
+
+    def accept(self) -> None:
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        lines = client.makefile("rb")
+        attach = json.loads(lines.readline())
+        if self.behaviour == "refuse_client":
+            refused = {"type": "refused", "why": self.argument, "version": "99.0", "pid": os.getpid()}
+            client.sendall(json.dumps(refused).encode() + b"\n")
+            client.close()
+            return
+        self.note("attach", client=attach["client"], noise_root=attach.get("noise_root"))
+        welcome = {"type": "welcome", "pid": os.getpid(), "version": "0", "restarts": self.ledger.get("restarts", 0)}
+        with self.speaking:
+            client.sendall(json.dumps(welcome).encode() + b"\n" + self.standing)
+            self.clients.append(client)
+        self.attached.set()
+        for line in lines:
+            self.take(client, json.loads(line))
+        self.note("eof")
+        with self.speaking:
+            self.clients.remove(client)
+            others = bool(self.clients)
+        if self.hello["linger"] or others:
+            client.close()
+            return
+        if self.behaviour == "hang_on_stop":
+            time.sleep(600)
+        self.end("unused")
 
     def say(self, **line: Any) -> None:
         self.say_raw(json.dumps(line).encode())
 
     def say_raw(self, line: bytes) -> None:
-        sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
+        with self.speaking:
+            for client in self.clients:
+                with suppress(OSError):  # it is gone
+                    client.sendall(line + b"\n")
 
     def state(self, state: str, **more: Any) -> None:
-        self.say(type="state", state=state, **more)
+        with self.speaking:
+            self.standing = json.dumps({"type": "state", "state": state, **more}).encode() + b"\n"
+            self.say_raw(self.standing.rstrip())
 
     def connected(self) -> None:
+        self.in_ledger(connected_at=_now(), failures=0)
         self.state("connected", own_jid=OWN, own_lid=OWN_LID, push_name="Me", platform="android")
 
     def end(self, reason: str, detail: str = "") -> NoReturn:
+        self.ending.acquire()  # whoever comes second comes too late
+        (self.folder / "session.sock").unlink(missing_ok=True)
         self.note("end", reason=reason)
-        self.say(type="ended", reason=reason, detail=detail)
+        ended = {"type": "ended", "reason": reason, "detail": detail}
+        if reason in ON_REQUEST:
+            counts = {"failures": 0, "short_lives": 0}
+        else:
+            counts = {"restarts": self.ledger.get("restarts", 0) + 1}
+            counts |= {name: self.ledger.get(name, 0) + 1 for name in self.count()}
+        self.in_ledger(ended=ended, ended_at=_now(), **counts)
+        self.say(**ended)
         os._exit(0)
+
+    def count(self) -> list[str]:
+        return ["failures" if self.ledger["connected_at"] is None else "short_lives"]
 
     def crash(self) -> NoReturn:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -70,9 +147,25 @@ class FakeProcess:
     # -- behaviours ---------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
+        if self.behaviour == "crash":
+            self.crash()
+        if self.behaviour == "exit":
+            os._exit(int(self.argument))
+        self.standing = (
+            json.dumps({"type": "state", "state": "pairing" if self.hello["pairing"] else "connecting"}).encode()
+            + b"\n"
+        )
+        self.listen()
+        if self.behaviour == "end_at_once":
+            self.end(self.argument, "because of the test")
+        if not self.attached.wait(5):
+            self.end("unused")
+        self.behave()
+        threading.Event().wait()
+
+    def behave(self) -> None:
         match self.behaviour:
-            case "connect" | "ignore_calls" | "crash_on_call" | "answer_late" | "hang_on_stop" | "refuse":
-                self.state("connecting")
+            case "connect" | "ignore_calls" | "crash_on_call" | "answer_late" | "hang_on_stop" | "refuse" | "moving":
                 self.connected()
             case "garbage":
                 self.say_raw(b"SendMessage: Error sending message: x")
@@ -81,59 +174,51 @@ class FakeProcess:
                 self.say_raw(b'{"type": "reply", "id": 999, "result": {}}')
                 self.say_raw(b"x" * int(self.argument or 0))
                 self.connected()
-            case "stuck":
-                self.state("connecting")
-            case "crash":
-                self.crash()
-            case "exit":
-                os._exit(int(self.argument))
+            case "stuck" | "refuse_client":
+                pass
             case "crash_connected":
                 self.connected()
                 self.crash()
             case "end":
-                self.state("connecting")
                 self.connected()
-                self.end(self.argument, "because of the test")
-            case "end_at_once":
                 self.end(self.argument, "because of the test")
             case "ended_but_alive":
                 self.connected()
                 self.say(type="ended", reason="replaced", detail="")
-                time.sleep(600)
-            case "close_stdout":
+            case "hang_up":
                 self.connected()
-                os.close(1)
-                time.sleep(600)
+                for client in self.clients:
+                    client.shutdown(socket.SHUT_RDWR)
             case "stored":
                 self.connected()
                 for arrival in (1, 5, 3):
                     self.say(type="stored", newest_arrival=arrival)
+            case "log":
+                self.connected()
+                self.say(type="logged", level=30, logger="whatsapp_mcp.session", text=self.argument)
             case "qr":
                 self.show_codes()
             case other:
                 raise AssertionError(other)
-        self.answer_calls()
 
     def show_codes(self) -> None:
         """A code per ``argument`` seconds; a file named ``scan`` in the folder pairs, one named ``give_up`` ends."""
         seconds = float(self.argument or 60)
-
-        def show() -> None:
-            number, shown_at = 0, 0.0
-            while True:
-                if number == 0 or time.monotonic() - shown_at > seconds:
-                    number, shown_at = number + 1, time.monotonic()
-                    self.say(type="qr", text=f"code {number}", seconds=seconds)
-                if (self.folder / "scan").exists():
-                    self.link_device()
-                    self.state("connecting")
-                    self.connected()
-                    return
-                if (self.folder / "give_up").exists():
-                    self.end("qr_timeout", "nobody scanned")
-                time.sleep(0.01)
-
-        threading.Thread(target=show, daemon=True).start()
+        number, shown_at = 0, 0.0
+        while True:
+            if number == 0 or time.monotonic() - shown_at > seconds:
+                number, shown_at = number + 1, time.monotonic()
+                shown = json.dumps({"type": "qr", "text": f"code {number}", "seconds": seconds}).encode()
+                with self.speaking:
+                    self.standing = b'{"type": "state", "state": "pairing"}\n' + shown + b"\n"
+                    self.say_raw(shown)
+            if (self.folder / "scan").exists():
+                self.link_device()
+                self.connected()
+                return
+            if (self.folder / "give_up").exists():
+                self.end("qr_timeout", "nobody scanned")
+            time.sleep(0.01)
 
     def link_device(self) -> None:
         connection = sqlite3.connect(self.session_db)
@@ -142,34 +227,50 @@ class FakeProcess:
         connection.commit()
         connection.close()
 
-    def answer_calls(self) -> None:
-        while line := sys.stdin.buffer.readline():
-            call = json.loads(line)
-            self.note("call", command=call["command"], arguments=call["arguments"], timeout=call["timeout"])
-            match self.behaviour:
-                case "ignore_calls":
-                    continue
-                case "crash_on_call":
-                    self.crash()
-                case "answer_late":
-                    threading.Timer(float(self.argument), self.answer, [call]).start()
-                case "refuse":
-                    error = {"code": "rate_limited", "message": "slow", "details": {"retry_after_seconds": 7}}
-                    self.say(type="reply", id=call["id"], error=error)
-                case _:
-                    self.answer(call)
-        self.note("eof")
-        if self.behaviour == "hang_on_stop":
-            time.sleep(600)
-        self.end("stopped")
+    # -- calls --------------------------------------------------------------------------------------------------------
 
-    def answer(self, call: dict[str, Any]) -> None:
+    def take(self, client: socket.socket, call: dict[str, Any]) -> None:
+        self.note("call", command=call["command"], arguments=call["arguments"], timeout=call["timeout"])
+        if self.behaviour == "moving" and call["command"] not in ("restart", "logout", "ping"):
+            self.reply(client, call, moving=True)
+            threading.Timer(0.1, self.end, ["restart"]).start()
+            return
+        match self.behaviour:
+            case "ignore_calls":
+                return
+            case "crash_on_call":
+                self.crash()
+            case "answer_late" if call["command"] not in ("restart", "logout"):
+                threading.Timer(float(self.argument), self.answer, [client, call]).start()
+            case "refuse" if call["command"] != "restart":
+                error = {"code": "rate_limited", "message": "slow", "details": {"retry_after_seconds": 7}}
+                self.reply(client, call, error=error)
+            case _:
+                self.answer(client, call)
+
+    def answer(self, client: socket.socket, call: dict[str, Any]) -> None:
         result: Any = None
-        if call["command"] == "pair_phone":
-            result = "ABCD-" + call["arguments"]["digits"][-4:]
-        elif call["command"] == "send_message":
-            result = {"message_id": "S1", "chat": call["arguments"]["chat"], "timestamp": 1}
-        self.say(type="reply", id=call["id"], result=result)
+        match call["command"]:
+            case "pair_phone":
+                result = "ABCD-" + call["arguments"]["digits"][-4:]
+            case "send_message":
+                result = {"message_id": "S1", "chat": call["arguments"]["chat"], "timestamp": 1}
+            case "logout":
+                result = self.argument != "unconfirmed"
+        self.reply(client, call, result=result)
+        if call["command"] == "restart":
+            self.end("restart")
+        if call["command"] == "logout":
+            self.in_ledger(erase=True)
+            self.end("logged_out_here")
+
+    def reply(self, client: socket.socket, call: dict[str, Any], **answer: Any) -> None:
+        with self.speaking:
+            client.sendall(json.dumps({"type": "reply", "id": call["id"], **answer}).encode() + b"\n")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 if __name__ == "__main__":

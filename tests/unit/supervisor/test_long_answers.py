@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor import long_answers
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account import GetDevice, PairPhone
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import GetGroup, ListGroups
-from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.pipe.lines import LISTENS, Attach, AttachedClient
 from whatsapp_mcp.supervisor.link import Link
 
 WAIT = 60.0
@@ -30,10 +30,13 @@ SIXTEEN_MIB = 16 * 1024 * 1024
 @asynccontextmanager
 async def linked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Link]:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
-    settings = Settings(data_dir=folder)
-    settings.account_dir.mkdir(parents=True)
-    lock = os.open(settings.lock_path, os.O_CREAT | os.O_RDWR)
-    link = await Link.spawn(settings, lock, command=COMMAND)
+    process = await asyncio.create_subprocess_exec(*COMMAND, str(folder), stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    async with asyncio.timeout(WAIT):
+        assert await process.stdout.readline() == LISTENS
+    client = AttachedClient(kind="stdio", pid=1, command="test", since=now(), version="1")
+    link = await Link.attach(folder, Attach(client=client))
+    assert isinstance(link, Link)
 
     async def listen() -> None:
         async for _ in link.notices():
@@ -44,9 +47,10 @@ async def linked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         async with asyncio.timeout(WAIT):
             yield link
     finally:
-        await link.stop()
-        await listener
-        os.close(lock)
+        listener.cancel()
+        await asyncio.wait({listener})
+        await link.leave()
+        await process.wait()
 
 
 async def test_other_calls_are_answered_while_a_long_answer_comes(

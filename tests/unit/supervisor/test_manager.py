@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,16 +32,18 @@ from whatsapp_mcp.errors import (
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.pipe import ledger
 from whatsapp_mcp.pipe.account import SetPresence
+from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor import link as link_module
+from whatsapp_mcp.supervisor import looking
 from whatsapp_mcp.supervisor import manager as manager_module
-from whatsapp_mcp.supervisor.link import Link
-from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.supervisor.manager import SessionManager
+from whatsapp_mcp.supervisor.starting import start_session
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
@@ -47,20 +51,20 @@ SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (0.02, 0.05))
-    monkeypatch.setattr(manager_module, "LOCK_RETRY", 0.05)
+    monkeypatch.setattr(ledger, "BACK_OFF", (0.02, 0.05))
+    monkeypatch.setattr(looking, "INTERVAL", 0.05)
 
 
 @pytest.fixture
 def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Starting a process waits for this, and other things can happen meanwhile."""
-    spawn, go_on = Link.spawn, asyncio.Event()
+    start, go_on = start_session, asyncio.Event()
 
-    async def slow(settings: Settings, lock_descriptor: int, *, command: Sequence[str]) -> Link:
+    async def slow(*arguments: Any, **named: Any) -> bool:
         await go_on.wait()
-        return await spawn(settings, lock_descriptor, command=command)
+        return await start(*arguments, **named)
 
-    monkeypatch.setattr(Link, "spawn", slow)
+    monkeypatch.setattr(manager_module, "start_session", slow)
     return go_on
 
 
@@ -70,9 +74,7 @@ async def account(tmp_path: Path) -> AsyncIterator[TestAccount]:
     account = TestAccount(tmp_path)
     yield account
     await soon(lambda: account.alive() == [], "all session processes to be gone")
-    lock = AccountLock(account.settings.lock_path)
-    await soon(lock.acquire, "the lock to be free")
-    lock.release()
+    await soon(lambda: is_free(account.settings.lock_path), "the lock to be free")
 
 
 @pytest.fixture
@@ -93,11 +95,7 @@ async def reach(manager: SessionManager, *states: SessionState) -> None:
 
 async def nothing_is_due(manager: SessionManager) -> None:
     """Whatever was asked for is decided, and nothing will be started."""
-
-    async def look() -> bool:
-        return manager._next_start is None
-
-    assert await manager._requests.ask(look)
+    await soon(lambda: manager._looking.idle, "the manager to have nothing to do")
 
 
 # ---- start and stop -------------------------------------------------------------------------------------------------
@@ -123,7 +121,7 @@ async def test_a_linked_account_connects_by_itself(linked: TestAccount) -> None:
         assert snapshot.own_jid == Jid("4915100000009", "s.whatsapp.net", 7)
         assert snapshot.own_lid == Jid("100000000000009", "lid", 7)
         assert (snapshot.push_name, snapshot.platform, snapshot.restarts) == ("Me", "android", 0)
-    assert [entry["what"] for entry in linked.journal()] == ["start", "eof", "end"], "an orderly end"
+    assert linked.happened == ["start", "attach", "eof", "end"], "an orderly end"
     assert manager.snapshot.state is SessionState.STOPPED
 
 
@@ -200,13 +198,16 @@ async def test_waiting_for_a_change_has_an_end(linked: TestAccount) -> None:
         assert not await manager.wait_change(0.02)
 
 
-async def test_a_process_that_does_not_end_is_killed(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_does_not_end_holds_up_nobody(
+    linked: TestAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
     linked.will("hang_on_stop")
     manager = linked.manager()
     async with manager.running():
         await manager.ready()
-    assert linked.alive() == []
+    for pid in linked.alive():
+        os.kill(pid, signal.SIGKILL)
 
 
 async def test_leaving_by_an_exception_stops_too(linked: TestAccount) -> None:
@@ -237,7 +238,7 @@ async def test_a_server_that_is_cancelled_twice_still_stops_in_order(linked: Tes
 
 
 async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount) -> None:
-    """Its stdin closes; it still holds the lock until it is gone."""
+    """It was the last one; the lock is held until the process is gone."""
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
@@ -260,7 +261,7 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
     )
     assert server.stdout is not None
     assert (await asyncio.wait_for(server.stdout.readline(), WAIT)).strip() == b"connected"
-    assert not AccountLock(linked.settings.lock_path).is_free()
+    assert not is_free(linked.settings.lock_path)
     server.kill()
     await server.wait()
     await soon(lambda: linked.journal()[-1]["what"] == "end", "the orderly end of the session process")
@@ -302,18 +303,17 @@ async def test_every_call_under_way_fails(linked: TestAccount) -> None:
 
 
 async def test_the_state_says_why_it_reconnects(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (30.0,))
+    monkeypatch.setattr(ledger, "BACK_OFF", (30.0,))
     linked.will("crash_connected")
     manager = linked.manager(connect_wait=0.1)
     async with manager.running():
         await reach(manager, SessionState.RECONNECTING)
-        await soon(lambda: "signal 9" in manager.snapshot.detail)
-        with pytest.raises(NotConnected, match="signal 9"):
+        with pytest.raises(NotConnected, match="ended unexpectedly"):
             await manager.call(SEND)
 
 
 async def test_crashes_in_a_row_wait_longer_each_time(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (0.0, 0.2, 0.4))
+    monkeypatch.setattr(ledger, "BACK_OFF", (0.0, 0.2, 0.4))
     linked.will("crash", "exit:3", "crash_connected", "connect")
     manager = linked.manager()
     async with manager.running():
@@ -327,7 +327,7 @@ async def test_crashes_in_a_row_wait_longer_each_time(linked: TestAccount, monke
     assert linked.starts == 4
 
 
-@pytest.mark.parametrize("reason", ["stopped", "connect_failed", "pump_died", "store_error"])
+@pytest.mark.parametrize("reason", ["connect_failed", "pump_died", "store_error"])
 async def test_ends_after_which_it_starts_again(linked: TestAccount, reason: str) -> None:
     linked.will(f"end:{reason}", "connect")
     manager = linked.manager()
@@ -385,24 +385,14 @@ async def test_a_bad_endpoint_file(linked: TestAccount) -> None:
         assert manager.snapshot.state is SessionState.CONNECTED
 
 
-async def test_a_process_that_says_goodbye_and_stays(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
-    linked.will("ended_but_alive")
-    manager = linked.manager()
+async def test_a_connection_that_breaks_is_made_again(linked: TestAccount) -> None:
+    linked.will("hang_up")
+    manager = linked.manager(session_linger=60)
     async with manager.running():
-        await reach(manager, SessionState.REPLACED)
-
-
-async def test_a_process_that_falls_silent(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It closed its end of the pipe, but does not end."""
-    monkeypatch.setattr(link_module, "STOP_GRACE", 0.2)
-    linked.will("close_stdout", "connect")
-    manager = linked.manager()
-    async with manager.running():
-        async with asyncio.timeout(WAIT):
-            while manager.snapshot.restarts < 1:
-                await manager.wait_change(WAIT)
+        await soon(lambda: linked.happened.count("attach") == 2)
         await manager.call(SEND)
+    assert linked.starts == 1
+    os.kill(linked.alive()[0], signal.SIGKILL)
 
 
 async def test_a_process_that_does_not_answer_is_replaced(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -555,7 +545,7 @@ async def test_pairing_that_cannot_start(account: TestAccount, behaviour: str) -
     account.will(behaviour)
     manager = account.manager()
     async with manager.running():
-        with pytest.raises(NotConnected, match=r"because of the test|signal 9"):
+        with pytest.raises(NotConnected, match=r"because of the test|ended before it was ready"):
             await manager.login()
         assert manager.snapshot.state is SessionState.UNPAIRED
     assert account.starts == 1, "nothing is tried again unasked"
@@ -632,7 +622,7 @@ async def test_logout(linked: TestAccount) -> None:
     assert linked.starts == 2
 
 
-@pytest.mark.parametrize("behaviour", ["refuse", "crash_on_call"])
+@pytest.mark.parametrize("behaviour", ["connect:unconfirmed", "crash_on_call"])
 async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behaviour: str) -> None:
     store_something(linked.settings)
     linked.will(behaviour)
@@ -649,7 +639,7 @@ async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behavi
 
 
 async def test_logout_while_the_session_is_down(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (0.2,))
+    monkeypatch.setattr(ledger, "BACK_OFF", (0.2,))
     linked.will("crash")
     manager = linked.manager()
     async with manager.running():
@@ -695,22 +685,6 @@ async def test_restart_during_a_start(linked: TestAccount, go_on: asyncio.Event)
         assert len(linked.alive()) == 1
 
 
-async def test_a_pause_that_waited_for_a_logout(linked: TestAccount) -> None:
-    linked.will("answer_late:0.2")
-    manager = linked.manager()
-    async with manager.running():
-        await manager.ready()
-        logout = asyncio.create_task(manager.logout())
-        await soon(lambda: linked.calls == ["logout"])
-        with pytest.raises(NotLoggedIn):
-            async with manager.paused():
-                raise AssertionError("there is nothing to pause any more")
-        assert await logout
-        await nothing_is_due(manager)
-        assert manager.snapshot.state is SessionState.UNPAIRED
-    assert linked.starts == 1
-
-
 # ---- restart --------------------------------------------------------------------------------------------------------
 
 
@@ -720,7 +694,8 @@ async def test_restart(linked: TestAccount) -> None:
         await manager.ready()
         await manager.restart()
         assert manager.snapshot.state is SessionState.CONNECTED
-    assert [entry["what"] for entry in linked.journal()] == ["start", "eof", "end"] * 2
+    assert linked.starts == 2
+    assert linked.happened.count("end") == 2
 
 
 async def test_restarts_at_once(linked: TestAccount) -> None:
@@ -733,19 +708,8 @@ async def test_restarts_at_once(linked: TestAccount) -> None:
         assert len(linked.alive()) == 1
 
 
-async def test_calls_under_way_are_finished_before_a_restart(linked: TestAccount) -> None:
-    linked.will("answer_late:0.2")
-    manager = linked.manager()
-    async with manager.running():
-        await manager.ready()
-        call = asyncio.create_task(manager.call(SEND))
-        await soon(lambda: linked.calls == ["send_message"])
-        await manager.restart()
-        assert (await call).message_id == "S1"
-
-
 async def test_restart_ends_the_pause_after_a_crash(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "BACK_OFF", (30.0,))
+    monkeypatch.setattr(ledger, "BACK_OFF", (30.0,))
     linked.will("crash", "connect")
     manager = linked.manager()
     async with manager.running():
@@ -784,112 +748,125 @@ async def test_restart_when_nothing_is_linked(account: TestAccount) -> None:
             await manager.restart()
 
 
-async def everybody_had_a_turn() -> None:
-    """Whoever could go on has gone on."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+# ---- several servers ------------------------------------------------------------------------------------------------
 
 
-# ---- pause ----------------------------------------------------------------------------------------------------------
+async def test_servers_share_a_session(linked: TestAccount) -> None:
+    managers = [linked.manager() for _ in range(3)]
+    async with AsyncExitStack() as stack:
+        for manager in managers:
+            await stack.enter_async_context(manager.running())
+        for manager in managers:
+            assert (await manager.call(SEND)).message_id == "S1"
+        assert linked.starts == 1
+    assert linked.happened.count("eof") == 3
+    assert linked.starts == 1
 
 
-async def test_pause(linked: TestAccount) -> None:
-    manager = linked.manager()
-    async with manager.running():
-        async with manager.paused():
-            assert linked.alive() == []
-            waiting = asyncio.create_task(manager.call(SEND))
-            await everybody_had_a_turn()
-            assert linked.alive() == []
-            assert not waiting.done()
-        assert manager.snapshot.state is SessionState.CONNECTED
-        assert (await waiting).message_id == "S1"
+async def test_the_session_goes_on_when_who_started_it_leaves(linked: TestAccount) -> None:
+    second = linked.manager()
+    async with AsyncExitStack() as stack:
+        async with linked.manager().running() as first:
+            await first.ready()
+            await stack.enter_async_context(second.running())
+            await second.ready()
+        assert (await second.call(SEND)).message_id == "S1"
+        assert linked.starts == 1
+
+
+async def test_a_crash_is_noticed_by_all_and_one_starts_again(linked: TestAccount) -> None:
+    first, second = linked.manager(), linked.manager()
+    async with first.running(), second.running():
+        await asyncio.gather(first.ready(), second.ready())
+        os.kill(linked.alive()[0], signal.SIGKILL)
+        for manager in (first, second):
+            await soon(lambda manager=manager: manager.snapshot.restarts == 1)  # type: ignore[misc]
+            assert (await manager.call(SEND)).message_id == "S1"
     assert linked.starts == 2
 
 
-async def test_a_pause_that_fails_inside(linked: TestAccount) -> None:
-    manager = linked.manager()
-    async with manager.running():
-        with pytest.raises(RuntimeError, match="inside"):
-            async with manager.paused():
-                raise RuntimeError("inside")
-        await manager.ready()
-
-
-async def test_pauses_at_once(linked: TestAccount) -> None:
-    """The second begins when the first ends: what the first starts again must not run into the second."""
-    manager = linked.manager()
-    inside: list[int] = []
-
-    async def pause() -> None:
-        async with manager.paused():
-            inside.append(1)
-            await everybody_had_a_turn()
-            assert linked.alive() == []
-            assert len(inside) == 1
-            inside.pop()
-
-    async with manager.running():
-        await manager.ready()
-        async with asyncio.timeout(WAIT):
-            await asyncio.gather(pause(), pause(), pause())
-        await manager.ready()
-        assert len(linked.alive()) == 1
-
-
-async def test_a_pause_right_after_a_crash(linked: TestAccount) -> None:
-    manager = linked.manager()
-    async with manager.running():
-        await manager.ready()
-        os.kill(linked.alive()[0], signal.SIGKILL)
-        async with manager.paused():
-            await everybody_had_a_turn()
-            assert linked.alive() == []
-        await manager.ready()
-
-
-async def test_no_pause_without_a_connection(account: TestAccount) -> None:
-    manager = account.manager()
-    async with manager.running():
-        with pytest.raises(NotLoggedIn):
-            async with manager.paused():
-                raise AssertionError
-
-
-# ---- two servers ----------------------------------------------------------------------------------------------------
-
-
-async def test_a_second_server_waits_for_the_folder(linked: TestAccount) -> None:
+async def test_a_restart_by_one_is_a_restart_for_all(linked: TestAccount) -> None:
     first, second = linked.manager(), linked.manager()
-    async with first.running():
+    async with first.running(), second.running():
+        await asyncio.gather(first.ready(), second.ready())
+        await first.restart()
+        assert (await second.call(SEND)).message_id == "S1"
+        assert first.snapshot.restarts == second.snapshot.restarts == 0
+    assert linked.starts == 2
+
+
+async def test_both_show_the_same_code(account: TestAccount) -> None:
+    account.will("qr")
+    first, second = account.manager(), account.manager()
+    async with first.running(), second.running():
+        one, other = await asyncio.gather(first.login(), second.login())
+        assert one.qr_text == other.qr_text == "code 1"
+        account.touch("scan")
+        await asyncio.gather(reach(first, SessionState.CONNECTED), reach(second, SessionState.CONNECTED))
+    assert account.starts == 1
+
+
+async def test_a_logout_by_one_is_seen_by_all(linked: TestAccount) -> None:
+    first, second = linked.manager(), linked.manager()
+    async with first.running(), second.running():
+        await asyncio.gather(first.ready(), second.ready())
+        assert await first.logout()
+        await reach(second, SessionState.UNPAIRED)
+        assert second.snapshot.own_jid is None
+
+
+async def test_a_call_that_came_too_late_goes_to_the_next_process(linked: TestAccount) -> None:
+    linked.will("moving", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        await manager.ready()
+        assert (await manager.call(SEND)).message_id == "S1"
+    assert linked.starts == 2
+
+
+async def test_what_the_session_process_logs(linked: TestAccount, caplog: pytest.LogCaptureFixture) -> None:
+    linked.will("log:100 % of it")
+    async with linked.manager().running():
+        await soon(lambda: "100 % of it" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("why", "what"), [("newer", r"version 99\.0 of this program"), ("endpoint", "endpoint"), ("full", "too many")]
+)
+async def test_a_server_that_is_not_let_in(linked: TestAccount, why: str, what: str) -> None:
+    linked.will(f"refuse_client:{why}")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        for attempt in (manager.ready, manager.login, manager.logout, manager.restart):
+            with pytest.raises(DataDirectoryInUse, match=what):
+                await attempt()
+        os.kill(linked.alive()[0], signal.SIGKILL)
+        linked.will("connect")
+        await reach(manager, SessionState.CONNECTED)
+
+
+async def test_a_holder_that_cannot_be_shared(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a server of a version that kept the session to itself."""
+    monkeypatch.setattr(looking, "HOLDER_WAIT", 0.1)
+    lock = AccountLock.acquire(linked.settings.lock_path)
+    assert lock is not None
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.STOPPED)
+        with pytest.raises(DataDirectoryInUse, match=str(os.getpid())):
+            await manager.ready()
+        lock.release()
+        await reach(manager, SessionState.CONNECTED)
+
+
+async def test_no_endpoint_where_one_is_required(linked: TestAccount) -> None:
+    """Not even to a session that somebody else has started on the real WhatsApp."""
+    async with linked.manager().running() as first:
         await first.ready()
+        second = linked.manager(require_endpoint=True)
         async with second.running():
             await reach(second, SessionState.STOPPED)
-            for attempt in (second.ready, second.login, second.logout, second.restart):
-                with pytest.raises(DataDirectoryInUse, match=str(os.getpid())):
-                    await attempt()
-            assert linked.starts == 1, "never a second login"
-            assert first.snapshot.state is SessionState.CONNECTED
-
-
-async def test_a_second_server_takes_over(linked: TestAccount) -> None:
-    second = linked.manager()
-    async with linked.manager().running() as first:
-        await first.ready()
-        running = second.running()
-        await running.__aenter__()
-        await reach(second, SessionState.STOPPED)
-    try:
-        await reach(second, SessionState.CONNECTED)
-        assert (await second.call(SEND)).message_id == "S1"
-    finally:
-        await running.__aexit__(None, None, None)
-
-
-async def test_a_second_server_may_give_up(linked: TestAccount) -> None:
-    async with linked.manager().running() as first:
-        await first.ready()
-        async with linked.manager().running() as second:
-            await reach(second, SessionState.STOPPED)
-        assert not AccountLock(linked.settings.lock_path).is_free()
-        await first.ready()
+            with pytest.raises(SessionError, match="endpoint file is required"):
+                await second.call(SEND)
+    assert linked.happened.count("attach") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
 
@@ -32,14 +33,13 @@ from whatsapp_mcp.pipe.account import (
     GetDevice,
     GetPerson,
     GetPrivacy,
-    Logout,
     PairPhone,
     SetPresence,
     SyncContacts,
 )
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import LeaveGroup, ListGroups, SyncGroups
-from whatsapp_mcp.pipe.lines import Ended, Notice
+from whatsapp_mcp.pipe.lines import AttachedClient, Ended, Notice
 from whatsapp_mcp.pipe.messages import (
     EditMessage,
     MarkRead,
@@ -61,11 +61,25 @@ from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.control import ControlHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
+
+R = TypeVar("R")
+
+
+class NoProcess:
+    def clients(self) -> tuple[AttachedClient, ...]:
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        raise NotImplementedError
+
+    async def log_out(self) -> bool:
+        raise NotImplementedError
 
 
 class Session:
@@ -87,8 +101,12 @@ class Session:
             MessageHandlers(account, self.thread, folder / "media"),
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
+            ControlHandlers(NoProcess()),
         )
         self.reader = StoreReader(path)
+
+    def run(self, command: Command[R]) -> R:
+        return cast(R, self.handlers.method(command)(command))
 
     def receive(self, payload: bytes) -> None:
         self.thread.put_event(EventCode.MESSAGE, payload)
@@ -135,7 +153,7 @@ def from_ana_in_the_team(message_id: str = "G1") -> bytes:
 
 def test_what_is_sent_is_stored_when_the_caller_learns_of_it(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    sent = session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
+    sent = session.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
     assert sent == SentMessage(message_id="S1", chat=ANA, timestamp=SECOND * 1000)
     message = session.message("S1")
     assert (message.chat, message.sender, message.text, message.from_me) == (ANA, ME, "hello", True)
@@ -145,13 +163,13 @@ def test_what_is_sent_is_stored_when_the_caller_learns_of_it(session: Session) -
 
 def test_sending_teaches_who_is_behind_a_lid(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
+    session.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
     assert session.reader.number_of(ANA_LID) == ANA
 
 
 def test_to_a_group(session: Session) -> None:
     session.will_send("S1", TEAM)
-    session.handlers.run(SendMessage(chat=TEAM, message=TextOut(text="hello")))
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="hello")))
     assert session.message("S1").chat == TEAM
     assert session.sent()[0] == TEAM
 
@@ -160,7 +178,7 @@ def test_refused_means_not_stored(session: Session) -> None:
     refusal = neonize_pb2.SendMessageReturnFunction(Error="server returned error 479")
     session.client.answers["SendMessage"] = refusal.SerializeToString()
     with pytest.raises(WhatsAppRefused):
-        session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
+        session.run(SendMessage(chat=ANA, message=TextOut(text="hello")))
     assert session.reader.stats().messages == 0
 
 
@@ -168,7 +186,7 @@ def test_reply_to_somebody(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("S1", ANA_LID)
     options = SendOptions(reply_to_id="A1")
-    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+    session.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
     context = session.sent()[1].extendedTextMessage.contextInfo
     assert (context.stanzaID, context.participant) == ("A1", str(ANA_LID))
     assert context.quotedMessage == e2e.Message(conversation="hi")
@@ -180,10 +198,10 @@ def test_reply_to_our_own_message(session: Session, chat: Jid, author: Jid) -> N
     """We are named as the chat addresses people."""
     target = ANA if chat.is_person else chat
     session.will_send("S1", chat)
-    session.handlers.run(SendMessage(chat=target, message=TextOut(text="one")))
+    session.run(SendMessage(chat=target, message=TextOut(text="one")))
     session.will_send("S2", chat)
     options = SendOptions(reply_to_id="S1")
-    session.handlers.run(SendMessage(chat=target, message=TextOut(text="two"), options=options))
+    session.run(SendMessage(chat=target, message=TextOut(text="two"), options=options))
     context = session.sent()[1].extendedTextMessage.contextInfo
     assert (context.stanzaID, context.participant) == ("S1", str(author))
 
@@ -192,7 +210,7 @@ def test_reply_in_a_group_to_somebody(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     session.will_send("S1", TEAM)
     options = SendOptions(reply_to_id="G1")
-    session.handlers.run(SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
     assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ANA_LID)
 
 
@@ -200,14 +218,14 @@ def test_reply_to_what_is_not_there(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     options = SendOptions(reply_to_id="G1")
     with pytest.raises(NotFound):
-        session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
+        session.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options))
     assert "SendMessage" not in session.client.functions
 
 
 def test_a_poll_keeps_its_secret(session: Session) -> None:
     session.will_send("S1", ANA_LID)
     poll = PollOut(question="Lunch?", options=("yes", "no"), selectable_count=1)
-    session.handlers.run(SendMessage(chat=ANA, message=poll))
+    session.run(SendMessage(chat=ANA, message=poll))
     stored = session.thread.run(lambda writer: writer.find("S1")).result(WAIT)
     assert stored is not None
     assert e2e.Message.FromString(stored.raw).messageContextInfo.messageSecret
@@ -220,7 +238,7 @@ def test_a_poll_keeps_its_secret(session: Session) -> None:
 def test_reaction(session: Session) -> None:
     session.receive(from_ana())
     session.will_send("R1", ANA_LID)
-    done = session.handlers.run(React(target=MessageRef(chat=ANA, message_id="A1"), emoji="👍"))
+    done = session.run(React(target=MessageRef(chat=ANA, message_id="A1"), emoji="👍"))
     assert done == SentMessage(message_id="R1", chat=ANA, timestamp=SECOND * 1000)
     to, message = session.sent()
     assert to == ANA_LID, "as the chat is addressed on the wire"
@@ -232,15 +250,15 @@ def test_reaction(session: Session) -> None:
 def test_reaction_in_a_group_names_the_author(session: Session) -> None:
     session.receive(from_ana_in_the_team())
     session.will_send("R1", TEAM)
-    session.handlers.run(React(target=MessageRef(chat=TEAM, message_id="G1"), emoji="👍"))
+    session.run(React(target=MessageRef(chat=TEAM, message_id="G1"), emoji="👍"))
     assert session.sent()[1].reactionMessage.key.participant == str(ANA_LID)
 
 
 def test_revoke(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="oops")))
+    session.run(SendMessage(chat=ANA, message=TextOut(text="oops")))
     session.will_send("R1", ANA_LID)
-    session.handlers.run(Revoke(target=MessageRef(chat=ANA, message_id="S1")))
+    session.run(Revoke(target=MessageRef(chat=ANA, message_id="S1")))
     to, message = session.sent()
     assert to == ANA_LID
     assert message.protocolMessage.key.fromMe
@@ -250,9 +268,9 @@ def test_revoke(session: Session) -> None:
 
 def test_edit(session: Session) -> None:
     session.will_send("S1", ANA_LID)
-    session.handlers.run(SendMessage(chat=ANA, message=TextOut(text="helo")))
+    session.run(SendMessage(chat=ANA, message=TextOut(text="helo")))
     session.will_send("E1", ANA_LID)
-    session.handlers.run(EditMessage(target=MessageRef(chat=ANA, message_id="S1"), text="hello"))
+    session.run(EditMessage(target=MessageRef(chat=ANA, message_id="S1"), text="hello"))
     message, _ = unwrap(session.sent()[1])
     assert message.protocolMessage.key.ID == "S1"
     assert session.message("S1").text == "hello"
@@ -264,7 +282,7 @@ def test_mark_read(session: Session) -> None:
     chat = session.reader.chat(TEAM)
     assert chat is not None
     assert chat.unread_count == 1
-    session.handlers.run(MarkRead(target=MessageRef(chat=TEAM, message_id="G1")))
+    session.run(MarkRead(target=MessageRef(chat=TEAM, message_id="G1")))
     arguments = next(arguments for name, arguments in session.client.calls if name == "MarkRead")
     ids, _, to, _, author, _, _ = arguments
     assert ids == b"G1"
@@ -289,7 +307,7 @@ def test_mark_read(session: Session) -> None:
 )
 def test_a_message_that_is_not_there(session: Session, command: Command[None]) -> None:
     with pytest.raises(NotFound, match="no message with this id"):
-        session.handlers.run(command)
+        session.run(command)
     assert session.client.calls == []
 
 
@@ -306,13 +324,13 @@ def test_contacts_reach_the_store(session: Session) -> None:
     answer = neonize_pb2.ContactsGetAllContactsReturnFunction(Contact=[contact(ANA_LID, "Ana"), contact(ANA, "Ana")])
     session.client.answers["GetAllContacts"] = answer.SerializeToString()
     session.client.answers["GetPNFromLID"] = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA)).SerializeToString()
-    session.handlers.run(SyncContacts())
+    session.run(SyncContacts())
     [found] = session.reader.contacts()
     assert (found.jid, found.lid, found.name) == (ANA, ANA_LID, "Ana")
 
 
 def test_device(session: Session) -> None:
-    assert session.handlers.run(GetDevice()) == Device(
+    assert session.run(GetDevice()) == Device(
         jid=replace(ME, device=7), lid=replace(ME_LID, device=7), push_name="Me", business_name="", platform="android"
     )
 
@@ -320,18 +338,17 @@ def test_device(session: Session) -> None:
 @pytest.mark.parametrize(
     ("command", "function"),
     [
-        (Logout(), "Logout"),
         (ChangePushName(push_name="Zoë"), "SetPushName"),
         (SetPresence(available=False), "SendPresence"),
         (SetChatPresence(chat=ANA, composing=True), "SendChatPresence"),
     ],
 )
 def test_what_only_has_to_work(session: Session, command: Command[None], function: str) -> None:
-    session.handlers.run(command)
+    session.run(command)
     assert session.client.functions[-1] == function
     session.client.answers[function] = b"info query timed out"
     with pytest.raises(SessionTimeout):
-        session.handlers.run(command)
+        session.run(command)
 
 
 def test_lookups(session: Session) -> None:
@@ -339,9 +356,7 @@ def test_lookups(session: Session) -> None:
         IsOnWhatsAppResponse=[neonize_pb2.IsOnWhatsAppResponse(Query="49151", JID=jid(ANA), IsIn=True)]
     )
     session.client.answers["IsOnWhatsApp"] = numbers.SerializeToString()
-    assert session.handlers.run(CheckNumbers(numbers=("49151",))) == (
-        NumberCheck(number="49151", registered=True, jid=ANA),
-    )
+    assert session.run(CheckNumbers(numbers=("49151",))) == (NumberCheck(number="49151", registered=True, jid=ANA),)
     people = neonize_pb2.GetUserInfoReturnFunction(
         UsersInfo=[
             neonize_pb2.GetUserInfoSingleReturnFunction(
@@ -350,7 +365,7 @@ def test_lookups(session: Session) -> None:
         ]
     )
     session.client.answers["GetUserInfo"] = people.SerializePartialToString()
-    assert session.handlers.run(GetPerson(jid=ANA)) == Person(
+    assert session.run(GetPerson(jid=ANA)) == Person(
         jid=ANA, verified_name="", status="busy", picture_id="", devices=(ANA,)
     )
     everybody = dict.fromkeys(
@@ -358,10 +373,10 @@ def test_lookups(session: Session) -> None:
         neonize_pb2.PrivacySettings.PrivacySetting.Value("ALL"),
     )
     session.client.answers["GetPrivacySettings"] = neonize_pb2.PrivacySettings(**everybody).SerializeToString()
-    assert set(session.handlers.run(GetPrivacy()).values()) == {"all"}
+    assert set(session.run(GetPrivacy()).values()) == {"all"}
     code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
     session.client.answers["PairPhone"] = code.SerializeToString()
-    assert session.handlers.run(PairPhone(digits="49151")) == "ABCD-1234"
+    assert session.run(PairPhone(digits="49151")) == "ABCD-1234"
 
 
 def test_the_number_that_whatsapp_answers_is_remembered(session: Session) -> None:
@@ -371,7 +386,7 @@ def test_the_number_that_whatsapp_answers_is_remembered(session: Session) -> Non
     )
     session.client.answers["IsOnWhatsApp"] = numbers.SerializeToString()
     session.client.answers["GetPNFromLID"] = neonize_pb2.GetJIDFromStoreReturnFunction(Jid=jid(ANA)).SerializeToString()
-    found = session.handlers.run(CheckNumbers(numbers=(written.user,)))
+    found = session.run(CheckNumbers(numbers=(written.user,)))
     assert found == (NumberCheck(number=written.user, registered=True, jid=ANA),)
     assert session.reader.number_of(written) == ANA
     assert session.reader.number_of(ANA_LID) == ANA
@@ -388,13 +403,13 @@ def joined(*names: str) -> bytes:
 
 def test_groups_are_listed_once(session: Session) -> None:
     session.client.answers["GetJoinedGroups"] = joined("Club", "Team")
-    session.handlers.run(SyncGroups())
+    session.run(SyncGroups())
     assert {chat.name for chat in session.reader.chats(limit=5, offset=0).rows} == {"Club", "Team"}
     assert session.reader.number_of(ANA_LID) == ANA
     session.client.answers["GetJoinedGroups"] = joined("Club")
-    session.handlers.run(SyncGroups())
+    session.run(SyncGroups())
     assert session.client.functions.count("GetJoinedGroups") == 1, "notifications tell of what changes"
-    session.handlers.run(ListGroups())
+    session.run(ListGroups())
     assert {chat.name: chat.left for chat in session.reader.chats(limit=5, offset=0).rows} == {
         "Club": False,
         "Team": True,
@@ -403,16 +418,16 @@ def test_groups_are_listed_once(session: Session) -> None:
 
 def test_a_long_list_of_groups_may_be_cut_off(session: Session) -> None:
     session.client.answers["GetJoinedGroups"] = joined("Club", "Team")
-    session.handlers.run(ListGroups())
+    session.run(ListGroups())
     many = neonize_pb2.GetJoinedGroupsReturnFunction()
     for number in range(500):
         many.Group.add(JID=jid(Jid(f"12036399{number:010}", "g.us")))
     session.client.answers["GetJoinedGroups"] = many.SerializePartialToString()
-    session.handlers.run(ListGroups())
+    session.run(ListGroups())
     assert not any(chat.left for chat in session.reader.chats(limit=5, offset=0, search="Team").rows)
 
 
 def test_a_group_that_we_leave_is_left(session: Session) -> None:
-    session.handlers.run(LeaveGroup(group=TEAM))
+    session.run(LeaveGroup(group=TEAM))
     (chat,) = session.reader.chats(limit=5, offset=0).rows
     assert (chat.jid, chat.left) == (TEAM, True)

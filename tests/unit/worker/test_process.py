@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -17,16 +17,19 @@ from tests.unit.waiting import WAIT, soon
 from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
-from whatsapp_mcp.descriptors import Descriptors
+from whatsapp_mcp import __version__
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SetupError, StoreError
+from whatsapp_mcp.errors import NotConnected, SetupError, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Device, Message
-from whatsapp_mcp.pipe.account import GetDevice, PairPhone, SetPresence
-from whatsapp_mcp.pipe.codec import encode_call
+from whatsapp_mcp.pipe.account import GetClients, GetDevice, Logout, PairPhone, Ping, Restart, SetPresence
+from whatsapp_mcp.pipe.codec import decode_hello, encode_call
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.ledger import Ledger
+from whatsapp_mcp.pipe.lines import Ended, Logged
+from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
@@ -35,51 +38,85 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import neonize_pb2
-from whatsapp_mcp.worker import intake, server_pipe
+from whatsapp_mcp.worker import clients as clients_module
+from whatsapp_mcp.worker import connection as connection_module
+from whatsapp_mcp.worker import intake
 from whatsapp_mcp.worker import process as process_module
 from whatsapp_mcp.worker.process import SessionProcess
 from whatsapp_mcp.worker.translation import REPEATED
 
 
+class Connected(NamedTuple):
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def hang_up(self) -> None:
+        if not self.writer.is_closing():
+            with suppress(OSError):
+                self.writer.write_eof()
+
+
 class Running:
-    """A session process as its server sees it."""
+    """A session process as a server sees it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.go = FakeGo()
         self.go.answers["GetMe"] = DEVICE.SerializeToString()
-        child_reads, self._write_end = os.pipe()
-        self._read_end, child_writes = os.pipe()
-        self._process = SessionProcess(Descriptors(child_reads, child_writes))
-        self._lines: asyncio.StreamReader
         self.task: asyncio.Task[int]
+        self.welcome: dict[str, Any] = {}
+        self.client: Connected
+        self._all: list[Connected] = []
+        """A writer that nobody knows any more closes its connection."""
         self._calls = 0
 
     @property
     def store_path(self) -> Path:
         return self.folder / "messages.db"
 
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger.read(self.folder / "session.json")
+
     async def start(self, **hello: Any) -> None:
-        loop = asyncio.get_running_loop()
-        self._lines = asyncio.StreamReader()
-        await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._lines), os.fdopen(self._read_end, "rb", 0)
-        )
-        self.task = asyncio.create_task(self._process.run())
         fields: dict[str, Any] = {
             "session_db": str(self.folder / "session.db"),
             "store_path": str(self.store_path),
             "media_dir": str(self.folder / "media"),
+            "ledger_path": str(self.folder / "session.json"),
+            "log_path": str(self.folder / "session.log"),
             "retention_days": None,
             "decrypted": (),
             "endpoint": None,
             "require_endpoint": False,
             "log_level": "WARNING",
         }
-        self.write(json.dumps(fields | hello))
+        listens = asyncio.Event()
+        process = SessionProcess(self.folder, decode_hello(json.dumps(fields | hello).encode()))
+        self.task = asyncio.create_task(process.run(listens.set))
+        self.process = process
+        await listens.wait()
+        if listening := await connect(self.folder, limit=2**20):
+            listening[1].close()
+            await self.attach()
+            self.standing = await self.line("state")
+
+    async def opened(self) -> Connected:
+        streams = await connect(self.folder, limit=2**20)
+        assert streams is not None
+        self._all.append(Connected(*streams))
+        return self._all[-1]
+
+    async def attach(self, *, noise_root: str | None = None, **client: Any) -> dict[str, Any]:
+        """As a further client; the one before goes on unheard."""
+        self.client = await self.opened()
+        fields = {"kind": "stdio", "pid": 1, "command": "test", "since": "2026-01-01T00:00:00Z", "version": __version__}
+        self.write(json.dumps({"client": fields | client, "noise_root": noise_root}))
+        answer: dict[str, Any] = json.loads(await self.client.reader.readline())
+        return answer
 
     def write(self, line: str) -> None:
-        os.write(self._write_end, line.encode() + b"\n")
+        self.client.writer.write(line.encode() + b"\n")
 
     def call(self, command: Command[Any], *, timeout: float = WAIT) -> int:
         self._calls += 1
@@ -87,15 +124,13 @@ class Running:
         return self._calls
 
     def hang_up(self) -> None:
-        if self._write_end >= 0:
-            os.close(self._write_end)
-            self._write_end = -1
+        self.client.hang_up()
 
     async def line(self, kind: str) -> dict[str, Any]:
         """The next line of this type; lines before it are passed over."""
         async with asyncio.timeout(WAIT):
             while True:
-                raw = await self._lines.readline()
+                raw = await self.client.reader.readline()
                 assert raw, f"the pipe was closed before a line of type {kind}"
                 line: dict[str, Any] = json.loads(raw)
                 if line["type"] == kind:
@@ -115,10 +150,11 @@ class Running:
             state = await self.line("state")
 
     async def ended(self) -> dict[str, Any]:
-        line = await self.line("ended")
         async with asyncio.timeout(WAIT):
             self.code = await self.task
-        return line
+        ended = self.ledger.ended
+        assert ended is not None
+        return ended.model_dump()
 
 
 @pytest.fixture
@@ -130,13 +166,13 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
             raise SetupError("an endpoint is required")
         return fake_library(running.go)
 
-    monkeypatch.setattr(process_module, "load", load)
-    monkeypatch.setattr(process_module, "_drop_prints", lambda: None)  # it would silence pytest
+    monkeypatch.setattr(connection_module, "load", load)
+    monkeypatch.setattr(connection_module, "_drop_prints", lambda: None)  # it would silence pytest
     monkeypatch.setattr(process_module, "_end_at_the_latest", lambda: None)  # it would end pytest
-    monkeypatch.setattr(process_module, "CONTACT_SYNCS", ())
-    monkeypatch.setattr(process_module, "GROUP_SYNCS", ())
+    monkeypatch.setattr(connection_module, "CONTACT_SYNCS", ())
+    monkeypatch.setattr(connection_module, "GROUP_SYNCS", ())
     yield running
-    running.hang_up()
+    running.process._finish(Ended(reason="stopped"))
     async with asyncio.timeout(WAIT):
         await running.task
     running.go.end()
@@ -161,10 +197,10 @@ async def test_connected(running: Running) -> None:
     assert running.go.started.get(timeout=WAIT).database == str(running.folder / "session.db")
 
 
-async def test_the_end_of_the_pipe_is_an_orderly_end(running: Running) -> None:
+async def test_the_last_client_to_leave_is_an_orderly_end(running: Running) -> None:
     await running.connected()
     running.hang_up()
-    assert (await running.ended())["reason"] == "stopped"
+    assert (await running.ended())["reason"] == "unused"
     assert running.code == 0
     assert running.go.disconnected.is_set()
 
@@ -254,12 +290,184 @@ async def test_no_call_before_it_is_up(running: Running) -> None:
     assert reply["error"]["code"] == "not_connected"
 
 
-async def test_a_line_that_is_too_long_ends_it(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing can be read any more after it: better a new process than one that hears nothing."""
-    monkeypatch.setattr(server_pipe, "MAX_LINE", 2000)
+async def test_a_line_that_is_too_long_ends_that_connection(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "MAX_LINE", 2000)
     await running.connected()
+    first = running.client
+    await running.attach()
     running.write("x" * 10_000)
-    assert (await running.ended())["reason"] == "stopped"
+    await running.client.reader.read()
+    running.client = first
+    assert "result" in await running.reply(running.call(GetDevice()))
+
+
+# ---- clients --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_newcomer_learns_how_things_stand(running: Running) -> None:
+    await running.start(pairing=True)
+    assert running.standing["state"] == "pairing"
+    running.go.qr("first")
+    await running.line("qr")
+    assert (await running.attach())["type"] == "welcome"
+    assert (await running.line("state"))["state"] == "pairing"
+    shown = await running.line("qr")
+    assert shown["text"] == "first"
+    assert 0 < shown["seconds"] <= 60
+    running.go.event(EventCode.DEVICE)
+    running.go.event(EventCode.CONNECTED)
+    await running.line("state")
+    running.go.event(EventCode.MESSAGE, message_event(text("hello"), source(ANA, ANA), message_id="A1"))
+    await running.line("stored")
+    await running.attach()
+    assert (await running.line("state"))["state"] == "connected"
+    assert (await running.line("stored"))["newest_arrival"] == 1
+
+
+async def test_who_is_attached(running: Running) -> None:
+    await running.connected()
+    await running.attach(kind="command", pid=7)
+    reply = await running.reply(running.call(GetClients()))
+    assert [(client["kind"], client["pid"]) for client in reply["result"]] == [("stdio", 1), ("command", 7)]
+
+
+async def test_a_client_that_leaves_takes_nobody_with_it(running: Running) -> None:
+    await running.connected()
+    leaving = running.client
+    await running.attach()
+    leaving.hang_up()
+    await leaving.reader.read()
+    assert "result" in await running.reply(running.call(GetDevice()))
+
+
+async def test_a_command_keeps_nothing_alive(running: Running) -> None:
+    await running.connected()
+    server = running.client
+    await running.attach(kind="command")
+    server.hang_up()
+    assert (await running.ended())["reason"] == "unused"
+
+
+async def test_it_goes_on_for_a_while_after_its_last_client(running: Running) -> None:
+    await running.connected(linger=3600)
+    running.hang_up()
+    await running.client.reader.read()
+    assert (await running.attach())["type"] == "welcome"
+    running.call(Restart())
+    assert (await running.ended())["reason"] == "restart"
+
+
+@pytest.mark.parametrize(
+    ("version", "why", "ends"),
+    [("99.0", "retired", True), ("0.0.1", "newer", False), (__version__ + "a", "retired", True)],
+)
+async def test_clients_of_another_version(running: Running, version: str, why: str, ends: bool) -> None:
+    await running.connected()
+    first = running.client
+    refused = await running.attach(version=version)
+    assert (refused["type"], refused["why"], refused["version"]) == ("refused", why, __version__)
+    running.client = first
+    if ends:
+        assert (await running.ended())["reason"] == "retired"
+    else:
+        assert "result" in await running.reply(running.call(GetDevice()))
+
+
+async def test_a_client_with_another_whatsapp_in_mind(running: Running) -> None:
+    await running.connected()
+    assert (await running.attach(noise_root="ab" * 32))["why"] == "endpoint"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{}", "no JSON", '{"id": 1, "command": "get_device", "arguments": {}, "timeout": 1}']
+)
+async def test_nobody_is_answered_who_does_not_say_who_it_is(running: Running, line: str) -> None:
+    await running.connected()
+    first = running.client
+    running.client = await running.opened()
+    running.write(line)
+    assert await running.client.reader.read() == b""
+    running.client = first
+
+
+async def test_a_client_that_does_not_read_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "MOST_UNREAD", 100_000)
+    await running.connected()
+    reading = running.client
+    await running.attach()
+    running.client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for _ in range(3000):
+        running.process._clients.tell(Logged(level=10, logger="x", text="x" * 1000))
+        await asyncio.sleep(0)
+        reading.reader._buffer.clear()  # type: ignore[attr-defined]
+    running.client = reading
+    await running.reply(running.call(Ping()))
+    assert len(tuple(running.process._clients)) == 1
+
+
+# ---- asked to end, or to pause --------------------------------------------------------------------------------------
+
+
+async def test_calls_under_way_are_finished_before_a_restart(running: Running) -> None:
+    go_on = threading.Event()
+
+    def slow(*_: object) -> bytes:
+        assert go_on.wait(WAIT)
+        return b""
+
+    await running.connected()
+    running.go.answers["SendPresence"] = slow
+    under_way = running.call(SetPresence(available=True))
+    await running.reply(running.call(Restart()))
+    late = running.call(GetDevice())
+    assert (await running.reply(late))["moving"]
+    assert not running.go.disconnected.is_set()
+    go_on.set()
+    assert (await running.reply(under_way)).get("error") is None
+    assert (await running.ended())["reason"] == "restart"
+    ended = running.ledger.ended
+    assert ended is not None
+    assert ended.reason == "restart"
+
+
+async def test_a_pause(running: Running) -> None:
+    await running.connected()
+    async with running.process.paused("for a test"):
+        state = await running.line("state")
+        assert (state["state"], state["detail"]) == ("reconnecting", "for a test")
+        assert running.go.disconnected.is_set()
+        assert (await running.reply(running.call(GetDevice())))["moving"]
+        assert "result" in await running.reply(running.call(GetClients()))
+        running.process._connection.store.apply_now()  # type: ignore[union-attr]
+    assert (await running.ended())["reason"] == "restart"
+
+
+async def test_no_pause_without_a_connection(running: Running) -> None:
+    await running.start()
+    with pytest.raises(NotConnected):
+        async with running.process.paused("for a test"):
+            raise AssertionError
+    running.hang_up()
+    await running.ended()
+
+
+@pytest.mark.parametrize(("answer", "confirmed"), [(b"", True), (b"websocket not connected", False)])
+async def test_a_logout(running: Running, answer: bytes, confirmed: bool) -> None:
+    await running.connected()
+    running.go.answers["Logout"] = answer
+    assert (await running.reply(running.call(Logout())))["result"] is confirmed
+    assert (await running.ended())["reason"] == "logged_out_here"
+    assert running.ledger.erase, "by whoever holds the lock next"
+
+
+async def test_the_ledger(running: Running) -> None:
+    await running.connected()
+    assert running.ledger.is_open
+    assert running.ledger.connected_at is not None
+    running.go.event(EventCode.STREAM_REPLACED)
+    await running.ended()
+    assert not running.ledger.is_open
+    assert (running.ledger.restarts, running.ledger.short_lives) == (1, 1)
 
 
 # ---- pairing --------------------------------------------------------------------------------------------------------
@@ -288,7 +496,7 @@ async def test_paired(running: Running) -> None:
 
 
 async def test_paired_and_left_alone(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "RECONNECT_CHECK", 0.02)
+    monkeypatch.setattr(connection_module, "RECONNECT_CHECK", 0.02)
     running.go.connected = False
     await running.start()
     running.go.qr("first")
@@ -374,15 +582,10 @@ async def test_a_damaged_store(running: Running) -> None:
     assert running.store_path.exists()
 
 
-async def test_no_hello(running: Running) -> None:
-    await running.start(session_db=None)
-    assert "not by hand" in (await running.ended())["detail"]
-
-
 async def test_a_server_that_leaves_at_once(running: Running) -> None:
     await running.start()
     running.hang_up()
-    assert (await running.ended())["reason"] == "stopped"
+    assert (await running.ended())["reason"] == "unused"
 
 
 async def test_an_unforeseen_error_is_answered_and_logged_without_what_was_said(
@@ -390,10 +593,10 @@ async def test_an_unforeseen_error_is_answered_and_logged_without_what_was_said(
 ) -> None:
     await running.connected()
 
-    def fail(_command: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(running._process._commands, "run", fail)
+    monkeypatch.setattr(running.process._connection, "run", fail)
     reply = await running.reply(running.call(PairPhone(digits="4915100000001")))
     assert reply["error"]["code"] == "internal_error"
     assert "PairPhone failed" in caplog.messages

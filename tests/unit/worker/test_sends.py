@@ -38,12 +38,12 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 def send(session: Session, *, key: SendKey | None = KEY, text: str = "hello") -> SentMessage:
-    return session.handlers.run(SendMessage(chat=ANA, message=TextOut(text=text), key=key))
+    return session.run(SendMessage(chat=ANA, message=TextOut(text=text), key=key))
 
 
 def confirm(session: Session, key: SendKey = KEY, found: HandedOver | None = None) -> SentMessage | None:
     """``found``: what the server found in neonize's database."""
-    return session.handlers.run(ConfirmSend(key=key, handed_over=found))
+    return session.run(ConfirmSend(key=key, handed_over=found))
 
 
 def stands(session: Session) -> KeyedSend | None:
@@ -101,8 +101,8 @@ def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
 def test_forwarding_counts_too(session: Session) -> None:
     session.receive(from_ana())
     forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="A1"), chat=ANA, key=KEY)
-    assert session.handlers.run(forward) == SENT
-    assert session.handlers.run(forward) == AGAIN
+    assert session.run(forward) == SENT
+    assert session.run(forward) == AGAIN
     assert how_often(session) == 1
 
 
@@ -221,21 +221,21 @@ def test_every_message_has_a_secret_of_its_own(session: Session) -> None:
     raw = found.raw
     assert e2e.Message.FromString(raw).messageContextInfo.messageSecret in secrets
     forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="S1"), chat=ANA)
-    session.handlers.run(forward)
+    session.run(forward)
     assert session.sent()[1].messageContextInfo.messageSecret not in secrets, "that of the original is not passed on"
 
 
 def test_what_everybody_reads_has_no_secret(session: Session) -> None:
     newsletter = Jid("120363000000000009", "newsletter")
     key = KEY.model_copy(update={"key": "to everybody"})
-    session.handlers.run(SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))
+    session.run(SendMessage(chat=newsletter, message=TextOut(text="hello"), key=key))
     assert not session.sent()[1].HasField("messageContextInfo")
 
 
 def test_what_fails_before_the_key_is_claimed_claims_nothing(session: Session) -> None:
     with pytest.raises(NotFound):
         forward = ForwardMessage(target=MessageRef(chat=ANA, message_id="nope"), chat=ANA, key=KEY)
-        session.handlers.run(forward)
+        session.run(forward)
     session.client.answers["GetMe"] = b""
     with pytest.raises(WhatsAppMcpError):
         send(session)

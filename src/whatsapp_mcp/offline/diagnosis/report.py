@@ -16,11 +16,11 @@ from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
+from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.inspection import store_stats
-from whatsapp_mcp.supervisor.lock import AccountLock
 from whatsapp_mcp.wire import native
 
 
@@ -132,10 +132,9 @@ def lock_status(path: Path) -> LockStatus:
         usable = False
     if not usable:
         return LockStatus(held=None, problem=f"{path} may not be opened by this user")
-    lock = AccountLock(path)
-    if lock.is_free():
+    if is_free(path):
         return LockStatus(held=False)
-    holder = lock.holder()
+    holder = holder_of(path)
     if holder is None:
         return LockStatus(held=True)
     return LockStatus(held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=is_alive(holder.pid))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +39,7 @@ from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.records import KeyedSend, Settled
+from whatsapp_mcp.store.records import KeyedSend, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
@@ -158,6 +159,11 @@ class StoreWriter:
             self._apply_all(changes, now)
         return self._arrival
 
+    @property
+    def newest_arrival(self) -> int:
+        """The highest arrival number given so far, 0 in an empty store."""
+        return self._arrival
+
     def sealed_due(self) -> tuple[SealedStatement, ...]:
         """What is encrypted under another message and may be opened now; some of it, until all of it is settled."""
         with self._lock, store_errors(self._path):
@@ -222,6 +228,15 @@ class StoreWriter:
                 (find_entity(self._connection, chat), encodable(message_id)),
             ).fetchone()
             return row is not None
+
+    def pauses(self) -> Pauses:
+        """When the session was paused, as ``keep_pauses`` was told last."""
+        kept = self._meta("pauses")
+        return Pauses(*json.loads(kept)) if isinstance(kept, str) else Pauses()
+
+    def keep_pauses(self, pauses: Pauses) -> None:
+        with self._transaction():
+            self._set_meta("pauses", json.dumps(pauses))
 
     def rebuild_search(self) -> int:
         """Make the search index anew, also a damaged one; takes some ten seconds for a million messages.

@@ -24,10 +24,6 @@ class AccountHandlers:
     def _pair_phone(self, command: p.PairPhone) -> str:
         return self._account.pair_phone(command.digits)
 
-    @handles(p.Logout)
-    def _logout(self, _command: p.Logout) -> None:
-        self._account.logout()
-
     @handles(p.GetDevice)
     def _device(self, _command: p.GetDevice) -> Device:
         return self._account.device()
@@ -75,7 +71,3 @@ class AccountHandlers:
                 changes.append(IdentityLearned(lid=contact.jid, number=number))
             changes.append(contact)
         self._store.apply_now(*changes)
-
-    @handles(p.RecordChanges)
-    def _record_changes(self, command: p.RecordChanges) -> None:
-        self._store.apply_now(*command.changes)

@@ -16,14 +16,22 @@ import pytest
 import whatsapp_mcp
 from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.supervisor.lock import AccountLock
+from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, is_free
 
 HOLD = """
 import sys
 from pathlib import Path
-from whatsapp_mcp.supervisor.lock import AccountLock
-lock = AccountLock(Path(sys.argv[1]))
-print(lock.acquire(), flush=True)
+from whatsapp_mcp.pipe.account_lock import AccountLock
+lock = AccountLock.acquire(Path(sys.argv[1]))
+print(lock is not None, flush=True)
+sys.stdin.read()
+"""
+INHERIT = """
+import sys
+from whatsapp_mcp.pipe.account_lock import AccountLock
+lock = AccountLock.inherited(int(sys.argv[1]))
+lock.name_holder()
+print("here", flush=True)
 sys.stdin.read()
 """
 SLEEP = "import sys; print('here', flush=True); sys.stdin.read()"
@@ -57,24 +65,26 @@ def first_line(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
+def taken(path: Path) -> AccountLock:
+    lock = AccountLock.acquire(path)
+    assert lock is not None
+    return lock
+
+
 def test_one_holder(path: Path) -> None:
-    one, other = AccountLock(path), AccountLock(path)
-    assert one.acquire()
-    assert one.acquire(), "asking again changes nothing"
-    assert not other.acquire()
-    assert other.descriptor is None
+    one = taken(path)
+    assert AccountLock.acquire(path) is None
     one.release()
-    assert one.descriptor is None
-    assert other.acquire()
-    other.release()
+    other = taken(path)
+    one.release()
+    assert AccountLock.acquire(path) is None, "letting go twice changes nothing"
     other.release()
 
 
 def test_the_holder_is_named(path: Path) -> None:
-    lock = AccountLock(path)
-    assert lock.holder() is None
-    assert lock.acquire()
-    holder = AccountLock(path).holder()
+    assert holder_of(path) is None
+    lock = taken(path)
+    holder = holder_of(path)
     assert holder is not None
     assert holder.pid == os.getpid()
     assert holder.command
@@ -82,87 +92,66 @@ def test_the_holder_is_named(path: Path) -> None:
     lock.release()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"x" * 5000])
 def test_a_damaged_lock_file_is_no_obstacle(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    lock = AccountLock(path)
-    assert lock.holder() is None
-    assert lock.acquire()
-    assert lock.holder() is not None
-    lock.release()
-
-
-def test_a_long_command_of_an_earlier_holder_leaves_nothing_behind(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"x" * 5000)
-    lock = AccountLock(path)
-    assert lock.acquire()
-    assert lock.holder() is not None
+    assert holder_of(path) is None
+    lock = taken(path)
+    assert holder_of(path) is not None
     lock.release()
 
 
 def test_another_process(path: Path) -> None:
     with process(HOLD, str(path)) as child:
         assert first_line(child) == "True"
-        lock = AccountLock(path)
-        assert not lock.acquire()
-        assert not lock.is_free()
-        holder = lock.holder()
+        assert AccountLock.acquire(path) is None
+        assert not is_free(path)
+        holder = holder_of(path)
         assert holder is not None
         assert holder.pid == child.pid
         child.send_signal(signal.SIGKILL)
         child.wait(WAIT)
-        assert lock.is_free()
-        assert lock.acquire()
-        lock.release()
+        assert is_free(path)
+        taken(path).release()
 
 
-def test_a_child_that_inherited_the_descriptor_keeps_it(path: Path) -> None:
-    """A server that is killed leaves a session process that drains."""
-    lock = AccountLock(path)
-    assert lock.acquire()
-    assert lock.descriptor is not None
-    with process(SLEEP, keep=(lock.descriptor,)) as child:
+def test_a_child_that_inherited_it_holds_it_on(path: Path) -> None:
+    lock = taken(path)
+    with process(INHERIT, str(lock.file.number), keep=(lock.file.number,)) as child:
         assert first_line(child) == "here"
         lock.release()
-        assert not AccountLock(path).acquire()
+        assert AccountLock.acquire(path) is None
+        holder = holder_of(path)
+        assert holder is not None
+        assert holder.pid == child.pid
         child.kill()
         child.wait(WAIT)
-        other = AccountLock(path)
-        wait_until(other.acquire, "the lock to be free")
-        other.release()
+        wait_until(lambda: is_free(path), "the lock to be free")
 
 
-def test_a_child_that_did_not_inherit_it_does_not_keep_it(path: Path) -> None:
-    lock = AccountLock(path)
-    assert lock.acquire()
+def test_a_child_that_did_not_inherit_it_does_not_hold_it(path: Path) -> None:
+    lock = taken(path)
     with process(SLEEP) as child:
         assert first_line(child) == "here"
         lock.release()
-        other = AccountLock(path)
-        assert other.acquire()
-        other.release()
+        taken(path).release()
 
 
 def test_looking_takes_nothing(path: Path) -> None:
-    lock, looker = AccountLock(path), AccountLock(path)
-    assert looker.is_free()
+    assert is_free(path)
     assert not path.exists(), "looking creates nothing"
-    assert lock.acquire()
-    assert not looker.is_free()
-    assert not lock.is_free()
+    lock = taken(path)
+    assert not is_free(path)
     lock.release()
-    assert looker.is_free()
-    assert lock.acquire()
-    lock.release()
+    assert is_free(path)
+    taken(path).release()
 
 
-def test_files_are_private(path: Path, tmp_path: Path) -> None:
+def test_files_are_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        lock = AccountLock(tmp_path / "data" / "account" / "lock")
-        assert lock.acquire()
+        lock = taken(tmp_path / "data" / "account" / "lock")
     finally:
         os.umask(before)
     lock.release()
@@ -174,13 +163,13 @@ def test_files_are_private(path: Path, tmp_path: Path) -> None:
 def test_a_lock_file_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(SetupError, match="cannot be opened"):
-        AccountLock(tmp_path / "lock").acquire()
-    assert not AccountLock(tmp_path / "lock").is_free()
+        AccountLock.acquire(tmp_path / "lock")
+    assert not is_free(tmp_path / "lock")
 
 
 def test_a_lock_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("what is not to be overwritten")
     (tmp_path / "lock").hardlink_to(tmp_path / "mine")
     with pytest.raises(SetupError, match="has 2 names"):
-        AccountLock(tmp_path / "lock").acquire()
+        AccountLock.acquire(tmp_path / "lock")
     assert (tmp_path / "mine").read_text() == "what is not to be overwritten"

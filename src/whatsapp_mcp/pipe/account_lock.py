@@ -1,0 +1,105 @@
+"""One session process per account: a lock file, taken by the server that starts it and inherited by it.
+
+The lock belongs to the open file, so it is taken from before the process begins until it has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from whatsapp_mcp.account_folder import make_folder
+from whatsapp_mcp.clock import now
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.account_lock import FileLock
+
+
+class Holder(BaseModel):
+    """Who holds the lock; written into the lock file."""
+
+    pid: int
+    command: str
+    since: str
+    """ISO 8601, UTC."""
+
+
+class AccountLock:
+    """The lock of an account, held by this process."""
+
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
+        self._released = False
+
+    @classmethod
+    def acquire(cls, path: Path) -> AccountLock | None:
+        """Try once; None when somebody else holds it.
+
+        Raises:
+            SetupError: the lock file cannot be opened, or is not the user's alone.
+        """
+        make_folder(path.parent)
+        try:
+            lock = FileLock.take(path)
+        except OSError as error:
+            if error.errno is not None:
+                raise SetupError(f"the lock file {path} cannot be opened: {error.strerror}") from error
+            raise SetupError(
+                f"the lock file {path} {error.strerror}", next_step=f"Find out who made it so, and delete {path}."
+            ) from error
+        if lock is None:
+            return None
+        held = cls(lock)
+        held.name_holder()
+        return held
+
+    @classmethod
+    def inherited(cls, number: int) -> AccountLock:
+        """The one whose ``number`` the parent told. Raises OSError when it is none."""
+        return cls(FileLock.inherited(number))
+
+    def name_holder(self) -> None:
+        """Write down that it is this process that holds it."""
+        command = " ".join(sys.argv)[:200]
+        holder = Holder(pid=os.getpid(), command=command, since=now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self._lock.write(holder.model_dump_json().encode())
+
+    @property
+    def file(self) -> FileLock:
+        """To be inherited by the session process."""
+        return self._lock
+
+    def release(self) -> None:
+        """Let go. A process that inherited it still holds it."""
+        if not self._released:
+            self._released = True
+            self._lock.release()
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who wrote the lock file last; None when nobody did."""
+    try:
+        return Holder.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def holder_text(path: Path) -> str:
+    """The holder, for a person."""
+    holder = holder_of(path)
+    return f"process {holder.pid} ({holder.command}) since {holder.since}" if holder else "another process"
+
+
+def is_free(path: Path) -> bool:
+    """Look without keeping it (for ``status``)."""
+    if not path.exists():
+        return True
+    try:
+        lock = FileLock.take(path)
+    except OSError:
+        return False
+    if lock is not None:
+        lock.release()
+    return lock is not None

@@ -1,0 +1,99 @@
+"""What to do about an account that no session process serves: by its ledger, by what is linked, by what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.pipe.ledger import ON_REQUEST, Ledger
+from whatsapp_mcp.pipe.lines import Ended, EndReason
+from whatsapp_mcp.session_db.database import linked_device, remove_session
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.files import remove_store
+
+_STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
+    "logged_out": SessionState.LOGGED_OUT,
+    "replaced": SessionState.REPLACED,
+    "outdated": SessionState.OUTDATED,
+    "banned": SessionState.BANNED,
+    "setup_error": SessionState.STOPPED,
+}
+"""Ends after which nothing is started until somebody asks."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What this server wants of the next decision."""
+
+    start: bool = True
+    """Try, though the last process ended for a reason that stays: each server does so once, at its own start."""
+    at_once: bool = False
+    """Somebody asked for a new beginning: no pause either."""
+    pairing: bool = False
+    """Show codes, when no device is linked."""
+    erase: bool = False
+    """Delete session and messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Start a process, or how things stand without one."""
+
+    start: bool
+    linked: bool
+    state: SessionState
+    detail: str = ""
+    whatsapp_said: str | None = None
+    pause: float | None = None
+    """Seconds after which a start is due; None: nothing is to be waited for."""
+
+
+def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
+    """Only for the holder of the account's lock; writes the ledger.
+
+    Raises:
+        StoreError: the session database cannot be read, or what is to be deleted cannot be.
+        OSError: the ledger cannot be written.
+    """
+    ledger = _brought_up_to_date(settings, wanted, now)
+    linked = linked_device(settings.session_db) is not None
+    ended = ledger.ended or Ended(reason="stopped")
+    detail, said = ("", None) if ended.reason in ON_REQUEST else (ended.detail, ended.whatsapp_said)
+    stays = _STAYS_DOWN.get(ended.reason)
+    if not linked:
+        state = SessionState.PAIRING if wanted.pairing else stays or SessionState.UNPAIRED
+        return Decision(wanted.pairing, linked, state, "" if wanted.pairing else detail, said)
+    if stays is not None and not (wanted.start or wanted.at_once):
+        return Decision(False, stays is not SessionState.LOGGED_OUT, stays, detail, said)
+    pause = ledger.pause(now)
+    if pause > 0 and not wanted.at_once:
+        return Decision(False, linked, SessionState.RECONNECTING, detail, said, pause)
+    return Decision(True, linked, SessionState.CONNECTING, detail, said)
+
+
+def note_failed_start(settings: Settings, now: datetime) -> None:
+    """A process was started and ended before it listened. Only for the holder of the account's lock."""
+    ledger = Ledger.read(settings.ledger_path)
+    if not ledger.is_open:  # it did not even get that far
+        ledger.start(0, "", now)
+    ledger.end(Ended(reason="crashed", detail="the session process ended before it was ready"), now)
+    ledger.write(settings.ledger_path)
+
+
+def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Ledger:
+    ledger = Ledger.read(settings.ledger_path)
+    before = ledger.model_copy()
+    if ledger.is_open:
+        ledger.end(Ended(reason="crashed", detail="the session process ended unexpectedly"), now)
+    if ledger.erase or wanted.erase:
+        remove_session(settings.session_db)
+        remove_store(settings.store_path)
+        ledger.end(Ended(reason="logged_out_here"), now)
+        ledger.erase = False
+    if wanted.at_once:
+        ledger.forgive()
+    if ledger != before:
+        ledger.write(settings.ledger_path)
+    return ledger

@@ -1,0 +1,110 @@
+"""Starting the session process of an account."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import BinaryIO, Final
+
+from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe.account_lock import AccountLock
+from whatsapp_mcp.pipe.lines import LISTENS, Hello
+from whatsapp_mcp.platform.spawning import start_detached
+from whatsapp_mcp.session_db.database import last_decrypted
+from whatsapp_mcp.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.process")
+"""``-P``: never import from the folder that the host happened to start us in."""
+START_LIMIT: Final = 30.0
+"""Seconds until it can be attached to."""
+
+_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
+"""Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
+
+
+async def start_session(
+    settings: Settings, lock: AccountLock, *, pairing: bool, command: Sequence[str] = SESSION_COMMAND
+) -> bool:
+    """Start a session process, which then holds the lock too; returns when it can be attached to, or has failed.
+
+    Args:
+        pairing: no device is linked, and one is to be.
+
+    Raises:
+        SetupError: bad endpoint file, or the system starts no process.
+    """
+    environment = dict(os.environ) | _EXEC_ENVIRONMENT
+    endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
+    if endpoint is not None:
+        environment = endpoint.environment(environment)
+    hello = Hello(
+        session_db=str(settings.session_db.absolute()),
+        store_path=str(settings.store_path.absolute()),
+        media_dir=str(settings.media_dir.absolute()),
+        ledger_path=str(settings.ledger_path.absolute()),
+        log_path=str(settings.session_log.absolute()),
+        retention_days=settings.retention_days,
+        decrypted=await asyncio.to_thread(last_decrypted, settings.session_db),
+        endpoint=endpoint,
+        require_endpoint=settings.require_endpoint,
+        side_login_distance=settings.side_login_distance,
+        side_login_per_day=settings.side_login_per_day,
+        log_level=settings.log_level,
+        linger=settings.session_linger,
+        pairing=pairing,
+    )
+    folder = settings.account_dir.absolute()
+    try:
+        with _log(settings) as log:
+            process = start_detached(
+                (*command, str(folder), str(lock.file.number)),
+                folder=folder,
+                environment=environment,
+                log=log,
+                lock=lock.file.number,
+            )
+    except OSError as error:
+        raise SetupError(
+            f"the session process cannot be started: {error.strerror}",
+            next_step="Call appReconnect (or appLogin) when the cause is gone.",
+        ) from error
+    threading.Thread(target=_reap, args=(process,), name="session-process", daemon=True).start()
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            return await asyncio.to_thread(_introduce, process, codec.encode(hello))
+    except TimeoutError:
+        process.kill()
+        return False
+
+
+def _log(settings: Settings) -> BinaryIO:
+    return open(settings.session_log, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _introduce(process: subprocess.Popen[bytes], hello: bytes) -> bool:
+    """Whether it says that it listens."""
+    assert process.stdin is not None and process.stdout is not None
+    with process.stdout as answers:
+        try:
+            with process.stdin as incoming:
+                incoming.write(hello)
+            return answers.readline() == LISTENS
+        except OSError:
+            return False
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Nobody's child stays a zombie, and a crash is in the log of the server that started it."""
+    code = process.wait()
+    if code:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        logger.warning("the session process %d %s", process.pid, how)

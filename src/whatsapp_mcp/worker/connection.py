@@ -1,0 +1,275 @@
+"""The one start of neonize that a session process lives for: events into the store, commands out to WhatsApp."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.pipe import lines as p
+from whatsapp_mcp.pipe.account import SyncContacts
+from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.groups import SyncGroups
+from whatsapp_mcp.pipe.side_login import LoginBegins
+from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whatsapp.account import Account
+from whatsapp_mcp.whatsapp.client import Client, ClientEvents
+from whatsapp_mcp.whatsapp.groups import Groups
+from whatsapp_mcp.whatsapp.library import load
+from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
+from whatsapp_mcp.whatsapp.profiles import Profiles
+from whatsapp_mcp.whatsapp.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
+from whatsapp_mcp.worker.dispatch import Dispatch
+from whatsapp_mcp.worker.handlers.account import AccountHandlers
+from whatsapp_mcp.worker.handlers.control import Control, ControlHandlers
+from whatsapp_mcp.worker.handlers.groups import GroupHandlers
+from whatsapp_mcp.worker.handlers.messages import MessageHandlers
+from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
+from whatsapp_mcp.worker.handlers.side_login import SideLoginHandlers
+from whatsapp_mcp.worker.intake import Intake
+from whatsapp_mcp.worker.login_process import LoginProcess
+from whatsapp_mcp.worker.pruning import keep_pruned, policy
+from whatsapp_mcp.worker.side_logins import PauseLimits, Pausing, SideLogins
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+logger = logging.getLogger("whatsapp_mcp.session")
+
+R = TypeVar("R")
+CALLS_AT_ONCE: Final = 16
+FIRST_QR_SECONDS: Final = 60.0
+NEXT_QR_SECONDS: Final = 20.0
+"""Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
+CONTACT_SYNCS: Final = (1.0, 4.0, 25.0)
+"""Seconds after connecting, each after the one before, at which the linked device's contacts are copied."""
+GROUP_SYNCS: Final = (0.5, 20.0, 300.0)
+"""Seconds after connecting, each after the one before, at which the groups are asked for until they are told."""
+GROUP_SYNC_LIMIT: Final = 80.0
+"""Seconds; whatsmeow gives up after 75."""
+RECONNECT_CHECK: Final = 0.7
+"""Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
+STORE_CLOSE_LIMIT: Final = 5.0
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds for which a thread may keep Python to itself: an event that waits for its turn is lost in a crash."""
+
+_WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO"}
+"""whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza. Never above WARN: bans and
+ignored repetitions are recognised by lines of that level."""
+
+
+class ProcessAround(Control, Pausing, Protocol):
+    """The session process, as far as commands have to do with it."""
+
+
+class WhatsAppConnection:
+    """neonize and the store. Lives in the thread of the event loop; ``tell`` is called there.
+
+    Args:
+        tell: is given what clients have to know; an ``Ended`` when neonize can do no more.
+        process: what this is part of.
+    """
+
+    def __init__(self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround) -> None:
+        self._hello = hello
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._was_connected = False
+        self._disconnected = False
+        self._qr_count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._client = Client(Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN"))
+        self._account = Account(self._client, MediaDownloads(hello.endpoint))
+        self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
+        self._intake = Intake(
+            Path(hello.store_path),
+            self._account,
+            tell=partial(self._in_loop, self._take),
+            later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),
+            open_writer=partial(StoreWriter, retention=self._retention),
+        )
+        store = self._intake.store
+        begins = LoginBegins(
+            session_db=hello.session_db,
+            endpoint=hello.endpoint,
+            require_endpoint=hello.require_endpoint,
+            log_level=hello.log_level.upper(),
+        )
+        limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
+        self._side_logins = SideLogins(limits, process, store, partial(LoginProcess.start, begins))
+        self._commands = Dispatch(
+            AccountHandlers(self._account, store),
+            MessageHandlers(self._account, store, Path(hello.media_dir)),
+            GroupHandlers(Groups(self._client), self._account, store),
+            ProfileHandlers(Profiles(self._client, self._account)),
+            SideLoginHandlers(self._side_logins),
+            ControlHandlers(process),
+        )
+
+    def start(self) -> None:
+        """Store what the last process left, then connect, or show codes where no device is linked.
+
+        Raises:
+            SetupError, StoreError: it cannot be; nothing was taken from WhatsApp.
+        """
+        if self._hello.log_level.upper() != "DEBUG":
+            _drop_prints()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._intake.recover(self._hello.decrypted)
+        if self._retention is not None:
+            self._go_on_with(keep_pruned(self.store))
+        self._client.start(
+            load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
+            ClientEvents(
+                event=self._intake.event,
+                qr=partial(self._in_loop, self._show),
+                login_status=partial(self._in_loop, self._take_login_status),
+                log=self._on_log,
+                ended=partial(self._in_loop, self._take_client_end),
+            ),
+        )
+
+    @property
+    def store(self) -> StoreThread:
+        return self._intake.store
+
+    async def run(self, command: Command[R], timeout: float) -> R:
+        """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
+        try:
+            with anyio.fail_after(timeout):
+                return await self._commands.run(command, self._limiter)
+        except TimeoutError:
+            raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
+
+    async def log_out(self) -> bool:
+        """Unlink the device; whether WhatsApp confirmed it."""
+        try:
+            await anyio.to_thread.run_sync(self._account.logout)
+        except WhatsAppMcpError as error:
+            logger.warning("WhatsApp did not confirm the logout: %s", error.message)
+            return False
+        return True
+
+    async def begin_nothing(self) -> None:
+        """Whoever waits for a side login that has not begun is left to the next process."""
+        await self._side_logins.close()
+
+    async def disconnect(self) -> None:
+        """Close the socket, and wait until every decrypted message is handed over."""
+        if self._disconnected:
+            return
+        self._disconnected = True
+        await anyio.to_thread.run_sync(self._client.disconnect)
+        if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
+            logger.warning("events still arrived when the time to drain was over")
+
+    async def close(self) -> None:
+        """Disconnect, and commit all that came."""
+        for task in self._tasks:
+            task.cancel()
+        await self.disconnect()
+        if not await anyio.to_thread.run_sync(self.store.close, STORE_CLOSE_LIMIT):
+            logger.error("the store was still writing when the time to close it was over")
+
+    def _go_on_with(self, work: Coroutine[None, None, None]) -> None:
+        """In the background, until the end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- from foreign threads -----------------------------------------------------------------------------------------
+
+    def _in_loop(self, work: Callable[..., object], *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(work, *arguments)
+
+    def _on_log(self, level: str, name: str, text: str) -> None:
+        levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
+        shown = levels.get(level, logging.INFO)
+        if is_repetition(level, name, text):
+            self._intake.repeated(text)
+            shown = logging.INFO  # nearly all are harmless
+        elif is_unparsed(level, name, text):
+            self._intake.unparsed(text)
+        elif ban := ban_in(level, name, text):
+            self._in_loop(self._take, p.Ended(reason="banned", detail=ban, whatsapp_said=text))
+        elif explained := unavailable_in(level, name, text):
+            self._intake.unavailable(*explained)
+        logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def _take(self, notice: p.Notice) -> None:
+        connected = isinstance(notice, p.StateChanged) and notice.state is SessionState.CONNECTED
+        if connected and not self._was_connected:
+            self._was_connected = True
+            self._go_on_with(self._sync_contacts())
+            self._go_on_with(self._sync_groups())
+        self._tell(notice)
+
+    def _show(self, code: str) -> None:
+        self._qr_count += 1
+        self._take(p.QrShown(text=code, seconds=FIRST_QR_SECONDS if self._qr_count == 1 else NEXT_QR_SECONDS))
+
+    def _take_login_status(self, status: str) -> None:
+        match status:
+            case "success":
+                self._take(p.StateChanged(state=SessionState.CONNECTING))
+                self._go_on_with(self._end_when_left_alone())
+            case "timeout":
+                self._take(p.Ended(reason="qr_timeout", detail="nobody scanned the QR code in time"))
+            case _:
+                detail = "pairing failed; scan a fresh code"
+                self._take(p.Ended(reason="pairing_failed", detail=detail, whatsapp_said=status))
+
+    async def _end_when_left_alone(self) -> None:
+        """After pairing, whatsmeow reconnects by itself, unless the server hung up before it had read the 515."""
+        checks_without_socket = 0
+        while not self._was_connected and checks_without_socket < 2:
+            await asyncio.sleep(RECONNECT_CHECK)
+            has_socket = await anyio.to_thread.run_sync(self._client.has_socket)
+            checks_without_socket = 0 if has_socket else checks_without_socket + 1
+        if not self._was_connected:
+            self._take(p.Ended(reason="connect_failed", detail="paired, but the connection did not come back"))
+
+    async def _sync_contacts(self) -> None:
+        """neonize tells nothing of contacts that come with the app state, some time after the connection."""
+        for pause in CONTACT_SYNCS:
+            await asyncio.sleep(pause)
+            try:
+                await self.run(SyncContacts(), timeout=10)
+            except WhatsAppMcpError as error:
+                logger.info("contacts could not be copied: %s", error.message)
+
+    async def _sync_groups(self) -> None:
+        """Groups have their names from linking on, whether or not somebody writes."""
+        for pause in GROUP_SYNCS:
+            await asyncio.sleep(pause)
+            try:
+                await self.run(SyncGroups(), timeout=GROUP_SYNC_LIMIT)
+            except WhatsAppMcpError as error:
+                logger.info("groups could not be listed: %s", error.message)
+            else:
+                return
+
+    def _take_client_end(self, error: str | None) -> None:
+        if self._was_connected:
+            ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
+        else:
+            ended = p.Ended(reason="connect_failed", detail="neonize ended before it connected", whatsapp_said=error)
+        self._take(ended)
+
+
+def _drop_prints() -> None:
+    """What neonize prints to descriptor 1 (login events, send errors) also comes as a callback or as an answer."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

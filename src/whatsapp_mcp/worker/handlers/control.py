@@ -1,0 +1,43 @@
+"""Commands about the session process itself."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from whatsapp_mcp.pipe import account as p
+from whatsapp_mcp.pipe.lines import AttachedClient
+from whatsapp_mcp.worker.dispatch import handles
+
+
+class Control(Protocol):
+    """What can be done with the process."""
+
+    def clients(self) -> tuple[AttachedClient, ...]:
+        """Who is attached."""
+
+    def restart(self) -> None:
+        """End in order; the next process begins anew."""
+
+    async def log_out(self) -> bool:
+        """Unlink the device and end; whether WhatsApp confirmed it."""
+
+
+class ControlHandlers:
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    @handles(p.GetClients)
+    async def _clients(self, _command: p.GetClients) -> tuple[AttachedClient, ...]:
+        return self._control.clients()
+
+    @handles(p.Ping)
+    async def _ping(self, _command: p.Ping) -> None:
+        """That it is answered is the answer."""
+
+    @handles(p.Restart)
+    async def _restart(self, _command: p.Restart) -> None:
+        self._control.restart()
+
+    @handles(p.Logout)
+    async def _log_out(self, _command: p.Logout) -> bool:
+        return await self._control.log_out()
