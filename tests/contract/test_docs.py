@@ -303,8 +303,8 @@ def test_the_readme_shows_the_examples() -> None:
 
 
 def test_the_page_of_hosts_shows_the_example_of_windows() -> None:
-    (shown,) = blocks(ROOT / "docs" / "hosts.md", "json")
-    assert json.loads(shown) == json.loads((ROOT / "examples" / "claude-desktop-windows.json").read_text())
+    shown = [json.loads(block) for block in blocks(ROOT / "docs" / "hosts.md", "json")]
+    assert json.loads((ROOT / "examples" / "claude-desktop-windows.json").read_text()) in shown
 
 
 def test_the_changelog_has_this_version() -> None:

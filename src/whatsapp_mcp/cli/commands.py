@@ -232,7 +232,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
                 from whatsapp_mcp.offline.simulated import temporary_data_dir
 
                 folder = stack.enter_context(temporary_data_dir())
-                settings = settings.model_copy(update={"data_dir": folder})
+                settings = settings.model_copy(update={"data_dir": folder, "session_linger": 0.0})
                 make_folder(settings.account_dir)
         check_account(settings.account_dir)
         yield settings

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from whatsapp_mcp import __version__
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.pipe.lines import Attach, Client, Refused, StateChanged, Welcome
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Refused, StateChanged, Welcome
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.link import Link
 
@@ -68,7 +68,9 @@ async def attached(settings: Settings) -> AsyncIterator[Observer | Refused | Non
     Raises:
         TimeoutError: somebody listens, and does not answer.
     """
-    client = Client(kind="command", pid=os.getpid(), command=" ".join(sys.argv)[:200], since=now(), version=__version__)
+    client = AttachedClient(
+        kind="command", pid=os.getpid(), command=" ".join(sys.argv)[:200], since=now(), version=__version__
+    )
     link = await Link.attach(settings.account_dir, Attach(client=client))
     if not isinstance(link, Link):
         yield link

@@ -9,23 +9,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.ledger import Ledger
-from whatsapp_mcp.platform.endpoint import listen
-from whatsapp_mcp.worker.clients import Clients
-
 from whatsapp_mcp import __version__
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.account import GetClients
+from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.pipe.lines import Attach, Client, Ended, Notice, Refused, StateChanged, Welcome
+from whatsapp_mcp.pipe.ledger import Ledger
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Notice, Refused, StateChanged, Welcome
 from whatsapp_mcp.pipe.pieces import MAX_LINE
+from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.worker.clients import Clients
 
 PID: Final = 4711
 STARTED: Final = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 CONNECTED: Final = datetime(2026, 11, 1, 9, 1, tzinfo=UTC)
-SERVER: Final = Client(kind="stdio", pid=815, command="whatsapp-mcp stdio", since=STARTED, version=__version__)
+SERVER: Final = AttachedClient(kind="stdio", pid=815, command="whatsapp-mcp stdio", since=STARTED, version=__version__)
 
 Answer = Callable[[Command[Any]], Any]
 
@@ -38,7 +37,7 @@ class Served:
         self._refusal = refusal
         self._answer = answer
         self.asked: list[Command[Any]] = []
-        self.attached: list[Client] = []
+        self.attached: list[AttachedClient] = []
 
     def answer(self, attach: Attach) -> Welcome | Refused:
         self.attached.append(attach.client)

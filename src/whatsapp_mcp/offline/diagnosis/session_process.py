@@ -28,7 +28,7 @@ class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class AttachedClient(_View):
+class ClientStatus(_View):
     """A server, or another command."""
 
     pid: int
@@ -69,7 +69,7 @@ class SessionProcessStatus(_View):
     """The account that it is connected as."""
     restarts: int = 0
     """How often session processes of the account ended by themselves."""
-    clients: tuple[AttachedClient, ...] = ()
+    clients: tuple[ClientStatus, ...] = ()
     """Who is attached, without this command."""
     last_end: LastEnd | None = None
     """When none runs: why the last one ended. None: there never was one."""
@@ -115,7 +115,7 @@ async def _described(observer: Observer, ledger: Ledger, endpoint: Path | None) 
         connected_since=known.connected_at if state is SessionState.CONNECTED else None,
         jid=str(standing.own_jid) if standing is not None and standing.own_jid is not None else None,
         restarts=welcome.restarts,
-        clients=tuple(AttachedClient(**client.model_dump()) for client in clients if client.kind != "command"),
+        clients=tuple(ClientStatus(**client.model_dump()) for client in clients if client.kind != "command"),
         endpoint=endpoint,
     )
 
