@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
+from whatsapp_mcp.platform import ownership
 from whatsapp_mcp.platform.files import remove, replace
-from whatsapp_mcp.platform.ownership import make_private_folder
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -20,17 +20,17 @@ def ensure_private_folder(folder: Path) -> None:
     """
     missing = [parent for parent in folder.parents if not parent.exists()]
     for parent in [*reversed(missing), folder]:
-        make_private_folder(parent)
+        ownership.make_private_folder(parent)
 
 
 def new_private_file(path: Path) -> BinaryIO:
-    """A new file with mode 0600 (on Windows as closed as its folder), open for writing bytes.
+    """A new file for its owner alone (mode 0600), open for writing bytes.
 
     Raises:
         FileExistsError: something has this name, be it a link.
         OSError: it cannot be created.
     """
-    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+    return os.fdopen(ownership.new_private_file(path), "wb")
 
 
 def write_private(path: Path, content: bytes) -> None:

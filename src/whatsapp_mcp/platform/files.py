@@ -7,7 +7,6 @@ import sys
 if sys.platform == "win32":
     from whatsapp_mcp.platform.windows.files import (
         REMOVABLE_WHILE_OPEN,
-        open_for_change,
         remove,
         replace,
         reserve,
@@ -17,7 +16,6 @@ if sys.platform == "win32":
 else:
     from whatsapp_mcp.platform.posix.files import (
         REMOVABLE_WHILE_OPEN,
-        open_for_change,
         remove,
         replace,
         reserve,
@@ -25,4 +23,4 @@ else:
         write_at,
     )
 
-__all__ = ["REMOVABLE_WHILE_OPEN", "open_for_change", "remove", "replace", "reserve", "sync", "write_at"]
+__all__ = ["REMOVABLE_WHILE_OPEN", "remove", "replace", "reserve", "sync", "write_at"]

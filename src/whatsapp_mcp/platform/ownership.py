@@ -9,7 +9,9 @@ if sys.platform == "win32":
         close_to_others,
         how_to_close,
         make_private_folder,
+        new_private_file,
         not_ours_alone,
+        open_private_file,
         others_may_change,
         others_may_read,
     )
@@ -18,7 +20,9 @@ else:
         close_to_others,
         how_to_close,
         make_private_folder,
+        new_private_file,
         not_ours_alone,
+        open_private_file,
         others_may_change,
         others_may_read,
     )
@@ -27,7 +31,9 @@ __all__ = [
     "close_to_others",
     "how_to_close",
     "make_private_folder",
+    "new_private_file",
     "not_ours_alone",
+    "open_private_file",
     "others_may_change",
     "others_may_read",
 ]

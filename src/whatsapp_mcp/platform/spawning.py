@@ -1,12 +1,12 @@
-"""Starting a process that outlives who started it, and ending one that hangs."""
+"""Starting a process that outlives who started it."""
 
 from __future__ import annotations
 
 import sys
 
 if sys.platform == "win32":
-    from whatsapp_mcp.platform.windows.spawning import end_process, start_detached
+    from whatsapp_mcp.platform.windows.spawning import start_detached
 else:
-    from whatsapp_mcp.platform.posix.spawning import end_process, start_detached
+    from whatsapp_mcp.platform.posix.spawning import start_detached
 
-__all__ = ["end_process", "start_detached"]
+__all__ = ["start_detached"]

@@ -53,7 +53,14 @@ class Service:
 
     def trust(self) -> ssl.SSLContext:
         """TLS as strict as the platform has it, without HTTP/2."""
-        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.ca_file is not None:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        else:
+            # Python alone finds no authorities on macOS, and on Windows only those that were needed before: this asks
+            # the system there (truststore), as Go does.
+            from httpcore2 import default_ssl_context  # slow to load, and only a side login needs it
+
+            context = default_ssl_context()
         context.set_alpn_protocols(["http/1.1"])
         return context
 

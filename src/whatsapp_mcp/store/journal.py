@@ -21,7 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from whatsapp_mcp.platform.files import open_for_change, remove, replace, reserve, write_at
+from whatsapp_mcp.platform.files import remove, replace, reserve, write_at
+from whatsapp_mcp.platform.ownership import open_private_file
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Journal:
         entries, self._stored, self._end = _read(self._path)
         self._entries = len(entries)
         self._stored = min(self._stored, self._entries)
-        self._descriptor = open_for_change(self._path)
+        self._descriptor = open_private_file(self._path)
         write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
         reserve(self._descriptor, SIZE)
 

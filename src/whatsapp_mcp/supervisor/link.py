@@ -18,7 +18,7 @@ from whatsapp_mcp.pipe.account import Ping
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
 from whatsapp_mcp.platform.endpoint import connect
-from whatsapp_mcp.platform.spawning import end_process
+from whatsapp_mcp.platform.processes import end_now
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +159,8 @@ class Link:
             if await self._answers():
                 raise SessionTimeout("the session process did not answer") from None
             logger.error("the session process does not answer; it is ended")
-            end_process(self.welcome.pid)
+            with contextlib.suppress(OSError):
+                end_now(self.welcome.pid)
             raise SessionTimeout("the session process did not answer; it is started again") from None
 
     async def _ask(self, command: Command[R], timeout: float) -> R:

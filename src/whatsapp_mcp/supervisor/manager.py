@@ -36,7 +36,7 @@ from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused
-from whatsapp_mcp.platform.spawning import end_process
+from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.board import StateBoard
@@ -378,7 +378,8 @@ class SessionManager:
         holder = holder_of(self._settings.lock_path)
         if holder is not None and holder.pid != os.getpid():
             logger.error("the session process %d does not answer; it is ended", holder.pid)
-            end_process(holder.pid)
+            with contextlib.suppress(OSError):
+                end_now(holder.pid)
 
     def _stop_for_now(self, error: WhatsAppMcpError) -> None:
         self._decided = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -21,6 +20,7 @@ from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import SyncGroups
 from whatsapp_mcp.pipe.side_login import LoginBegins
+from whatsapp_mcp.platform.handles import lead_nowhere
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents
@@ -270,6 +270,4 @@ class WhatsAppConnection:
 
 def _drop_prints() -> None:
     """What neonize prints to descriptor 1 (login events, send errors) also comes as a callback or as an answer."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+    lead_nowhere(1)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -37,6 +36,7 @@ from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.versions import is_newer
 from whatsapp_mcp.platform.endpoint import listen
+from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
@@ -99,10 +99,9 @@ class SessionProcess:
         listens()
         self._wait_for_clients(max(FIRST_CLIENT, self._hello.linger))
         beside = [asyncio.create_task(work) for work in (self._end_after_sleep(), keep_log_small(self._log))]
-        self._loop.add_signal_handler(signal.SIGTERM, self._finish, p.Ended(reason="stopped"))
-        self._loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal sends it to the whole group
-        self._start()
-        ended = await self._finished
+        with handled(TERMINATE, partial(self._finish, p.Ended(reason="stopped"))), handled(INTERRUPT, lambda: None):
+            self._start()
+            ended = await self._finished
         if self._connection is not None:
             await self._connection.begin_nothing()
         await self._clients.answered(CALLS_DRAIN)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.downloads import is_kept, keep, kept_or_free, remove, remove_all, target
+from whatsapp_mcp.platform.names import is_misread
 from whatsapp_mcp.private_files import new_private_file
 
 ANA = Jid("4915112345678", "s.whatsapp.net")
@@ -79,8 +80,43 @@ def test_every_place_is_inside(tmp_path: Path, user: str, message_id: str, mimet
 
 
 def test_different_ids_never_share_a_place(tmp_path: Path) -> None:
-    ids = ["A/B", "A_B", "A:B", "a" * 64, "a" * 65, "a" * 66, "..A_B", "A_B."]
-    assert len({place(tmp_path, message_id=message_id) for message_id in ids}) == len(ids)
+    """Nor do they where case does not count."""
+    ids = ["A/B", "A_B", "A:B", "a" * 64, "a" * 65, "A" * 64, "A" * 65, "A" * 66, "..A_B", "A_B.", "a_b", "Abc", "ABC"]
+    ids += ["CON", "con", "aux", "CON.X", "COM1", "nul "]
+    assert len({str(place(tmp_path, message_id=message_id)).casefold() for message_id in ids}) == len(ids)
+    chats = [Jid(user, server) for server in ("g.us", "G.us") for user in ("a", "A", "con", "1-2", "1_2")]
+    assert len({str(place(tmp_path, chat=chat)).casefold() for chat in chats}) == len(chats)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_two_texts_meet(one: str, other: str) -> None:
+    places = {str(place(Path(), message_id=text)).casefold() for text in (one, other, one.upper(), one.lower())}
+    assert len(places) == len({one, other, one.upper(), one.lower()})
+
+
+WINDOWS_NAMES = [
+    "CON",
+    "aux",
+    "nul.txt",
+    "com1",
+    "x.",
+    "x ",
+    "x:stream",
+    "..",
+    ".",
+    "C:x",
+    "\\\\host\\share\\x",
+    "a|b*?",
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(*([st.one_of(st.sampled_from(WINDOWS_NAMES), st.text(max_size=40))] * 3))
+def test_windows_reads_every_place_as_it_is_written(chat: str, message_id: str, name: str) -> None:
+    """A folder may be synced there."""
+    path = place(Path("media"), chat=Jid(chat, "g.us"), message_id=message_id, name=name)
+    assert not [part for part in path.parts if is_misread(part)]
+    assert not is_misread(place(Path("media"), chat=Jid("1", chat), message_id=message_id).parent.name)
 
 
 def test_saving(tmp_path: Path) -> None:

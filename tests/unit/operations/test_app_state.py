@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, TEAM
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AppStateKeysMissing, NotConnected, NotFound
 from whatsapp_mcp.models.app_state import (
     AppStateChange,
@@ -77,6 +78,7 @@ async def test_the_result_says_what_it_cost(bench: Bench) -> None:
 
 async def test_the_keys_of_a_phone_linked_a_moment_ago_are_waited_for(bench: Bench) -> None:
     bench.receive("M1")
+    bench.session.snapshot = bench.session.snapshot.model_copy(update={"since": now()})
     missing = [AppStateKeysMissing("not yet")] * 2
 
     def answer(_command: ChangeAppState) -> Answer[None]:

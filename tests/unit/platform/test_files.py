@@ -12,32 +12,32 @@ import pytest
 
 from whatsapp_mcp.platform.files import (
     REMOVABLE_WHILE_OPEN,
-    open_for_change,
     remove,
     replace,
     reserve,
     sync,
     write_at,
 )
+from whatsapp_mcp.platform.ownership import open_private_file
 
 
 def test_bytes_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    descriptor = open_for_change(path)
+    descriptor = open_private_file(path)
     assert not os.get_inheritable(descriptor)
     write_at(descriptor, b"a\nb\r\nc\x1ad", 4)
     write_at(descriptor, b"zero", 0)
     sync(descriptor)
     os.close(descriptor)
     assert path.read_bytes() == b"zeroa\nb\r\nc\x1ad"
-    again = open_for_change(path)
+    again = open_private_file(path)
     assert os.read(again, 100) == b"zeroa\nb\r\nc\x1ad"
     os.close(again)
 
 
 def test_room_that_is_taken_holds_zeros_behind_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    descriptor = open_for_change(path)
+    descriptor = open_private_file(path)
     write_at(descriptor, b"here", 0)
     reserve(descriptor, 10_000)
     assert path.read_bytes() == b"here" + bytes(9_996)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+import truststore
 from websockets.frames import Frame, Opcode
 
 from tests.unit.side_login.linked import Linked
@@ -262,6 +264,21 @@ async def test_an_unknown_tls_authority_is_refused(side: Linked, logins: Logins)
         async with PassiveLogin(side.stored, everybody_elses, b""):
             raise AssertionError("logged in")
     assert not logins.payloads
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_authorities_of_the_system_decide(
+    known: bool, side: Linked, logins: Logins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what macOS and Windows have their authorities from; here it asks for the file of OpenSSL."""
+    monkeypatch.setattr("httpcore2.default_ssl_context", lambda: truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", side.service.ca_file or "")
+    by_system = Service(side.service.root_public, None, side.service.proxy)
+    with pytest.raises(LoginRefused if known else CertificateRefused):  # the first: it was asked who we are
+        async with PassiveLogin(side.stored, by_system, b""):
+            raise AssertionError("logged in")
+    assert logins.payloads == ([b""] if known else [])
 
 
 async def test_a_certificate_for_another_host_is_refused(side: Linked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,9 @@ from whatsapp_mcp.worker.handlers.control import ControlHandlers
 from whatsapp_mcp.worker.handlers.groups import GroupHandlers
 from whatsapp_mcp.worker.handlers.messages import MessageHandlers
 from whatsapp_mcp.worker.handlers.profiles import ProfileHandlers
+from whatsapp_mcp.worker.handlers.side_login import SideLoginHandlers
 from whatsapp_mcp.worker.open_store import OpenStore
+from whatsapp_mcp.worker.side_logins import SideLogins
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 R = TypeVar("R")
@@ -105,6 +107,7 @@ class Session:
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
             ControlHandlers(NoProcess()),
+            SideLoginHandlers(cast(SideLogins, None)),
         )
         self.reader = StoreReader(path)
 

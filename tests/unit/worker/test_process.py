@@ -89,6 +89,8 @@ class Running:
             "decrypted": (),
             "endpoint": None,
             "require_endpoint": False,
+            "side_login_distance": 0,
+            "side_login_per_day": 0,
             "log_level": "WARNING",
         }
         listens = asyncio.Event()

@@ -22,15 +22,6 @@ _FSTORE: Final = struct.Struct("=Iiqqq")
 """``fcntl(2)`` of macOS: flags, from where the offset counts, offset, length, and what was allocated."""
 
 
-def open_for_change(path: Path) -> int:
-    """A descriptor to read and write bytes, of a file that is made with mode 0600 if it is missing; no child gets it.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
     """Write all of ``data`` there; one thread at a time.
 

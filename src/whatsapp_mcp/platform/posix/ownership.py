@@ -57,6 +57,26 @@ def close_to_others(path: Path) -> None:
         path.chmod(0o600)
 
 
+def new_private_file(path: Path) -> int:
+    """A descriptor to write bytes, of a new file for its owner alone (mode 0600); no child gets it.
+
+    Raises:
+        FileExistsError: something has this name, be it a link.
+        OSError: it cannot be made.
+    """
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def open_private_file(path: Path) -> int:
+    """A descriptor to read and write bytes, of a file that is made for its owner alone (mode 0600) if it is missing; no
+    child gets it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
 def how_to_close(path: Path) -> str:
     """The command with which a person leaves a file or folder to its owner alone."""
     return f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}"

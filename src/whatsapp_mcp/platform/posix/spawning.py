@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,9 +34,3 @@ def start_detached(
         pass_fds=(lock,),
         start_new_session=True,
     )
-
-
-def end_process(pid: int) -> None:
-    """End it the hard way, if it is there and ours."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)

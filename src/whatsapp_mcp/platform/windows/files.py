@@ -22,15 +22,6 @@ _PATIENCE: Final = 2.0
 _STEP: Final = 0.02
 
 
-def open_for_change(path: Path) -> int:
-    """A descriptor to read and write bytes, of a file that is made if it is missing; no child gets it.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
-
-
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
     """Write all of ``data`` there; one thread at a time.
 

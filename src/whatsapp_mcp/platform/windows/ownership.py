@@ -1,7 +1,8 @@
-"""Owners and access lists: a folder of ours is closed to other users, and what is made in it inherits that."""
+"""Owners and access lists. What is made private has a list of its own: the system, administrators, the user."""
 
 from __future__ import annotations
 
+import msvcrt
 import os
 import stat
 import sys
@@ -13,9 +14,20 @@ from whatsapp_mcp.platform.windows import security
 
 assert sys.platform == "win32"
 
-_OWNER_ALONE: Final = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
-"""For the system, administrators and the owner; nothing from the folder above. Python does the same for ``mkdir`` with
-mode 0700, but not in all versions that this program runs on (CVE-2024-4030)."""
+_GENERIC_READ: Final = 0x8000_0000
+_GENERIC_WRITE: Final = 0x4000_0000
+_CREATE_NEW: Final = 1
+_OPEN_ALWAYS: Final = 4
+
+
+def _user_alone(flags: str = "") -> str:
+    """An access list for the system, administrators and the user; nothing is inherited from the folder.
+
+    Python does nearly the same for ``mkdir`` with mode 0700, but not in all versions that this program runs on
+    (CVE-2024-4030), and for the owner: what was made with the rights of an administrator is the administrators', and
+    the user would be locked out.
+    """
+    return "D:P" + "".join(f"(A;{flags};FA;;;{whom})" for whom in ("SY", "BA", security.user()))
 
 
 def not_ours_alone(found: os.stat_result) -> str | None:
@@ -53,11 +65,35 @@ def _open_to(file: int | Path, bits: int) -> str | None:
 
 
 def close_to_others(path: Path) -> None:
-    """Leave a file to its owner alone: its folder does that.
+    """Leave a file to its owner alone.
 
     Raises:
         OSError: it is somebody else's.
     """
+    if others_may_read(path) is not None:
+        security.protect(path, _user_alone())
+
+
+def new_private_file(path: Path) -> int:
+    """A descriptor to write bytes, of a new file for its owner alone; no child gets it.
+
+    Raises:
+        FileExistsError: something has this name, be it a link.
+        OSError: it cannot be made.
+    """
+    handle = security.create_file(path, _user_alone(), _GENERIC_WRITE, _CREATE_NEW)
+    return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
+
+
+def open_private_file(path: Path) -> int:
+    """A descriptor to read and write bytes, of a file that is made for its owner alone if it is missing; no child gets
+    it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    handle = security.create_file(path, _user_alone(), _GENERIC_READ | _GENERIC_WRITE, _OPEN_ALWAYS)
+    return msvcrt.open_osfhandle(handle, os.O_RDWR | os.O_BINARY | os.O_NOINHERIT)
 
 
 def how_to_close(path: Path) -> str:
@@ -74,7 +110,7 @@ def make_private_folder(folder: Path) -> None:
         OSError: it cannot be made.
     """
     try:
-        security.make_folder(folder, _OWNER_ALONE)
+        security.make_folder(folder, _user_alone("OICI"))
     except FileExistsError:
         if not folder.is_dir():
             raise

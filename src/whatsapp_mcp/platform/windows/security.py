@@ -17,7 +17,11 @@ _DACL = 4
 _REVISION = 1
 _TOKEN_QUERY = 8
 _TOKEN_USER = 1
-_ERROR_ALREADY_EXISTS = 183
+_PROTECTED = 0x8000_0000
+"""PROTECTED_DACL_SECURITY_INFORMATION: nothing is inherited from the folder."""
+_SHARE = 3
+"""As the C library opens: others may read and write, but not delete."""
+_INVALID_HANDLE = ctypes.c_void_p(-1).value
 
 _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -63,6 +67,22 @@ class _SecurityAttributes(ctypes.Structure):
 _CreateDirectory = _kernel32.CreateDirectoryW
 _CreateDirectory.argtypes = (wintypes.LPCWSTR, ctypes.POINTER(_SecurityAttributes))
 _CreateDirectory.restype = wintypes.BOOL
+
+
+_CreateFile = _kernel32.CreateFileW
+_CreateFile.argtypes = (
+    wintypes.LPCWSTR,
+    wintypes.DWORD,
+    wintypes.DWORD,
+    ctypes.POINTER(_SecurityAttributes),
+    wintypes.DWORD,
+    wintypes.DWORD,
+    wintypes.HANDLE,
+)
+_CreateFile.restype = wintypes.HANDLE
+_SetFileSecurity = _advapi32.SetFileSecurityW
+_SetFileSecurity.argtypes = (wintypes.LPCWSTR, wintypes.DWORD, ctypes.c_void_p)
+_SetFileSecurity.restype = wintypes.BOOL
 
 
 def descriptor_of(file: int | Path) -> str:
@@ -130,6 +150,42 @@ def _descriptor(sddl: str) -> ctypes.c_void_p:
     if not _FromText(sddl, _REVISION, ctypes.byref(made), None):
         raise ctypes.WinError(ctypes.get_last_error())
     return made
+
+
+def create_file(path: Path, sddl: str, access: int, disposition: int) -> int:
+    """A handle of a file; one that is made has this access list from its first moment on.
+
+    Args:
+        access: what will be done with it (``GENERIC_WRITE`` …).
+        disposition: whether it must be new, or may be there (``CREATE_NEW``, ``OPEN_ALWAYS``).
+
+    Raises:
+        FileExistsError: it must be new and is not.
+        OSError: it cannot be opened.
+    """
+    descriptor = _descriptor(sddl)
+    try:
+        attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), descriptor, False)
+        handle = _CreateFile(str(path), access, _SHARE, ctypes.byref(attributes), disposition, 0, None)
+        if handle in (None, _INVALID_HANDLE):
+            raise ctypes.WinError(ctypes.get_last_error())
+        return int(handle)
+    finally:
+        _LocalFree(descriptor)
+
+
+def protect(path: Path, sddl: str) -> None:
+    """Give what is there this access list and no other.
+
+    Raises:
+        OSError: the user may not.
+    """
+    descriptor = _descriptor(sddl)
+    try:
+        if not _SetFileSecurity(str(path), _DACL | _PROTECTED, descriptor):
+            raise ctypes.WinError(ctypes.get_last_error())
+    finally:
+        _LocalFree(descriptor)
 
 
 def make_folder(folder: Path, sddl: str) -> None:

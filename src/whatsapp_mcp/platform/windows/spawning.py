@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -52,9 +50,3 @@ def _start(
         creationflags=flags,
         startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": [lock]}),
     )
-
-
-def end_process(pid: int) -> None:
-    """End it the hard way, if it is there and ours."""
-    with suppress(OSError):
-        os.kill(pid, signal.SIGTERM)  # TerminateProcess
