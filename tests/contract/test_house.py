@@ -242,9 +242,6 @@ SYSTEM_ARGUMENTS = {"dir_fd", "pass_fds", "start_new_session", "creationflags", 
 OF_ONE_SYSTEM = {
     "simulator": "Linux only: elsewhere neonize cannot be made to trust it",
     "offline.simulated": "starts the simulator",
-    "supervisor.link": "starts the session process",
-    "supervisor.lock": "inherited by the session process",
-    "worker.process": "waits for the signals of the session process",
 }
 """Rooms and modules outside ``platform`` that may name what only some systems have, and why."""
 

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from whatsapp_mcp.private_files import write_private
-
 ADDRESS: Final = "session-address.json"
 """File in the account's folder."""
 BACKLOG: Final = 256
@@ -32,9 +30,9 @@ class Listener:
         self._server.close()
 
 
-def write_address(folder: Path, **address: str | int) -> None:
-    """Raises OSError."""
-    write_private(folder / ADDRESS, json.dumps(address).encode())
+def address_text(**address: str | int) -> bytes:
+    """What is written into that file."""
+    return json.dumps(address).encode()
 
 
 def read_address(folder: Path) -> dict[str, Any]:

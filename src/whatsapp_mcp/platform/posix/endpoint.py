@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.platform.listener import ADDRESS, BACKLOG, Accepted, Listener, read_address, write_address
-from whatsapp_mcp.platform.ownership import not_ours_alone
-from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.platform.listener import ADDRESS, BACKLOG, Accepted, Listener, address_text, read_address
+from whatsapp_mcp.platform.posix.files import replace
+from whatsapp_mcp.platform.posix.ownership import make_private_folder, new_private_file, not_ours_alone
 
 assert sys.platform != "win32"
 
@@ -44,7 +44,11 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int) -> Listener:
     path = _usual(folder)
     if path is None:
         path = _runtime_folder() / f"{sha256(os.fsencode(folder)).hexdigest()[:24]}.sock"
-        write_address(folder, socket=str(path))
+        draft = folder / f".{ADDRESS}.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(new_private_file(draft), "wb") as file:
+            file.write(address_text(socket=str(path)))
+        replace(draft, folder / ADDRESS)
     else:
         (folder / ADDRESS).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
@@ -116,7 +120,7 @@ def _runtime_folder() -> Path:
     if len(os.fsencode(parent)) > _LONGEST // 2:
         parent = Path("/tmp")
     folder = parent / f"whatsapp-mcp-{os.geteuid()}"
-    ensure_private_folder(folder)
+    make_private_folder(folder)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or not_ours_alone(found) is not None or found.st_mode & 0o077:
         raise PermissionError(f"{folder} is not this user's alone")

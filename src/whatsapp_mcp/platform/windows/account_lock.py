@@ -38,9 +38,9 @@ _kernel32.CreateFileW.restype = wintypes.HANDLE
 class FileLock:
     """Exclusive among those who take it; others can read the file."""
 
-    def __init__(self, descriptor: int, handle: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.number = handle
+        self.number: int = msvcrt.get_osfhandle(descriptor)
         """What a child process has to be given to hold it too."""
 
     @classmethod
@@ -64,7 +64,7 @@ class FileLock:
     def inherited(cls, number: int) -> FileLock:
         """The one whose ``number`` the parent told. Raises OSError when it is none."""
         os.set_handle_inheritable(number, False)
-        return cls(msvcrt.open_osfhandle(number, os.O_RDWR | os.O_BINARY), number)
+        return cls(msvcrt.open_osfhandle(number, os.O_RDWR | os.O_BINARY))
 
     def write(self, content: bytes) -> None:
         """Say in the file who holds it."""
