@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-
-import whatsapp_mcp
 
 PROGRAM = textwrap.dedent(
     """
@@ -18,7 +16,8 @@ PROGRAM = textwrap.dedent(
     assert not os.get_inheritable(wire.incoming) and not os.get_inheritable(wire.outgoing)
     print("print"); sys.stdout.flush()
     os.write(1, b"native code\\n")
-    subprocess.run(["sh", "-c", "echo child; cat"], check=True, timeout=10)
+    child = "import os; print('child'); assert not os.read(0, 1)"
+    subprocess.run([sys.executable, "-c", child], check=True, timeout=30)
     assert os.read(0, 1) == b"", "descriptor 0 is empty"
     assert os.read(wire.incoming, 100) == b"request"
     os.write(wire.outgoing, b"answer")
@@ -33,20 +32,14 @@ def test_only_the_protocol_reaches_stdout() -> None:
         capture_output=True,
         timeout=30,
         check=False,
-        env={"PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1]), "PATH": "/usr/bin:/bin"},
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == b"answer"
-    assert done.stderr == b"before\nprint\nnative code\nchild\n"
+    assert done.stderr.split() == b"before print native code child".split()
 
 
 def test_a_process_without_stdout_is_told_why() -> None:
-    program = "from whatsapp_mcp.descriptors import claim_stdio\nclaim_stdio()"
-    done = subprocess.run(
-        ["sh", "-c", f"exec {sys.executable} -c '{program}' >&-"],
-        capture_output=True,
-        timeout=30,
-        check=False,
-        env={"PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1]), "PATH": "/usr/bin:/bin"},
-    )
+    program = "import os; os.close(1)\nfrom whatsapp_mcp.descriptors import claim_stdio\nclaim_stdio()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert b"needs both stdin and stdout" in done.stderr

@@ -29,6 +29,7 @@ from whatsapp_mcp.simulator import Simulator
 
 INVITATION: Final = "Dinner on Friday?"
 AGREED: Final = "Great, at seven then."
+_BLOCKS: Final = " ▄▀█"
 LOG_NAME: Final = "server.log"
 TIME_LIMIT: Final = 28.0
 """Seconds; the demo ends by itself before that or says what it waited for."""
@@ -59,18 +60,27 @@ class Transcript:
 
     def qr(self, text: str) -> None:
         # Printed without markup or wrapping: a QR code is a picture made of characters.
-        code = segno.make_qr(text)
-        border = 2
-        rows = [[bool(cell) for cell in row] for row in code.matrix_iter(border=border)]
-        if len(rows) % 2:
-            rows.append([False] * len(rows[0]))
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True):
-            line = "".join(" ▄▀█"[2 * (not up) + (not low)] for up, low in zip(upper, lower, strict=True))
+        for line in qr_lines(text, self._console.encoding):
             self._console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
 
     def done(self) -> None:
         seconds = time.monotonic() - self._started
         self._console.print(f"\n[bold green]Done[/bold green] in {seconds:.1f} s.")
+
+
+def qr_lines(text: str, encoding: str) -> list[str]:
+    """A QR code as lines of characters: two modules a block, or two ``#`` a module where a console has no blocks."""
+    rows = [[bool(cell) for cell in row] for row in segno.make_qr(text).matrix_iter(border=2)]
+    try:
+        _BLOCKS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ["".join("  " if cell else "##" for cell in row) for row in rows]
+    if len(rows) % 2:
+        rows.append([False] * len(rows[0]))
+    return [
+        "".join(_BLOCKS[2 * (not up) + (not low)] for up, low in zip(upper, lower, strict=True))
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
 
 
 class DemoError(SetupError):

@@ -39,8 +39,11 @@ class MachO(NamedTuple):
 
 
 def command_bytes(header: bytes) -> int:
-    """The length of the load commands, which follow the header."""
-    return int(struct.unpack_from("<I", header, 20)[0])
+    """The length of the load commands, which follow the header. Raises ValueError when that is cut off."""
+    try:
+        return int(struct.unpack_from("<I", header, 20)[0])
+    except struct.error:
+        raise ValueError("the header is cut off") from None
 
 
 def read(data: bytes) -> MachO:

@@ -47,8 +47,9 @@ class ReadConnections:
                 yield connection
             finally:
                 connection.execute("COMMIT")
-                if not REMOVABLE_WHILE_OPEN:  # a logout, or another account that is linked, must be able to
-                    self._drop(self._local.opened)
+                opened: _Open | None = getattr(self._local, "opened", None)
+                if not REMOVABLE_WHILE_OPEN and opened is not None:  # a logout, or another account, must be able to
+                    self._drop(opened)
 
     def close(self) -> None:
         """Close the connections of all threads; later queries open new ones."""

@@ -25,6 +25,7 @@ from whatsapp_mcp.media.jobs import Job
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.platform.processes import end_now, is_alive
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -58,13 +59,10 @@ def photo(source: Path, *, target: str = "out", file_bytes: int = limits.MIB) ->
 
 async def gone(process: int) -> None:
     """Wait until no process has this id."""
-    while True:
-        try:
-            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return
-        if state == "Z":
-            return
+    while is_alive(process):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
         await anyio.sleep(0.01)
 
 
@@ -105,7 +103,7 @@ async def test_a_process_is_used_again_until_it_was_idle_for_a_while(picture: Pa
 async def test_what_died_while_it_was_idle_is_no_fault_of_the_next_file(pool: DecoderPool, picture: Path) -> None:
     await pool.run(photo(picture), JpegFacts)
     (process,) = pool.processes
-    os.kill(process, signal.SIGKILL)
+    end_now(process)
     await gone(process)
     await anyio.sleep(0.05)  # until the loop was told
     assert await pool.run(photo(picture, target="again"), JpegFacts)

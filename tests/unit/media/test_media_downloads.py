@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.systems import POSIX, needs_links
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.downloads import is_kept, keep, kept_or_free, remove, remove_all, target
@@ -124,8 +125,9 @@ def test_saving(tmp_path: Path) -> None:
     assert not is_kept(path)
     save(path, b"hello")
     assert path.read_bytes() == b"hello"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    if POSIX:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert is_kept(path)
     save(path, b"other")
     assert path.read_bytes() == b"other"
@@ -151,6 +153,7 @@ def test_two_messages_of_one_id_have_two_files(tmp_path: Path) -> None:
     assert list(usual.parent.iterdir()) == []
 
 
+@needs_links
 def test_links_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -184,6 +187,7 @@ def test_removing(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [other]
 
 
+@needs_links
 def test_nothing_outside_the_media_folder_is_removed(tmp_path: Path) -> None:
     """Whatever was put in the way: a link as the file, as the chat's folder or as the media folder; a folder."""
     outside = tmp_path / "outside"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.pipe.account_lock import AccountLock
+from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.settings import Settings
 
 JID = "12025550100:7@s.whatsapp.net"
@@ -52,7 +52,7 @@ def test_accounts_are_added_and_listed(run: Run, data: Path) -> None:
     assert added.exit_code == 0, added.output
     assert "whatsapp-mcp stdio --account work" in added.output
     assert "/mcp/work" in added.output
-    assert stat.S_IMODE((data / "work").stat().st_mode) == stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert [others_may_read(folder) for folder in (data, data / "work")] == [None, None]
     (data / "work" / "x").touch()
     (data / "Not an account").mkdir()
     (data / "afile").touch()

@@ -6,23 +6,8 @@ import struct
 
 import pytest
 
+from tests.unit.platform.mach_o_image import build_version, image, segment
 from whatsapp_mcp.platform import mach_o, portable_executable
-
-
-def segment(name: str, address: int, in_file: int, protection: int, flags: int = 0, sections: int = 0) -> bytes:
-    size = 72 + 80 * sections
-    fields = (name.encode(), address, 2 * in_file, 0, in_file, protection, protection, sections, flags)
-    return struct.pack("<2I16s4Q2i2I", 0x19, size, *fields) + bytes(80 * sections)
-
-
-def build_version(platform: int, packed: int) -> bytes:
-    return struct.pack("<6I", 0x32, 24, platform, packed, 0x1A0000, 0)
-
-
-def image(*commands: bytes) -> bytes:
-    body = b"".join(commands)
-    return struct.pack("<8I", 0xFEEDFACF, 0x100000C, 0, 6, len(commands), len(body), 0, 0) + body + b"code follows"
-
 
 # As of the libraries of neonize 0.5.2: protections and flags are theirs.
 DYLIB = image(

@@ -18,6 +18,7 @@ import anyio
 from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from tests.unit.systems import POSIX
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
@@ -29,11 +30,13 @@ def pollute() -> None:
     """Write to stdout from Python, from the operating system's level, from C and from a child process."""
     print("stray print")  # noqa: T201
     os.write(1, b"stray write\n")
-    libc = ctypes.CDLL(None)
+    libc = ctypes.CDLL(None if POSIX else "ucrtbase")
     libc.puts(b"stray puts")
     libc.fflush(None)
-    subprocess.run(["echo", "stray child"], check=True)
-    subprocess.run(["cat"], check=True, timeout=5)  # would eat the wire if it had descriptor 0
+    subprocess.run(["echo", "stray child"] if POSIX else ["cmd", "/c", "echo stray child"], check=True)
+    subprocess.run(
+        ["cat"] if POSIX else ["findstr", "x"], check=POSIX, timeout=5
+    )  # would eat the wire from descriptor 0
 
 
 class PollutingRunner(FakeRunner):

@@ -34,6 +34,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import TOKEN
+from tests.unit.systems import needs_signals
 from tests.unit.waiting import soon
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.auth import StaticToken
@@ -439,6 +440,7 @@ async def open_session(plain: httpx2.AsyncClient, path: str = "/mcp") -> dict[st
     return session
 
 
+@needs_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_signals_end_it_at_once_and_in_order_with_streams_open(number: signal.Signals, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
@@ -476,6 +478,7 @@ async def test_signals_end_it_at_once_and_in_order_with_streams_open(number: sig
     assert statuses == [503]
 
 
+@needs_signals
 async def test_what_is_being_answered_when_it_stops_is_answered(tmp_path: Path) -> None:
     async with program("http", str(tmp_path / "journal")) as running:
         url = await url_of(running)

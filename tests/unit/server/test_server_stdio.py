@@ -33,6 +33,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
+from tests.unit.systems import UNDER_WINE, needs_posix_shell, needs_signals
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -187,6 +188,7 @@ async def test_the_end_of_input_does_not_wait_for_ever_nor_for_the_cancelled(tmp
         assert (await after_end(running, journal))[-1] == "end"
 
 
+@needs_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("busy", [True, False])
 async def test_signals_end_it_in_order(number: signal.Signals, busy: bool, tmp_path: Path) -> None:
@@ -201,6 +203,7 @@ async def test_signals_end_it_in_order(number: signal.Signals, busy: bool, tmp_p
         assert await after_end(running, journal) == ["up", "down", "end"]  # with stdin still open
 
 
+@needs_signals
 async def test_a_signal_before_the_first_message_ends_it_too(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     async with program("stdio", str(journal)) as running:
@@ -247,9 +250,10 @@ async def test_kill_leaves_only_whole_lines() -> None:
         with anyio.fail_after(DEADLINE):
             left = await running.process.stdout.read()
         assert all(json.loads(line) for line in left.split(b"\n")[:-1])
-        assert await running.end() == -signal.SIGKILL
+        assert await running.end() == (-signal.SIGKILL if sys.platform != "win32" else 1)
 
 
+@pytest.mark.skipif(UNDER_WINE, reason="wine takes no regular files as standard handles")
 async def test_regular_files_serve_as_well(tmp_path: Path) -> None:
     requests, answers, journal = tmp_path / "in", tmp_path / "out", tmp_path / "journal"
     messages = [initialize(), INITIALIZED, *(call(number, "slow", seconds=0.2) for number in (1, 2))]
@@ -273,6 +277,7 @@ async def test_regular_files_serve_as_well(tmp_path: Path) -> None:
     assert sum("error" in answer for answer in received) == 1
 
 
+@needs_posix_shell
 async def test_started_without_stdin_it_says_so() -> None:
     process = await asyncio.create_subprocess_exec(
         "sh",
@@ -334,7 +339,7 @@ async def test_a_lifespan_that_does_not_end_is_cut_off(monkeypatch: pytest.Monke
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stdio.serve_stdio, server, descriptors)
             await listening_to_signals()
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
     assert stuck.cut_off
     for fd in descriptors:
         with pytest.raises(OSError, match="Bad file descriptor"):
@@ -349,9 +354,9 @@ async def test_a_second_signal_cuts_the_end_short(monkeypatch: pytest.MonkeyPatc
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stdio.serve_stdio, server, descriptors)
             await listening_to_signals()
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             await stuck.leaving.wait()
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
     assert stuck.cut_off
 
 

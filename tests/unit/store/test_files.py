@@ -13,7 +13,7 @@ import pytest
 from tests.unit.store.build import ANA, BORIS, ME, Store, message
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.changes import IdentityLearned
-from whatsapp_mcp.store import files
+from whatsapp_mcp.store import connections, files
 from whatsapp_mcp.store.files import archive_store, check_space, journal_path, remove_store
 from whatsapp_mcp.store.journal import SIZE, Journal
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -63,6 +63,16 @@ def test_what_is_committed_is_there_after_opening_again(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    """``fullfsync`` says so on macOS, where fsync alone does not."""
+    connection = files.open_for_writing(tmp_path / "messages.db")
+    found = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "fullfsync")
+    ]
+    connection.close()
+    assert found == ["wal", 2, 1]
+
+
 def test_a_reader_needs_no_writer(tmp_path: Path) -> None:
     store = Store(tmp_path / "messages.db")
     store.apply([message("M1", 1, "kept")])
@@ -70,6 +80,22 @@ def test_a_reader_needs_no_writer(tmp_path: Path) -> None:
     reader = StoreReader(tmp_path / "messages.db")
     assert reader.messages(ANA, limit=1, offset=0).total == 1
     reader.close()
+
+
+def test_a_reader_holds_no_file_open_that_could_not_be_removed_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows: a logout deletes the store, and other servers read it."""
+    monkeypatch.setattr(connections, "REMOVABLE_WHILE_OPEN", False)
+    Store(tmp_path / "messages.db").close()
+    reader = connections.ReadConnections(tmp_path / "messages.db")
+    with reader.snapshot() as connection:
+        assert connection is not None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+    with reader.snapshot() as again:
+        assert again is not None
+        assert again.execute("SELECT 1").fetchone()[0] == 1
 
 
 @pytest.mark.parametrize("content", [b"this is not a database, but it is long enough to be one" * 100, b"short"])

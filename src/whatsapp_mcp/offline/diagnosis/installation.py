@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.platform import mach_o
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.wire import native
 
@@ -55,6 +57,33 @@ def check_neonize(now: datetime) -> Iterator[Check]:
         return
     yield _check_version("neonize", version, NEONIZE_TESTED, _REINSTALL)
     yield _check_library(now)
+    if (path := native.library_path()) is not None and path.is_file():
+        yield from check_minimum_system(path, running=platform.mac_ver()[0])
+
+
+def check_minimum_system(library: Path, *, running: str) -> Iterator[Check]:
+    """macOS alone: whether the library is built for a newer one. neonize 0.5.2's say 26.0, although its wheels promise
+    12.0 (LC_BUILD_VERSION of both dylibs).
+
+    Args:
+        running: the version of macOS, ``15.3.1``; empty elsewhere.
+    """
+    if not running:
+        return
+    with library.open("rb") as file:
+        try:
+            header = file.read(mach_o.HEADER_BYTES)
+            needed = mach_o.read(header + file.read(mach_o.command_bytes(header))).minimum_system
+        except ValueError as error:
+            yield problem("macos", f"{library.name}: {error}", _REINSTALL)
+            return
+    if needed is not None and needed > (*(int(part) for part in running.split(".")), 0, 0):
+        said = ".".join(str(number) for number in needed[:2])
+        yield warning(
+            "macos",
+            f"{library.name} is built for macOS {said} or newer, whatever its wheel says; this is {running}",
+            "If the session process does not start, upgrade macOS, or run the server in Docker.",
+        )
 
 
 def _check_library(now: datetime) -> Check:

@@ -36,11 +36,22 @@ def find_damage(path: Path, opened: _Opener = open_untouched, *, limit: float = 
     """
 
     def look(connection: sqlite3.Connection) -> str | None:
-        found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        found = _quick_check(connection)
         # SQLite 3.44 and later look into the search index too; that is a matter of ``find_index_fault``.
         return "; ".join(line for line in found if line != "ok" and _SEARCH_INDEX not in line) or None
 
     return _look(path, opened, look, limit)
+
+
+def _quick_check(connection: sqlite3.Connection) -> list[str]:
+    """Of everything; table by table when a search index that cannot even be opened stands in the way."""
+    try:
+        return [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as error:
+        if not any(sign in str(error) for sign in ("vtable constructor failed", "fts5")):
+            raise
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0").fetchall()
+    return [str(row[0]) for (name,) in tables for row in connection.execute(f'PRAGMA quick_check("{name}")')]
 
 
 def index_is_outdated(path: Path) -> bool:
