@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from whatsapp_mcp.platform.ownership import not_ours_alone
-
 assert sys.platform != "win32"
 
 
@@ -27,6 +25,8 @@ class FileLock:
             OSError: the file cannot be opened; or it is not this user's alone, then without a number, and ``strerror``
                 says why, as the end of a sentence.
         """
+        from whatsapp_mcp.platform.posix.ownership import not_ours_alone
+
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if (why := not_ours_alone(os.fstat(descriptor))) is not None:
             os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import stat
 import struct
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.platform.listener import ADDRESS, BACKLOG, Accepted, Listener, address_text, read_address
-from whatsapp_mcp.platform.posix.files import replace
-from whatsapp_mcp.platform.posix.ownership import make_private_folder, new_private_file, not_ours_alone
 
 assert sys.platform != "win32"
 
@@ -44,11 +43,7 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int) -> Listener:
     path = _usual(folder)
     if path is None:
         path = _runtime_folder() / f"{sha256(os.fsencode(folder)).hexdigest()[:24]}.sock"
-        draft = folder / f".{ADDRESS}.{os.getpid()}"
-        draft.unlink(missing_ok=True)
-        with os.fdopen(new_private_file(draft), "wb") as file:
-            file.write(address_text(socket=str(path)))
-        replace(draft, folder / ADDRESS)
+        _write(folder / ADDRESS, address_text(socket=str(path)))
     else:
         (folder / ADDRESS).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
@@ -95,6 +90,16 @@ def remains(folder: Path) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
+def _write(path: Path, content: bytes) -> None:
+    from whatsapp_mcp.platform.posix.files import replace
+    from whatsapp_mcp.platform.posix.ownership import new_private_file
+
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(new_private_file(draft), "wb") as file:
+        file.write(content)
+    replace(draft, path)
+
+
 def _usual(folder: Path) -> Path | None:
     path = folder / _NAME
     return path if len(os.fsencode(path)) <= _LONGEST else None
@@ -106,6 +111,8 @@ def _path(folder: Path) -> Path | None:
     named = read_address(folder).get("socket")
     if not isinstance(named, str):
         return None
+    from whatsapp_mcp.platform.posix.ownership import not_ours_alone
+
     path = Path(named)
     try:
         return path if not_ours_alone(path.parent.lstat()) is None else None
@@ -115,6 +122,8 @@ def _path(folder: Path) -> Path | None:
 
 def _runtime_folder() -> Path:
     """Of this user alone. Raises OSError."""
+    from whatsapp_mcp.platform.posix.ownership import make_private_folder, not_ours_alone
+
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     parent = Path(given) if given and len(os.fsencode(given)) < _LONGEST // 2 else Path(tempfile.gettempdir())
     if len(os.fsencode(parent)) > _LONGEST // 2:

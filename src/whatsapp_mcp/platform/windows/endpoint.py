@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sys
@@ -9,13 +10,8 @@ from pathlib import Path
 
 from whatsapp_mcp.platform import loopback
 from whatsapp_mcp.platform.listener import Accepted, Listener
-from whatsapp_mcp.platform.loopback import connect, is_listening, remains
-from whatsapp_mcp.platform.windows.files import replace
-from whatsapp_mcp.platform.windows.ownership import new_private_file
 
 assert sys.platform == "win32"
-
-__all__ = ["connect", "is_listening", "listen", "remains"]
 
 
 async def listen(folder: Path, accepted: Accepted, *, limit: int) -> Listener:
@@ -31,7 +27,25 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int) -> Listener:
     return await loopback.listen(folder, accepted, limit=limit, write=_write)
 
 
+async def connect(folder: Path, *, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    """The streams to who listens for the account; None when nobody does."""
+    return await loopback.connect(folder, limit=limit)
+
+
+def is_listening(folder: Path) -> bool:
+    """Whether somebody accepts connections there; nothing is asked."""
+    return loopback.is_listening(folder)
+
+
+def remains(folder: Path) -> Path | None:
+    """The file of the endpoint, alive or left behind; None when there is none."""
+    return loopback.remains(folder)
+
+
 def _write(path: Path, content: bytes) -> None:
+    from whatsapp_mcp.platform.windows.files import replace
+    from whatsapp_mcp.platform.windows.ownership import new_private_file
+
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(new_private_file(draft), "wb") as file:
         file.write(content)
