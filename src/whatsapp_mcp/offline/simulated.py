@@ -7,7 +7,6 @@ control socket. Some seconds after the last server and the session process have 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import shutil
@@ -97,13 +96,13 @@ class SimulatedWhatsApp:
     @asynccontextmanager
     async def running(self, session: ShowsCodes) -> AsyncIterator[None]:
         """Show the phone every new QR code. On leaving, the simulator is left to the others, or to end."""
-        showing = asyncio.create_task(self._show_codes(session), name="simulated-phone")
+        tasks = {asyncio.create_task(self._show_codes(session)), asyncio.create_task(self._keep_one())}
         try:
             yield
         finally:
-            showing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await showing
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             if self._control is not None:
                 await self._control.close()
 
@@ -152,17 +151,26 @@ class SimulatedWhatsApp:
         await self._started.wait()
         shown = ""
         while True:
-            try:
-                if self._control is None or not self._control.connected:
-                    logger.warning("the simulated WhatsApp has ended; another one takes its place, and knows no device")
-                    await self.start()
-                text = session.snapshot.qr_text
-                if text and text != shown and self._control is not None:
+            text = session.snapshot.qr_text
+            if text and text != shown and self._control is not None:
+                shown = text
+                try:
                     await self._control.call("show_qr", qr=text)
-                    shown = text
-            except (ControlError, TimeoutError, SetupError) as error:
-                logger.warning("the simulated phone did not take the code: %s", error)
+                except (ControlError, TimeoutError) as error:
+                    logger.warning("the simulated phone did not take the code: %s", error)
             await session.wait_change(3600)
+
+    async def _keep_one(self) -> None:
+        """Start another simulator when this one has ended: it knows no device, but can be linked with."""
+        await self._started.wait()
+        try:
+            while self._control is not None:
+                await self._control.wait_disconnected()
+                logger.warning("the simulated WhatsApp has ended; another one takes its place, and knows no device")
+                await self._control.close()
+                await self.start()
+        except SetupError as error:
+            logger.error("%s. %s", error.message, error.next_step)
 
 
 @contextmanager

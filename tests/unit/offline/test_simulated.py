@@ -64,7 +64,6 @@ async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(tmp_
                     await control.call("stop")
                 await gone(control_path)
                 # One of those who notice starts the next, and the other takes that.
-                session.changed.set()
                 while await running(tmp_path) == control_path or not first.endpoint_path.exists():
                     await asyncio.sleep(0.02)
                 assert first.endpoint_path.read_bytes() != endpoint
