@@ -25,12 +25,13 @@ from whatsapp_mcp.worker.intake import LOSS_GRACE
 
 
 async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
-    faults = list(FAULTS) * 2
+    faults = [*FAULTS, "kill session"]
     random.Random(7).shuffle(faults)
     with anyio.fail_after(180):
-        figures = await play(faults, seed=7, home=tmp_path)
+        figures = await play(faults, seed=7, home=tmp_path, servers=3)
     assert figures.ok, figures
     assert figures.sent > 100
+    assert figures.own_sent > 0
 
 
 def linked(simulator: Simulator) -> SimDevice:

@@ -69,7 +69,7 @@ class Link:
         self._gone = False
         self.welcome = welcome
         self.ended: p.Ended | None = None
-        """Why the process ended by itself; None after a crash."""
+        """Why the process ended by itself; None after a crash. Then it has answered all that it began."""
 
     @classmethod
     async def attach(cls, folder: Path, attach: p.Attach) -> Link | p.Refused | None:
@@ -205,11 +205,15 @@ class Link:
 
     def _send(self, line: bytes) -> None:
         if self._gone or self._writer.is_closing():
-            raise SessionCrashed("the session process is gone")
+            raise codec.Moving if self.ended is not None else SessionCrashed("the session process is gone")
         self._writer.write(line)
 
     def _fail_calls(self) -> None:
         for call in self._calls.values():
             if not call.reply.done():
-                call.reply.set_exception(SessionCrashed("the session process ended while the call was under way"))
+                call.reply.set_exception(
+                    codec.Moving()
+                    if self.ended is not None
+                    else SessionCrashed("the session process ended while the call was under way")
+                )
         self._calls.clear()

@@ -49,6 +49,8 @@ logger = logging.getLogger("whatsapp_mcp.session")
 R = TypeVar("R")
 CALLS_DRAIN: Final = 5.0
 """Seconds that calls under way have before neonize is disconnected."""
+ANSWERS_LIMIT: Final = 1.0
+"""Seconds in which those that were still under way learn that the connection is gone."""
 FIRST_CLIENT: Final = 20.0
 """Seconds at least in which somebody has to attach."""
 DISMISS_LIMIT: Final = 1.0
@@ -109,11 +111,12 @@ class SessionProcess:
             task.cancel()
         if self._connection is not None:
             await self._connection.close()
+            await self._clients.answered(ANSWERS_LIMIT)
         self._qr_file.remove()
         self._ledger.end(ended, now())
         self._ledger.write(self._ledger_path)
         logging.root.removeHandler(telling)
-        self._clients.tell(ended)
+        self._clients.end(ended)
         listener.close()
         await self._clients.dismiss(DISMISS_LIMIT)
         return int(self._connection is None)

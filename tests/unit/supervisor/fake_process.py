@@ -165,7 +165,9 @@ class FakeProcess:
 
     def behave(self) -> None:
         match self.behaviour:
-            case "connect" | "ignore_calls" | "crash_on_call" | "answer_late" | "hang_on_stop" | "refuse" | "moving":
+            case "connect" | "ignore_calls" | "crash_on_call" | "end_on_call" | "answer_late" | "hang_on_stop":
+                self.connected()
+            case "refuse" | "moving":
                 self.connected()
             case "garbage":
                 self.say_raw(b"SendMessage: Error sending message: x")
@@ -238,6 +240,8 @@ class FakeProcess:
         match self.behaviour:
             case "ignore_calls":
                 return
+            case "end_on_call":
+                self.end("restart")
             case "crash_on_call":
                 self.crash()
             case "answer_late" if call["command"] not in ("restart", "logout"):

@@ -815,8 +815,9 @@ async def test_a_logout_by_one_is_seen_by_all(linked: TestAccount) -> None:
         assert second.snapshot.own_jid is None
 
 
-async def test_a_call_that_came_too_late_goes_to_the_next_process(linked: TestAccount) -> None:
-    linked.will("moving", "connect")
+@pytest.mark.parametrize("how", ["moving", "end_on_call"], ids=["it is told", "no answer before the end"])
+async def test_a_call_that_came_too_late_goes_to_the_next_process(linked: TestAccount, how: str) -> None:
+    linked.will(how, "connect")
     manager = linked.manager()
     async with manager.running():
         await manager.ready()

@@ -455,6 +455,48 @@ async def test_calls_under_way_are_finished_before_a_restart(running: Running) -
     assert ended.reason == "restart"
 
 
+async def test_what_the_end_of_the_process_prevented_is_for_the_next(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def fail(*_: object) -> bytes:
+        assert go_on.wait(WAIT)
+        return b"websocket not connected"
+
+    await running.connected()
+    running.go.answers["SendPresence"] = fail
+    monkeypatch.setattr(SetPresence, "all_or_nothing", True)
+    under_way = running.call(SetPresence(available=True))
+    await running.reply(running.call(Restart()))
+    go_on.set()
+    assert (await running.reply(under_way))["moving"]
+    await running.ended()
+
+
+async def test_all_calls_that_were_begun_are_answered_before_the_end(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def hang(*_: object) -> bytes:
+        assert go_on.wait(WAIT)
+        return b""
+
+    for limit in ("CALLS_DRAIN", "ANSWERS_LIMIT"):
+        monkeypatch.setattr(process_module, limit, 0.05)
+    await running.connected()
+    running.go.answers["SendPresence"] = hang
+    try:
+        hanging = running.call(SetPresence(available=True))
+        await running.reply(running.call(Restart()))
+        assert (await running.reply(hanging))["error"]["code"] == "session_crashed"
+        assert (await running.line("ended"))["reason"] == "restart"
+    finally:
+        go_on.set()
+    await running.ended()
+
+
 async def test_a_pause(running: Running) -> None:
     await running.connected()
     async with running.process.paused("for a test"):
