@@ -80,7 +80,11 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds between two short pauses of the session for requests that neonize cannot send.",
     )
-    side_login_per_day: int = Field(default=200, ge=0, description="Most such pauses in 24 hours; 0 means no limit.")
+    side_login_per_day: int = Field(
+        default=200,
+        ge=0,
+        description="Most such pauses in 24 hours, of all servers of the account together; 0 means no limit.",
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

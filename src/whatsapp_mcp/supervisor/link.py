@@ -172,6 +172,10 @@ class Link:
                 self._send(piece)
             async with call.deadline:
                 reply = await call.reply
+        except asyncio.CancelledError:
+            with contextlib.suppress(SessionCrashed):
+                self._send(codec.encode_given_up(call_id))
+            raise
         finally:
             self._calls.pop(call_id, None)
         return codec.result_in(reply, command, call.rows)

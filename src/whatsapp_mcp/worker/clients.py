@@ -57,6 +57,8 @@ class _Attached:
         self.under_way: set[asyncio.Task[None]] = set()
         self.connected: set[asyncio.Task[None]] = set()
         """Of those, calls that need the connection to WhatsApp."""
+        self._unconnected: dict[int, asyncio.Task[Any]] = {}
+        """The others, by the id of the call."""
         self._unanswered: set[int] = set()
         """Calls that were taken."""
         self._reader = reader
@@ -84,6 +86,9 @@ class _Attached:
     async def _answer(self, line: bytes) -> None:
         try:
             call_id, timeout, command = codec.decode_call(line)
+        except codec.GivenUp as given_up:
+            self._withdraw(given_up.call_id)
+            return
         except (ValueError, KeyError):
             logger.error("unreadable line from a client: %.200r", line)
             return
@@ -93,8 +98,7 @@ class _Attached:
                 raise command
             if self._work.is_moving(command):
                 raise codec.Moving
-            if not command.unconnected and (task := asyncio.current_task()) is not None:
-                self.connected.add(task)
+            self._note(call_id, command)
             result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
@@ -115,6 +119,21 @@ class _Attached:
         """Whether it is for the next process to do what failed."""
         unknown = isinstance(error, OutcomeUnknown | SessionTimeout)
         return command.all_or_nothing and not unknown and self._work.is_moving(command)
+
+    def _note(self, call_id: int, command: Command[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if command.unconnected:
+            self._unconnected[call_id] = task
+            task.add_done_callback(lambda _: self._unconnected.pop(call_id, None))
+        else:
+            self.connected.add(task)
+
+    def _withdraw(self, call_id: int) -> None:
+        """What neonize has begun with goes on; what waits for a pause does not."""
+        if (task := self._unconnected.get(call_id)) is not None:
+            task.cancel()
+            self._unanswered.discard(call_id)
 
     async def _send(self, line: bytes, call_id: int) -> None:
         """Other answers and notices pass between two pieces, and no more is kept than the client has not yet read."""

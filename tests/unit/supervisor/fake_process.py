@@ -93,7 +93,11 @@ class FakeProcess:
             self.clients.append(client)
         self.attached.set()
         for line in lines:
-            self.take(client, json.loads(line))
+            call = json.loads(line)
+            if call.get("given_up"):
+                self.note("given up")
+            else:
+                self.take(client, call)
         self.note("eof")
         with self.speaking:
             self.clients.remove(client)

@@ -427,6 +427,7 @@ async def test_a_caller_that_gives_up_leaves_nothing_behind(linked: TestAccount)
         call.cancel()
         assert (await manager.call(SEND)).message_id == "S1", "the late answer to the first is nobody's"
     assert linked.starts == 1
+    assert [entry["what"] for entry in linked.journal()].count("given up") == 1
 
 
 async def test_preparing(linked: TestAccount) -> None:

@@ -18,6 +18,7 @@ from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
 from whatsapp_mcp import __version__
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import NotConnected, SetupError, StoreError
 from whatsapp_mcp.jid import Jid
@@ -25,16 +26,18 @@ from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Device, Message
 from whatsapp_mcp.pipe.account import GetClients, GetDevice, Logout, PairPhone, Ping, Reindex, Restart, SetPresence
-from whatsapp_mcp.pipe.codec import decode_hello, encode_call
+from whatsapp_mcp.pipe.codec import decode_hello, encode_call, encode_given_up
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, Logged
+from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.qr_picture import qr_picture
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import Pauses
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.library import Library
@@ -453,6 +456,22 @@ async def test_calls_under_way_are_finished_before_a_restart(running: Running) -
     ended = running.ledger.ended
     assert ended is not None
     assert ended.reason == "restart"
+
+
+async def test_what_waits_for_a_pause_can_be_given_up_and_moves_to_the_next_process(running: Running) -> None:
+    writer, now = StoreWriter(running.store_path), now_ms()
+    writer.keep_pauses(Pauses((now,), now))
+    writer.close()
+    await running.connected(side_login_distance=600)
+    given_up, moves = [running.call(RemoveGroupPicture(group=Jid(str(number), "g.us"))) for number in (1, 2)]
+    running.write(encode_given_up(given_up).decode().rstrip())
+    restarts = running.call(Restart())
+    replies = {}
+    for _ in range(2):
+        reply = await running.line("reply")
+        replies[reply["id"]] = reply.get("moving", False)
+    assert replies == {restarts: False, moves: True}
+    assert (await running.ended())["reason"] == "restart"
 
 
 async def test_what_the_end_of_the_process_prevented_is_for_the_next(
