@@ -16,7 +16,7 @@ WhatsAppMcpError                   code, message, next_step, details
 │   ├── SessionCrashed             the session process ended during the call
 │   ├── SessionTimeout             WhatsApp did not answer in time
 │   ├── OutcomeUnknown             a message was handed over, and nothing came back
-│   ├── DataDirectoryInUse         another server owns the data directory
+│   ├── DataDirectoryInUse         the account cannot be shared with who has it
 │   └── SideLoginError             a short login of our own, for what neonize cannot send
 │       ├── CertificateRefused     the other end did not prove that it is WhatsApp
 │       ├── LoginRefused           WhatsApp refused the login; names the reason
@@ -219,10 +219,10 @@ class OutcomeUnknown(SessionError):
 
 
 class DataDirectoryInUse(SessionError):
-    """Another server process owns this data directory."""
+    """The account cannot be shared with who has it: another version, another WhatsApp, a program that holds its lock."""
 
     code = "data_directory_in_use"
-    next_step = "Use that server, stop it, or start this one with another --data-dir."
+    next_step = "Wait some seconds; if it stays so, run `whatsapp-mcp doctor`, which says who it is and what to do."
 
 
 class SideLoginError(SessionError):
