@@ -219,7 +219,7 @@ class OutcomeUnknown(SessionError):
 
 
 class DataDirectoryInUse(SessionError):
-    """The account cannot be shared with who has it: another version, another WhatsApp, a program that holds its lock."""
+    """The account cannot be shared with who has it: of another version, on another WhatsApp, or not of this program."""
 
     code = "data_directory_in_use"
     next_step = "Wait some seconds; if it stays so, run `whatsapp-mcp doctor`, which says who it is and what to do."
