@@ -27,7 +27,8 @@ from bench.stores import DEFAULT, Scale
 
 SCALED: Final = ("search", "recall", "peers")
 ROWS: Final = (
-    *("start", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "ingest"),
+    *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
+    "ingest",
     "big_rows",
     *("search", "recall"),
 )

@@ -1,11 +1,18 @@
-"""``python -m bench.crash [--kills N] [--seed S] [--json]``: kill processes while messages pour in, and count.
+"""``python -m bench.crash [--kills N] [--servers N] [--seed S] [--json]``: kill processes under load, and count.
 
-Contacts write, react and edit all the time, privately and in a group. Meanwhile the server process is killed, the
-session process is killed, and the session is restarted in order, each N times, mixed and at random moments. When
-everything has settled, every message that the simulator saw confirmed must be in the store once: as it was written or,
-after a kill of the session process only, as a placeholder that says that the content was lost, or that it could not be
-decrypted, where the kill came between whatsmeow's confirmation and its request to send the message again. Takes some
-four seconds for each fault, so it is no row of the table.
+Ten servers share one account; their users send, list and sometimes have the session paused. Contacts write, react and
+edit all the time, privately and in a group. Meanwhile a server is killed, one leaves in order and another comes, the
+session process is killed, and three servers at once ask to restart it: each N times, mixed and at random moments.
+
+When everything has settled, every message of a contact that the simulator saw confirmed must be in the store once: as
+it was written or, after a kill of the session process only, as a placeholder that says that the content was lost, or
+that it could not be decrypted, where the kill came between whatsmeow's confirmation and its request to send the message
+again. What a tool said was sent came to its recipient once and is in the store; nothing came twice, whatever failed.
+Calls fail with their own server, or when the session process was killed during them, and else never: unless they took
+longer than the 5 seconds that a restart in order waits for them. There was one session process at a time, and after the
+last server no process is left.
+
+Takes some four seconds for each fault, so it is no row of the table.
 """
 
 from __future__ import annotations
@@ -17,194 +24,134 @@ import logging
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal, get_args
 
 import click
 
-from bench.mcp_host import SERVER, Host, environment, hosting
-from bench.memory import child_of
+from bench.crash_count import Figures, Seen, count, undecrypted
+from bench.crash_load import Call, Contacts, Server, User, background
+from bench.mcp_host import environment
+from bench.processes import adopting_orphans, below, sessions
 from bench.program import BenchError
-from whatsapp_mcp.simulator import Simulator, VirtualContact
-from whatsapp_mcp.simulator.people.sent import SentMessage
-from whatsapp_mcp.simulator.service.groups.group import Group
+from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 
-__all__ = ["Fault", "Figures", "play"]
+__all__ = ["FAULTS", "Fault", "Figures", "play"]
 
-Fault = Literal["kill server", "kill session", "restart"]
-FAULTS: Final[tuple[Fault, ...]] = ("kill server", "kill session", "restart")
-PAUSE: Final = 0.004
-"""Mean seconds between two messages, beside the time that the simulator needs to encrypt one."""
-BACKLOG: Final = 500
-"""Undelivered stanzas at which contacts wait for a slow machine."""
+Fault = Literal["kill server", "kill session", "restart", "leave"]
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
+SERVERS: Final = 10
+AT_ONCE: Final = 3
+"""Servers that ask for the same restart."""
 RUN_UP: Final = 0.8
 """Most seconds between a connection and the next fault."""
-SOON: Final = 0.2
-"""Seconds in which the first restart after a crash has begun."""
-CONNECT_LIMIT: Final = 40.0
+UNREADY: Final = 0.2
+"""Share of the faults that do not wait for a connection."""
+FORGIVEN: Final = 20
+"""Kills in a row of the session process after which a restart is asked for: later ones would be paused for."""
+CONNECT_LIMIT: Final = 60.0
 SETTLE_LIMIT: Final = 40.0
 QUIET: Final = 3.0
 """Seconds after the last confirmation, for what is decided a little later: whether a repetition was a loss."""
-
-
-@dataclass
-class Figures:
-    """What came of it."""
-
-    faults: dict[str, int]
-    seconds: float
-    sent: int
-    """Messages with content of their own."""
-    events: int
-    """Reactions and edits, which no row of their own stands for."""
-    confirmed: int
-    """Of ``sent``: those whose receipt the simulator saw."""
-    stored: int
-    """Of ``confirmed``: those that are in the store as they were written."""
-    placeholders: int
-    """Of ``confirmed``: those of which the store says that the content was lost."""
-    unasked: int
-    """Of ``confirmed``: those that could not be decrypted, and that nobody was asked to send again."""
-    missing: int
-    """Of ``confirmed``: those of which nothing is in the store."""
-    wrong: int
-    """Rows with another text than was written, or that are undecryptable for another reason."""
-    duplicates: int
-    """Rows beyond the first for one message."""
-    strangers: int
-    """Rows for what is no message, such as a reaction, though it was not lost."""
-    events_applied: int
-    """Of ``events``: those that the store knows of."""
-    events_placeholders: int
-    """Of ``events``: those that left a placeholder, of either kind."""
-    events_missing: int
-    """Of ``events``: the rest; lost and confirmed at once, which of them leaves no trace."""
-
-    @property
-    def ok(self) -> bool:
-        """Nothing is missing, doubled or invented; content is lost by kills of the session process only."""
-        never = self.sent - self.confirmed, self.missing, self.wrong, self.duplicates, self.strangers
-        lost = self.placeholders, self.unasked, self.events_placeholders, self.events_missing
-        return not any(never) and not (any(lost) and not self.faults.get("kill session"))
-
-
-class _Load:
-    """Contacts who write, react and edit without end, unless very much waits to be delivered."""
-
-    def __init__(self, run: _Run, people: Sequence[VirtualContact], group: Group, chance: random.Random) -> None:
-        self._run = run
-        self._people = people
-        self._group = group
-        self._chance = chance
-        self._last: dict[VirtualContact, SentMessage] = {}
-        self.texts: dict[str, set[str]] = {}
-        """By message: what it says, at first and after edits."""
-        self.reactions: dict[str, str] = {}
-        """Message by reaction; one to a message at most."""
-        self.edits: dict[str, str] = {}
-        """Message by edit; one of a message at most."""
-
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(self._chance.expovariate(1 / PAUSE))
-            if self._run.backlog < BACKLOG:
-                self._act(self._chance.choice(self._people))
-
-    @property
-    def ids(self) -> set[str]:
-        return self.texts.keys() | self.reactions.keys() | self.edits.keys()
-
-    @property
-    def asked(self) -> set[str]:
-        """Those that the linked device asked to be sent again."""
-        receipts = (receipt for who in self._people for receipt in who.receipts)
-        return {message_id for receipt in receipts if receipt.kind == "retry" for message_id in receipt.ids}
-
-    def _act(self, who: VirtualContact) -> None:
-        last = self._last.get(who)
-        text = f"Number {len(self.texts)} of those that {who.name} and others write"
-        throw = self._chance.random()
-        if last is not None and throw < 0.08 and last.id not in self.reactions.values():
-            self.reactions[who.react(self._chance.choice("👍🎉🙏"), last).id] = last.id
-        elif last is not None and throw > 0.95 and last.id not in self.edits.values():
-            self.texts[last.id].add(text)
-            self.edits[who.edit(last, text).id] = last.id
-        else:
-            sent = who.say(text, to=self._group if self._chance.random() < 0.4 else None)
-            self._last[who] = sent
-            self.texts[sent.id] = {text}
+LINGER: Final = 1
+END_LIMIT: Final = 30.0
+WATCH: Final = 0.1
+"""Seconds between two looks at the processes."""
 
 
 class _Run:
-    """A simulator, and one server after the other on the same data directory."""
+    """A simulator, and servers that come and go on the same data directory."""
 
-    def __init__(self, simulator: Simulator, home: Path) -> None:
+    def __init__(self, simulator: Simulator, home: Path, servers: int, chance: random.Random) -> None:
         endpoint = home / "endpoint.json"
         simulator.write_endpoint(endpoint)
+        variables = environment(
+            home,
+            endpoint,
+            WHATSAPP_MCP_CONNECT_WAIT="60",  # a busy machine is slow, and that is not what is counted
+            WHATSAPP_MCP_SESSION_LINGER=str(LINGER),
+            WHATSAPP_MCP_SIDE_LOGIN_DISTANCE="0",
+            WHATSAPP_MCP_SIDE_LOGIN_PER_DAY="0",
+        )
         self._simulator = simulator
-        self._environment = environment(home, endpoint, WHATSAPP_MCP_CONNECT_WAIT="2")
-        self.store = home / "data" / "default" / "messages.db"
-        self._hosting: contextlib.AbstractAsyncContextManager[Host] | None = None
-        self._host: Host
+        self._chance = chance
+        self._data_dir = home / "data"
+        self.store = self._data_dir / "default" / "messages.db"
+        self.servers = [Server(variables) for _ in range(servers)]
+        self.kills: list[float] = []
+        self.failed: list[Call] = []
+        self.most_sessions = 0
 
     async def start(self) -> None:
-        self._hosting = hosting(SERVER, self._environment)
-        self._host = await self._hosting.__aenter__()
+        """Link by the first server; the others come all at once."""
+        first, *others = self.servers
+        await first.start()
+        login = await first.call("appLogin")
+        await self._simulator.phone.scan(login["qr_text"])
+        await self.connected(first)
+        await asyncio.gather(*(server.start() for server in others))
 
     async def end(self) -> None:
-        if self._hosting is not None:
-            await self._hosting.__aexit__(None, None, None)
-            self._hosting = None
+        await asyncio.gather(*(server.end() for server in self.servers))
 
-    async def pair(self) -> None:
-        login = await self._host.call("appLogin")
-        await self._simulator.phone.scan(login.results["qr_text"])
-        await self.connected()
+    async def watch(self) -> None:
+        while True:
+            self.most_sessions = max(self.most_sessions, len(sessions(self._data_dir)))
+            await asyncio.sleep(WATCH)
 
-    async def connected(self) -> None:
+    async def connected(self, server: Server | None = None) -> None:
         """By calling, as a client would."""
         async with asyncio.timeout(CONNECT_LIMIT):
             while True:
                 with contextlib.suppress(BenchError):
-                    await self._host.call("appDevices")
+                    await (server or self._chance.choice(self.servers)).call("appDevices")
                     return
                 await asyncio.sleep(0.05)
 
     async def commit(self, fault: Fault) -> None:
-        pid = self._host.program.pid
+        server = self._chance.choice(self.servers)
         match fault:
             case "restart":
-                await self._host.call("appReconnect", timeout=CONNECT_LIMIT)
+                await self._restart(self._chance.sample(self.servers, min(AT_ONCE, len(self.servers))))
             case "kill session":
-                os.kill(child_of(pid), signal.SIGKILL)
-                await self._skip_back_off()
+                await self._kill_session()
+                if len(self.kills) % FORGIVEN == 0:
+                    await self._restart([server])
             case "kill server":
-                os.kill(pid, signal.SIGKILL)
-                await self.end()
-                await self.start()
+                os.kill(server.pid, signal.SIGKILL)
+                server.killed.append(time.monotonic())
+                await server.replace()
+            case "leave":
+                await server.replace()
 
-    async def _skip_back_off(self) -> None:
-        """The server starts the next session process by itself, but waits longer after each crash in a row."""
-        await asyncio.sleep(SOON)
-        try:
-            await self._host.call("appDevices", timeout=CONNECT_LIMIT)
-        except BenchError:
-            await self._host.call("appReconnect", timeout=CONNECT_LIMIT)
+    async def _kill_session(self) -> None:
+        async with asyncio.timeout(CONNECT_LIMIT):
+            while True:
+                for process in sessions(self._data_dir):
+                    self.kills.append(time.monotonic())
+                    with contextlib.suppress(ProcessLookupError):  # it has just ended
+                        os.kill(process.pid, signal.SIGKILL)
+                    return
+                await asyncio.sleep(WATCH)
+
+    async def _restart(self, servers: Sequence[Server]) -> None:
+        answers = await asyncio.gather(*(server.call("appReconnect") for server in servers), return_exceptions=True)
+        for server, answer in zip(servers, answers, strict=True):
+            if isinstance(answer, BaseException):
+                self.failed.append(Call(server, "appReconnect", server.began, time.monotonic(), str(answer)))
 
     @property
     def _device(self) -> SimDevice:
         (device,) = (one for one in self._simulator.phone.account.devices.values() if not one.is_local)
         return device
 
-    @property
     def backlog(self) -> int:
         return len(self._device.waiting)
 
@@ -213,118 +160,112 @@ class _Run:
         return {node.get("id") for node in self._device.waiting if node.tag == "message"}
 
 
-async def play(faults: Sequence[Fault], *, seed: int, home: Path) -> Figures:
+async def play(faults: Sequence[Fault], *, seed: int, home: Path, servers: int = SERVERS) -> Figures:
     """Commit the faults in this order, with the moments between them by ``seed``.
 
     Raises:
-        BenchError: the server does not come back.
+        BenchError: the servers do not come back.
     """
     chance = random.Random(seed)
     began = time.monotonic()
-    async with Simulator() as simulator:
+    before = {process.pid for process in below()}
+    async with AsyncExitStack() as stack:
+        stack.enter_context(adopting_orphans())
+        simulator = await stack.enter_async_context(Simulator())
         people = [await simulator.add_contact(name) for name in ("Ana", "Bruno", "Chen")]
+        reader = await simulator.add_contact("Dora")
         group = await simulator.add_group("Team", members=[simulator.phone, *people[1:]], owner=people[0])
-        run = _Run(simulator, home)
-        await run.start()
+        run = _Run(simulator, home, servers, chance)
+        contacts = Contacts(people, group, chance, run.backlog)
+        users = [User(number, server, reader, chance) for number, server in enumerate(run.servers)]
         try:
-            await run.pair()
-            load = _Load(run, people, group, chance)
-            async with _running(load.run()):
-                for fault in faults:
-                    await run.connected()
-                    await asyncio.sleep(chance.uniform(0, RUN_UP))
-                    await run.commit(fault)
-                await run.connected()
-                await asyncio.sleep(chance.uniform(0, RUN_UP))
-            waiting = await _settled(run, load)
+            async with background(run.watch()):
+                await run.start()
+                await users[0].begin()
+                async with background(contacts.write(), *(user.work() for user in users)):
+                    await _commit_all(run, faults, chance)
+                waiting = await _settled(run, contacts)
         finally:
             await run.end()
-    return _count(run.store, load, waiting, faults, time.monotonic() - began)
+        left = await _left_behind(before)
+        received = [(message.id, message.summary.text) for message in reader.inbox]
+    seen = Seen(
+        faults={fault: list(faults).count(fault) for fault in FAULTS},
+        seconds=time.monotonic() - began,
+        kills=run.kills,
+        waiting=waiting,
+        received=received,
+        failed=run.failed,
+        most_sessions=run.most_sessions,
+        left_behind=left,
+    )
+    return count(run.store, contacts, users, seen)
 
 
-@asynccontextmanager
-async def _running(work: Any) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+async def _commit_all(run: _Run, faults: Sequence[Fault], chance: random.Random) -> None:
+    for fault in faults:
+        if chance.random() > UNREADY:
+            await run.connected()
+        await asyncio.sleep(chance.uniform(0, RUN_UP))
+        await run.commit(fault)
+    await run.connected()
+    await asyncio.sleep(chance.uniform(0, RUN_UP))
 
 
-async def _settled(run: _Run, load: _Load) -> set[str]:
+async def _settled(run: _Run, contacts: Contacts) -> set[str]:
     """What is still not confirmed when nothing changes any more, or the time is over."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_LIMIT):
             # What could not be decrypted after a kill was asked for again, and comes only now.
-            while run.waiting() & load.ids or _undecrypted(run.store) & load.asked:
+            while run.waiting() & contacts.ids or undecrypted(run.store) & contacts.asked_again:
                 await run.connected()
                 await asyncio.sleep(0.1)
     await asyncio.sleep(QUIET)
     return run.waiting()
 
 
-def _undecrypted(store: Path) -> set[str]:
-    """What could not be decrypted, and was not lost either."""
-    with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT id, extra FROM messages WHERE kind = 'undecryptable'").fetchall()
-    return {message_id for message_id, extra in rows if not json.loads(extra or "{}").get("lost")}
-
-
-def _count(store: Path, load: _Load, waiting: set[str], faults: Sequence[Fault], seconds: float) -> Figures:
-    with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
-        rows: list[tuple[str, str, str, str | None]] = connection.execute(
-            "SELECT id, kind, text, extra FROM messages"
-        ).fetchall()
-        reacted = {message_id for (message_id,) in connection.execute("SELECT message_id FROM reactions")}
-        edited = {message_id for (message_id,) in connection.execute("SELECT message_id FROM edits")}
-    confirmed = load.texts.keys() - waiting
-    events = load.reactions.keys() | load.edits.keys()
-    applied = {event for event, message in load.reactions.items() if message in reacted}
-    applied |= {event for event, message in load.edits.items() if message in edited}
-    seen = {message_id for message_id, *_ in rows}
-    lost = {row[0] for row in rows if row[1] == "undecryptable" and json.loads(row[3] or "{}").get("lost")}
-    undecrypted = _undecrypted(store)
-    unasked = undecrypted - load.asked
-    good = {row[0] for row in rows if row[1] == "text" and row[2] in load.texts.get(row[0], ())}
-    return Figures(
-        faults={fault: list(faults).count(fault) for fault in FAULTS},
-        seconds=seconds,
-        sent=len(load.texts),
-        events=len(events),
-        confirmed=len(confirmed),
-        stored=len(confirmed & good),
-        placeholders=len(confirmed & lost),
-        unasked=len(confirmed & unasked),
-        missing=len(confirmed - seen),
-        wrong=len(seen & load.texts.keys() - good - lost - unasked),
-        duplicates=len(rows) - len(seen),
-        strangers=len(seen - load.texts.keys() - (events & (lost | undecrypted) - applied)),
-        events_applied=len(applied),
-        events_placeholders=len(events & (lost | undecrypted)),
-        events_missing=len(events - applied - lost - undecrypted - waiting),
-    )
+async def _left_behind(before: set[int]) -> list[str]:
+    """Processes that the run began and that do not end."""
+    deadline = time.monotonic() + END_LIMIT
+    while True:
+        left = [f"{process.pid} {process.command}" for process in below() if process.pid not in before]
+        if not left or time.monotonic() > deadline:
+            return left
+        await asyncio.sleep(WATCH)
 
 
 @click.command()
 @click.option("--kills", default=100, show_default=True, help="How often each fault happens.")
+@click.option("--servers", default=SERVERS, show_default=True, help="Servers of the account at once.")
 @click.option("--seed", default=1, show_default=True, help="Of the order and the moments of the faults.")
 @click.option("--only", type=click.Choice(FAULTS), help="This fault only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(kills: int, seed: int, only: Fault | None, as_json: bool) -> None:
-    """Kill and restart under load; exit with 1 when a confirmed message is missing, doubled or wrong."""
+def main(kills: int, servers: int, seed: int, only: Fault | None, as_json: bool) -> None:
+    """Kill and restart under load; exit with 1 when something is missing, doubled, wrong or left behind."""
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # the simulator writes to connections that were just killed
     faults = [fault for fault in FAULTS if only in (None, fault)] * kills
     random.Random(seed).shuffle(faults)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        figures = asyncio.run(play(faults, seed=seed, home=Path(folder)))
+        figures = asyncio.run(play(faults, seed=seed, home=Path(folder), servers=servers))
     if as_json:
         click.echo(json.dumps(asdict(figures) | {"ok": figures.ok}, indent=2))
     else:
         for name, value in asdict(figures).items():
-            click.echo(f"{name:>19}  {value if not isinstance(value, float) else format(value, '.0f')}")
+            shown = (
+                f"{value:.0f}"
+                if isinstance(value, float)
+                else "\n".join(value) or "0"
+                if isinstance(value, list)
+                else value
+            )
+            click.echo(f"{name:>19}  {shown}")
     sys.exit(0 if figures.ok else 1)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join([str(len(value)), *map(str, value)])
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Final
 
 from bench.account import link
 from bench.mcp_host import SERVER, environment, hosting
-from bench.memory import MEBIBYTE, child_of
+from bench.memory import peak
+from bench.processes import session_of
 from bench.program import BenchError
 from bench.row import Row, median
 from bench.world import ANA, world
@@ -48,12 +49,6 @@ async def measure() -> list[Row]:
                         await asyncio.sleep(0.01)
                     if "error" in answer or answer["result"].get("isError"):
                         raise BenchError(f"sendFile failed: {answer}")
-                peaks = [_peak(host.program.pid), _peak(child_of(host.program.pid))]
+                peaks = [peak(host.program.pid), peak(session_of(home / "data"))]
     note = f"slowest of {len(during)}; most memory ever: server {peaks[0]:.0f}, session {peaks[1]:.0f} MiB"
     return [Row("listChats beside 50 MB", max(during), "ms", median(before), at_most=AT_MOST, note=note)]
-
-
-def _peak(pid: int) -> float:
-    """Most resident memory so far, MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / MEBIBYTE

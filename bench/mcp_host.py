@@ -66,6 +66,7 @@ def environment(home: Path, endpoint: Path | None = None, **more: str) -> dict[s
         "WHATSAPP_MCP_DATA_DIR": str(home / "data"),
         "WHATSAPP_MCP_TOOLSETS": "all",
         "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+        "WHATSAPP_MCP_SESSION_LINGER": "0",
     }
     if endpoint is not None:
         ours["WHATSAPP_MCP_ENDPOINT"] = str(endpoint)

@@ -18,7 +18,7 @@ from bench.row import Row, median
 from bench.turns import turns
 from bench.world import world
 
-__all__ = ["measure"]
+__all__ = ["BARE", "measure"]
 
 Environment = dict[str, str]
 

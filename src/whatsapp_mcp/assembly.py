@@ -21,6 +21,7 @@ from whatsapp_mcp.supervisor.manager import SessionManager
 if TYPE_CHECKING:
     from whatsapp_mcp.media.decoder_pool import DecoderPool
     from whatsapp_mcp.operations.runner import OperationRunner
+    from whatsapp_mcp.pipe.lines import Kind
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -69,11 +70,17 @@ class _OperationsOnDemand:
 
 
 def assemble(
-    settings: Settings, *, simulated: bool = False, autoscan: bool = True, temporary: bool = False
+    settings: Settings,
+    *,
+    kind: Kind = "stdio",
+    simulated: bool = False,
+    autoscan: bool = True,
+    temporary: bool = False,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
+        kind: the transport, as the session process tells who asks which servers there are.
         settings: all settings; with ``simulated`` the endpoint is that of the account's own simulator.
         simulated: give the account a WhatsApp of its own, with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
@@ -88,12 +95,14 @@ def assemble(
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
         removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
+        world = SimulatedWhatsApp(
+            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
+        )
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
-        manager = SessionManager(settings, prepare=world.start)
+        manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
         world = None
-        manager = SessionManager(settings)
+        manager = SessionManager(settings, kind=kind)
     running = _OperationsOnDemand(settings, manager)
 
     @asynccontextmanager
@@ -103,7 +112,6 @@ def assemble(
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
             stack.push_async_callback(running.close)
-            stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 
     return build_server(operations, running, settings, lifespan=lifespan)
@@ -123,7 +131,7 @@ class AccountServers:
         offered(settings)
         check_path(settings.session_db)
         self._settings = settings
-        self._assemble = partial(assemble, simulated=simulated, autoscan=autoscan, temporary=temporary)
+        self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
     @property
     def at_mcp(self) -> str:

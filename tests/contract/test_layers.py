@@ -25,6 +25,7 @@ GROUND = {
     "settings",
     "endpoint",
     "descriptors",
+    "qr_picture",
     "untrusted_text",
     "log_lines",
     "__init__",
@@ -48,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"pipe", "store", "catalog", "media"},
     "server": {"catalog", "operations"},
     "offline": {"catalog", "pipe", "session_db", "simulator", "store", "supervisor", "wire"},
-    "assembly": {"catalog", "media", "offline", "operations", "server", "store", "supervisor"},
+    "assembly": {"catalog", "media", "offline", "operations", "pipe", "server", "store", "supervisor"},
     "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
 }

@@ -1,17 +1,21 @@
-"""What neonize cannot send: stars, pins, labels, deletion, business profile — and that nothing is lost meanwhile."""
+"""What neonize cannot send: stars, pins, labels, deletion, business profile; of several servers, too."""
 
 from __future__ import annotations
 
-import time
+import json
+import os
+import signal
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from tests.e2e.harness import paired
-from tests.e2e.test_messages import row_where
+from tests.e2e.harness import Host, Json, host_on, paired, server_parameters, until, whatsapp
+from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.wire.app_state import Mutation
 
 NO_DISTANCE = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}
@@ -27,35 +31,31 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         cursor = await host.cursor()
         said = ana.say("remember this")
         await host.call("waitForMessage", cursor=cursor, timeout=40)
-        label = {"label_id": "7", "label_name": "Friends"}
-        for tool in ("starMessage", "unstarMessage"):
-            seen = len(simulator.phone.patches)
-            began = time.monotonic()
-            await host.call(tool, message_id=said.id, phone=ana.number)
-            took = time.monotonic() - began
-            change = await simulator.phone.patches.wait_for(partial(_is_about, index="star"), start=seen)
-            assert str(ana.account.lid) in change.index
-            assert took < 15, tool
-        calls = (
-            ("pinChat", {"chat_jid": ana.number, "pinned": True}, "pin_v1"),
-            ("archiveChat", {"chat_jid": ana.number, "archived": True}, "archive"),
-            (
-                "labelChat",
-                {"chat_jid": ana.number, "label_id": "7", "label_name": "Friends", "labeled": True},
-                "label_jid",
-            ),
-            ("muteChat", {"chat_jid": ana.number, "muted": True}, "mute"),
-            ("markChatRead", {"chat_jid": ana.number, "read": False}, "markChatAsRead"),
-            ("labelMessage", {"message_id": said.id, "phone": ana.number, **label, "labeled": True}, "label_message"),
-            ("deleteMessage", {"message_id": said.id, "phone": ana.number}, "deleteMessageForMe"),
-        )
-        seen = len(simulator.phone.patches)
-        async with anyio.create_task_group() as together:  # what comes in a login's time goes with the next one
-            for tool, arguments, _ in calls:
-                together.start_soon(partial(host.call, tool, **arguments))
-        for tool, _, index in calls:
-            change = await simulator.phone.patches.wait_for(partial(_is_about, index=index), start=seen)
-            assert str(ana.account.lid) in change.index or index == "label_jid", (tool, change.index)
+        chat, message = {"chat_jid": ana.number}, {"message_id": said.id, "phone": ana.number}
+        label = {"label_id": "7", "label_name": "Friends", "labeled": True}
+        first: dict[str, Json] = {
+            "starMessage": message,
+            "pinChat": {**chat, "pinned": True},
+            "labelChat": {**chat, **label},
+            "markChatRead": {**chat, "read": False},
+            "labelMessage": {**message, **label},
+        }
+        second: dict[str, Json] = {
+            "unstarMessage": message,
+            "archiveChat": {**chat, "archived": True},
+            "muteChat": {**chat, "muted": True},
+            "deleteMessage": message,
+        }
+        for calls in (first, second):
+            async with anyio.create_task_group() as tasks:  # they may share a pause
+                for tool, arguments in calls.items():
+                    tasks.start_soon(partial(host.call, tool, **arguments))
+        for index in (
+            *("star", "pin_v1", "archive", "label_jid", "mute"),
+            *("markChatAsRead", "label_message", "deleteMessageForMe"),
+        ):
+            change = await simulator.phone.patches.wait_for(partial(_is_about, index=index))
+            assert str(ana.account.lid) in change.index or index == "label_jid", change.index
         starred = [one.value.starAction.starred for one in simulator.phone.patches if one.index[0] == "star"]
         assert starred == [True, False]
         labels = [one.value.labelEditAction.name for one in simulator.phone.patches if one.index[0] == "label_edit"]
@@ -80,35 +80,93 @@ async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:
         assert pins == [True, True]
 
 
-async def test_messages_during_the_pause_arrive_once(tmp_path: Path) -> None:
-    async with paired(tmp_path, **NO_DISTANCE) as (simulator, host):
-        ana = await simulator.add_contact("Ana")
-        cursor = await host.cursor()
-        ana.say("first")
-        await host.call("waitForMessage", cursor=cursor, timeout=40)
-        stop = anyio.Event()
-        sent: list[str] = []
+def raw_server(endpoint: Path, data_dir: Path, **more: str) -> subprocess.Popen[bytes]:
+    """A server whose host waits for nothing."""
+    parameters = server_parameters(endpoint, data_dir, **more)
+    process = subprocess.Popen(
+        [parameters.command, *parameters.args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=parameters.env,
+    )
+    client = {"name": "test", "version": "1"}
+    start = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    say(process, {"id": 0, "method": "initialize", "params": start})
+    say(process, {"method": "notifications/initialized"})
+    return process
 
-        async def write() -> None:
-            while not stop.is_set():
-                sent.append(ana.say(f"message {len(sent)}").id)
-                await anyio.sleep(0.02)
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(write)
-            for pinned in (True, False, True):
-                await host.call("pinChat", chat_jid=ana.number, pinned=pinned)
-            stop.set()
-        await row_where(host, ana.number, id=sent[-1])
-        stored: list[str] = []
+def say(server: subprocess.Popen[bytes], line: Json) -> None:
+    assert server.stdin is not None
+    server.stdin.write(json.dumps({"jsonrpc": "2.0", **line}).encode() + b"\n")
+    server.stdin.flush()
+
+
+async def stopped_login(host: Host) -> int:
+    """The process of a side login that the session process starts, stopped by a signal before it is ready."""
+    with anyio.fail_after(40):
         while True:
-            page = await host.call("getChatMessages", chat_jid=ana.number, limit=100, offset=len(stored))
-            if not page["data"]:
-                break
-            stored += [row["id"] for row in page["data"]]
-        assert sorted(stored) == sorted([*sent, *(one for one in stored if one not in sent)])
-        assert set(sent) <= set(stored), "nothing is lost"
-        assert len(stored) == len(set(stored)), "nothing comes twice"
+            for session in host.session_pids():
+                for child in children_of(session):
+                    if b"side_login.process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        os.kill(child, signal.SIGSTOP)
+                        return child
+            await anyio.sleep(0.005)
+
+
+def children_of(parent: int) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
+    """And one that is killed while its request waits loses that request, nobody else's."""
+    settings = {"WHATSAPP_MCP_SIDE_LOGIN_PER_DAY": "1", "WHATSAPP_MCP_LOG_LEVEL": "INFO"}
+    data_dir = tmp_path / "data"
+    log = data_dir / "default" / "session.log"
+    async with (
+        whatsapp(tmp_path) as (simulator, endpoint),
+        host_on(endpoint, data_dir, **settings) as one,
+        host_on(endpoint, data_dir, **settings) as other,
+    ):
+        await one.pair(simulator)
+        ana = await simulator.add_contact("Ana")
+        cursor = await one.cursor()
+        ana.say("hello")
+        await one.call("waitForMessage", cursor=cursor, timeout=40)
+        chat = {"chat_jid": ana.number}
+        killed = raw_server(endpoint, data_dir, **settings)
+        logins: list[SimDevice] = []
+        start = simulator.login.start
+
+        def note(device: SimDevice, connection: Connection, *, passive: bool) -> None:
+            logins.append(device)
+            start(device, connection, passive=passive)
+
+        simulator.login.start = note  # type: ignore[method-assign]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(one.call, "pinChat", pinned=True, **chat))
+            login = await stopped_login(one)  # until all wait
+            tasks.start_soon(partial(other.call, "muteChat", muted=True, **chat))
+            archive = {"name": "archiveChat", "arguments": {"archived": True, **chat}}
+            say(killed, {"id": 1, "method": "tools/call", "params": archive})
+            try:
+                await until(lambda: "3 requests wait for a side login" in log.read_text(), what="three requests")
+            finally:
+                killed.kill()
+                killed.wait(10)
+            await until(lambda: "gave up; 2 requests wait" in log.read_text(), what="the end of a client")
+            os.kill(login, signal.SIGCONT)
+        kinds = {patch.index[0] for patch in simulator.phone.patches}
+        assert kinds >= {"pin_v1", "mute"}
+        assert "archive" not in kinds
+        assert len(logins) == 2, "one of ours, and neonize's next"
+        error = await other.refused("pinChat", pinned=False, **chat)
+        assert error["code"] == "rate_limited", "counted for all, and by the next session process"
+        await one.call("sendMessage", phone=ana.number, message="the session works on")
 
 
 async def test_business_profile(tmp_path: Path) -> None:

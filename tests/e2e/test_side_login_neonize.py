@@ -37,7 +37,7 @@ from whatsapp_mcp.wire.protos import wa6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Go reads SSL_CERT_FILE on Linux only")
 
 R = TypeVar("R")
-LIMIT = 60.0
+LIMIT = 150.0
 COMPLAINTS = ("mismatch", "MAC", "failed to verify", "Failed to sync app state", "Failed to decode", "panic")
 
 
@@ -60,9 +60,10 @@ class Account:
         return (await self._carried_out(GetBusinessProfile(jid=jid))).result
 
     async def _carried_out(self, command: Command[Answer[R]]) -> Answer[R]:
-        answer = await self.manager.call(command, timeout=LIMIT)
-        await self.manager.ready()
-        return answer
+        try:
+            return await self.manager.call(command, timeout=LIMIT)
+        finally:
+            await self.manager.ready()
 
     def learned(self) -> list[int]:
         """How many changes each side login read."""
@@ -86,13 +87,13 @@ class Account:
 
     def texts(self, contact: VirtualContact) -> list[str]:
         """What is stored of a contact's messages, oldest first."""
-        page = self.reader.messages(contact.account.pn, limit=1000, offset=0)
+        page = self.reader.messages(contact.account.pn, limit=100_000, offset=0)
         return [message.text for message in reversed(page.rows)]
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.02)
     except TimeoutError:
@@ -122,6 +123,8 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
             endpoint=endpoint,
             require_endpoint=True,
             log_level="INFO",
+            connect_wait=60,
+            session_linger=0,
             side_login_distance=0,
             side_login_per_day=0,
         )

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from whatsapp_mcp.assembly import AccountServers
+from whatsapp_mcp.assembly import AccountServers, assemble
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.supervisor.manager import SessionManager
 
 
 def servers(data_dir: Path, **changes: Any) -> AccountServers:
@@ -45,6 +46,19 @@ def test_each_server_says_which_account_it_is_and_touches_no_other(tmp_path: Pat
     default = accounts.build("default")
     assert default.title == "WhatsApp"
     assert (data_dir / "default").is_dir()
+
+
+def test_they_attach_to_their_sessions_as_servers_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+
+    def manager(settings: Settings, *, kind: str) -> SessionManager:
+        made.append((settings.account, kind))
+        return SessionManager(settings)
+
+    monkeypatch.setattr("whatsapp_mcp.assembly.SessionManager", manager)
+    servers(tmp_path / "data").build("default")
+    assemble(Settings(data_dir=tmp_path / "data", account="work"))
+    assert made == [("default", "http"), ("work", "stdio")]
 
 
 def test_settings_that_fit_no_server_are_refused_before_any_is_used(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 
 import pytest
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.ownership import others_may_read
 
 GOOD = {"proxy": "http://127.0.0.1:4711", "ca_file": "/tmp/ca.pem", "noise_root": "0f" * 32}
 ENDPOINT = Endpoint.model_validate(GOOD)
@@ -21,7 +21,7 @@ def test_written_and_read(tmp_path: Path) -> None:
     ENDPOINT.write(path)
     assert Endpoint.read(path) == ENDPOINT
     assert json.loads(path.read_text()) == GOOD
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert others_may_read(path) is None
     assert [entry.name for entry in tmp_path.iterdir()] == ["endpoint.json"], "no draft stays behind"
 
 
@@ -31,7 +31,7 @@ def test_written_over_an_older_one(tmp_path: Path) -> None:
     path.chmod(0o644)
     ENDPOINT.write(path)
     assert Endpoint.read(path) == ENDPOINT
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert others_may_read(path) is None
 
 
 def test_a_file_from_a_newer_simulator(tmp_path: Path) -> None:

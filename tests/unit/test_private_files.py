@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.ownership import owned_by_another
-from whatsapp_mcp.platform.ownership import not_ours_alone
+from tests.unit.systems import needs_links
+from whatsapp_mcp.platform.ownership import not_ours_alone, others_may_read
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file, write_private
 
 
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+def is_private(path: Path) -> bool:
+    """0700 or 0600; on Windows an access list that lets in nobody else."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return others_may_read(path) is None and (sys.platform == "win32" or mode == (0o700 if path.is_dir() else 0o600))
 
 
 def test_a_folder_and_the_parents_that_are_missing(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     folder = tmp_path / "data" / "account"
     ensure_private_folder(folder)
-    assert (mode(folder), mode(folder.parent), mode(tmp_path)) == (0o700, 0o700, 0o755)
+    assert is_private(folder)
+    assert is_private(folder.parent)
+    assert not is_private(tmp_path)
     ensure_private_folder(folder)
 
 
@@ -32,14 +38,23 @@ def test_no_folder_where_a_file_is(tmp_path: Path) -> None:
 
 
 def test_a_new_file_takes_the_place_of_nothing(tmp_path: Path) -> None:
-    path, link = tmp_path / "file", tmp_path / "link"
-    link.symlink_to(tmp_path / "elsewhere")
+    path = tmp_path / "file"
     with new_private_file(path) as file:
+        assert Path(file.name) == path
         file.write(b"line\n")
-    assert (path.read_bytes(), mode(path)) == (b"line\n", 0o600)
-    for taken in (path, link):
-        with pytest.raises(FileExistsError):
-            new_private_file(taken)
+    assert path.read_bytes() == b"line\n"
+    assert is_private(path)
+    with pytest.raises(FileExistsError):
+        new_private_file(path)
+
+
+@needs_links
+def test_a_link_is_not_followed_where_a_new_file_is_made(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        new_private_file(link)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_writing_replaces_what_is_there(tmp_path: Path) -> None:
@@ -47,7 +62,8 @@ def test_writing_replaces_what_is_there(tmp_path: Path) -> None:
     path.write_text("open to all")
     path.chmod(0o644)
     write_private(path, b"new")
-    assert (path.read_bytes(), mode(path)) == (b"new", 0o600)
+    assert path.read_bytes() == b"new"
+    assert is_private(path)
     assert list(tmp_path.iterdir()) == [path]
 
 

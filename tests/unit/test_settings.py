@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ def test_every_setting_is_described() -> None:
 
 VALUES = {
     "account": ("Work_2", "work_2"),
-    "data_dir": ("/data", Path("/data")),
-    "endpoint": ("/run/endpoint.json", Path("/run/endpoint.json")),
+    "data_dir": ("/data", Path("/data").absolute()),
+    "endpoint": ("/run/endpoint.json", Path("/run/endpoint.json").absolute()),
     "require_endpoint": ("1", True),
     "toolsets": ("core,group", "core,group"),
     "read_only": ("true", True),
@@ -68,12 +69,12 @@ def test_an_empty_variable_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", "/from-environment")
-    assert Settings(data_dir=Path("/from-command-line")).data_dir == Path("/from-command-line")
+    assert Settings(data_dir=Path("/from-command-line")).data_dir == Path("/from-command-line").absolute()
 
 
 def test_a_home_folder_is_found_without_a_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """MCP hosts start servers without a shell, so nobody else expands the tilde of their configuration."""
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE" if sys.platform == "win32" else "HOME", str(tmp_path))
     monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", "~/whatsapp")
     monkeypatch.setenv("WHATSAPP_MCP_ENDPOINT", "~/endpoint.json")
     assert Settings().data_dir == tmp_path / "whatsapp"

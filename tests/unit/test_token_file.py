@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.unit.ownership import owned_by_another
+from tests.unit.systems import needs_modes
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.ownership import others_may_read
+from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.token_file import load_or_create_token
 
 
@@ -17,8 +19,8 @@ def test_a_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> 
     path = tmp_path / "data" / "http-token"
     token = load_or_create_token(path)
     assert len(token) >= 43
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert others_may_read(path) is None
+    assert others_may_read(path.parent) is None
     assert load_or_create_token(path) == token
     assert list(path.parent.iterdir()) == [path]
 
@@ -30,6 +32,7 @@ def test_two_processes_at_once_get_the_same_token(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["http-token"]
 
 
+@needs_modes
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
 def test_a_token_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "http-token"
@@ -42,8 +45,7 @@ def test_a_token_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 20 + b" " + b"x" * 20, b"\xff" * 10, b"x" * 40 + b"\x00"])
 def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "http-token"
-    path.write_bytes(content)
-    path.chmod(0o600)
+    write_private(path, content)
     with pytest.raises(SetupError, match="holds no token"):
         load_or_create_token(path)
 

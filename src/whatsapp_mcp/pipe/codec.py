@@ -24,6 +24,14 @@ class Moving(Exception):
     """A session process that is about to end did not begin with a call; the next one can be asked."""
 
 
+class GivenUp(Exception):
+    """Nobody waits for the answer to this call any more."""
+
+    def __init__(self, call_id: int) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+
+
 Json = dict[str, Any]
 
 
@@ -56,13 +64,20 @@ def encode_call(call_id: int, command: Command[Any], timeout: float) -> bytes:
     return _line({"id": call_id, "command": command.name, "timeout": timeout}, "arguments", command.model_dump_json())
 
 
+def encode_given_up(call_id: int) -> bytes:
+    return _line({"id": call_id}, "given_up", "true")
+
+
 def decode_call(line: bytes) -> tuple[int, float, Command[Any] | WhatsAppMcpError]:
     """Id, seconds, and the command; in its place what is wrong with it.
 
     Raises:
+        GivenUp: it is about an earlier call.
         ValueError, KeyError: the line cannot be read.
     """
     call = _object(line)
+    if call.get("given_up"):
+        raise GivenUp(call["id"])
     try:
         command = COMMANDS[call["command"]].model_validate(call["arguments"])
     except ValidationError as error:

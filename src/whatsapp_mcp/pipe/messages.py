@@ -49,6 +49,8 @@ class SendKey(Wire):
 
 
 class SendMessage(Command[SentMessage]):
+    all_or_nothing = True
+
     chat: Jid
     message: Outgoing
     options: SendOptions = SendOptions()
@@ -67,6 +69,8 @@ class ConfirmSend(Command[SentMessage | None]):
 
 
 class ForwardMessage(Command[SentMessage]):
+    all_or_nothing = True
+
     target: MessageRef
     chat: Jid
     """Where to."""
@@ -77,15 +81,21 @@ class ForwardMessage(Command[SentMessage]):
 
 
 class EditMessage(Command[SentMessage]):
+    all_or_nothing = True
+
     target: MessageRef
     text: str
 
 
 class Revoke(Command[SentMessage]):
+    all_or_nothing = True
+
     target: MessageRef
 
 
 class React(Command[SentMessage]):
+    all_or_nothing = True
+
     target: MessageRef
     emoji: str
 

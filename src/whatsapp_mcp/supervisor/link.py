@@ -69,7 +69,7 @@ class Link:
         self._gone = False
         self.welcome = welcome
         self.ended: p.Ended | None = None
-        """Why the process ended by itself; None after a crash."""
+        """Why the process ended by itself; None after a crash. Then it has answered all that it began."""
 
     @classmethod
     async def attach(cls, folder: Path, attach: p.Attach) -> Link | p.Refused | None:
@@ -172,6 +172,10 @@ class Link:
                 self._send(piece)
             async with call.deadline:
                 reply = await call.reply
+        except asyncio.CancelledError:
+            with contextlib.suppress(SessionCrashed):
+                self._send(codec.encode_given_up(call_id))
+            raise
         finally:
             self._calls.pop(call_id, None)
         return codec.result_in(reply, command, call.rows)
@@ -186,6 +190,12 @@ class Link:
             return True
         return True
 
+    def let_go(self) -> None:
+        """End the connection, and wait for nothing."""
+        self._gone = True
+        self._fail_calls()
+        self._writer.close()
+
     async def leave(self) -> None:
         """Say that nothing more will be asked. A process that ends with its last server does so before this returns."""
         self._gone = True
@@ -199,11 +209,15 @@ class Link:
 
     def _send(self, line: bytes) -> None:
         if self._gone or self._writer.is_closing():
-            raise SessionCrashed("the session process is gone")
+            raise codec.Moving if self.ended is not None else SessionCrashed("the session process is gone")
         self._writer.write(line)
 
     def _fail_calls(self) -> None:
         for call in self._calls.values():
             if not call.reply.done():
-                call.reply.set_exception(SessionCrashed("the session process ended while the call was under way"))
+                call.reply.set_exception(
+                    codec.Moving()
+                    if self.ended is not None
+                    else SessionCrashed("the session process ended while the call was under way")
+                )
         self._calls.clear()

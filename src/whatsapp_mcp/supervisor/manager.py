@@ -193,7 +193,10 @@ class SessionManager:
         await self.login()
         if self._link is None:
             raise SessionCrashed("the session process ended during pairing", next_step="Call appLoginWithCode again.")
-        return await self._link.call(PairPhone(digits=digits), self._settings.call_timeout)
+        try:
+            return await self._link.call(PairPhone(digits=digits), self._settings.call_timeout)
+        except Moving:
+            raise SessionCrashed("pairing ended", next_step="Call appLoginWithCode again.") from None
 
     async def logout(self) -> bool:
         """Unlink the device and delete session and messages of the account.

@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.command import Command, Wire
-from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Notice, Refused, Welcome
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Notice, Refused, Welcome
 from whatsapp_mcp.pipe.pieces import Pieces, in_pieces
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,10 @@ class _Attached:
         self.under_way: set[asyncio.Task[None]] = set()
         self.connected: set[asyncio.Task[None]] = set()
         """Of those, calls that need the connection to WhatsApp."""
+        self._unconnected: dict[int, asyncio.Task[Any]] = {}
+        """The others, by the id of the call."""
+        self._unanswered: set[int] = set()
+        """Calls that were taken."""
         self._reader = reader
         self._writer = writer
         self._work = work
@@ -82,28 +86,54 @@ class _Attached:
     async def _answer(self, line: bytes) -> None:
         try:
             call_id, timeout, command = codec.decode_call(line)
+        except codec.GivenUp as given_up:
+            self._withdraw(given_up.call_id)
+            return
         except (ValueError, KeyError):
             logger.error("unreadable line from a client: %.200r", line)
             return
+        self._unanswered.add(call_id)
         try:
             if isinstance(command, WhatsAppMcpError):
                 raise command
             if self._work.is_moving(command):
                 raise codec.Moving
-            if not command.unconnected and (task := asyncio.current_task()) is not None:
-                self.connected.add(task)
+            self._note(call_id, command)
             result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
+            self._unanswered.discard(call_id)
             return
         except codec.Moving:
             answer = codec.encode_moving(call_id)
         except WhatsAppMcpError as error:
-            answer = codec.encode_error(call_id, error)
+            moved = isinstance(command, Command) and self._is_undone(command, error)
+            answer = codec.encode_moving(call_id) if moved else codec.encode_error(call_id, error)
         except Exception:
             logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
         await self._send(answer, call_id)
+        self._unanswered.discard(call_id)
+
+    def _is_undone(self, command: Command[Any], error: WhatsAppMcpError) -> bool:
+        """Whether it is for the next process to do what failed."""
+        unknown = isinstance(error, OutcomeUnknown | SessionTimeout)
+        return command.all_or_nothing and not unknown and self._work.is_moving(command)
+
+    def _note(self, call_id: int, command: Command[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if command.unconnected:
+            self._unconnected[call_id] = task
+            task.add_done_callback(lambda _: self._unconnected.pop(call_id, None))
+        else:
+            self.connected.add(task)
+
+    def _withdraw(self, call_id: int) -> None:
+        """What neonize has begun with goes on; what waits for a pause does not."""
+        if (task := self._unconnected.get(call_id)) is not None:
+            task.cancel()
+            self._unanswered.discard(call_id)
 
     async def _send(self, line: bytes, call_id: int) -> None:
         """Other answers and notices pass between two pieces, and no more is kept than the client has not yet read."""
@@ -123,6 +153,12 @@ class _Attached:
         if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
             logger.warning("a client (process %d) does not read; it is let go", self.client.pid)
             self._writer.transport.abort()
+
+    def give_up(self) -> None:
+        """Answer what is still under way."""
+        error = SessionCrashed("the session process ended while the call was under way")
+        for call_id in self._unanswered:
+            self._write(codec.encode_error(call_id, error))
 
     def close(self) -> None:
         """When all is sent."""
@@ -184,6 +220,12 @@ class Clients:
     def keep_alive(self) -> bool:
         """Whether somebody is there for whom the process goes on: a server, or a command that waits for an answer."""
         return any(each.client.kind != "command" or each.under_way for each in self._attached)
+
+    def end(self, ended: Ended) -> None:
+        """The last line to all. Whoever has no answer by then can ask the next process, for nothing was done."""
+        for each in self._attached:
+            each.give_up()
+        self.tell(ended)
 
     def tell(self, notice: Notice) -> None:
         """To all."""

@@ -261,6 +261,8 @@ class WhatsAppConnection:
                 return
 
     def _take_client_end(self, error: str | None) -> None:
+        if self._disconnected:
+            return
         if self._was_connected:
             ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
         else:

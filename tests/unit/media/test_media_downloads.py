@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.systems import POSIX, needs_links
+from tests.unit.systems import needs_links
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.downloads import is_kept, keep, kept_or_free, remove, remove_all, target
 from whatsapp_mcp.platform.names import is_misread
+from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.private_files import new_private_file
 
 ANA = Jid("4915112345678", "s.whatsapp.net")
@@ -71,7 +71,7 @@ def test_hostile_facts_stay_in_the_folder(changes: dict[str, object], tmp_path: 
     assert path.read_bytes() == b"x"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
 def test_every_place_is_inside(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
     path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)
@@ -111,7 +111,7 @@ WINDOWS_NAMES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(*([st.one_of(st.sampled_from(WINDOWS_NAMES), st.text(max_size=40))] * 3))
 def test_windows_reads_every_place_as_it_is_written(chat: str, message_id: str, name: str) -> None:
     """A folder may be synced there."""
@@ -125,9 +125,8 @@ def test_saving(tmp_path: Path) -> None:
     assert not is_kept(path)
     save(path, b"hello")
     assert path.read_bytes() == b"hello"
-    if POSIX:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert others_may_read(path) is None
+    assert others_may_read(path.parent) is None
     assert is_kept(path)
     save(path, b"other")
     assert path.read_bytes() == b"other"
@@ -216,7 +215,7 @@ def test_nothing_outside_the_media_folder_is_removed(tmp_path: Path) -> None:
     assert victim.read_bytes() == (chat_outside / path.name).read_bytes() == b"precious"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
 def test_what_was_saved_is_removed(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
     path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)

@@ -137,8 +137,8 @@ def test_the_data_directory_is_known_by_identity_too(
         read(data_dir / "session.db", replace(policy, outbox=(tmp_path,)))
 
 
-@pytest.mark.parametrize("source", ["/proc/self/environ", "/proc/self/maps", "/sys/kernel/notes"])
 @needs_proc
+@pytest.mark.parametrize("source", ["/proc/self/environ", "/proc/self/maps", "/sys/kernel/notes"])
 def test_the_kernel_s_files_do_not_open_even_when_everything_is_an_outbox(source: str, policy: MediaPolicy) -> None:
     with pytest.raises(NotAllowed):
         read(source, replace(policy, outbox=(Path("/"),)))
@@ -171,6 +171,29 @@ def test_only_regular_files_open(outbox: Path, policy: MediaPolicy) -> None:
 def test_unusable_paths(source: str, policy: MediaPolicy) -> None:
     with pytest.raises((InvalidArgument, NotAllowed)):
         read(source, policy)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "\\\\127.0.0.1\\share\\x.txt",
+        "//127.0.0.1/share/x.txt",
+        "\\\\?\\{outbox}\\x.txt",
+        "\\\\.\\PhysicalDrive0",
+        "C:x.txt",
+        "x.txt:stream",
+        "{outbox}\\x.txt::$DATA",
+        "aux.txt",
+        "CON",
+        "x.txt.",
+        "x.txt ",
+    ],
+)
+def test_what_windows_would_find_elsewhere_does_not_open(source: str, outbox: Path, policy: MediaPolicy) -> None:
+    """Other systems have no such file."""
+    (outbox / "x.txt").write_text("hello")
+    with pytest.raises((InvalidArgument, NotAllowed)):
+        read(source.format(outbox=outbox), policy)
 
 
 def test_without_an_outbox_nothing_opens(outbox: Path, policy: MediaPolicy) -> None:
@@ -230,7 +253,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@needs_fifos
+@needs_proc
 def test_no_descriptor_stays_open(outbox: Path, policy: MediaPolicy) -> None:
     (outbox / "x.txt").write_text("hello")
     os.mkfifo(outbox / "fifo")

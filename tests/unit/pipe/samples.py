@@ -62,9 +62,14 @@ def value(annotation: Any, *, optional: bool) -> Any:
         return next(iter(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return sample(annotation, optional=optional)
-    if isinstance(annotation, type) and is_dataclass(annotation):
-        types_of = get_type_hints(annotation)
-        return annotation(**{name: value(each, optional=optional) for name, each in types_of.items()})
+    if is_dataclass(kind := origin or annotation) and isinstance(kind, type):
+        given = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=True))
+        types_of = {name: given.get(each, each) for name, each in get_type_hints(kind).items()}
+        return kind(**{name: value(each, optional=optional) for name, each in types_of.items()})
+    if isinstance(origin, type) and is_dataclass(origin):  # a generic one
+        given = dict(zip(getattr(origin, "__parameters__", ()), arguments, strict=True))
+        types_of = {name: given.get(each, each) for name, each in get_type_hints(origin).items()}
+        return origin(**{name: value(each, optional=optional) for name, each in types_of.items()})
     if isinstance(annotation, type) and issubclass(annotation, tuple):  # a NamedTuple
         return annotation(*(value(each, optional=optional) for each in get_type_hints(annotation).values()))
     raise AssertionError(f"no value for {annotation}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ownership import owned_by_another
+from tests.unit.systems import UNDER_WINE
 from whatsapp_mcp.platform.ownership import (
     close_to_others,
     how_to_close,
@@ -22,8 +23,6 @@ from whatsapp_mcp.platform.ownership import (
     others_may_change,
     others_may_read,
 )
-
-UNDER_WINE = sys.platform == "win32" and "WINEPREFIX" in os.environ
 
 
 def open_to_all(path: Path) -> None:

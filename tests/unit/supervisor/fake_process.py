@@ -93,7 +93,11 @@ class FakeProcess:
             self.clients.append(client)
         self.attached.set()
         for line in lines:
-            self.take(client, json.loads(line))
+            call = json.loads(line)
+            if call.get("given_up"):
+                self.note("given up")
+            else:
+                self.take(client, call)
         self.note("eof")
         with self.speaking:
             self.clients.remove(client)
@@ -165,7 +169,9 @@ class FakeProcess:
 
     def behave(self) -> None:
         match self.behaviour:
-            case "connect" | "ignore_calls" | "crash_on_call" | "answer_late" | "hang_on_stop" | "refuse" | "moving":
+            case "connect" | "ignore_calls" | "crash_on_call" | "end_on_call" | "answer_late" | "hang_on_stop":
+                self.connected()
+            case "refuse" | "moving":
                 self.connected()
             case "garbage":
                 self.say_raw(b"SendMessage: Error sending message: x")
@@ -238,6 +244,8 @@ class FakeProcess:
         match self.behaviour:
             case "ignore_calls":
                 return
+            case "end_on_call":
+                self.end("restart")
             case "crash_on_call":
                 self.crash()
             case "answer_late" if call["command"] not in ("restart", "logout"):

@@ -427,6 +427,7 @@ async def test_a_caller_that_gives_up_leaves_nothing_behind(linked: TestAccount)
         call.cancel()
         assert (await manager.call(SEND)).message_id == "S1", "the late answer to the first is nobody's"
     assert linked.starts == 1
+    assert [entry["what"] for entry in linked.journal()].count("given up") == 1
 
 
 async def test_preparing(linked: TestAccount) -> None:
@@ -815,8 +816,9 @@ async def test_a_logout_by_one_is_seen_by_all(linked: TestAccount) -> None:
         assert second.snapshot.own_jid is None
 
 
-async def test_a_call_that_came_too_late_goes_to_the_next_process(linked: TestAccount) -> None:
-    linked.will("moving", "connect")
+@pytest.mark.parametrize("how", ["moving", "end_on_call"], ids=["it is told", "no answer before the end"])
+async def test_a_call_that_came_too_late_goes_to_the_next_process(linked: TestAccount, how: str) -> None:
+    linked.will(how, "connect")
     manager = linked.manager()
     async with manager.running():
         await manager.ready()
