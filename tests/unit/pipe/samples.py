@@ -51,11 +51,6 @@ def value(annotation: Any, *, optional: bool) -> Any:
         return (value(arguments[0], optional=optional),) * 2
     if origin is dict:
         return {"key": value(arguments[1], optional=optional)}
-    generic: Any = origin
-    if is_dataclass(generic):
-        known = dict(zip(generic.__parameters__, arguments, strict=True))
-        types_of = {name: known.get(each, each) for name, each in get_type_hints(generic).items()}
-        return generic(**{name: value(each, optional=optional) for name, each in types_of.items()})
     if annotation in _VALUES:
         return _VALUES[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):
