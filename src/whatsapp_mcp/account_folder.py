@@ -102,4 +102,6 @@ def shared_files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def take_back(path: Path) -> str:
     """What makes such a file the user's alone."""
-    return f"Find out who made it so. A copy is yours alone: stop the server, `cp -p {path} {path}.own`, move it back."
+    return (
+        f"Find out who made it so. A copy is yours alone: close all MCP hosts, `cp -p {path} {path}.own`, move it back."
+    )

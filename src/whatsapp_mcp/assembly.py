@@ -95,7 +95,9 @@ def assemble(
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
         removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, temporary=removed)
+        world = SimulatedWhatsApp(
+            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
+        )
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
@@ -110,7 +112,6 @@ def assemble(
                 await stack.enter_async_context(world.running(manager))
             await stack.enter_async_context(manager.running())
             stack.push_async_callback(running.close)
-            stack.callback(settings.qr_path.unlink, missing_ok=True)
             yield
 
     return build_server(operations, running, settings, lifespan=lifespan)

@@ -16,7 +16,7 @@ WhatsAppMcpError                   code, message, next_step, details
 │   ├── SessionCrashed             the session process ended during the call
 │   ├── SessionTimeout             WhatsApp did not answer in time
 │   ├── OutcomeUnknown             a message was handed over, and nothing came back
-│   ├── DataDirectoryInUse         another server owns the data directory
+│   ├── DataDirectoryInUse         who has the account does not share it
 │   └── SideLoginError             a short login of our own, for what neonize cannot send
 │       ├── CertificateRefused     the other end did not prove that it is WhatsApp
 │       ├── LoginRefused           WhatsApp refused the login; names the reason
@@ -173,7 +173,7 @@ class ClientOutdated(SessionError):
     """WhatsApp answered 405: the announced client version is too old."""
 
     code = "client_outdated"
-    next_step = "Upgrade the WhatsApp library and restart the server: pip install --upgrade neonize whatsapp-web-mcp"
+    next_step = "Upgrade the WhatsApp library and restart the MCP hosts: pip install --upgrade neonize whatsapp-web-mcp"
 
 
 class AccountBanned(SessionError):
@@ -219,10 +219,10 @@ class OutcomeUnknown(SessionError):
 
 
 class DataDirectoryInUse(SessionError):
-    """Another server process owns this data directory."""
+    """The account is in use by a process that this one cannot share it with: of another version, or that hangs."""
 
     code = "data_directory_in_use"
-    next_step = "Use that server, stop it, or start this one with another --data-dir."
+    next_step = "Run `whatsapp-mcp doctor` with the same data directory: it says who has the account, and what to do."
 
 
 class SideLoginError(SessionError):

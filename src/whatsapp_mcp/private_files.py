@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import BinaryIO
@@ -30,7 +29,7 @@ def new_private_file(path: Path) -> BinaryIO:
         FileExistsError: something has this name, be it a link.
         OSError: it cannot be created.
     """
-    return os.fdopen(ownership.new_private_file(path), "wb")
+    return open(path, "xb", opener=lambda name, flags: ownership.new_private_file(Path(name)))
 
 
 def write_private(path: Path, content: bytes) -> None:

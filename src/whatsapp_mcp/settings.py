@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.platform.data_folder import data_folder
+from whatsapp_mcp.qr_picture import QR_FILE_NAME
 
 
 def _settled(path: Path) -> Path:
@@ -128,8 +129,8 @@ class Settings(BaseSettings):
 
     @property
     def qr_path(self) -> Path:
-        """Picture of the QR code that is shown now; removed when it expires."""
-        return self.account_dir / "login-qr.png"
+        """Picture of the QR code that is shown now; the session process writes and removes it."""
+        return self.account_dir / QR_FILE_NAME
 
     @property
     def media_dir(self) -> Path:

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 import click
@@ -288,8 +288,11 @@ def test_examples_of_hosts(path: Path) -> None:
             assert server["url"] == "http://127.0.0.1:8765/mcp"
             assert server["headers"]["Authorization"].startswith("Bearer ${")
             continue
-        assert Path(server["command"]).is_absolute()
-        assert Path(server["command"]).name == "whatsapp-mcp"
+        on_windows = server["command"].endswith(".exe")
+        command = (PureWindowsPath if on_windows else PurePosixPath)(server["command"])
+        assert command.is_absolute()
+        assert command.stem == "whatsapp-mcp"
+        assert command.parent.name == ("Scripts" if on_windows else "bin")
         toolsets = server.get("env", {}).get("WHATSAPP_MCP_TOOLSETS", "core")
         select(load_catalog(), toolsets, read_only="--read-only" in server["args"])
 
@@ -297,6 +300,11 @@ def test_examples_of_hosts(path: Path) -> None:
 def test_the_readme_shows_the_examples() -> None:
     shown = [json.loads(block) for block in blocks(ROOT / "README.md", "json")]
     assert shown == [json.loads((ROOT / "examples" / name).read_text()) for name in ("cursor.json", "simulated.json")]
+
+
+def test_the_page_of_hosts_shows_the_example_of_windows() -> None:
+    shown = [json.loads(block) for block in blocks(ROOT / "docs" / "hosts.md", "json")]
+    assert json.loads((ROOT / "examples" / "claude-desktop-windows.json").read_text()) in shown
 
 
 def test_the_changelog_has_this_version() -> None:

@@ -280,6 +280,11 @@ def test_only_one_room_knows_systems() -> None:
     assert wrong == {}
 
 
+def test_no_exception_is_left_over() -> None:
+    named = {name for name, path in modules().items() if system_names(tree_of(path))}
+    assert [one for one in OF_ONE_SYSTEM if not any(f"{name}.".startswith(f"{one}.") for name in named)] == []
+
+
 def test_what_only_some_systems_have_is_found() -> None:
     source = """
 import fcntl

@@ -25,6 +25,7 @@ GROUND = {
     "settings",
     "endpoint",
     "descriptors",
+    "qr_picture",
     "untrusted_text",
     "log_lines",
     "__init__",

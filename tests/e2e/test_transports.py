@@ -14,6 +14,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.e2e.harness import LIMIT, Host, environment, host_on, http_server, until, whatsapp
@@ -113,13 +114,16 @@ async def test_toolsets_and_read_only(tmp_path: Path) -> None:
         assert wrong.stdout == ""
 
 
+def simulated_server(*options: str) -> StdioServerParameters:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
+    kept["WHATSAPP_MCP_SESSION_LINGER"] = "0"
+    arguments = ["-m", "whatsapp_mcp", "stdio", "--simulated", "--toolsets", "all", *options]
+    return StdioServerParameters(command=sys.executable, args=arguments, env=kept)
+
+
 async def test_simulated_whatsapp_scans_and_answers() -> None:
     with anyio.fail_after(LIMIT):
-        command = [sys.executable, "-m", "whatsapp_mcp", "stdio", "--simulated", "--toolsets", "all"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
-        from mcp.client.stdio import StdioServerParameters
-
-        async with Client(StdioServerParameters(command=command[0], args=command[1:], env=kept)) as client:
+        async with Client(simulated_server()) as client:
             host = Host(client, Path("unused"))
             login = await host.call("appLogin")
             folder = Path(login["qr_link"].removeprefix("file://")).parent
@@ -128,7 +132,27 @@ async def test_simulated_whatsapp_scans_and_answers() -> None:
             await host.call("sendMessage", phone="Ana", message="Dinner on Friday?")
             waited = await host.call("waitForMessage", timeout=40, cursor="0")
             assert waited["message"]["sender_name"] == "Ana"
-        await until(lambda: not folder.exists(), what="the end of the temporary data directory")
+        await until(lambda: not folder.parent.exists(), what="the end of the temporary data directory")
+
+
+async def test_servers_of_a_data_directory_share_its_simulated_whatsapp(tmp_path: Path) -> None:
+    with anyio.fail_after(LIMIT):
+        given = ("--data-dir", str(tmp_path))
+        async with Client(simulated_server(*given)) as one, Client(simulated_server(*given)) as other:
+            first, second = Host(one, tmp_path), Host(other, tmp_path)
+            # Both show the code to the phone, which scans it once.
+            login, _ = await first.call("appLogin"), await second.raw("appLogin")
+            assert login["qr_text"]
+            devices = [(await host.call("appDevices"))[0]["device"] for host in (first, second)]
+            assert devices[0] == devices[1]
+            assert not (tmp_path / "default" / "login-qr.png").exists(), "the code is used"
+            await second.call("sendMessage", phone="Ana", message="Dinner on Friday?")
+            waited = await first.call("waitForMessage", timeout=40, cursor="0")
+            assert waited["message"]["sender_name"] == "Ana"
+            simulator = json.loads((tmp_path / "default" / "simulator.json").read_text())
+            assert Path(simulator["control"]).exists()
+        await until(lambda: not Path(simulator["control"]).exists(), what="the end of the simulator")
+        await until(lambda: not first.session_pids(), what="the end of the session process")
 
 
 def test_demo_plays_to_its_end() -> None:

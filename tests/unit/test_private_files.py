@@ -40,6 +40,7 @@ def test_no_folder_where_a_file_is(tmp_path: Path) -> None:
 def test_a_new_file_takes_the_place_of_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with new_private_file(path) as file:
+        assert Path(file.name) == path
         file.write(b"line\n")
     assert path.read_bytes() == b"line\n"
     assert is_private(path)

@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> None:
     what = arguments.pop(0) if arguments[:1] in (["unit"], ["e2e"]) else "all"
     rig = Rig()
     rig.build()
+    rig.compile(ROOT / "src")
     try:
         if what in ("all", "unit"):
             chosen = arguments or ["tests/unit"]

@@ -16,12 +16,20 @@ from typing import Final
 
 assert sys.platform == "win32"
 
+_SYSTEM_STORE: Final = 10
+_LOCAL_MACHINE: Final = 0x00020000
 _X509_ASN_ENCODING: Final = 1
 _ADD_REPLACE_EXISTING: Final = 3
 
 _crypt32 = ctypes.WinDLL("crypt32", use_last_error=True)
-_crypt32.CertOpenSystemStoreW.argtypes = [ctypes.c_void_p, wintypes.LPCWSTR]
-_crypt32.CertOpenSystemStoreW.restype = ctypes.c_void_p
+_crypt32.CertOpenStore.argtypes = [
+    ctypes.c_void_p,
+    wintypes.DWORD,
+    ctypes.c_void_p,
+    wintypes.DWORD,
+    wintypes.LPCWSTR,
+]
+_crypt32.CertOpenStore.restype = ctypes.c_void_p
 _crypt32.CertAddEncodedCertificateToStore.argtypes = [
     ctypes.c_void_p,
     wintypes.DWORD,
@@ -31,18 +39,22 @@ _crypt32.CertAddEncodedCertificateToStore.argtypes = [
     ctypes.POINTER(ctypes.c_void_p),
 ]
 _crypt32.CertDeleteCertificateFromStore.argtypes = [ctypes.c_void_p]
+_crypt32.CertFreeCertificateContext.argtypes = [ctypes.c_void_p]
 _crypt32.CertCloseStore.argtypes = [ctypes.c_void_p, wintypes.DWORD]
 
 
 def main(action: str, path: Path) -> None:
     certificate = ssl.PEM_cert_to_DER_cert(path.read_text("ascii"))
-    store = _crypt32.CertOpenSystemStoreW(None, "ROOT")
+    store = _crypt32.CertOpenStore(_SYSTEM_STORE, 0, None, _LOCAL_MACHINE, "Root")
     stored = ctypes.c_void_p()
-    assert _crypt32.CertAddEncodedCertificateToStore(
+    added = _crypt32.CertAddEncodedCertificateToStore(
         store, _X509_ASN_ENCODING, certificate, len(certificate), _ADD_REPLACE_EXISTING, ctypes.byref(stored)
-    ), ctypes.WinError(ctypes.get_last_error())
+    )
+    assert added, ctypes.WinError(ctypes.get_last_error())
     if action == "remove":
         assert _crypt32.CertDeleteCertificateFromStore(stored), ctypes.WinError(ctypes.get_last_error())
+    else:
+        _crypt32.CertFreeCertificateContext(stored)  # as long as it is held, the store is not written
     _crypt32.CertCloseStore(store, 0)
 
 

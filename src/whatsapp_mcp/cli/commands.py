@@ -171,8 +171,9 @@ def demo() -> None:
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; standard output without it.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def export(data_dir: Path | None, account: str | None, form: str, **options: Any) -> None:
-    """Write stored messages as JSON lines or as a readable transcript; a server may run meanwhile.
+    """Write stored messages as JSON lines or as a readable transcript; servers may run meanwhile.
 
+    The messages are those of one moment: what arrives, is deleted or erased meanwhile changes nothing in the file.
     JSON lines hold all that is known of each message, times in UTC. Chats come one after the other, the oldest message
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
@@ -200,14 +201,15 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
 @cli.command()
 @place_options
 def reindex(data_dir: Path | None, account: str | None) -> None:
-    """Make the search index of the stored messages anew; no server may run on them meanwhile.
+    """Make the search index of the stored messages anew; servers may run meanwhile.
 
-    Takes about half a minute for a million messages. To interrupt it does no harm.
+    Takes about half a minute for a million messages. To interrupt it does no harm. While servers run, the session
+    process does it; it is not connected to WhatsApp for that time, and searches find what the old index has.
     """
     from whatsapp_mcp.offline.reindex import run_reindex
 
     with explained():
-        done = run_reindex(settings_of(data_dir, account))
+        done = run_reindex(settings_of(data_dir, account), lambda text: click.echo(text, err=True))
     click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
 
 
@@ -230,7 +232,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
                 from whatsapp_mcp.offline.simulated import temporary_data_dir
 
                 folder = stack.enter_context(temporary_data_dir())
-                settings = settings.model_copy(update={"data_dir": folder})
+                settings = settings.model_copy(update={"data_dir": folder, "session_linger": 0.0})
                 make_folder(settings.account_dir)
         check_account(settings.account_dir)
         yield settings
@@ -240,7 +242,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
 @place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
-    """Show where the data is, whether a server runs, which account is linked, and versions."""
+    """Show account, connection, the servers that use it, where the data is, and versions."""
     from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
     with explained():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,14 @@ def draft(folder: Path) -> Path:
     except OSError as error:
         raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
     return place
+
+
+def discard(place: Path) -> None:
+    """Delete a file of the temporary folder. One that cannot be deleted now (on Windows: while a virus scanner looks at
+    it) the next server sweeps.
+    """
+    with suppress(OSError):
+        place.unlink(missing_ok=True)
 
 
 def target(folder: Path, *, chat: Jid, message_id: str, mimetype: str, name: str | None = None) -> Path:

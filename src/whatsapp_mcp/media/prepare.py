@@ -251,7 +251,7 @@ def _new_folder(policy: MediaPolicy) -> Path:
 def _sweep(policy: MediaPolicy) -> None:
     """Remove what servers that crashed left in the temporary folder."""
     for place in (place for prefix in _PREFIXES for place in policy.temp.glob(f"{prefix}*")):
-        with contextlib.suppress(FileNotFoundError):  # another call has just removed it
+        with contextlib.suppress(OSError):  # another call has just removed it, or somebody looks at it (Windows)
             if place.is_symlink() or place.lstat().st_mtime >= now().timestamp() - _STALE:
                 continue
             if place.is_dir():

@@ -117,7 +117,7 @@ class _Reader:
             await to_thread.run_sync(_write, place, data)
             return await self.decoders.run(Job(task=task, source=str(place), mimetype=mimetype), expected)
         finally:
-            place.unlink(missing_ok=True)
+            downloads.discard(place)
 
 
 def _write(place: Path, data: bytes) -> None:

@@ -42,4 +42,4 @@ async def _decoded(path: Path, folder: Path, decoders: DecoderPool) -> bytes:
         await decoders.run(Job(task="shown", source=str(path), target=str(target)), NoFacts)
         return await to_thread.run_sync(target.read_bytes)
     finally:
-        target.unlink(missing_ok=True)
+        downloads.discard(target)

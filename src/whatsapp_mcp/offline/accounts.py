@@ -15,6 +15,7 @@ from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
+from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.settings import Settings
 
 
@@ -165,7 +166,7 @@ def _moved(settings: Settings, target: Path) -> Iterator[None]:
             folder.rename(target)
         except PermissionError:  # Windows renames no folder of which a file is open
             lock.release()
-            folder.rename(target)
+            put_in_place(folder, target)
         yield
     except OSError as error:
         raise SetupError(

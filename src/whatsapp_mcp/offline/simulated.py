@@ -7,7 +7,6 @@ control socket. Some seconds after the last server and the session process have 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import shutil
@@ -34,8 +33,7 @@ ANSWER_LIMIT: Final = 5.0
 LOCK_RETRY: Final = 0.05
 AUTOSCAN_SECONDS: Final = 2.0
 """Time for a person to see the code before the simulated phone scans it."""
-LINGER: Final = 5.0
-"""Seconds for which it waits for the next server."""
+ENDPOINT_NAME: Final = "simulator-endpoint.json"
 RECORD_NAME: Final = "simulator.json"
 """What the simulator said when it listened: the paths of its endpoint file and control socket."""
 FOLDER_PREFIX: Final = "whatsapp-mcp-"
@@ -56,13 +54,20 @@ class ShowsCodes(Protocol):
 class SimulatedWhatsApp:
     """The simulator of one account, and the phone that is shown the QR codes of one server's session."""
 
-    def __init__(self, folder: Path, *, autoscan: bool, temporary: Path | None = None) -> None:
-        """``folder`` is the account's. ``temporary`` is a data directory that is removed when all has ended."""
-        self.endpoint_path = folder / "simulator-endpoint.json"
+    def __init__(self, folder: Path, *, autoscan: bool, linger: float, temporary: Path | None = None) -> None:
+        """
+        Args:
+            folder: of the account.
+            autoscan: the phone scans by itself.
+            linger: seconds for which it waits for the next server, when session process and servers have gone.
+            temporary: a data directory that is removed when all has ended.
+        """
+        self.endpoint_path = folder / ENDPOINT_NAME
         self._record_path = folder / RECORD_NAME
         self._log_path = folder / "simulator.log"
         self._lock_path = folder / "simulator.lock"
         self._autoscan = autoscan
+        self._linger = linger
         self._temporary = temporary
         self._control: ControlClient | None = None
         self._started = asyncio.Event()
@@ -91,13 +96,13 @@ class SimulatedWhatsApp:
     @asynccontextmanager
     async def running(self, session: ShowsCodes) -> AsyncIterator[None]:
         """Show the phone every new QR code. On leaving, the simulator is left to the others, or to end."""
-        showing = asyncio.create_task(self._show_codes(session), name="simulated-phone")
+        tasks = {asyncio.create_task(self._show_codes(session)), asyncio.create_task(self._keep_one())}
         try:
             yield
         finally:
-            showing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await showing
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             if self._control is not None:
                 await self._control.close()
 
@@ -135,7 +140,7 @@ class SimulatedWhatsApp:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-P", "-m", "whatsapp_mcp", "simulate", "--endpoint", str(self.endpoint_path)]
-        command += ["--exit-when-unused", "0" if self._temporary else str(LINGER)]
+        command += ["--exit-when-unused", str(self._linger)]
         if self._autoscan:
             command += ["--autoscan", str(AUTOSCAN_SECONDS)]
         if self._temporary is not None:
@@ -146,17 +151,26 @@ class SimulatedWhatsApp:
         await self._started.wait()
         shown = ""
         while True:
-            try:
-                if self._control is None or not self._control.connected:
-                    logger.warning("the simulated WhatsApp has ended; another one takes its place, and knows no device")
-                    await self.start()
-                text = session.snapshot.qr_text
-                if text and text != shown and self._control is not None:
+            text = session.snapshot.qr_text
+            if text and text != shown and self._control is not None:
+                shown = text
+                try:
                     await self._control.call("show_qr", qr=text)
-                    shown = text
-            except (ControlError, TimeoutError, SetupError) as error:
-                logger.warning("the simulated phone did not take the code: %s", error)
+                except (ControlError, TimeoutError) as error:
+                    logger.warning("the simulated phone did not take the code: %s", error)
             await session.wait_change(3600)
+
+    async def _keep_one(self) -> None:
+        """Start another simulator when this one has ended: it knows no device, but can be linked with."""
+        await self._started.wait()
+        try:
+            while self._control is not None:
+                await self._control.wait_disconnected()
+                logger.warning("the simulated WhatsApp has ended; another one takes its place, and knows no device")
+                await self._control.close()
+                await self.start()
+        except SetupError as error:
+            logger.error("%s. %s", error.message, error.next_step)
 
 
 @contextmanager
@@ -171,13 +185,16 @@ def temporary_data_dir() -> Iterator[Path]:
 
 
 def remove_data_dir(folder: Path) -> None:
-    """Remove a temporary data directory, once no session process uses an account in it.
+    """Remove a temporary data directory, once no session process uses an account in it. The simulator of another
+    account in it does that instead, if there still is one.
 
     Raises:
         SetupError: it is not one that :func:`temporary_data_dir` made.
     """
     if folder.parent != Path(tempfile.gettempdir()) or not folder.name.startswith(FOLDER_PREFIX):
         raise SetupError(f"{folder} is not a temporary data directory")
+    if any(folder.glob(f"*/{ENDPOINT_NAME}")):
+        return
     deadline = time.monotonic() + ACCOUNT_END_LIMIT
     while time.monotonic() < deadline and any(not is_free(path) for path in folder.glob("*/lock")):
         time.sleep(LOCK_RETRY)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now, time_text
 from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
-from whatsapp_mcp.operations.qr_picture import qr_picture
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import number
 from whatsapp_mcp.pipe.account import GetDevice
+from whatsapp_mcp.qr_picture import qr_picture
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -30,7 +31,7 @@ async def app_login(services: Services, _arguments: args.AppLoginArguments, _pro
             {"state": services.session.snapshot.state.value},
         )
     text, seconds, path = snapshot.qr_text or "", _seconds_left(snapshot), services.settings.qr_path
-    picture = await qr_picture(text, path, seconds)
+    picture = await asyncio.to_thread(qr_picture, text)
     return Outcome(
         f"Scan the QR code within {seconds} seconds: WhatsApp on the phone > Linked devices > Link a device.",
         {"qr_duration": seconds, "qr_link": path.as_uri(), "qr_text": text, "state": snapshot.state.value},

@@ -55,7 +55,7 @@ async def download_message_media(
             await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
-            temporary.unlink(missing_ok=True)
+            downloads.discard(temporary)
     await progress(0.8, 1.0, "looking at it")
     said, images = await _look(services, place, message.media_mimetype)
     results = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)

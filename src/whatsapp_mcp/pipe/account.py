@@ -33,6 +33,12 @@ class GetClients(Command[tuple[AttachedClient, ...]]):
     unconnected = True
 
 
+class Reindex(Command[int]):
+    """Make the search index anew, during a pause, then end; how many messages are in it."""
+
+    unconnected = True
+
+
 class Ping(Command[None]):
     """Whether the process still answers."""
 

@@ -19,7 +19,7 @@ _REASONS: Final = {
     403: ("the account is locked or was removed from the phone", None),
     405: (
         "WhatsApp refuses this version of the client",
-        "Upgrade the WhatsApp library and restart the server: pip install --upgrade neonize whatsapp-web-mcp",
+        "Upgrade the WhatsApp library and restart the MCP hosts: pip install --upgrade neonize whatsapp-web-mcp",
     ),
     406: ("the account is not accepted", None),
     409: ("the client is not accepted at this time", None),

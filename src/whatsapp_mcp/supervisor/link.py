@@ -190,6 +190,12 @@ class Link:
             return True
         return True
 
+    def let_go(self) -> None:
+        """End the connection, and wait for nothing."""
+        self._gone = True
+        self._fail_calls()
+        self._writer.close()
+
     async def leave(self) -> None:
         """Say that nothing more will be asked. A process that ends with its last server does so before this returns."""
         self._gone = True

@@ -27,6 +27,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Pr
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import MediaExpired, NotAllowed, NotFound, SessionTimeout, StoreError, WhatsAppRefused
+from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.wire.media import MAC_SIZE, PIECE, MediaError, MediaKind, MediaReference, Opener
 
@@ -108,12 +109,12 @@ class MediaDownloads:
         opener = self._opener()
         try:
             with new_private_file(path) as file:
-                _repeated(opener, source, file, bounds)
+                _repeated(opener, source, file, path.parent, bounds)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            remove(path)
             raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
         except BaseException:
-            path.unlink(missing_ok=True)
+            remove(path)
             raise
 
     def _opener(self) -> OpenerDirector:
@@ -176,10 +177,10 @@ class _Plain:
         return b""
 
 
-def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, bounds: Bounds) -> None:
+def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _once(opener, source, file, bounds)
+            _once(opener, source, file, folder, bounds)
         except _Again as reason:
             pause = min(float(attempt) if reason.pause is None else reason.pause, _MAX_PAUSE)
             if attempt == _ATTEMPTS or time.monotonic() + pause > bounds.until:
@@ -195,7 +196,7 @@ def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, bounds: B
             return
 
 
-def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, bounds: Bounds) -> None:
+def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds) -> None:
     """One attempt, from the beginning."""
     opened = source.opened()
     overhead = _BLOCK + MAC_SIZE if source.encrypted else 0
@@ -204,7 +205,7 @@ def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, bounds: Bound
         announced = _announced(answer)
         if announced is not None:
             _check_size(announced - overhead, bounds)
-            _check_space(file, announced)
+            _check_space(folder, announced)
         for piece in _pieces(answer):
             received += len(piece)
             _check_size(received - overhead, bounds)
@@ -264,8 +265,8 @@ def _check_size(size: int, bounds: Bounds) -> None:
         )
 
 
-def _check_space(file: BinaryIO, size: int) -> None:
-    if shutil.disk_usage(Path(file.name).parent).free < size + _SPACE_LEFT:
+def _check_space(folder: Path, size: int) -> None:
+    if shutil.disk_usage(folder).free < size + _SPACE_LEFT:
         raise StoreError(
             "there is not enough space on the disk for this file", next_step="Free some space and call again."
         )

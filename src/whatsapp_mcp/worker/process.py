@@ -30,16 +30,18 @@ from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.codec import decode_hello
+from whatsapp_mcp.pipe.codec import Moving, decode_hello
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.versions import is_newer
 from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
+from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
 from whatsapp_mcp.worker.log_file import TellClients, keep_log_small
+from whatsapp_mcp.worker.qr_file import QrFile
 from whatsapp_mcp.worker.sleep import sleep_noticed
 
 logger = logging.getLogger("whatsapp_mcp.session")
@@ -74,6 +76,7 @@ class SessionProcess:
         self._standing = p.StateChanged(state=SessionState.PAIRING if hello.pairing else SessionState.CONNECTING)
         self._code: tuple[p.QrShown, float] | None = None
         """The QR code of the moment, and when it was shown."""
+        self._qr_file = QrFile(folder / QR_FILE_NAME)
         self._paused = False
         self._unused: asyncio.TimerHandle | None = None
         self._connection: WhatsAppConnection | None = None
@@ -91,6 +94,7 @@ class SessionProcess:
         logging.getLogger("whatsapp_mcp").setLevel(self._hello.log_level.upper())
         self._ledger.start(os.getpid(), __version__, now())
         self._ledger.write(self._ledger_path)
+        self._qr_file.remove()  # of one that was killed
         listener = await listen(self._folder, self._clients.accept, limit=MAX_LINE)
         telling = TellClients(lambda logged: self._in_loop(self._clients.tell, logged))
         logging.root.addHandler(telling)
@@ -108,6 +112,7 @@ class SessionProcess:
         if self._connection is not None:
             await self._connection.close()
             await self._clients.answered(ANSWERS_LIMIT)
+        self._qr_file.remove()
         self._ledger.end(ended, now())
         self._ledger.write(self._ledger_path)
         logging.root.removeHandler(telling)
@@ -147,9 +152,10 @@ class SessionProcess:
     def _why_not(self, attach: p.Attach) -> Literal["newer", "retired", "endpoint", "ending", "full"] | None:
         if self._finished.done():
             return "ending"
+        is_command = attach.client.kind == "command"
         if attach.client.version != __version__:
-            return "retired" if is_newer(attach.client.version, __version__) else "newer"
-        if attach.client.kind == "command":
+            return "retired" if is_newer(attach.client.version, __version__) and not is_command else "newer"
+        if is_command:
             return None
         endpoint = self._hello.endpoint
         if attach.noise_root != (endpoint.noise_root if endpoint is not None else None):
@@ -167,12 +173,14 @@ class SessionProcess:
         return known
 
     def joined(self) -> None:
-        self._stop_waiting()
+        if self._clients.keep_alive:
+            self._stop_waiting()
 
     def left(self) -> bool:
         if self._clients.keep_alive:
             return False
-        self._wait_for_clients(self._hello.linger)
+        if self._unused is None:
+            self._wait_for_clients(self._hello.linger)
         return self._hello.linger == 0
 
     def is_moving(self, command: Command[Any]) -> bool:
@@ -213,18 +221,26 @@ class SessionProcess:
         self._finish(p.Ended(reason="logged_out_here"))
         return confirmed
 
+    async def reindex(self) -> int:
+        if self._paused:
+            raise Moving
+        async with self.paused("the search index is made anew", connected=False):
+            assert self._connection is not None, "or there was nothing to pause"
+            return await asyncio.wrap_future(self._connection.store.run(lambda writer: writer.rebuild_search()))
+
     @asynccontextmanager
-    async def paused(self, detail: str) -> AsyncIterator[None]:
+    async def paused(self, detail: str, *, connected: bool = True) -> AsyncIterator[None]:
         """While inside, neonize is disconnected and the store is at hand; then the process ends, for the next to begin.
 
         Args:
             detail: what for, as a sentence for people.
+            connected: only if the session is connected.
 
         Raises:
             NotConnected: there is nothing to pause.
         """
         connection = self._connection
-        if connection is None or self._finished.done() or self._paused or not self._is_connected:
+        if connection is None or self._finished.done() or self._paused or (connected and not self._is_connected):
             raise NotConnected("the session is not connected")
         self._change(p.StateChanged(state=SessionState.RECONNECTING, detail=detail))
         self._paused = True
@@ -246,6 +262,7 @@ class SessionProcess:
             case p.StateChanged():
                 self._change(notice)
             case p.QrShown():
+                self._qr_file.show(notice.text)
                 self._code = notice, self._loop.time()
                 self._clients.tell(notice)
             case _:
@@ -255,6 +272,8 @@ class SessionProcess:
         if notice.state is SessionState.CONNECTED and self._ledger.connected_at is None:
             self._ledger.connect(now())
             self._ledger.write(self._ledger_path)
+        if self._code is not None:
+            self._qr_file.remove()
         self._standing, self._code = notice, None
         self._clients.tell(notice)
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.offline.served import served
 from tests.unit.store.build import (
     ANA,
     ANA_LID,
@@ -48,8 +49,8 @@ from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.notices import Happening, Notice
-from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.files import remove_store
 from whatsapp_mcp.store.read import exporting
 from whatsapp_mcp.store.read.conditions import Span
 
@@ -630,14 +631,22 @@ def test_an_empty_store(settings: Settings, store: Store) -> None:
     assert text(settings) == ""
 
 
-def test_beside_a_running_server(settings: Settings, store: Store) -> None:
+def test_beside_servers_nobody_is_asked(settings: Settings, store: Store) -> None:
     store.apply([message("1", 1)])
-    lock = AccountLock.acquire(settings.lock_path)
-    assert lock is not None
-    try:
+    with served(settings) as process:
         assert len(rows(settings)) == 1
-    finally:
-        lock.release()
+    assert process.attached == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted there: the logout waits")
+def test_a_logout_meanwhile_changes_nothing_in_it(settings: Settings, store: Store) -> None:
+    store.apply([message(f"{n}", n) for n in range(1200)])
+    store.close()
+    messages = exporting.exported_messages(settings.store_path, None, Span())
+    first = next(messages)
+    remove_store(settings.store_path)
+    assert len([first, *messages]) == 1200
+    assert not settings.store_path.exists()
 
 
 def run_in_shell(settings: Settings, command: str) -> subprocess.CompletedProcess[str]:

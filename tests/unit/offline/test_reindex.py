@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,16 @@ from typing import Final
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.offline.served import PID, served
 from tests.unit.store.build import BORIS, Store, message, revoke
+from tests.unit.waiting import wait_until
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.offline import reindex as command
+from whatsapp_mcp.pipe.account import Reindex
 from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
+from whatsapp_mcp.pipe.lines import Refused
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search import index
@@ -133,7 +139,40 @@ def test_an_index_of_an_older_version_is_made_once(settings: Settings, monkeypat
     assert made == [2]
 
 
-def test_a_running_server_is_named(settings: Settings, reader: StoreReader) -> None:
+def test_a_running_session_process_makes_it(settings: Settings, reader: StoreReader) -> None:
+    damage(settings, DAMAGES["empty"])
+    with served(settings, answer=lambda _: 7) as process:
+        result = reindex(settings)
+    assert result.exit_code == 0, result.output
+    assert process.asked == [Reindex()]
+    assert re.fullmatch(r"7 messages indexed in \d+\.\d s\n", result.stdout)
+    assert f"session process {PID} makes the index" in result.stderr
+    assert found(reader, "the") == [], "this process made none"
+
+
+def test_what_the_session_process_answers_is_said(settings: Settings) -> None:
+    def broken(_: object) -> int:
+        raise StoreError("the message store is damaged", next_step="Restore a back-up.")
+
+    with served(settings, answer=broken):
+        result = reindex(settings)
+    assert result.exit_code == 1
+    assert "the message store is damaged" in result.stderr
+    assert "Restore a back-up" in result.stderr
+
+
+def test_a_session_process_of_another_version_is_left_alone(settings: Settings) -> None:
+    with served(settings, refusal=Refused(why="newer", version="99.0", pid=PID)):
+        result = reindex(settings)
+    assert result.exit_code == 1
+    assert "version 99.0" in result.stderr
+    assert "Restart the MCP hosts" in result.stderr
+
+
+def test_who_holds_the_account_and_does_not_listen_is_named(
+    settings: Settings, reader: StoreReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "HOLDER_LIMIT", 0.2)
     lock = AccountLock.acquire(settings.lock_path)
     assert lock is not None
     damage(settings, DAMAGES["empty"])
@@ -141,10 +180,23 @@ def test_a_running_server_is_named(settings: Settings, reader: StoreReader) -> N
     lock.release()
     assert result.exit_code == 1
     assert f"in use by process {os.getpid()}" in result.stderr
-    assert "Stop that server" in result.stderr
+    assert "whatsapp-mcp doctor" in result.stderr
     assert found(reader, "the") == []
     assert reindex(settings).exit_code == 0
     assert is_free(settings.lock_path)
+
+
+def test_one_that_is_ending_is_waited_for(settings: Settings, reader: StoreReader) -> None:
+    """As after the last host was closed."""
+    damage(settings, DAMAGES["empty"])
+    with served(settings, refusal=Refused(why="ending", version="1", pid=PID)) as process:
+        waiting = threading.Thread(target=lambda: results.append(reindex(settings)))
+        results: list[Result] = []
+        waiting.start()
+        wait_until(lambda: len(process.attached) > 1, "two attempts")
+    waiting.join(30)
+    assert [result.exit_code for result in results] == [0]
+    assert found(reader, "the") == ["2", "1"]
 
 
 def test_without_a_store_none_is_made(tmp_path: Path) -> None:

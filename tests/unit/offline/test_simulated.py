@@ -17,7 +17,7 @@ from whatsapp_mcp.offline.simulated import SimulatedWhatsApp, remove_data_dir, t
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.simulator import ControlClient
 
-LIMIT = 60
+LIMIT = 150
 
 
 class ShowsACode:
@@ -44,11 +44,8 @@ async def gone(path: Path) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(simulated, "LINGER", 0.0)
-    first, second = (SimulatedWhatsApp(tmp_path, autoscan=False) for _ in range(2))
+async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(tmp_path: Path) -> None:
+    first, second = (SimulatedWhatsApp(tmp_path, autoscan=False, linger=0) for _ in range(2))
     assert first.endpoint_path == second.endpoint_path
     session = ShowsACode("not a code that a phone could scan")
     async with asyncio.timeout(LIMIT):
@@ -58,7 +55,7 @@ async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(
                 control_path = await running(tmp_path)
                 endpoint = first.endpoint_path.read_bytes()
             # The second has gone, the first still uses it: a third joins the same one.
-            third = SimulatedWhatsApp(tmp_path, autoscan=False)
+            third = SimulatedWhatsApp(tmp_path, autoscan=False, linger=0)
             async with third.running(session):
                 await third.start()
                 assert await running(tmp_path) == control_path
@@ -67,7 +64,6 @@ async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(
                     await control.call("stop")
                 await gone(control_path)
                 # One of those who notice starts the next, and the other takes that.
-                session.changed.set()
                 while await running(tmp_path) == control_path or not first.endpoint_path.exists():
                     await asyncio.sleep(0.02)
                 assert first.endpoint_path.read_bytes() != endpoint
@@ -75,7 +71,7 @@ async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(
 
 
 async def test_a_simulator_that_does_not_start_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = SimulatedWhatsApp(tmp_path, autoscan=False)
+    world = SimulatedWhatsApp(tmp_path, autoscan=False, linger=0)
     monkeypatch.setattr(SimulatedWhatsApp, "_command", lambda _: ["sh", "-c", "echo broken >&2; exit 1"])
     with pytest.raises(SetupError) as caught:
         await world.start()
@@ -105,6 +101,20 @@ async def test_a_temporary_data_directory_is_removed_when_the_session_process_ha
     lock.release()
     async with asyncio.timeout(LIMIT):
         await removing
+    assert not folder.exists()
+
+
+def test_the_last_simulator_of_a_temporary_data_directory_removes_it() -> None:
+    with temporary_data_dir() as folder:
+        for account in ("default", "work"):
+            (folder / account).mkdir()
+            (folder / account / simulated.RECORD_NAME).write_text("{}")
+        other = folder / "work" / simulated.ENDPOINT_NAME
+        other.write_text("{}")
+    remove_data_dir(folder)
+    assert folder.exists(), "another account in it is in use"
+    other.unlink()
+    remove_data_dir(folder)
     assert not folder.exists()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, 
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.account import PairPhone
+from whatsapp_mcp.qr_picture import qr_picture
 
 CODE = "https://wa.me/settings/linked_devices#2@abc,def,ghi,jkl"
 
@@ -30,10 +29,6 @@ def pairing(text: str = CODE, seconds: float = 20) -> SessionSnapshot:
     )
 
 
-def picture_of(link: str) -> Path:
-    return Path(unquote(urlsplit(link).path))
-
-
 async def test_login(bench: Bench) -> None:
     bench.session.login_result = pairing()
     results = await bench.run("appLogin")
@@ -43,27 +38,10 @@ async def test_login(bench: Bench) -> None:
     [image] = bench.outcome.images
     assert image.mime_type == "image/png"
     assert image.data.startswith(b"\x89PNG")
-    picture = picture_of(results["qr_link"])
-    assert picture.read_bytes() == image.data
-    assert stat.S_IMODE(picture.stat().st_mode) == 0o600
-
-
-async def test_a_picture_goes_when_its_code_does(bench: Bench) -> None:
-    bench.session.login_result = pairing(seconds=1)
-    picture = picture_of((await bench.run("appLogin"))["qr_link"])
-    assert picture.exists()
-    async with asyncio.timeout(10):
-        while picture.exists():
-            await asyncio.sleep(0.02)
-
-
-async def test_the_picture_of_the_next_code_stays(bench: Bench) -> None:
-    bench.session.login_result = pairing(seconds=1)
-    await bench.run("appLogin")
-    bench.session.login_result = pairing("https://wa.me/settings/linked_devices#next", seconds=20)
-    picture = picture_of((await bench.run("appLogin"))["qr_link"])
-    await asyncio.sleep(1.2)  # the first code is over
-    assert picture.exists()
+    assert image.data == qr_picture(CODE)
+    picture = Path(unquote(urlsplit(results["qr_link"]).path))
+    assert picture == bench.services.settings.qr_path
+    assert not picture.exists(), "the session process writes it"
 
 
 @pytest.mark.parametrize("seconds", [-5, 0, 0.2])

@@ -83,6 +83,9 @@ class NoProcess:
     async def log_out(self) -> bool:
         raise NotImplementedError
 
+    async def reindex(self) -> int:
+        raise NotImplementedError
+
 
 class Session:
     """A session process without the process."""

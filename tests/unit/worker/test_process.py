@@ -25,13 +25,14 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Device, Message
-from whatsapp_mcp.pipe.account import GetClients, GetDevice, Logout, PairPhone, Ping, Restart, SetPresence
+from whatsapp_mcp.pipe.account import GetClients, GetDevice, Logout, PairPhone, Ping, Reindex, Restart, SetPresence
 from whatsapp_mcp.pipe.codec import decode_hello, encode_call, encode_given_up
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, Logged
 from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 from whatsapp_mcp.platform.endpoint import connect
+from whatsapp_mcp.qr_picture import qr_picture
 from whatsapp_mcp.store import files
 from whatsapp_mcp.store.files import journal_path
 from whatsapp_mcp.store.journal import Journal
@@ -353,6 +354,28 @@ async def test_a_command_keeps_nothing_alive(running: Running) -> None:
     assert (await running.ended())["reason"] == "unused"
 
 
+async def test_commands_that_come_and_go_do_not_prolong_it(running: Running) -> None:
+    await running.connected(linger=3600)
+    running.hang_up()
+    await running.client.reader.read()
+    waiting = running.process._unused
+    assert waiting is not None
+    await running.attach(kind="command")
+    assert running.process._unused is waiting
+    running.hang_up()
+    await running.client.reader.read()
+    assert running.process._unused is waiting
+
+
+async def test_a_command_of_a_newer_version_ends_nothing(running: Running) -> None:
+    await running.connected()
+    server = running.client
+    refused = await running.attach(kind="command", version="99.0")
+    assert (refused["type"], refused["why"], refused["version"]) == ("refused", "newer", __version__)
+    running.client = server
+    assert "result" in await running.reply(running.call(GetDevice()))
+
+
 async def test_it_goes_on_for_a_while_after_its_last_client(running: Running) -> None:
     await running.connected(linger=3600)
     running.hang_up()
@@ -514,6 +537,30 @@ async def test_no_pause_without_a_connection(running: Running) -> None:
     await running.ended()
 
 
+async def test_a_new_search_index(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.MESSAGE, message_event(text("find me"), source(ANA, ANA), message_id="A1"))
+    await running.line("stored")
+    call = running.call(Reindex())
+    state = await running.line("state")
+    assert (state["state"], state["detail"]) == ("reconnecting", "the search index is made anew")
+    assert (await running.reply(call))["result"] == 1
+    assert (await running.ended())["reason"] == "restart"
+
+
+async def test_a_new_search_index_without_a_connection(running: Running) -> None:
+    await running.start()
+    assert (await running.reply(running.call(Reindex())))["result"] == 0
+    assert (await running.ended())["reason"] == "restart"
+
+
+async def test_a_new_search_index_waits_for_the_next_process_in_a_pause(running: Running) -> None:
+    await running.connected()
+    async with running.process.paused("for a test"):
+        assert (await running.reply(running.call(Reindex())))["moving"]
+    await running.ended()
+
+
 @pytest.mark.parametrize(("answer", "confirmed"), [(b"", True), (b"websocket not connected", False)])
 async def test_a_logout(running: Running, answer: bytes, confirmed: bool) -> None:
     await running.connected()
@@ -537,11 +584,16 @@ async def test_the_ledger(running: Running) -> None:
 
 
 async def test_codes(running: Running) -> None:
+    picture = running.folder / "login-qr.png"
+    picture.write_bytes(b"of a process that was killed")
     await running.start()
+    assert not picture.exists()
     running.go.qr("first")
-    running.go.qr("second")
     assert await running.line("qr") == {"type": "qr", "text": "first", "seconds": 60.0}
+    assert picture.read_bytes() == qr_picture("first"), "before anybody is told"
+    running.go.qr("second")
     assert await running.line("qr") == {"type": "qr", "text": "second", "seconds": 20.0}
+    assert picture.read_bytes() == qr_picture("second")
     code = neonize_pb2.PairPhoneReturnFunction(Code="ABCD-1234")
     running.go.answers["PairPhone"] = code.SerializeToString()
     reply = await running.reply(running.call(PairPhone(digits="4915100000009")))
@@ -553,9 +605,19 @@ async def test_paired(running: Running) -> None:
     running.go.qr("first")
     running.go.login_status("success")
     assert (await running.line("state"))["state"] == "connecting"
+    assert not (running.folder / "login-qr.png").exists()
     running.go.event(EventCode.DEVICE)
     running.go.event(EventCode.CONNECTED)
     assert (await running.line("state"))["state"] == "connected"
+
+
+async def test_a_code_that_nobody_scanned_leaves_no_picture(running: Running) -> None:
+    await running.start()
+    running.go.qr("first")
+    await running.line("qr")
+    running.go.login_status("timeout")
+    assert (await running.ended())["reason"] == "qr_timeout"
+    assert not (running.folder / "login-qr.png").exists()
 
 
 async def test_paired_and_left_alone(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

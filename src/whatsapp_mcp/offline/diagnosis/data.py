@@ -1,4 +1,4 @@
-"""Checks of the data directory: folder, modes, lock, session, message store, disk."""
+"""Checks of the data directory: folder, modes, session, message store, disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from whatsapp_mcp.account_folder import (
 )
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.report import LockStatus, SessionStatus, StoreStatus
+from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
 from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
@@ -108,22 +108,6 @@ def check_owners(settings: Settings) -> Iterator[Check]:
         yield ok("owners", "folder and files are yours alone")
 
 
-def check_lock(lock: LockStatus) -> Check:
-    if lock.held is None:
-        return problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")
-    if not lock.held:
-        return ok("lock", "free: no server runs on this account")
-    if lock.pid is None:
-        return warning("lock", "held, but it does not say by whom", "Wait some seconds and look again.")
-    if lock.alive is False:
-        return warning(
-            "lock",
-            f"held by a session process whose server (process {lock.pid}) is gone",
-            "Wait 20 seconds: it ends by itself. If it does not, find it with `ps` and end it.",
-        )
-    return ok("lock", f"held by process {lock.pid} since {lock.since}: {lock.command}")
-
-
 def check_session_path(settings: Settings) -> Check | None:
     """What the server would refuse to start with."""
     try:
@@ -144,7 +128,7 @@ def check_session(session: SessionStatus) -> Check:
         return problem(
             "session",
             f"{session.path} is damaged: {damage}",
-            f"Stop the server, move {session.path} away and link the account again; messages are kept.",
+            f"Close all MCP hosts, move {session.path} away and link the account again; messages are kept.",
         )
     said = f"linked as {session.jid}" if session.linked else "no account is linked"
     return ok("session", said if complete else f"{said}; too large to be checked to the end")
@@ -163,7 +147,7 @@ def check_store(store: StoreStatus) -> Iterator[Check]:
         yield problem(
             "store",
             f"{store.path} is damaged: {damage}",
-            "Stop the server and restore a back-up, or move the file away to start with an empty store.",
+            "Close all MCP hosts and restore a back-up, or move the file away to start with an empty store.",
         )
         return
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
@@ -176,14 +160,14 @@ def _check_index(path: Path) -> Check:
         return warning(
             "search-index",
             "of an older version of this program; searches do not work until it is made anew",
-            "Start the server, which does it, and wait half a minute; or run `whatsapp-mcp reindex`.",
+            "The next session process does it at its start, in half a minute; or run `whatsapp-mcp reindex`.",
         )
     fault, complete = find_index_fault(path)
     if fault is not None:
         return problem(
             "search-index",
             f"searches find too little or something wrong: {fault}",
-            "Stop the server and run `whatsapp-mcp reindex`.",
+            "Run `whatsapp-mcp reindex`; servers may run meanwhile.",
         )
     return ok("search-index", "holds the messages" if complete else "too large to be checked to the end")
 

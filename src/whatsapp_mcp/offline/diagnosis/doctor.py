@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from whatsapp_mcp.offline.diagnosis import configuration, data, installation
+from whatsapp_mcp.offline.diagnosis import configuration, data, installation, process_checks
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status, store_status
+from whatsapp_mcp.offline.diagnosis.session_process import session_process_status
 
 Examination = Callable[[], Check | Iterable[Check] | None]
 
 
 def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: datetime) -> Diagnosis:
-    """Run all checks; changes nothing, and the only connection it makes is to the simulator of an endpoint file.
+    """Run all checks; changes nothing, and connects only to the session process and the simulator of an endpoint file.
 
     Args:
         given: settings from the command line; all others come from the environment.
@@ -25,6 +26,8 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
     wrong.extend(configuration.check_variables(environment))
     session = session_status(settings.session_db)
     store = store_status(settings.store_path)
+    process = session_process_status(settings)
+    lock = lock_status(settings.lock_path)
     examinations: tuple[tuple[str, Examination], ...] = (
         ("python", installation.check_python),
         ("platform", installation.check_platform),
@@ -38,7 +41,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
         ("owners", lambda: data.check_owners(settings)),
-        ("lock", lambda: data.check_lock(lock_status(settings.lock_path))),
+        ("session-process", lambda: process_checks.check_session_process(settings, process, lock)),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),

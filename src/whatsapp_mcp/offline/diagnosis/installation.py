@@ -107,7 +107,7 @@ def _check_library(now: datetime) -> Check:
         return warning(
             "whatsapp-web",
             f"{said}: {(now - built).days} days old, and WhatsApp refuses old versions after some months",
-            f"{_UPGRADE} (and restart the server)",
+            f"{_UPGRADE} (and restart the MCP hosts)",
         )
     return ok("whatsapp-web", said)
 

@@ -15,6 +15,7 @@ from whatsapp_mcp import __version__
 from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
@@ -28,17 +29,17 @@ class _View(BaseModel):
 
 
 class LockStatus(_View):
-    """Whether a server runs on the account."""
+    """Whether somebody has the account: its session process, or who is about to start one."""
 
     held: bool | None
     """None: the lock file cannot be opened, see ``problem``."""
     pid: int | None = None
-    """Of the server that holds the lock, as are ``command`` and ``since``."""
+    """Of who holds the lock, as are ``command`` and ``since``."""
     command: str | None = None
     since: str | None = None
     """ISO 8601, UTC."""
     alive: bool | None = None
-    """Whether that process exists; None when it cannot be told. A dead one's session process still holds the lock."""
+    """Whether that process exists; None when it cannot be told. What a dead one has started may still hold the lock."""
     problem: str | None = None
 
 
@@ -92,6 +93,7 @@ class Status(_View):
     accounts: tuple[str, ...]
     """All that are in the data directory."""
     account_dir: Path
+    process: SessionProcessStatus
     lock: LockStatus
     session: SessionStatus
     store: StoreStatus
@@ -107,6 +109,7 @@ def take_status(settings: Settings) -> Status:
         account=settings.account,
         accounts=_accounts(settings),
         account_dir=settings.account_dir,
+        process=session_process_status(settings),
         lock=lock_status(settings.lock_path),
         session=session_status(settings.session_db),
         store=store_status(settings.store_path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import UTC, datetime
 from typing import Final
 
 import click
@@ -10,6 +11,7 @@ import click
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.data import quantity
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
+from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 
 WIDTH: Final = 80
 _LABEL: Final = 11
@@ -23,7 +25,8 @@ def status_text(status: Status) -> str:
     web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
     entries = (
         ("Data", [f"{status.data_dir} (account {status.account!r})", *_others(status)]),
-        ("Server", _server(status.lock)),
+        ("Session", _session(status.process, status.lock)),
+        ("Servers", _servers(status.process)),
         ("Linked", [_linked(status), *_step(status.session.next_step)]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
         ("WhatsApp", _whatsapp(status)),
@@ -50,16 +53,41 @@ def _others(status: Status) -> list[str]:
     return [f"other accounts: {', '.join(others)}"] if others else []
 
 
-def _server(lock: LockStatus) -> list[str]:
-    if lock.held is None:
-        return [f"unknown: {lock.problem}"]
-    if not lock.held:
-        return ["none runs on this account"]
-    if lock.pid is None:
-        return ["runs (it does not say which)"]
-    if lock.alive is False:
-        return [f"process {lock.pid} is gone, its session process is still ending"]
-    return [f"runs as process {lock.pid} since {lock.since}", lock.command or ""]
+def _session(process: SessionProcessStatus, lock: LockStatus) -> list[str]:
+    if not process.running:
+        if lock.held:
+            return ["a session process is starting or ending"]
+        return ["no session process runs", *_last_end(process)]
+    who = f"session process {process.pid}"
+    if not process.answers:
+        return [f"{who} does not answer"]
+    if process.refused is not None:
+        why = "is ending" if process.refused == "ending" else f"is of version {process.version}"
+        return [f"{who} {why}"]
+    state = process.state.value if process.state is not None else "unknown"
+    since = f" since {_time(process.connected_since)}" if process.connected_since else ""
+    return [f"{state}{since}", *([process.detail] if process.detail else []), f"{who}, version {process.version}"]
+
+
+def _last_end(process: SessionProcessStatus) -> list[str]:
+    last = process.last_end
+    if last is None:
+        return []
+    when = f" on {_time(last.at)}" if last.at else ""
+    return [f"the last one ended{when}: {last.reason}" + (f", {last.detail}" if last.detail else "")]
+
+
+def _servers(process: SessionProcessStatus) -> list[str]:
+    if not process.clients:
+        return ["none is attached"]
+    return [
+        f"{client.pid} ({client.kind}, {client.version}) since {_time(client.since)}: {client.command}"
+        for client in process.clients
+    ]
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _linked(status: Status) -> str:

@@ -65,6 +65,11 @@ class ControlClient:
         """Whether commands can be sent; False once the simulator has closed the connection."""
         return self._reading is not None and not self._reading.done()
 
+    async def wait_disconnected(self) -> None:
+        """Return when the simulator has closed the connection, or there is none."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
     async def close(self) -> None:
         if self._reading is not None:
             self._reading.cancel()

@@ -21,6 +21,10 @@ class Control(Protocol):
     async def log_out(self) -> bool:
         """Unlink the device and end; whether WhatsApp confirmed it."""
 
+    async def reindex(self) -> int:
+        """Make the search index anew and end; how many messages are in it. Raises ``Moving`` during another pause."""
+        ...
+
 
 class ControlHandlers:
     def __init__(self, control: Control) -> None:
@@ -41,3 +45,7 @@ class ControlHandlers:
     @handles(p.Logout)
     async def _log_out(self, _command: p.Logout) -> bool:
         return await self._control.log_out()
+
+    @handles(p.Reindex)
+    async def _reindex(self, _command: p.Reindex) -> int:
+        return await self._control.reindex()

@@ -114,7 +114,7 @@ class MessageHandlers:
             self._account.download(raw, path, Bounds(_COPY_LIMIT, time.monotonic() + _COPY_SECONDS))
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            downloads.discard(path)
 
     @handles(p.RejectCall)
     def _reject_call(self, command: p.RejectCall) -> None:

@@ -1,0 +1,127 @@
+"""Checks of the session process, the lock and the endpoint of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from whatsapp_mcp import __version__
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.offline.diagnosis.report import LockStatus
+from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus
+from whatsapp_mcp.settings import Settings
+
+_UPGRADE: Final = "pip install --upgrade neonize, and restart the MCP hosts."
+_STATES: Final = {
+    SessionState.LOGGED_OUT: ("the account was logged out", "Call appLogin from an MCP host and scan the code."),
+    SessionState.REPLACED: (
+        "another program logged in as this linked device",
+        "Find the copy of this data directory that is in use and end it; then call appReconnect.",
+    ),
+    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", _UPGRADE),
+    SessionState.BANNED: (
+        "WhatsApp has banned the account for a time",
+        "Look at the phone; write less, to fewer people.",
+    ),
+}
+"""Of a session that stays down: what happened, and what to do."""
+_ENDS: Final = {
+    "logged_out": SessionState.LOGGED_OUT,
+    "replaced": SessionState.REPLACED,
+    "outdated": SessionState.OUTDATED,
+    "banned": SessionState.BANNED,
+}
+_BROKEN: Final = frozenset({"setup_error", "store_error"})
+_TROUBLE: Final = frozenset({"crashed", "connect_failed", "pump_died"})
+
+
+def check_session_process(settings: Settings, process: SessionProcessStatus, lock: LockStatus) -> Iterator[Check]:
+    """Who serves the account, and if nobody does, whether that is as it should be."""
+    if lock.held is None:
+        yield problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")
+    if process.running:
+        yield _running(process)
+    else:
+        yield _not_running(settings, process, lock)
+        if process.last_end is not None and not lock.held:
+            yield _ended(settings, process.last_end)
+    if process.endpoint is not None and process.endpoint.parent != settings.account_dir:
+        yield ok("endpoint-file", f"{process.endpoint}: the path of the account's folder is too long for a socket")
+
+
+def _running(process: SessionProcessStatus) -> Check:
+    who = f"session process {process.pid}"
+    if not process.answers:
+        return problem(
+            "session-process",
+            f"{who} listens and does not answer",
+            f"Look again in 30 seconds. If it is the same then, end process {process.pid}; the next starts by itself.",
+        )
+    if process.refused == "ending":
+        return ok("session-process", f"{who} is ending")
+    if process.refused is not None:
+        return warning(
+            "session-process",
+            f"{who} is of version {process.version}, this is {__version__}",
+            "Restart the MCP hosts, so that all use the version that is installed.",
+        )
+    servers = f"{len(process.clients)} server" + ("s" if len(process.clients) != 1 else "")
+    said = f"{who} since {process.started:%Y-%m-%d %H:%M} UTC" if process.started else who
+    if process.state in _STATES:
+        happened, step = _STATES[process.state]
+        return problem("session-process", f"{said}: {happened}", step)
+    if process.state in (SessionState.RECONNECTING, SessionState.CONNECTING):
+        because = f": {process.detail}" if process.detail else ""
+        return warning(
+            "session-process",
+            f"{said} is {process.state.value}{because}",
+            "Wait a minute; check the internet connection.",
+        )
+    state = f", {process.state.value}" if process.state else ""
+    return ok("session-process", f"{said}{state}; {servers} attached")
+
+
+def _not_running(settings: Settings, process: SessionProcessStatus, lock: LockStatus) -> Check:
+    if lock.held:
+        holder = f"process {lock.pid}" if lock.pid is not None else "a process that it does not name"
+        if lock.alive is False:
+            holder = f"a process that {holder} had started, which is gone"
+        return warning(
+            "session-process",
+            f"nobody listens, and the lock is held by {holder}: a session process that starts or ends, or hangs",
+            "Look again in 30 seconds. If it is the same then, end that process"
+            + (
+                f" ({lock.pid})."
+                if lock.pid is not None and lock.alive is not False
+                else f"; see {settings.session_log}."
+            ),
+        )
+    left = f"; {process.endpoint.name} was left by one that was killed, and is replaced" if process.endpoint else ""
+    return ok("session-process", f"none runs{left}")
+
+
+def _ended(settings: Settings, last: LastEnd) -> Check:
+    """What the end of the last session process means for the next."""
+    name = "last-session"
+    when = f" on {last.at:%Y-%m-%d %H:%M} UTC" if last.at else ""
+    because = f" ({last.detail})" if last.detail else ""
+    if (state := _ENDS.get(last.reason)) is not None:
+        happened, step = _STATES[state]
+        return problem(name, f"ended{when}: {happened}{because}", step)
+    if last.reason in _BROKEN:
+        return problem(
+            name, f"ended{when}: {last.detail or last.reason}", "Mend that, then call appReconnect or appLogin."
+        )
+    if last.reason in _TROUBLE:
+        said = (
+            f"process {last.pid} did not end in order"
+            if last.reason == "crashed"
+            else f"ended{when}: {last.reason}{because}"
+        )
+        return warning(
+            name,
+            said,
+            f"Nothing has to be done: the next server starts the session anew. {settings.session_log} says more.",
+        )
+    return ok(name, f"ended in order{when}")

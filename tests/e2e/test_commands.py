@@ -1,0 +1,69 @@
+"""Commands beside servers: they attach to the session process, and nobody has to stop anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+
+from tests.e2e.harness import host_on, paired, until
+from whatsapp_mcp.clock import now
+from whatsapp_mcp.models.session import SessionState
+from whatsapp_mcp.offline.diagnosis import examine
+from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
+from whatsapp_mcp.settings import Settings
+
+
+async def command(data_dir: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WHATSAPP_MCP_")}
+    arguments = [sys.executable, "-m", "whatsapp_mcp", name, "--data-dir", str(data_dir), *options]
+    return await anyio.to_thread.run_sync(
+        lambda: subprocess.run(arguments, env=kept, capture_output=True, text=True, timeout=120, check=False)
+    )
+
+
+async def seen(data_dir: Path) -> SessionProcessStatus:
+    """What `status` sees; it costs less without a process of its own."""
+    return await anyio.to_thread.run_sync(session_process_status, Settings(data_dir=data_dir))
+
+
+async def test_status_reindex_and_export_beside_two_servers(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, first):
+        data_dir = first.data_dir
+        ana = await simulator.add_contact("Ana")
+        await first.call("sendMessage", phone=ana.number, message="a needle in the hay")
+        async with host_on(tmp_path / "endpoint.json", data_dir) as second:
+            await second.call("appDevices")
+            before = await seen(data_dir)
+            assert (before.running, before.state) == (True, SessionState.CONNECTED)
+            assert before.jid
+            assert before.connected_since
+            assert [client.kind for client in before.clients] == ["stdio", "stdio"]
+            assert len({client.pid for client in before.clients}) == 2
+
+            made = await command(data_dir, "reindex")
+            assert made.returncode == 0, made.stderr
+            assert " indexed in " in made.stdout
+            assert f"session process {before.pid} makes the index" in made.stderr
+            # Both servers go on with the next session process, and nobody has to do anything about it.
+            await second.call("sendMessage", phone=ana.number, message="another needle")
+            found = await first.call("searchMessages", query="needle")
+            assert {row["content"] for row in found["data"]} == {"a needle in the hay", "another needle"}
+            after = await seen(data_dir)
+            assert after.pid != before.pid
+            assert {client.pid for client in after.clients} == {client.pid for client in before.clients}
+
+            assert "another needle" in (await command(data_dir, "export")).stdout
+            examined = await anyio.to_thread.run_sync(
+                lambda: examine({"data_dir": data_dir}, environment=(), now=now())
+            )
+            said = {check.name: check.message for check in examined.checks}
+            assert "2 servers attached" in said["session-process"]
+    await until(lambda: not first.session_pids(), what="the end of the session process")
+    ended = await seen(data_dir)
+    assert not ended.running
+    assert ended.last_end is not None
+    assert ended.last_end.reason == "unused"
