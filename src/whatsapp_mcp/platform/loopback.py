@@ -19,7 +19,7 @@ _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 5.0
 """Seconds in which the secret has to be here."""
 _STRANGERS: Final = 32
-"""Connections at once whose secret is not here yet."""
+"""Most connections at once whose secret is not here yet; the oldest gives way to the next."""
 _SECRET: Final = 64
 """Digits of the secret, 256 bits."""
 
@@ -36,21 +36,23 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int, write: Callabl
         OSError: no port is free, or the file cannot be written.
     """
     secret = secrets.token_hex(_SECRET // 2)
-    strangers = 0
+    strangers: dict[asyncio.StreamWriter, None] = {}
+    """In the order in which they came."""
 
     async def check(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal strangers
-        known = False
-        if strangers < _STRANGERS:
-            strangers += 1
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    said = await reader.readexactly(_SECRET + 1)
-                known = compare_digest(said, f"{secret}\n".encode())
-            except (TimeoutError, OSError, asyncio.IncompleteReadError):
-                known = False
-            finally:
-                strangers -= 1
+        if len(strangers) >= _STRANGERS:
+            oldest = next(iter(strangers))
+            del strangers[oldest]
+            oldest.transport.abort()  # who knows the secret says it at once
+        strangers[writer] = None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                said = await reader.readexactly(_SECRET + 1)
+            known = compare_digest(said, f"{secret}\n".encode())
+        except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            known = False
+        finally:
+            strangers.pop(writer, None)
         if known:
             await accepted(reader, writer)
         else:

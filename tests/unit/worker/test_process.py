@@ -30,6 +30,7 @@ from whatsapp_mcp.pipe.codec import decode_hello, encode_call, encode_given_up
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, Logged
+from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.qr_picture import qr_picture
@@ -416,6 +417,24 @@ async def test_nobody_is_answered_who_does_not_say_who_it_is(running: Running, l
     running.write(line)
     assert await running.client.reader.read() == b""
     running.client = first
+
+
+async def test_who_takes_too_long_to_say_who_it_is_or_never_ends_is_let_go(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients_module, "ATTACH_LIMIT", 0.2)
+    await running.connected()
+    served = running.client
+    slow = await running.opened()
+    slow.writer.write(b'{"client": ')
+    endless = await running.opened()
+    endless.writer.write(b"x" * (2 * MAX_LINE))
+    for each in (slow, endless):
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(each.reader.read(), WAIT) == b"", "nothing is answered"
+    assert len(tuple(running.process._clients)) == 1
+    running.client = served
+    await running.reply(running.call(Ping()))
 
 
 async def test_a_client_that_does_not_read_is_let_go(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
