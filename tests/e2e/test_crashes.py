@@ -238,8 +238,9 @@ async def test_a_damaged_store_is_named_and_what_comes_waits_at_whatsapp(tmp_pat
             store.with_name(store.name + suffix).unlink(missing_ok=True)
         async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="2") as host:
             error = await host.refused("appDevices")
+            while f"{store} is not a database" not in error["message"]:  # a busy machine starts slowly
+                error = await host.refused("appDevices")
             assert error["code"] == "not_connected"
-            assert f"{store} is not a database" in error["message"]
             assert "Move the file away" in error["message"]
             assert (await host.refused("listChats"))["code"] == "store_error"
             later = ana.say("while it is damaged")

@@ -165,7 +165,7 @@ async def test_the_phone_follows_and_neonize_stays_well(tmp_path: Path, capfd: p
         phone.pin(chat)
         phone.star(chat, "PHONE-1")
         await until(lambda: account.version("regular_low") == 1 == account.version("regular_high"), "neonize's sync")
-        assert account.chat_settings(chat) == (True, False)
+        await until(lambda: account.chat_settings(chat) == (True, False), "what the phone pinned")
 
         paused_seconds = await account.change(
             MessageStarred(chat, "OURS", from_me=False, starred=True),

@@ -5,6 +5,7 @@ Run by ``python -m tests.windows e2e``, which has built the rig.
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,7 +15,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from PIL import Image
 
-from tests.e2e.harness import Host, body_of, pictures, until, whatsapp
+from tests.e2e.harness import Host, body_of, pictures, simulated, until
 from tests.unit.media import samples
 from tests.windows.rig import ROOT, Rig, linux_path, windows_path
 from whatsapp_mcp.endpoint import Endpoint
@@ -22,6 +23,8 @@ from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.contact import VirtualContact as Contact
 
+LIMIT = 600.0
+"""Seconds; what takes a machine with nothing else to do a tenth of it."""
 RIG = Rig()
 TRUST = Path(__file__).with_name("trust.py")
 
@@ -136,7 +139,7 @@ async def a_second_server_shares_the_session(first: Host, second: Host, ana: Con
 
 
 async def test_a_day_on_windows(tmp_path: Path) -> None:
-    async with whatsapp(tmp_path) as (simulator, linux_endpoint):
+    async with asyncio.timeout(LIMIT), simulated(tmp_path) as (simulator, linux_endpoint):
         ana = await simulator.add_contact("Ana")
         with trusted(linux_endpoint) as endpoint:
             async with windows_host(endpoint, tmp_path) as host:

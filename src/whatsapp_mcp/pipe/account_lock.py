@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.account_lock import FileLock
@@ -38,11 +37,16 @@ class AccountLock:
         """Try once; None when somebody else holds it.
 
         Raises:
-            SetupError: the lock file cannot be opened, or is not the user's alone.
+            SetupError: the lock file cannot be opened, or is not the user's alone; or the account's folder is gone. It
+                is not made again here: who removed or renamed the account shall not find an empty one.
         """
-        make_folder(path.parent)
         try:
             lock = FileLock.take(path)
+        except FileNotFoundError:
+            raise SetupError(
+                f"there is no account {path.parent.name!r} any more, its folder {path.parent} is gone",
+                next_step="`whatsapp-mcp accounts` lists which there are; start the server again with one of them.",
+            ) from None
         except OSError as error:
             if error.errno is not None:
                 raise SetupError(f"the lock file {path} cannot be opened: {error.strerror}") from error

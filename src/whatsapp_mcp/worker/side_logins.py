@@ -26,20 +26,18 @@ from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.store.records import Pauses
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.login_process import Login
+from whatsapp_mcp.worker.pause_limits import PauseLimits
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-DAY: Final = 24 * 3600 * 1000
 PAUSE_DETAIL: Final = "paused for a request of its own"
 READY_SECONDS: Final = 30.0
 """Until the process of a login has loaded everything and looked at the requests."""
 LOGIN_SECONDS: Final = 25.0
 """For everything that one login does. It ends by itself after 20 (`LoginBegins.total_seconds`)."""
-_KEPT: Final = 1000
-"""Pauses that are remembered at least, whatever the limit is now."""
 
 
 class Pausing(Protocol):
@@ -62,36 +60,6 @@ class StoreAccess(Protocol):
 
     def apply_now(self, *changes: Change) -> None:
         """Blocks. Raises StoreError."""
-
-
-@dataclass(frozen=True, slots=True)
-class PauseLimits:
-    """How often."""
-
-    distance: float
-    """Seconds from the end of one pause to the begin of the next."""
-    per_day: int
-    """In any 24 hours; 0: no limit."""
-
-    def seconds_to_wait(self, pauses: Pauses, now: int) -> float:
-        """At most the distance: a clock that was set back is not waited for."""
-        due = pauses.ended / 1000 + self.distance - now / 1000
-        return min(self.distance, max(0.0, due))
-
-    def retry_after(self, pauses: Pauses, now: int) -> int | None:
-        """Seconds until the next pause is allowed; None: it is."""
-        recent = _recent(pauses, now)
-        if not self.per_day or len(recent) < self.per_day:
-            return None
-        return int((recent[-self.per_day] + DAY - now) / 1000) + 1
-
-    def one_more(self, pauses: Pauses, now: int) -> Pauses:
-        return Pauses((*_recent(pauses, now), now)[-max(self.per_day, _KEPT) :], now)
-
-
-def _recent(pauses: Pauses, now: int) -> tuple[int, ...]:
-    """Those of the last day. What the clock says is still to come was before it was set back, nobody knows when."""
-    return tuple(start for start in pauses.started if now - DAY < start <= now)
 
 
 @dataclass(slots=True, eq=False)

@@ -57,7 +57,9 @@ def process(code: str, *arguments: str, keep: tuple[int, ...] = ()) -> Iterator[
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "account" / "lock"
+    path = tmp_path / "account" / "lock"
+    path.parent.mkdir()
+    return path
 
 
 def first_line(child: subprocess.Popen[str]) -> str:
@@ -94,7 +96,6 @@ def test_the_holder_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"x" * 5000])
 def test_a_damaged_lock_file_is_no_obstacle(path: Path, content: bytes) -> None:
-    path.parent.mkdir()
     path.write_bytes(content)
     assert holder_of(path) is None
     lock = taken(path)
@@ -148,16 +149,21 @@ def test_looking_takes_nothing(path: Path) -> None:
     taken(path).release()
 
 
-def test_files_are_private(tmp_path: Path) -> None:
+def test_the_file_is_private(path: Path) -> None:
     before = os.umask(0)
     try:
-        lock = taken(tmp_path / "data" / "account" / "lock")
+        lock = taken(path)
     finally:
         os.umask(before)
     lock.release()
-    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in (tmp_path / "data").rglob("*")}
-    assert modes == {"account": 0o700, "lock": 0o600}
-    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_folder_of_an_account_that_was_removed_is_not_made_again(path: Path) -> None:
+    path.parent.rmdir()
+    with pytest.raises(SetupError, match=f"there is no account '{path.parent.name}' any more"):
+        AccountLock.acquire(path)
+    assert not path.parent.exists()
 
 
 def test_a_lock_file_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.unit.ownership import as_nobody
 from tests.unit.waiting import WAIT
 from whatsapp_mcp.platform import loopback
 from whatsapp_mcp.platform.listener import ADDRESS, read_address
+from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.private_files import write_private
 
 FORMS: list[ModuleType] = [loopback]
@@ -79,7 +80,7 @@ async def test_there_and_back(form: ModuleType, folder: Path) -> None:
     assert not form.is_listening(folder) and form.remains(folder) is None
     async with listening(form, folder):
         assert form.is_listening(folder)
-        assert stat.S_IMODE(form.remains(folder).stat().st_mode) == 0o600
+        assert others_may_read(form.remains(folder)) is None
         assert await asyncio.gather(*(served(form, folder) for _ in range(20))) == [b"served\nhello\n"] * 20
     assert await form.connect(folder, limit=LIMIT) is None
     assert not form.is_listening(folder) and form.remains(folder) is None

@@ -55,6 +55,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "INTERVAL", 0.05)
 
 
+async def test_an_account_that_is_removed_beside_an_idle_server_stays_removed(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, account="work")
+    settings.account_dir.mkdir()
+    manager = SessionManager(settings, command=COMMAND)
+    async with manager.running():
+        await soon(lambda: manager.snapshot.state is SessionState.UNPAIRED)
+        settings.account_dir.rename(tmp_path / "shop")
+        with pytest.raises(SessionError, match="there is no account 'work' any more"):
+            await manager.login()
+        assert manager.snapshot.state is SessionState.STOPPED
+    assert [entry.name for entry in tmp_path.iterdir()] == ["shop"]
+
+
 @pytest.fixture
 def go_on(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Starting a process waits for this, and other things can happen meanwhile."""

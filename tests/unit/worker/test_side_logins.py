@@ -31,7 +31,8 @@ from whatsapp_mcp.store.records import Pauses
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker import side_logins
 from whatsapp_mcp.worker.login_process import Login
-from whatsapp_mcp.worker.side_logins import DAY, PauseLimits, SideLogins
+from whatsapp_mcp.worker.pause_limits import DAY, PauseLimits
+from whatsapp_mcp.worker.side_logins import SideLogins
 
 T = TypeVar("T")
 ANA = Jid("12025550111", "s.whatsapp.net")
