@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.errors import AppStateKeysMissing, LoginRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import AppStateChange, ChatChanged, ChatLabelled, LabelChanged, MessageStarred
@@ -128,6 +129,7 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
             side_login_distance=0,
             side_login_per_day=0,
         )
+        make_folder(settings.account_dir)
         manager = SessionManager(settings)
         async with manager.running():
             snapshot = await manager.login()

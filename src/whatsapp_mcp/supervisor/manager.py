@@ -134,7 +134,8 @@ class SessionManager:
             try:
                 return await link.call(command, timeout or self._settings.call_timeout)
             except Moving:  # nothing was done, and the next process is about to begin
-                await self._board.wait_for(lambda: self._link is not link, RESTART_WAIT)  # noqa: B023
+                if not await self._board.wait_for(lambda: self._link is not link, RESTART_WAIT):  # noqa: B023
+                    raise NotConnected("the WhatsApp session does not end to begin anew") from None
             except SessionCrashed:
                 await self._board.wait_for(lambda: self._link is not link and self._decided, timeout=2)  # noqa: B023
                 if self._board.state not in _WORTH_WAITING and self._board.state is not SessionState.CONNECTED:

@@ -88,16 +88,18 @@ class FakeProcess:
             return
         self.note("attach", client=attach["client"], noise_root=attach.get("noise_root"))
         welcome = {"type": "welcome", "pid": os.getpid(), "version": "0", "restarts": self.ledger.get("restarts", 0)}
-        with self.speaking:
+        with self.speaking, suppress(OSError):  # it may be gone already
             client.sendall(json.dumps(welcome).encode() + b"\n" + self.standing)
+        with self.speaking:
             self.clients.append(client)
         self.attached.set()
-        for line in lines:
-            call = json.loads(line)
-            if call.get("given_up"):
-                self.note("given up")
-            else:
-                self.take(client, call)
+        with suppress(OSError):  # gone, with something unread
+            for line in lines:
+                call = json.loads(line)
+                if call.get("given_up"):
+                    self.note("given up")
+                else:
+                    self.take(client, call)
         self.note("eof")
         with self.speaking:
             self.clients.remove(client)

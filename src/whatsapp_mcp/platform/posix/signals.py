@@ -24,7 +24,10 @@ def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) ->
     with ExitStack() as installed:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in numbers:
+                before = signal.getsignal(number)
                 loop.add_signal_handler(number, handler)
+                # asyncio leaves the system's own behind
+                installed.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
                 installed.callback(loop.remove_signal_handler, number)
         yield
 
