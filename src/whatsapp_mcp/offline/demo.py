@@ -123,6 +123,7 @@ async def _play(transcript: Transcript, folder: Path) -> None:
                 "WHATSAPP_MCP_ACCOUNT": "",
                 "WHATSAPP_MCP_ENDPOINT": str(endpoint),
                 "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+                "WHATSAPP_MCP_SESSION_LINGER": "0",  # nothing outlives the simulator
             },
         )
         # What the libraries below write to stderr would tear the transcript; it is shown when something fails.

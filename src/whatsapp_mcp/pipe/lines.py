@@ -77,6 +77,8 @@ class Welcome(Wire):
     version: str
     restarts: int = 0
     """How often a session process of this account ended by itself."""
+    simulated: bool = False
+    """It was started for an endpoint, and so is not on the real WhatsApp."""
 
 
 class Refused(Wire):

@@ -144,7 +144,12 @@ class SessionProcess:
     def answer(self, attach: p.Attach) -> p.Welcome | p.Refused:
         why = self._why_not(attach)
         if why is None:
-            return p.Welcome(pid=os.getpid(), version=__version__, restarts=self._ledger.restarts)
+            return p.Welcome(
+                pid=os.getpid(),
+                version=__version__,
+                restarts=self._ledger.restarts,
+                simulated=self._hello.endpoint is not None,
+            )
         if why == "retired":
             self._finish(p.Ended(reason="retired", detail="a newer version of this program takes over"))
         return p.Refused(why=why, version=__version__, pid=os.getpid())

@@ -41,7 +41,7 @@ class Served:
 
     def answer(self, attach: Attach) -> Welcome | Refused:
         self.attached.append(attach.client)
-        return self._refusal or Welcome(pid=PID, version=__version__, restarts=3)
+        return self._refusal or Welcome(pid=PID, version=__version__, restarts=3, simulated=True)
 
     def standing(self) -> Sequence[Notice]:
         return (self._standing,)

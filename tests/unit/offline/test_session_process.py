@@ -60,6 +60,7 @@ def test_servers_connection_and_account_are_shown(settings: Settings) -> None:
     with served(settings, StateChanged(state=SessionState.CONNECTED, own_jid=JID)) as process:
         status = take_status(settings)
         shown = status_text(status)
+        assert "simulated: the session process" in shown
         given = ["--data-dir", str(settings.data_dir)]
         told = json.loads(CliRunner().invoke(cli, ["status", "--json", *given]).stdout)
         check = checks(settings)["session-process"]

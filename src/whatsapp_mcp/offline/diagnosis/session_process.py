@@ -69,6 +69,8 @@ class SessionProcessStatus(_View):
     """The account that it is connected as."""
     restarts: int = 0
     """How often session processes of the account ended by themselves."""
+    simulated: bool = False
+    """It is connected to the simulator of an endpoint file."""
     clients: tuple[ClientStatus, ...] = ()
     """Who is attached, without this command."""
     last_end: LastEnd | None = None
@@ -115,6 +117,7 @@ async def _described(observer: Observer, ledger: Ledger, endpoint: Path | None) 
         connected_since=known.connected_at if state is SessionState.CONNECTED else None,
         jid=str(standing.own_jid) if standing is not None and standing.own_jid is not None else None,
         restarts=welcome.restarts,
+        simulated=welcome.simulated,
         clients=tuple(ClientStatus(**client.model_dump()) for client in clients if client.kind != "command"),
         endpoint=endpoint,
     )

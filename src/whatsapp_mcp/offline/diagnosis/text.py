@@ -16,7 +16,7 @@ from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 WIDTH: Final = 80
 _LABEL: Final = 11
 _VERDICT: Final = 9
-_NAME: Final = 14
+_NAME: Final = 17
 _COLOURS: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
 
 
@@ -110,7 +110,9 @@ def _messages(status: Status) -> str:
 def _whatsapp(status: Status) -> list[str]:
     endpoint = status.endpoint
     if endpoint is None:
-        return ["the real service"]
+        return (
+            ["simulated: the session process was started for one"] if status.process.simulated else ["the real service"]
+        )
     if endpoint.problem is not None:
         return [endpoint.problem, *_step(endpoint.next_step)]
     return [f"simulated, at {endpoint.proxy}", f"({endpoint.file})"]
