@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import whatsapp_mcp
+from tests.unit.systems import child_environment, needs_modes
 from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, is_free
@@ -40,13 +40,18 @@ SLEEP = "import sys; print('here', flush=True); sys.stdin.read()"
 @contextmanager
 def process(code: str, *arguments: str, keep: tuple[int, ...] = ()) -> Iterator[subprocess.Popen[str]]:
     """A Python process that has printed its first line (read it) and lives until its stdin closes."""
+    inherited: dict[str, Any] = {"pass_fds": keep}
+    if sys.platform == "win32":
+        for handle in keep:
+            os.set_handle_inheritable(handle, True)
+        inherited = {"startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": [*keep]})}
     child = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        pass_fds=keep,
-        env={"PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1])},
+        **inherited,
+        env=child_environment(),
     )
     with child:
         try:
@@ -111,7 +116,7 @@ def test_another_process(path: Path) -> None:
         holder = holder_of(path)
         assert holder is not None
         assert holder.pid == child.pid
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait(WAIT)
         assert is_free(path)
         taken(path).release()
@@ -149,6 +154,7 @@ def test_looking_takes_nothing(path: Path) -> None:
     taken(path).release()
 
 
+@needs_modes
 def test_the_file_is_private(path: Path) -> None:
     before = os.umask(0)
     try:

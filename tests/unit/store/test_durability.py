@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.unit.store.build import ANA, ANA_LID, Store
+from tests.unit.systems import child_environment
 
 PROGRAM = """
 import sys
@@ -31,7 +28,6 @@ for i in range(start, start + 100_000):
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_killed_writer_loses_nothing_it_had_stored(tmp_path: Path) -> None:
     path = tmp_path / "messages.db"
     chance = random.Random(20)
@@ -57,9 +53,8 @@ def test_a_killed_writer_loses_nothing_it_had_stored(tmp_path: Path) -> None:
 def _write_until_killed(path: Path, *, lines: int) -> list[int]:
     """Let another process write, kill it after so many commits; the numbers of the commits it told of."""
     root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE, text=True, cwd=root, env=environment
+        [sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE, text=True, cwd=root, env=child_environment()
     )
     assert process.stdout is not None
     told = []
@@ -67,7 +62,7 @@ def _write_until_killed(path: Path, *, lines: int) -> list[int]:
         for line in process.stdout:
             told.append(int(line))
             if len(told) == lines:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 break
         told += [int(line) for line in process.stdout.read().split()]
         process.wait(10)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor import long_answers
+from tests.unit.systems import child_environment
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe import codec
@@ -29,7 +30,7 @@ SIXTEEN_MIB = 16 * 1024 * 1024
 
 @asynccontextmanager
 async def linked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Link]:
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
+    monkeypatch.setenv("PYTHONPATH", child_environment()["PYTHONPATH"])
     process = await asyncio.create_subprocess_exec(*COMMAND, str(folder), stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     async with asyncio.timeout(WAIT):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor.account import COMMAND, TestAccount
+from tests.unit.systems import needs_unix_sockets
 from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
     AccountBanned,
@@ -44,6 +45,8 @@ from whatsapp_mcp.supervisor import looking
 from whatsapp_mcp.supervisor import manager as manager_module
 from whatsapp_mcp.supervisor.manager import SessionManager
 from whatsapp_mcp.supervisor.starting import start_session
+
+pytestmark = needs_unix_sockets
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
