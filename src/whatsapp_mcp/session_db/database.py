@@ -33,8 +33,8 @@ def linked_device(session_db: Path) -> str | None:
     Raises:
         StoreError: the file exists and is not a session database.
     """
-    if not session_db.exists() or session_db.stat().st_size == 0:
-        return None
+    if not session_db.exists() or (session_db.is_file() and session_db.stat().st_size == 0):
+        return None  # a folder has no bytes on Windows
     try:
         with reading(session_db) as connection:
             row = connection.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
