@@ -48,8 +48,11 @@ class FileLock:
         """Take it now; None when somebody else holds it.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: the file cannot be opened; or it is not this user's alone, then without a number, and ``strerror``
+                says why, as the end of a sentence.
         """
+        from whatsapp_mcp.platform.windows.ownership import not_ours_alone
+
         handle = _kernel32.CreateFileW(
             str(path), _GENERIC_READ | _GENERIC_WRITE, _FILE_SHARE_READ, None, _OPEN_ALWAYS, 0, None
         )
@@ -58,7 +61,11 @@ class FileLock:
             if code == _ERROR_SHARING_VIOLATION:
                 return None
             raise ctypes.WinError(code)
-        return cls.inherited(handle)
+        lock = cls.inherited(handle)
+        if (why := not_ours_alone(os.fstat(lock._descriptor))) is not None:
+            lock.release()
+            raise PermissionError(None, why)
+        return lock
 
     @classmethod
     def inherited(cls, number: int) -> FileLock:
