@@ -124,6 +124,9 @@ class SimulatedWhatsApp:
         except (ControlError, TimeoutError):
             await control.close()
             return None
+        except BaseException:  # whoever is cancelled here is no user of it
+            await control.close()
+            raise
         return control
 
     def _spawn(self) -> None:

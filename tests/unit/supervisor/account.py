@@ -69,6 +69,9 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it has gone meanwhile, or this is no Linux
+        return not Path("/proc/self/stat").exists()
     # A process whose parent was killed may stay a zombie where nobody reaps.
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+    return status.rpartition(")")[2].split()[0] != "Z"
