@@ -60,7 +60,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
-        return OperationRunner(Services(self._settings, self._manager, store, self._decoders))
+        return OperationRunner(Services(self._settings, self._manager, store, lambda: self._decoders))
 
     @cached_property
     def _decoders(self) -> DecoderPool:

@@ -154,7 +154,7 @@ def some_json(random: Random, depth: int = 0) -> Any:
     return random.choice(texts if kind < 5 else numbers)
 
 
-@pytest.mark.parametrize("seed", range(1))
+@pytest.mark.parametrize("seed", range(2))
 async def test_random_arguments_are_carried_out_or_refused_with_the_name_of_the_field(
     tmp_path: Path, seed: int
 ) -> None:

@@ -6,7 +6,6 @@ Plain dataclasses. Times are integer milliseconds since 1970. ``author`` is that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
@@ -147,7 +146,3 @@ what we are to change has none yet."""
 
 MUTED_FOR_EVER: Final = -1
 """``ChatChanged.muted_until`` for a mute without an end."""
-
-
-FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""Until when a chat is muted that is muted without an end."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import EventAnswer, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.view import View
+
+FOR_EVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Until when a chat is muted that is muted without an end."""
 
 NameSource = Literal["saved", "push", "business"]
 """Where a person's name comes from: the owner's address book, the person, or WhatsApp, which verified a business."""

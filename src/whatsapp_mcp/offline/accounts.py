@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.account_folder import BEING_REMOVED, accounts_in, check_account, check_path, make_folder
 from whatsapp_mcp.account_names import account_name
-from whatsapp_mcp.errors import DataDirectoryInUse, SetupError
+from whatsapp_mcp.errors import DataDirectoryInUse, SetupError, WhatsAppMcpError
+from whatsapp_mcp.offline.attached import Observer, attached
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
+from whatsapp_mcp.pipe.account import GetClients, Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
+from whatsapp_mcp.pipe.codec import Moving
+from whatsapp_mcp.pipe.lines import AttachedClient
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.settings import Settings
+
+END_LIMIT: Final = 30.0
+"""Seconds for a session process that nobody uses to end, or for another command to let go of the account."""
+ANSWER_LIMIT: Final = 5.0
+LOOK: Final = 0.1
 
 
 class ListedAccount(BaseModel):
@@ -82,7 +95,7 @@ def rename_account(data_dir: Path, old: str, new: str) -> Path:
 
     Raises:
         SetupError: there is no such account, or the new name is none or taken.
-        DataDirectoryInUse: a server or session process uses it.
+        DataDirectoryInUse: servers use it; says which.
     """
     settings, target = _existing(data_dir, old), data_dir / _checked(new)
     _check_free(target)
@@ -104,7 +117,7 @@ def remove_account(data_dir: Path, name: str) -> None:
 
     Raises:
         SetupError: there is no such account, or a file of it cannot be deleted.
-        DataDirectoryInUse: a server or session process uses it.
+        DataDirectoryInUse: servers use it; says which.
     """
     settings = _existing(data_dir, name)
     # Whatever ends this half-way leaves no half of an account behind under its name.
@@ -152,15 +165,43 @@ def _check_free(folder: Path) -> None:
         )
 
 
+def _lock_of_unused(settings: Settings) -> AccountLock:
+    """The account's lock; a session process that no server uses is asked to end.
+
+    Raises:
+        DataDirectoryInUse: says who uses the account.
+    """
+    until = time.monotonic() + END_LIMIT
+    while (lock := AccountLock.acquire(settings.lock_path)) is None:
+        servers = asyncio.run(_end_unused(settings))
+        if servers or time.monotonic() > until:
+            users = [f"process {server.pid} ({server.command})" for server in servers]
+            raise DataDirectoryInUse(
+                f"the account {settings.account!r} is in use by {', '.join(users) or holder_text(settings.lock_path)}",
+                next_step="Close the MCP hosts that use it (`whatsapp-mcp status` lists their servers), and run this "
+                "again.",
+            )
+        time.sleep(LOOK)
+    return lock
+
+
+async def _end_unused(settings: Settings) -> tuple[AttachedClient, ...]:
+    """Have the session process end if no server uses it, so that none starts the next; else the servers."""
+    with contextlib.suppress(TimeoutError, Moving, WhatsAppMcpError):
+        async with attached(settings) as found:
+            if isinstance(found, Observer):
+                clients = await found.call(GetClients(), ANSWER_LIMIT)
+                servers = tuple(client for client in clients if client.kind != "command")
+                if not servers:
+                    await found.call(Restart(), ANSWER_LIMIT)
+                return servers
+    return ()
+
+
 @contextmanager
 def _moved(settings: Settings, target: Path) -> Iterator[None]:
     """The account's folder under another name, moved while nobody uses it; the body runs before it can be used."""
-    folder, lock = settings.account_dir, AccountLock.acquire(settings.lock_path)
-    if lock is None:
-        raise DataDirectoryInUse(
-            f"the account {folder.name!r} is in use by {holder_text(settings.lock_path)}",
-            next_step="Stop the servers that use it (close their MCP hosts), wait some seconds, and run this again.",
-        )
+    folder, lock = settings.account_dir, _lock_of_unused(settings)
     try:
         try:
             folder.rename(target)

@@ -87,7 +87,12 @@ class Services:
     settings: Settings
     session: Session
     store: Store
-    decoders: DecoderPool | None = None
-    """Processes for decoding media, shared by all calls; None: each call starts its own."""
+    decoder_pool: Callable[[], DecoderPool] | None = None
+    """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
+
+    @property
+    def decoders(self) -> DecoderPool | None:
+        """Processes for decoding media, shared by all calls; None: each call starts its own."""
+        return self.decoder_pool() if self.decoder_pool is not None else None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -47,6 +48,15 @@ class Attachable(Protocol):
         """A client is gone; whether its end of the connection stays open until the process ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One that was taken and is not answered."""
+
+    task: asyncio.Task[None]
+    connected: bool
+    """Whether it needs the connection to WhatsApp."""
+
+
 class _Attached:
     """One client's connection. Only for the thread of the event loop."""
 
@@ -54,13 +64,7 @@ class _Attached:
         self, client: AttachedClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, work: Attachable
     ) -> None:
         self.client = client
-        self.under_way: set[asyncio.Task[None]] = set()
-        self.connected: set[asyncio.Task[None]] = set()
-        """Of those, calls that need the connection to WhatsApp."""
-        self._unconnected: dict[int, asyncio.Task[Any]] = {}
-        """The others, by the id of the call."""
-        self._unanswered: set[int] = set()
-        """Calls that were taken."""
+        self.calls: dict[int, _Call] = {}
         self._reader = reader
         self._writer = writer
         self._work = work
@@ -71,38 +75,41 @@ class _Attached:
         try:
             while received := await self._reader.readline():
                 if (line := self._pieces.whole(received)) is not None:
-                    task = asyncio.create_task(self._answer(line))
-                    self.under_way.add(task)
-                    task.add_done_callback(self._forget)
+                    self._take(line)
         except (OSError, ValueError) as error:
             logger.warning("the connection of a client (process %d) cannot be read: %s", self.client.pid, error)
-        for task in self.under_way:
-            task.cancel()
+        for call in self.calls.values():
+            call.task.cancel()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self.under_way.discard(task)
-        self.connected.discard(task)
-
-    async def _answer(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         try:
             call_id, timeout, command = codec.decode_call(line)
         except codec.GivenUp as given_up:
             self._withdraw(given_up.call_id)
             return
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             logger.error("unreadable line from a client: %.200r", line)
             return
-        self._unanswered.add(call_id)
+        connected = isinstance(command, Command) and not command.unconnected and not self._work.is_moving(command)
+        task = asyncio.create_task(self._answer(call_id, timeout, command))
+        self.calls[call_id] = _Call(task, connected)
+        task.add_done_callback(lambda _: self.calls.pop(call_id, None))
+
+    def _withdraw(self, call_id: int) -> None:
+        """What neonize has begun with goes on; what waits for a pause does not."""
+        call = self.calls.get(call_id)
+        if call is not None and not call.connected:
+            call.task.cancel()
+
+    async def _answer(self, call_id: int, timeout: float, command: Command[Any] | WhatsAppMcpError) -> None:
         try:
             if isinstance(command, WhatsAppMcpError):
                 raise command
             if self._work.is_moving(command):
                 raise codec.Moving
-            self._note(call_id, command)
             result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
-            self._unanswered.discard(call_id)
             return
         except codec.Moving:
             answer = codec.encode_moving(call_id)
@@ -113,27 +120,11 @@ class _Attached:
             logger.exception("%s failed", type(command).__name__)  # without what it was to send
             answer = codec.encode_error(call_id, WhatsAppMcpError("the session hit an unexpected error"))
         await self._send(answer, call_id)
-        self._unanswered.discard(call_id)
 
     def _is_undone(self, command: Command[Any], error: WhatsAppMcpError) -> bool:
         """Whether it is for the next process to do what failed."""
         unknown = isinstance(error, OutcomeUnknown | SessionTimeout)
         return command.all_or_nothing and not unknown and self._work.is_moving(command)
-
-    def _note(self, call_id: int, command: Command[Any]) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if command.unconnected:
-            self._unconnected[call_id] = task
-            task.add_done_callback(lambda _: self._unconnected.pop(call_id, None))
-        else:
-            self.connected.add(task)
-
-    def _withdraw(self, call_id: int) -> None:
-        """What neonize has begun with goes on; what waits for a pause does not."""
-        if (task := self._unconnected.get(call_id)) is not None:
-            task.cancel()
-            self._unanswered.discard(call_id)
 
     async def _send(self, line: bytes, call_id: int) -> None:
         """Other answers and notices pass between two pieces, and no more is kept than the client has not yet read."""
@@ -157,7 +148,7 @@ class _Attached:
     def give_up(self) -> None:
         """Answer what is still under way."""
         error = SessionCrashed("the session process ended while the call was under way")
-        for call_id in self._unanswered:
+        for call_id in self.calls:
             self._write(codec.encode_error(call_id, error))
 
     def close(self) -> None:
@@ -219,7 +210,7 @@ class Clients:
     @property
     def keep_alive(self) -> bool:
         """Whether somebody is there for whom the process goes on: a server, or a command that waits for an answer."""
-        return any(each.client.kind != "command" or each.under_way for each in self._attached)
+        return any(each.client.kind != "command" or each.calls for each in self._attached)
 
     def end(self, ended: Ended) -> None:
         """The last line to all. Whoever has no answer by then can ask the next process, for nothing was done."""
@@ -238,7 +229,8 @@ class Clients:
         Args:
             connected_only: only those that need the connection to WhatsApp.
         """
-        under_way = [task for each in self._attached for task in (each.connected if connected_only else each.under_way)]
+        calls = (call for each in self._attached for call in each.calls.values())
+        under_way = [call.task for call in calls if call.connected or not connected_only]
         if under_way:
             await asyncio.wait(under_way, timeout=timeout)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.pipe.account import GetClients
+from whatsapp_mcp.pipe.account import GetClients, Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.ledger import Ledger
@@ -32,10 +32,19 @@ Answer = Callable[[Command[Any]], Any]
 class Served:
     """What the process says of itself, and what it was asked."""
 
-    def __init__(self, standing: StateChanged, refusal: Refused | None, answer: Answer | None) -> None:
+    def __init__(
+        self,
+        standing: StateChanged,
+        servers: Sequence[AttachedClient],
+        refusal: Refused | None,
+        answer: Answer | None,
+        end: Callable[[], None],
+    ) -> None:
         self._standing = standing
+        self._servers = servers
         self._refusal = refusal
         self._answer = answer
+        self._end = end
         self.asked: list[Command[Any]] = []
         self.attached: list[AttachedClient] = []
 
@@ -52,7 +61,10 @@ class Served:
     async def run_command(self, command: Command[Any], timeout: float) -> Any:
         self.asked.append(command)
         if isinstance(command, GetClients):
-            return (SERVER, *self.attached)
+            return (*self._servers, *self.attached)
+        if isinstance(command, Restart):
+            self._end()
+            return None
         assert self._answer is not None
         return await asyncio.wait_for(asyncio.to_thread(self._answer, command), timeout)
 
@@ -67,6 +79,7 @@ def served(
     settings: Settings,
     standing: StateChanged | None = None,
     *,
+    servers: Sequence[AttachedClient] = (SERVER,),
     refusal: Refused | None = None,
     answer: Answer | None = None,
     mute: bool = False,
@@ -75,6 +88,7 @@ def served(
 
     Args:
         standing: how the session stands; connected if nothing else is said.
+        servers: who is attached, beside who attaches.
         refusal: what everybody gets who attaches.
         answer: carries out commands.
         mute: it listens and says nothing.
@@ -83,9 +97,15 @@ def served(
     assert lock is not None
     ledger = Ledger(pid=PID, version=__version__, started_at=STARTED, connected_at=CONNECTED)
     ledger.write(settings.ledger_path)
-    work = Served(standing or StateChanged(state=SessionState.CONNECTED), refusal, answer)
     loop = asyncio.new_event_loop()
     listens, ended = threading.Event(), asyncio.Event()
+
+    def end() -> None:
+        ended.set()
+        lock.release()
+
+    connected = StateChanged(state=SessionState.CONNECTED)
+    work = Served(standing or connected, servers, refusal, answer, end)
 
     async def stay_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -105,9 +125,11 @@ def served(
         assert listens.wait(10)
         yield work
     finally:
-        loop.call_soon_threadsafe(ended.set)
+        with suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(ended.set)
         thread.join(10)
         loop.close()
-        ledger.end(Ended(reason="unused"), STARTED)
-        ledger.write(settings.ledger_path)
+        if settings.account_dir.is_dir():
+            ledger.end(Ended(reason="unused"), STARTED)
+            ledger.write(settings.ledger_path)
         lock.release()

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.offline.served import SERVER, served
 
 from whatsapp_mcp.cli import cli
+from whatsapp_mcp.offline import accounts as accounts_module
+from whatsapp_mcp.pipe.account import Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.settings import Settings
@@ -20,13 +23,6 @@ from whatsapp_mcp.settings import Settings
 JID = "12025550100:7@s.whatsapp.net"
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.upper().startswith("WHATSAPP"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -142,7 +138,10 @@ def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monk
 
 
 @pytest.mark.parametrize("arguments", [("remove", "work", "--yes"), ("rename", "work", "shop")])
-def test_an_account_in_use_stays(run: Run, data: Path, arguments: tuple[str, ...]) -> None:
+def test_an_account_in_use_stays(
+    run: Run, data: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts_module, "END_LIMIT", 0.2)
     run("accounts", "add", "work")
     lock = AccountLock.acquire(Settings(data_dir=data, account="work").lock_path)
     assert lock is not None
@@ -152,9 +151,31 @@ def test_an_account_in_use_stays(run: Run, data: Path, arguments: tuple[str, ...
         lock.release()
     assert done.exit_code == 1
     assert f"the account 'work' is in use by process {os.getpid()}" in done.stderr
-    assert "Stop the servers that use it" in done.stderr
+    assert "Close the MCP hosts that use it" in done.stderr
     assert [entry.name for entry in data.iterdir()] == ["work"]
     assert run("accounts", *arguments).exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("remove", "work", "--yes"), ("rename", "work", "shop")])
+def test_the_servers_that_use_an_account_are_named(run: Run, data: Path, arguments: tuple[str, ...]) -> None:
+    run("accounts", "add", "work")
+    settings = Settings(data_dir=data, account="work")
+    with served(settings) as process:
+        done = run("accounts", *arguments)
+    assert done.exit_code == 1
+    assert f"in use by process {SERVER.pid} (whatsapp-mcp stdio)" in done.stderr
+    assert not any(isinstance(command, Restart) for command in process.asked), "it goes on"
+    assert settings.account_dir.is_dir()
+
+
+@pytest.mark.parametrize("arguments", [("remove", "work", "--yes"), ("rename", "work", "shop")])
+def test_a_session_process_that_no_server_uses_is_no_obstacle(run: Run, data: Path, arguments: tuple[str, ...]) -> None:
+    run("accounts", "add", "work")
+    settings = Settings(data_dir=data, account="work")
+    with served(settings, servers=()):
+        done = run("accounts", *arguments)
+    assert done.exit_code == 0, done.stderr
+    assert not settings.account_dir.exists()
 
 
 def test_what_cannot_be_deleted_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,20 +30,6 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 JID = Jid.parse("12025550100:7@s.whatsapp.net")
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.upper().startswith("WHATSAPP"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(data_dir=tmp_path / "data")
-    settings.account_dir.mkdir(mode=0o700, parents=True)
-    return settings
-
-
 def checks(settings: Settings) -> dict[str, Check]:
     diagnosis = examine({"data_dir": settings.data_dir}, environment=(), now=NOW)
     assert diagnosis.healthy is all(check.verdict is not Verdict.PROBLEM for check in diagnosis.checks)

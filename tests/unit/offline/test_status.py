@@ -61,21 +61,6 @@ ANNOUNCED: Final = {"0.5.2": NativeLibrary("2.3000.1047769893", date(2026, 9, 21
 from. A new neonize wants a new row."""
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.upper().startswith("WHATSAPP"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings whose account folder exists, as a server leaves it."""
-    settings = Settings(data_dir=tmp_path / "data")
-    settings.account_dir.mkdir(mode=0o700, parents=True)
-    return settings
-
-
 def link(settings: Settings) -> None:
     """A session database with a linked device in it."""
     descriptor = os.open(settings.session_db, os.O_CREAT | os.O_WRONLY, 0o600)

@@ -25,7 +25,6 @@ from tests.unit.store.build import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import (
-    FOR_EVER,
     ChatChanged,
     ChatCleared,
     ChatDeleted,
@@ -39,7 +38,7 @@ from whatsapp_mcp.models.app_state import (
 from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
-from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.models.views import FOR_EVER, Chat, Message
 
 
 def star(message_id: str, second: int, *, chat: Jid = ANA, starred: bool = True) -> MessageStarred:

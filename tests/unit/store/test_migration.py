@@ -10,9 +10,10 @@ from sqlite_utils import Database
 
 from tests.unit.store.build import ANA, BORIS, BORIS_LID, GROUP, ME, Store, at, message, ms, vote
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.models.app_state import FOR_EVER, ChatCleared, MessageDeletedForMe, MessageStarred
+from whatsapp_mcp.models.app_state import ChatCleared, MessageDeletedForMe, MessageStarred
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.views import FOR_EVER
 from whatsapp_mcp.store.files import open_for_writing
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages

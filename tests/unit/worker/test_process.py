@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -724,6 +726,12 @@ async def test_a_damaged_store(running: Running) -> None:
     assert ended["reason"] == "store_error"
     assert str(running.store_path) in ended["detail"]
     assert running.store_path.exists()
+
+
+def test_a_person_who_starts_it_is_told() -> None:
+    done = subprocess.run([sys.executable, "-m", "whatsapp_mcp.worker.process"], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"started by the server, not by hand" in done.stderr
 
 
 async def test_a_server_that_leaves_at_once(running: Running) -> None:

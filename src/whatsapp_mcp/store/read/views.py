@@ -9,9 +9,18 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
-from whatsapp_mcp.models.app_state import FOR_EVER
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.views import Attendee, Chat, Contact, Mark, Message, PollOptionVotes, QuotedMessage, Reaction
+from whatsapp_mcp.models.views import (
+    FOR_EVER,
+    Attendee,
+    Chat,
+    Contact,
+    Mark,
+    Message,
+    PollOptionVotes,
+    QuotedMessage,
+    Reaction,
+)
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
