@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         default="core", description="Comma-separated toolsets or tools to list; `all` lists every tool."
     )
     read_only: bool = Field(default=False, description="Offer only tools that change nothing.")
+    policy: Literal["open", "careful", "read-only", "locked"] = Field(
+        default="careful", description="Preset that holds where the account's policy.toml names none."
+    )
     output_schemas: bool = Field(
         default=True, description="Publish output schemas in tools/list. Switch off for hosts that cannot compile them."
     )
@@ -131,6 +134,21 @@ class Settings(BaseSettings):
     def qr_path(self) -> Path:
         """Picture of the QR code that is shown now; the session process writes and removes it."""
         return self.account_dir / QR_FILE_NAME
+
+    @property
+    def policy_path(self) -> Path:
+        """What may be done with the account; written by its owner."""
+        return self.account_dir / "policy.toml"
+
+    @property
+    def policy_book_path(self) -> Path:
+        """What limits, approvals and standing answers have to remember."""
+        return self.account_dir / "policy.db"
+
+    @property
+    def audit_path(self) -> Path:
+        """What was done with the account."""
+        return self.account_dir / "audit.jsonl"
 
     @property
     def media_dir(self) -> Path:

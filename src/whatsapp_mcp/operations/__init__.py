@@ -1,1 +1,1 @@
-"""What each tool does, by the tags of tools.yaml. Uses pipe, store, catalog, media."""
+"""What each tool does, by the tags of tools.yaml. Uses pipe, store, catalog, media, policy."""

@@ -1,1 +1,1 @@
-"""The MCP face: tools, results, stdio, HTTP, token. Uses catalog, and of operations the contract (`outcome`)."""
+"""The MCP face: tools, results, stdio, HTTP, token. Uses catalog, and of operations the contract (`outcome`), policy."""

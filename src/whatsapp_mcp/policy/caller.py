@@ -1,0 +1,71 @@
+"""Who calls: what the caller was given, in which conversation, and how its owner can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from whatsapp_mcp.policy.taint import Conversation
+
+Scope = Literal["read", "send", "full"]
+"""``read`` changes nothing, ``send`` also writes to chats and arranges them, ``full`` is everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a caller was given beyond the account's policy, which holds for all: it can only be narrower."""
+
+    name: str = "local"
+    """Of the token over HTTP; ``local`` for a host that started the server itself."""
+    scope: Scope = "full"
+    chats: tuple[str, ...] | None = None
+    """Only these chats may be read and written to, written as in policy.toml; None: as the policy says."""
+    toolsets: str | None = None
+    """Only these tools, written as for ``--toolsets``; None: all that the server offers."""
+    sends_per_day: int | None = None
+    """Of this caller, beside the limits of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the owner is asked before a call goes through."""
+
+    rule: str
+    """Which rule asks: ``first_contact``, ``other_chat``, ``files``, …"""
+    text: str
+    """What would be done, to whom, with which text and file; the resolved person, never the caller's own words for
+    them. Holds text of others only between quotation marks, cleaned and shortened."""
+    digest: str
+    """Of exactly this call of this caller: 64 hexadecimal digits."""
+    can_be_always: bool = False
+    """It can be answered for all later calls of this kind to the same chat."""
+
+
+class Consent(StrEnum):
+    YES = "yes"
+    ALWAYS = "always"
+    """Yes, and never ask again about this kind of call to this chat."""
+    NO = "no"
+    CANNOT_ASK = "cannot_ask"
+    """The host cannot show a question, or nobody answered in time."""
+
+
+Asking = Callable[[Question], Awaitable[Consent]]
+"""How a host puts a question to its person; the model has no part in it."""
+
+
+async def cannot_ask(_question: Question) -> Consent:
+    return Consent.CANNOT_ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One call's caller."""
+
+    grant: Grant = field(default_factory=Grant)
+    host: str = ""
+    """Name and version of the host program, as it says."""
+    conversation: Conversation = field(default_factory=Conversation)
+    ask: Asking = cannot_ask
