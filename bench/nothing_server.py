@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from whatsapp_mcp import assembly
-from whatsapp_mcp.catalog import Operation
+from whatsapp_mcp.catalog import Operation, Touches
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
@@ -32,6 +32,7 @@ _OPERATION: Final = Operation(
     idempotent=True,
     open_world=False,
     needs_connection=False,
+    touches=Touches(act="look"),
     input_schema={"type": "object", "properties": {}, "additionalProperties": False},
     output_schema={"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}},
 )

@@ -14,7 +14,16 @@ import json
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.catalog.operation import CORE, Catalog, CatalogError, Effect, JsonObject, Operation, SelectionError
+from whatsapp_mcp.catalog.operation import (
+    CORE,
+    Catalog,
+    CatalogError,
+    Effect,
+    JsonObject,
+    Operation,
+    SelectionError,
+    Touches,
+)
 from whatsapp_mcp.catalog.selection import select
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "JsonObject",
     "Operation",
     "SelectionError",
+    "Touches",
     "load_catalog",
     "select",
 ]

@@ -13,6 +13,18 @@ JsonObject = dict[str, Any]
 Effect = Literal["read", "write", "destructive"]
 EFFECTS: Final[tuple[str, ...]] = get_args(Effect)
 
+Act = Literal["look", "ask", "connect", "send", "signal", "arrange", "delete", "group", "account"]
+"""What an operation does, as the policy sees it: looks at what is here; asks WhatsApp; begins what only the owner can
+finish; puts content into a chat; shows others something without content; arranges the own view of a chat; removes;
+changes a group or a chat for others; changes the account."""
+ACTS: Final[tuple[str, ...]] = get_args(Act)
+Reads = Literal["nothing", "names", "texts"]
+"""What other people's words come back: none, names that they chose, texts that they wrote."""
+READS: Final[tuple[str, ...]] = get_args(Reads)
+Undo = Literal["fully", "partly", "never"]
+"""How far it can be taken back; ``partly``: others may have seen it meanwhile."""
+UNDO: Final[tuple[str, ...]] = get_args(Undo)
+
 CORE: Final = "core"
 """The toolset listed when nothing else is asked for. The others are the tags of tools.yaml."""
 
@@ -29,6 +41,35 @@ class SelectionError(SetupError):
 
     code = "toolset_error"
     next_step = "Correct --toolsets (WHATSAPP_MCP_TOOLSETS), for example `core,group`, `core,+sendPoll` or `all`."
+
+
+@dataclass(frozen=True)
+class Touches:
+    """What an operation does, to whom, and with what: the row of it that the policy goes by. Parameters by name."""
+
+    act: Act
+    reads: Reads = "nothing"
+    undo: Undo = "fully"
+    chat: str | None = None
+    """Names the chat that is read, written to or changed."""
+    message: str | None = None
+    """Names a message, and so the chat where ``chat`` is not given."""
+    forwards: str | None = None
+    """Names a message of any chat whose content is sent."""
+    invitation: str | None = None
+    """Link to a group."""
+    people: tuple[str, ...] = ()
+    """Name people beside the chat, one or a list."""
+    text: tuple[str, ...] = ()
+    """Text that others get to read."""
+    files: tuple[str, ...] = ()
+    """Content that others get: a path, a ``data:`` URI or a link."""
+    links: tuple[str, ...] = ()
+    """Links that this server opens."""
+
+    @property
+    def changes(self) -> bool:
+        return self.act not in ("look", "ask")
 
 
 @dataclass(frozen=True)
@@ -53,6 +94,7 @@ class Operation:
     """What arguments are checked against: flat, ``additionalProperties: false``, every limit."""
     output_schema: JsonObject
     """What ``structuredContent`` of a success satisfies; trimmed of everything that does not constrain."""
+    touches: Touches
     exactly_one: tuple[tuple[str, ...], ...] = ()
     """Groups of parameters of which one, and only one, must be given."""
 
@@ -69,7 +111,10 @@ class Operation:
     def from_json(cls, row: JsonObject) -> Operation:
         """Of a row of catalog.json: the fields by name, lists in place of tuples."""
         groups = tuple(tuple(group) for group in row["exactly_one"])
-        return cls(**{**row, "toolsets": tuple(row["toolsets"]), "exactly_one": groups})
+        touches: JsonObject = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in row["touches"].items()
+        }
+        return cls(**{**row, "toolsets": tuple(row["toolsets"]), "exactly_one": groups, "touches": Touches(**touches)})
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The MCP face: tools, results, stdio, HTTP, token. Uses catalog, and of operations the contract (`outcome`), policy."""
+"""The MCP face: tools, results, stdio, HTTP, token. Uses catalog, policy, of operations the contract (`outcome`)."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whatsapp_mcp.catalog import JsonObject, Operation
+from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
 from whatsapp_mcp.settings import Settings
@@ -40,6 +41,7 @@ def operation(name: str, properties: JsonObject | None = None, required: tuple[s
         idempotent=True,
         open_world=False,
         needs_connection=False,
+        touches=Touches(act="look"),
         input_schema={
             "type": "object",
             "properties": properties or {},

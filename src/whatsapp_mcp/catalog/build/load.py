@@ -8,13 +8,26 @@ from typing import Final, NoReturn, cast
 from whatsapp_mcp.catalog.build.checks import check_bounded, check_dialect, check_valid
 from whatsapp_mcp.catalog.build.document import Document, Located, parse
 from whatsapp_mcp.catalog.build.schemas import input_schema, output_schema
-from whatsapp_mcp.catalog.operation import CORE, EFFECTS, Catalog, Effect, JsonObject, Operation
+from whatsapp_mcp.catalog.operation import (
+    ACTS,
+    CORE,
+    EFFECTS,
+    READS,
+    UNDO,
+    Catalog,
+    Effect,
+    JsonObject,
+    Operation,
+    Touches,
+)
 from whatsapp_mcp.catalog.published import published_schema
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")
-_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", *_FLAGS})
+_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", "policy", *_FLAGS})
+_ONE_PARAMETER: Final = ("chat", "message", "forwards", "invitation")
+_PARAMETERS: Final = ("people", "text", "files", "links")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 
@@ -89,6 +102,7 @@ class _OperationReader:
             needs_connection=self._flag(x_mcp, "connection"),
             input_schema=arguments,
             output_schema=self._response(),
+            touches=self._touches(x_mcp, arguments),
             exactly_one=self._exactly_one(x_mcp, arguments),
         )
         self._check_annotations(x_mcp, operation)
@@ -132,6 +146,30 @@ class _OperationReader:
         if effect not in EFFECTS:
             self.fail(f"unknown effect {effect!r}; known are {', '.join(EFFECTS)}", x_mcp.line_of("effect"))
         return cast("Effect", effect)
+
+    def _touches(self, x_mcp: Located, arguments: JsonObject) -> Touches:
+        at = x_mcp.line_of("policy")
+        row = self.document.mapping(x_mcp.get("policy"), "x-mcp: policy", at, self.name)
+        for key, known in (("act", ACTS), ("reads", READS), ("undo", UNDO)):
+            if key in row and row[key] not in known:
+                self.fail(f"x-mcp: policy: unknown {key} {row[key]!r}; known are {', '.join(known)}", at)
+        touched: JsonObject = {key: row[key] for key in ("act", "reads", "undo") if key in row}
+        for key in _ONE_PARAMETER:
+            if key in row:
+                touched[key] = str(row[key])
+        for key in _PARAMETERS:
+            if key in row:
+                touched[key] = tuple(str(name) for name in row[key])
+        if unknown := set(row) - set(touched):
+            self.fail(f"x-mcp: policy does not know {sorted(unknown)}", at)
+        for key in (*_ONE_PARAMETER, *_PARAMETERS):
+            named = touched.get(key, ())
+            for name in (named,) if isinstance(named, str) else named:
+                if name not in arguments["properties"]:
+                    self.fail(f"x-mcp: policy: {key} names {name!r}, which is no parameter", at)
+        if "act" not in touched or ("undo" in touched) == (touched["act"] in ("look", "ask")):
+            self.fail("x-mcp: policy needs act, and undo where something is changed", at)
+        return Touches(**touched)
 
     def _check_annotations(self, x_mcp: Located, operation: Operation) -> None:
         """What is told to hosts has to be true: they let calls pass by it, or ask the user first."""

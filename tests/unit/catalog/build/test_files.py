@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp import catalog
-from whatsapp_mcp.catalog import Catalog, Operation, load_catalog
+from whatsapp_mcp.catalog import Catalog, Operation, Touches, load_catalog
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
 
 MADE: Final = Path(catalog.__file__).parent
@@ -30,6 +30,7 @@ def operation(properties: dict[str, object], required: list[str]) -> Operation:
     return Operation(
         name="sendPoll", title="", description="", method="post", path="/", tag="send", toolsets=("send",),
         effect="write", idempotent=False, open_world=True, needs_connection=True, input_schema=schema, output_schema={},
+        touches=Touches(act="send"),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_mcp.catalog import CatalogError
+from whatsapp_mcp.catalog import CatalogError, Touches
 from whatsapp_mcp.catalog.build.files import read_tools_yaml
 from whatsapp_mcp.catalog.build.load import build_catalog
 
@@ -26,7 +26,7 @@ DOCUMENT = textwrap.dedent(
             Send a poll
             to somebody.
           x-mcp: {toolsets: [core, send], effect: write, idempotent: false, open_world: true, connection: true,
-            additive: why}
+            additive: why, policy: {act: send, chat: chat, text: [options], files: [picture], undo: partly}}
           parameters:
             - {name: chat, in: path, required: true, schema: {type: string, maxLength: 200}}
           requestBody:
@@ -80,6 +80,7 @@ def test_an_operation_is_read() -> None:
     assert operation.toolsets == ("core", "send")
     assert (operation.effect, operation.idempotent, operation.open_world) == ("write", False, True)
     assert operation.needs_connection is True
+    assert operation.touches == Touches(act="send", undo="partly", chat="chat", text=("options",), files=("picture",))
     assert operation.input_schema == {
         "type": "object",
         "properties": {
@@ -118,6 +119,11 @@ METHOD_LINE = line_of("post:")
         ("#/components/schemas/Picture", "#/components/schemas/Photo", "picture: {", "Photo' names nothing"),
         ("#/components/schemas/Picture", "other.yaml#/Photo", "picture: {", "leaves the document"),
         ("maxItems: 9, items: {type: string, maxLength: 200}", "maxItems: 9", "options: {", "an array without items"),
+        ("act: send", "act: shout", "policy:", "policy: unknown act 'shout'; known are look, ask"),
+        ("undo: partly", "undo: yes", "policy:", "policy: unknown undo True; known are fully, partly, never"),
+        (", undo: partly", "", "policy:", "policy needs act, and undo where something is changed"),
+        ("chat: chat", "chat: phone", "policy:", "policy: chat names 'phone', which is no parameter"),
+        ("files: [picture]", "folders: [picture]", "policy:", "policy does not know ['folders']"),
         ("additive: why", "additive: ''", "additive:", "additive has to say why"),
         ("effect: write", "effect: read", "additive:", "additive has to say why"),
         (" maxItems: 9,", "", None, "argument 'options' needs a maxItems"),
