@@ -134,7 +134,7 @@ def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
         reason = error.args[0] if error.args else "it ends too early"
         raise _wrong(path, f"is no TOML: {reason}", "Correct that line.") from error
     named = said.get("preset", preset)
-    if named not in PRESETS:
+    if not isinstance(named, str) or named not in PRESETS:
         raise _field(path, content, ("preset",), f"expected one of {', '.join(PRESETS)}")
     try:
         # As JSON, since strict checks of Python values take no list for a tuple.
