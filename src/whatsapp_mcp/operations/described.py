@@ -40,8 +40,8 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     source: Jid | None = None
     if touches.forwards is not None:
         source, _ = await stored_message(services, given[touches.forwards])
-    people = [await _people(services, given, name) for name in touches.people if given.get(name)]
-    parties = [services.store.look(lambda store, jid=jid: _party(store, jid)) for jid in sum(people, [])]
+    people = await _people(services, given, touches.people)
+    added = await _people(services, given, touches.adds)
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = tuple([await _file(services, name, given[name]) for name in _local(touches.files, given)])
     at = services.store.look(lambda store: _party(store, chat)) if chat is not None else None
@@ -49,7 +49,8 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         operation=operation,
         arguments=given,
         chat=at,
-        people=tuple(parties),
+        people=people,
+        added=added,
         source=source,
         texts=texts,
         files=files,
@@ -77,19 +78,20 @@ async def _chat(services: Services, operation: Operation, given: Arguments) -> J
     return jid
 
 
-async def _people(services: Services, given: Arguments, name: str) -> list[Jid]:
-    value = given[name]
-    if isinstance(value, list):
-        found = [await resolve(services, entry, field=name) for entry in value]
-        given[name] = [str(jid) for jid in found]
-        return found
-    jid = await resolve(services, value, field=name)
-    return [jid]
+async def _people(services: Services, given: Arguments, names: tuple[str, ...]) -> tuple[Party, ...]:
+    found: list[Jid] = []
+    for name in names:
+        value = given.get(name) or []
+        entries = value if isinstance(value, list) else [value]
+        people = [await resolve(services, entry, field=name) for entry in entries]
+        if isinstance(value, list):
+            given[name] = [str(jid) for jid in people]
+        found += people
+    return services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
 
 
 def _party(store: StoreReader, jid: Jid) -> Party:
     target = store.target(jid)
-    facts = store.chat_facts(jid)
     called = number_text(jid) or str(jid)
     if target is not None and target.name and (target.name_source or not jid.is_person):
         name = clean(target.name, _NAME_LENGTH)
@@ -97,7 +99,7 @@ def _party(store: StoreReader, jid: Jid) -> Party:
             target.name_source or "", "the group" if jid.is_group else "the channel"
         )
         called = f"{called} ({of} “{name}”)" if jid.is_person else f"{of} “{name}” ({jid})"
-    return Party(jid=facts.jid, known=facts.known, called=called)
+    return Party(store.chat_facts(jid), called)
 
 
 def _text(value: object) -> str:
@@ -132,7 +134,7 @@ def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid |
     for text in texts.values():
         for found in _NUMBER.findall(text):
             jid = Jid("".join(filter(str.isdigit, found)), USER)
-            if 7 <= len(jid.user) <= 15 and jid != chat and store.knows(jid) and not store.is_owner(jid):
+            if 7 <= len(jid.user) <= 15 and jid != chat and store.knows(jid) and not store.chat_facts(jid).own:
                 yield f"the number +{jid.user}"
 
 

@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.store.records import ChatFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
     """A chat or person that a call is about."""
 
-    jid: Jid
-    """Canonical."""
-    known: bool
-    """Saved, or the owner wrote there before, or they wrote first; of a group: the owner is in it."""
+    facts: ChatFacts
     called: str
     """As the owner is told of it: name, where it comes from, and number or address."""
+
+    @property
+    def jid(self) -> Jid:
+        """Canonical."""
+        return self.facts.jid
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Call:
     """With addresses in place of names."""
     chat: Party | None = None
     people: tuple[Party, ...] = ()
+    """Beside the chat."""
+    added: tuple[Party, ...] = ()
+    """People who would become members of a group."""
     source: Jid | None = None
     """Chat of a message that is forwarded."""
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -52,3 +58,14 @@ class Call:
     """Numbers of people known here who are neither the owner nor in the chat, in the texts."""
     secrets: tuple[str, ...] = ()
     """What looks like a secret in texts and files, in words."""
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """All whom the call is about."""
+        return (*((self.chat,) if self.chat is not None else ()), *self.people, *self.added)
+
+    @property
+    def strangers(self) -> tuple[Party, ...]:
+        """Those who would hear from the owner for the first time."""
+        written_to = (self.chat,) if self.chat is not None and self.operation.touches.act == "send" else ()
+        return tuple(party for party in (*written_to, *self.added) if not party.facts.known)

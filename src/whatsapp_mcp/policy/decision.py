@@ -52,8 +52,7 @@ def _asked(when: When, *, tainted: bool) -> bool:
 def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Reason, bool]]:
     """Each reason that there could be, and whether words of others may have led to it."""
     act = call.operation.touches.act
-    strangers = [party.called for party in (call.chat, *call.people) if party is not None and not party.known]
-    if strangers and act in ("send", "group"):
+    if strangers := [party.called for party in call.strangers]:
         why = f"{_listed(strangers)} {'is' if len(strangers) == 1 else 'are'} not among those whom you know"
         yield Reason("first_contact", why), bool(seen.chats)
     if act in ("send", "arrange") and call.chat is not None and not trusted:

@@ -128,8 +128,8 @@ class Gate:
         writable = self.writable(passage)
         if writable is None:
             return
-        for party in (call.chat, *call.people):
-            if party is not None and not writable.allows(party.facts):
+        for party in call.parties:
+            if not writable.allows(party.facts):
                 raise refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
 
     # -- taint --------------------------------------------------------------------------------------------------------
@@ -216,23 +216,20 @@ def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], given: tuple[str, .
 def _uses(call: Call) -> Mapping[LimitKind, int]:
     """What the call counts for."""
     act, uses = call.operation.touches.act, dict[LimitKind, int]()
-    strangers = sum(1 for party in (call.chat, *call.people) if party is not None and not party.known)
+    uses[LimitKind.FIRST_CONTACTS] = len(call.strangers)
+    uses[LimitKind.GROUP_ADDITIONS] = len(call.added)
     if act == "send":
         uses[LimitKind.SENDS] = 1
         uses[LimitKind.MEDIA_BYTES] = sum(file.size for file in call.files)
-    if act in ("send", "group"):
-        uses[LimitKind.FIRST_CONTACTS] = strangers
-    if act == "group":
-        uses[LimitKind.GROUP_ADDITIONS] = len(call.people)
     if act == "ask":
-        uses[LimitKind.NUMBER_CHECKS] = strangers
+        uses[LimitKind.NUMBER_CHECKS] = sum(1 for party in call.parties if not party.facts.known)
     return {kind: count for kind, count in uses.items() if count}
 
 
 def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
     lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
-    lines += [f"Person: {party.called}" for party in call.people[:10]]
+    lines += [f"Person: {party.called}" for party in (*call.people, *call.added)[:10]]
     lines += [f"{name}: “{_shown(text)}”" for name, text in call.texts.items()]
     lines += [f"File: {file.called} ({file.size:,} bytes)" for file in call.files]
     lines += [f"Link: {_shown(link)}" for link in call.links]
