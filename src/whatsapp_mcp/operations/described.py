@@ -19,8 +19,9 @@ from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Arguments
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, read_from, resolve, stored_message
+from whatsapp_mcp.operations.targets import number_text, once_known, read_from, resolve, stored_message
 from whatsapp_mcp.policy.call import Call, Party, SentFile
+from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.untrusted_text import clean
 
@@ -29,8 +30,8 @@ _NAME_LENGTH: Final = 60
 _CHUNK: Final = 1 << 20
 
 
-async def described(services: Services, operation: Operation, arguments: Arguments) -> Call:
-    """The call, with ``arguments`` in which addresses stand for names.
+async def described(services: Services, operation: Operation, arguments: Arguments, rules: Rules) -> Call:
+    """The call, with ``arguments`` in which addresses stand for names. Looks no further than the rules need it.
 
     Raises:
         WhatsAppMcpError: nobody, or more than one, is meant; as the handler would.
@@ -44,7 +45,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     added = await _people(services, given, touches.adds)
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = tuple([await _file(services, name, given[name]) for name in _local(touches.files, given)])
-    at = services.store.look(lambda store: _party(store, chat)) if chat is not None else None
+    at = await _at(services, chat, wait=touches.act == "send" and rules.ask.first_contact != "never") if chat else None
     return Call(
         operation=operation,
         arguments=given,
@@ -76,6 +77,14 @@ async def _chat(services: Services, operation: Operation, given: Arguments) -> J
         jid = await read_from(services, given[name], field=name)
     given[name] = str(jid)
     return jid
+
+
+async def _at(services: Services, chat: Jid, *, wait: bool) -> Party:
+    """The chat; ``wait`` for the contacts of a device that is new, of whom it may be one."""
+    party = services.store.look(lambda store: _party(store, chat))
+    if party.facts.known or not wait:
+        return party
+    return await once_known(services, lambda store: _party(store, chat), known=lambda found: found.facts.known)
 
 
 async def _people(services: Services, given: Arguments, names: tuple[str, ...]) -> tuple[Party, ...]:

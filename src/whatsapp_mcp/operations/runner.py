@@ -98,7 +98,7 @@ class OperationRunner:
         # To look at what is here needs no leave: what may not be read is not there.
         if touches.act != "look":
             try:
-                call = await described(services, operation, arguments)
+                call = await described(services, operation, arguments, passage.rules)
             except WhatsAppMcpError as error:
                 self._heard_of(passage, error)
                 raise
