@@ -13,7 +13,7 @@ from whatsapp_mcp.policy.rules import PRESETS, Preset, Rules
 EXPLAINED: Final = {
     "preset": "What holds where this file says nothing: open, careful, read-only or locked.",
     "read_only": "Nothing is sent or changed.",
-    "toolsets": "Only these tools, written as for --toolsets: core,groups,sendFile",
+    "toolsets": "Only these tools, written as for --toolsets: core,group,sendFile",
     "read": "Which chats may be read. What may not be read does not exist for a model.",
     "read.allow": 'Chats: *, saved, wrote_first, known, people, groups, channels, "+49 151 12345678", "+49*", a JID.',
     "read.deny": "Wins over allow.",
