@@ -15,6 +15,7 @@ from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 from whatsapp_mcp.untrusted_text import decoded
 
+MESSAGE_STORE: Final = "the message store"
 BUSY_TIMEOUT: Final = 10.0
 """Seconds to wait for a lock. Readers never wait in WAL mode; the writer may for a back-up or a shell."""
 SUFFIXES: Final = ("", "-wal", "-shm")
@@ -34,7 +35,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         StoreError: the file is not a database, damaged, read-only, or the disk is full.
     """
     with store_errors(path):
-        _create(path)
+        create_private(path)
         # The lock around the writer serialises its threads.
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         connection.text_factory = decoded
@@ -149,21 +150,27 @@ def check_space(path: Path) -> None:
 
 
 @contextmanager
-def store_errors(path: Path) -> Iterator[None]:
+def store_errors(path: Path, what: str = MESSAGE_STORE) -> Iterator[None]:
     """Whatever SQLite or the file system raise inside becomes a StoreError that names the file and the way out."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _explain(path, error) from error
+        raise _explain(path, error, what) from error
     except OSError as error:
         raise StoreError(
-            f"the message store {path} cannot be used: {error.strerror}",
+            f"{what} {path} cannot be used: {error.strerror}",
             next_step="Make the folder writable for the user who runs the server, or choose another --data-dir.",
             details={"path": str(path)},
         ) from error
 
 
-def _create(path: Path) -> None:
+def create_private(path: Path, what: str = MESSAGE_STORE) -> None:
+    """Make the file of a database, empty and for its owner alone, if it is missing; close it to others if it is not.
+
+    Raises:
+        StoreError: it is not its owner's alone.
+        OSError: it cannot be made.
+    """
     ensure_private_folder(path.parent)
     # SQLite gives its log and shared memory the mode of the database. A file that exists is not opened here: closing it
     # would end the locks that SQLite holds on it in this process.
@@ -171,7 +178,7 @@ def _create(path: Path) -> None:
         new_private_file(path).close()
     if (why := not_ours_alone(path.stat())) is not None:
         raise StoreError(
-            f"the message store {path} {why}",
+            f"{what} {path} {why}",
             next_step="Find out who made it so. A copy of the file is yours alone.",
             details={"path": str(path)},
         )
@@ -198,7 +205,7 @@ def is_the_files_fault(error: Exception) -> bool:
     return isinstance(cause, OSError)
 
 
-_KEEP: Final = "Nothing was deleted. Move the file away to start with an empty store, or restore a back-up of it."
+_KEEP: Final = "Nothing was deleted. Move the file away to start with an empty one, or restore a back-up of it."
 _REASONS: Final = {
     sqlite3.SQLITE_NOTADB: ("is not a database", _KEEP),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _KEEP),
@@ -210,9 +217,9 @@ _REASONS: Final = {
 }
 
 
-def _explain(path: Path, error: sqlite3.Error) -> StoreError:
+def _explain(path: Path, error: sqlite3.Error, what: str) -> StoreError:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     # SQLite's own text can quote what is stored.
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     reason, next_step = _REASONS.get(primary, (f"cannot be used ({name})", StoreError.next_step))
-    return StoreError(f"the message store {path} {reason}", next_step=next_step, details={"path": str(path)})
+    return StoreError(f"{what} {path} {reason}", next_step=next_step, details={"path": str(path)})

@@ -1,0 +1,213 @@
+"""`policy.toml`: what the owner wrote, over a preset, read again whenever it changes.
+
+A file that is wrong or cannot be read fails closed: nothing that changes anything is done (:meth:`PolicyFile.to_change`
+raises), while reading goes on under the last rules that were right, or under ``locked`` when this process never saw
+any. A file that is missing means the preset alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from whatsapp_mcp.catalog.near_miss import near_miss
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.platform.below import open_below
+from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change
+from whatsapp_mcp.policy.rules import PRESETS, Preset, Rules
+
+_LARGEST: Final = 1_000_000
+"""Bytes."""
+_SETTLED_NS: Final = 2_000_000_000
+"""A file that was written so short a time ago can change again without its time changing: it is read each time."""
+
+_Stamp = tuple[int, int, int, int, int]
+
+
+class PolicyFile:
+    """What holds for an account now. Looking costs a ``stat``, reading some hundred microseconds."""
+
+    def __init__(self, path: Path, preset: Preset) -> None:
+        """``preset``: holds where the file names none, or there is none."""
+        self.path = path
+        self._preset = preset
+        self._stamp: _Stamp | None = None
+        self._looked = False
+        self._rules = PRESETS["locked"]
+        self._problem: SetupError | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """For what only reads: also while the file is wrong."""
+        self._look()
+        return self._rules
+
+    @property
+    def problem(self) -> SetupError | None:
+        """What is wrong with the file now."""
+        self._look()
+        return self._problem
+
+    def to_change(self) -> Rules:
+        """For what changes or sends anything.
+
+        Raises:
+            SetupError: the file is wrong or cannot be read; says where, and what is expected.
+        """
+        self._look()
+        if self._problem is not None:
+            raise self._problem
+        return self._rules
+
+    def _look(self) -> None:
+        stamp = _stamp_of(self.path)
+        if self._looked and stamp == self._stamp:
+            return
+        try:
+            self._rules = read_rules(self.path, self._preset)
+            self._problem = None
+        except SetupError as error:
+            self._problem = error
+        self._stamp = stamp
+        self._looked = stamp is None or abs(time.time_ns() - stamp[0]) > _SETTLED_NS
+
+
+def _stamp_of(path: Path) -> _Stamp | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - on the way of every call
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_dev, found.st_ino
+
+
+def read_rules(path: Path, preset: Preset) -> Rules:
+    """What a policy file says; the preset where there is no file.
+
+    Raises:
+        SetupError: it is wrong, or somebody else may have written it; names file, line and field.
+    """
+    content = _content(path)
+    return PRESETS[preset] if content is None else parse_rules(content, preset, path)
+
+
+def _content(path: Path) -> str | None:
+    """The file, opened without following a link out of its folder; None when it is not there."""
+    try:
+        if not os.path.lexists(path):
+            return None
+        folder, place = Path(os.path.realpath(path.parent)), Path(os.path.realpath(path))
+        if not place.is_relative_to(folder):
+            raise _wrong(path, "is a link that leads out of its folder", f"Copy what it leads to to {path}.")
+        descriptor = open_below(folder, place, folder / "media")
+        if descriptor is None:
+            raise _wrong(path, "is not a file", f"Move it away; `whatsapp-mcp policy init` writes a new {path.name}.")
+        with os.fdopen(descriptor, "rb") as file:
+            why, by = not_ours_alone(os.fstat(descriptor)), others_may_change(place)
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        reason = error.strerror or "it has another name, or lies in another folder"
+        raise _wrong(path, f"cannot be read: {reason}", "Make it readable for the server's user.") from error
+    if why is not None or by is not None:
+        raise _wrong(path, why or f"can be changed by others ({by})", f"Look what it says, then: {how_to_close(path)}")
+    if len(content) > _LARGEST:
+        raise _wrong(path, f"is larger than {_LARGEST} bytes", "Shorten it.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _wrong(path, f"is not UTF-8 in line {line}", "Save it as UTF-8.") from error
+
+
+def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
+    """Raises SetupError as :func:`read_rules` does."""
+    try:
+        said = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        reason = error.args[0] if error.args else "it ends too early"
+        raise _wrong(path, f"is no TOML: {reason}", "Correct that line.") from error
+    named = said.get("preset", preset)
+    if named not in PRESETS:
+        raise _field(path, content, ("preset",), f"expected one of {', '.join(PRESETS)}")
+    try:
+        # As JSON, since strict checks of Python values take no list for a tuple.
+        return Rules.model_validate_json(json.dumps(_merged(PRESETS[named], said), default=str), strict=True)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = tuple(problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            raise _field(path, content, place, _unknown(place)) from error
+        raise _field(path, content, place, _expected(problem["msg"])) from error
+
+
+def _merged(base: BaseModel, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said over the base, field by field."""
+    merged: dict[str, Any] = dict(base)
+    for name, value in said.items():
+        part = getattr(base, name, None)
+        merged[name] = _merged(part, value) if isinstance(part, BaseModel) and isinstance(value, dict) else value
+    return {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value for name, value in merged.items()
+    }
+
+
+def _expected(said: str) -> str:
+    return said.removeprefix("Input ").replace("valid object", "table").replace("an object", "a table")
+
+
+def _unknown(place: tuple[int | str, ...]) -> str:
+    known = Rules.model_fields
+    if len(place) > 1:
+        part = known[str(place[0])].annotation
+        assert isinstance(part, type) and issubclass(part, BaseModel)
+        known = part.model_fields
+    meant = near_miss(str(place[-1]), known)
+    if meant is not None:
+        return f"there is no such field; did you mean {meant}?"
+    return f"there is no such field; expected one of {', '.join(known)}"
+
+
+def _field(path: Path, content: str, place: tuple[int | str, ...], expected: str) -> SetupError:
+    line = _line_of(content, [str(part) for part in place if isinstance(part, str)])
+    where = f" (line {line})" if line is not None else ""
+    name = ".".join(str(part) for part in place)
+    error = _wrong(path, f"is wrong at {name}{where}: {expected}", f"Correct {name} in {path}.")
+    error.details["field"] = name
+    return error
+
+
+def _wrong(path: Path, what: str, next_step: str) -> SetupError:
+    return SetupError(
+        f"the policy {path} {what}; until it is corrected, nothing is sent or changed", next_step=next_step
+    )
+
+
+_HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=")
+
+
+def _line_of(content: str, place: list[str]) -> int | None:
+    """Where a field stands; None where it is written in a way that this does not look for. The parser does not say."""
+    table: list[str] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if (header := _HEADER.match(line)) is not None:
+            table = _parts(header[1])
+            found = table
+        elif (key := _KEY.match(line)) is not None:
+            found = table + _parts(key[1])
+        else:
+            continue
+        if found == place:
+            return number
+    return None
+
+
+def _parts(key: str) -> list[str]:
+    return [part.strip(" \"'") for part in key.split(".")]
