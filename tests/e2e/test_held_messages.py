@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import base64
 import sqlite3
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from mcp import Client
-from mcp.client.stdio import StdioServerParameters
-
-from tests.e2e.harness import Host, Json, environment, kill, until, whatsapp
+from tests.e2e.harness import Host, Json, host_on, kill, until, whatsapp
 from tests.e2e.test_faults import connected_again
 from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
 from whatsapp_mcp.clock import now, now_ms
+from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.simulator import VirtualContact
 from whatsapp_mcp.store.deferred import LATE
 
 IMAGE = "data:image/jpeg;base64," + base64.b64encode(samples.jpeg()).decode()
 
-HOLDING = """
-from whatsapp_mcp.operations import services
-services.Services.__init__.__defaults__ = (*services.Services.__init__.__defaults__[:-1], {seconds})
-from whatsapp_mcp.__main__ import main
-main()
-"""
-"""The server, whose policy says so many seconds."""
 
-
-@asynccontextmanager
-async def holding(endpoint: Path, data_dir: Path, seconds: int) -> AsyncIterator[Host]:
-    """A host whose messages are held back."""
-    arguments = ["-c", HOLDING.format(seconds=seconds), "stdio", "--data-dir", str(data_dir)]
-    parameters = StdioServerParameters(command=sys.executable, args=arguments, env=environment(endpoint))
-    async with Client(parameters, mode="auto") as client:
-        yield Host(client, data_dir)
+def hold_for(seconds: int, data_dir: Path) -> None:
+    """What the policy of the account says from now on."""
+    write_private(data_dir / "default" / "policy.toml", f"hold_seconds = {seconds}\n".encode())
 
 
 def make_due(data_dir: Path, message_id: str, *, late: int = 0) -> None:
@@ -60,14 +44,16 @@ async def test_held_messages(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     async with whatsapp(tmp_path) as (simulator, endpoint):
         ana = await simulator.add_contact("Ana")
-        async with holding(endpoint, data_dir, 300) as host:
+        async with host_on(endpoint, data_dir) as host:
             await host.pair(simulator)
+            hold_for(300, data_dir)
             await stopped_before_it_leaves(host, ana)
             await sent_by_the_next_process(host, ana, data_dir)
             await host.call("sendMessage", phone=ana.number, message="never")
             (session,) = host.session_pids()
         assert host.session_pids() == [session], "it stays for what it holds"
-        async with holding(endpoint, data_dir, 1) as host:
+        hold_for(1, data_dir)
+        async with host_on(endpoint, data_dir) as host:
             held = await host.call("sendMessage", phone=ana.number, message="soon")
             assert held["status"] == "held"
             await ana.wait_for_message(lambda message: message.text == "soon")

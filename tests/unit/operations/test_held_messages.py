@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.operations.idempotency import fingerprint
-from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.pipe.messages import CancelSend, ConfirmSend, ForwardMessage, React, Revoke, SendMessage
+from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
 
@@ -56,8 +55,7 @@ def left(bench: Bench) -> DeferredState:
 
 
 def holding(bench: Bench, seconds: int = 60) -> None:
-    bench.services = replace(bench.services, hold_seconds=seconds)
-    bench._runner = OperationRunner(bench.services)
+    write_private(bench.settings.account_dir / "policy.toml", f"hold_seconds = {seconds}\n".encode())
 
 
 ORDER: dict[str, Any] = {"phone": "Ana", "message": "two kilos"}
