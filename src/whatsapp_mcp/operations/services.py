@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.errors import SessionError, SetupError
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
+from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -73,6 +74,10 @@ class Store:
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader
         self._limiter = anyio.CapacityLimiter(READERS)
+
+    def restricted(self, chats: ChatList) -> Store:
+        """The same store, in which there are no other chats than these."""
+        raise SetupError("policy.toml: which chats may be read cannot be limited yet", next_step="Remove [read].")
 
     def look(self, query: Callable[[StoreReader], T]) -> T:
         """Look a few rows up by an index, without the detour over a thread, which costs more than such a query."""

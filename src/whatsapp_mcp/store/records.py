@@ -76,6 +76,29 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatFacts:
+    """How the owner and a chat know each other."""
+
+    jid: Jid
+    """Canonical."""
+    lid: Jid | None = None
+    saved: bool = False
+    """A person in the owner's address book."""
+    wrote_first: bool = False
+    """Its first message is not the owner's."""
+    written_to: bool = False
+    """The owner wrote there."""
+    left: bool = False
+    """A group that the owner is not in any more."""
+    own: bool = False
+    """The owner."""
+
+    @property
+    def known(self) -> bool:
+        return self.own or ((self.saved or self.wrote_first or self.written_to) and not self.left)
+
+
+@dataclass(frozen=True, slots=True)
 class NamedTarget:
     """Somebody or something that can be written to."""
 

@@ -15,6 +15,7 @@ from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
+from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
@@ -23,7 +24,7 @@ from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rar
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
-from whatsapp_mcp.store.records import KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
+from whatsapp_mcp.store.records import ChatFacts, KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
 from whatsapp_mcp.store.rows import stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
@@ -240,6 +241,11 @@ class StoreReader:
         """Whether this address was ever seen."""
         with self._connections.snapshot() as connection:
             return connection is not None and find_entity(connection, jid) is not None
+
+    def chat_facts(self, jid: Jid) -> ChatFacts:
+        """How the owner and this chat know each other."""
+        with self._connections.snapshot() as connection:
+            return chat_facts(connection, jid) if connection is not None else ChatFacts(jid.bare)
 
     def named(self, jids: Collection[Jid]) -> dict[Jid, NamedPerson]:
         """Those of these addresses that are known, each in one form and with the best name, by the address given."""
