@@ -102,7 +102,7 @@ def test_pages_name_only_variables_that_exist(path: Path) -> None:
 
 def test_every_command_and_option_is_in_the_readme() -> None:
     # A command of a group stands there with the names of its arguments.
-    rows = {re.sub(" [A-Z]+", "", name): row for name, row in table(README, "Commands").items()}
+    rows = {re.sub(r" \[?[A-Z]+\]?", "", name): row for name, row in table(README, "Commands").items()}
     commands = dict(all_commands(cli))
     assert set(rows) == {f"whatsapp-mcp {name}" for name in commands}
     for name, command in commands.items():
