@@ -67,6 +67,7 @@ def environment(home: Path, endpoint: Path | None = None, **more: str) -> dict[s
         "WHATSAPP_MCP_TOOLSETS": "all",
         "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
         "WHATSAPP_MCP_SESSION_LINGER": "0",
+        "WHATSAPP_MCP_POLICY": "open",  # thousands of sends in seconds are no ordinary day
     }
     if endpoint is not None:
         ours["WHATSAPP_MCP_ENDPOINT"] = str(endpoint)

@@ -14,6 +14,7 @@ from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -46,8 +47,8 @@ class _OperationsOnDemand:
         self._settings = settings
         self._manager = manager
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
-        return await self._runner.run(operation, arguments, progress)
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
+        return await self._runner.run(operation, arguments, progress, caller)
 
     async def close(self) -> None:
         if "_decoders" in vars(self):
@@ -57,10 +58,12 @@ class _OperationsOnDemand:
     def _runner(self) -> OperationRunner:
         from whatsapp_mcp.operations.runner import OperationRunner
         from whatsapp_mcp.operations.services import Services, Store
+        from whatsapp_mcp.policy.gate import Gate
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
-        return OperationRunner(Services(self._settings, self._manager, store, lambda: self._decoders))
+        services = Services(self._settings, self._manager, store, lambda: self._decoders)
+        return OperationRunner(services, Gate.of(self._settings))
 
     @cached_property
     def _decoders(self) -> DecoderPool:

@@ -142,6 +142,16 @@ class NotAllowed(WhatsAppMcpError):
     next_step = "Ask the person who runs this server; the rule is named in the message."
 
 
+class ConfirmationNeeded(WhatsAppMcpError):
+    """The owner has to agree first, and this host cannot ask; ``details.approval_code`` is for the owner alone."""
+
+    code = "confirmation_needed"
+    next_step = (
+        "Tell the user what you want to do and the approval code. When they have approved it, in a terminal with "
+        "`whatsapp-mcp approve CODE` or on the page of `whatsapp-mcp serve`, make exactly the same call again."
+    )
+
+
 class SessionError(WhatsAppMcpError):
     """The WhatsApp session is not in a state to do this."""
 

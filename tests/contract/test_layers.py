@@ -197,7 +197,8 @@ def test_a_server_that_starts_loads_nothing_that_only_calls_need() -> None:
         "whatsapp_mcp.operations.runner",
         "whatsapp_mcp.store.read.reader",
     }
-    code = f"import sys, whatsapp_mcp.cli, whatsapp_mcp.assembly, whatsapp_mcp.server.stdio; print(sorted({slow} & sys.modules.keys()))"
+    started = "whatsapp_mcp.cli, whatsapp_mcp.assembly, whatsapp_mcp.server.stdio"
+    code = f"import sys, {started}; print(sorted({slow} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "[]\n"
 

@@ -134,6 +134,7 @@ def environment(endpoint: Path, **more: str) -> dict[str, str]:
         "WHATSAPP_MCP_TOOLSETS": "all",
         "WHATSAPP_MCP_CONNECT_WAIT": "20",
         "WHATSAPP_MCP_SESSION_LINGER": "0",
+        "WHATSAPP_MCP_POLICY": "open",  # what careful asks about is a subject of its own
         **more,
     }
 

@@ -60,6 +60,8 @@ class Touches:
     """Link to a group."""
     people: tuple[str, ...] = ()
     """Name people beside the chat, one or a list."""
+    adds: tuple[str, ...] = ()
+    """Name people who are added to a group."""
     text: tuple[str, ...] = ()
     """Text that others get to read."""
     files: tuple[str, ...] = ()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -89,8 +91,16 @@ async def get_chat_messages(
     return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=shown(chat, chat_json, dict))
 
 
-def _messages(page: Page[Message], limit: int, offset: int, rows: Rows[Any], **others: object) -> Outcome:
-    """A page of messages; ``rows`` show its messages."""
+def _messages(
+    page: Page[Message],
+    limit: int,
+    offset: int,
+    rows: Rows[Any],
+    *,
+    heard: Collection[Jid] | None = None,
+    **others: object,
+) -> Outcome:
+    """A page of messages; ``rows`` show its messages, and what else ``heard`` says."""
     total = f"more than {page.total}" if page.total_is_more else str(page.total)
     pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
     return Outcome(
@@ -101,6 +111,7 @@ def _messages(page: Page[Message], limit: int, offset: int, rows: Rows[Any], **o
         cursors=page.cursors,
         next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
+        heard=authors(page.rows) if heard is None else heard,
     )
 
 
@@ -139,7 +150,8 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
     page, surroundings = await services.store.read(look)
     near = surroundings or [Surroundings((), ())] * len(page.rows)
     hits = [_Hit(*hit) for hit in zip(page.rows, near, strict=True)]
-    return _messages(page, limit, offset, Rows(hits, _hit_json))
+    near_by = [message for hit in near for message in (*hit.before, *hit.after)]
+    return _messages(page, limit, offset, Rows(hits, _hit_json), heard=authors([*page.rows, *near_by]))
 
 
 class _Hit(NamedTuple):
@@ -196,6 +208,7 @@ async def get_message_context(
         {"data": Rows(messages, message_json)},
         rows="data",
         untrusted=True,
+        heard=authors(messages),
     )
 
 
@@ -207,7 +220,13 @@ def _part_of(message: Message, offset: int, budget: int) -> Outcome:
     part, then = text_part(text, offset, max(MIN_PART, (budget - ROOM_BESIDE_PART) // 4))
     row = line_json(message, with_chat=True) | {"content": part, "content_length": len(text), "next_text_offset": then}
     end = len(text) if then is None else then
-    return Outcome(f"Characters {offset} to {end} of {len(text)}.", {"data": [row]}, rows="data", untrusted=True)
+    return Outcome(
+        f"Characters {offset} to {end} of {len(text)}.",
+        {"data": [row]},
+        rows="data",
+        untrusted=True,
+        heard=authors([message]),
+    )
 
 
 def _period(start_time: str | None, end_time: str | None) -> tuple[datetime | None, datetime | None]:

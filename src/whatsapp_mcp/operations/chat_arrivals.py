@@ -11,6 +11,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json, message_json
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -52,6 +53,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _
         cursors=[str(message.arrival) for message in found.messages],
         next_cursor=str(newest),
         untrusted=True,
+        heard=authors(found.messages),
     )
 
 
@@ -82,6 +84,7 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
             "timed_out": False,
         },
         untrusted=True,
+        heard=authors([message]),
     )
 
 

@@ -6,11 +6,13 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.policy.caller import Caller
 
 V = TypeVar("V")
 
@@ -55,6 +57,8 @@ class Outcome:
     """Where to go on after all rows; None when nothing follows."""
     untrusted: bool = False
     """True when results carry text that other people wrote."""
+    heard: Collection[Jid] | None = None
+    """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     images: tuple[Image, ...] = field(default_factory=tuple)
 
 
@@ -65,8 +69,8 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
-        """Run one operation with validated arguments.
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
+        """Run one operation with validated arguments, if the policy lets this caller.
 
         Raises:
             WhatsAppMcpError: with code, message and next step for the caller.

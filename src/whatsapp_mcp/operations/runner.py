@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.errors import (
+    AmbiguousRecipient,
+    InvalidArgument,
+    NotAllowed,
+    NotConnected,
+    NotFound,
+    NotLoggedIn,
+    WhatsAppMcpError,
+)
+from whatsapp_mcp.operations.described import described, digest_of
+from whatsapp_mcp.operations.hearing import names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.gate import Gate, Passage
+from whatsapp_mcp.policy.taint import ANYBODY
 
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "app": ("app",),
@@ -42,16 +59,80 @@ def _handler(operation: Operation) -> Handler:
     return REGISTERED[operation.name]
 
 
+_DID_NOTHING: Final = (InvalidArgument, NotFound, AmbiguousRecipient, NotAllowed, NotLoggedIn, NotConnected)
+"""Errors after which it is certain that nothing left, so that it does not count."""
+
+
 class OperationRunner:
-    """Implements :class:`~whatsapp_mcp.operations.outcome.Runner` with the registered handlers."""
+    """Implements :class:`~whatsapp_mcp.operations.outcome.Runner` with the registered handlers, behind the gate."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, gate: Gate) -> None:
         self._services = services
+        self._gate = gate
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
         handler = _handler(operation)
-        if IDEMPOTENCY_KEY in arguments:
+        with self._gate.passing(operation, caller) as passage:
+            services = self._of(passage)
+            admitted = partial(self._admitted, passage, handler)
+            if IDEMPOTENCY_KEY not in arguments:
+                return await admitted(services, arguments, progress)
             from whatsapp_mcp.operations.idempotency import run_once
 
-            return await run_once(operation.name, handler, self._services, arguments, progress)
-        return await handler(self._services, arguments, progress)
+            return await run_once(operation.name, admitted, services, arguments, progress)
+
+    def _of(self, passage: Passage) -> Services:
+        """What the handler of this call works with: chats that it may not read are not there, and it sends as late
+        as the policy says."""
+        readable, hold = self._gate.readable(passage), passage.rules.hold_seconds
+        if readable is None and not hold:
+            return self._services
+        store = self._services.store if readable is None else self._services.store.restricted(readable)
+        return replace(self._services, store=store, hold_seconds=hold)
+
+    async def _admitted(
+        self, passage: Passage, handler: Handler, services: Services, arguments: Arguments, progress: Progress
+    ) -> Outcome:
+        """Carry it out when the gate lets it through."""
+        operation, touches = passage.operation, passage.operation.touches
+        call: Call | None = None
+        # To look at what is here needs no leave: what may not be read is not there.
+        if touches.act != "look":
+            try:
+                call = await described(services, operation, arguments, passage.rules)
+            except WhatsAppMcpError as error:
+                self._heard_of(passage, error)
+                raise
+            await self._gate.admit(passage, call, partial(digest_of, services, call, passage.caller.grant.name))
+            arguments = dict(call.arguments)
+        try:
+            outcome = await handler(services, arguments, progress)
+        except WhatsAppMcpError as error:
+            if isinstance(error, _DID_NOTHING):
+                self._gate.undone(passage)
+            self._heard_of(passage, error)
+            raise
+        if outcome.untrusted:
+            self._heard(passage, outcome, call)
+        return outcome
+
+    def _heard(self, passage: Passage, outcome: Outcome, call: Call | None) -> None:
+        """The conversation now holds words of others."""
+        conversation, touches = passage.caller.conversation, passage.operation.touches
+        if touches.reads == "texts":
+            chats = outcome.heard
+            if chats is None:
+                chats = (call.chat.jid,) if call is not None and call.chat is not None else (ANYBODY,)
+            conversation.has_read(chats)
+            return
+        heard = names_in(outcome)
+        conversation.has_read(heard.chats)
+        if heard.names and not touches.changes:
+            conversation.has_listed()
+
+    def _heard_of(self, passage: Passage, error: WhatsAppMcpError) -> None:
+        """Candidates and near misses are names that others chose."""
+        heard = names_in(Outcome("", error.details, untrusted=True))
+        passage.caller.conversation.has_read(heard.chats)
+        if heard.names:
+            passage.caller.conversation.has_listed()

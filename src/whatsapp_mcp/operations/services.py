@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.errors import SessionError, SetupError
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
+from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -40,7 +41,7 @@ class Session(Protocol):
         """Return when connected, after a bounded wait. Raises SessionError with the state and the next step."""
 
     async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
-        """Run a command that needs the connection. Raises WhatsAppMcpError."""
+        """Run a command; one that needs the connection waits for it. Raises WhatsAppMcpError."""
 
     async def wait_change(self, timeout: float) -> bool:
         """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""
@@ -74,6 +75,10 @@ class Store:
         self._reader = reader
         self._limiter = anyio.CapacityLimiter(READERS)
 
+    def restricted(self, chats: ChatList) -> Store:
+        """The same store, in which there are no other chats than these."""
+        raise SetupError("policy.toml: which chats may be read cannot be limited yet", next_step="Remove [read].")
+
     def look(self, query: Callable[[StoreReader], T]) -> T:
         """Look a few rows up by an index, without the detour over a thread, which costs more than such a query."""
         return query(self._reader)
@@ -91,6 +96,8 @@ class Services:
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
+    hold_seconds: int = 0
+    """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 
     @property
     def decoders(self) -> DecoderPool | None:

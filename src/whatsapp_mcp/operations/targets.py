@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
@@ -22,7 +23,10 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import SEPARATORS, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
-from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import DeferredSend, NamedTarget
+
+T = TypeVar("T")
 
 MAX_INPUT: Final = 200
 CONTACTS_ARRIVE: Final = timedelta(seconds=20)
@@ -132,25 +136,26 @@ def _canonical(services: Services, jid: Jid) -> Jid:
     return number or jid
 
 
-async def _find(services: Services, name: str, *, strangers: bool) -> tuple[NamedTarget, ...]:
-    """Who has this name; a device that was linked a moment ago is given time to learn its contacts."""
+async def once_known(services: Services, query: Callable[[StoreReader], T], *, known: Callable[[T], bool] = bool) -> T:
+    """What the store says, in which somebody is ``known`` at last or not at all: a device that was linked a moment ago
+    is given time to learn its contacts."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + CONTACTS_WAIT
     while True:
-        found = await services.store.read(lambda store: store.find_by_name(name, strangers=strangers))
+        found = await services.store.read(query)
         snapshot = services.session.snapshot
-        if found or snapshot.state is not SessionState.CONNECTED:
+        if known(found) or snapshot.state is not SessionState.CONNECTED:
             return found
         with contextlib.suppress(SessionError):  # the device may know names that are not in the store yet
             await services.session.call(SyncContacts())
         fresh = now() - snapshot.since < CONTACTS_ARRIVE
         if not fresh or loop.time() > deadline:
-            return await services.store.read(lambda store: store.find_by_name(name, strangers=strangers))
+            return await services.store.read(query)
         await services.session.wait_change(CONTACTS_PAUSE)
 
 
 async def _by_name(services: Services, name: str, field: str, *, strangers: bool) -> Jid:
-    found = await _find(services, name, strangers=strangers)
+    found = await once_known(services, lambda store: store.find_by_name(name, strangers=strangers))
     if len(found) == 1:
         return found[0].jid
     if found:
@@ -213,6 +218,13 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
     chat = await resolve(services, phone) if phone else None
     message = services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
+        held = services.store.look(lambda store: store.deferred(message_id))
+        if held is not None and (chat is None or chat == _canonical(services, held.chat)):
+            raise InvalidArgument(
+                f"message_id: this message has not left (status {held.state})",
+                field="message_id",
+                next_step="revokeMessage stops a message that is held; then send another one.",
+            )
         where = "in this chat" if chat else "in the store"
         raise NotFound(
             f"message_id: there is no message with this id {where}",
@@ -221,6 +233,14 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
         )
     require_written(message, "message_id")
     return message.chat, message
+
+
+async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:
+    """A message that was to leave later, in the chat that ``phone`` names."""
+    found = services.store.look(lambda store: store.deferred(message_id.strip()))
+    if found is None or await resolve(services, phone) != _canonical(services, found.chat):
+        return None
+    return found
 
 
 def require_written(message: Message, field: str) -> None:

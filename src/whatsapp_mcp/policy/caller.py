@@ -41,6 +41,8 @@ class Question:
     """Of exactly this call of this caller: 64 hexadecimal digits."""
     can_be_always: bool = False
     """It can be answered for all later calls of this kind to the same chat."""
+    seconds: float = 120.0
+    """So long a host waits for the answer."""
 
 
 class Consent(StrEnum):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import Final
 
 from whatsapp_mcp.jid import Jid
+
+ANYBODY: Final = Jid("", "")
+"""Stands for the chat of words of which it is not known from whom they come: it is another one than every chat."""
+_HOUR: Final = 3_600.0
 
 
 class Conversation:
@@ -12,12 +18,49 @@ class Conversation:
 
     def __init__(self) -> None:
         self._read: dict[Jid, float] = {}
-        """Chats of which text was read, and when last, by the monotonic clock."""
-        self._listed = False
+        """Chats of which others' texts were read, and when last, by the monotonic clock."""
+        self._listed: float | None = None
+        self.used = time.monotonic()
 
-    def has_read(self, chats: Iterable[Jid], now: float) -> None:
-        self._read.update(dict.fromkeys(chats, now))
+    def has_read(self, chats: Iterable[Jid]) -> None:
+        self._read.update(dict.fromkeys(chats, time.monotonic()))
 
     def has_listed(self) -> None:
-        """Names that other people chose, in a list."""
-        self._listed = True
+        """Names that other people chose were in a result: too short for more than a few words of instruction."""
+        self._listed = time.monotonic()
+
+    def read_within(self, hours: float) -> frozenset[Jid]:
+        """Chats whose texts count still."""
+        since = time.monotonic() - hours * _HOUR
+        return frozenset(chat for chat, when in self._read.items() if when >= since)
+
+    def listed_within(self, hours: float) -> bool:
+        """Whether it has seen any words of others."""
+        since = time.monotonic() - hours * _HOUR
+        return (self._listed is not None and self._listed >= since) or bool(self.read_within(hours))
+
+
+class Conversations:
+    """Those of one server. One that nobody used for a day is forgotten, and the oldest when there are too many."""
+
+    _MOST: Final = 4_096
+    _FORGOTTEN_AFTER: Final = 24 * _HOUR
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], Conversation] = {}
+
+    def of(self, grant: str, session: str) -> Conversation:
+        """The conversation of an MCP session; where the protocol has none (2026-07-28), that of the token."""
+        found = self._open.pop((grant, session), None) or self._new()
+        found.used = time.monotonic()
+        self._open[grant, session] = found  # the one that was used last stands last
+        return found
+
+    def _new(self) -> Conversation:
+        since = time.monotonic() - self._FORGOTTEN_AFTER
+        while self._open:
+            oldest = next(iter(self._open))
+            if len(self._open) < self._MOST and self._open[oldest].used >= since:
+                break
+            del self._open[oldest]
+        return Conversation()

@@ -21,6 +21,8 @@ from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tool
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
+from whatsapp_mcp.server.asking import AskedFirst
+from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
 
@@ -80,6 +82,7 @@ class _Tools:
         self._runner = runner
         self._budget = settings.result_budget
         self._checker = ArgumentChecker()
+        self._callers = Callers(settings)
         self._listed = types.ListToolsResult(
             tools=[to_tool(operation, with_output_schema=settings.output_schemas) for operation in operations]
         )
@@ -93,14 +96,18 @@ class _Tools:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
         return self._listed
 
-    async def call(self, ctx: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call(
+        self, ctx: _Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
         if operation is None:
             meant = near_miss(params.name, self._operations)
             hint = f"; did you mean {meant}?" if meant else ""
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
         try:
-            return await self._run(ctx, operation, params.arguments)
+            return await self._run(ctx, operation, params)
+        except AskedFirst as asked:
+            return asked.result()
         except WhatsAppMcpError as known:
             error = known
         except Exception:
@@ -110,15 +117,17 @@ class _Tools:
         results_required = "results" in operation.output_schema.get("required", ())
         return failure(error, budget=self._budget, results_required=results_required)
 
-    async def _run(self, ctx: _Context, operation: Operation, given: JsonObject | None) -> types.CallToolResult:
-        arguments, problems, notes = self._checker.check(operation, given)
+    async def _run(
+        self, ctx: _Context, operation: Operation, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        arguments, problems, notes = self._checker.check(operation, params.arguments)
         if problems:
             raise _invalid(problems)
 
         async def progress(done: float, total: float | None, message: str) -> None:
             await ctx.session.report_progress(done, total, message)
 
-        outcome = await self._runner.run(operation, arguments, progress)
+        outcome = await self._runner.run(operation, arguments, progress, self._callers.of(ctx, params))
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

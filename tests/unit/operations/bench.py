@@ -32,6 +32,8 @@ from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -55,7 +57,7 @@ class BadArguments(Exception):
 
 class Bench:
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_dir=folder)
+        self.settings = Settings(data_dir=folder, policy="open")
         self.settings.account_dir.mkdir(mode=0o700, parents=True)
         provide_empty_store(self.settings.store_path)
         self.writer = StoreWriter(self.settings.store_path)
@@ -63,9 +65,10 @@ class Bench:
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
         self.services = Services(self.settings, self.session, Store(self.reader))
-        self._runner = OperationRunner(self.services)
+        self._runner = OperationRunner(self.services, Gate.of(self.settings))
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")
+        self.caller = Caller()
 
     def close(self) -> None:
         self.reader.close()
@@ -81,7 +84,7 @@ class Bench:
         async def progress(_done: float, _total: float | None, _message: str) -> None: ...
 
         async with asyncio.timeout(WAIT):
-            self.outcome = await self._runner.run(known, checked, progress)
+            self.outcome = await self._runner.run(known, checked, progress, self.caller)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None

@@ -10,6 +10,7 @@ from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.settings import Settings
 
 SECRET = "password=hunter2"
@@ -91,7 +92,7 @@ class FakeRunner:
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
         self.calls.append((operation.name, arguments))
         match operation.name:
             case "echo":

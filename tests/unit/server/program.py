@@ -22,6 +22,7 @@ from tests.unit.systems import POSIX
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.stdio import serve_stdio
 
@@ -40,9 +41,9 @@ def pollute() -> None:
 
 
 class PollutingRunner(FakeRunner):
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
         pollute()
-        return await super().run(operation, arguments, progress)
+        return await super().run(operation, arguments, progress, caller)
 
 
 def journal(entry: str) -> None:

@@ -27,7 +27,7 @@ _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")
 _X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", "policy", *_FLAGS})
 _ONE_PARAMETER: Final = ("chat", "message", "forwards", "invitation")
-_PARAMETERS: Final = ("people", "text", "files", "links")
+_PARAMETERS: Final = ("people", "adds", "text", "files", "links")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 

@@ -1,0 +1,163 @@
+"""What a call would do, for the policy: names resolved to addresses, which the handler then gets in their place, so
+that what was judged and what is done are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import anyio.to_thread
+
+from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.jid import USER, Jid
+from whatsapp_mcp.media.source import paths
+from whatsapp_mcp.operations.addressee import recipient
+from whatsapp_mcp.operations.media_files import media_policy
+from whatsapp_mcp.operations.outcome import Arguments
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import number_text, once_known, read_from, resolve, stored_message
+from whatsapp_mcp.policy.call import Call, Party, SentFile
+from whatsapp_mcp.policy.rules import Rules
+from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.untrusted_text import clean
+
+_NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
+_NAME_LENGTH: Final = 60
+_CHUNK: Final = 1 << 20
+
+
+async def described(services: Services, operation: Operation, arguments: Arguments, rules: Rules) -> Call:
+    """The call, with ``arguments`` in which addresses stand for names. Looks no further than the rules need it.
+
+    Raises:
+        WhatsAppMcpError: nobody, or more than one, is meant; as the handler would.
+    """
+    touches, given = operation.touches, dict(arguments)
+    chat = await _chat(services, operation, given)
+    source: Jid | None = None
+    if touches.forwards is not None:
+        source, _ = await stored_message(services, given[touches.forwards])
+    people = await _people(services, given, touches.people)
+    added = await _people(services, given, touches.adds)
+    texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
+    files = tuple([await _file(services, name, given[name]) for name in _local(touches.files, given)])
+    at = await _at(services, chat, wait=touches.act == "send" and rules.ask.first_contact != "never") if chat else None
+    return Call(
+        operation=operation,
+        arguments=given,
+        chat=at,
+        people=people,
+        added=added,
+        source=source,
+        texts=texts,
+        files=files,
+        links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if _is_link(given.get(name))),
+        others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chat))),
+    )
+
+
+async def _chat(services: Services, operation: Operation, given: Arguments) -> Jid | None:
+    touches = operation.touches
+    name = touches.chat
+    if name is None:
+        return None
+    if not given.get(name):
+        if touches.message is None or not given.get(touches.message):
+            return None
+        jid, _ = await stored_message(services, given[touches.message])
+    elif touches.act == "send" and touches.message is None:
+        jid = await recipient(services, given[name], field=name)
+    elif touches.changes:
+        jid = await resolve(services, given[name], field=name)
+    else:
+        jid = await read_from(services, given[name], field=name)
+    given[name] = str(jid)
+    return jid
+
+
+async def _at(services: Services, chat: Jid, *, wait: bool) -> Party:
+    """The chat; ``wait`` for the contacts of a device that is new, of whom it may be one."""
+    party = services.store.look(lambda store: _party(store, chat))
+    if party.facts.known or not wait:
+        return party
+    return await once_known(services, lambda store: _party(store, chat), known=lambda found: found.facts.known)
+
+
+async def _people(services: Services, given: Arguments, names: tuple[str, ...]) -> tuple[Party, ...]:
+    found: list[Jid] = []
+    for name in names:
+        value = given.get(name) or []
+        entries = value if isinstance(value, list) else [value]
+        people = [await resolve(services, entry, field=name) for entry in entries]
+        if isinstance(value, list):
+            given[name] = [str(jid) for jid in people]
+        found += people
+    return services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
+
+
+def _party(store: StoreReader, jid: Jid) -> Party:
+    target = store.target(jid)
+    called = number_text(jid) or str(jid)
+    if target is not None and target.name and (target.name_source or not jid.is_person):
+        name = clean(target.name, _NAME_LENGTH)
+        of = {"saved": "saved as", "push": "who calls themselves", "business": "the business"}.get(
+            target.name_source or "", "the group" if jid.is_group else "the channel"
+        )
+        called = f"{called} ({of} “{name}”)" if jid.is_person else f"{of} “{name}” ({jid})"
+    return Party(store.chat_facts(jid), called)
+
+
+def _text(value: object) -> str:
+    return "\n".join(str(part) for part in value) if isinstance(value, list) else str(value)
+
+
+def _is_link(value: object) -> bool:
+    return isinstance(value, str) and "://" in value[:32] and not value.startswith(("/", ".", "~"))
+
+
+def _local(names: tuple[str, ...], given: Mapping[str, object]) -> Iterator[str]:
+    for name in names:
+        if given.get(name) and not _is_link(given[name]):
+            yield name
+
+
+async def _file(services: Services, field: str, value: str) -> SentFile:
+    """Content that would be sent; a file of this machine is read, because a yes is for what it holds now."""
+    if value[:5].lower() == "data:":
+        return SentFile(field, "content that the call brings along", local=False, size=len(value) * 3 // 4)
+    policy = media_policy(services.settings)
+
+    def look() -> SentFile:
+        with paths.opened(value, field=field, policy=policy) as (descriptor, name):
+            return SentFile(field, name, local=True, size=os.fstat(descriptor).st_size)
+
+    return await anyio.to_thread.run_sync(look)
+
+
+def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:
+    """Numbers in the texts of people who are known here, and neither are written to nor the owner."""
+    for text in texts.values():
+        for found in _NUMBER.findall(text):
+            jid = Jid("".join(filter(str.isdigit, found)), USER)
+            if 7 <= len(jid.user) <= 15 and jid != chat and store.knows(jid) and not store.chat_facts(jid).own:
+                yield f"the number +{jid.user}"
+
+
+async def digest_of(services: Services, call: Call, grant: str) -> str:
+    """Of exactly this call of this caller, with what its files hold now: a yes is for that."""
+    policy = media_policy(services.settings)
+
+    def content_of(file: SentFile) -> str:
+        digest = hashlib.sha256()
+        with paths.opened(str(call.arguments[file.field]), field=file.field, policy=policy) as (descriptor, _):
+            while part := os.read(descriptor, _CHUNK):
+                digest.update(part)
+        return digest.hexdigest()
+
+    files = [await anyio.to_thread.run_sync(content_of, file) for file in call.files if file.local]
+    exactly = {"operation": call.operation.name, "arguments": call.arguments, "files": files, "grant": grant}
+    return hashlib.sha256(json.dumps(exactly, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""One call as the policy sees it: what it would do, to whom, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.store.records import ChatFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A chat or person that a call is about."""
+
+    facts: ChatFacts
+    called: str
+    """As the owner is told of it: name, where it comes from, and number or address."""
+
+    @property
+    def jid(self) -> Jid:
+        """Canonical."""
+        return self.facts.jid
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A local file or content that a call would send."""
+
+    field: str
+    called: str
+    """Name of the file, or kind of the content."""
+    local: bool
+    """It lies on this machine: the owner's, and not what the caller wrote itself."""
+    size: int = 0
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    operation: Operation
+    arguments: Mapping[str, object]
+    """With addresses in place of names."""
+    chat: Party | None = None
+    people: tuple[Party, ...] = ()
+    """Beside the chat."""
+    added: tuple[Party, ...] = ()
+    """People who would become members of a group."""
+    source: Jid | None = None
+    """Chat of a message that is forwarded."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What others would get to read, by parameter."""
+    files: tuple[SentFile, ...] = ()
+    links: tuple[str, ...] = ()
+    """Links that this server would open."""
+    others_numbers: tuple[str, ...] = ()
+    """Numbers of people known here who are neither the owner nor in the chat, in the texts."""
+    secrets: tuple[str, ...] = ()
+    """What looks like a secret in texts and files, in words."""
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """All whom the call is about."""
+        return (*((self.chat,) if self.chat is not None else ()), *self.people, *self.added)
+
+    @property
+    def strangers(self) -> tuple[Party, ...]:
+        """Those who would hear from the owner for the first time."""
+        written_to = (self.chat,) if self.chat is not None and self.operation.touches.act == "send" else ()
+        return tuple(party for party in (*written_to, *self.added) if not party.facts.known)

@@ -1,0 +1,101 @@
+"""Whether the owner is asked about a call, and why. Pure: a call, the rules and what the conversation has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.rules import Ask, When
+from whatsapp_mcp.policy.taint import ANYBODY
+
+_LONG: Final = 40
+"""Characters of one piece of an address that could carry something out."""
+
+
+class Reason(NamedTuple):
+    """Why the owner is asked."""
+
+    rule: str
+    """A field of `Ask`."""
+    why: str
+    """The end of the sentence "You are asked because …"."""
+
+
+class Seen(NamedTuple):
+    """What of other people's words the conversation has had in front of it."""
+
+    chats: frozenset[Jid] = frozenset()
+    """Whose texts were read."""
+    names: bool = False
+    """Any words of others, be they only names."""
+
+
+def reasons(call: Call, ask: Ask, seen: Seen, *, trusted: bool = False) -> tuple[Reason, ...]:
+    """Why the owner has to be asked, in the order of `Ask`; nothing when the call may go through.
+
+    ``trusted``: the owner named the chat as one to which whatever was read may be sent.
+    """
+    return tuple(
+        reason
+        for reason, tainted in _worth_asking(call, seen, trusted=trusted)
+        if _asked(getattr(ask, reason.rule), tainted=tainted)
+    )
+
+
+def _asked(when: When, *, tainted: bool) -> bool:
+    return when == "always" or (when == "tainted" and tainted)
+
+
+def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Reason, bool]]:
+    """Each reason that there could be, and whether words of others may have led to it."""
+    act = call.operation.touches.act
+    if strangers := [party.called for party in call.strangers]:
+        why = f"{_listed(strangers)} {'is' if len(strangers) == 1 else 'are'} not among those whom you know"
+        yield Reason("first_contact", why), bool(seen.chats)
+    if act in ("send", "arrange") and call.chat is not None and not trusted:
+        others = {*seen.chats, *([call.source] if call.source else [])} - {call.chat.jid}
+        why = f"{_others(others)} was read before in this conversation" if others else "it goes to a chat"
+        yield Reason("other_chat", why), bool(others)
+    if any(file.local for file in call.files) and not trusted:
+        files = _listed([file.called for file in call.files if file.local])
+        yield Reason("files", f"a file of yours would be sent: {files}"), bool(seen.chats)
+    for link in call.links:
+        if carries(link):
+            yield Reason("links", "the address of the link can carry something out"), bool(seen.chats)
+    if call.secrets:
+        yield Reason("secrets", f"it holds {_listed(call.secrets)}"), seen.names
+    elif call.others_numbers and not trusted and seen.chats:
+        yield Reason("secrets", f"it holds {_listed(call.others_numbers)}"), True
+    if act == "delete":
+        yield Reason("deletes", "something would be removed"), seen.names
+    if act == "group":
+        yield Reason("groups", "a group or chat would be changed for all who are in it"), seen.names
+    if act == "account":
+        yield Reason("account", "your account would be changed"), seen.names
+
+
+def _others(chats: set[Jid]) -> str:
+    known = len(chats - {ANYBODY})
+    if not known:
+        return "text of somebody else"
+    return "another chat" if known == 1 else f"text of {known} other chats"
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    few = list(dict.fromkeys(names))
+    return ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
+
+
+def carries(link: str) -> bool:
+    """Whether opening this address could tell its server more than which page is wanted: a query, a user, a fragment,
+    or a piece of path or host that is long or encoded."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return True
+    if parts.query or parts.fragment or "@" in parts.netloc or unquote(parts.path) != parts.path:
+        return True
+    return any(len(piece) > _LONG for piece in (*parts.path.split("/"), *parts.netloc.split(".")))

@@ -1,0 +1,241 @@
+"""The gate that every call passes: access, taint, limits, confirmation; and what is written down of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, WhatsAppMcpError
+from whatsapp_mcp.policy.book import PolicyBook
+from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.caller import Caller, Consent, Question
+from whatsapp_mcp.policy.chats import ChatList
+from whatsapp_mcp.policy.decision import Reason, Seen, reasons
+from whatsapp_mcp.policy.file import PolicyFile
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
+from whatsapp_mcp.policy.rules import Rules
+from whatsapp_mcp.policy.scopes import allowed_by_scope
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.untrusted_text import clean
+
+_QUOTED: Final = 300
+"""Characters of a text that are shown in a question."""
+_ALWAYS: Final = frozenset({"first_contact", "other_chat", "files"})
+"""Rules whose question can be answered for all later calls to the same chat."""
+
+
+@dataclass(slots=True)
+class Passage:
+    """One call on its way through the gate."""
+
+    operation: Operation
+    caller: Caller
+    rules: Rules
+    call: Call | None = None
+    rule: str | None = None
+    """Which one decided."""
+    decision: str = "allowed"
+    code: str = "SUCCESS"
+    reservation: Reservation | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+
+class Gate:
+    """Of one account. The same for all its servers: what has to be remembered lies in the policy book."""
+
+    def __init__(self, file: PolicyFile, book: PolicyBook) -> None:
+        self._file = file
+        self._book = book
+
+    @classmethod
+    def of(cls, settings: Settings) -> Gate:
+        """The gate of an account."""
+        return cls(PolicyFile(settings.policy_path, settings.policy), PolicyBook(settings.policy_book_path))
+
+    @contextmanager
+    def passing(self, operation: Operation, caller: Caller) -> Iterator[Passage]:
+        """One call, from its beginning to its end, which is written down.
+
+        Raises:
+            NotAllowed: the rules, or what the caller was given, leave this operation out.
+            SetupError: policy.toml cannot be read, and the operation changes something.
+        """
+        passage = Passage(operation, caller, self._file.rules)
+        try:
+            self._enter(passage)
+            yield passage
+        except WhatsAppMcpError as error:
+            passage.code = error.code
+            raise
+        finally:
+            self._write_down(passage)
+
+    def _enter(self, passage: Passage) -> None:
+        operation, caller = passage.operation, passage.caller
+        rules = self._file.to_change() if operation.touches.changes else passage.rules
+        if rules.read_only and operation.touches.changes:
+            raise refused(passage, "read_only", f"{operation.name} changes something, and this account is read-only")
+        if not allowed_by_scope(operation, caller.grant.scope):
+            why = f"{operation.name} is more than the scope {caller.grant.scope!r} of {caller.grant.name!r} allows"
+            raise refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
+
+    def _write_down(self, passage: Passage) -> None:
+        """For the audit."""
+
+    def readable(self, passage: Passage) -> ChatList | None:
+        """Which chats may be read in this call; None: all."""
+        return _narrowed(passage.rules.read.allow, passage.rules.read.deny, passage.caller.grant.chats)
+
+    def writable(self, passage: Passage) -> ChatList | None:
+        return _narrowed(passage.rules.send.allow, passage.rules.send.deny, passage.caller.grant.chats)
+
+    async def admit(self, passage: Passage, call: Call, digest: Callable[[], Awaitable[str]]) -> None:
+        """Let the call through, after limits and, where it has to be, the owner's yes.
+
+        Raises:
+            NotAllowed: a rule forbids it, or the owner said no.
+            RateLimited: too much of this lately; ``details.retry_after_seconds``.
+            ConfirmationNeeded: the owner has to approve it elsewhere.
+        """
+        passage.call = call
+        self._check_chats(passage, call)
+        why = self._reasons(passage, call)
+        self._reserve(passage, call)
+        try:
+            if why:
+                await self._confirm(passage, call, why, await digest())
+        except BaseException:
+            self.undone(passage)
+            raise
+
+    def undone(self, passage: Passage) -> None:
+        """The call certainly did nothing: it does not count."""
+        if passage.reservation is not None:
+            self._book.refund(passage.reservation)
+            passage.reservation = None
+
+    # -- access -------------------------------------------------------------------------------------------------------
+
+    def _check_chats(self, passage: Passage, call: Call) -> None:
+        touches = call.operation.touches
+        if not touches.changes:
+            return  # what may not be read is not there for the handler
+        writable = self.writable(passage)
+        if writable is None:
+            return
+        for party in call.parties:
+            if not writable.allows(party.facts):
+                raise refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
+
+    # -- taint --------------------------------------------------------------------------------------------------------
+
+    def _reasons(self, passage: Passage, call: Call) -> tuple[Reason, ...]:
+        rules, conversation = passage.rules, passage.caller.conversation
+        hours = rules.taint_hours
+        seen = Seen(conversation.read_within(hours), conversation.listed_within(hours))
+        trusted = bool(rules.send.trusted) and call.chat is not None
+        if trusted and call.chat is not None:
+            trusted = ChatList.parse(rules.send.trusted, ()).allows(call.chat.facts)
+        found = reasons(call, rules.ask, seen, trusted=trusted)
+        grant, chat = passage.caller.grant.name, call.chat
+        if chat is None or not found or not all(reason.rule in _ALWAYS for reason in found):
+            return found
+        return tuple(reason for reason in found if not self._book.is_always(reason.rule, chat.jid, grant))
+
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    def _reserve(self, passage: Passage, call: Call) -> None:
+        uses, grant = _uses(call), passage.caller.grant
+        if not uses:
+            return
+        reserved = self._book.reserve(uses, windows(passage.rules.limits, grant), now_ms(), caller=grant.name)
+        if isinstance(reserved, RateLimit):
+            passage.decision, passage.rule = "rate_limited", reserved.window.name
+            raise reserved.error()
+        passage.reservation = reserved
+
+    # -- confirmation -------------------------------------------------------------------------------------------------
+
+    async def _confirm(self, passage: Passage, call: Call, why: tuple[Reason, ...], digest: str) -> None:
+        grant, minutes = passage.caller.grant.name, passage.rules.approval_minutes
+        passage.rule = why[0].rule
+        always = call.chat is not None and all(reason.rule in _ALWAYS for reason in why)
+        question = Question(
+            rule=",".join(reason.rule for reason in why),
+            text=question_text(call, why),
+            digest=digest,
+            can_be_always=always,
+            seconds=passage.rules.answer_within,
+        )
+        consent = self._book.take(digest, now_ms())
+        passage.decision = "approved"
+        if consent is None:
+            consent = await passage.caller.ask(question)
+            passage.decision = f"asked_{consent}"
+        if consent is Consent.ALWAYS and call.chat is not None:
+            for reason in why:
+                self._book.always(reason.rule, call.chat.jid, grant, now_ms())
+        elif consent is Consent.NO:
+            passage.decision = "refused"
+            raise NotAllowed(
+                "the owner of the account said no to this",
+                next_step="Do not try it again or in another way; ask the user what they want instead.",
+                details={"rule": "confirmation"},
+            )
+        elif consent is Consent.CANNOT_ASK:
+            passage.decision = "confirmation_needed"
+            code = self._book.ask(question, minutes, now_ms(), caller=grant)
+            raise ConfirmationNeeded(
+                f"the owner has to agree first, because {why[0].why}",
+                details={"rule": question.rule, "approval_code": code, "minutes": minutes},
+            )
+
+
+def refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml") -> NotAllowed:
+    passage.decision, passage.rule = "refused", rule
+    return NotAllowed(
+        f"{why} (rule {rule})",
+        next_step=f"Tell the user; the owner of the account can change it: {where}.",
+        details={"rule": rule},
+    )
+
+
+def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], given: tuple[str, ...] | None) -> ChatList | None:
+    everything = allow == ("*",) and not deny
+    if given is None:
+        return None if everything else ChatList.parse(allow, deny)
+    chats = ChatList.parse(given, ())
+    return chats if everything else chats & ChatList.parse(allow, deny)
+
+
+def _uses(call: Call) -> Mapping[LimitKind, int]:
+    """What the call counts for."""
+    act, uses = call.operation.touches.act, dict[LimitKind, int]()
+    uses[LimitKind.FIRST_CONTACTS] = len(call.strangers)
+    uses[LimitKind.GROUP_ADDITIONS] = len(call.added)
+    if act == "send":
+        uses[LimitKind.SENDS] = 1
+        uses[LimitKind.MEDIA_BYTES] = sum(file.size for file in call.files)
+    if act == "ask":
+        uses[LimitKind.NUMBER_CHECKS] = sum(1 for party in call.parties if not party.facts.known)
+    return {kind: count for kind, count in uses.items() if count}
+
+
+def question_text(call: Call, why: tuple[Reason, ...]) -> str:
+    """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
+    lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
+    lines += [f"Person: {party.called}" for party in (*call.people, *call.added)[:10]]
+    lines += [f"{name}: “{_shown(text)}”" for name, text in call.texts.items()]
+    lines += [f"File: {file.called} ({file.size:,} bytes)" for file in call.files]
+    lines += [f"Link: {_shown(link)}" for link in call.links]
+    lines.append(f"You are asked because {'; '.join(reason.why for reason in why)}.")
+    return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    return " ".join(clean(text, _QUOTED).split())

@@ -1,0 +1,49 @@
+"""Who makes a call over MCP: the token, the host program, and the conversation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import mcp.types as types
+from mcp.server import ServerRequestContext
+
+from whatsapp_mcp.policy.caller import Caller, Grant
+from whatsapp_mcp.policy.taint import Conversations
+from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.untrusted_text import clean
+
+_HOST_LENGTH: Final = 80
+_SESSION: Final = "mcp-session-id"
+
+
+class Callers:
+    """Of one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._conversations = Conversations()
+        self._questions = Questions()
+        self._local = Grant()
+
+    def of(self, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams) -> Caller:
+        grant = self._local
+        return Caller(
+            grant=grant,
+            host=_host(ctx.session.client_params),
+            conversation=self._conversations.of(grant.name, _session(ctx)),
+            ask=self._questions.asking(ctx, params),
+        )
+
+
+def _session(ctx: ServerRequestContext[Any]) -> str:
+    """Where the protocol has sessions, the one of this call; what a client says of sessions elsewhere counts nothing:
+    it could say another at each call."""
+    if ctx.protocol_version >= ROUNDS_SINCE or ctx.request is None:
+        return ""
+    return str(ctx.request.headers.get(_SESSION, ""))
+
+
+def _host(client: types.InitializeRequestParams | None) -> str:
+    if client is None:
+        return ""
+    return " ".join(clean(f"{client.client_info.name} {client.client_info.version}", _HOST_LENGTH).split())
