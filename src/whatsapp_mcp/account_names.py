@@ -15,7 +15,7 @@ LONGEST_NAME: Final = 32
 
 _FORM: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 
-_TAKEN: Final = frozenset({"http-token"})
+_TAKEN: Final = frozenset({"http-token", "http-approve"})
 """Files that lie beside the folders."""
 
 

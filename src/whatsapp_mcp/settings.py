@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         return tuple(Path(entry).expanduser() for entry in self.outbox.split(os.pathsep) if entry.strip())
 
     @property
+    def approve_page_path(self) -> Path:
+        """Where the owner's page of the HTTP transport is, and the key that opens it once."""
+        return self.data_dir / "http-approve"
+
+    @property
     def token_path(self) -> Path:
         """Bearer token of the HTTP transport."""
         return self.data_dir / "http-token"

@@ -31,7 +31,7 @@ def test_what_breaks_a_path_or_a_url_is_refused(name: str) -> None:
         account_name(name)
 
 
-@pytest.mark.parametrize("name", ["con", "NUL", "aux", "prn", "com1", "LPT9", "com0", "http-token"])
+@pytest.mark.parametrize("name", ["con", "NUL", "aux", "prn", "com1", "LPT9", "com0", "http-token", "http-approve"])
 def test_names_with_another_meaning_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"no account can be called {re.escape(name.lower())}"):
         account_name(name)

@@ -92,6 +92,7 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
         import anyio
 
         from whatsapp_mcp.assembly import AccountServers
+        from whatsapp_mcp.server.approval_page import ApprovalPage
         from whatsapp_mcp.server.http import serve_http
         from whatsapp_mcp.token_file import load_or_create_token
 
@@ -103,7 +104,9 @@ def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: t
         gc.freeze()
         gc.enable()
         click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
-        anyio.run(partial(serve_http, accounts, token=token, host=host, port=port, allowed_hosts=allowed_host))
+        serving = partial(serve_http, accounts, token=token, host=host, port=port, allowed_hosts=allowed_host)
+        with contextlib.closing(ApprovalPage(settings)) as page:
+            anyio.run(partial(serving, announce=page.announce, more_routes=page.routes))
 
 
 @cli.command()

@@ -82,12 +82,13 @@ class OperationRunner:
             return await run_once(operation.name, admitted, services, arguments, progress)
 
     def _of(self, passage: Passage) -> Services:
-        """What the handler of this call works with: chats that it may not read are not there."""
+        """What the handler of this call works with: chats that it may not read are not there, and it sends as late
+        as the policy says."""
         readable, hold = self._gate.readable(passage), passage.rules.hold_seconds
         if readable is None and not hold:
             return self._services
         store = self._services.store if readable is None else self._services.store.restricted(readable)
-        return replace(self._services, store=store)
+        return replace(self._services, store=store, hold_seconds=hold)
 
     async def _admitted(
         self, passage: Passage, handler: Handler, services: Services, arguments: Arguments, progress: Progress

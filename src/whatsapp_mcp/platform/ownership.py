@@ -12,6 +12,7 @@ if sys.platform == "win32":
         new_private_file,
         not_ours_alone,
         open_private_file,
+        open_private_log,
         others_may_change,
         others_may_read,
     )
@@ -23,6 +24,7 @@ else:
         new_private_file,
         not_ours_alone,
         open_private_file,
+        open_private_log,
         others_may_change,
         others_may_read,
     )
@@ -34,6 +36,7 @@ __all__ = [
     "new_private_file",
     "not_ours_alone",
     "open_private_file",
+    "open_private_log",
     "others_may_change",
     "others_may_read",
 ]

@@ -145,7 +145,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def fault_of(path: Path) -> str | None:
-    """What is wrong with the file, as the end of a sentence; None when all is well or it is not there yet. Leaves no
+    """What is wrong with the file, as a sentence that names it; None when all is well or it is not there yet. Leaves no
     trace.
     """
     if not path.exists():
@@ -153,7 +153,7 @@ def fault_of(path: Path) -> str | None:
     try:
         with store_errors(path, _WHAT), open_untouched(path) as connection:
             if _version(connection, path) == 0:
-                return "holds nothing of ours"
+                return f"{_WHAT} {path} holds nothing of ours"
             damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except StoreError as error:
         return error.message

@@ -18,10 +18,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from whatsapp_mcp.catalog import SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.below import open_below
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change
+from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.rules import PRESETS, Preset, Rules
 
 _LARGEST: Final = 1_000_000
@@ -134,17 +136,35 @@ def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
         reason = error.args[0] if error.args else "it ends too early"
         raise _wrong(path, f"is no TOML: {reason}", "Correct that line.") from error
     named = said.get("preset", preset)
-    if named not in PRESETS:
+    if not isinstance(named, str) or named not in PRESETS:
         raise _field(path, content, ("preset",), f"expected one of {', '.join(PRESETS)}")
     try:
         # As JSON, since strict checks of Python values take no list for a tuple.
-        return Rules.model_validate_json(json.dumps(_merged(PRESETS[named], said), default=str), strict=True)
+        rules = Rules.model_validate_json(json.dumps(_merged(PRESETS[named], said), default=str), strict=True)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = tuple(problem["loc"])
         if problem["type"] == "extra_forbidden":
             raise _field(path, content, place, _unknown(place)) from error
         raise _field(path, content, place, _expected(problem["msg"])) from error
+    _check_names(rules, path, content)
+    return rules
+
+
+def _check_names(rules: Rules, path: Path, content: str) -> None:
+    """Raises SetupError for chats and tools that there cannot be: a list with a typing error in it protects nothing."""
+    lists = {"read": ("allow", "deny"), "send": ("allow", "deny", "trusted")}
+    for part, field in ((part, field) for part, fields in lists.items() for field in fields):
+        for index, entry in enumerate(getattr(getattr(rules, part), field)):
+            try:
+                ChatList.parse((entry,))
+            except SetupError as error:
+                raise _field(path, content, (part, field, index), f"{error.message}. {error.next_step}") from error
+    if rules.toolsets is not None:
+        try:
+            select(load_catalog(), rules.toolsets)
+        except SelectionError as error:
+            raise _field(path, content, ("toolsets",), error.message) from error
 
 
 def _merged(base: BaseModel, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,14 +58,18 @@ class Ask(_Part):
 
 
 class Limits(_Part):
-    """Of all hosts of the account together."""
+    """Of all hosts of the account together, in any minute, hour or day. docs/policy.md says where the figures come
+    from."""
 
-    sends_per_minute: Count = 20
-    sends_per_hour: Count = 200
-    sends_per_day: Count = 1_000
+    sends_per_minute: Count = 10
+    sends_per_hour: Count = 100
+    sends_per_day: Count = 500
     first_contacts_per_day: Count = 10
+    """People to whom a first message goes; see ``ask.first_contact``."""
     number_checks_per_hour: Count = 60
-    group_additions_per_day: Count = 20
+    """Numbers of which WhatsApp is asked whether they use it."""
+    group_additions_per_day: Count = 50
+    """People added to groups, those of new groups too."""
     media_mib_per_day: Count = 1_024
 
 

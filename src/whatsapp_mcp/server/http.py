@@ -51,7 +51,8 @@ _QUEUE: Final = 1_024
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
-def _announce(url: str) -> None:
+def announce(url: str) -> None:
+    """Tell the terminal."""
     sys.stderr.write(f"Listening on {url}\n")
     sys.stderr.flush()
 
@@ -63,19 +64,20 @@ async def serve_http(
     host: str = "127.0.0.1",
     port: int = 8765,
     allowed_hosts: Sequence[str] = (),
-    announce: Callable[[str], None] = _announce,
+    announce: Callable[[str], None] = announce,
+    more_routes: Sequence[Route] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until cancelled; returns normally after the end of all accounts' servers.
 
     ``allowed_hosts`` are names under which clients reach this server from elsewhere, without port; required when
     ``host`` is not a loopback address. ``announce`` is told the URL once connections are accepted; ``port`` 0 picks a
-    free one.
+    free one. ``more_routes`` are beside those of MCP, with checks of their own.
 
     Raises:
         SetupError: the address cannot be bound, or ``allowed_hosts`` is missing.
     """
     paths = account_paths(accounts, host=host, allowed_hosts=allowed_hosts)
-    app = http_app(paths, token=token)
+    app = http_app(paths, token=token, more_routes=more_routes)
     requests = _OpenRequests(app, paths)
     with _listening(host, port) as listener, anyio.CancelScope() as everything:
         web = _WebServer(requests, on_start=lambda: announce(_url(host, listener)))
@@ -99,7 +101,7 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
     return AccountPaths(accounts, security, sessions)
 
 
-def http_app(paths: AccountPaths, *, token: str) -> Starlette:
+def http_app(paths: AccountPaths, *, token: str, more_routes: Sequence[Route] = ()) -> Starlette:
     """The ASGI application: the accounts, and ``GET /health`` for supervisors, which needs no token and tells nothing.
 
     Who has not got the token gets the same answer at every path, and nothing is done for it.
@@ -110,6 +112,7 @@ def http_app(paths: AccountPaths, *, token: str) -> Starlette:
             Route("/mcp", endpoint=guarded),
             Route("/mcp/{account}", endpoint=guarded),
             Route("/health", _health),
+            *more_routes,
         ],
         middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(StaticToken(token)))],
         lifespan=lambda _: paths.running(),

@@ -125,9 +125,10 @@ class SessionManager:
             raise self.problem()
 
     async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
-        """Run a command that needs the connection. Raises WhatsAppMcpError."""
+        """Run a command; one that needs the connection waits for it. Raises WhatsAppMcpError."""
         while True:
-            await self.ready()
+            if self._link is None or not command.at_any_time:
+                await self.ready()
             link = self._link
             if link is None:
                 raise NotConnected("the WhatsApp session is starting again")

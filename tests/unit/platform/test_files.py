@@ -12,13 +12,14 @@ import pytest
 
 from whatsapp_mcp.platform.files import (
     REMOVABLE_WHILE_OPEN,
+    open_shared,
     remove,
     replace,
     reserve,
     sync,
     write_at,
 )
-from whatsapp_mcp.platform.ownership import open_private_file
+from whatsapp_mcp.platform.ownership import open_private_file, open_private_log, others_may_read
 
 
 def test_bytes_stay_as_they_are(tmp_path: Path) -> None:
@@ -96,3 +97,21 @@ def test_a_file_system_that_cannot_reserve_is_no_obstacle(tmp_path: Path) -> Non
 
 def test_which_system_this_is() -> None:
     assert (sys.platform != "win32") == REMOVABLE_WHILE_OPEN
+
+
+def test_a_log_grows_at_its_end_and_can_be_renamed_meanwhile(tmp_path: Path) -> None:
+    path, closed = tmp_path / "log", tmp_path / "closed"
+    first, second = open_private_log(path), open_private_log(path)
+    reading = open_shared(path)
+    assert not any(map(os.get_inheritable, (first, second, reading)))
+    os.write(first, b"a\r\n")
+    os.write(second, b"b\x1a\n")
+    replace(path, closed)
+    os.write(first, b"c\n")
+    third = open_private_log(path)
+    os.write(third, b"d\n")
+    assert os.read(reading, 100) == closed.read_bytes() == b"a\r\nb\x1a\nc\n"
+    assert path.read_bytes() == b"d\n"
+    assert others_may_read(path) is None
+    for descriptor in (first, second, third, reading):
+        os.close(descriptor)

@@ -101,9 +101,10 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
+        self.messages = MessageHandlers(account, self.thread, folder / "media")
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
-            MessageHandlers(account, self.thread, folder / "media"),
+            self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
             ControlHandlers(NoProcess()),

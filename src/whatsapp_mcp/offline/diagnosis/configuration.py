@@ -17,6 +17,8 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
+from whatsapp_mcp.policy.book_file import fault_of
+from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.token_file import read_token
 
@@ -132,3 +134,29 @@ def check_token(path: Path) -> Check:
     except SetupError as error:
         return problem("http-token", f"{error.message}; `serve` refuses to start", error.next_step)
     return ok("http-token", f"{path}, closed to others")
+
+
+def check_policy(settings: Settings) -> Iterator[Check]:
+    """What may be done with the account: policy.toml, and the book of limits and approvals."""
+    policy = PolicyFile(settings.policy_path, settings.policy)
+    if (wrong := policy.problem) is not None:
+        yield problem("policy", wrong.message, wrong.next_step)
+    else:
+        source = settings.policy_path if settings.policy_path.exists() else "no policy.toml"
+        said = f"preset {policy.rules.preset}, {source}"
+        if policy.rules.preset == "open":
+            yield warning(
+                "policy",
+                f"{said}: whoever writes to this account can have the model do everything",
+                'Set preset = "careful" in policy.toml (`whatsapp-mcp policy init` writes one).',
+            )
+        else:
+            yield ok("policy", said)
+    if (fault := fault_of(settings.policy_book_path)) is not None:
+        path = settings.policy_book_path
+        yield problem(
+            "policy",
+            f"{fault}; what is limited or has to be approved is refused",
+            f"Close all MCP hosts and move {path} away, with {path.name}-wal and {path.name}-shm: standing answers and "
+            "what was counted are lost.",
+        )

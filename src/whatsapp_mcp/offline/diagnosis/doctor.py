@@ -44,6 +44,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("session-process", lambda: process_checks.check_session_process(settings, process, lock)),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),
+        ("policy", lambda: configuration.check_policy(settings)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),
         ("disk", lambda: data.check_disk(settings)),
         ("clock", lambda: installation.check_clock(now, store.newest_message)),

@@ -58,6 +58,15 @@ def sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def open_shared(path: Path) -> int:
+    """A descriptor to read bytes, which keeps nobody from writing, renaming or removing the file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
 def replace(source: Path, target: Path) -> None:
     """Give the file this name, in the place of what has it.
 

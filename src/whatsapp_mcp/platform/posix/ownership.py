@@ -77,6 +77,16 @@ def open_private_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
+def open_private_log(path: Path) -> int:
+    """A descriptor whose every write goes to the end of the file in one piece, whoever else writes there; the file is
+    made for its owner alone (mode 0600) if it is missing, and can be renamed and removed meanwhile. No child gets it.
+
+    Raises:
+        OSError: it cannot be opened, or is a link.
+    """
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def how_to_close(path: Path) -> str:
     """The command with which a person leaves a file or folder to its owner alone."""
     return f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}"

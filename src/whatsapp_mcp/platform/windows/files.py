@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import msvcrt
 import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from ctypes import wintypes
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,22 @@ _IN_USE: Final = {5, 32, 33}
 _PATIENCE: Final = 2.0
 """Seconds: so long virus scanners, indexers and readers of ours may hold a file."""
 _STEP: Final = 0.02
+
+_GENERIC_READ: Final = 0x8000_0000
+_SHARE_ALL: Final = 7
+_OPEN_EXISTING: Final = 3
+_INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_kernel32.CreateFileW.argtypes = [
+    wintypes.LPCWSTR,
+    wintypes.DWORD,
+    wintypes.DWORD,
+    ctypes.c_void_p,
+    wintypes.DWORD,
+    wintypes.DWORD,
+    wintypes.HANDLE,
+]
+_kernel32.CreateFileW.restype = wintypes.HANDLE
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
@@ -48,6 +67,18 @@ def sync(descriptor: int) -> None:
         OSError: it does not get there.
     """
     os.fsync(descriptor)
+
+
+def open_shared(path: Path) -> int:
+    """A descriptor to read bytes, which keeps nobody from writing, renaming or removing the file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    handle = _kernel32.CreateFileW(str(path), _GENERIC_READ, _SHARE_ALL, None, _OPEN_EXISTING, 0, None)
+    if handle in (None, _INVALID_HANDLE):
+        raise ctypes.WinError(ctypes.get_last_error())
+    return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
 
 
 def replace(source: Path, target: Path) -> None:

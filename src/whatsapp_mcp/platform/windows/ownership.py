@@ -16,6 +16,9 @@ assert sys.platform == "win32"
 
 _GENERIC_READ: Final = 0x8000_0000
 _GENERIC_WRITE: Final = 0x4000_0000
+_FILE_APPEND_DATA: Final = 4
+_SYNCHRONIZE: Final = 0x0010_0000
+_FILE_READ_ATTRIBUTES: Final = 0x80
 _CREATE_NEW: Final = 1
 _OPEN_ALWAYS: Final = 4
 
@@ -94,6 +97,21 @@ def open_private_file(path: Path) -> int:
     """
     handle = security.create_file(path, _user_alone(), _GENERIC_READ | _GENERIC_WRITE, _OPEN_ALWAYS)
     return msvcrt.open_osfhandle(handle, os.O_RDWR | os.O_BINARY | os.O_NOINHERIT)
+
+
+def open_private_log(path: Path) -> int:
+    """A descriptor whose every write goes to the end of the file in one piece, whoever else writes there; the file is
+    made for its owner alone if it is missing, and can be renamed and removed meanwhile. No child gets it.
+
+    The right to append without the right to write is what makes the system look for the end itself (learn.microsoft.com
+    "File Access Rights Constants").
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    access = _FILE_APPEND_DATA | _FILE_READ_ATTRIBUTES | _SYNCHRONIZE
+    handle = security.create_file(path, _user_alone(), access, _OPEN_ALWAYS, security.SHARE_ALL)
+    return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
 
 
 def how_to_close(path: Path) -> str:

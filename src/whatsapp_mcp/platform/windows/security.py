@@ -21,6 +21,7 @@ _PROTECTED = 0x8000_0000
 """PROTECTED_DACL_SECURITY_INFORMATION: nothing is inherited from the folder."""
 _SHARE = 3
 """As the C library opens: others may read and write, but not delete."""
+SHARE_ALL = 7
 _INVALID_HANDLE = ctypes.c_void_p(-1).value
 
 _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
@@ -152,12 +153,13 @@ def _descriptor(sddl: str) -> ctypes.c_void_p:
     return made
 
 
-def create_file(path: Path, sddl: str, access: int, disposition: int) -> int:
+def create_file(path: Path, sddl: str, access: int, disposition: int, share: int = _SHARE) -> int:
     """A handle of a file; one that is made has this access list from its first moment on.
 
     Args:
         access: what will be done with it (``GENERIC_WRITE`` …).
         disposition: whether it must be new, or may be there (``CREATE_NEW``, ``OPEN_ALWAYS``).
+        share: what others may do meanwhile; ``SHARE_ALL`` lets them rename and delete it too.
 
     Raises:
         FileExistsError: it must be new and is not.
@@ -166,7 +168,7 @@ def create_file(path: Path, sddl: str, access: int, disposition: int) -> int:
     descriptor = _descriptor(sddl)
     try:
         attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), descriptor, False)
-        handle = _CreateFile(str(path), access, _SHARE, ctypes.byref(attributes), disposition, 0, None)
+        handle = _CreateFile(str(path), access, share, ctypes.byref(attributes), disposition, 0, None)
         if handle in (None, _INVALID_HANDLE):
             raise ctypes.WinError(ctypes.get_last_error())
         return int(handle)
