@@ -34,6 +34,7 @@ from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -87,7 +88,7 @@ class Bench:
         async def progress(_done: float, _total: float | None, _message: str) -> None: ...
 
         async with asyncio.timeout(WAIT):
-            self.outcome = await self.runner.run(known, checked, progress, self.caller)
+            self.outcome = await self.runner.run(Passage(known, self.caller), checked, progress)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None
