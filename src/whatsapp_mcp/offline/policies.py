@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -22,6 +24,7 @@ from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
 
+_CONNECT_TIMEOUT: Final = 2.0
 _MIB: Final = 1_048_576
 
 
@@ -188,7 +191,16 @@ def page_link(settings: Settings) -> str:
     Raises:
         SetupError: no server shows it.
     """
-    return new_link(settings.approve_page_path)
+    link = new_link(settings.approve_page_path)
+    address = urlsplit(link)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 0), timeout=_CONNECT_TIMEOUT).close()
+    except OSError as error:
+        raise SetupError(
+            f"the `whatsapp-mcp serve` at {address.netloc} does not answer: {error.strerror}",
+            next_step="Start it again, or answer in the terminal: `whatsapp-mcp approve`.",
+        ) from error
+    return link
 
 
 def time_shown(milliseconds: int) -> str:

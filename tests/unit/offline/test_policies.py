@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,12 +155,15 @@ def test_without_a_terminal_nobody_answers(run: Run, settings: Settings, options
 def test_the_link_to_the_page_is_for_a_terminal_too(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = new_link(settings.approve_page_path, "http://127.0.0.1:1/approve")
-    assert "?key=" not in run("approve", "--page").output
-    monkeypatch.setattr("whatsapp_mcp.cli.approvals.at_terminal", lambda: True)
-    link = run("approve", "--page").output.strip()
-    assert link.startswith("http://127.0.0.1:1/approve?key=")
-    assert link != first
+    with socket.create_server(("127.0.0.1", 0)) as serving:
+        page = f"http://127.0.0.1:{serving.getsockname()[1]}/approve"
+        first = new_link(settings.approve_page_path, page)
+        assert "?key=" not in run("approve", "--page").output
+        monkeypatch.setattr("whatsapp_mcp.cli.approvals.at_terminal", lambda: True)
+        link = run("approve", "--page").output.strip()
+        assert link.startswith(f"{page}?key=")
+        assert link != first
+    assert "does not answer" in run("approve", "--page").output
     settings.approve_page_path.unlink()
     assert "no `whatsapp-mcp serve`" in run("approve", "--page").output
 
