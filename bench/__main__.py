@@ -30,6 +30,7 @@ ROWS: Final = (
     *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
     "ingest",
     "big_rows",
+    "policy",
     *("search", "recall"),
 )
 """Measured by default."""

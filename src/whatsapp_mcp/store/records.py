@@ -126,6 +126,8 @@ class ChatFacts:
     """Its first message is not the owner's."""
     written_to: bool = False
     """The owner wrote there."""
+    made: bool = False
+    """A group that the owner made."""
     left: bool = False
     """A group that the owner is not in any more."""
     own: bool = False
@@ -133,7 +135,7 @@ class ChatFacts:
 
     @property
     def known(self) -> bool:
-        return self.own or ((self.saved or self.wrote_first or self.written_to) and not self.left)
+        return self.own or ((self.saved or self.wrote_first or self.written_to or self.made) and not self.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ import sqlite3
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.notices import Happening
 from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.read.stored import extra_of
 from whatsapp_mcp.store.records import ChatFacts
 from whatsapp_mcp.store.rows import stored_jid
 
@@ -20,11 +22,14 @@ FROM entities LEFT JOIN contacts ON contacts.entity = entities.id LEFT JOIN chat
 WHERE entities.id = ?
 """
 """``first``: whether the first message is the owner's."""
+_NOTICES: Final = "SELECT extra FROM messages WHERE chat = ? AND kind = 'notice' ORDER BY place LIMIT 20"
+_OWNER: Final = "SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')"
 
 
 def chat_facts(connection: sqlite3.Connection, jid: Jid) -> ChatFacts:
     """Of an address in any form; of one that was never seen, that nothing is known of it."""
-    row = connection.execute(_FACTS, (find_entity(connection, jid),)).fetchone()
+    entity = find_entity(connection, jid)
+    row = connection.execute(_FACTS, (entity,)).fetchone()
     if row is None:
         return ChatFacts(jid.bare)
     return ChatFacts(
@@ -33,6 +38,14 @@ def chat_facts(connection: sqlite3.Connection, jid: Jid) -> ChatFacts:
         saved=bool(row["saved"]),
         wrote_first=row["first"] == 0,
         written_to=bool(row["written_to"]),
+        made=jid.is_group and row["first"] is None and _made(connection, entity),
         left=bool(row["gone"]),
         own=bool(row["own"]),
     )
+
+
+def _made(connection: sqlite3.Connection, group: int | None) -> bool:
+    """Whether the owner made a group in which nobody wrote yet, and of which so there are few rows."""
+    notices = [extra_of(row["extra"]) for row in connection.execute(_NOTICES, (group,))]
+    by = {notice.get("by") for notice in notices if notice.get("event") == Happening.CREATED}
+    return bool(by) and any(row["value"] in by for row in connection.execute(_OWNER))
