@@ -18,6 +18,23 @@ class DeliveryStatus(StrEnum):
     PLAYED = "played"
 
 
+class DeferredState(StrEnum):
+    """What became of a message that was to leave later."""
+
+    HELD = "held"
+    LEAVING = "leaving"
+    """It is being sent."""
+    SENT = "sent"
+    CANCELLED = "cancelled"
+    """It never left, as somebody wanted."""
+    EXPIRED = "expired"
+    """It never left: there was no connection when it was due, nor soon after."""
+    FAILED = "failed"
+    """It never left: WhatsApp, or what it was about, did not allow it."""
+    UNKNOWN = "unknown"
+    """It may have been sent: nothing came back."""
+
+
 class ReceiptKind(StrEnum):
     DELIVERED = "delivered"
     READ = "read"

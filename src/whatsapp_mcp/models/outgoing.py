@@ -129,7 +129,7 @@ class SendOptions(_Out):
 
 
 class SentMessage(_Out):
-    """What WhatsApp has acknowledged."""
+    """What WhatsApp has acknowledged; or what is held, to leave later."""
 
     message_id: str
     chat: Jid
@@ -138,3 +138,5 @@ class SentMessage(_Out):
     """Milliseconds since 1970."""
     repeated: bool = False
     """It was sent by an earlier call under the same key; nothing was sent now."""
+    held_until: int | None = None
+    """It was not sent: it leaves then, milliseconds since 1970, and until then it has an id of ours."""

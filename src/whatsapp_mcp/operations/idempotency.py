@@ -41,9 +41,9 @@ async def run_once(
     """
     rest = {name: value for name, value in arguments.items() if name != IDEMPOTENCY_KEY}
     key = SendKey(key=arguments[IDEMPOTENCY_KEY], fingerprint=fingerprint(operation, rest))
-    earlier = await _earlier(services, key)
-    if earlier is not None:
-        return sent_outcome(services, earlier, "The message was sent.")
+    done = await earlier(services, key)
+    if done is not None:
+        return sent_outcome(services, done, "The message was sent.")
     try:
         return await handler(replace(services, send_key=key), arguments, progress)
     except (SessionCrashed, SessionTimeout) as error:
@@ -51,7 +51,7 @@ async def run_once(
         raise
 
 
-async def _earlier(services: Services, key: SendKey) -> SentMessage | None:
+async def earlier(services: Services, key: SendKey) -> SentMessage | None:
     """What was sent under the key; nothing that is finished needs a connection to be told."""
     stood = services.store.look(lambda store: store.send_under(key.key))
     if stood is None:

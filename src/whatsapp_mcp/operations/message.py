@@ -11,6 +11,7 @@ from whatsapp_mcp.models.app_state import MessageDeletedForMe, MessageLabelled, 
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.operations.addressee import check_writable, recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
+from whatsapp_mcp.operations.held_messages import stop_held
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
@@ -33,6 +34,9 @@ LETTER_EMOJI: Final = "\u2139"
 
 @operation("revokeMessage")
 async def revoke_message(services: Services, arguments: args.RevokeMessageArguments, _progress: Progress) -> Outcome:
+    stopped = await stop_held(services, arguments["message_id"], arguments["phone"])
+    if stopped is not None:
+        return stopped
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me and not chat.is_group:
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
@@ -87,7 +91,14 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     expiration = expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
     sent = await services.session.call(
-        ForwardMessage(target=target, chat=chat, expiration=expiration, upload_again=again, key=services.send_key)
+        ForwardMessage(
+            target=target,
+            chat=chat,
+            expiration=expiration,
+            upload_again=again,
+            key=services.send_key,
+            hold=services.hold_seconds,
+        )
     )
     return sent_outcome(services, sent, "The message was forwarded.")
 

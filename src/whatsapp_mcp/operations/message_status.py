@@ -12,6 +12,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
+from whatsapp_mcp.operations.held_messages import held_status
 from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -43,6 +44,9 @@ class _Person:
 async def get_message_status(
     services: Services, arguments: args.GetMessageStatusArguments, _progress: Progress
 ) -> Outcome:
+    waiting = await held_status(services, arguments["message_id"], arguments["phone"])
+    if waiting is not None:
+        return waiting
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.from_me:
         raise InvalidArgument(

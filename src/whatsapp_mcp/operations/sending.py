@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from whatsapp_mcp.clock import from_ms, time_text
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
@@ -17,6 +18,18 @@ from whatsapp_mcp.store.records import NamedTarget
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+
+WHAT_BECAME: Final = {
+    DeferredState.HELD: "The message is held back until held_until; until then, revokeMessage stops it.",
+    DeferredState.LEAVING: "The message is being sent.",
+    DeferredState.SENT: "The message was sent.",
+    DeferredState.CANCELLED: "The message was stopped before it left: nobody got it.",
+    DeferredState.EXPIRED: "The message was not sent: there was no connection when it was due, and now it is too late.",
+    DeferredState.FAILED: "The message could not be sent when it was due: nobody got it.",
+    DeferredState.UNKNOWN: "The message was being sent when the session ended; whether it was is unknown.",
+}
+"""Of messages that are held back."""
 
 
 class ToOneChat(TypedDict):
@@ -71,12 +84,16 @@ async def send(
     services: Services, chat: Jid, message: Outgoing, options: SendOptions, *, timeout: float | None = None
 ) -> Outcome:
     """Send the message; ``timeout`` in seconds where it takes longer than others."""
-    command = SendMessage(chat=chat, message=message, options=options, key=services.send_key)
+    command = SendMessage(
+        chat=chat, message=message, options=options, key=services.send_key, hold=services.hold_seconds
+    )
     return sent_outcome(services, await services.session.call(command, timeout=timeout), "The message was sent.")
 
 
 def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
     """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
+    if sent.held_until is not None:
+        return _held_outcome(services, sent, sent.held_until)
     if sent.repeated:
         status = "Already sent under this idempotency_key; nothing was sent now."
     target = services.store.look(lambda store: store.target(sent.chat))
@@ -88,6 +105,25 @@ def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
             "timestamp": time_text(from_ms(sent.timestamp)),
+            "repeated": sent.repeated or None,
+        },
+        untrusted=target is not None and target.name_source != "saved",
+    )
+
+
+def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
+    """Of a message that was not sent yet; of a repetition also what became of it meanwhile."""
+    known = services.store.look(lambda store: store.deferred(sent.message_id)) if sent.repeated else None
+    state = known.state if known is not None else DeferredState.HELD
+    target = services.store.look(lambda store: store.target(sent.chat))
+    return Outcome(
+        WHAT_BECAME[state],
+        {
+            "message_id": sent.message_id,
+            "status": state.value,
+            "chat_jid": str(sent.chat),
+            "to": _recipient(sent.chat, target),
+            "held_until": time_text(from_ms(until)),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",

@@ -41,7 +41,7 @@ class Session(Protocol):
         """Return when connected, after a bounded wait. Raises SessionError with the state and the next step."""
 
     async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
-        """Run a command that needs the connection. Raises WhatsAppMcpError."""
+        """Run a command; one that needs the connection waits for it. Raises WhatsAppMcpError."""
 
     async def wait_change(self, timeout: float) -> bool:
         """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""
@@ -96,6 +96,8 @@ class Services:
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
+    hold_seconds: int = 0
+    """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 
     @property
     def decoders(self) -> DecoderPool | None:

@@ -18,13 +18,14 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.phone_number import SEPARATORS, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.records import DeferredSend, NamedTarget
 
 T = TypeVar("T")
 
@@ -218,6 +219,13 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
     chat = await resolve(services, phone) if phone else None
     message = services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
+        held = services.store.look(lambda store: store.deferred(message_id))
+        if held is not None and (chat is None or chat == _canonical(services, held.chat)):
+            raise InvalidArgument(
+                f"message_id: this message has not left (status {held.state})",
+                field="message_id",
+                next_step="revokeMessage stops a message that is held; then send another one.",
+            )
         where = "in this chat" if chat else "in the store"
         raise NotFound(
             f"message_id: there is no message with this id {where}",
@@ -226,6 +234,20 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
         )
     require_written(message, "message_id")
     return message.chat, message
+
+
+def is_held(services: Services, message_id: str) -> bool:
+    """Whether it is the id of a message that has not left."""
+    found = services.store.look(lambda store: store.deferred(message_id.strip()))
+    return found is not None and found.state is DeferredState.HELD
+
+
+async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:
+    """A message that was to leave later, in the chat that ``phone`` names."""
+    found = services.store.look(lambda store: store.deferred(message_id.strip()))
+    if found is None or await resolve(services, phone) != _canonical(services, found.chat):
+        return None
+    return found
 
 
 def require_written(message: Message, field: str) -> None:

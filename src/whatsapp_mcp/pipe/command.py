@@ -33,6 +33,8 @@ class Command(Wire, Generic[R]):
     """On the pipe: ``send_message`` of ``SendMessage``."""
     unconnected: ClassVar[bool] = False
     """Needs no connection to WhatsApp: also carried out while there is none, and during a pause."""
+    at_any_time: ClassVar[bool] = False
+    """Is asked for without waiting for the connection to WhatsApp."""
     all_or_nothing: ClassVar[bool] = False
     """Unless it fails as `OutcomeUnknown` or `SessionTimeout`, nothing was done when it fails: if the process is
     ending, the next one can be asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.models.views import Message
@@ -55,6 +56,8 @@ class SendMessage(Command[SentMessage]):
     message: Outgoing
     options: SendOptions = SendOptions()
     key: SendKey | None = None
+    hold: int = 0
+    """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
 
 
 class ConfirmSend(Command[SentMessage | None]):
@@ -78,6 +81,20 @@ class ForwardMessage(Command[SentMessage]):
     upload_again: bool = False
     """Download the media and upload it anew."""
     key: SendKey | None = None
+    hold: int = 0
+    """See `SendMessage`."""
+
+
+class CancelSend(Command[DeferredState | None]):
+    """Keep a held message from leaving; one that is just being sent is waited for.
+
+    Answered with what became of it; None when there is none of this id.
+    """
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
 
 
 class EditMessage(Command[SentMessage]):

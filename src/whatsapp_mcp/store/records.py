@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
 
 if TYPE_CHECKING:
@@ -63,6 +64,43 @@ class KeyedSend:
     """Serialized waE2E.Message, as long as there is no result."""
     started_at: int
     """Milliseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeferred:
+    """A message that is to leave later."""
+
+    id: str
+    """Ours."""
+    chat: Jid
+    due_at: int
+    """Milliseconds since 1970."""
+    key: str
+    """In ``sends``: the caller's, or the id."""
+    fingerprint: str
+    command: str
+    """What to send, as JSON."""
+    answer: str
+    """What its caller is answered, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredSend:
+    """A message that was to leave later, and what became of it."""
+
+    id: str
+    """Ours."""
+    chat: Jid
+    """As the caller addressed it."""
+    state: DeferredState
+    due_at: int
+    """Milliseconds since 1970."""
+    key: str
+    """Under which it stands among the sends, for a day."""
+    sent_id: str | None = None
+    """Under which it left."""
+    error: dict[str, Any] | None = None
+    """Why it failed, as ``WhatsAppMcpError.to_wire``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ MIGRATIONS: Final = (
     "message_parts",
     "group_membership",
     "pins_answers_and_sealed",
+    "deferred_sends",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

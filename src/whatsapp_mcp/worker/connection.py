@@ -29,6 +29,7 @@ from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
+from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
 from whatsapp_mcp.worker.handlers.control import Control, ControlHandlers
@@ -99,6 +100,23 @@ class WhatsAppConnection:
             open_writer=partial(StoreWriter, retention=self._retention),
         )
         store = self._intake.store
+        self._side_logins = self._new_side_logins(process)
+        messages = MessageHandlers(
+            self._account, store, Path(hello.media_dir), lambda: self._in_loop(self._departures.look)
+        )
+        self._deferring = messages.deferring
+        self._departures = Departures(self._deferring, store, self._limiter)
+        self._commands = Dispatch(
+            AccountHandlers(self._account, store),
+            messages,
+            GroupHandlers(Groups(self._client), self._account, store),
+            ProfileHandlers(Profiles(self._client, self._account)),
+            SideLoginHandlers(self._side_logins),
+            ControlHandlers(process),
+        )
+
+    def _new_side_logins(self, process: Pausing) -> SideLogins:
+        hello = self._hello
         begins = LoginBegins(
             session_db=hello.session_db,
             endpoint=hello.endpoint,
@@ -106,15 +124,7 @@ class WhatsAppConnection:
             log_level=hello.log_level.upper(),
         )
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
-        self._side_logins = SideLogins(limits, process, store, partial(LoginProcess.start, begins))
-        self._commands = Dispatch(
-            AccountHandlers(self._account, store),
-            MessageHandlers(self._account, store, Path(hello.media_dir)),
-            GroupHandlers(Groups(self._client), self._account, store),
-            ProfileHandlers(Profiles(self._client, self._account)),
-            SideLoginHandlers(self._side_logins),
-            ControlHandlers(process),
-        )
+        return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
 
     def start(self) -> None:
         """Store what the last process left, then connect, or show codes where no device is linked.
@@ -126,6 +136,8 @@ class WhatsAppConnection:
             _drop_prints()
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._intake.recover(self._hello.decrypted)
+        self._deferring.recover()
+        self._go_on_with(self._departures.run())
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
         self._client.start(
@@ -152,7 +164,8 @@ class WhatsAppConnection:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
 
     async def log_out(self) -> bool:
-        """Unlink the device; whether WhatsApp confirmed it."""
+        """Unlink the device; whether WhatsApp confirmed it. What is held never leaves."""
+        await self._departures.forget()
         try:
             await anyio.to_thread.run_sync(self._account.logout)
         except WhatsAppMcpError as error:
@@ -160,8 +173,14 @@ class WhatsAppConnection:
             return False
         return True
 
+    @property
+    def holds_messages(self) -> bool:
+        """Whether messages are to leave later."""
+        return self._departures.are_expected
+
     async def begin_nothing(self) -> None:
-        """Whoever waits for a side login that has not begun is left to the next process."""
+        """Who waits for a side login that has not begun, and what is held, is left to the next process."""
+        self._departures.stop()
         await self._side_logins.close()
 
     async def disconnect(self) -> None:
@@ -169,6 +188,7 @@ class WhatsAppConnection:
         if self._disconnected:
             return
         self._disconnected = True
+        await self._departures.ended()
         await anyio.to_thread.run_sync(self._client.disconnect)
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")
@@ -214,6 +234,10 @@ class WhatsAppConnection:
             self._was_connected = True
             self._go_on_with(self._sync_contacts())
             self._go_on_with(self._sync_groups())
+        if isinstance(notice, p.StateChanged):
+            self._departures.connection_is(up=connected)
+        elif isinstance(notice, p.Ended) and notice.reason == "logged_out":
+            self._go_on_with(self._departures.forget())
         self._tell(notice)
 
     def _show(self, code: str) -> None:

@@ -184,9 +184,10 @@ class SessionProcess:
     def left(self) -> bool:
         if self._clients.keep_alive:
             return False
+        holds = self._connection is not None and self._connection.holds_messages
         if self._unused is None:
             self._wait_for_clients(self._hello.linger)
-        return self._hello.linger == 0
+        return self._hello.linger == 0 and not holds
 
     def is_moving(self, command: Command[Any]) -> bool:
         return self._finished.done() or self._connection is None or (self._paused and not command.unconnected)
@@ -205,7 +206,8 @@ class SessionProcess:
             self._unused = None
 
     def _end_unused(self) -> None:
-        if self._clients.keep_alive or self._paused:
+        holds = self._connection is not None and self._connection.holds_messages
+        if self._clients.keep_alive or self._paused or holds:
             self._wait_for_clients(max(1.0, self._hello.linger))
         else:
             self._finish(p.Ended(reason="unused", detail="no server uses it"))

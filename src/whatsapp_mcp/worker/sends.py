@@ -20,7 +20,7 @@ from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import messages as p
-from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.store.records import KeyedSend, NewDeferred
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import give_secret, load_message
 from whatsapp_mcp.whatsapp.content import read_content
@@ -56,7 +56,7 @@ class Sends:
         if key is None:
             return self._record(chat, message, own, self._account.send(chat, message))
         raw = message.SerializeToString()
-        with self._alone(key.key):
+        with self.alone(key.key):
             stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw))
             if stood is not None:
                 return self._known(key, stood)
@@ -69,6 +69,40 @@ class Sends:
                 raise
             return self._record(chat, message, own, sent, key)
 
+    def hold(self, new: NewDeferred, key: p.SendKey) -> SentMessage | None:
+        """Keep a message that leaves later, and take its key; what was sent, or is held, under it, if it is not free.
+
+        Raises:
+            InvalidArgument: under this key, something else was to be sent.
+            OutcomeUnknown: it may have been sent under this key before.
+        """
+        with self.alone(key.key):
+            stood = self._store.run_now(lambda writer: writer.with_deferred(lambda held: held.hold(new)))
+            return self._known(key, stood) if stood is not None else None
+
+    def leave(self, held_id: str, key: str, chat: Jid, message: Message) -> None:
+        """Send what was held, unless it is not held any more; the same rules as for ``send`` under a key.
+
+        Raises:
+            OutcomeUnknown: it may have been sent.
+            WhatsAppMcpError: if it was not sent, it is held as before.
+        """
+        own = self._account.device().jid.bare
+        if not chat.is_newsletter:
+            give_secret(message)
+        raw = message.SerializeToString()
+        with self.alone(key):
+            if not self._store.run_now(lambda writer: writer.with_deferred(lambda held: held.leave(held_id, raw))):
+                return
+            try:
+                sent = self._account.send(chat, message)
+            except OutcomeUnknown:
+                raise
+            except WhatsAppMcpError:
+                self._store.run_now(lambda writer: writer.with_deferred(lambda held: held.stay(held_id)))
+                raise
+            self._record(chat, message, own, sent, p.SendKey(key=key, fingerprint=""))
+
     def confirm(self, key: p.SendKey, handed_over: HandedOver | None) -> SentMessage | None:
         """What was sent under a key, waiting for a send that is under way; None: the key is free.
 
@@ -79,7 +113,7 @@ class Sends:
             InvalidArgument: under this key, something else was to be sent.
             OutcomeUnknown: it may have been sent.
         """
-        with self._alone(key.key):
+        with self.alone(key.key):
             stood = self._store.run_now(lambda writer: writer.find_send(key.key))
             return self._known(key, stood, handed_over) if stood is not None else None
 
@@ -126,7 +160,7 @@ class Sends:
         return result
 
     @contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
+    def alone(self, key: str) -> Iterator[None]:
         """One call at a time per key."""
         with self._turn:
             if not self._turn.wait_for(lambda: key not in self._under_way, TURN_WAIT):

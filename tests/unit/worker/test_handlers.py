@@ -33,11 +33,11 @@ from whatsapp_mcp.pipe.account import (
     GetDevice,
     GetPerson,
     GetPrivacy,
-    PairPhone,
     SetPresence,
     SyncContacts,
 )
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.pipe.groups import LeaveGroup, ListGroups, SyncGroups
 from whatsapp_mcp.pipe.lines import AttachedClient, Ended, Notice
 from whatsapp_mcp.pipe.messages import (
@@ -101,9 +101,10 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
+        self.messages = MessageHandlers(account, self.thread, folder / "media")
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
-            MessageHandlers(account, self.thread, folder / "media"),
+            self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
             ProfileHandlers(profiles),
             ControlHandlers(NoProcess()),

@@ -11,7 +11,7 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
-from whatsapp_mcp.store import sends
+from whatsapp_mcp.store import deferred, sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
@@ -24,7 +24,16 @@ from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rar
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
-from whatsapp_mcp.store.records import ChatFacts, KeyedSend, NamedTarget, News, Page, StoreStats, Surroundings
+from whatsapp_mcp.store.records import (
+    ChatFacts,
+    DeferredSend,
+    KeyedSend,
+    NamedTarget,
+    News,
+    Page,
+    StoreStats,
+    Surroundings,
+)
 from whatsapp_mcp.store.rows import stored_jid
 from whatsapp_mcp.store.search.index import check_index
 from whatsapp_mcp.store.search.query import Filters, Query
@@ -183,13 +192,19 @@ class StoreReader:
             return receipts(connection, [key]).get(key, ())
 
     def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
-        """One message. ``message_id`` may also say whose it is, see ``naming``.
+        """One message. ``message_id`` may also say whose it is, see ``naming``, or be the one under which it was held.
 
         Raises:
             InvalidArgument: several messages have this id; how to name each is in the details.
         """
         with self._connections.snapshot() as connection:
-            return one_message(connection, message_id, chat) if connection else None
+            if connection is None:
+                return None
+            found = one_message(connection, message_id, chat)
+            if found is None and message_id.startswith(deferred.PREFIX):
+                left_as = deferred.sent_as(connection, encodable(message_id))
+                return one_message(connection, left_as, chat) if left_as else None
+            return found
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
         """For each message what was said in its chat around it: so many messages before and after it."""
@@ -302,6 +317,13 @@ class StoreReader:
         """What stands under a key that the caller of a send chose, for a day."""
         with self._connections.snapshot() as connection:
             return sends.find(connection, encodable(key), now_ms()) if connection else None
+
+    def deferred(self, message_id: str) -> DeferredSend | None:
+        """What became of a message that was to leave later, by the id that its caller was told."""
+        if not message_id.startswith(deferred.PREFIX):
+            return None
+        with self._connections.snapshot() as connection:
+            return deferred.find(connection, encodable(message_id), now_ms()) if connection else None
 
     # -- the store itself ---------------------------------------------------------------------------------------------
 

@@ -450,6 +450,24 @@ UPDATE messages SET status = NULL WHERE from_me AND from_history AND (status = 1
 PRAGMA user_version = 8;
 """
 
+_DEFERRED_SENDS: Final = """
+CREATE TABLE deferred_sends (  -- messages that leave later
+    id TEXT PRIMARY KEY,       -- ours
+    chat TEXT NOT NULL,        -- JID, as the caller addressed it
+    state TEXT NOT NULL,       -- held, leaving, sent, cancelled, expired, failed, unknown
+    due_at INTEGER NOT NULL,
+    key TEXT NOT NULL,         -- in sends
+    command TEXT,              -- JSON, as long as it may leave
+    answer TEXT NOT NULL,      -- JSON: what its caller was answered
+    sent_id TEXT,              -- under which it left
+    error TEXT,                -- JSON
+    settled_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deferred_sends_due ON deferred_sends(due_at) WHERE state = 'held';
+CREATE INDEX deferred_sends_key ON deferred_sends(key) WHERE state IN ('leaving', 'unknown');
+PRAGMA user_version = 9;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -489,6 +507,11 @@ def group_membership(db: Database) -> None:
 @migrations()
 def pins_answers_and_sealed(db: Database) -> None:
     _run(db, _PINS_ANSWERS_AND_SEALED)
+
+
+@migrations()
+def deferred_sends(db: Database) -> None:
+    _run(db, _DEFERRED_SENDS)
 
 
 def _run(db: Database, script: str) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import StoreError
@@ -36,7 +37,8 @@ from whatsapp_mcp.models.changes import (
     SendFinished,
 )
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
-from whatsapp_mcp.store import sends
+from whatsapp_mcp.store import deferred, sends
+from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend, Pauses, Settled
@@ -58,6 +60,7 @@ from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -220,6 +223,11 @@ class StoreWriter:
         with self._lock, store_errors(self._path):
             return sends.find(self._connection, encodable(key), self._now())
 
+    def with_deferred(self, work: Callable[[DeferredSends], T]) -> T:
+        """Do something with the messages that leave later, in one transaction."""
+        with self._transaction() as now:
+            return work(DeferredSends(self._connection, now))
+
     def has_receipt(self, message_id: str, chat: Jid) -> bool:
         """Whether somebody else got this message of ours, which may not be stored."""
         with self._lock, store_errors(self._path):
@@ -336,6 +344,7 @@ class StoreWriter:
                     self._memberships.listed(change, now)
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result)
+                    deferred.finish(self._connection, encodable(change.key), change.result, now)
                 case _ if isinstance(change, Saying):
                     self._said(change, now)
                 case _:

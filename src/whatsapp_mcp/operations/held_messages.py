@@ -1,0 +1,74 @@
+"""Messages that are held back: how they stand, and how they are stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from whatsapp_mcp.clock import from_ms, time_text
+from whatsapp_mcp.errors import OutcomeUnknown, from_wire
+from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.operations.idempotency import earlier
+from whatsapp_mcp.operations.outcome import Outcome
+from whatsapp_mcp.operations.sending import WHAT_BECAME
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import held_message
+from whatsapp_mcp.pipe.messages import CancelSend, SendKey
+from whatsapp_mcp.store.records import DeferredSend
+
+_IN_DOUBT = (DeferredState.LEAVING, DeferredState.UNKNOWN)
+
+
+async def stop_held(services: Services, message_id: str, phone: str) -> Outcome | None:
+    """Keep a message from leaving that is held; None: there is none, or it has left and can be revoked.
+
+    Raises:
+        OutcomeUnknown: it may have been sent.
+    """
+    found = await held_message(services, message_id, phone)
+    if found is None:
+        return None
+    if found.state in (DeferredState.HELD, DeferredState.LEAVING):
+        state = await services.session.call(CancelSend(message_id=found.id))
+        found = replace(found, state=state or found.state)
+    found = await _settled(services, found)
+    if found.state is DeferredState.SENT:
+        return None
+    if found.state in _IN_DOUBT:
+        raise OutcomeUnknown("the message was being sent; whether it was is unknown, so it cannot be revoked now")
+    return _outcome(found)
+
+
+async def held_status(services: Services, message_id: str, phone: str) -> Outcome | None:
+    """How a message stands that was to leave later; None: there is none, or it was sent."""
+    found = await held_message(services, message_id, phone)
+    if found is not None:
+        found = await _settled(services, found)
+    return None if found is None or found.state is DeferredState.SENT else _outcome(found)
+
+
+async def _settled(services: Services, held: DeferredSend) -> DeferredSend:
+    """The same; if it may have been sent, with what can be found out about that."""
+    if held.state is not DeferredState.UNKNOWN:
+        return held
+    stood = services.store.look(lambda store: store.send_under(held.key))
+    if stood is None:
+        return held
+    try:
+        await earlier(services, SendKey(key=held.key, fingerprint=stood.fingerprint))
+    except OutcomeUnknown:
+        return held
+    return services.store.look(lambda store: store.deferred(held.id)) or held
+
+
+def _outcome(held: DeferredSend) -> Outcome:
+    results: dict[str, Any] = {
+        "message_id": held.id,
+        "status": held.state.value,
+        "chat_jid": str(held.chat),
+        "held_until": time_text(from_ms(held.due_at)),
+    }
+    if held.error is not None:
+        error = from_wire(held.error)
+        results["error"] = {"code": error.code, "message": error.message, "next_step": error.next_step}
+    return Outcome(WHAT_BECAME[held.state], results)

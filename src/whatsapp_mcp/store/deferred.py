@@ -1,0 +1,168 @@
+"""Messages of ours that leave later: held until they are due, and what became of them.
+
+Each has an id of ours, for neonize chooses that of the message only when it sends it, and a row in ``sends`` from the
+beginning: its key is the caller's, or its id. While it leaves, that row is a claim like that of any send under a key,
+so a process that is killed then has sent it at most once. Who takes it out of the
+state ``held`` decides what becomes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.store import sends
+from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
+from whatsapp_mcp.store.rows import stored_jid
+
+PREFIX: Final = "HELD"
+"""Of our ids."""
+LATE: Final = 5 * 60 * 1000
+"""Milliseconds after which what was due and could not leave does not leave any more."""
+KEPT: Final = 30 * 24 * 60 * 60 * 1000
+"""Milliseconds for which it is remembered what became of one."""
+
+
+class Due(NamedTuple):
+    """One that is held."""
+
+    id: str
+    chat: str
+    due_at: int
+    """Milliseconds since 1970."""
+
+
+def find(connection: sqlite3.Connection, message_id: str, now: int) -> DeferredSend | None:
+    """What is known of a message under our id. What is too late is expired, also when no process runs to note it."""
+    row = connection.execute(
+        "SELECT id, chat, state, due_at, key, sent_id, error FROM deferred_sends WHERE id = ?", (message_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    state, error = DeferredState(row[2]), row[6]
+    if state is DeferredState.HELD and row[3] + LATE < now:
+        state = DeferredState.EXPIRED
+    wire: dict[str, Any] | None = json.loads(error) if error else None
+    return DeferredSend(row[0], stored_jid(row[1]), state, row[3], row[4], row[5], wire)
+
+
+def sent_as(connection: sqlite3.Connection, message_id: str) -> str | None:
+    """The id under which it left."""
+    row = connection.execute("SELECT sent_id FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
+    return row[0] if row else None
+
+
+def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> None:
+    """What was leaving under this key was sent, if it was a message that was held. ``result``: see ``sends.finish``."""
+    connection.execute(
+        "UPDATE deferred_sends SET state = 'sent', sent_id = json_extract(?, '$.message_id'), command = NULL,"
+        " settled_at = ? WHERE key = ? AND state IN ('leaving', 'unknown')",
+        (result, now, key),
+    )
+
+
+class DeferredSends:
+    """What the session process does with them, inside one transaction of the writer."""
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        """``now``: milliseconds since 1970."""
+        self._connection = connection
+        self._now = now
+
+    def hold(self, new: NewDeferred) -> KeyedSend | None:
+        """Keep it; what stands under its key, if that is not free: then nothing is kept."""
+        self._connection.execute("DELETE FROM deferred_sends WHERE settled_at <= ?", (self._now - KEPT,))
+        stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now)
+        if stood is not None:
+            return stood
+        sends.finish(self._connection, new.key, new.answer)
+        # A key is remembered for a day after the message was to leave.
+        self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (new.due_at, new.key))
+        self._connection.execute(
+            "INSERT INTO deferred_sends (id, chat, state, due_at, key, command, answer)"
+            " VALUES (?, ?, 'held', ?, ?, ?, ?)",
+            (new.id, str(new.chat), new.due_at, new.key, new.command, new.answer),
+        )
+        return None
+
+    def waiting(self) -> tuple[Due, ...]:
+        """All that are held, in the order in which they are due."""
+        rows = self._connection.execute(
+            "SELECT id, chat, due_at FROM deferred_sends WHERE state = 'held' ORDER BY due_at, id"
+        )
+        return tuple(Due(*row) for row in rows)
+
+    def command(self, message_id: str) -> tuple[str, str] | None:
+        """What is to be sent, and under which key, while it is held."""
+        row = self._connection.execute(
+            "SELECT command, key FROM deferred_sends WHERE id = ? AND state = 'held'", (message_id,)
+        ).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def leave(self, message_id: str, message: bytes) -> bool:
+        """Claim it for being sent now; False when it is not held any more."""
+        row = self._connection.execute(
+            "UPDATE deferred_sends SET state = 'leaving' WHERE id = ? AND state = 'held' RETURNING key", (message_id,)
+        ).fetchone()
+        if row is None:
+            return False
+        self._connection.execute(
+            "UPDATE sends SET result = NULL, message = ?, started_at = ? WHERE key = ?", (message, self._now, row[0])
+        )
+        return True
+
+    def stay(self, message_id: str) -> None:
+        """It was not sent, and is held as before."""
+        row = self._connection.execute(
+            "UPDATE deferred_sends SET state = 'held' WHERE id = ? AND state = 'leaving' RETURNING key, answer, due_at",
+            (message_id,),
+        ).fetchone()
+        if row is not None:
+            key, answer, due_at = row
+            sends.finish(self._connection, key, answer)
+            self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (due_at, key))
+
+    def cancel(self, message_id: str) -> tuple[DeferredState, str] | None:
+        """Keep it from leaving, if it is held; its state then, and its key. The key stays taken."""
+        self._settle(DeferredState.CANCELLED, "id = ?", message_id)
+        row = self._connection.execute("SELECT state, key FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
+        return (DeferredState(row[0]), row[1]) if row else None
+
+    def expire(self) -> tuple[str, ...]:
+        """Those that are too late; their keys are free."""
+        return self._freed(self._settle(DeferredState.EXPIRED, "due_at < ?", self._now - LATE))
+
+    def give_up(self, message_id: str, error: dict[str, Any]) -> None:
+        """It cannot be sent: its key is free. Of one that was leaving it is not known."""
+        self.doubt(message_id)
+        self._freed(self._settle(DeferredState.FAILED, "id = ?", message_id, error=error))
+
+    def give_all_up(self, error: dict[str, Any]) -> tuple[str, ...]:
+        """None can be sent any more."""
+        return self._freed(self._settle(DeferredState.FAILED, "1", error=error))
+
+    def doubt(self, message_id: str | None = None) -> None:
+        """What was leaving may have been sent. None: all, which a process that was killed was sending."""
+        self._connection.execute(
+            "UPDATE deferred_sends SET state = 'unknown', command = NULL, settled_at = ?"
+            " WHERE state = 'leaving' AND id = coalesce(?, id)",
+            (self._now, message_id),
+        )
+
+    def _settle(
+        self, state: DeferredState, which: str, *values: str | int, error: dict[str, Any] | None = None
+    ) -> Sequence[tuple[str, str]]:
+        """Id and key of those that are held no more."""
+        return self._connection.execute(
+            "UPDATE deferred_sends SET state = ?, command = NULL, settled_at = ?, error = ?"
+            f" WHERE state = 'held' AND {which} RETURNING id, key",
+            (state.value, self._now, json.dumps(error) if error else None, *values),
+        ).fetchall()
+
+    def _freed(self, settled: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+        for _, key in settled:
+            self._connection.execute("DELETE FROM sends WHERE key = ?", (key,))
+        return tuple(message_id for message_id, _ in settled)

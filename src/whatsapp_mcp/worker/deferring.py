@@ -1,0 +1,194 @@
+"""Messages that leave later: kept in the store with their files, sent once, or stopped before.
+
+Nothing here waits: :mod:`whatsapp_mcp.worker.departures` says when one is due.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter
+
+from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.errors import (
+    NotConnected,
+    NotLoggedIn,
+    OutcomeUnknown,
+    SessionTimeout,
+    StoreError,
+    WhatsAppMcpError,
+)
+from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.outgoing import MediaOut, SentMessage
+from whatsapp_mcp.pipe import messages as p
+from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.store.deferred import PREFIX, DeferredSends
+from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.worker.composing import Composer
+from whatsapp_mcp.worker.sends import Sends
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+HELD_FILES: Final = "held"
+"""Folder in the media folder: the files of messages that are held, each under the message's id."""
+
+Held = p.SendMessage | p.ForwardMessage
+_COMMANDS: Final[TypeAdapter[Held]] = TypeAdapter(Held)
+
+
+class Deferring:
+    """Called from threads that may wait."""
+
+    def __init__(
+        self, store: StoreThread, sends: Sends, composer: Composer, files: Path, changed: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            files: a folder of its own for the files of held messages.
+            changed: is called when another message is held, or one is not any more.
+        """
+        self._store = store
+        self._sends = sends
+        self._composer = composer
+        self._files = files
+        self._changed = changed
+
+    def hold(self, command: Held) -> SentMessage:
+        """Keep a message until it is due; on the disk when it returns.
+
+        Raises:
+            InvalidArgument: under its key, something else was to be sent.
+            NotFound, InvalidArgument: what it answers, or forwards, is not there.
+            StoreError: it cannot be kept.
+        """
+        self._composer.check(command)
+        message_id = PREFIX + secrets.token_hex(9).upper()
+        due = now_ms() + command.hold * 1000
+        kept = self._with_file(command, message_id)
+        answer = SentMessage(message_id=message_id, chat=command.chat, timestamp=due, held_until=due)
+        key = command.key or p.SendKey(key=message_id, fingerprint="")
+        new = NewDeferred(
+            id=message_id,
+            chat=command.chat,
+            due_at=due,
+            key=key.key,
+            fingerprint=key.fingerprint,
+            command=kept.model_dump_json(),
+            answer=answer.model_dump_json(exclude={"repeated"}),
+        )
+        stood = None
+        try:
+            stood = self._sends.hold(new, key)
+        except BaseException:
+            self._discard([message_id])
+            raise
+        if stood is not None:
+            self._discard([message_id])
+            return stood
+        self._changed()
+        return answer
+
+    def cancel(self, message_id: str) -> DeferredState | None:
+        """Stop a message that is held; of one that is being sent, wait for the end. What became of it."""
+        found = self._with_held(lambda held: held.cancel(message_id))
+        if found is not None and found[0] is DeferredState.LEAVING:
+            with self._sends.alone(found[1]):
+                self._with_held(lambda held: held.doubt(message_id))
+                found = self._with_held(lambda held: held.cancel(message_id))
+        if found is None:
+            return None
+        if found[0] is DeferredState.CANCELLED:
+            self._discard([message_id])
+            self._changed()
+        return found[0]
+
+    def leave(self, message_id: str) -> bool:
+        """Send one that is due; False when that is not possible now, and it stays held."""
+        try:
+            self._send(message_id)
+        except OutcomeUnknown as error:
+            logger.warning("a held message may have been sent: %s", error.message)
+            self._with_held(lambda held: held.doubt(message_id))
+        except (NotConnected, SessionTimeout, StoreError) as error:
+            logger.info("a message that is due waits: %s", error.message)
+            self._with_held(lambda held: held.doubt(message_id))  # of one that was sent and could not be stored
+            return False
+        except WhatsAppMcpError as error:
+            self._give_up(message_id, error)
+        except Exception:
+            logger.exception("a held message could not be sent")
+            self._give_up(message_id, WhatsAppMcpError("the session hit an unexpected error"))
+        self._discard([message_id])
+        return True
+
+    def expire(self) -> None:
+        """What is too late does not leave any more."""
+        expired = self._with_held(lambda held: held.expire())
+        if expired:
+            logger.warning("%d held messages were not sent: it was too late", len(expired))
+        self._discard(expired)
+
+    def recover(self) -> None:
+        """What a process that was killed left: what it was sending may have been sent, and files of nobody."""
+        self._with_held(lambda held: held.doubt())
+        held = {due.id for due in self._with_held(lambda held: held.waiting())}
+        with suppress(OSError):  # no file was ever held
+            self._discard(file.name for file in self._files.iterdir() if file.name not in held)
+
+    def forget(self) -> None:
+        """The device is not linked any more: nothing leaves."""
+        error = NotLoggedIn("the account was unlinked before the message left").to_wire()
+        self._discard(self._with_held(lambda held: held.give_all_up(error)))
+
+    def _send(self, message_id: str) -> None:
+        found = self._with_held(lambda held: held.command(message_id))
+        if found is None:  # somebody stopped it
+            return
+        text, key = found
+        command = _COMMANDS.validate_json(text)
+        self._sends.leave(message_id, key, command.chat, self._composer.compose(command))
+
+    def _give_up(self, message_id: str, error: WhatsAppMcpError) -> None:
+        logger.warning("a held message was not sent: %s", error.message)
+        self._with_held(lambda held: held.give_up(message_id, error.to_wire()))
+
+    def _with_file(self, command: Held, message_id: str) -> Held:
+        """Its file in a place that is ours: the one that it names goes when the caller is answered."""
+        if isinstance(command, p.ForwardMessage) or not isinstance(command.message, MediaOut):
+            return command
+        place = self._files / message_id
+        try:
+            ensure_private_folder(self._files)
+            _duplicate(command.message.path, place)
+        except OSError as error:
+            self._discard([message_id])
+            raise StoreError(
+                f"the file cannot be kept until the message leaves: {error.strerror}",
+                next_step="Free some space on the disk, or check the rights of the data directory.",
+            ) from error
+        return command.model_copy(update={"message": command.message.model_copy(update={"path": place})})
+
+    def _with_held(self, work: Callable[[DeferredSends], T]) -> T:
+        return self._store.run_now(lambda writer: writer.with_deferred(work))
+
+    def _discard(self, message_ids: Iterable[str]) -> None:
+        for message_id in message_ids:
+            with suppress(OSError):  # else the next process sweeps it
+                (self._files / message_id).unlink(missing_ok=True)
+
+
+def _duplicate(source: Path, place: Path) -> None:
+    """Without copying where the file system can: the source is a private copy already, which nobody changes."""
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)

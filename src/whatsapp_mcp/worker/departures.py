@@ -1,0 +1,154 @@
+"""When held messages leave: each when it is due, as soon as there is a connection, in order within its chat."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.store.deferred import LATE, DeferredSends, Due
+from whatsapp_mcp.worker.deferring import Deferring
+from whatsapp_mcp.worker.sleep import LOOK, SLEPT
+from whatsapp_mcp.worker.store_thread import StoreThread
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RETRY: Final = 1.0
+"""Seconds after which one is tried again that could not leave."""
+DRAIN: Final = 5.0
+"""Seconds that what is just leaving has when they are stopped."""
+LONGEST: Final = 60.0
+"""Seconds after which it is looked again at the latest: somebody may set the clock."""
+
+
+class Departures:
+    """Lives in the thread of the event loop."""
+
+    def __init__(
+        self,
+        deferring: Deferring,
+        store: StoreThread,
+        limiter: CapacityLimiter,
+        *,
+        now: Callable[[], int] = now_ms,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """
+        Args:
+            limiter: of the threads in which messages are sent.
+            now: milliseconds since 1970.
+            pause: waits for so many seconds.
+        """
+        self._deferring = deferring
+        self._store = store
+        self._limiter = limiter
+        self._now = now
+        self._pause = pause
+        self._look = asyncio.Event()
+        self._connected = False
+        self._stopped: float | None = None
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        """By chat."""
+        self._held = 0
+        self._known = False
+        """Whether ``_held`` counts all of them."""
+
+    @property
+    def are_expected(self) -> bool:
+        """Whether something is held, or leaves just now, as far as is known."""
+        return bool(not self._known or self._held or self._leaving)
+
+    def connection_is(self, *, up: bool) -> None:
+        """Whether messages can leave."""
+        self._connected = up
+        self.look()
+
+    def look(self) -> None:
+        """Something was held, or is not any more."""
+        self._known = False
+        self._look.set()
+
+    async def run(self) -> None:
+        """Until ``stop``."""
+        while self._stopped is None:
+            self._look.clear()
+            try:
+                pause = await self._depart()
+            except Exception:  # nobody waits for this task: it would end unseen, and nothing leave any more
+                logger.exception("it could not be looked for messages that are due")
+                pause = RETRY
+            before = self._now()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
+            if self._now() - before > (pause + SLEPT) * 1000:
+                # The computer slept, so the connection may be dead without a sign: this process is to end, see `sleep`.
+                await self._pause(2 * LOOK)
+
+    def stop(self) -> None:
+        """Nothing more leaves."""
+        if self._stopped is None:
+            self._stopped = asyncio.get_running_loop().time()
+        self.look()
+
+    async def ended(self) -> None:
+        """What was leaving when they were stopped is gone, or its time is over."""
+        self.stop()
+        assert self._stopped is not None
+        rest = self._stopped + DRAIN - asyncio.get_running_loop().time()
+        if self._leaving and rest > 0:
+            await asyncio.wait(self._leaving.values(), timeout=rest)
+
+    async def forget(self) -> None:
+        """The account is being unlinked: nothing leaves any more."""
+        await to_thread.run_sync(self._deferring.forget)
+
+    async def _depart(self) -> float:
+        """Let those leave that are due; seconds until it is to be looked again."""
+        held = await self._waiting()
+        if held and held[0].due_at + LATE < self._now():
+            await to_thread.run_sync(self._deferring.expire)
+            held = await self._waiting()
+        self._held, self._known = len(held), not self._look.is_set()
+        now, pause = self._now(), LONGEST
+        for one in held:
+            if self._connected and one.due_at <= now:
+                self._let_leave(one)
+            pause = min(pause, (self._next(one, now) - now) / 1000)
+        return max(pause, 0.0)
+
+    async def _waiting(self) -> tuple[Due, ...]:
+        work = self._store.run(lambda writer: writer.with_deferred(DeferredSends.waiting))
+        return await asyncio.wrap_future(work)
+
+    def _next(self, one: Due, now: int) -> int:
+        """When there is something to do about it, beside the end of what leaves."""
+        return one.due_at if one.due_at > now else one.due_at + LATE + 1
+
+    def _let_leave(self, one: Due) -> None:
+        if one.chat in self._leaving or self._stopped is not None:
+            return
+        task = asyncio.create_task(self._leave(one))
+        self._leaving[one.chat] = task
+        task.add_done_callback(lambda _: self._left(one))
+
+    async def _leave(self, one: Due) -> None:
+        try:
+            left = await to_thread.run_sync(
+                self._deferring.leave, one.id, abandon_on_cancel=True, limiter=self._limiter
+            )
+        except Exception:
+            logger.exception("a held message could not be sent")
+            left = False
+        if not left and self._stopped is None:
+            await self._pause(RETRY)
+
+    def _left(self, one: Due) -> None:
+        del self._leaving[one.chat]
+        self.look()

@@ -1,0 +1,396 @@
+"""Held messages in the session process: they leave once, when they are due, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from anyio import CapacityLimiter
+
+from tests.unit.waiting import WAIT, soon, wait_until
+from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
+from tests.unit.worker.test_handlers import Session, from_ana
+from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.outgoing import DocumentOut, SendOptions, SentMessage, TextOut
+from whatsapp_mcp.pipe.messages import CancelSend, ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage
+from whatsapp_mcp.store.deferred import LATE
+from whatsapp_mcp.store.records import DeferredSend
+from whatsapp_mcp.wire.protos import e2e, neonize_pb2
+from whatsapp_mcp.worker.deferring import HELD_FILES
+from whatsapp_mcp.worker.departures import Departures
+from whatsapp_mcp.worker.sleep import LOOK
+
+KEY = SendKey(key="order 7", fingerprint="f")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    session = Session(tmp_path)
+    session.will_send("S1", ANA_LID)
+    yield session
+    assert session.thread.close(WAIT)
+
+
+def hold(session: Session, text: str = "hello", *, chat: Jid = ANA, key: SendKey | None = None) -> SentMessage:
+    return session.run(SendMessage(chat=chat, message=TextOut(text=text), key=key, hold=60))
+
+
+def make_due(session: Session, *, late: int = 0) -> None:
+    """All that is held was to leave ``late`` milliseconds ago."""
+    sql = "UPDATE deferred_sends SET due_at = ?"
+    session.thread.run_now(lambda writer: writer._connection.execute(sql, (now_ms() - late,)))
+
+
+def known(session: Session, held: SentMessage) -> DeferredSend:
+    found = session.reader.deferred(held.message_id)
+    assert found is not None
+    return found
+
+
+def state(session: Session, held: SentMessage) -> DeferredState:
+    return known(session, held).state
+
+
+def will_fail(session: Session, text: str) -> None:
+    answer = neonize_pb2.SendMessageReturnFunction(Error=text)
+    session.client.answers["SendMessage"] = answer.SerializeToString()
+
+
+def how_often(session: Session) -> int:
+    return session.client.functions.count("SendMessage")
+
+
+def leave(session: Session, held: SentMessage) -> bool:
+    return session.messages.deferring.leave(held.message_id)
+
+
+def text_of(payload: bytes | int) -> str:
+    assert isinstance(payload, bytes)
+    return e2e.Message.FromString(payload).extendedTextMessage.text
+
+
+def while_sending(session: Session, do: Callable[[], None]) -> None:
+    call = session.client.call
+
+    def watched(function: str, *arguments: bytes | int) -> bytes:
+        if function == "SendMessage":
+            do()
+        return call(function, *arguments)
+
+    session.client.call = watched  # type: ignore[method-assign]
+
+
+# ---- held, and what becomes of it -----------------------------------------------------------------------------------
+
+
+def test_nothing_leaves_before_it_is_due(session: Session) -> None:
+    before = now_ms()
+    held = hold(session)
+    assert held.held_until is not None
+    assert before + 60_000 <= held.held_until <= now_ms() + 60_000
+    assert (held.chat, state(session, held), how_often(session)) == (ANA, DeferredState.HELD, 0)
+    assert leave(session, held)
+    assert session.sent()[1].extendedTextMessage.text == "hello"
+    assert (known(session, held).state, known(session, held).sent_id) == (DeferredState.SENT, "S1")
+    assert session.message(held.message_id).id == session.message("S1").id
+    assert leave(session, held)
+    assert how_often(session) == 1
+
+
+def test_what_is_stopped_never_leaves(session: Session) -> None:
+    held = hold(session)
+    for _ in range(2):
+        assert session.run(CancelSend(message_id=held.message_id)) is DeferredState.CANCELLED
+    assert leave(session, held)
+    assert how_often(session) == 0
+    assert session.run(CancelSend(message_id="HELD9")) is None
+
+
+def test_stopping_waits_for_what_is_leaving(session: Session) -> None:
+    held = hold(session)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    while_sending(session, pause)
+    with ThreadPoolExecutor() as pool:
+        leaving = pool.submit(leave, session, held)
+        assert inside.wait(WAIT)
+        stopping = pool.submit(session.run, CancelSend(message_id=held.message_id))
+        wait_until(stopping.running)
+        assert not stopping.done()
+        go_on.set()
+        assert leaving.result(WAIT)
+        assert stopping.result(WAIT) is DeferredState.SENT, "then it is revoked like any other"
+
+
+def test_stopped_while_its_file_is_uploaded(session: Session, tmp_path: Path) -> None:
+    held = hold_file(session, tmp_path)
+    call = session.client.call
+
+    def watched(function: str, *arguments: bytes | int) -> bytes:
+        if function == "Upload":
+            assert session.run(CancelSend(message_id=held.message_id)) is DeferredState.CANCELLED
+        return call(function, *arguments)
+
+    session.client.call = watched  # type: ignore[method-assign]
+    assert leave(session, held)
+    assert how_often(session) == 0
+
+
+def hold_file(session: Session, folder: Path) -> SentMessage:
+    source = folder / "source"
+    source.write_bytes(b"content")
+    document = DocumentOut(path=source, mimetype="text/plain", file_name="a.txt")
+    held = session.run(SendMessage(chat=ANA, message=document, hold=60))
+    source.unlink()  # as the server does when it has its answer
+    return held
+
+
+def test_its_file_is_kept_until_it_left(session: Session, tmp_path: Path) -> None:
+    held = hold_file(session, tmp_path)
+    kept = tmp_path / "media" / HELD_FILES / held.message_id
+    assert kept.read_bytes() == b"content"
+    answer = neonize_pb2.UploadReturnFunction(
+        UploadResponse=neonize_pb2.UploadResponse(
+            url="u",
+            DirectPath="/d",
+            Handle="",
+            MediaKey=b"k",
+            FileEncSHA256=b"e",
+            FileSHA256=b"s",
+            FileLength=7,
+        )
+    )
+    session.client.answers["Upload"] = answer.SerializeToString()
+    assert leave(session, held)
+    assert state(session, held) is DeferredState.SENT
+    assert next(arguments[0] for name, arguments in session.client.calls if name == "Upload") == b"content"
+    assert not kept.exists()
+
+
+def test_its_file_goes_when_it_is_stopped(session: Session, tmp_path: Path) -> None:
+    held = hold_file(session, tmp_path)
+    session.run(CancelSend(message_id=held.message_id))
+    assert list((tmp_path / "media" / HELD_FILES).iterdir()) == []
+
+
+def test_what_is_wrong_now_is_said_now(session: Session) -> None:
+    options = SendOptions(reply_to_id="nope")
+    with pytest.raises(NotFound):
+        session.run(SendMessage(chat=ANA, message=TextOut(text="hello"), options=options, hold=60))
+    with pytest.raises(NotFound):
+        session.run(ForwardMessage(target=MessageRef(chat=ANA, message_id="nope"), chat=ANA, hold=60))
+
+
+def test_forwarding_is_held_too(session: Session) -> None:
+    session.receive(from_ana())
+    held = session.run(ForwardMessage(target=MessageRef(chat=ANA, message_id="A1"), chat=ANA, hold=60))
+    assert how_often(session) == 0
+    assert leave(session, held)
+    assert session.sent()[1].extendedTextMessage.contextInfo.isForwarded
+
+
+# ---- keys -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_call_gets_the_same_answer(session: Session) -> None:
+    held = hold(session, key=KEY)
+    again = held.model_copy(update={"repeated": True})
+    assert hold(session, key=KEY) == again
+    assert session.run(ConfirmSend(key=KEY, handed_over=None)) == again
+    with pytest.raises(InvalidArgument):
+        hold(session, key=KEY.model_copy(update={"fingerprint": "g"}))
+    assert leave(session, held)
+    assert hold(session, key=KEY).message_id == "S1"
+    assert how_often(session) == 1
+
+
+# ---- what can go wrong ----------------------------------------------------------------------------------------------
+
+
+def test_without_a_connection_it_stays_held(session: Session) -> None:
+    held = hold(session, key=KEY)
+    will_fail(session, "failed to send message node: websocket not connected")
+    assert not leave(session, held)
+    assert state(session, held) is DeferredState.HELD
+    assert hold(session, key=KEY).message_id == held.message_id
+    session.will_send("S1", ANA_LID)
+    assert leave(session, held)
+    assert state(session, held) is DeferredState.SENT
+
+
+def test_a_refusal_is_final(session: Session) -> None:
+    held = hold(session)
+    will_fail(session, "server returned error 463")
+    assert leave(session, held)
+    found = known(session, held)
+    assert found.state is DeferredState.FAILED
+    assert found.error is not None
+    assert found.error["code"] == "reachout_timelock"
+    assert session.run(CancelSend(message_id=held.message_id)) is DeferredState.FAILED
+
+
+@pytest.mark.parametrize("failure", ["timed out waiting for message send response", None])
+def test_what_may_have_been_sent_is_not_sent_again(session: Session, failure: str | None) -> None:
+    held = hold(session)
+    if failure:
+        will_fail(session, failure)
+    else:
+        session.client.answers["SendMessage"] = b"\xff"
+    assert leave(session, held)
+    assert state(session, held) is DeferredState.UNKNOWN
+    assert leave(session, held)
+    assert how_often(session) == 1
+    assert session.run(CancelSend(message_id=held.message_id)) is DeferredState.UNKNOWN
+
+
+def test_after_a_process_that_was_killed(session: Session, tmp_path: Path) -> None:
+    leaving, held = hold(session), hold_file(session, tmp_path)
+    session.thread.run_now(lambda writer: writer.with_deferred(lambda d: d.leave(leaving.message_id, b"")))
+    nobodys = tmp_path / "media" / HELD_FILES / "HELDnobody"
+    nobodys.write_bytes(b"")
+    session.messages.deferring.recover()
+    assert state(session, leaving) is DeferredState.UNKNOWN
+    assert state(session, held) is DeferredState.HELD
+    assert [file.name for file in nobodys.parent.iterdir()] == [held.message_id]
+
+
+def test_an_account_that_is_unlinked_sends_nothing(session: Session, tmp_path: Path) -> None:
+    held, file = hold(session), hold_file(session, tmp_path)
+    session.messages.deferring.forget()
+    for one in (held, file):
+        found = known(session, one)
+        assert found.state is DeferredState.FAILED
+        assert found.error is not None
+        assert found.error["code"] == "not_logged_in"
+        assert leave(session, one)
+    assert how_often(session) == 0
+    assert list((tmp_path / "media" / HELD_FILES).iterdir()) == []
+
+
+# ---- when they leave ------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def running(session: Session) -> AsyncIterator[Departures]:
+    async def briefly(_seconds: float) -> None:
+        await asyncio.sleep(0.01)
+
+    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), pause=briefly)
+    task = asyncio.create_task(departures.run())
+    yield departures
+    await departures.ended()
+    async with asyncio.timeout(WAIT):
+        await task
+
+
+async def test_what_is_due_leaves_when_there_is_a_connection(session: Session) -> None:
+    async with running(session) as departures:
+        held = hold(session)
+        departures.look()
+        assert departures.are_expected
+        make_due(session)
+        departures.look()
+        await soon(lambda: departures._known)
+        assert (how_often(session), departures.are_expected) == (0, True)
+        departures.connection_is(up=True)
+        await soon(lambda: state(session, held) is DeferredState.SENT)
+        await soon(lambda: not departures.are_expected)
+    assert how_often(session) == 1
+
+
+async def test_it_leaves_by_the_clock(session: Session) -> None:
+    async with running(session) as departures:
+        departures.connection_is(up=True)
+        held = session.run(SendMessage(chat=ANA, message=TextOut(text="soon"), hold=1))
+        departures.look()
+        await soon(lambda: state(session, held) is DeferredState.SENT)
+        assert held.held_until is not None
+        assert now_ms() >= held.held_until
+
+
+async def test_after_sleep_nothing_leaves_by_a_connection_that_may_be_dead(session: Session) -> None:
+    clock, slept = [now_ms()], list[float]()
+
+    async def pause(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.Event().wait()
+
+    limiter = CapacityLimiter(4)
+    departures = Departures(session.messages.deferring, session.thread, limiter, now=lambda: clock[0], pause=pause)
+    task = asyncio.create_task(departures.run())
+    held = hold(session)
+    departures.connection_is(up=True)
+    await soon(lambda: departures._known)
+    clock[0] += 120_000
+    departures.look()
+    await soon(lambda: bool(slept))
+    task.cancel()
+    assert slept == [2 * LOOK], "meanwhile the process ends, for the next to connect"
+    assert (state(session, held), how_often(session)) == (DeferredState.HELD, 0)
+
+
+async def test_a_chat_gets_its_messages_in_order(session: Session) -> None:
+    async with running(session) as departures:
+        will_fail(session, "failed to send message node: websocket not connected")
+        held = [hold(session, text) for text in ("one", "two", "three")]
+        other = hold(session, "elsewhere", chat=TEAM)
+        make_due(session)
+        session.thread.run_now(
+            lambda writer: writer._connection.executemany(
+                "UPDATE deferred_sends SET due_at = due_at - ? WHERE id = ?",
+                [(10 - number, one.message_id) for number, one in enumerate(held)],
+            )
+        )
+        departures.connection_is(up=True)
+        await soon(lambda: how_often(session) > 4, "it is tried again")
+        session.will_send("S1", ANA_LID)
+        await soon(lambda: all(state(session, one) is DeferredState.SENT for one in (*held, other)))
+    sent = [text_of(arguments[2]) for name, arguments in session.client.calls if name == "SendMessage"]
+    assert [text for text in sent if text != "elsewhere"][-3:] == ["one", "two", "three"]
+    assert "elsewhere" in sent
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_what_is_too_late_does_not_leave(session: Session, up: bool) -> None:
+    held = hold(session)
+    make_due(session, late=LATE + 1)
+    async with running(session) as departures:
+        departures.connection_is(up=up)
+        await soon(lambda: departures._known and not departures.are_expected)
+    row = session.thread.run_now(lambda writer: writer.with_deferred(lambda d: d.cancel(held.message_id)))
+    assert row is not None
+    assert row[0] is DeferredState.EXPIRED
+    assert how_often(session) == 0
+
+
+async def test_the_end_waits_for_what_is_leaving(session: Session) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    while_sending(session, pause)
+    held, later = hold(session), hold(session)
+    make_due(session)
+    async with running(session) as departures:
+        departures.connection_is(up=True)
+        await soon(inside.is_set)
+        ending = asyncio.create_task(departures.ended())
+        departures.stop()
+        go_on.set()
+        async with asyncio.timeout(WAIT):
+            await ending
+    assert sorted((state(session, held), state(session, later))) == ["held", "sent"], "the next process goes on"
