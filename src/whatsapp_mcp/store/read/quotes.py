@@ -13,6 +13,7 @@ from typing import Final
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import QuotedMessage
 from whatsapp_mcp.store.read.annotations import Id, Key, known_as, rows_about
+from whatsapp_mcp.store.read.restricted import is_restricted, may_be_read
 from whatsapp_mcp.store.rows import stored_jid
 
 _QUOTE_LENGTH: Final = 1_000
@@ -48,6 +49,21 @@ def quotes(
         found.setdefault((known["chat"], known["message_id"]), []).append(known)
     people = _people(connection, {row["quoted"] for row, _ in replies if row["quoted"] is not None})
     return {row["arrival"]: _quoted(row, found.get(asked[row["arrival"]], ()), people) for row, _ in replies}
+
+
+def out_of_sight(
+    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], extras: Sequence[Mapping[str, object]]
+) -> frozenset[int]:
+    """Arrivals of the replies to what stands in another chat, which may not be read here."""
+    if not is_restricted(connection):
+        return frozenset()
+    elsewhere = {
+        row["arrival"]: str(extra["quoted_chat"])
+        for row, extra in zip(rows, extras, strict=True)
+        if "quoted_chat" in extra
+    }
+    found = _entities(connection, list(elsewhere.values()))
+    return frozenset(arrival for arrival, chat in elsewhere.items() if not may_be_read(connection, found.get(chat)))
 
 
 def parts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
