@@ -1,7 +1,7 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
 python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
-                                   README.md and docs/simulator.md
+                                   README.md, docs/simulator.md and docs/policy.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -18,6 +18,8 @@ import click
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
 from whatsapp_mcp.catalog.build.reference import core_tools, reference
 from whatsapp_mcp.cli import cli
+from whatsapp_mcp.policy.rules import PRESETS
+from whatsapp_mcp.policy.template import EXPLAINED
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
@@ -111,6 +113,19 @@ def _argument_text(parameter: inspect.Parameter) -> str:
     return f"{parameter.name}={json.dumps(parameter.default)}"
 
 
+def policy_table() -> str:
+    """Every field of policy.toml with what holds without it, by preset."""
+    lines = [f"| Field | {' | '.join(f'`{name}`' for name in PRESETS)} | |", f"|---|{'---|' * len(PRESETS)}---|"]
+    dumped = [rules.model_dump(mode="json") for rules in PRESETS.values()]
+    for name, text in EXPLAINED.items():
+        part, _, field = name.partition(".")
+        values = [rules[part][field] if field else rules[part] for rules in dumped]
+        if not isinstance(values[0], dict):
+            shown = " | ".join(f"`{json.dumps(value)}`" if value is not None else "–" for value in values)
+            lines.append(f"| `{name}` | {shown} | {text} |")
+    return "\n".join(lines)
+
+
 def with_block(path: Path, name: str, content: str, text: str) -> str:
     """``text`` of the file ``path`` with what stands between the marks of block ``name`` replaced."""
     begin, end = f"<!-- {name}: made by docs/generate.py -->\n", f"<!-- end of {name} -->"
@@ -131,6 +146,7 @@ def pages() -> dict[Path, str]:
             "commands": commands_table(),
         },
         ROOT / "docs" / "simulator.md": {"control": control_table()},
+        ROOT / "docs" / "policy.md": {"policy": policy_table()},
     }
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
+
+PREFIX: Final = "WHATSAPP_MCP_"
+"""Of the variables, before the setting's name; upper and lower case are the same."""
 
 
 def _settled(path: Path) -> Path:
@@ -26,10 +28,13 @@ _Level = Annotated[
 ]
 
 
-class Settings(BaseSettings):
-    """Configuration of one server. Read from the environment; the command line overrides it."""
+class Settings(BaseModel):
+    """Configuration of one server. Read from the environment; the command line overrides it.
 
-    model_config = SettingsConfigDict(env_prefix="WHATSAPP_MCP_", env_ignore_empty=True, extra="ignore")
+    pydantic-settings would read more than plain variables, and its import takes a tenth of the time of a whole start.
+    """
+
+    model_config = ConfigDict(extra="ignore", validate_default=True)
 
     data_dir: _Path = Field(
         default_factory=lambda: data_folder("whatsapp-mcp"),
@@ -100,6 +105,14 @@ class Settings(BaseSettings):
         description="Seconds that the connection to WhatsApp outlives the last server that uses it.",
     )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_variables(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What was given, and for the rest the variables; an empty one is none."""
+        variables = {name.upper(): value for name, value in os.environ.items() if value}
+        names = {name: PREFIX + name.upper() for name in cls.model_fields}
+        return {name: variables[variable] for name, variable in names.items() if variable in variables} | given
 
     @property
     def account_dir(self) -> Path:

@@ -21,6 +21,7 @@ import whatsapp_mcp
 from whatsapp_mcp.catalog import CORE, load_catalog, select
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.operations.runner import handlers
+from whatsapp_mcp.policy.file import parse_rules
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 from whatsapp_mcp.simulator.people.personas import cast
@@ -95,6 +96,12 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
 def test_pages_name_only_variables_that_exist(path: Path) -> None:
     known = {f"WHATSAPP_MCP_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"WHATSAPP_MCP_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_policies_on_pages_are_right(path: Path) -> None:
+    for written in blocks(path, "toml"):
+        parse_rules(written, "careful", path)
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------

@@ -55,6 +55,14 @@ async def test_http_wants_the_token(tmp_path: Path) -> None:
             assert (
                 await web.post(url, json=body, headers={**right, "Origin": "http://evil.example"})
             ).status_code == 403
+            # The owner's page is opened by another key, once.
+            page = url.removesuffix("/mcp") + "/approve"
+            key = (tmp_path / "data" / "http-approve").read_text().splitlines()[1]
+            assert [(await web.get(page, headers=given)).status_code for given in ({}, right)] == [403, 403]
+            assert (await web.get(page, params={"key": key}, follow_redirects=True)).status_code == 200
+            assert "Nothing waits for an answer" in (await web.get(page)).text
+            web.cookies.clear()
+            assert (await web.get(page, params={"key": key})).status_code == 403
         shown = subprocess.run(
             [sys.executable, "-m", "whatsapp_mcp", "token", "--data-dir", str(tmp_path / "data")],
             capture_output=True,

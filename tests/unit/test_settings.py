@@ -127,3 +127,8 @@ def test_everything_of_an_account_lies_together() -> None:
         assert path.parent == settings.account_dir
     assert settings.account_dir.parent == settings.data_dir
     assert settings.token_path.parent == settings.data_dir
+
+
+def test_upper_and_lower_case_of_a_variable_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("whatsapp_mcp_toolsets", "group")
+    assert Settings().toolsets == "group"

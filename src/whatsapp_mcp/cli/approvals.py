@@ -21,7 +21,7 @@ def approve(
     code: str | None, data_dir: Path | None, account: str | None, always: bool, refuse: bool, page: bool
 ) -> None:
     """Answer a question of which a tool gave the code; without a code, list what waits. Only at a terminal."""
-    from whatsapp_mcp.offline.policies import answer, page_link, question_text, waiting, waiting_text
+    from whatsapp_mcp.offline.policies import answer, page_link, places, question_text, waiting, waiting_text
 
     with explained():
         settings = settings_of(data_dir, account)
@@ -31,10 +31,11 @@ def approve(
             _person("a link that opens the page")
             click.echo(page_link(settings))
             return
+        accounts = places(settings, all_accounts=account is None)
         if code is None:
-            click.echo(waiting_text(settings))
+            click.echo(waiting_text(accounts))
             return
-        one = waiting(settings, code)
+        settings, one = waiting(accounts, code)
         _person("an approval")
         if always and not one.can_be_always:
             raise InvalidArgument("this question cannot be answered for good", next_step="Leave out --always.")

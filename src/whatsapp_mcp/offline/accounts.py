@@ -19,9 +19,9 @@ from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError, WhatsAppMcpError
 from whatsapp_mcp.offline.attached import Observer, attached
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
-from whatsapp_mcp.pipe.account import GetClients, Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
 from whatsapp_mcp.pipe.codec import Moving
+from whatsapp_mcp.pipe.control import GetClients, Restart
 from whatsapp_mcp.pipe.lines import AttachedClient
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.settings import Settings

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.clock import from_ms, local, now_ms
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.policy.book import PendingApproval, PolicyBook, plain_code
@@ -21,6 +24,7 @@ from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
 
+_CONNECT_TIMEOUT: Final = 2.0
 _MIB: Final = 1_048_576
 
 
@@ -125,13 +129,22 @@ def write_template(settings: Settings) -> Path:
 # ---- whatsapp-mcp approve
 
 
-def waiting_text(settings: Settings) -> str:
+def places(settings: Settings, *, all_accounts: bool) -> list[Settings]:
+    """Where questions can wait: the account of the settings first, then, if asked for, all others."""
+    others = [name for name in accounts_in(settings.data_dir) if name != settings.account] if all_accounts else []
+    return [settings, *(settings.model_copy(update={"account": name}) for name in others)]
+
+
+def waiting_text(accounts: Sequence[Settings]) -> str:
     """What waits for an answer, as lines for a terminal."""
-    with _book(settings) as book:
-        found = book.pending(now_ms())
-    if not found:
-        return "Nothing waits for an approval."
-    return "\n\n".join(question_text(one) for one in found)
+    shown: list[str] = []
+    for settings in accounts:
+        with _book(settings) as book:
+            found = [question_text(one) for one in book.pending(now_ms())]
+        if found and len(accounts) > 1:
+            shown.append(f"Account {settings.account}:")
+        shown += found
+    return "\n\n".join(shown) or "Nothing waits for an approval."
 
 
 def question_text(one: PendingApproval) -> str:
@@ -140,21 +153,22 @@ def question_text(one: PendingApproval) -> str:
     return "\n".join([escaped(f"{one.code}  {times}"), *(f"  {escaped(line)}" for line in one.text.splitlines())])
 
 
-def waiting(settings: Settings, code: str) -> PendingApproval:
-    """The question that has this code.
+def waiting(accounts: Sequence[Settings], code: str) -> tuple[Settings, PendingApproval]:
+    """The question that has this code, and of which account it is.
 
     Raises:
         NotFound: none that waits.
     """
-    with _book(settings) as book:
-        found = {one.code: one for one in book.pending(now_ms())}
-    try:
-        return found[plain_code(code)]
-    except KeyError:
-        raise NotFound(
-            "no question with this code waits for an answer",
-            next_step="`whatsapp-mcp approve` lists what waits; --account names another account.",
-        ) from None
+    for settings in accounts:
+        with _book(settings) as book:
+            for one in book.pending(now_ms()):
+                if one.code == plain_code(code):
+                    return settings, one
+    raise NotFound(
+        "no question with this code waits for an answer",
+        next_step="`whatsapp-mcp approve` lists what waits. A question that was answered, or is too old, has to be "
+        "asked again: have the call repeated.",
+    )
 
 
 def answer(settings: Settings, one: PendingApproval, *, refuse: bool, always: bool) -> None:
@@ -177,7 +191,16 @@ def page_link(settings: Settings) -> str:
     Raises:
         SetupError: no server shows it.
     """
-    return new_link(settings.approve_page_path)
+    link = new_link(settings.approve_page_path)
+    address = urlsplit(link)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 0), timeout=_CONNECT_TIMEOUT).close()
+    except OSError as error:
+        raise SetupError(
+            f"the `whatsapp-mcp serve` at {address.netloc} does not answer: {error.strerror}",
+            next_step="Start it again, or answer in the terminal: `whatsapp-mcp approve`.",
+        ) from error
+    return link
 
 
 def time_shown(milliseconds: int) -> str:

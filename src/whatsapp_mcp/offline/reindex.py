@@ -11,9 +11,9 @@ from typing import Final
 
 from whatsapp_mcp.errors import DataDirectoryInUse, NotFound, SessionCrashed
 from whatsapp_mcp.offline.attached import Observer, attached
-from whatsapp_mcp.pipe.account import Reindex
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
 from whatsapp_mcp.pipe.codec import Moving
+from whatsapp_mcp.pipe.control import Reindex
 from whatsapp_mcp.pipe.lines import Refused
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter

@@ -19,7 +19,7 @@ from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Arguments
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, once_known, read_from, resolve, stored_message
+from whatsapp_mcp.operations.targets import is_held, number_text, once_known, read_from, resolve, stored_message
 from whatsapp_mcp.policy.call import Call, Party, SentFile
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -56,6 +56,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         texts=texts,
         files=files,
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if _is_link(given.get(name))),
+        stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
         others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chat))),
     )
 

@@ -18,6 +18,7 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotAllowed, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
@@ -249,6 +250,12 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
         )
     require_written(message, "message_id")
     return message.chat, message
+
+
+def is_held(services: Services, message_id: str) -> bool:
+    """Whether it is the id of a message that has not left."""
+    found = services.store.look(lambda store: store.deferred(message_id.strip()))
+    return found is not None and found.state is DeferredState.HELD
 
 
 async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:

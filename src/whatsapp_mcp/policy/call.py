@@ -59,6 +59,9 @@ class Call:
     secrets: tuple[str, ...] = ()
     """What looks like a secret in texts and files, in words."""
 
+    stops_own: bool = False
+    """It keeps a message of ours from leaving: nobody has it, so nothing is removed."""
+
     @property
     def parties(self) -> tuple[Party, ...]:
         """All whom the call is about."""

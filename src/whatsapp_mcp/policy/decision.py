@@ -69,7 +69,7 @@ def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Re
         yield Reason("secrets", f"it holds {_listed(call.secrets)}"), seen.names
     elif call.others_numbers and not trusted and seen.chats:
         yield Reason("secrets", f"it holds {_listed(call.others_numbers)}"), True
-    if act == "delete":
+    if act == "delete" and not call.stops_own:
         yield Reason("deletes", "something would be removed"), seen.names
     if act == "group":
         yield Reason("groups", "a group or chat would be changed for all who are in it"), seen.names

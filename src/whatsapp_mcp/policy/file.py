@@ -2,7 +2,8 @@
 
 A file that is wrong or cannot be read fails closed: nothing that changes anything is done (:meth:`PolicyFile.to_change`
 raises), while reading goes on under the last rules that were right, or under ``locked`` when this process never saw
-any. A file that is missing means the preset alone.
+any. A file that is missing means the preset alone, from some seconds after it went; one that is empty is wrong, because
+that is how a file looks that is just being written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import re
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,15 +32,19 @@ _LARGEST: Final = 1_000_000
 _SETTLED_NS: Final = 2_000_000_000
 """A file that was written so short a time ago can change again without its time changing: it is read each time."""
 
+_GONE_SECONDS: Final = 2.0
+
 _Stamp = tuple[int, int, int, int, int]
 
 
 class PolicyFile:
     """What holds for an account now. Looking costs a ``stat``, reading some hundred microseconds."""
 
-    def __init__(self, path: Path, preset: Preset) -> None:
+    def __init__(self, path: Path, preset: Preset, clock: Callable[[], float] = time.monotonic) -> None:
         """``preset``: holds where the file names none, or there is none."""
         self.path = path
+        self._clock = clock
+        self._gone_since: float | None = None
         self._preset = preset
         self._stamp: _Stamp | None = None
         self._looked = False
@@ -73,6 +78,9 @@ class PolicyFile:
         stamp = _stamp_of(self.path)
         if self._looked and stamp == self._stamp:
             return
+        if stamp is None and self._stamp is not None and self._is_being_replaced():
+            return
+        self._gone_since = None
         try:
             self._rules = read_rules(self.path, self._preset)
             self._problem = None
@@ -80,6 +88,13 @@ class PolicyFile:
             self._problem = error
         self._stamp = stamp
         self._looked = stamp is None or abs(time.time_ns() - stamp[0]) > _SETTLED_NS
+
+    def _is_being_replaced(self) -> bool:
+        """Whether the file went only now: editors move it away before they write the new one."""
+        now = self._clock()
+        if self._gone_since is None:
+            self._gone_since = now
+        return now - self._gone_since < _GONE_SECONDS
 
 
 def _stamp_of(path: Path) -> _Stamp | None:
@@ -119,6 +134,8 @@ def _content(path: Path) -> str | None:
         raise _wrong(path, f"cannot be read: {reason}", "Make it readable for the server's user.") from error
     if why is not None or by is not None:
         raise _wrong(path, why or f"can be changed by others ({by})", f"Look what it says, then: {how_to_close(path)}")
+    if not content:
+        raise _wrong(path, "is empty", "Write it, or delete it: then the preset alone holds.")
     if len(content) > _LARGEST:
         raise _wrong(path, f"is larger than {_LARGEST} bytes", "Shorten it.")
     try:

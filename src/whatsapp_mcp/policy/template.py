@@ -18,8 +18,8 @@ EXPLAINED: Final = {
     "read.allow": 'Chats: *, saved, wrote_first, known, people, groups, channels, "+49 151 12345678", "+49*", a JID.',
     "read.deny": "Wins over allow.",
     "send": "To which chats something may be sent, and in which something may be changed.",
-    "send.allow": "",
-    "send.deny": "",
+    "send.allow": "Written as in read.allow.",
+    "send.deny": "Wins over allow.",
     "send.trusted": "Chats to which whatever was read may be sent without a question.",
     "ask": "When you are asked first: never, always, or tainted: when words of other people may have led to it.",
     "ask.first_contact": "A first message to somebody who is not saved, did not write first, was never written to.",
@@ -32,8 +32,8 @@ EXPLAINED: Final = {
     "ask.account": "The link to the account, its name and picture, the channels that it follows.",
     "limits": "How much in any minute, hour or day, of all programs together. 0 means no limit.",
     "limits.sends_per_minute": "Messages, one for each chat that gets it.",
-    "limits.sends_per_hour": "",
-    "limits.sends_per_day": "",
+    "limits.sends_per_hour": "The same.",
+    "limits.sends_per_day": "The same.",
     "limits.first_contacts_per_day": "People to whom a first message goes.",
     "limits.number_checks_per_hour": "Numbers of which WhatsApp is asked whether they use it.",
     "limits.group_additions_per_day": "People added to groups, those of new groups too.",
@@ -71,8 +71,7 @@ def _lines(preset: Preset) -> Iterator[str]:
         yield f"# {EXPLAINED[name]}"
         yield f"[{name}]"
         for field in type(part).model_fields:
-            if EXPLAINED[f"{name}.{field}"]:
-                yield f"# {EXPLAINED[f'{name}.{field}']}"
+            yield f"# {EXPLAINED[f'{name}.{field}']}"
             yield _field(field, getattr(part, field), commented=True)
 
 

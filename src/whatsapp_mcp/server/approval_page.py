@@ -99,10 +99,11 @@ class ApprovalPage:
     async def _show(self, request: Request) -> Response:
         if not _is_local(request):
             return _closed("This page is for the machine that the server runs on.")
-        given = request.query_params.get("key")
-        if given is not None:
+        given, browser = request.query_params.get("key"), self._browser(request)
+        if given is not None and browser is None:
             return self._let_in(request, given)
-        browser = self._browser(request)
+        if given is not None:  # browsers fetch an address while it is typed, and again
+            return RedirectResponse("/approve", status_code=303, headers=_HEADERS)
         if browser is None:
             return _closed("Type `whatsapp-mcp approve --page` in a terminal, and open the link that it prints.")
         said, browser.said = browser.said, ""

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from whatsapp_mcp.errors import SessionCrashed, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe import lines as p
-from whatsapp_mcp.pipe.account import Ping
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import Ping
 from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.platform.processes import end_now

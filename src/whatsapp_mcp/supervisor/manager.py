@@ -31,10 +31,10 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
-from whatsapp_mcp.pipe.account import Logout, PairPhone, Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import Logout, PairPhone, Restart
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device

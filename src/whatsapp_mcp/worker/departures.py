@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -12,6 +13,7 @@ from anyio import CapacityLimiter, to_thread
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.store.deferred import LATE, DeferredSends, Due
 from whatsapp_mcp.worker.deferring import Deferring
+from whatsapp_mcp.worker.sleep import LOOK, SLEPT
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 logger = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ RETRY: Final = 1.0
 """Seconds after which one is tried again that could not leave."""
 DRAIN: Final = 5.0
 """Seconds that what is just leaving has when they are stopped."""
-LOOK: Final = 60.0
+LONGEST: Final = 60.0
 """Seconds after which it is looked again at the latest: somebody may set the clock."""
 
 
@@ -35,19 +37,19 @@ class Departures:
         limiter: CapacityLimiter,
         *,
         now: Callable[[], int] = now_ms,
-        retry: float = RETRY,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
             limiter: of the threads in which messages are sent.
             now: milliseconds since 1970.
-            retry: seconds.
+            pause: waits for so many seconds.
         """
         self._deferring = deferring
         self._store = store
         self._limiter = limiter
         self._now = now
-        self._retry = retry
+        self._pause = pause
         self._look = asyncio.Event()
         self._connected = False
         self._stopped: float | None = None
@@ -80,12 +82,14 @@ class Departures:
                 pause = await self._depart()
             except Exception:  # nobody waits for this task: it would end unseen, and nothing leave any more
                 logger.exception("it could not be looked for messages that are due")
-                pause = self._retry
-            try:
+                pause = RETRY
+            before = self._now()
+            with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._look.wait()
-            except TimeoutError:
-                pass
+            if self._now() - before > (pause + SLEPT) * 1000:
+                # The computer slept, so the connection may be dead without a sign: this process is to end, see `sleep`.
+                await self._pause(2 * LOOK)
 
     def stop(self) -> None:
         """Nothing more leaves."""
@@ -112,7 +116,7 @@ class Departures:
             await to_thread.run_sync(self._deferring.expire)
             held = await self._waiting()
         self._held, self._known = len(held), not self._look.is_set()
-        now, pause = self._now(), LOOK
+        now, pause = self._now(), LONGEST
         for one in held:
             if self._connected and one.due_at <= now:
                 self._let_leave(one)
@@ -143,7 +147,7 @@ class Departures:
             logger.exception("a held message could not be sent")
             left = False
         if not left and self._stopped is None:
-            await asyncio.sleep(self._retry)
+            await self._pause(RETRY)
 
     def _left(self, one: Due) -> None:
         del self._leaving[one.chat]

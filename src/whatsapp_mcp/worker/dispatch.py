@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar, cast
 
 from anyio import CapacityLimiter, to_thread
 
-from whatsapp_mcp.pipe import account, groups, messages, profiles, side_login
+from whatsapp_mcp.pipe import account, control, groups, messages, profiles, side_login
 from whatsapp_mcp.pipe.command import COMMANDS, Command
 
-COMMAND_MODULES = (account, groups, messages, profiles, side_login)
+COMMAND_MODULES = (account, control, groups, messages, profiles, side_login)
 """Imported here so that every command is known where calls are read."""
 
 R = TypeVar("R")

@@ -12,6 +12,7 @@ from tests.unit.systems import needs_any_name, needs_fifos, needs_links, needs_p
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
+from whatsapp_mcp.settings import Settings
 
 
 def read(source: str | Path, policy: MediaPolicy) -> bytes:
@@ -123,7 +124,12 @@ def test_the_data_directory_never_opens(tmp_path: Path, data_dir: Path, policy: 
     wide = replace(policy, outbox=(tmp_path,))
     (tmp_path / "innocent").symlink_to(data_dir)
     (tmp_path / "innocent.db").symlink_to(data_dir / "session.db")
-    for source in (data_dir / "session.db", "innocent/session.db", "innocent.db", "data/../data/session.db"):
+    account = Settings(data_dir=data_dir)
+    account.account_dir.mkdir()
+    owners = (account.policy_path, account.policy_book_path, account.approve_page_path, account.token_path)
+    for path in owners:
+        path.write_text("x")
+    for source in (data_dir / "session.db", "innocent/session.db", "innocent.db", "data/../data/session.db", *owners):
         with pytest.raises(NotAllowed):
             read(source, wide)
 

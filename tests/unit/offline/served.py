@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.pipe.account import GetClients, Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import GetClients, Restart
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Notice, Refused, StateChanged, Welcome
 from whatsapp_mcp.pipe.pieces import MAX_LINE

@@ -15,8 +15,8 @@ from tests.unit.offline.served import SERVER, served
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.offline import accounts as accounts_module
-from whatsapp_mcp.pipe.account import Restart
 from whatsapp_mcp.pipe.account_lock import AccountLock
+from whatsapp_mcp.pipe.control import Restart
 from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.settings import Settings
 

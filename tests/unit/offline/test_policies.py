@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.unit.systems import child_environment, needs_signals
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.clock import now_ms
@@ -68,6 +73,39 @@ def test_what_waits_is_listed(run: Run, settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
+def test_a_code_of_any_account_is_found_unless_one_is_named(run: Run, settings: Settings) -> None:
+    office = settings.model_copy(update={"account": "office"})
+    office.account_dir.mkdir()
+    code = ask(office)
+    assert f"Account office:\n\n{code}" in run("approve").output
+    assert "Nothing waits" in run("approve", "--account", "default").output
+    assert "no question with this code" in run("approve", code, "--account", "default").output
+    assert run("approve", code, said="yes\n").exit_code == 0
+    assert taken(office) is Consent.YES
+
+
+@needs_signals
+@pytest.mark.parametrize("through_a_pipe", [False, True])
+def test_input_and_output_have_to_be_a_terminal(settings: Settings, *, through_a_pipe: bool) -> None:
+    import pty
+
+    code, (ours, theirs) = ask(settings), pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "whatsapp_mcp", "approve", code],
+        env=child_environment(WHATSAPP_MCP_DATA_DIR=str(settings.data_dir)),
+        stdin=theirs,
+        stdout=subprocess.PIPE if through_a_pipe else theirs,
+        stderr=subprocess.PIPE,
+    ) as running:
+        os.write(ours, b"yes\n")
+        _, said = running.communicate(timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    assert running.returncode == through_a_pipe, said
+    assert taken(settings) is (None if through_a_pipe else Consent.YES)
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("said", ["yes\n", "LAST\n"])
 def test_a_person_approves(run: Run, settings: Settings, said: str) -> None:
     code = ask(settings)
@@ -117,12 +155,15 @@ def test_without_a_terminal_nobody_answers(run: Run, settings: Settings, options
 def test_the_link_to_the_page_is_for_a_terminal_too(
     run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = new_link(settings.approve_page_path, "http://127.0.0.1:1/approve")
-    assert "?key=" not in run("approve", "--page").output
-    monkeypatch.setattr("whatsapp_mcp.cli.approvals.at_terminal", lambda: True)
-    link = run("approve", "--page").output.strip()
-    assert link.startswith("http://127.0.0.1:1/approve?key=")
-    assert link != first
+    with socket.create_server(("127.0.0.1", 0)) as serving:
+        page = f"http://127.0.0.1:{serving.getsockname()[1]}/approve"
+        first = new_link(settings.approve_page_path, page)
+        assert "?key=" not in run("approve", "--page").output
+        monkeypatch.setattr("whatsapp_mcp.cli.approvals.at_terminal", lambda: True)
+        link = run("approve", "--page").output.strip()
+        assert link.startswith(f"{page}?key=")
+        assert link != first
+    assert "does not answer" in run("approve", "--page").output
     settings.approve_page_path.unlink()
     assert "no `whatsapp-mcp serve`" in run("approve", "--page").output
 

@@ -13,8 +13,8 @@ from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.models.side_login import Answer
 from whatsapp_mcp.operations.services import Session
-from whatsapp_mcp.pipe.account import PairPhone
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import PairPhone
 
 ME = Jid("4915100000009", "s.whatsapp.net")
 ME_LID = Jid("100000000000009", "lid")

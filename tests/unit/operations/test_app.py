@@ -14,7 +14,7 @@ from tests.unit.operations.fakes import ME, NOW
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, NotLoggedIn, RateLimited
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Device
-from whatsapp_mcp.pipe.account import PairPhone
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.qr_picture import qr_picture
 
 CODE = "https://wa.me/settings/linked_devices#2@abc,def,ghi,jkl"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.unit.operations.bench import Bench
-from tests.unit.operations.fakes import ANA, NOW, milliseconds
+from tests.unit.operations.fakes import ANA, BO, NOW, milliseconds
 from whatsapp_mcp.clock import from_ms, now_ms, time_text
-from whatsapp_mcp.errors import InvalidArgument, NotFound, OutcomeUnknown, WhatsAppRefused
+from whatsapp_mcp.errors import ConfirmationNeeded, InvalidArgument, NotFound, OutcomeUnknown, WhatsAppRefused
 from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import SentMessage
@@ -103,6 +103,17 @@ async def test_it_is_stopped(bench: Bench) -> None:
     assert bench.session.commands == [CancelSend(message_id=HELD)]
     assert (results["message_id"], results["status"]) == (HELD, "cancelled")
     assert "nobody got it" in bench.outcome.message
+
+
+async def test_stopping_needs_no_leave_and_deleting_does(bench: Bench) -> None:
+    write_private(bench.settings.account_dir / "policy.toml", b"preset = 'careful'\n")
+    bench.send("S1")
+    hold(bench)
+    bench.session.answers["cancel_send"] = DeferredState.CANCELLED
+    bench.caller.conversation.has_read([BO])
+    with pytest.raises(ConfirmationNeeded):
+        await bench.run("revokeMessage", message_id="S1", phone="Ana")
+    assert (await bench.run("revokeMessage", message_id=HELD, phone="Ana"))["status"] == "cancelled"
 
 
 async def test_it_is_revoked_when_it_had_left(bench: Bench) -> None:

@@ -55,6 +55,7 @@ def asked(one: Call, seen: Seen, *, trusted: bool = False) -> list[str]:
         (call("removeParticipantFromGroup", TEAM, people=(ANA,)), NOTHING, []),
         (call("deleteMessage", ANA), NOTHING, []),
         (call("readMessage", BO), ANA_READ, []),
+        (call("revokeMessage", ANA, stops_own=True), ANA_READ, []),
         (call("appLogin"), ANA_READ, []),
         # A first message.
         (call("sendMessage", STRANGER), NOTHING, ["first_contact"]),

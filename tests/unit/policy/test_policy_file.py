@@ -70,9 +70,28 @@ def test_a_change_is_seen_at_the_next_look(path: Path) -> None:
     seen.append(policy.rules.hold_seconds)
     path.write_text("hold_seconds = 33\n")
     seen.append(policy.rules.hold_seconds)
+    assert seen == [1, 2, 2, 33]
+
+
+def test_a_file_that_is_being_replaced_opens_nothing_meanwhile(path: Path) -> None:
+    """Editors move the old one away, or empty it, before they write the new one."""
+    now = [100.0]
+    path.write_text("read_only = true\n")
+    policy = PolicyFile(path, "careful", lambda: now[0])
+    seen = [policy.to_change().read_only]
     path.unlink()
-    seen.append(policy.rules.hold_seconds)
-    assert seen == [1, 2, 2, 33, 0]
+    seen.append(policy.to_change().read_only)
+    path.write_text("")
+    with pytest.raises(SetupError, match="is empty"):
+        policy.to_change()
+    seen.append(policy.rules.read_only)
+    path.write_text("read_only = true\ntaint_hours = 3\n")
+    seen.append(policy.to_change().read_only)
+    path.unlink()
+    for later in (0.0, 1.9, 2.1):
+        now[0] = 200.0 + later
+        seen.append(policy.to_change().read_only)
+    assert seen == [True, True, True, True, True, True, False]
 
 
 def test_a_file_that_stays_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

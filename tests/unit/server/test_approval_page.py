@@ -118,6 +118,7 @@ async def test_the_link_opens_once_and_the_cookie_is_the_browsers(settings: Sett
         cookie = let_in.headers["set-cookie"]
         assert {"HttpOnly", "SameSite=strict", "Path=/approve"} <= set(cookie.split("; "))
         assert (await client.get("/approve")).status_code == 200
+        assert (await client.get(f"/approve?key={key}")).headers["location"] == "/approve"  # it has fetched it before
         client.cookies.clear()
         for address in (f"/approve?key={key}", "/approve?key=", "/approve"):
             assert (await client.get(address)).status_code == 403

@@ -12,8 +12,9 @@ from typing import Any
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Device, Group, GroupMember
-from whatsapp_mcp.pipe.account import PairPhone
+from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.pipe.groups import GetGroup, ListGroups
 from whatsapp_mcp.pipe.lines import LISTENS, Attach, Notice, Welcome
 from whatsapp_mcp.pipe.pieces import MAX_LINE
@@ -52,8 +53,10 @@ class Answers:
                 return group(0, GROUPS * MEMBERS)
             case PairPhone():
                 return command.digits[-4:] + str(len(command.digits))
-            case _:
+            case GetDevice():
                 return Device(jid=Jid("1", "s.whatsapp.net"), lid=None, push_name="", business_name="", platform="")
+            case _:
+                raise NotImplementedError(command.name)
 
     def joined(self) -> None:
         pass

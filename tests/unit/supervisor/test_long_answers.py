@@ -16,8 +16,9 @@ from tests.unit.systems import child_environment
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe import codec
-from whatsapp_mcp.pipe.account import GetDevice, PairPhone
+from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.pipe.groups import GetGroup, ListGroups
 from whatsapp_mcp.pipe.lines import LISTENS, Attach, AttachedClient
 from whatsapp_mcp.supervisor.link import Link

@@ -36,7 +36,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import ledger
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
-from whatsapp_mcp.pipe.messages import SendMessage
+from whatsapp_mcp.pipe.messages import CancelSend, SendMessage
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -431,6 +431,16 @@ async def test_a_connection_that_does_not_come_has_a_deadline(linked: TestAccoun
         async with asyncio.timeout(WAIT):
             with pytest.raises(NotConnected, match="connecting"):
                 await manager.call(SEND)
+
+
+async def test_what_needs_no_connection_waits_for_none(linked: TestAccount) -> None:
+    linked.will("stuck")
+    manager = linked.manager(connect_wait=0.2)
+    async with manager.running():
+        await soon(lambda: "attach" in linked.happened and manager._link is not None)
+        async with asyncio.timeout(WAIT):
+            assert await manager.call(CancelSend(message_id="HELD1")) is None
+    assert linked.calls == ["cancel_send"]
 
 
 async def test_a_caller_that_gives_up_leaves_nothing_behind(linked: TestAccount) -> None:

@@ -26,6 +26,7 @@ from whatsapp_mcp.store.records import DeferredSend
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.deferring import HELD_FILES
 from whatsapp_mcp.worker.departures import Departures
+from whatsapp_mcp.worker.sleep import LOOK
 
 KEY = SendKey(key="order 7", fingerprint="f")
 
@@ -283,7 +284,10 @@ def test_an_account_that_is_unlinked_sends_nothing(session: Session, tmp_path: P
 
 @asynccontextmanager
 async def running(session: Session) -> AsyncIterator[Departures]:
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), retry=0.01)
+    async def briefly(_seconds: float) -> None:
+        await asyncio.sleep(0.01)
+
+    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), pause=briefly)
     task = asyncio.create_task(departures.run())
     yield departures
     await departures.ended()
@@ -314,6 +318,27 @@ async def test_it_leaves_by_the_clock(session: Session) -> None:
         await soon(lambda: state(session, held) is DeferredState.SENT)
         assert held.held_until is not None
         assert now_ms() >= held.held_until
+
+
+async def test_after_sleep_nothing_leaves_by_a_connection_that_may_be_dead(session: Session) -> None:
+    clock, slept = [now_ms()], list[float]()
+
+    async def pause(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.Event().wait()
+
+    limiter = CapacityLimiter(4)
+    departures = Departures(session.messages.deferring, session.thread, limiter, now=lambda: clock[0], pause=pause)
+    task = asyncio.create_task(departures.run())
+    held = hold(session)
+    departures.connection_is(up=True)
+    await soon(lambda: departures._known)
+    clock[0] += 120_000
+    departures.look()
+    await soon(lambda: bool(slept))
+    task.cancel()
+    assert slept == [2 * LOOK], "meanwhile the process ends, for the next to connect"
+    assert (state(session, held), how_often(session)) == (DeferredState.HELD, 0)
 
 
 async def test_a_chat_gets_its_messages_in_order(session: Session) -> None:

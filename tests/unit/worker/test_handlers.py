@@ -33,11 +33,11 @@ from whatsapp_mcp.pipe.account import (
     GetDevice,
     GetPerson,
     GetPrivacy,
-    PairPhone,
     SetPresence,
     SyncContacts,
 )
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.pipe.groups import LeaveGroup, ListGroups, SyncGroups
 from whatsapp_mcp.pipe.lines import AttachedClient, Ended, Notice
 from whatsapp_mcp.pipe.messages import (

@@ -27,9 +27,10 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import Device, Message
-from whatsapp_mcp.pipe.account import GetClients, GetDevice, Logout, PairPhone, Ping, Reindex, Restart, SetPresence
+from whatsapp_mcp.pipe.account import GetDevice, SetPresence
 from whatsapp_mcp.pipe.codec import decode_hello, encode_call, encode_given_up
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.control import GetClients, Logout, PairPhone, Ping, Reindex, Restart
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, Logged
 from whatsapp_mcp.pipe.pieces import MAX_LINE

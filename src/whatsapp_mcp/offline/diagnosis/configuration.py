@@ -19,10 +19,9 @@ from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.settings import PREFIX, Settings
 from whatsapp_mcp.token_file import read_token
 
-_PREFIX: Final = "WHATSAPP_MCP_"
 _CONNECT_TIMEOUT: Final = 2.0
 
 
@@ -53,7 +52,7 @@ def _default(name: str) -> Any:
 
 
 def _variable(field: str) -> str:
-    return f"{_PREFIX}{field.upper()}"
+    return f"{PREFIX}{field.upper()}"
 
 
 def check_variables(names: Iterable[str]) -> Iterator[Check]:
@@ -61,8 +60,8 @@ def check_variables(names: Iterable[str]) -> Iterator[Check]:
     fields = tuple(Settings.model_fields)
     for name in sorted(names):
         upper = name.upper()
-        if upper.startswith(_PREFIX.rstrip("_")):
-            rest = upper.removeprefix(_PREFIX.rstrip("_")).lstrip("_").lower()
+        if upper.startswith(PREFIX.rstrip("_")):
+            rest = upper.removeprefix(PREFIX.rstrip("_")).lstrip("_").lower()
             if upper == _variable(rest) and rest in fields:
                 continue
             meant = near_miss(rest, fields)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.attached import Observer, attached
-from whatsapp_mcp.pipe.account import GetClients
 from whatsapp_mcp.pipe.codec import Moving
+from whatsapp_mcp.pipe.control import GetClients
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Refused
 from whatsapp_mcp.platform.endpoint import remains

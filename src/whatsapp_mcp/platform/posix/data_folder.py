@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import platformdirs
-
 assert sys.platform != "win32"
 
 
 def data_folder(name: str) -> Path:
     """The folder of the program of this name; it need not exist."""
+    import platformdirs  # only where nobody says where the data is
+
     return Path(platformdirs.user_data_dir(name))

@@ -8,6 +8,7 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import Change, IdentityLearned, NumberSpelled
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe import account as p
+from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -20,8 +21,8 @@ class AccountHandlers:
         self._account = account
         self._store = store
 
-    @handles(p.PairPhone)
-    def _pair_phone(self, command: p.PairPhone) -> str:
+    @handles(PairPhone)
+    def _pair_phone(self, command: PairPhone) -> str:
         return self._account.pair_phone(command.digits)
 
     @handles(p.GetDevice)

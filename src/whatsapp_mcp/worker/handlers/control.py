@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from whatsapp_mcp.pipe import account as p
+from whatsapp_mcp.pipe import control as p
 from whatsapp_mcp.pipe.lines import AttachedClient
 from whatsapp_mcp.worker.dispatch import handles
 

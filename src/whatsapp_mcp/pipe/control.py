@@ -1,0 +1,46 @@
+"""Commands about the session process and its link to the account: all that the session manager itself gives.
+
+Every server loads them before it answers anything, so they know of no models but those of the lines.
+"""
+
+from __future__ import annotations
+
+from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.lines import AttachedClient
+
+
+class PairPhone(Command[str]):
+    """Answered with the pairing code."""
+
+    digits: str
+
+
+class Logout(Command[bool]):
+    """Unlink the device. Whether WhatsApp confirmed it is answered; then the process ends, and session and messages are
+    erased."""
+
+    unconnected = True
+
+
+class Restart(Command[None]):
+    """End in order, so that the next process begins anew."""
+
+    unconnected = True
+
+
+class GetClients(Command[tuple[AttachedClient, ...]]):
+    """Who is attached."""
+
+    unconnected = True
+
+
+class Reindex(Command[int]):
+    """Make the search index anew, during a pause, then end; how many messages are in it."""
+
+    unconnected = True
+
+
+class Ping(Command[None]):
+    """Whether the process still answers."""
+
+    unconnected = True
