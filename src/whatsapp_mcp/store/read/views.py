@@ -34,7 +34,7 @@ from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
 from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
-from whatsapp_mcp.store.read.quotes import out_of_sight, parts, quotes
+from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -149,23 +149,20 @@ def messages_view(
     )
     answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
     people = NamedPeople(connection, _named(rows, extras, answered.values()))
-    unseen = out_of_sight(connection, rows, extras)
 
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
         made = _message(row, extra, attached.to(key), people)
         if row["revoked_at"] is not None:
             return made
-        if row["arrival"] in unseen:
-            facts = {name: value for name, value in extra.items() if name != "quoted_chat"}
-            return made.model_copy(update={"reply_to_id": None, "reply_to_text": None, "extra": facts})
         quoted = answered.get(row["arrival"])
         if quoted is not None:
             quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
         return made.model_copy(update={"quoted": quoted, "parts": belonging.get(key, ())})
 
     numbered = list(zip(rows, keys, extras, strict=True))
-    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
+    made = each(numbered, message, lambda row: _remains_of_message(row[0]))
+    return told(connection, without_unreadable(connection, made))
 
 
 def _of_kind(
