@@ -99,10 +99,10 @@ def test_a_field_that_says_nothing_is_left_out(path: Path, log: AuditLog) -> Non
 
 
 def test_text_of_a_message_only_when_switched_on(path: Path) -> None:
-    rules = Audit()
-    log = AuditLog(path, lambda: rules, patience=NEVER_SLOW)
+    log = AuditLog(path, Audit, patience=NEVER_SLOW)
     log.write(CALL)
-    rules = Audit(bodies=True)
+    log.close()
+    log = AuditLog(path, lambda: Audit(bodies=True), patience=NEVER_SLOW)
     log.write(replace(CALL, body='"\n\x1b[31m\u202eق\ud800'))
     log.close()
     first, second = lines(path)
