@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -26,6 +27,7 @@ _NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
 _NAME_LENGTH: Final = 60
 _PLAIN: Final = re.compile(r"(?:[^\W\d]{1,15}[^\w=:]{1,5}){0,11}[^\W\d]{0,15}[^\w=:]{0,5}", re.ASCII)
 """Some words without a digit: nothing that looks like a secret. What looks for one takes long to load."""
+_LOOKS: Final = "whatsapp_mcp.policy.secrets"
 _AT_ONCE: Final = 2_000
 """Characters that are looked through in the event loop; more would hold up other calls."""
 
@@ -136,11 +138,15 @@ async def _secrets(texts: Mapping[str, str], files: tuple[SentFile, ...]) -> tup
     found = [secret for file in files for secret in file.secrets]
     text = "\n".join(texts.values())
     if text and not _PLAIN.fullmatch(text):
-        from whatsapp_mcp.policy.secrets import secrets_in
-
-        seen = secrets_in(text) if len(text) <= _AT_ONCE else await anyio.to_thread.run_sync(secrets_in, text)
-        found += [f"{secret.kind} ({secret.excerpt})" for secret in seen]
+        quick = _LOOKS in sys.modules and len(text) <= _AT_ONCE
+        found += _secrets_in(text) if quick else await anyio.to_thread.run_sync(_secrets_in, text)
     return tuple(found)
+
+
+def _secrets_in(text: str) -> list[str]:
+    from whatsapp_mcp.policy.secrets import secrets_in
+
+    return [f"{secret.kind} ({secret.excerpt})" for secret in secrets_in(text)]
 
 
 def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:

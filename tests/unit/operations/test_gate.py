@@ -177,6 +177,19 @@ async def test_a_call_that_did_nothing_does_not_count(bench: Bench) -> None:
     await bench.run("sendMessage", phone="Ana", message="one")
 
 
+async def test_numbers_that_are_looked_up_count_even_when_nothing_is_sent(bench: Bench) -> None:
+    careful(bench, "[limits]\nnumber_checks_per_hour = 1")
+    stranger = Jid("4915100000077", "s.whatsapp.net")
+    bench.session.answers["check_numbers"] = [NumberCheck(number=stranger.user, registered=True, jid=stranger)]
+    with pytest.raises(ConfirmationNeeded):
+        await bench.run("sendMessage", phone=stranger.user, message="hello")
+    looked_up = len(bench.session.commands)
+    with pytest.raises(RateLimited) as limited:
+        await bench.run("sendMessage", phone="4915100000078", message="hello")
+    assert limited.value.details["limit"] == "number_checks_per_hour"
+    assert len(bench.session.commands) == looked_up
+
+
 async def test_a_first_message_is_asked_about_and_names_the_number(bench: Bench) -> None:
     careful(bench)
     asked: list[Question] = []
