@@ -19,7 +19,7 @@ from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
 from whatsapp_mcp.policy.rules import Rules
-from whatsapp_mcp.policy.scopes import allowed_by_scope
+from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
 
@@ -83,6 +83,9 @@ class Gate:
         if not allowed_by_scope(operation, caller.grant.scope):
             why = f"{operation.name} is more than the scope {caller.grant.scope!r} of {caller.grant.name!r} allows"
             raise refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
+        if not allowed_by_toolsets(operation, caller.grant.toolsets):
+            why = f"{operation.name} is not among the toolsets of {caller.grant.name!r}"
+            raise refused(passage, "toolsets", why, where="the token's toolsets (`whatsapp-mcp token create`)")
 
     def _write_down(self, passage: Passage) -> None:
         """For the audit."""
