@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 from mcp.server import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
@@ -14,7 +15,7 @@ from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from whatsapp_mcp.media.decoder_pool import DecoderPool
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
-    from whatsapp_mcp.server.auth import Access
+    from whatsapp_mcp.policy.gate import Gate
+    from whatsapp_mcp.server.auth import HttpAccess
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -48,23 +50,33 @@ class _OperationsOnDemand:
         self._settings = settings
         self._manager = manager
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
-        return await self._runner.run(operation, arguments, progress, caller)
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        return await self._runner.run(passage, arguments, progress)
+
+    def ended(self, passage: Passage) -> None:
+        self._runner.ended(passage)
 
     async def close(self) -> None:
         if "_decoders" in vars(self):
             await self._decoders.close()
+        if "_gate" in vars(self):
+            await anyio.to_thread.run_sync(self._gate.close)
 
     @cached_property
     def _runner(self) -> OperationRunner:
         from whatsapp_mcp.operations.runner import OperationRunner
         from whatsapp_mcp.operations.services import Services, Store
-        from whatsapp_mcp.policy.gate import Gate
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
         services = Services(self._settings, self._manager, store, lambda: self._decoders)
-        return OperationRunner(services, Gate.of(self._settings))
+        return OperationRunner(services, self._gate)
+
+    @cached_property
+    def _gate(self) -> Gate:
+        from whatsapp_mcp.policy.gate import Gate
+
+        return Gate.of(self._settings)
 
     @cached_property
     def _decoders(self) -> DecoderPool:
@@ -127,7 +139,7 @@ def http_access(
     issuer: str | None = None,
     audience: str | None = None,
     **oauth: Any,
-) -> Access:
+) -> HttpAccess:
     """Who may use the HTTP transport: who holds a token of this data directory, or one of the ``issuer`` for the
     ``audience``; ``oauth`` as in `whatsapp_mcp.server.oauth.OAuthSettings`.
 
@@ -135,12 +147,12 @@ def http_access(
         SetupError: the tokens cannot be read, or what is said of the authorization server cannot be used.
     """
     from whatsapp_mcp.policy.tokens import TokenBook
-    from whatsapp_mcp.server.auth import Access
+    from whatsapp_mcp.server.auth import HttpAccess
 
     book = TokenBook.of(settings)
     book.tokens()
     if issuer is None and audience is None and not oauth:
-        return Access(book)
+        return HttpAccess(book)
     if issuer is None or audience is None:
         raise SetupError(
             "OAuth needs --oauth-issuer and --oauth-audience",
@@ -148,7 +160,7 @@ def http_access(
         )
     from whatsapp_mcp.server.oauth import OAuthSettings, OAuthTokens
 
-    return Access(book, OAuthTokens(OAuthSettings(issuer, audience, **oauth)))
+    return HttpAccess(book, OAuthTokens(OAuthSettings(issuer, audience, **oauth)))
 
 
 class AccountServers:

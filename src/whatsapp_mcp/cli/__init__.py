@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from whatsapp_mcp.cli.accounts import accounts
 from whatsapp_mcp.cli.approvals import approve
+from whatsapp_mcp.cli.audit import audit
 from whatsapp_mcp.cli.commands import cli, demo, doctor, export, reindex, simulate, status
 from whatsapp_mcp.cli.policies import policy
 from whatsapp_mcp.cli.serving import serve, stdio
 from whatsapp_mcp.cli.tokens import token
 
-for command in (stdio, serve, token, simulate, demo, export, reindex, status, doctor, accounts, policy, approve):
+for command in (stdio, serve, token, simulate, demo, export, reindex, status, doctor, accounts, policy, approve, audit):
     cli.add_command(command)
 
 __all__ = ["cli"]

@@ -35,7 +35,8 @@ def token(context: click.Context, data_dir: Path | None, account: str | None) ->
 @click.option(
     "--scope",
     type=click.Choice(["read", "send", "full"]),
-    required=True,
+    default="read",
+    show_default=True,
     help="Look; also write to chats and arrange them; everything.",
 )
 @click.option("--account", "accounts", multiple=True, metavar="NAME", help="Only this account; may be repeated.")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
-from whatsapp_mcp.catalog import SelectionError, load_catalog, select
+from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.clock import from_ms, local, now, time_text, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.policy.caller import Grant, Scope
@@ -53,16 +53,13 @@ def create_token(
     """Make a token; returns its secret, which is kept nowhere.
 
     Raises:
-        InvalidArgument: there is no such account, chat pattern, toolset or time.
-        SetupError: there is a token of this name, or the file cannot be used.
+        InvalidArgument: there is no such account or time.
+        SetupError: there is no such chat pattern or toolset, there is a token of this name, or the file cannot be used.
     """
     if chats:
         ChatList.parse(chats, ())
     if toolsets is not None:
-        try:
-            select(load_catalog(), toolsets)
-        except SelectionError as error:
-            raise InvalidArgument(f"--toolsets: {error}", next_step=error.next_step) from None
+        select(load_catalog(), toolsets)
     grant = Grant(
         name=name,
         scope=scope,

@@ -5,18 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import anyio.to_thread
-
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.operations.addressee import recipient
-from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.outcome import Arguments
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import is_held, number_text, once_known, read_from, resolve, stored_message
@@ -27,7 +22,6 @@ from whatsapp_mcp.untrusted_text import clean
 
 _NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
 _NAME_LENGTH: Final = 60
-_CHUNK: Final = 1 << 20
 
 
 async def described(services: Services, operation: Operation, arguments: Arguments, rules: Rules) -> Call:
@@ -44,7 +38,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     people = await _people(services, given, touches.people)
     added = await _people(services, given, touches.adds)
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
-    files = tuple([await _file(services, name, given[name]) for name in _local(touches.files, given)])
+    files = await _files(services, touches.files, given)
     at = await _at(services, chat, wait=touches.act == "send" and rules.ask.first_contact != "never") if chat else None
     return Call(
         operation=operation,
@@ -120,23 +114,14 @@ def _is_link(value: object) -> bool:
     return isinstance(value, str) and "://" in value[:32] and not value.startswith(("/", ".", "~"))
 
 
-def _local(names: tuple[str, ...], given: Mapping[str, object]) -> Iterator[str]:
-    for name in names:
-        if given.get(name) and not _is_link(given[name]):
-            yield name
+async def _files(services: Services, names: tuple[str, ...], given: Mapping[str, str]) -> tuple[SentFile, ...]:
+    """What stands in the call or on this machine and would be sent."""
+    own = [name for name in names if given.get(name) and not _is_link(given[name])]
+    if not own:
+        return ()  # what looks at files is slow to load, and most calls send none
+    from whatsapp_mcp.operations.sent_files import look_at
 
-
-async def _file(services: Services, field: str, value: str) -> SentFile:
-    """Content that would be sent; a file of this machine is read, because a yes is for what it holds now."""
-    if value[:5].lower() == "data:":
-        return SentFile(field, "content that the call brings along", local=False, size=len(value) * 3 // 4)
-    policy = media_policy(services.settings)
-
-    def look() -> SentFile:
-        with paths.opened(value, field=field, policy=policy) as (descriptor, name):
-            return SentFile(field, name, local=True, size=os.fstat(descriptor).st_size)
-
-    return await anyio.to_thread.run_sync(look)
+    return tuple([await look_at(services, name, given[name]) for name in own])
 
 
 def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:
@@ -150,15 +135,10 @@ def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid |
 
 async def digest_of(services: Services, call: Call, grant: str) -> str:
     """Of exactly this call of this caller, with what its files hold now: a yes is for that."""
-    policy = media_policy(services.settings)
+    files: list[str] = []
+    if any(file.local for file in call.files):
+        from whatsapp_mcp.operations.sent_files import digests
 
-    def content_of(file: SentFile) -> str:
-        digest = hashlib.sha256()
-        with paths.opened(str(call.arguments[file.field]), field=file.field, policy=policy) as (descriptor, _):
-            while part := os.read(descriptor, _CHUNK):
-                digest.update(part)
-        return digest.hexdigest()
-
-    files = [await anyio.to_thread.run_sync(content_of, file) for file in call.files if file.local]
+        files = await digests(services, call)
     exactly = {"operation": call.operation.name, "arguments": call.arguments, "files": files, "grant": grant}
     return hashlib.sha256(json.dumps(exactly, sort_keys=True, default=str).encode()).hexdigest()

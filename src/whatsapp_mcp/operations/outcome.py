@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 
 V = TypeVar("V")
 
@@ -69,10 +68,14 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
-        """Run one operation with validated arguments, if the policy lets this caller.
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        """Carry out the operation of a call with validated arguments, if the policy lets it through.
 
         Raises:
             WhatsAppMcpError: with code, message and next step for the caller.
         """
+        ...
+
+    def ended(self, passage: Passage) -> None:
+        """The call has ended, and its answer leaves now."""
         ...

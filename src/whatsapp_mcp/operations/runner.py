@@ -24,9 +24,10 @@ from whatsapp_mcp.operations.hearing import names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.policy.call import Call
-from whatsapp_mcp.policy.caller import Caller
-from whatsapp_mcp.policy.gate import Gate, Passage
+from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.taint import ANYBODY
 
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -70,42 +71,46 @@ class OperationRunner:
         self._services = services
         self._gate = gate
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        operation = passage.operation
         handler = _handler(operation)
-        with self._gate.passing(operation, caller) as passage:
-            services = self._of(passage)
-            admitted = partial(self._admitted, passage, handler)
-            if IDEMPOTENCY_KEY not in arguments:
-                return await admitted(services, arguments, progress)
-            from whatsapp_mcp.operations.idempotency import run_once
+        rules = self._gate.enter(passage)
+        services = self._within(rules, passage.caller.grant)
+        admitted = partial(self._admitted, passage, rules, handler)
+        if IDEMPOTENCY_KEY not in arguments:
+            return await admitted(services, arguments, progress)
+        from whatsapp_mcp.operations.idempotency import run_once
 
-            return await run_once(operation.name, admitted, services, arguments, progress)
+        return await run_once(operation.name, admitted, services, arguments, progress)
 
-    def _of(self, passage: Passage) -> Services:
-        """What the handler of this call works with: chats that it may not read are not there, and it sends as late
-        as the policy says."""
-        readable, hold = self._gate.readable(passage), passage.rules.hold_seconds
+    def ended(self, passage: Passage) -> None:
+        self._gate.ended(passage)
+
+    def _within(self, rules: Rules, grant: Grant) -> Services:
+        """What the handler of a call works with: chats that it may not read are not there."""
+        readable, hold = self._gate.readable(rules, grant), rules.hold_seconds
         if readable is None and not hold:
             return self._services
         store = self._services.store if readable is None else self._services.store.restricted(readable)
         return replace(self._services, store=store, hold_seconds=hold)
 
     async def _admitted(
-        self, passage: Passage, handler: Handler, services: Services, arguments: Arguments, progress: Progress
+        self,
+        passage: Passage,
+        rules: Rules,
+        handler: Handler,
+        services: Services,
+        arguments: Arguments,
+        progress: Progress,
     ) -> Outcome:
         """Carry it out when the gate lets it through."""
-        operation, touches = passage.operation, passage.operation.touches
-        call: Call | None = None
-        # To look at what is here needs no leave: what may not be read is not there.
-        if touches.act != "look":
-            try:
-                call = await described(services, operation, arguments, passage.rules)
-            except WhatsAppMcpError as error:
-                self._heard_of(passage, error)
-                raise
-            await self._gate.admit(passage, call, partial(digest_of, services, call, passage.caller.grant.name))
-            arguments = dict(call.arguments)
         try:
+            # To look at what is here needs no leave: what may not be read is not there.
+            if passage.operation.touches.act != "look":
+                call = await described(services, passage.operation, arguments, rules)
+                digest = partial(digest_of, services, call, passage.caller.grant.name)
+                await self._gate.admit(passage, call, rules, digest)
+                arguments = dict(call.arguments)
             outcome = await handler(services, arguments, progress)
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
@@ -113,16 +118,18 @@ class OperationRunner:
             self._heard_of(passage, error)
             raise
         if outcome.untrusted:
-            self._heard(passage, outcome, call)
+            self._heard(passage, outcome)
+        passage.ids = _ids(arguments, outcome)
         return outcome
 
-    def _heard(self, passage: Passage, outcome: Outcome, call: Call | None) -> None:
+    def _heard(self, passage: Passage, outcome: Outcome) -> None:
         """The conversation now holds words of others."""
-        conversation, touches = passage.caller.conversation, passage.operation.touches
+        conversation, touches, call = passage.caller.conversation, passage.operation.touches, passage.call
         if touches.reads == "texts":
             chats = outcome.heard
             if chats is None:
                 chats = (call.chat.jid,) if call is not None and call.chat is not None else (ANYBODY,)
+            passage.heard = frozenset(chats) - {ANYBODY}
             conversation.has_read(chats)
             return
         heard = names_in(outcome)
@@ -136,3 +143,10 @@ class OperationRunner:
         passage.caller.conversation.has_read(heard.chats)
         if heard.names:
             passage.caller.conversation.has_listed()
+
+
+def _ids(arguments: Arguments, outcome: Outcome) -> tuple[str, ...]:
+    """Of the messages that a call was about, or made."""
+    made = outcome.results.get("message_id") if isinstance(outcome.results, dict) else None
+    found = (arguments.get("message_id"), arguments.get("reply_message_id"), made)
+    return tuple(dict.fromkeys(each for each in found if isinstance(each, str)))

@@ -48,6 +48,8 @@ class AuditDecision(StrEnum):
     """What became of a call."""
 
     ALLOWED = "allowed"
+    ASKED = "asked"
+    """The question went to the host, and there is no answer yet; it comes with another call."""
     ASKED_YES = "asked_yes"
     """The owner was asked in the host, and agreed."""
     ASKED_ALWAYS = "asked_always"

@@ -69,6 +69,7 @@ class Caller:
     """One call's caller."""
 
     grant: Grant = field(default_factory=Grant)
+    transport: Literal["stdio", "http"] = "stdio"
     host: str = ""
     """Name and version of the host program, as it says."""
     conversation: Conversation = field(default_factory=Conversation)

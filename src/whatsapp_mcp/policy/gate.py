@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, WhatsAppMcpError
+from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed
+from whatsapp_mcp.policy.audit import AuditDecision, AuditLog, AuditRecord
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.call import Call
-from whatsapp_mcp.policy.caller import Caller, Consent, Question
+from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, windows
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
 from whatsapp_mcp.settings import Settings
@@ -29,75 +28,73 @@ _ALWAYS: Final = frozenset({"first_contact", "other_chat", "files"})
 """Rules whose question can be answered for all later calls to the same chat."""
 
 
-@dataclass(slots=True)
-class Passage:
-    """One call on its way through the gate."""
-
-    operation: Operation
-    caller: Caller
-    rules: Rules
-    call: Call | None = None
-    rule: str | None = None
-    """Which one decided."""
-    decision: str = "allowed"
-    code: str = "SUCCESS"
-    reservation: Reservation | None = None
-    began: float = field(default_factory=time.perf_counter)
-
-
 class Gate:
     """Of one account. The same for all its servers: what has to be remembered lies in the policy book."""
 
-    def __init__(self, file: PolicyFile, book: PolicyBook) -> None:
+    def __init__(self, file: PolicyFile, book: PolicyBook, audit: AuditLog) -> None:
         self._file = file
         self._book = book
+        self._audit = audit
 
     @classmethod
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
-        return cls(PolicyFile(settings.policy_path, settings.policy), PolicyBook(settings.policy_book_path))
+        file = PolicyFile(settings.policy_path, settings.policy)
+        return cls(file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.rules.audit))
 
-    @contextmanager
-    def passing(self, operation: Operation, caller: Caller) -> Iterator[Passage]:
-        """One call, from its beginning to its end, which is written down.
+    def close(self) -> None:
+        self._audit.close()
+        self._book.close()
+
+    def enter(self, passage: Passage) -> Rules:
+        """The call begins: the rules that hold for it, all through.
 
         Raises:
             NotAllowed: the rules, or what the caller was given, leave this operation out.
             SetupError: policy.toml cannot be read, and the operation changes something.
         """
-        passage = Passage(operation, caller, self._file.rules)
-        try:
-            self._enter(passage)
-            yield passage
-        except WhatsAppMcpError as error:
-            passage.code = error.code
-            raise
-        finally:
-            self._write_down(passage)
-
-    def _enter(self, passage: Passage) -> None:
-        operation, caller = passage.operation, passage.caller
-        rules = self._file.to_change() if operation.touches.changes else passage.rules
+        operation, grant = passage.operation, passage.caller.grant
+        rules = self._file.to_change() if operation.touches.changes else self._file.rules
         if rules.read_only and operation.touches.changes:
-            raise refused(passage, "read_only", f"{operation.name} changes something, and this account is read-only")
-        if not allowed_by_scope(operation, caller.grant.scope):
-            why = f"{operation.name} is more than the scope {caller.grant.scope!r} of {caller.grant.name!r} allows"
-            raise refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
-        if not allowed_by_toolsets(operation, caller.grant.toolsets):
-            why = f"{operation.name} is not among the toolsets of {caller.grant.name!r}"
-            raise refused(passage, "toolsets", why, where="the token's toolsets (`whatsapp-mcp token create`)")
+            raise _refused(passage, "read_only", f"{operation.name} changes something, and this account is read-only")
+        if not allowed_by_scope(operation, grant.scope):
+            why = f"{operation.name} is more than the scope {grant.scope!r} of {grant.name!r} allows"
+            raise _refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
+        if not allowed_by_toolsets(operation, grant.toolsets):
+            why = f"{operation.name} is not among the toolsets of {grant.name!r}"
+            raise _refused(passage, "toolsets", why, where="the token's toolsets (`whatsapp-mcp token create`)")
+        return rules
 
-    def _write_down(self, passage: Passage) -> None:
-        """For the audit."""
+    def ended(self, passage: Passage) -> None:
+        """Write down what became of the call. Its answer leaves after this."""
+        call, caller = passage.call, passage.caller
+        failed = passage.error is not None and passage.decision == AuditDecision.ALLOWED
+        self._audit.write(
+            AuditRecord(
+                at=passage.at,
+                host=caller.host,
+                grant=caller.grant.name,
+                transport=caller.transport,
+                conversation=caller.conversation.number,
+                operation=passage.operation.name,
+                decision=AuditDecision.FAILED if failed else AuditDecision(passage.decision),
+                duration_ms=(time.perf_counter() - passage.began) * 1_000,
+                chats=tuple(party.jid for party in call.parties) if call is not None else tuple(passage.heard),
+                ids=passage.ids,
+                rule=passage.rule,
+                error=passage.error,
+                bytes_in=passage.bytes_in,
+                bytes_out=passage.bytes_out,
+                body="\n".join(call.texts.values()) if call is not None and call.texts else None,
+            )
+        )
 
-    def readable(self, passage: Passage) -> ChatList | None:
-        """Which chats may be read in this call; None: all."""
-        return _narrowed(passage.rules.read.allow, passage.rules.read.deny, passage.caller.grant.chats)
+    @staticmethod
+    def readable(rules: Rules, grant: Grant) -> ChatList | None:
+        """Which chats may be read by this caller; None: all."""
+        return _narrowed(rules.read.allow, rules.read.deny, grant.chats)
 
-    def writable(self, passage: Passage) -> ChatList | None:
-        return _narrowed(passage.rules.send.allow, passage.rules.send.deny, passage.caller.grant.chats)
-
-    async def admit(self, passage: Passage, call: Call, digest: Callable[[], Awaitable[str]]) -> None:
+    async def admit(self, passage: Passage, call: Call, rules: Rules, digest: Callable[[], Awaitable[str]]) -> None:
         """Let the call through, after limits and, where it has to be, the owner's yes.
 
         Raises:
@@ -106,12 +103,12 @@ class Gate:
             ConfirmationNeeded: the owner has to approve it elsewhere.
         """
         passage.call = call
-        self._check_chats(passage, call)
-        why = self._reasons(passage, call)
-        self._reserve(passage, call)
+        self._check_chats(passage, call, rules)
+        why = self._reasons(passage.caller, call, rules)
+        self._reserve(passage, call, rules)
         try:
             if why:
-                await self._confirm(passage, call, why, await digest())
+                await self._confirm(passage, call, rules, why, await digest())
         except BaseException:
             self.undone(passage)
             raise
@@ -124,48 +121,48 @@ class Gate:
 
     # -- access -------------------------------------------------------------------------------------------------------
 
-    def _check_chats(self, passage: Passage, call: Call) -> None:
+    def _check_chats(self, passage: Passage, call: Call, rules: Rules) -> None:
         touches = call.operation.touches
         if not touches.changes:
             return  # what may not be read is not there for the handler
-        writable = self.writable(passage)
+        writable = _narrowed(rules.send.allow, rules.send.deny, passage.caller.grant.chats)
         if writable is None:
             return
         for party in call.parties:
             if not writable.allows(party.facts):
-                raise refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
+                raise _refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
 
     # -- taint --------------------------------------------------------------------------------------------------------
 
-    def _reasons(self, passage: Passage, call: Call) -> tuple[Reason, ...]:
-        rules, conversation = passage.rules, passage.caller.conversation
+    def _reasons(self, caller: Caller, call: Call, rules: Rules) -> tuple[Reason, ...]:
+        conversation = caller.conversation
         hours = rules.taint_hours
         seen = Seen(conversation.read_within(hours), conversation.listed_within(hours))
         trusted = bool(rules.send.trusted) and call.chat is not None
         if trusted and call.chat is not None:
             trusted = ChatList.parse(rules.send.trusted, ()).allows(call.chat.facts)
         found = reasons(call, rules.ask, seen, trusted=trusted)
-        grant, chat = passage.caller.grant.name, call.chat
+        grant, chat = caller.grant.name, call.chat
         if chat is None or not found or not all(reason.rule in _ALWAYS for reason in found):
             return found
         return tuple(reason for reason in found if not self._book.is_always(reason.rule, chat.jid, grant))
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _reserve(self, passage: Passage, call: Call) -> None:
+    def _reserve(self, passage: Passage, call: Call, rules: Rules) -> None:
         uses, grant = _uses(call), passage.caller.grant
         if not uses:
             return
-        reserved = self._book.reserve(uses, windows(passage.rules.limits, grant), now_ms(), caller=grant.name)
+        reserved = self._book.reserve(uses, windows(rules.limits, grant), now_ms(), caller=grant.name)
         if isinstance(reserved, RateLimit):
-            passage.decision, passage.rule = "rate_limited", reserved.window.name
+            passage.decision, passage.rule = AuditDecision.RATE_LIMITED, reserved.window.name
             raise reserved.error()
         passage.reservation = reserved
 
     # -- confirmation -------------------------------------------------------------------------------------------------
 
-    async def _confirm(self, passage: Passage, call: Call, why: tuple[Reason, ...], digest: str) -> None:
-        grant, minutes = passage.caller.grant.name, passage.rules.approval_minutes
+    async def _confirm(self, passage: Passage, call: Call, rules: Rules, why: tuple[Reason, ...], digest: str) -> None:
+        grant, minutes = passage.caller.grant.name, rules.approval_minutes
         passage.rule = why[0].rule
         always = call.chat is not None and all(reason.rule in _ALWAYS for reason in why)
         question = Question(
@@ -173,25 +170,27 @@ class Gate:
             text=question_text(call, why),
             digest=digest,
             can_be_always=always,
-            seconds=passage.rules.answer_within,
+            seconds=rules.answer_within,
         )
         consent = self._book.take(digest, now_ms())
-        passage.decision = "approved"
-        if consent is None:
+        if consent is not None:
+            passage.decision = AuditDecision.APPROVED
+        else:
+            passage.decision = AuditDecision.ASKED
             consent = await passage.caller.ask(question)
-            passage.decision = f"asked_{consent}"
+            passage.decision = AuditDecision.ASKED_ALWAYS if consent is Consent.ALWAYS else AuditDecision.ASKED_YES
         if consent is Consent.ALWAYS and call.chat is not None:
             for reason in why:
                 self._book.always(reason.rule, call.chat.jid, grant, now_ms())
         elif consent is Consent.NO:
-            passage.decision = "refused"
+            passage.decision = AuditDecision.REFUSED
             raise NotAllowed(
                 "the owner of the account said no to this",
                 next_step="Do not try it again or in another way; ask the user what they want instead.",
                 details={"rule": "confirmation"},
             )
         elif consent is Consent.CANNOT_ASK:
-            passage.decision = "confirmation_needed"
+            passage.decision = AuditDecision.CONFIRMATION_NEEDED
             code = self._book.ask(question, minutes, now_ms(), caller=grant)
             raise ConfirmationNeeded(
                 f"the owner has to agree first, because {why[0].why}",
@@ -199,8 +198,8 @@ class Gate:
             )
 
 
-def refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml") -> NotAllowed:
-    passage.decision, passage.rule = "refused", rule
+def _refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml") -> NotAllowed:
+    passage.decision, passage.rule = AuditDecision.REFUSED, rule
     return NotAllowed(
         f"{why} (rule {rule})",
         next_step=f"Tell the user; the owner of the account can change it: {where}.",

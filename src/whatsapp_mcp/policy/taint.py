@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -16,7 +17,9 @@ _HOUR: Final = 3_600.0
 class Conversation:
     """An MCP session, from the first call of a host to the last. Chats are canonical."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
+        """In this process."""
         self._read: dict[Jid, float] = {}
         """Chats of which others' texts were read, and when last, by the monotonic clock."""
         self._listed: float | None = None
@@ -48,6 +51,7 @@ class Conversations:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], Conversation] = {}
+        self._numbers = itertools.count(1)
 
     def of(self, grant: str, session: str) -> Conversation:
         """The conversation of an MCP session; where the protocol has none (2026-07-28), that of the token."""
@@ -63,4 +67,4 @@ class Conversations:
             if len(self._open) < self._MOST and self._open[oldest].used >= since:
                 break
             del self._open[oldest]
-        return Conversation()
+        return Conversation(next(self._numbers))

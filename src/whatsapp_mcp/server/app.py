@@ -21,6 +21,7 @@ from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tool
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
@@ -108,8 +109,17 @@ class _Tools:
             meant = near_miss(params.name, self._operations)
             hint = f"; did you mean {meant}?" if meant else ""
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
+        passage = Passage(operation, self._callers.of(ctx, params))
+        result = await self._answer(ctx, passage, params)
+        self._note(passage, params.arguments, result)
+        return result
+
+    async def _answer(
+        self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        operation = passage.operation
         try:
-            return await self._run(ctx, operation, params)
+            return await self._run(ctx, passage, params)
         except AskedFirst as asked:
             return asked.result()
         except WhatsAppMcpError as known:
@@ -118,12 +128,31 @@ class _Tools:
             # Its text may hold anything, and in the 2025 revisions the SDK would send it to the client.
             logger.exception("%s failed unexpectedly", operation.name)
             error = WhatsAppMcpError(f"{operation.name} failed unexpectedly.")
+        except BaseException:
+            passage.error = "cancelled"
+            self._note(passage, params.arguments, None)
+            raise
+        passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
         return failure(error, budget=self._budget, results_required=results_required)
 
-    async def _run(
-        self, ctx: _Context, operation: Operation, params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
+    def _note(
+        self,
+        passage: Passage,
+        given: JsonObject | None,
+        result: types.CallToolResult | types.InputRequiredResult | None,
+    ) -> None:
+        """For the audit. Nothing that goes wrong there is the caller's."""
+        passage.bytes_in = sum(len(value) if isinstance(value, str) else 8 for value in (given or {}).values())
+        if isinstance(result, types.CallToolResult):
+            passage.bytes_out = sum(len(block.text) for block in result.content if isinstance(block, types.TextContent))
+        try:
+            self._runner.ended(passage)
+        except Exception:
+            logger.exception("%s was not written down", passage.operation.name)
+
+    async def _run(self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams) -> types.CallToolResult:
+        operation = passage.operation
         arguments, problems, notes = self._checker.check(operation, params.arguments)
         if problems:
             raise _invalid(problems)
@@ -131,7 +160,7 @@ class _Tools:
         async def progress(done: float, total: float | None, message: str) -> None:
             await ctx.session.report_progress(done, total, message)
 
-        outcome = await self._runner.run(operation, arguments, progress, self._callers.of(ctx, params))
+        outcome = await self._runner.run(passage, arguments, progress)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

@@ -26,7 +26,7 @@ p { margin: 0 0 .75rem; }
 .soft { color: var(--soft); font-size: .875rem; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem;
   margin: 0 0 1rem; }
-pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 .75rem; }
+pre { font: inherit; white-space: pre-wrap; unicode-bidi: plaintext; overflow-wrap: anywhere; margin: .5rem 0 .75rem; }
 code { font: 600 1rem/1 ui-monospace, monospace; letter-spacing: .03em; }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0; }
 button, a.button { font: inherit; font-weight: 600; color: #fff; background: var(--yes); border: 1px solid transparent;
@@ -83,7 +83,7 @@ def _article(account: str, question: PendingApproval, csrf: str) -> str:
     fields = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in hidden.items())
     return (
         f"<article><code>{escape(question.code)}</code>"
-        f'<pre dir="auto">{_text(question.text)}</pre>'
+        f"<pre>{_text(question.text)}</pre>"
         f'<p class="soft">Asked {_time(question.asked_at)} by {_text(question.caller)}; until '
         f"{_time(question.expires_at)}. Rule: {_text(question.rule.replace(',', ', '))}</p>"
         f'<form method="post" action="/approve">{fields}{"".join(buttons)}</form></article>'

@@ -65,7 +65,7 @@ class OAuth(Protocol):
     async def verify_token(self, token: str) -> GrantedToken | None: ...
 
 
-class Access:
+class HttpAccess:
     """Tells of each token whose it is; the SDK's ``TokenVerifier``."""
 
     def __init__(self, tokens: Tokens, oauth: OAuth | None = None) -> None:

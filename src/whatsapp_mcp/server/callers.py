@@ -38,6 +38,7 @@ class Callers:
         grant = self.grant(ctx)
         return Caller(
             grant=grant,
+            transport="stdio" if ctx.request is None else "http",
             host=_host(ctx.session.client_params),
             conversation=self._conversations.of(grant.name, _session(ctx)),
             ask=self._questions.asking(ctx, params),

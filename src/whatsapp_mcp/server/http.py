@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
-from whatsapp_mcp.server.auth import Access
+from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.connections import Connection, most_connections
 from whatsapp_mcp.server.listening import TlsFiles, check_remote, listening, security_of, tls_context, url_of
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
@@ -61,7 +61,7 @@ def announce(url: str) -> None:
 async def serve_http(
     accounts: ServedAccounts,
     *,
-    access: Access,
+    access: HttpAccess,
     host: str = "127.0.0.1",
     port: int = 8765,
     allowed_hosts: Sequence[str] = (),
@@ -107,7 +107,7 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
     return AccountPaths(accounts, security, sessions)
 
 
-def http_app(paths: AccountPaths, *, access: Access, more_routes: Sequence[Route] = ()) -> Starlette:
+def http_app(paths: AccountPaths, *, access: HttpAccess, more_routes: Sequence[Route] = ()) -> Starlette:
     """The ASGI application: the accounts, and ``GET /health`` for supervisors, which needs no token and tells nothing.
 
     Who has no token gets the same answer at every path, and nothing is done for it.
@@ -182,7 +182,7 @@ class _WebServer(uvicorn.Server):
 class _OpenRequests:
     """An ASGI application that can end the requests it is serving, each with a complete response."""
 
-    def __init__(self, app: ASGIApp, paths: AccountPaths, access: Access) -> None:
+    def __init__(self, app: ASGIApp, paths: AccountPaths, access: HttpAccess) -> None:
         self._app = app
         self._paths = paths
         self._access = access

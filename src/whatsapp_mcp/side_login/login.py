@@ -22,9 +22,11 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.session_db.device import LinkedDevice
 from whatsapp_mcp.side_login.refusals import login_refusal, request_refusal, stream_error
 from whatsapp_mcp.side_login.service import CHAT_HOST, Service
+from whatsapp_mcp.wire import protos
 from whatsapp_mcp.wire.binary import BinaryError, decode, encode
 from whatsapp_mcp.wire.certificates import CertificateError, verify_chain
 from whatsapp_mcp.wire.frames import FrameBuffer, FrameError, frame
+from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import WA_HEADER, Initiator, NoiseError, Transport
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, check_response, client_request, new_key
@@ -50,6 +52,17 @@ class ConnectionLost(Exception):
     def __init__(self, message: str, said: object = None) -> None:
         super().__init__(message)
         self.said = None if said is None else str(said)
+
+
+def load(service: Service) -> None:
+    """Load what a login otherwise loads when it connects, while the session waits for it: some tenths of a second of
+    processor time. Blocks."""
+    WebSocketBuffer("client")
+    KeyPair.generate()
+    for module in ("wa6", "cert"):
+        getattr(protos, module)
+    with contextlib.suppress(OSError):  # the login tells what is wrong with the authorities
+        service.trust()
 
 
 class PassiveLogin:

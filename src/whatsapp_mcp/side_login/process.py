@@ -28,6 +28,7 @@ from whatsapp_mcp.pipe.pieces import Pieces, in_pieces
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.encoding import mutations
+from whatsapp_mcp.side_login.login import load
 from whatsapp_mcp.side_login.payload import announced_version
 from whatsapp_mcp.side_login.queries import (
     BusinessProfileQuery,
@@ -61,10 +62,14 @@ class SideLogin:
         self._commands: dict[int, Command[Any]] = {}
         self._requests: dict[int, Request] = {}
         self._fresh: list[Request] = []
+        self._awaited = asyncio.Event()
+        """A login will come."""
         self._free = asyncio.Event()
 
     async def run(self) -> None:
-        """From the word to log in until everything is answered."""
+        """From the first call that can be carried out until everything is answered."""
+        await self._awaited.wait()
+        await asyncio.to_thread(load, self._service)  # while the session disconnects and drains
         await self._free.wait()
         batch = Batch(
             self._database,
@@ -104,7 +109,7 @@ class SideLogin:
             case p.Withdrawn(id=call_id):
                 return lambda: self._withdraw(call_id)
             case p.LoginGoes():
-                return self._free.set
+                return self._go
             case None:
                 call_id, _, command = codec.decode_call(line)
                 return self._check(call_id, command)
@@ -131,6 +136,12 @@ class SideLogin:
         self._commands[call_id], self._requests[call_id] = command, request
         self._fresh.append(request)
         self._write(codec.encode(p.Accepted(id=call_id)))
+
+        self._awaited.set()
+
+    def _go(self) -> None:
+        self._awaited.set()
+        self._free.set()
 
     def _withdraw(self, call_id: int) -> None:
         if (request := self._requests.get(call_id)) is not None:

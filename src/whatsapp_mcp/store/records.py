@@ -120,6 +120,8 @@ class ChatFacts:
     jid: Jid
     """Canonical."""
     lid: Jid | None = None
+    others: tuple[Jid, ...] = ()
+    """Further addresses of the same person, as a number that is written with a digit more or less."""
     saved: bool = False
     """A person in the owner's address book."""
     wrote_first: bool = False
@@ -128,12 +130,14 @@ class ChatFacts:
     """The owner wrote there."""
     left: bool = False
     """A group that the owner is not in any more."""
+    made: bool = False
+    """A group that the owner made."""
     own: bool = False
     """The owner."""
 
     @property
     def known(self) -> bool:
-        return self.own or ((self.saved or self.wrote_first or self.written_to) and not self.left)
+        return self.own or ((self.saved or self.wrote_first or self.written_to or self.made) and not self.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -64,11 +65,14 @@ class Bench:
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
-        self.services = Services(self.settings, self.session, Store(self.reader))
-        self._runner = OperationRunner(self.services, Gate.of(self.settings))
+        self.services = self.services_with(self.settings)
+        self.runner = OperationRunner(self.services, Gate.of(self.settings))
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")
         self.caller = Caller()
+
+    def services_with(self, settings: Settings) -> Services:
+        return Services(settings, self.session, Store(self.reader))
 
     def close(self) -> None:
         self.reader.close()
@@ -84,7 +88,7 @@ class Bench:
         async def progress(_done: float, _total: float | None, _message: str) -> None: ...
 
         async with asyncio.timeout(WAIT):
-            self.outcome = await self._runner.run(known, checked, progress, self.caller)
+            self.outcome = await self.runner.run(Passage(known, self.caller), checked, progress)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None

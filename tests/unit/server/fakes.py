@@ -11,7 +11,8 @@ from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
-from whatsapp_mcp.policy.caller import Caller, Grant
+from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.tokens import Token, digest_of
 from whatsapp_mcp.settings import Settings
 
@@ -116,12 +117,15 @@ class FakeRunner:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Arguments]] = []
+        self.passages: list[Passage] = []
+        """Of calls that ended."""
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
-        self.calls.append((operation.name, arguments))
-        match operation.name:
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        name = passage.operation.name
+        self.calls.append((name, arguments))
+        match name:
             case "echo":
                 return Outcome("Echoed.", {"text": arguments["text"], "nothing": None}, untrusted=True)
             case "rows":
@@ -138,7 +142,10 @@ class FakeRunner:
                 return await self._slow(arguments["seconds"], progress)
             case "picture":
                 return Outcome("A picture.", {"qr_duration": 20}, images=(Image(PNG),))
-        raise AssertionError(operation.name)
+        raise AssertionError(name)
+
+    def ended(self, passage: Passage) -> None:
+        self.passages.append(passage)
 
     async def _slow(self, seconds: float, progress: Progress) -> Outcome:
         self.started.set()

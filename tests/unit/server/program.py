@@ -19,10 +19,9 @@ from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
 from tests.unit.systems import POSIX
-from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.stdio import serve_stdio
 
@@ -41,9 +40,9 @@ def pollute() -> None:
 
 
 class PollutingRunner(FakeRunner):
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
         pollute()
-        return await super().run(operation, arguments, progress, caller)
+        return await super().run(passage, arguments, progress)
 
 
 def journal(entry: str) -> None:
@@ -72,11 +71,11 @@ async def over_stdio(descriptors: Descriptors) -> None:
 async def over_http() -> None:
     from tests.unit.server.connections import FakeAccounts
     from tests.unit.server.fakes import FakeTokens
-    from whatsapp_mcp.server.auth import Access
+    from whatsapp_mcp.server.auth import HttpAccess
     from whatsapp_mcp.server.http import serve_http
 
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
-    await serve_http(FakeAccounts(default=server), access=Access(FakeTokens()), port=0)
+    await serve_http(FakeAccounts(default=server), access=HttpAccess(FakeTokens()), port=0)
     journal("end")
 
 

@@ -21,7 +21,7 @@ from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.caller import Consent, Question
 from whatsapp_mcp.policy.page_key import new_link
 from whatsapp_mcp.server.approval_page import COOKIE, ApprovalPage
-from whatsapp_mcp.server.auth import Access
+from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.settings import Settings
 
 HERE = "http://127.0.0.1:8765"
@@ -42,7 +42,7 @@ async def browser(
     with closing(ApprovalPage(settings)) as page:
         page.announce(f"{HERE}/mcp")
         paths = http.account_paths(FakeAccounts(default=fake_server()), host="127.0.0.1")
-        app = http.http_app(paths, access=Access(FakeTokens()), more_routes=page.routes)
+        app = http.http_app(paths, access=HttpAccess(FakeTokens()), more_routes=page.routes)
         transport = httpx2.ASGITransport(app, client=(address, 5000))
         async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=base) as client:
             with anyio.fail_after(DEADLINE):

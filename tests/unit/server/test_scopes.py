@@ -31,9 +31,10 @@ from whatsapp_mcp.catalog import Operation, load_catalog, select
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_scope
 from whatsapp_mcp.server.app import build_server
-from whatsapp_mcp.server.auth import Access
+from whatsapp_mcp.server.auth import HttpAccess
 
 ALL = load_catalog().operations
 ACCEPT = {"Accept": "application/json, text/event-stream"}
@@ -64,10 +65,13 @@ class GatedRunner:
         self._gate = Gate.of(settings(policy="open").model_copy(update={"data_dir": folder}))
         self.callers: list[Caller] = []
 
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
-        with self._gate.passing(operation, caller):
-            self.callers.append(caller)
-            return Outcome("Done.")
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        self._gate.enter(passage)
+        self.callers.append(passage.caller)
+        return Outcome("Done.")
+
+    def ended(self, passage: Passage) -> None:
+        """The audit is a subject of its own."""
 
 
 def loose(operations: Sequence[Operation]) -> list[Operation]:
@@ -87,7 +91,7 @@ async def over(transport: str, server: Server[Any], grant: Grant, mode: str) -> 
         async with Client(server, mode=mode) as client:
             yield client
         return
-    access = Access(FakeTokens(**{"s" * 43: grant}))
+    access = HttpAccess(FakeTokens(**{"s" * 43: grant}))
     async with (
         listening(server, access=access) as url,
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {'s' * 43}"}, timeout=DEADLINE) as web,
@@ -156,7 +160,7 @@ async def test_each_call_of_a_shared_server_has_the_grant_of_its_own_token(tmp_p
     runner = GatedRunner(tmp_path)
     server = build_server(loose(ALL), runner, settings())
     grants = [Grant(name, "send", None, chats) for name, chats in (("a", ("+49*",)), ("b", None), ("c", ("groups",)))]
-    access = Access(FakeTokens(**{grant.name * 43: grant for grant in grants}))
+    access = HttpAccess(FakeTokens(**{grant.name * 43: grant for grant in grants}))
     async with listening(server, access=access) as url, httpx2.AsyncClient(timeout=DEADLINE, headers=ACCEPT) as web:
         for grant in (*grants, *reversed(grants)):
             request, named = modern(call(1, "listChats")), {"Mcp-Method": "tools/call", "Mcp-Name": "listChats"}
@@ -169,7 +173,7 @@ async def test_each_call_of_a_shared_server_has_the_grant_of_its_own_token(tmp_p
 @asynccontextmanager
 async def plain(accounts: FakeAccounts, tokens: FakeTokens) -> AsyncIterator[httpx2.AsyncClient]:
     paths = http.account_paths(accounts, host="127.0.0.1")
-    app = http.http_app(paths, access=Access(tokens))
+    app = http.http_app(paths, access=HttpAccess(tokens))
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(
@@ -219,7 +223,7 @@ async def test_revoking_ends_streams_sessions_and_requests(monkeypatch: pytest.M
     monkeypatch.setattr(http, "REVOKED_WITHIN", 0.02)
     tokens = FakeTokens(alice=Grant("alice"), bob=Grant("bob"))
     async with (
-        listening(fake_server(), access=Access(tokens)) as url,
+        listening(fake_server(), access=HttpAccess(tokens)) as url,
         httpx2.AsyncClient(timeout=DEADLINE, headers=ACCEPT) as web,
     ):
         sessions = {}

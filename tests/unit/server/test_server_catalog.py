@@ -6,15 +6,15 @@ import jsonschema_rs
 from mcp import Client
 
 from tests.unit.server.fakes import FakeRunner, settings
-from whatsapp_mcp.catalog import Operation, load_catalog
+from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
-from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 
 
 class Rows(FakeRunner):
-    async def run(self, operation: Operation, arguments: Arguments, progress: Progress, caller: Caller) -> Outcome:
-        self.calls.append((operation.name, arguments))
+    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+        self.calls.append((passage.operation.name, arguments))
         rows = [{"jid": f"{number}@s.whatsapp.net", "name": "Ana " * 20} for number in range(100)]
         page = {"data": rows, "pagination": {"limit": 100, "offset": 0, "total": 100}}
         return Outcome("100 chats.", page, rows="data", untrusted=True)

@@ -37,7 +37,7 @@ from tests.unit.server.fakes import TOKEN, FakeTokens
 from tests.unit.systems import needs_signals
 from tests.unit.waiting import soon
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.server.auth import Access
+from whatsapp_mcp.server.auth import HttpAccess
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream"}
 
@@ -46,12 +46,12 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text
 async def client(
     host: str = "127.0.0.1",
     accounts: FakeAccounts | None = None,
-    access: Access | None = None,
+    access: HttpAccess | None = None,
     **options: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A plain HTTP client of the application, with the right token."""
     paths = http.account_paths(accounts or FakeAccounts(default=fake_server()), host=host, **options)
-    app = http.http_app(paths, access=access or Access(FakeTokens()))
+    app = http.http_app(paths, access=access or HttpAccess(FakeTokens()))
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(
@@ -416,7 +416,7 @@ async def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=f"127.0.0.1:{port} cannot be listened on"):
-            await http.serve_http(FakeAccounts(), access=Access(FakeTokens()), port=port)
+            await http.serve_http(FakeAccounts(), access=HttpAccess(FakeTokens()), port=port)
 
 
 async def test_cancelling_ends_it_and_frees_the_port() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -377,3 +379,32 @@ def test_an_endpoint_leaves_no_other_way(side: Linked) -> None:
 def test_the_payload_keeps_the_number_whole() -> None:
     payload = wa6.ClientPayload.FromString(login_payload(Jid("999999999999999", "s.whatsapp.net", 99), (2, 3000, 1)))
     assert (payload.username, payload.device) == (999999999999999, 99)
+
+
+_STEPS = """
+import sys
+import whatsapp_mcp.side_login.process
+from whatsapp_mcp.side_login.login import load
+from whatsapp_mcp.side_login.service import Service
+from whatsapp_mcp.wire.certificates import CertificateError, verify_chain
+from whatsapp_mcp.wire.keys import KeyPair
+from whatsapp_mcp.wire.noise import Initiator
+from whatsapp_mcp.wire.websocket import WebSocketBuffer
+
+service = Service(bytes(32))
+load(service)
+loaded = set(sys.modules)
+service.trust()
+WebSocketBuffer("client").feed(b"")
+Initiator(KeyPair.generate(), lambda *_: None).client_hello()
+try:
+    verify_chain(b"", root_public=bytes(32), server_static=bytes(32), now=0)
+except CertificateError:
+    pass
+print(sorted(set(sys.modules) - loaded))
+"""
+
+
+def test_nothing_is_loaded_any_more_while_the_session_waits_for_the_login() -> None:
+    done = subprocess.run([sys.executable, "-c", _STEPS], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,47 @@
+"""Files that a call would send, as the policy judges them; see `described`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Final
+
+import anyio.to_thread
+
+from whatsapp_mcp.media.source import paths
+from whatsapp_mcp.operations.media_files import media_policy
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.policy.call import Call, SentFile
+
+_CHUNK: Final = 1 << 20
+
+
+async def look_at(services: Services, field: str, value: str) -> SentFile:
+    """Content that would be sent; a file of this machine is opened, because a yes is for what it holds now.
+
+    Raises:
+        WhatsAppMcpError: it cannot be sent; as the handler would.
+    """
+    if value[:5].lower() == "data:":
+        return SentFile(field, "content that the call brings along", local=False, size=len(value) * 3 // 4)
+    policy = media_policy(services.settings)
+
+    def look() -> SentFile:
+        with paths.opened(value, field=field, policy=policy) as (descriptor, name):
+            return SentFile(field, name, local=True, size=os.fstat(descriptor).st_size)
+
+    return await anyio.to_thread.run_sync(look)
+
+
+async def digests(services: Services, call: Call) -> list[str]:
+    """SHA-256 of what each file of this machine holds now, in hex."""
+    policy = media_policy(services.settings)
+
+    def content_of(file: SentFile) -> str:
+        digest = hashlib.sha256()
+        with paths.opened(str(call.arguments[file.field]), field=file.field, policy=policy) as (descriptor, _):
+            while part := os.read(descriptor, _CHUNK):
+                digest.update(part)
+        return digest.hexdigest()
+
+    return [await anyio.to_thread.run_sync(content_of, file) for file in call.files if file.local]
