@@ -13,20 +13,25 @@ from whatsapp_mcp.store.records import ChatFacts
 from whatsapp_mcp.store.rows import RANK, stored_jid
 
 _OWNER: Final = "(SELECT value FROM main.meta WHERE key IN ('owner_number', 'owner_lid'))"
-_FIRST: Final = "SELECT from_me, place FROM main.messages WHERE chat = entities.id AND kind != 'notice' AND place"
+_FIRST: Final = (
+    "SELECT from_me, place FROM main.messages INDEXED BY messages_chat"
+    " WHERE chat = entities.id AND kind != 'notice' AND place"
+)
 _FACTS: Final = f"""
 SELECT entities.id, entities.jid, entities.lid,
     contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL AS saved,
-    chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages WHERE chat = entities.id AND from_me = 1
+    chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages INDEXED BY messages_sent
+        WHERE chat = entities.id AND from_me = 1
         AND kind != 'notice' AND status IS NOT {RANK[DeliveryStatus.FAILED]}) AS written_to,
     coalesce(chats.gone, 0) AS gone,
     CASE WHEN chats.entity IS NOT NULL THEN (SELECT from_me FROM (SELECT * FROM ({_FIRST} > 0 ORDER BY place LIMIT 1)
         UNION ALL SELECT * FROM ({_FIRST} < 0 ORDER BY place DESC LIMIT 1)) ORDER BY abs(place) LIMIT 1) END AS first,
-    entities.kind = 'group' AND chats.entity IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM main.messages WHERE chat = entities.id AND kind != 'notice')
-        AND EXISTS (SELECT 1 FROM main.messages AS m WHERE m.chat = entities.id AND m.kind = 'notice'
-            AND json_valid(m.extra) AND json_extract(m.extra, '$.event') = 'created'
-            AND json_extract(m.extra, '$.by') IN {_OWNER}) AS made,
+    CASE WHEN entities.kind = 'group' AND chats.entity IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.messages
+        INDEXED BY messages_chat WHERE chat = entities.id AND kind != 'notice')
+        THEN EXISTS (SELECT 1 FROM main.messages AS m INDEXED BY messages_chat WHERE m.chat = entities.id
+            AND m.kind = 'notice' AND json_valid(m.extra) AND json_extract(m.extra, '$.event') = 'created'
+            AND json_extract(m.extra, '$.by') IN {_OWNER})
+        ELSE 0 END AS made,
     (SELECT group_concat(jid, ' ') FROM main.addresses WHERE entity = entities.id) AS addresses,
     entities.jid IN {_OWNER} OR entities.lid IN {_OWNER} AS own
 FROM main.entities LEFT JOIN main.contacts ON contacts.entity = entities.id
