@@ -18,7 +18,7 @@ from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
-from whatsapp_mcp.policy.scopes import allowed_by_scope
+from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
 
@@ -60,6 +60,9 @@ class Gate:
         if not allowed_by_scope(operation, grant.scope):
             why = f"{operation.name} is more than the scope {grant.scope!r} of {grant.name!r} allows"
             raise _refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
+        if not allowed_by_toolsets(operation, grant.toolsets):
+            why = f"{operation.name} is not among the toolsets of {grant.name!r}"
+            raise _refused(passage, "toolsets", why, where="the token's toolsets (`whatsapp-mcp token create`)")
         return rules
 
     def ended(self, passage: Passage) -> None:

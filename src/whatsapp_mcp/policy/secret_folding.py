@@ -6,14 +6,17 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import Final
 
 _LOOKS_PLAIN: Final = ((0xFF01, 0xFF5F), (0x1D400, 0x1D800), (0x2070, 0x208A), (0x2460, 0x24EA), (0x00B2, 0x00BA))
 """Full-width forms, mathematical letters, small digits, numbers in circles."""
-_BLANKS: Final = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_DASHES: Final = "\u2010-\u2015\u2212\ufe58\ufe63\u30fc"
-_HIGHEST: Final = 0x20000
-"""No script above has digits."""
+_SCRIPTS: Final = (
+    *(range(0x80, 0x3100), range(0xA000, 0xAC00), range(0xF900, 0x12000)),
+    *(range(0x13430, 0x13440), range(0x16000, 0x17000), range(0x1BCA0, 0x1BCB0)),
+    *(range(0x1D000, 0x1F000), range(0x1FBF0, 0x1FC00)),
+)
+"""Where digits and signs are; not the ideographs, to look at which would take most of the time."""
 _SINGLES: Final = re.compile(r"(?<!\S)(?:\S\s{1,3}){11,}+(?:\S(?!\S))?")
 _BLANK: Final = re.compile(r"\s+")
 
@@ -32,7 +35,7 @@ def joined_singles(text: str) -> Iterator[str]:
 def _table() -> dict[int, str]:
     """Not NFKC of whole texts, which takes very long for rows of accents."""
     table: dict[int, str] = {}
-    for code in range(0x80, _HIGHEST):
+    for code in chain.from_iterable(_SCRIPTS):
         character = chr(code)
         category = unicodedata.category(character)
         if category == "Nd":

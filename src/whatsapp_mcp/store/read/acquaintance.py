@@ -13,11 +13,15 @@ from whatsapp_mcp.store.records import ChatFacts
 from whatsapp_mcp.store.rows import RANK, stored_jid
 
 _OWNER: Final = "(SELECT value FROM main.meta WHERE key IN ('owner_number', 'owner_lid'))"
-_FIRST: Final = "SELECT from_me, place FROM main.messages WHERE chat = entities.id AND kind != 'notice' AND place"
+_FIRST: Final = (
+    "SELECT from_me, place FROM main.messages INDEXED BY messages_chat"
+    " WHERE chat = entities.id AND kind != 'notice' AND place"
+)
 _FACTS: Final = f"""
 SELECT entities.id, entities.jid, entities.lid,
     contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL AS saved,
-    chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages WHERE chat = entities.id AND from_me = 1
+    chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages INDEXED BY messages_sent
+        WHERE chat = entities.id AND from_me = 1
         AND kind != 'notice' AND status IS NOT {RANK[DeliveryStatus.FAILED]}) AS written_to,
     entities.kind = 'group' AND chats.gone = 0 AS member,
     CASE WHEN chats.entity IS NOT NULL THEN (SELECT from_me FROM (SELECT * FROM ({_FIRST} > 0 ORDER BY place LIMIT 1)
