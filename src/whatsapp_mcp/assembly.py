@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
     from whatsapp_mcp.policy.gate import Gate
+    from whatsapp_mcp.server.auth import HttpAccess
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -130,6 +131,36 @@ def assemble(
             yield
 
     return build_server(operations, running, settings, lifespan=lifespan)
+
+
+def http_access(
+    settings: Settings,
+    *,
+    issuer: str | None = None,
+    audience: str | None = None,
+    **oauth: Any,
+) -> HttpAccess:
+    """Who may use the HTTP transport: who holds a token of this data directory, or one of the ``issuer`` for the
+    ``audience``; ``oauth`` as in `whatsapp_mcp.server.oauth.OAuthSettings`.
+
+    Raises:
+        SetupError: the tokens cannot be read, or what is said of the authorization server cannot be used.
+    """
+    from whatsapp_mcp.policy.tokens import TokenBook
+    from whatsapp_mcp.server.auth import HttpAccess
+
+    book = TokenBook.of(settings)
+    book.tokens()
+    if issuer is None and audience is None and not oauth:
+        return HttpAccess(book)
+    if issuer is None or audience is None:
+        raise SetupError(
+            "OAuth needs --oauth-issuer and --oauth-audience",
+            next_step="Name the authorization server, and the address of this server that its tokens are for.",
+        )
+    from whatsapp_mcp.server.oauth import OAuthSettings, OAuthTokens
+
+    return HttpAccess(book, OAuthTokens(OAuthSettings(issuer, audience, **oauth)))
 
 
 class AccountServers:

@@ -58,6 +58,10 @@ class Settings(BaseModel):
     policy: Literal["open", "careful", "read-only", "locked"] = Field(
         default="careful", description="Preset that holds where the account's policy.toml names none."
     )
+    scope: Literal["read", "send", "full"] = Field(
+        default="full",
+        description="Most that a caller may do: `read` changes nothing, `send` also writes to chats and arranges them.",
+    )
     output_schemas: bool = Field(
         default=True, description="Publish output schemas in tools/list. Switch off for hosts that cannot compile them."
     )
@@ -179,5 +183,10 @@ class Settings(BaseModel):
 
     @property
     def token_path(self) -> Path:
-        """Bearer token of the HTTP transport."""
+        """Bearer token ``default`` of the HTTP transport."""
         return self.data_dir / "http-token"
+
+    @property
+    def tokens_path(self) -> Path:
+        """What the other bearer tokens were given; the tokens themselves are nowhere."""
+        return self.data_dir / "http-tokens.json"

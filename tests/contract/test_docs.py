@@ -132,7 +132,7 @@ def test_every_command_about_the_data_of_an_account_takes_its_name() -> None:
     about_data = {
         name: {param.name for param in command.params}
         for name, command in all_commands(cli)
-        if not name.startswith("accounts") and "data_dir" in {param.name for param in command.params}
+        if not name.startswith(("accounts", "token ")) and "data_dir" in {param.name for param in command.params}
     }
     assert {"stdio", "serve", "export", "status", "doctor"} <= set(about_data)
     assert [name for name, options in about_data.items() if "account" not in options] == []

@@ -5,13 +5,15 @@ Uses assembly, server, simulator, supervisor and offline.
 
 from __future__ import annotations
 
-from whatsapp_mcp.cli.accounts import accounts as accounts_group
-from whatsapp_mcp.cli.approvals import approve as approve_command
-from whatsapp_mcp.cli.commands import cli
-from whatsapp_mcp.cli.policies import policy as policy_group
+from whatsapp_mcp.cli.accounts import accounts
+from whatsapp_mcp.cli.approvals import approve
+from whatsapp_mcp.cli.audit import audit
+from whatsapp_mcp.cli.commands import cli, demo, doctor, export, reindex, simulate, status
+from whatsapp_mcp.cli.policies import policy
+from whatsapp_mcp.cli.serving import serve, stdio
+from whatsapp_mcp.cli.tokens import token
 
-cli.add_command(accounts_group)
-cli.add_command(policy_group)
-cli.add_command(approve_command)
+for command in (stdio, serve, token, simulate, demo, export, reindex, status, doctor, accounts, policy, approve, audit):
+    cli.add_command(command)
 
 __all__ = ["cli"]

@@ -1,48 +1,19 @@
-"""The commands that serve, show or write what one account holds."""
+"""The group of all commands, and those that show or write what one account holds."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import click
 
 from whatsapp_mcp import __version__
-from whatsapp_mcp.account_folder import check_account, make_folder
-from whatsapp_mcp.cli.options import explained, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.options import explained, place_options, settings_of
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.log_lines import start_logging
-from whatsapp_mcp.settings import Settings
-
-SWITCH_INTERVAL: Final = 0.001
-"""Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _server_options(command: F) -> F:
-    """Options that `stdio` and `serve` share."""
-    for option in (
-        click.option("--log-level", help="Level of the log on stderr."),
-        click.option("--read-only", is_flag=True, default=None, help="Offer only tools that change nothing."),
-        click.option(
-            "--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."
-        ),
-        place_options,
-        click.option(
-            "--autoscan/--no-autoscan",
-            default=True,
-            help="With --simulated: the simulated phone scans a shown QR code by itself after two seconds.",
-        ),
-        click.option("--simulated", is_flag=True, help="Use a simulated WhatsApp with contacts that answer."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -53,75 +24,7 @@ def cli() -> None:
     start_logging()
 
 
-@cli.command()
-@_server_options
-def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
-    """Serve one MCP host over stdin and stdout (Claude Desktop, Claude Code, Cursor …)."""
-    from whatsapp_mcp.descriptors import claim_stdio
-
-    descriptors = claim_stdio()
-    with _server_settings(simulated, options) as settings:
-        gc.disable()
-        import anyio
-
-        from whatsapp_mcp.assembly import assemble
-        from whatsapp_mcp.server.stdio import serve_stdio
-
-        server = assemble(
-            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
-        )
-        gc.freeze()
-        gc.enable()
-        anyio.run(serve_stdio, server, descriptors)
-
-
-@cli.command()
-@_server_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
-@click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
-def serve(simulated: bool, autoscan: bool, host: str, port: int, allowed_host: tuple[str, ...], **options: Any) -> None:
-    """Serve remote agents over streamable HTTP; every request needs the bearer token.
-
-    /mcp is the account that --account names, /mcp/NAME each of the others. An account is started when it is first used.
-    """
-    with _server_settings(simulated, options) as settings:
-        gc.disable()
-        from functools import partial
-
-        import anyio
-
-        from whatsapp_mcp.assembly import AccountServers
-        from whatsapp_mcp.server.approval_page import ApprovalPage
-        from whatsapp_mcp.server.http import serve_http
-        from whatsapp_mcp.token_file import load_or_create_token
-
-        make_folder(settings.data_dir)
-        token = load_or_create_token(settings.token_path)
-        accounts = AccountServers(
-            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
-        )
-        gc.freeze()
-        gc.enable()
-        click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
-        serving = partial(serve_http, accounts, token=token, host=host, port=port, allowed_hosts=allowed_host)
-        with contextlib.closing(ApprovalPage(settings)) as page:
-            anyio.run(partial(serving, announce=page.announce, more_routes=page.routes))
-
-
-@cli.command()
-@place_options
-def token(data_dir: Path | None, account: str | None) -> None:
-    """Show the bearer token of `serve`, one for all accounts; makes one if there is none."""
-    from whatsapp_mcp.token_file import load_or_create_token
-
-    with explained():
-        settings = settings_of(data_dir, account)
-        make_folder(settings.data_dir)
-        click.echo(load_or_create_token(settings.token_path))
-
-
-@cli.command()
+@click.command()
 @click.option("--endpoint", type=click.Path(path_type=Path), help="Where to write the endpoint file.")
 @click.option("--control", type=click.Path(path_type=Path), help="Path of the control socket.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 picks a free one.")
@@ -156,7 +59,7 @@ def simulate(remove: Path | None, **options: Any) -> None:
         sys.exit(code)
 
 
-@cli.command()
+@click.command()
 def demo() -> None:
     """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
     with explained():
@@ -165,7 +68,7 @@ def demo() -> None:
         run_demo()
 
 
-@cli.command()
+@click.command()
 @place_options
 @click.option("--chat", "chats", multiple=True, metavar="CHAT", help="JID, number or exact name; may be repeated.")
 @click.option("--since", metavar="TIME", help="Only from this date or time on, as 2026-10-31 or 2026-10-31T18:30.")
@@ -201,7 +104,7 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
         click.echo(done, err=True)
 
 
-@cli.command()
+@click.command()
 @place_options
 def reindex(data_dir: Path | None, account: str | None) -> None:
     """Make the search index of the stored messages anew; servers may run meanwhile.
@@ -216,32 +119,7 @@ def reindex(data_dir: Path | None, account: str | None) -> None:
     click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
 
 
-def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
-    """Whether the data directory goes with the server: a simulated one, and nobody named another."""
-    return simulated and options.get("data_dir") is None and not os.environ.get("WHATSAPP_MCP_DATA_DIR")
-
-
-@contextlib.contextmanager
-def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
-    """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
-    with explained(), contextlib.ExitStack() as stack:
-        settings = read_settings(options)
-        start_logging(settings.log_level)
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        if simulated:
-            if settings.endpoint is not None:
-                raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
-            if _keeps_nothing(simulated, options):
-                from whatsapp_mcp.offline.simulated import temporary_data_dir
-
-                folder = stack.enter_context(temporary_data_dir())
-                settings = settings.model_copy(update={"data_dir": folder, "session_linger": 0.0})
-                make_folder(settings.account_dir)
-        check_account(settings.account_dir)
-        yield settings
-
-
-@cli.command()
+@click.command()
 @place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
@@ -253,7 +131,7 @@ def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     click.echo(found.model_dump_json(indent=2) if as_json else status_text(found))
 
 
-@cli.command()
+@click.command()
 @place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(data_dir: Path | None, account: str | None, as_json: bool) -> None:

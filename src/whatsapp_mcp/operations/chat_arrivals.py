@@ -75,7 +75,8 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
             # Everything up to `seen` was looked at with this filter: never look at it again.
             position = max(position, seen)
     if message is None:
-        return Outcome("No new message.", {"cursor": str(position), "timed_out": True})
+        told = services.store.look(lambda store: store.cursor_at(position))
+        return Outcome("No new message.", {"cursor": str(told), "timed_out": True})
     return Outcome(
         "A message arrived.",
         {
@@ -97,10 +98,7 @@ async def _position(services: Services, cursor: str | None) -> int:
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )
-    position = int(cursor)
-    newest = services.store.look(lambda store: store.newest_arrival())
-    # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
-    return position if position <= newest else 0
+    return services.store.look(lambda store: store.position(int(cursor)))
 
 
 async def _next(services: Services, position: int, chat: Jid | None) -> Message | None:

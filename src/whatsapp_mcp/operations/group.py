@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
-from whatsapp_mcp.operations.targets import group_of
+from whatsapp_mcp.operations.targets import check_readable, group_of
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 
@@ -41,7 +41,7 @@ def _invite_code(link: str) -> str:
 
 @operation("groupInfo")
 async def group_info(services: Services, arguments: args.GroupInfoArguments, _progress: Progress) -> Outcome:
-    jid = await group_of(services, arguments["group_id"])
+    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     (group,) = await groups_in_one_form(services, [await services.session.call(g.GetGroup(group=jid))])
     return Outcome(
@@ -80,6 +80,7 @@ async def group_info_from_link(
     services: Services, arguments: args.GetGroupInfoFromLinkArguments, _progress: Progress
 ) -> Outcome:
     group = await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))
+    check_readable(services, group.jid, "link")
     return Outcome(
         "What the link tells about the group.",
         {

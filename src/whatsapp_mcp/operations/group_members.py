@@ -13,7 +13,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
-from whatsapp_mcp.operations.targets import group_of, person
+from whatsapp_mcp.operations.targets import check_readable, group_of, person
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.pipe.side_login import AnswerJoinRequests
 from whatsapp_mcp.store.read.annotations import known_as
@@ -60,7 +60,7 @@ def refusal(member: GroupMember) -> str:
 async def group_participants(
     services: Services, arguments: args.GetGroupParticipantsArguments, _progress: Progress
 ) -> Outcome:
-    jid = await group_of(services, arguments["group_id"])
+    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
     members = await members_in_one_form(services, group.members[offset:])
@@ -135,7 +135,7 @@ async def demote_participant(
 async def participant_requests(
     services: Services, arguments: args.GetGroupParticipantRequestsArguments, _progress: Progress
 ) -> Outcome:
-    jid = await group_of(services, arguments["group_id"])
+    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     requests = await services.session.call(g.GetJoinRequests(group=jid))
     named = await people_by_address(services, (one.jid for one in requests[offset:]))

@@ -23,7 +23,8 @@ async def members_in_one_form(services: Services, members: Sequence[GroupMember]
 
 
 async def groups_in_one_form(services: Services, groups: Sequence[Group]) -> tuple[Group, ...]:
-    """The same for all whom groups name."""
+    """The same for all whom groups name; a community that may not be read is not named."""
+    parents = services.store.may_read(*(group.linked_parent for group in groups if group.linked_parent))
     named = [jid for group in groups for jid in (group.owner, group.name_set_by, group.topic_set_by)]
     members = [member.jid for group in groups for member in group.members]
     known = await people_by_address(services, (jid for jid in (*named, *members) if jid is not None and jid.is_lid))
@@ -37,6 +38,7 @@ async def groups_in_one_form(services: Services, groups: Sequence[Group]) -> tup
                 "owner": one(group.owner),
                 "name_set_by": one(group.name_set_by),
                 "topic_set_by": one(group.topic_set_by),
+                "linked_parent": group.linked_parent if group.linked_parent in parents else None,
                 "members": tuple(_member(member, known) for member in group.members),
             }
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import newsletter_of
+from whatsapp_mcp.operations.targets import check_readable, newsletter_of
 from whatsapp_mcp.pipe.profiles import GetNewsletterPosts, UnfollowNewsletter
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def newsletter_messages(
     services: Services, arguments: args.GetNewsletterMessagesArguments, _progress: Progress
 ) -> Outcome:
-    jid = await newsletter_of(services, arguments["newsletter_id"])
+    jid = check_readable(services, await newsletter_of(services, arguments["newsletter_id"]), "newsletter_id")
     command = GetNewsletterPosts(newsletter=jid, count=arguments["count"], before=arguments.get("before", 0))
     posts = await services.session.call(command)
     rows = [

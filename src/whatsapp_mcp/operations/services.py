@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from whatsapp_mcp.errors import SessionError, SetupError
+from whatsapp_mcp.errors import SessionError
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 T = TypeVar("T")
+KEPT: Final = 8
+"""Restrictions of the store that are kept ready, the last ones that were used."""
 READERS: Final = 4
 """Store queries at once; a limiter of our own, so that slow queries never starve the transport's threads."""
 
@@ -71,13 +74,24 @@ class Session(Protocol):
 class Store:
     """The message store, read in worker threads."""
 
-    def __init__(self, reader: StoreReader) -> None:
+    def __init__(self, reader: StoreReader, limiter: anyio.CapacityLimiter | None = None) -> None:
         self._reader = reader
-        self._limiter = anyio.CapacityLimiter(READERS)
+        self._limiter = limiter or anyio.CapacityLimiter(READERS)
+        self._restricted: dict[ChatList, Store] = {}
 
     def restricted(self, chats: ChatList) -> Store:
-        """The same store, in which there are no other chats than these."""
-        raise SetupError("policy.toml: which chats may be read cannot be limited yet", next_step="Remove [read].")
+        """The same store, in which there are no other chats than these; the last few are kept."""
+        if chats.is_everything:
+            return self
+        store = self._restricted.pop(chats, None) or Store(self._reader.restricted(chats.allows), self._limiter)
+        self._restricted[chats] = store
+        if len(self._restricted) > KEPT:
+            del self._restricted[next(iter(self._restricted))]
+        return store
+
+    def may_read(self, *chats: Jid) -> frozenset[Jid]:
+        """Those of these chats that may be read, be they known or not."""
+        return self._reader.may_read(chats)
 
     def look(self, query: Callable[[StoreReader], T]) -> T:
         """Look a few rows up by an index, without the detour over a thread, which costs more than such a query."""
@@ -85,6 +99,9 @@ class Store:
 
     async def read(self, query: Callable[[StoreReader], T]) -> T:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
+
+
+def _uncounted() -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,8 @@ class Services:
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
+    checking: Callable[[], None] = _uncounted
+    """Said before WhatsApp is asked whether a number is on it; raises RateLimited."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound, SessionError
+from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotAllowed, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeferredState
@@ -75,8 +75,24 @@ def kind_of(jid: Jid) -> str:
 
 
 async def read_from(services: Services, text: str, *, field: str) -> Jid:
-    """The chat that is to be read: the same as ``resolve``, and a stranger may be named by the name that he chose."""
-    return await resolve(services, text, field=field, strangers=True)
+    """The chat that is to be read: the same as ``resolve``, and a stranger may be named by the name that he chose.
+
+    Raises:
+        NotAllowed: it may not be read.
+    """
+    return check_readable(services, await resolve(services, text, field=field, strangers=True), field)
+
+
+def check_readable(services: Services, jid: Jid, field: str) -> Jid:
+    """The same chat. Raises NotAllowed where it may not be read, in the same words whether there is such a chat."""
+    if services.store.may_read(jid):
+        return jid
+    raise NotAllowed(
+        f"{field}: this chat may not be read (rule read)",
+        next_step="Tell the user; the owner of the account can change it: [read] in policy.toml, or the chats of the"
+        " token.",
+        details={"rule": "read", "field": field},
+    )
 
 
 async def resolve(services: Services, text: str, *, field: str = "phone", strangers: bool = False) -> Jid:
@@ -216,7 +232,7 @@ async def newsletter_of(services: Services, text: str) -> Jid:
 async def stored_message(services: Services, message_id: str, phone: str | None = None) -> tuple[Jid, Message]:
     """The chat and message that ``message_id`` and ``phone`` name; of any chat where the seed allows no ``phone``."""
     message_id = message_id.strip()
-    chat = await resolve(services, phone) if phone else None
+    chat = check_readable(services, await resolve(services, phone), "phone") if phone else None
     message = services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
         held = services.store.look(lambda store: store.deferred(message_id))

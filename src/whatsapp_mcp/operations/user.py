@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
-from whatsapp_mcp.operations.targets import kind_of, number, person, resolve
+from whatsapp_mcp.operations.targets import check_readable, kind_of, number, person, resolve
 from whatsapp_mcp.pipe.account import ChangePushName, CheckNumbers, GetPerson, GetPrivacy, SyncContacts
 from whatsapp_mcp.pipe.groups import ListGroups
 from whatsapp_mcp.pipe.profiles import GetPicture, ListNewsletters, SetOwnPicture
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @operation("userInfo")
 async def user_info(services: Services, arguments: args.UserInfoArguments, _progress: Progress) -> Outcome:
-    jid = await person(services, arguments["phone"])
+    jid = check_readable(services, await person(services, arguments["phone"]), "phone")
     info = await services.session.call(GetPerson(jid=jid))
     return Outcome(
         "What WhatsApp tells about this person.",
@@ -55,7 +55,7 @@ def _device_json(device: Jid) -> dict[str, Any]:
 
 @operation("userAvatar")
 async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _progress: Progress) -> Outcome:
-    jid = await resolve(services, arguments["phone"])
+    jid = check_readable(services, await resolve(services, arguments["phone"]), "phone")
     if jid.server == BROADCAST:
         raise NotFound(f"phone: this is {kind_of(jid)}, which has no picture", details={"field": "phone"})
     command = GetPicture(
@@ -70,9 +70,12 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
 @operation("userCheck")
 async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
     digits = await number(services, arguments["phone"])
+    check_readable(services, Jid(digits, USER), "phone")
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
     found = [one for one in checked if one.registered]
     jid = found[0].jid or Jid(digits, USER) if found else None
+    if jid is not None:  # WhatsApp may know this person under another number
+        check_readable(services, jid, "phone")
     return Outcome(
         "This number is on WhatsApp." if jid else "This number is not on WhatsApp.",
         {"is_on_whatsapp": jid is not None, "jid": str(jid) if jid else None},
@@ -126,7 +129,8 @@ async def user_change_avatar(
 async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments, _progress: Progress) -> Outcome:
     offset = arguments["offset"]
     found = await services.session.call(ListGroups())
-    groups = await groups_in_one_form(services, found)
+    readable = services.store.may_read(*(group.jid for group in found))
+    groups = await groups_in_one_form(services, [group for group in found if group.jid in readable])
     return Outcome(
         f"{len(groups)} groups.",
         {"data": Rows(groups[offset:], group_json)},
@@ -141,7 +145,9 @@ async def user_my_newsletter(
     services: Services, arguments: args.UserMyNewsletterArguments, _progress: Progress
 ) -> Outcome:
     offset = arguments["offset"]
-    newsletters = await services.session.call(ListNewsletters())
+    followed = await services.session.call(ListNewsletters())
+    readable = services.store.may_read(*(newsletter.jid for newsletter in followed))
+    newsletters = [newsletter for newsletter in followed if newsletter.jid in readable]
     return Outcome(
         f"You follow {len(newsletters)} newsletters.",
         {"data": Rows(newsletters[offset:], newsletter_json)},
@@ -155,7 +161,7 @@ async def user_my_newsletter(
 async def user_business_profile(
     services: Services, arguments: args.UserBusinessProfileArguments, _progress: Progress
 ) -> Outcome:
-    jid = await person(services, arguments["phone"])
+    jid = check_readable(services, await person(services, arguments["phone"]), "phone")
     answer = await ask(services, GetBusinessProfile(jid=jid))
     return Outcome(f"The business profile. {pause_note(answer)}", _profile_json(answer.result), untrusted=True)
 

@@ -36,6 +36,8 @@ LONGEST_BODY: Final = 65_536
 """Characters, as many as WhatsApp allows."""
 LONGEST_NAME: Final = 80
 """Characters of a host's name and version, or of a token's name."""
+_RULES_HOLD: Final = 1.0
+"""Seconds."""
 _IDLE: Final = 2.0
 """Seconds after which the thread ends, and the next line is written by its call again."""
 _ENDING: Final = 2.0
@@ -99,9 +101,11 @@ class AuditLog:
     """``audit.jsonl`` of an account. To be used from one thread; nothing here raises."""
 
     def __init__(self, path: Path, rules: Callable[[], Audit], *, patience: float = PATIENCE) -> None:
-        """``rules``: what the policy says now; asked for each line."""
+        """``rules``: what the policy says now; asked once a second."""
         self._file = AuditFile(path)
         self._rules = rules
+        self._known = Audit()
+        self._asked = float("-inf")
         self._patience = patience
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
@@ -115,7 +119,7 @@ class AuditLog:
         """Write a line. It is the system's when this returns, so that it survives the end of this process, unless the
         disk is slow: then it soon will be.
         """
-        rules = self._rules()
+        rules = self._known_rules()
         line = _line(record, bodies=rules.bodies)
         if not self._put_off(line) and self._append(line) > self._patience:
             with self._changed:
@@ -134,6 +138,13 @@ class AuditLog:
             if thread.is_alive():
                 return  # it still has the file
         self._file.close()
+
+    def _known_rules(self) -> Audit:
+        """To look at the policy's file takes as long as to write a line."""
+        moment = time.monotonic()
+        if moment - self._asked > _RULES_HOLD:
+            self._known, self._asked = self._rules(), moment
+        return self._known
 
     def _put_off(self, line: bytes) -> bool:
         """Whether a thread writes now, or counts it as lost."""

@@ -73,6 +73,7 @@ def _followed(path: Path, file: BinaryIO | None) -> Iterator[AuditEntry]:
     while True:
         newer = _newer(path, file)  # looked for before the last look at the old one
         if file is not None:
+            file.seek(file.tell())  # the C library of Windows may remember that the file has ended
             while lines := file.readlines(1 << 20):
                 lines[0] = begun + lines[0]
                 begun = b"" if lines[-1].endswith(b"\n") else lines.pop()

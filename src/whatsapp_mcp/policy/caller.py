@@ -20,6 +20,8 @@ class Grant:
     name: str = "local"
     """Of the token over HTTP; ``local`` for a host that started the server itself."""
     scope: Scope = "full"
+    accounts: tuple[str, ...] | None = None
+    """Only these accounts; None: all."""
     chats: tuple[str, ...] | None = None
     """Only these chats may be read and written to, written as in policy.toml; None: as the policy says."""
     toolsets: str | None = None

@@ -1,12 +1,18 @@
-"""What a scope allows."""
+"""What a scope and the toolsets of a token allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, get_args
 
+from whatsapp_mcp.catalog import SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.operation import ACTS, Operation
-from whatsapp_mcp.policy.caller import Scope
+from whatsapp_mcp.policy.caller import Grant, Scope
+
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+"""Each allows what those before it do."""
 
 _READ: Final = frozenset({"look", "ask"})
 _ALLOWED: Final[Mapping[Scope, frozenset[str]]] = {
@@ -18,3 +24,26 @@ _ALLOWED: Final[Mapping[Scope, frozenset[str]]] = {
 
 def allowed_by_scope(operation: Operation, scope: Scope) -> bool:
     return operation.touches.act in _ALLOWED[scope]
+
+
+def allowed_by_toolsets(operation: Operation, toolsets: str | None) -> bool:
+    return toolsets is None or operation.name in _named(toolsets)
+
+
+def is_granted(operation: Operation, grant: Grant) -> bool:
+    """Whether a caller with this grant can have this operation at all."""
+    return allowed_by_scope(operation, grant.scope) and allowed_by_toolsets(operation, grant.toolsets)
+
+
+def at_most(grant: Grant, scope: Scope) -> Grant:
+    """The same, with no more than this scope."""
+    return grant if SCOPES.index(grant.scope) <= SCOPES.index(scope) else replace(grant, scope=scope)
+
+
+@lru_cache(maxsize=64)
+def _named(toolsets: str) -> frozenset[str]:
+    """Names of the operations; none when another version of the catalogue knew what is named here."""
+    try:
+        return frozenset(select(load_catalog(), toolsets).by_name)
+    except SelectionError:
+        return frozenset()

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.server.auth import grant_of_request
 from whatsapp_mcp.server.sessions import AccountSessions
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,10 @@ class AccountPaths:
             name = account_name(given) if given is not None else self._accounts.at_mcp
         except ValueError as error:
             await _refusal(404, f"there is no such account: {error.args[0]}.")(scope, receive, send)
+            return
+        accounts = grant_of_request(scope).accounts
+        if accounts is not None and name not in accounts:  # whether there is such an account is not told
+            await _refusal(403, f"this token may not use the account {name!r}.")(scope, receive, send)
             return
         account = self._find(name)
         if account is None:

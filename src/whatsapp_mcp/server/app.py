@@ -22,6 +22,7 @@ from whatsapp_mcp.catalog.tool import to_tool
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.policy.scopes import is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.results import failure, success
@@ -57,7 +58,6 @@ def build_server(
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
     """
     tools = _Tools(operations, runner, settings)
-    hint = CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public")
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
     return Server(
@@ -66,7 +66,10 @@ def build_server(
         title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
         description="A WhatsApp account as MCP tools.",
         instructions=f"This is the account {settings.account!r}. {INSTRUCTIONS}" if named else INSTRUCTIONS,
-        cache_hints={"tools/list": hint, "server/discover": hint},
+        cache_hints={
+            "tools/list": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="private"),  # another token may list other tools
+            "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
+        },
         lifespan=lifespan,
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
         get_tool_input_schema=tools.input_schema,
@@ -84,9 +87,7 @@ class _Tools:
         self._budget = settings.result_budget
         self._checker = ArgumentChecker()
         self._callers = Callers(settings)
-        self._listed = types.ListToolsResult(
-            tools=[to_tool(operation, with_output_schema=settings.output_schemas) for operation in operations]
-        )
+        self._tools = [to_tool(operation, with_output_schema=settings.output_schemas) for operation in operations]
 
     def input_schema(self, name: str) -> JsonObject | None:
         operation = self._operations.get(name)
@@ -95,7 +96,10 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return self._listed
+        grant = self._callers.grant(ctx)
+        return types.ListToolsResult(
+            tools=[tool for tool in self._tools if is_granted(self._operations[tool.name], grant)]
+        )
 
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams

@@ -1,33 +1,130 @@
-"""Who may use the HTTP transport: the holder of the one bearer token."""
+"""Who may use the HTTP transport, and for what: bearer tokens of our own, and of an authorization server.
+
+What a token was given goes with each request, as the user of its ASGI scope, to the handlers of MCP.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
+import anyio.to_thread
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from pydantic import AnyHttpUrl, SkipValidation
+from starlette.routing import Route
 
-from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.token_file import SHORTEST_TOKEN
+from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.caller import Scope as GrantedScope
+from whatsapp_mcp.policy.scopes import SCOPES
+from whatsapp_mcp.policy.tokens import Token
 
-SCOPE: Final = "use"
-"""What the token allows: everything."""
-
-
-class StaticToken:
-    """Verifies the one token, in constant time; keeps only its hash."""
-
-    def __init__(self, token: str) -> None:
-        if len(token) < SHORTEST_TOKEN:
-            raise SetupError(f"the bearer token is shorter than {SHORTEST_TOKEN} characters")
-        self._digest = _digest(token)
-
-    async def verify_token(self, token: str) -> AccessToken | None:
-        if not hmac.compare_digest(_digest(token), self._digest):
-            return None
-        return AccessToken(token="", client_id="owner", subject="owner", scopes=[SCOPE])
+SCOPE_PREFIX: Final = "whatsapp:"
+"""Before ``read``, ``send`` and ``full`` in the scopes of OAuth."""
+NOTHING: Final = Grant(name="nobody", scope="read", accounts=(), chats=(), toolsets="")
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+class GrantedToken(AccessToken):
+    """What the SDK knows of who asks, and what we do."""
+
+    grant: SkipValidation[Grant]
+    digest: str | None = None
+    """SHA-256 of a token of ours, by which it is known whether it still is one."""
+
+
+class Tokens(Protocol):
+    """Tokens of our own."""
+
+    def holder(self, secret: str) -> Token | None: ...
+
+    def holds(self, name: str, digest: str) -> bool: ...
+
+    def is_due(self, name: str) -> bool: ...
+
+    def note_use(self, name: str) -> bool: ...
+
+
+class OAuth(Protocol):
+    """Tokens of an authorization server."""
+
+    @property
+    def prefix(self) -> str:
+        """Before our scopes in its own."""
+        ...
+
+    @property
+    def metadata(self) -> AnyHttpUrl:
+        """Where clients find out which server it is."""
+        ...
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Which answer there."""
+        ...
+
+    async def verify_token(self, token: str) -> GrantedToken | None: ...
+
+
+class HttpAccess:
+    """Tells of each token whose it is; the SDK's ``TokenVerifier``."""
+
+    def __init__(self, tokens: Tokens, oauth: OAuth | None = None) -> None:
+        self._tokens = tokens
+        self._oauth = oauth
+        self._prefix = oauth.prefix if oauth is not None else SCOPE_PREFIX
+        self.metadata = oauth.metadata if oauth is not None else None
+        """Named to who has no token; None sends no client looking for an authorization server."""
+        self.routes: Sequence[Route] = oauth.routes if oauth is not None else ()
+
+    @property
+    def required_scope(self) -> str:
+        """Without it a token opens nothing."""
+        return scope_names("read", self._prefix)[0]
+
+    async def verify_token(self, token: str) -> GrantedToken | None:
+        found = self._tokens.holder(token)
+        if found is None:
+            return await self._oauth.verify_token(token) if self._oauth is not None else None
+        if self._tokens.is_due(found.name):
+            await anyio.to_thread.run_sync(self._tokens.note_use, found.name)
+        return GrantedToken(
+            token="",
+            client_id=found.name,
+            # Whoever gets a new token under the name of a former one does not get its sessions.
+            subject=found.digest,
+            scopes=scope_names(found.scope, self._prefix),
+            expires_at=None,
+            grant=found.grant,
+            digest=found.digest,
+        )
+
+    def holds(self, name: str, digest: str) -> bool:
+        """Whether a token of ours is still good."""
+        return self._tokens.holds(name, digest)
+
+    def still_good(self, scope: Mapping[str, Any], at: float) -> bool:
+        """Whether who sent this request would be let in now; ``at``: seconds since 1970."""
+        token = _token_of(scope)
+        if token is None:
+            return True  # nobody's, and answered so
+        if token.digest is not None:
+            return self._tokens.holds(token.client_id, token.digest)
+        return token.expires_at is None or at < token.expires_at
+
+
+def scope_names(scope: GrantedScope, prefix: str) -> list[str]:
+    """A scope and those that it holds, as OAuth writes them."""
+    return [f"{prefix}{each}" for each in SCOPES[: SCOPES.index(scope) + 1]]
+
+
+def grant_of_request(scope: Mapping[str, Any]) -> Grant:
+    """What the sender of a request was given; nothing when that is not known."""
+    token = _token_of(scope)
+    return token.grant if token is not None else NOTHING
+
+
+def _token_of(scope: Mapping[str, Any]) -> GrantedToken | None:
+    user = scope.get("user")
+    if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, GrantedToken):
+        return user.access_token
+    return None

@@ -7,7 +7,8 @@ from typing import Any, Final
 import mcp.types as types
 from mcp.server import ServerRequestContext
 
-from whatsapp_mcp.policy.caller import Caller, Grant
+from whatsapp_mcp.policy.caller import Caller, Grant, Scope
+from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
 from whatsapp_mcp.settings import Settings
@@ -23,10 +24,18 @@ class Callers:
     def __init__(self, settings: Settings) -> None:
         self._conversations = Conversations()
         self._questions = Questions()
-        self._local = Grant()
+        self._scope: Scope = settings.scope
+
+    def grant(self, ctx: ServerRequestContext[Any]) -> Grant:
+        """What the caller was given, which is never more than this server gives to anybody."""
+        if ctx.request is None:
+            return Grant(scope=self._scope)
+        from whatsapp_mcp.server.auth import grant_of_request  # a server on stdio never needs it
+
+        return at_most(grant_of_request(ctx.request.scope), self._scope)
 
     def of(self, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams) -> Caller:
-        grant = self._local
+        grant = self.grant(ctx)
         return Caller(
             grant=grant,
             transport="stdio" if ctx.request is None else "http",

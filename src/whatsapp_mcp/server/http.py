@@ -3,9 +3,10 @@ default."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
+import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -14,7 +15,6 @@ import anyio
 import uvicorn
 from mcp.server import Server
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
-from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -23,10 +23,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
-from whatsapp_mcp.server.auth import SCOPE, StaticToken
+from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.connections import Connection, most_connections
+from whatsapp_mcp.server.listening import TlsFiles, check_remote, listening, security_of, tls_context, url_of
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
 
@@ -42,13 +42,14 @@ MAX_SESSIONS: Final = 256
 REQUEST_GRACE: Final = 0.2
 """Seconds that requests under way have when the server stops; streams have no end of their own."""
 
+REVOKED_WITHIN: Final = 1.0
+"""Seconds after which a stream ends whose token was revoked or has expired. New requests are refused at once."""
+
 LIFESPAN_GRACE: Final = 10.0
 """Seconds the lifespan has for its end."""
 
 _QUEUE: Final = 1_024
 """Connections that the system keeps for us until we accept them; they cost no descriptors."""
-
-_LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 def announce(url: str) -> None:
@@ -60,29 +61,34 @@ def announce(url: str) -> None:
 async def serve_http(
     accounts: ServedAccounts,
     *,
-    token: str,
+    access: HttpAccess,
     host: str = "127.0.0.1",
     port: int = 8765,
     allowed_hosts: Sequence[str] = (),
+    allow_remote: bool = False,
+    tls: TlsFiles | None = None,
     announce: Callable[[str], None] = announce,
     more_routes: Sequence[Route] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until cancelled; returns normally after the end of all accounts' servers.
 
-    ``allowed_hosts`` are names under which clients reach this server from elsewhere, without port; required when
-    ``host`` is not a loopback address. ``announce`` is told the URL once connections are accepted; ``port`` 0 picks a
-    free one. ``more_routes`` are beside those of MCP, with checks of their own.
+    ``allowed_hosts`` are names under which clients reach this server from elsewhere, without port; required, as is
+    ``allow_remote``, when ``host`` is not a loopback address. ``announce`` is told the URL once connections are
+    accepted; ``port`` 0 picks a free one. ``more_routes`` are beside those of MCP, with checks of their own.
 
     Raises:
-        SetupError: the address cannot be bound, or ``allowed_hosts`` is missing.
+        SetupError: the address cannot be bound or may not be, TLS cannot be served, or ``allowed_hosts`` is missing.
     """
+    check_remote(host, allowed=allow_remote, encrypted=tls is not None)
+    context = tls_context(tls) if tls is not None else None
     paths = account_paths(accounts, host=host, allowed_hosts=allowed_hosts)
-    app = http_app(paths, token=token, more_routes=more_routes)
-    requests = _OpenRequests(app, paths)
-    with _listening(host, port) as listener, anyio.CancelScope() as everything:
-        web = _WebServer(requests, on_start=lambda: announce(_url(host, listener)))
+    app = http_app(paths, access=access, more_routes=more_routes)
+    requests = _OpenRequests(app, paths, access)
+    with listening(host, port) as listener, anyio.CancelScope() as everything:
+        url = url_of(host, listener, encrypted=context is not None)
+        web = _WebServer(requests, on_start=lambda: announce(url), tls=context)
         with on_stop_signals(web.ask_to_stop, everything.cancel):
-            async with app.router.lifespan_context(app):
+            async with app.router.lifespan_context(app), requests.ending_what_is_revoked():
                 await web.serve(sockets=[listener])
                 everything.deadline = anyio.current_time() + LIFESPAN_GRACE
 
@@ -93,7 +99,7 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
     Raises:
         SetupError: ``host`` can be reached from elsewhere and ``allowed_hosts`` is empty.
     """
-    security, table = _security(host, allowed_hosts), SessionTable(MAX_SESSIONS)
+    security, table = security_of(host, allowed_hosts), SessionTable(MAX_SESSIONS)
 
     def sessions(server: Server[Any]) -> AccountSessions:
         return AccountSessions(server, table, security=security, max_body=MAX_BODY, idle=SESSION_IDLE)
@@ -101,20 +107,21 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
     return AccountPaths(accounts, security, sessions)
 
 
-def http_app(paths: AccountPaths, *, token: str, more_routes: Sequence[Route] = ()) -> Starlette:
+def http_app(paths: AccountPaths, *, access: HttpAccess, more_routes: Sequence[Route] = ()) -> Starlette:
     """The ASGI application: the accounts, and ``GET /health`` for supervisors, which needs no token and tells nothing.
 
-    Who has not got the token gets the same answer at every path, and nothing is done for it.
+    Who has no token gets the same answer at every path, and nothing is done for it.
     """
-    guarded = RequireAuthMiddleware(paths, [SCOPE])
+    guarded = RequireAuthMiddleware(paths, [access.required_scope], access.metadata)
     return Starlette(
         routes=[
             Route("/mcp", endpoint=guarded),
             Route("/mcp/{account}", endpoint=guarded),
             Route("/health", _health),
+            *access.routes,
             *more_routes,
         ],
-        middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(StaticToken(token)))],
+        middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(access))],
         lifespan=lambda _: paths.running(),
     )
 
@@ -123,56 +130,12 @@ async def _health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-def _security(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySettings:
-    names = [*_LOOPBACK_NAMES, _in_url(host)] if _is_loopback(host) else []
-    names.extend(_in_url(name) for name in allowed_hosts)
-    if not names:
-        raise SetupError(
-            f"{host} can be reached from other machines, and no host name is allowed",
-            next_step="Name the hosts that clients use with --allowed-host, or listen on 127.0.0.1.",
-        )
-    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
-    return TransportSecuritySettings(
-        allowed_hosts=[*names, *(f"{name}:*" for name in names)],
-        allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    return f"http://{_in_url(host)}:{listener.getsockname()[1]}/mcp"
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise SetupError(
-            f"{host}:{port} cannot be listened on: {getattr(error, 'strerror', None) or error}",
-            next_step="Choose another --port or --host, or stop the program that uses it.",
-        ) from None
-    with listener:
-        yield listener
-
-
 class _WebServer(uvicorn.Server):
     """uvicorn, with an end that does not wait for streams and signals left to us."""
 
-    def __init__(self, requests: _OpenRequests, *, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, requests: _OpenRequests, *, on_start: Callable[[], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         most = most_connections()
         config = uvicorn.Config(
             requests,
@@ -184,6 +147,7 @@ class _WebServer(uvicorn.Server):
             backlog=max(16, most // 4),
             log_config=None,  # uvicorn's own writes to stdout
             access_log=False,
+            ssl_context_factory=(lambda _config, _default: tls) if tls is not None else None,
         )
         super().__init__(config)
         self._requests = requests
@@ -218,10 +182,11 @@ class _WebServer(uvicorn.Server):
 class _OpenRequests:
     """An ASGI application that can end the requests it is serving, each with a complete response."""
 
-    def __init__(self, app: ASGIApp, paths: AccountPaths) -> None:
+    def __init__(self, app: ASGIApp, paths: AccountPaths, access: HttpAccess) -> None:
         self._app = app
         self._paths = paths
-        self._open: set[anyio.CancelScope] = set()
+        self._access = access
+        self._open: dict[anyio.CancelScope, Scope] = {}
         # Streams are requests too, and have no end of their own: connections that ask have to find a place beside them.
         self.most = most_connections() * 3 // 4
 
@@ -246,6 +211,27 @@ class _OpenRequests:
             yield
             tasks.cancel_scope.cancel()
 
+    @asynccontextmanager
+    async def ending_what_is_revoked(self) -> AsyncIterator[None]:
+        """While the body runs: end requests, streams among them, and sessions whose token is no longer good."""
+
+        async def watch() -> None:
+            while True:
+                await anyio.sleep(REVOKED_WITHIN)
+                at = time.time()
+                for request, scope in list(self._open.items()):
+                    if not self._access.still_good(scope, at):
+                        request.cancel()
+                for sessions in self._paths.open_sessions:
+                    for session, (name, digest) in sessions.owners.items():
+                        if not self._access.holds(name, digest):
+                            await sessions.forget(session)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch)
+            yield
+            tasks.cancel_scope.cancel()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(self._open) >= self.most and scope["path"] != "/health":
             busy = JSONResponse({"error": "too many requests at once"}, status_code=503, headers={"Retry-After": "1"})
@@ -261,11 +247,11 @@ class _OpenRequests:
             await send(message)
 
         with anyio.CancelScope() as request:
-            self._open.add(request)
+            self._open[request] = scope
             try:
                 await self._app(scope, receive, watched)
             finally:
-                self._open.discard(request)
+                del self._open[request]
         if request.cancelled_caught and not progress["complete"]:
             if not progress["started"]:
                 await send({"type": "http.response.start", "status": 503, "headers": [(b"connection", b"close")]})

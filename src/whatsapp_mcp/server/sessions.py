@@ -96,7 +96,7 @@ class AccountSessions(StreamableHTTPSessionManager):
             async with super().run():
                 yield
 
-    # What is not exported (hence the ceiling on mcp in pyproject.toml) stands in the next three.
+    # What is not exported (hence the ceiling on mcp in pyproject.toml) stands in the next four.
 
     @property
     def max_sessions(self) -> int | None:
@@ -110,6 +110,15 @@ class AccountSessions(StreamableHTTPSessionManager):
     @property
     def open(self) -> tuple[str, ...]:
         return tuple(self._server_instances)
+
+    @property
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """Of each session that a token of ours opened: the token's name and digest."""
+        return {
+            session: (owner["client_id"], owner["subject"] or "")
+            for session, owner in self._session_owners.items()
+            if owner["issuer"] is None
+        }
 
     async def forget(self, session: str) -> None:
         """End a session; a call that it still works on for a client that is gone ends too."""

@@ -24,8 +24,9 @@ class _Open:
 
 
 class ReadConnections:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> None:
         self.path = path
+        self._kind = kind
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[_Open] = []
@@ -73,7 +74,7 @@ class ReadConnections:
         return self._reopen(file)
 
     def _reopen(self, file: tuple[int, int]) -> sqlite3.Connection | None:
-        connection = open_for_reading(self.path)
+        connection = open_for_reading(self.path, self._kind)
         try:
             version = schema_version(connection, self.path)
             if 0 < version < SCHEMA_VERSION:

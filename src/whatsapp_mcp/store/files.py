@@ -47,7 +47,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+def open_for_reading(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
     """A connection that cannot write, for one thread; close it from any.
 
     Raises:
@@ -60,6 +60,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             timeout=BUSY_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
+            factory=kind,
         )
         connection.text_factory = decoded
         try:

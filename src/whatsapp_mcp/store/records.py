@@ -120,22 +120,24 @@ class ChatFacts:
     jid: Jid
     """Canonical."""
     lid: Jid | None = None
+    others: tuple[Jid, ...] = ()
+    """Further addresses of the same person, as a number that is written with a digit more or less."""
     saved: bool = False
     """A person in the owner's address book."""
     wrote_first: bool = False
     """Its first message is not the owner's."""
     written_to: bool = False
     """The owner wrote there."""
-    made: bool = False
-    """A group that the owner made."""
-    left: bool = False
-    """A group that the owner is not in any more."""
+    member: bool = False
+    """A group that the owner is in."""
     own: bool = False
     """The owner."""
 
     @property
     def known(self) -> bool:
-        return self.own or ((self.saved or self.wrote_first or self.written_to or self.made) and not self.left)
+        if self.jid.is_group:
+            return self.member
+        return self.own or self.saved or self.wrote_first or self.written_to
 
 
 @dataclass(frozen=True, slots=True)

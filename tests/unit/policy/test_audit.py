@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.systems import child_environment, needs_links, needs_modes
+from tests.unit.systems import UNDER_WINE, child_environment, needs_links, needs_modes
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy import audit
 from whatsapp_mcp.policy.audit import AuditDecision, AuditLog, AuditRecord
@@ -99,10 +99,10 @@ def test_a_field_that_says_nothing_is_left_out(path: Path, log: AuditLog) -> Non
 
 
 def test_text_of_a_message_only_when_switched_on(path: Path) -> None:
-    rules = Audit()
-    log = AuditLog(path, lambda: rules, patience=NEVER_SLOW)
+    log = AuditLog(path, Audit, patience=NEVER_SLOW)
     log.write(CALL)
-    rules = Audit(bodies=True)
+    log.close()
+    log = AuditLog(path, lambda: Audit(bodies=True), patience=NEVER_SLOW)
     log.write(replace(CALL, body='"\n\x1b[31m\u202eق\ud800'))
     log.close()
     first, second = lines(path)
@@ -186,6 +186,7 @@ log.close()
 """
 
 
+@pytest.mark.skipif(UNDER_WINE, reason="wine looks for the end of a file and writes there in two steps")
 def test_ten_processes_write_at_once_and_one_is_killed(path: Path) -> None:
     """No line of a call that was answered is lost, none is torn, though the files are closed meanwhile."""
     count, killed_after = 300, 50

@@ -16,9 +16,10 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 
-from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, FakeTokens, settings
 from tests.unit.systems import child_environment
 from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.http import serve_http
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -62,7 +63,8 @@ async def listening(server: Server[Any], **options: Any) -> AsyncIterator[str]:
 
         async def serve() -> None:
             await serve_http(
-                FakeAccounts(default=server), **{"token": TOKEN, "port": 0, "announce": url.set_result, **options}
+                FakeAccounts(default=server),
+                **{"access": HttpAccess(FakeTokens()), "port": 0, "announce": url.set_result, **options},
             )
 
         tasks.start_soon(serve)

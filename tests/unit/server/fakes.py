@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.policy.tokens import Token, digest_of
 from whatsapp_mcp.settings import Settings
 
 SECRET = "password=hunter2"
@@ -82,6 +85,31 @@ OPERATIONS = (
     operation("slow", {"seconds": {"type": "number"}}, required=("seconds",)),
     operation("picture"),
 )
+
+
+class FakeTokens:
+    """Tokens in memory, as `TokenBook` has them in a file."""
+
+    def __init__(self, **grants: Grant) -> None:
+        """By secret; ``TOKEN`` is `default`."""
+        self.grants = {TOKEN: Grant(name="default"), **grants}
+        self.used: list[str] = []
+
+    def holder(self, secret: str) -> Token | None:
+        grant = self.grants.get(secret)
+        if grant is None:
+            return None
+        return Token(digest=digest_of(secret), **asdict(grant))
+
+    def holds(self, name: str, digest: str) -> bool:
+        return any(grant.name == name and digest_of(secret) == digest for secret, grant in self.grants.items())
+
+    def is_due(self, name: str) -> bool:
+        return name not in self.used
+
+    def note_use(self, name: str) -> bool:
+        self.used.append(name)
+        return True
 
 
 class FakeRunner:

@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 from mcp.server import Server
 
-from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, settings
+from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
 from tests.unit.systems import POSIX
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
@@ -70,10 +70,12 @@ async def over_stdio(descriptors: Descriptors) -> None:
 
 async def over_http() -> None:
     from tests.unit.server.connections import FakeAccounts
+    from tests.unit.server.fakes import FakeTokens
+    from whatsapp_mcp.server.auth import HttpAccess
     from whatsapp_mcp.server.http import serve_http
 
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
-    await serve_http(FakeAccounts(default=server), token=TOKEN, port=0)
+    await serve_http(FakeAccounts(default=server), access=HttpAccess(FakeTokens()), port=0)
     journal("end")
 
 

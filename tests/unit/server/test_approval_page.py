@@ -13,7 +13,7 @@ import pytest
 
 import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import DEADLINE, FakeAccounts, fake_server
-from tests.unit.server.fakes import TOKEN
+from tests.unit.server.fakes import TOKEN, FakeTokens
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.ownership import others_may_read
@@ -21,6 +21,7 @@ from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.caller import Consent, Question
 from whatsapp_mcp.policy.page_key import new_link
 from whatsapp_mcp.server.approval_page import COOKIE, ApprovalPage
+from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.settings import Settings
 
 HERE = "http://127.0.0.1:8765"
@@ -41,7 +42,7 @@ async def browser(
     with closing(ApprovalPage(settings)) as page:
         page.announce(f"{HERE}/mcp")
         paths = http.account_paths(FakeAccounts(default=fake_server()), host="127.0.0.1")
-        app = http.http_app(paths, token=TOKEN, more_routes=page.routes)
+        app = http.http_app(paths, access=HttpAccess(FakeTokens()), more_routes=page.routes)
         transport = httpx2.ASGITransport(app, client=(address, 5000))
         async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=base) as client:
             with anyio.fail_after(DEADLINE):

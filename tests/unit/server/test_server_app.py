@@ -46,7 +46,7 @@ async def test_every_transport_and_revision_offers_the_same(transport: str, revi
         listed = await client.list_tools()
         assert [tool.name for tool in listed.tools] == [operation.name for operation in OPERATIONS]
         if revision == "2026-07-28":
-            assert (listed.ttl_ms, listed.cache_scope) == (3_600_000, "public")
+            assert (listed.ttl_ms, listed.cache_scope) == (3_600_000, "private")
 
         echoed = body_of(await client.call_tool("echo", {"text": "hi\u202e"}))
         assert (echoed["code"], echoed["results"], echoed["untrusted"]) == ("SUCCESS", {"text": "hi"}, True)

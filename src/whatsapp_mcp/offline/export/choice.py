@@ -32,7 +32,7 @@ def chosen_chats(reader: StoreReader, wanted: Sequence[str]) -> list[Jid]:
 
 
 def _chat(reader: StoreReader, text: str) -> Jid:
-    for jid in _addresses(text):
+    for jid in addresses(text):
         if (chat := reader.chat(jid)) is not None:
             return chat.jid
     named = [target for target in reader.find_by_name(text) if reader.chat(target.jid) is not None]
@@ -52,7 +52,7 @@ def _chat(reader: StoreReader, text: str) -> Jid:
     )
 
 
-def _addresses(text: str) -> Iterable[Jid]:
+def addresses(text: str) -> Iterable[Jid]:
     """All that a text may be if it is no name."""
     if "@" in text:
         try:

@@ -3,49 +3,74 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.notices import Happening
+from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.read.stored import extra_of
 from whatsapp_mcp.store.records import ChatFacts
-from whatsapp_mcp.store.rows import stored_jid
+from whatsapp_mcp.store.rows import RANK, stored_jid
 
-_FACTS: Final = """
-SELECT entities.jid, entities.lid, contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL AS saved,
-    coalesce(chats.sent_count, 0) > 0 AS written_to, coalesce(chats.gone, 0) AS gone,
-    (SELECT from_me FROM messages WHERE chat = entities.id AND kind != 'notice' ORDER BY place LIMIT 1) AS first,
-    EXISTS (SELECT 1 FROM meta WHERE key IN ('owner_number', 'owner_lid') AND value IN (entities.jid, entities.lid))
-        AS own
-FROM entities LEFT JOIN contacts ON contacts.entity = entities.id LEFT JOIN chats ON chats.entity = entities.id
-WHERE entities.id = ?
+_OWNER: Final = "(SELECT value FROM main.meta WHERE key IN ('owner_number', 'owner_lid'))"
+_FIRST: Final = (
+    "SELECT from_me, place FROM main.messages INDEXED BY messages_chat"
+    " WHERE chat = entities.id AND kind != 'notice' AND place"
+)
+_FACTS: Final = f"""
+SELECT entities.id, entities.jid, entities.lid,
+    contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL AS saved,
+    chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages INDEXED BY messages_sent
+        WHERE chat = entities.id AND from_me = 1
+        AND kind != 'notice' AND status IS NOT {RANK[DeliveryStatus.FAILED]}) AS written_to,
+    entities.kind = 'group' AND chats.gone = 0 AS member,
+    CASE WHEN chats.entity IS NOT NULL THEN (SELECT from_me FROM (SELECT * FROM ({_FIRST} > 0 ORDER BY place LIMIT 1)
+        UNION ALL SELECT * FROM ({_FIRST} < 0 ORDER BY place DESC LIMIT 1)) ORDER BY abs(place) LIMIT 1) END AS first,
+    (SELECT group_concat(jid, ' ') FROM main.addresses WHERE entity = entities.id) AS addresses,
+    entities.jid IN {_OWNER} OR entities.lid IN {_OWNER} AS own
+FROM main.entities LEFT JOIN main.contacts ON contacts.entity = entities.id
+    LEFT JOIN main.chats ON chats.entity = entities.id
 """
-"""``first``: whether the first message is the owner's."""
-_NOTICES: Final = "SELECT extra FROM messages WHERE chat = ? AND kind = 'notice' ORDER BY place LIMIT 20"
-_OWNER: Final = "SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')"
+"""``first``: whether the first message is the owner's; those that the owner has hidden, whose places are below 0, were
+written all the same. ``main``: judged is by all there is, also on a connection that shows less."""
+_AT_ONCE: Final = 500
 
 
 def chat_facts(connection: sqlite3.Connection, jid: Jid) -> ChatFacts:
     """Of an address in any form; of one that was never seen, that nothing is known of it."""
-    entity = find_entity(connection, jid)
-    row = connection.execute(_FACTS, (entity,)).fetchone()
-    if row is None:
-        return ChatFacts(jid.bare)
+    row = connection.execute(f"{_FACTS} WHERE entities.id = ?", (find_entity(connection, jid),)).fetchone()
+    return ChatFacts(jid.bare) if row is None else _facts(row)
+
+
+def facts_of(connection: sqlite3.Connection, entities: Iterable[int]) -> Iterator[tuple[int, ChatFacts]]:
+    """Of some entities."""
+    wanted = sorted(entities)
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        query = f"{_FACTS} WHERE entities.id IN ({', '.join('?' * len(some))})"
+        yield from _each(connection.execute(query, some).fetchall())
+
+
+def facts_of_all(connection: sqlite3.Connection) -> Iterator[tuple[int, ChatFacts]]:
+    """Of all entities."""
+    yield from _each(connection.execute(_FACTS).fetchall())
+
+
+def _each(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[int, ChatFacts]]:
+    for row in rows:
+        yield row["id"], _facts(row)
+
+
+def _facts(row: sqlite3.Row) -> ChatFacts:
+    jid, lid = row["jid"], row["lid"]
+    others = [text for text in (row["addresses"] or "").split() if text not in (jid, lid)]
     return ChatFacts(
-        jid=stored_jid(row["jid"]),
-        lid=stored_jid(row["lid"]) if row["lid"] else None,
+        jid=stored_jid(jid),
+        lid=stored_jid(lid) if lid else None,
+        others=tuple(map(stored_jid, others)),
         saved=bool(row["saved"]),
         wrote_first=row["first"] == 0,
         written_to=bool(row["written_to"]),
-        made=jid.is_group and row["first"] is None and _made(connection, entity),
-        left=bool(row["gone"]),
+        member=bool(row["member"]),
         own=bool(row["own"]),
     )
-
-
-def _made(connection: sqlite3.Connection, group: int | None) -> bool:
-    """Whether the owner made a group in which nobody wrote yet, and of which so there are few rows."""
-    notices = [extra_of(row["extra"]) for row in connection.execute(_NOTICES, (group,))]
-    by = {notice.get("by") for notice in notices if notice.get("event") == Happening.CREATED}
-    return bool(by) and any(row["value"] in by for row in connection.execute(_OWNER))

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from whatsapp_mcp.models.views import Chat, Message
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
+from whatsapp_mcp.store.read.restricted import search_scope
 from whatsapp_mcp.store.read.views import CHATS, chats_view, messages_query, messages_view
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
@@ -119,6 +120,7 @@ def found(
     Newest first or, of the newest ones, the most relevant first: those with the words side by side, then short ones.
     """
     before = _place(part.cursor)
+    filters = _scoped(connection, filters)
     places = _hits(connection, query, filters, span)
     if not places.newest and (wider := query.with_beginnings(lambda term: _is_rare(connection, term))):
         query, places = wider, _hits(connection, wider, filters, span)
@@ -167,10 +169,19 @@ def own_is_rare(connection: sqlite3.Connection) -> bool:
     return bool((sent or 0) < RARE * (all_of_them or 0))
 
 
+def _scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
+    """Without the chats that may not be read, as far as that is quick to say."""
+    scope = search_scope(connection)
+    return replace(filters, among=scope.among, apart_from=(*filters.apart_from, *scope.apart_from))
+
+
 def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
     """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
+    expression = Query((term,), (), is_blank=False).match(_scoped(connection, Filters()))
+    if expression is None:
+        return True
     some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
-    return count(connection, f"SELECT count(*) FROM ({some})", (str(term), COUNTED)) < COUNTED
+    return count(connection, f"SELECT count(*) FROM ({some})", (expression, COUNTED)) < COUNTED
 
 
 def _ranked(connection: sqlite3.Connection, places: Sequence[int], together: Collection[int]) -> list[int]:

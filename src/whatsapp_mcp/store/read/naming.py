@@ -58,10 +58,10 @@ def _found(
     where, by = (find_entity(connection, jid) if jid else None for jid in (chat, author))
     if (chat and where is None) or (author and by is None):
         return ()
-    # Without a chat, one look into the index per chat.
+    # Without a chat, one look into the index per chat; the sign keeps SQLite from the index of places.
     chats = "chats.entity = ? AND" if where is not None else ""
     wanted = (
-        "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND place > 0"
+        "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND +place > 0"
         f" WHERE {chats} 1{_OF_AUTHOR if by is not None else ''} LIMIT {_CANDIDATES}"
     )
     values = (encodable(message_id), *(value for value in (where, by) if value is not None))

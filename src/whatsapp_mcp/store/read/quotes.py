@@ -11,10 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.views import QuotedMessage
+from whatsapp_mcp.models.views import Message, QuotedMessage
 from whatsapp_mcp.store.read.annotations import Id, Key, known_as, rows_about
+from whatsapp_mcp.store.read.restricted import is_restricted, may_be_read
+from whatsapp_mcp.store.read.stored import NOT_READABLE, TOO_MUCH
 from whatsapp_mcp.store.rows import stored_jid
 
+_CHAT: Final = "quoted_chat"
+"""In the facts of a reply: in which other chat stands what it answers."""
 _QUOTE_LENGTH: Final = 1_000
 """Characters that are shown of a message which is answered."""
 _QUOTED: Final = (
@@ -48,6 +52,26 @@ def quotes(
         found.setdefault((known["chat"], known["message_id"]), []).append(known)
     people = _people(connection, {row["quoted"] for row, _ in replies if row["quoted"] is not None})
     return {row["arrival"]: _quoted(row, found.get(asked[row["arrival"]], ()), people) for row, _ in replies}
+
+
+def without_unreadable(connection: sqlite3.Connection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same; of replies to what stands in another chat, which may not be read here, without what they answer. Where
+    the facts could not be taken apart, it is not known which chat it is."""
+    if not is_restricted(connection):
+        return messages
+    elsewhere = _entities(connection, [str(one.extra[_CHAT]) for one in messages if _CHAT in one.extra])
+
+    def may_be_shown(one: Message) -> bool:
+        if one.extra.get("note") in (NOT_READABLE, TOO_MUCH):
+            return False
+        return _CHAT not in one.extra or may_be_read(connection, elsewhere.get(str(one.extra[_CHAT])))
+
+    return tuple(one if may_be_shown(one) else _without_quote(one) for one in messages)
+
+
+def _without_quote(reply: Message) -> Message:
+    facts = {name: value for name, value in reply.extra.items() if name != _CHAT}
+    return reply.model_copy(update={"reply_to_id": None, "reply_to_text": None, "quoted": None, "extra": facts})
 
 
 def parts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:

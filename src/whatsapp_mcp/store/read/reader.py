@@ -23,6 +23,14 @@ from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
+from whatsapp_mcp.store.read.readable import Judge, ReadableChats
+from whatsapp_mcp.store.read.restricted import (
+    RestrictedConnection,
+    RestrictedConnections,
+    may_be_read,
+    newest_readable,
+    only_readable,
+)
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import (
     ChatFacts,
@@ -51,6 +59,22 @@ class StoreReader:
 
     def __init__(self, path: Path) -> None:
         self._connections = ReadConnections(path)
+
+    def restricted(self, judge: Judge) -> StoreReader:
+        """A reader of the same file in which there are no other chats than those that ``judge`` lets through, with
+        connections of its own. Who writes in such a chat is named there, whoever it is."""
+        reader = StoreReader(self._connections.path)
+        reader._connections = RestrictedConnections(self._connections.path, ReadableChats(judge))
+        return reader
+
+    def may_read(self, jids: Collection[Jid]) -> frozenset[Jid]:
+        """Those of these chats that may be read here, whether anything is known of them or not."""
+        if not isinstance(self._connections, RestrictedConnections):
+            return frozenset(jids)
+        judge = self._connections.chats.judge
+        with self._connections.snapshot() as connection:
+            facts = {jid: chat_facts(connection, jid) if connection else ChatFacts(jid.bare) for jid in jids}
+        return frozenset(jid for jid, known in facts.items() if judge(known))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -172,7 +196,7 @@ class StoreReader:
             check_index(connection, self._connections.path)
             filters = Filters(
                 chat=entity,
-                apart_from=find_entity(connection, STATUS_BROADCAST) if entity is None else None,
+                apart_from=_present(find_entity(connection, STATUS_BROADCAST)) if entity is None else (),
                 authors=addresses_of(connection, sender) if sender else None,
                 kinds=kinds,
                 from_me=from_me,
@@ -235,8 +259,26 @@ class StoreReader:
             return incoming(connection, arrival, limit, chat=entity)
 
     def newest_arrival(self) -> int:
-        """The highest arrival number given so far, 0 in an empty store."""
+        """The highest arrival number given so far, 0 in an empty store; of what may be read, in a restricted reader."""
+        if isinstance(self._connections, RestrictedConnections):
+            with self._connections.snapshot() as connection:
+                return newest_readable(connection) if isinstance(connection, RestrictedConnection) else 0
         return int(self._meta("arrival") or 0)
+
+    def position(self, cursor: int) -> int:
+        """The arrival number to go on after, of one that was told as a cursor."""
+        newest = self.newest_arrival()
+        if isinstance(self._connections, RestrictedConnections):
+            # Whoever tries numbers does not learn how many messages there are beside those that may be read.
+            return min(cursor, newest)
+        # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
+        return cursor if cursor <= newest else 0
+
+    def cursor_at(self, arrival: int) -> int:
+        """What to tell as the cursor of who has looked at everything up to this arrival number."""
+        if isinstance(self._connections, RestrictedConnections):
+            return min(arrival, self.newest_arrival())
+        return arrival
 
     # -- people -------------------------------------------------------------------------------------------------------
 
@@ -247,15 +289,17 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             if connection is None:
                 return ()
+            only = only_readable(connection, "entities.id")
             rows = connection.execute(
-                f"{CONTACTS} WHERE {where} ORDER BY entities.folded, entities.jid", where.values
+                f"{CONTACTS} WHERE {where}{only} ORDER BY entities.folded, entities.jid", where.values
             ).fetchall()
             return tuple(map(contact_view, rows))
 
     def knows(self, jid: Jid) -> bool:
         """Whether this address was ever seen."""
         with self._connections.snapshot() as connection:
-            return connection is not None and find_entity(connection, jid) is not None
+            entity = find_entity(connection, jid) if connection else None
+            return connection is not None and entity is not None and may_be_read(connection, entity)
 
     def chat_facts(self, jid: Jid) -> ChatFacts:
         """How the owner and this chat know each other."""
@@ -271,7 +315,7 @@ class StoreReader:
         """The phone number of a LID, where it is known; of a number, the one under which WhatsApp knows the person."""
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, lid) if connection else None
-            if connection is None or entity is None:
+            if connection is None or entity is None or not may_be_read(connection, entity):
                 return None
             row = connection.execute("SELECT jid FROM entities WHERE id = ?", (entity,)).fetchone()
             jid = stored_jid(row["jid"])
@@ -335,3 +379,7 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone() if connection else None
             return row["value"] if row else None
+
+
+def _present(entity: int | None) -> tuple[int, ...]:
+    return () if entity is None else (entity,)

@@ -9,6 +9,7 @@ from typing import Final
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.names import name_source
+from whatsapp_mcp.store.read.restricted import may_be_read, only_readable
 from whatsapp_mcp.store.read.views import named_target
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
@@ -23,7 +24,7 @@ _TARGETS: Final = (
 )
 _PART_OF_SAVED: Final = (
     "SELECT 1 FROM contacts JOIN entities ON entities.id = contacts.entity WHERE (instr(entities.folded, ?) > 0"
-    " OR instr(entities.folded, ?) > 0) AND (contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL) LIMIT 1"
+    " OR instr(entities.folded, ?) > 0) AND (contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL)"
 )
 _WHO: Final = (
     f"SELECT entities.jid, entities.name, entities.kind, {name_source('entities', 'contacts')} AS name_source"
@@ -44,12 +45,14 @@ def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = 
     folded = fold(name)
     if not folded:
         return ()
-    found = f"{_TARGETS} AND instr(entities.folded, ?) > 0 ORDER BY entities.name, entities.jid"
+    only = only_readable(connection, "entities.id")
+    found = f"{_TARGETS}{only} AND instr(entities.folded, ?) > 0 ORDER BY entities.name, entities.jid"
     rows = connection.execute(found, (f"\n {folded}\n",)).fetchall()
     people = [row for row in rows if row["kind"] == "person"]
     saved = [row for row in people if folded in _saved_names(row)]
     known = saved or [row for row in people if row["sent"]]
-    taken = connection.execute(_PART_OF_SAVED, (f" {folded} ", f" {folded}\n")).fetchone() is not None
+    part_of = (f" {folded} ", f" {folded}\n")
+    taken = connection.execute(f"{_PART_OF_SAVED}{only} LIMIT 1", part_of).fetchone() is not None
     chats = [row for row in rows if row["kind"] != "person" and not row["gone"] and (row["sent"] or saved or not taken)]
     meant = [row for row in rows if row in (known if row["kind"] == "person" else chats)]
     return tuple(named_target(row) for row in meant or (rows if strangers else []))
@@ -64,7 +67,7 @@ def target_of(connection: sqlite3.Connection, jid: Jid) -> NamedTarget | None:
     """Who has this address, in any form; None when nothing is known of it."""
     entity = find_entity(connection, jid)
     row = connection.execute(_WHO, (entity,)).fetchone()
-    return None if row is None else named_target(row)
+    return None if row is None or not may_be_read(connection, entity) else named_target(row)
 
 
 def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[NamedTarget, ...]:
@@ -76,7 +79,8 @@ def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[N
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(folded)
     scored: list[tuple[float, str, sqlite3.Row]] = []
-    for row in connection.execute(f"{_TARGETS} AND coalesce(chats.gone, 0) = 0"):
+    only = only_readable(connection, "entities.id")
+    for row in connection.execute(f"{_TARGETS}{only} AND coalesce(chats.gone, 0) = 0"):
         names = row["folded"]
         score = max(_alike(matcher, known.strip()) for known in names.split("\n") if known)
         if all(pattern[1:-1] in names for pattern in patterns):

@@ -34,7 +34,7 @@ from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
 from whatsapp_mcp.store.read.names import name_source
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
-from whatsapp_mcp.store.read.quotes import parts, quotes
+from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
@@ -161,7 +161,8 @@ def messages_view(
         return made.model_copy(update={"quoted": quoted, "parts": belonging.get(key, ())})
 
     numbered = list(zip(rows, keys, extras, strict=True))
-    return told(connection, each(numbered, message, lambda row: _remains_of_message(row[0])))
+    made = each(numbered, message, lambda row: _remains_of_message(row[0]))
+    return told(connection, without_unreadable(connection, made))
 
 
 def _of_kind(

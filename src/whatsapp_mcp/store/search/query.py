@@ -45,8 +45,10 @@ class Filters:
     """
 
     chat: int | None = None
-    apart_from: int | None = None
-    """A chat that is left out."""
+    among: Collection[int] | None = None
+    """Only in these chats."""
+    apart_from: Collection[int] = ()
+    """Chats that are left out."""
     authors: Collection[int] | None = None
     """Addresses."""
     kinds: Collection[str] | None = None
@@ -165,9 +167,12 @@ class Query:
         wanted = [*map(str, self.wanted), *map(_tagged, groups)]
         if not wanted:
             return None
+        if filters.among is not None and filters.chat is None:
+            if not filters.among:
+                return None
+            wanted.append(_tagged([chat_tag(chat) for chat in filters.among]))
         unwanted = list(map(str, self.unwanted))
-        if filters.apart_from is not None:
-            unwanted.append(_tagged((chat_tag(filters.apart_from),)))
+        unwanted += [_tagged((chat_tag(chat),)) for chat in filters.apart_from]
         found = " AND ".join(wanted)
         return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
 

@@ -10,7 +10,6 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import Change, GroupsJoined, IdentityLearned
-from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest
 from whatsapp_mcp.pipe import groups as p
 from whatsapp_mcp.whatsapp.account import Account
@@ -61,9 +60,6 @@ class GroupHandlers:
     def _create(self, command: p.CreateGroup) -> Group:
         group = self._groups.create(command.title, command.members)
         self._remember([group])
-        # WhatsApp tells of it, too, some time later: it is ours from now on.
-        made = Notice(Happening.CREATED, group.owner)
-        self._store.apply_now(made.received(group.jid, now_ms(), version=group.participant_version or "first"))
         return group
 
     @handles(p.ChangeMembers)

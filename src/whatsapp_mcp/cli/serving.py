@@ -1,0 +1,167 @@
+"""The commands that serve: over stdin and stdout, and over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from whatsapp_mcp.account_folder import check_account, make_folder
+from whatsapp_mcp.cli.options import explained, place_options, read_settings
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.log_lines import start_logging
+from whatsapp_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.server.listening import TlsFiles
+
+SWITCH_INTERVAL: Final = 0.001
+"""Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _server_options(command: F) -> F:
+    """Options that `stdio` and `serve` share."""
+    for option in (
+        click.option("--log-level", help="Level of the log on stderr."),
+        click.option("--read-only", is_flag=True, default=None, help="Offer only tools that change nothing."),
+        click.option(
+            "--scope",
+            type=click.Choice(["read", "send", "full"]),
+            help="Most that a caller may do: look; also write to chats and arrange them; everything.",
+        ),
+        click.option(
+            "--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all."
+        ),
+        place_options,
+        click.option(
+            "--autoscan/--no-autoscan",
+            default=True,
+            help="With --simulated: the simulated phone scans a shown QR code by itself after two seconds.",
+        ),
+        click.option("--simulated", is_flag=True, help="Use a simulated WhatsApp with contacts that answer."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_server_options
+def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
+    """Serve one MCP host over stdin and stdout (Claude Desktop, Claude Code, Cursor …)."""
+    from whatsapp_mcp.descriptors import claim_stdio
+
+    descriptors = claim_stdio()
+    with _server_settings(simulated, options) as settings:
+        gc.disable()
+        import anyio
+
+        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.server.stdio import serve_stdio
+
+        server = assemble(
+            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+        )
+        gc.freeze()
+        gc.enable()
+        anyio.run(serve_stdio, server, descriptors)
+
+
+@click.command()
+@_server_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
+@click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Listen on an address that other machines can reach. TLS is needed then: --tls-cert, or a proxy.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve TLS with this certificate.")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of --tls-cert.")
+@click.option("--oauth-issuer", metavar="URL", help="Take access tokens of this authorization server too.")
+@click.option("--oauth-audience", metavar="URL", help="Address of this server that such tokens have to name.")
+@click.option("--oauth-jwks-url", metavar="URL", help="Keys of the issuer, if its metadata does not say where.")
+@click.option(
+    "--oauth-subject", "oauth_subjects", multiple=True, metavar="SUB", help="Only this user or client; may be repeated."
+)
+@click.option(
+    "--oauth-scope-prefix",
+    "oauth_prefix",
+    metavar="TEXT",
+    help="Before read, send and full in its scopes: `whatsapp:`.",
+)
+def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
+    """Serve remote agents over streamable HTTP; every request needs a bearer token.
+
+    /mcp is the account that --account names, /mcp/NAME each of the others. An account is started when it is first used.
+    """
+    http = {name: options.pop(name) for name in ("host", "port", "allow_remote")}
+    http["allowed_hosts"] = options.pop("allowed_host")
+    http["tls"] = _tls(options.pop("tls_cert"), options.pop("tls_key"))
+    oauth = {name: options.pop(f"oauth_{name}") for name in ("issuer", "audience", "jwks_url", "subjects", "prefix")}
+    with _server_settings(simulated, options) as settings:
+        gc.disable()
+        import anyio
+
+        from whatsapp_mcp.assembly import AccountServers, http_access
+        from whatsapp_mcp.server.approval_page import ApprovalPage
+        from whatsapp_mcp.server.http import serve_http
+        from whatsapp_mcp.token_file import load_or_create_token
+
+        make_folder(settings.data_dir)
+        load_or_create_token(settings.token_path)
+        access = http_access(settings, **{name: value for name, value in oauth.items() if value})
+        accounts = AccountServers(
+            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+        )
+        gc.freeze()
+        gc.enable()
+        click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
+        with contextlib.closing(ApprovalPage(settings)) as page:
+            serving = partial(serve_http, accounts, access=access, announce=page.announce, more_routes=page.routes)
+            anyio.run(partial(serving, **http))
+
+
+def _tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        with explained():
+            raise SetupError("--tls-cert and --tls-key go together", next_step="Give both, or neither.")
+    from whatsapp_mcp.server.listening import TlsFiles
+
+    return TlsFiles(certificate, key)
+
+
+def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
+    """Whether the data directory goes with the server: a simulated one, and nobody named another."""
+    return simulated and options.get("data_dir") is None and not os.environ.get("WHATSAPP_MCP_DATA_DIR")
+
+
+@contextlib.contextmanager
+def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
+    """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
+    with explained(), contextlib.ExitStack() as stack:
+        settings = read_settings(options)
+        start_logging(settings.log_level)
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        if simulated:
+            if settings.endpoint is not None:
+                raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
+            if _keeps_nothing(simulated, options):
+                from whatsapp_mcp.offline.simulated import temporary_data_dir
+
+                folder = stack.enter_context(temporary_data_dir())
+                settings = settings.model_copy(update={"data_dir": folder, "session_linger": 0.0})
+                make_folder(settings.account_dir)
+        check_account(settings.account_dir)
+        yield settings
