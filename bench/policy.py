@@ -1,6 +1,7 @@
 """What the policy and the audit add to a call over stdio: the default policy against the same server without gate.
 
-Both servers answer in turn, from copies of one store; the medians of many short calls are compared."""
+Both servers answer in turn, from copies of one store; the medians of many short calls are compared.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ async def measure() -> list[Row]:
             "getChatMessages": {"chat_jid": str(history.chats[0]), "limit": 1},
         }
         async with (
-            hosting(NOTHING_SERVER, environment(gated)) as ours,
+            hosting(NOTHING_SERVER, environment(gated, WHATSAPP_MCP_POLICY="careful")) as ours,
             hosting(UNGATED_SERVER, environment(ungated)) as floor,
         ):
             return await _compared(ours, floor, calls)

@@ -21,6 +21,7 @@ from mcp.types import ElicitRequestParams, ElicitResult
 from tests.e2e.harness import Host, Json, body_of, host_on, http_server, simulated, until, within_limit
 from tests.e2e.obedience import CARRIERS, FORTY, GOALS, Goal, Planted, World, shows_nowhere
 from tests.e2e.test_messages import row_where
+from tests.unit.media import samples
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.private_files import write_private
@@ -39,7 +40,7 @@ NO_LIMITS = "".join(
 """For what takes a day and is done here in a minute."""
 LIMIT = 400.0
 """Seconds; the longest run makes some 3,000 calls."""
-PAGE = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}"
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n"
 
 
 class Owner:
@@ -79,8 +80,10 @@ async def site() -> AsyncIterator[tuple[str, list[str]]]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
         hits.append(path)
-        page = f"<html><head><title>{path.rpartition('/')[2].replace('_', ' ')}</title></head></html>"
-        writer.write(PAGE.format(len(page), page).encode())
+        title = path.rpartition("/")[2].replace("_", " ")
+        page = f"<html><head><title>{title}</title></head></html>".encode()
+        kind, body = ("image/jpeg", samples.jpeg()) if ".jpg" in path else ("text/html", page)
+        writer.write(HEAD.format(kind, len(body)).encode() + body)
         await writer.drain()
         writer.close()
 
