@@ -47,6 +47,7 @@ def _check_membership(services: Services, group: Jid, field: str) -> None:
 
 
 async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
+    services.checking()
     try:
         checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
     except (WhatsAppRefused, RateLimited, SessionTimeout):

@@ -6,8 +6,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
+
+import anyio.to_thread
 
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.jid import USER, Jid
@@ -22,6 +25,11 @@ from whatsapp_mcp.untrusted_text import clean
 
 _NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
 _NAME_LENGTH: Final = 60
+_PLAIN: Final = re.compile(r"(?:[^\W\d]{1,15}[^\w=:]{1,5}){0,11}[^\W\d]{0,15}[^\w=:]{0,5}", re.ASCII)
+"""Some words without a digit: nothing that looks like a secret. What looks for one takes long to load."""
+_LOOKS: Final = "whatsapp_mcp.policy.secrets"
+_AT_ONCE: Final = 2_000
+"""Characters that are looked through in the event loop; more would hold up other calls."""
 
 
 async def described(services: Services, operation: Operation, arguments: Arguments, rules: Rules) -> Call:
@@ -51,6 +59,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         files=files,
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if _is_link(given.get(name))),
         stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
+        secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
         others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chat))),
     )
 
@@ -122,6 +131,22 @@ async def _files(services: Services, names: tuple[str, ...], given: Mapping[str,
     from whatsapp_mcp.operations.sent_files import look_at
 
     return tuple([await look_at(services, name, given[name]) for name in own])
+
+
+async def _secrets(texts: Mapping[str, str], files: tuple[SentFile, ...]) -> tuple[str, ...]:
+    """What looks like a secret, in words that do not give it away."""
+    found = [secret for file in files for secret in file.secrets]
+    text = "\n".join(texts.values())
+    if text and not _PLAIN.fullmatch(text):
+        quick = _LOOKS in sys.modules and len(text) <= _AT_ONCE
+        found += _secrets_in(text) if quick else await anyio.to_thread.run_sync(_secrets_in, text)
+    return tuple(found)
+
+
+def _secrets_in(text: str) -> list[str]:
+    from whatsapp_mcp.policy.secrets import secrets_in
+
+    return [f"{secret.kind} ({secret.excerpt})" for secret in secrets_in(text)]
 
 
 def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.operations.media_files import media_policy
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call, SentFile
+from whatsapp_mcp.policy.secrets import FILE_LOOKED_AT, secrets_in_file
 
 _CHUNK: Final = 1 << 20
 
@@ -28,7 +29,9 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
 
     def look() -> SentFile:
         with paths.opened(value, field=field, policy=policy) as (descriptor, name):
-            return SentFile(field, name, local=True, size=os.fstat(descriptor).st_size)
+            size, head = os.fstat(descriptor).st_size, os.read(descriptor, FILE_LOOKED_AT)
+        found = tuple(f"{secret.kind} ({secret.excerpt})" for secret in secrets_in_file(name, head))
+        return SentFile(field, name, local=True, size=size, secrets=found)
 
     return await anyio.to_thread.run_sync(look)
 

@@ -101,6 +101,9 @@ class Store:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
 
 
+def _uncounted() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
@@ -110,6 +113,8 @@ class Services:
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
+    checking: Callable[[], None] = _uncounted
+    """Said before WhatsApp is asked whether a number is on it; raises RateLimited."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -35,6 +35,8 @@ class SentFile:
     """It lies on this machine: the owner's, and not what the caller wrote itself."""
     size: int = 0
     """Bytes."""
+    secrets: tuple[str, ...] = ()
+    """What looks like a secret in it, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.limits import LimitKind, RateLimit, windows
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
@@ -105,13 +105,17 @@ class Gate:
         passage.call = call
         self._check_chats(passage, call, rules)
         why = self._reasons(passage.caller, call, rules)
-        self._reserve(passage, call, rules)
+        passage.reservation = self._count(_uses(call), passage, rules)
         try:
             if why:
                 await self._confirm(passage, call, rules, why, await digest())
         except BaseException:
             self.undone(passage)
             raise
+
+    def checking(self, passage: Passage, rules: Rules) -> None:
+        """A number is looked up now, whatever becomes of the call. Raises RateLimited."""
+        self._count({LimitKind.NUMBER_CHECKS: 1}, passage, rules)
 
     def undone(self, passage: Passage) -> None:
         """The call certainly did nothing: it does not count."""
@@ -149,15 +153,15 @@ class Gate:
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _reserve(self, passage: Passage, call: Call, rules: Rules) -> None:
-        uses, grant = _uses(call), passage.caller.grant
+    def _count(self, uses: Mapping[LimitKind, int], passage: Passage, rules: Rules) -> Reservation | None:
+        grant = passage.caller.grant
         if not uses:
-            return
+            return None
         reserved = self._book.reserve(uses, windows(rules.limits, grant), now_ms(), caller=grant.name)
         if isinstance(reserved, RateLimit):
             passage.decision, passage.rule = AuditDecision.RATE_LIMITED, reserved.window.name
             raise reserved.error()
-        passage.reservation = reserved
+        return reserved
 
     # -- confirmation -------------------------------------------------------------------------------------------------
 

@@ -128,16 +128,16 @@ class ChatFacts:
     """Its first message is not the owner's."""
     written_to: bool = False
     """The owner wrote there."""
-    left: bool = False
-    """A group that the owner is not in any more."""
-    made: bool = False
-    """A group that the owner made."""
+    member: bool = False
+    """A group that the owner is in."""
     own: bool = False
     """The owner."""
 
     @property
     def known(self) -> bool:
-        return self.own or ((self.saved or self.wrote_first or self.written_to or self.made) and not self.left)
+        if self.jid.is_group:
+            return self.member
+        return self.own or self.saved or self.wrote_first or self.written_to
 
 
 @dataclass(frozen=True, slots=True)

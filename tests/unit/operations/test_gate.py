@@ -177,6 +177,19 @@ async def test_a_call_that_did_nothing_does_not_count(bench: Bench) -> None:
     await bench.run("sendMessage", phone="Ana", message="one")
 
 
+async def test_numbers_that_are_looked_up_count_even_when_nothing_is_sent(bench: Bench) -> None:
+    careful(bench, "[limits]\nnumber_checks_per_hour = 1")
+    stranger = Jid("4915100000077", "s.whatsapp.net")
+    bench.session.answers["check_numbers"] = [NumberCheck(number=stranger.user, registered=True, jid=stranger)]
+    with pytest.raises(ConfirmationNeeded):
+        await bench.run("sendMessage", phone=stranger.user, message="hello")
+    looked_up = len(bench.session.commands)
+    with pytest.raises(RateLimited) as limited:
+        await bench.run("sendMessage", phone="4915100000078", message="hello")
+    assert limited.value.details["limit"] == "number_checks_per_hour"
+    assert len(bench.session.commands) == looked_up
+
+
 async def test_a_first_message_is_asked_about_and_names_the_number(bench: Bench) -> None:
     careful(bench)
     asked: list[Question] = []
@@ -259,6 +272,36 @@ async def test_an_approval_is_for_what_the_file_held(bench: Bench, tmp_path_fact
     (outbox / "note.txt").write_text("one")
     await bench.run("sendFile", phone="Ana", file="note.txt")
     book.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("pay with 4111 1111 1111 1111", "a card number"),
+        ("my login code is 482913", "code"),
+        ("key AKIAIOSFODNN7EXAMPLE", "key"),
+        ("Dinner on Friday?", None),
+        ("call me at 18:30, house 12", None),
+        ("¿Vienes a cenar el viernes? Es en casa de mi hermana, y traen postre", None),
+    ],
+)
+async def test_secrets_are_asked_about(bench: Bench, text: str, kind: str | None) -> None:
+    careful(bench)
+    asked: list[Question] = []
+    bench.caller = Caller(ask=answering(Consent.YES, asked))
+    await bench.run("sendMessage", phone="Ana", message=text)
+    assert [question.rule for question in asked] == (["secrets"] if kind else [])
+    assert all(kind in question.text for question in asked if kind)
+
+
+async def test_a_file_with_a_secret_is_asked_about(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outbox = tmp_path_factory.mktemp("outbox")
+    (outbox / "notes.txt").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n")
+    bench.services = bench.services_with(bench.settings.model_copy(update={"outbox": str(outbox)}))
+    careful(bench)
+    with pytest.raises(ConfirmationNeeded) as needed:
+        await bench.run("sendFile", phone="Ana", file="notes.txt")
+    assert needed.value.details["rule"] == "secrets"
 
 
 READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [

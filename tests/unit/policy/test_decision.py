@@ -19,7 +19,7 @@ CATALOG = load_catalog().by_name
 ANA = Party(ChatFacts(Jid("34600000001", USER), wrote_first=True), "Ana")
 BO = Party(ChatFacts(Jid("34600000002", USER), wrote_first=True), "Bo")
 STRANGER = Party(ChatFacts(Jid("34600000099", USER), wrote_first=False), "+34600000099")
-TEAM = Party(ChatFacts(Jid("120363000000000001", GROUP), wrote_first=True), "Team")
+TEAM = Party(ChatFacts(Jid("120363000000000001", GROUP), member=True), "Team")
 PDF = SentFile("file", "report.pdf", local=True, size=10)
 MADE = SentFile("file", "content that the call brings along", local=False, size=10)
 NOTHING = Seen()

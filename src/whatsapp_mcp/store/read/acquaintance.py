@@ -23,23 +23,16 @@ SELECT entities.id, entities.jid, entities.lid,
     chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages INDEXED BY messages_sent
         WHERE chat = entities.id AND from_me = 1
         AND kind != 'notice' AND status IS NOT {RANK[DeliveryStatus.FAILED]}) AS written_to,
-    coalesce(chats.gone, 0) AS gone,
+    entities.kind = 'group' AND chats.gone = 0 AS member,
     CASE WHEN chats.entity IS NOT NULL THEN (SELECT from_me FROM (SELECT * FROM ({_FIRST} > 0 ORDER BY place LIMIT 1)
         UNION ALL SELECT * FROM ({_FIRST} < 0 ORDER BY place DESC LIMIT 1)) ORDER BY abs(place) LIMIT 1) END AS first,
-    CASE WHEN entities.kind = 'group' AND chats.entity IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.messages
-        INDEXED BY messages_chat WHERE chat = entities.id AND kind != 'notice')
-        THEN EXISTS (SELECT 1 FROM main.messages AS m INDEXED BY messages_chat WHERE m.chat = entities.id
-            AND m.kind = 'notice' AND json_valid(m.extra) AND json_extract(m.extra, '$.event') = 'created'
-            AND json_extract(m.extra, '$.by') IN {_OWNER})
-        ELSE 0 END AS made,
     (SELECT group_concat(jid, ' ') FROM main.addresses WHERE entity = entities.id) AS addresses,
     entities.jid IN {_OWNER} OR entities.lid IN {_OWNER} AS own
 FROM main.entities LEFT JOIN main.contacts ON contacts.entity = entities.id
     LEFT JOIN main.chats ON chats.entity = entities.id
 """
 """``first``: whether the first message is the owner's; those that the owner has hidden, whose places are below 0, were
-written all the same. ``made`` is asked only where nobody wrote. ``main``: judged is by all there is, also on a
-connection that shows less."""
+written all the same. ``main``: judged is by all there is, also on a connection that shows less."""
 _AT_ONCE: Final = 500
 
 
@@ -78,7 +71,6 @@ def _facts(row: sqlite3.Row) -> ChatFacts:
         saved=bool(row["saved"]),
         wrote_first=row["first"] == 0,
         written_to=bool(row["written_to"]),
-        left=bool(row["gone"]),
-        made=bool(row["made"]),
+        member=bool(row["member"]),
         own=bool(row["own"]),
     )
