@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor.account import COMMAND, TestAccount
-from tests.unit.systems import needs_proc
+from tests.unit.systems import child_environment, needs_proc
 from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
     AccountBanned,
@@ -272,7 +272,7 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
         program,
         str(linked.settings.data_dir),
         stdout=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": os.pathsep.join(_python_path())},
+        env=child_environment(),
     )
     assert server.stdout is not None
     assert (await asyncio.wait_for(server.stdout.readline(), WAIT)).strip() == b"connected"
@@ -280,14 +280,6 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
     server.kill()
     await server.wait()
     await soon(lambda: linked.journal()[-1]["what"] == "end", "the orderly end of the session process")
-
-
-def _python_path() -> list[str]:
-    import tests
-    import whatsapp_mcp
-
-    assert tests.__file__ is not None
-    return [str(Path(tests.__file__).parents[1]), str(Path(whatsapp_mcp.__file__).parents[1])]
 
 
 # ---- crashes --------------------------------------------------------------------------------------------------------
