@@ -25,7 +25,18 @@ def published_schema(schema: JsonObject) -> JsonObject:
             shown[key] = {name: published_schema(item) for name, item in value.items()}
         else:
             shown[key] = published_schema(value) if isinstance(value, dict) else value
-    return shown
+    return _in_words(shown)
+
+
+def _in_words(schema: JsonObject) -> JsonObject:
+    """Numbers to choose from stand in the description: Gemini refuses a request with an enum of anything but strings
+    (googleapis: Schema.enum is a list of strings), and the check enforces them anyway."""
+    choices = schema.get("enum")
+    if choices is None or all(isinstance(choice, str) for choice in choices):
+        return schema
+    said = ", ".join(str(choice) for choice in choices)
+    description = f"{schema['description']}: {said}" if "description" in schema else f"One of {said}"
+    return {key: value for key, value in schema.items() if key != "enum"} | {"description": description}
 
 
 def _goes_without_saying(key: str, value: Any) -> bool:
@@ -38,4 +49,6 @@ def _goes_without_saying(key: str, value: Any) -> bool:
             return bool(value >= ENDLESS[key])
         case "default":
             return not value
+        case "uniqueItems":  # Gemini's Schema has no such field, and refuses the request
+            return True
     return False

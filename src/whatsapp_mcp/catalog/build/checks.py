@@ -41,7 +41,49 @@ def _check(document: Document, schema: object, operation: str, seen: set[int]) -
             _check(document, item, operation, seen)
 
 
+KEYWORDS: Final = frozenset(
+    {
+        "type",
+        "enum",
+        "const",
+        "required",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "properties",
+        "patternProperties",
+        "additionalProperties",
+        "items",
+        "prefixItems",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "format",
+        "$ref",
+        "$defs",
+        "example",
+        "nullable",
+    }
+)
+"""Of JSON Schema 2020-12 and OpenAPI 3.1, those that are used here; ``nullable`` has a complaint of its own."""
+
+
 def _check_keywords(document: Document, schema: Located, operation: str) -> None:
+    for key in schema:
+        if key not in KEYWORDS:
+            document.fail(f"{key!r} is no keyword of a schema", schema.line_of(key), operation)
     for key in ("exclusiveMinimum", "exclusiveMaximum"):
         if isinstance(schema.get(key), bool):
             document.fail(
