@@ -40,7 +40,9 @@ class Gate:
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
         file = PolicyFile(settings.policy_path, settings.policy)
-        return cls(file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.rules.audit))
+        return cls(
+            file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.as_seen.audit)
+        )
 
     def close(self) -> None:
         self._audit.close()
