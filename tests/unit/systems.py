@@ -24,6 +24,9 @@ needs_fifos = pytest.mark.skipif(not POSIX, reason="named pipes of Windows lie i
 needs_any_name = pytest.mark.skipif(not POSIX, reason="Windows has no such name")
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone shows processes as files")
 needs_resource = pytest.mark.skipif(not POSIX, reason="Python of Windows has no module `resource` to measure with")
+needs_authorities_in_a_file = pytest.mark.skipif(
+    sys.platform != "linux", reason="macOS and Windows do not ask a file for the authorities they trust"
+)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
 
 

@@ -14,6 +14,7 @@ import truststore
 from websockets.frames import Frame, Opcode
 
 from tests.unit.side_login.linked import Linked
+from tests.unit.systems import needs_authorities_in_a_file
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import CertificateRefused, LoginRefused, RateLimited, SetupError, SideReplaced, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
@@ -268,7 +269,7 @@ async def test_an_unknown_tls_authority_is_refused(side: Linked, logins: Logins)
     assert not logins.payloads
 
 
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("known", [pytest.param(True, marks=needs_authorities_in_a_file), False])
 async def test_the_authorities_of_the_system_decide(
     known: bool, side: Linked, logins: Logins, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import threading
@@ -259,10 +260,14 @@ def test_archiving_gives_the_reader_an_empty_store(store: Store) -> None:
     assert archive_store(store.path, "5511") is None
 
 
-def test_archiving_takes_the_log_along(store: Store) -> None:
+def test_archiving_takes_the_log_along(store: Store, tmp_path: Path) -> None:
     store.apply([message("M1", 1, "only in the log")])
-    # The writer is still open, as after a kill: nothing was moved from the log into the database.
-    archived = archive_store(store.path, "old")
+    # The writer is still open, so that this is what a kill leaves: nothing was moved from the log into the database.
+    killed = tmp_path / "killed" / store.path.name
+    killed.parent.mkdir()
+    for file in (store.path, store.path.with_name(f"{store.path.name}-wal")):
+        shutil.copyfile(file, killed.with_name(file.name))
+    archived = archive_store(killed, "old")
     assert archived is not None
     assert archived.with_name("messages.db.old-wal").stat().st_size > 0
     reader = StoreReader(archived)
