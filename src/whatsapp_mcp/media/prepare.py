@@ -38,6 +38,7 @@ from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.sources import SourceFile, fetch
 from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, relayed
 from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
+from whatsapp_mcp.platform.files import remove_folder
 from whatsapp_mcp.private_files import ensure_private_folder
 
 T = TypeVar("T")
@@ -223,7 +224,7 @@ class MediaSource:
             yield result
         finally:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+                await to_thread.run_sync(_remove, folder)
 
     async def _with_reasons(self, steps: Callable[[Relay], Awaitable[T]]) -> T:
         try:
@@ -246,6 +247,11 @@ def _new_folder(policy: MediaPolicy) -> Path:
         return Path(tempfile.mkdtemp(prefix=_PREFIXES[0], dir=policy.temp))  # mode 0700
     except OSError as error:
         raise _disk_trouble(error) from error
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # what stays is swept away later
+        remove_folder(folder)
 
 
 def _sweep(policy: MediaPolicy) -> None:

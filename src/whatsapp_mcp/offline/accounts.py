@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.control import GetClients, Restart
 from whatsapp_mcp.pipe.lines import AttachedClient
+from whatsapp_mcp.platform.files import remove_folder
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.settings import Settings
 
@@ -124,7 +124,7 @@ def remove_account(data_dir: Path, name: str) -> None:
     going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
     with _moved(settings, going):
         try:
-            shutil.rmtree(going)
+            remove_folder(going)
         except OSError as error:
             raise SetupError(
                 f"{going}, which was the account {settings.account!r}, cannot be deleted altogether: {error.strerror}",

@@ -10,6 +10,7 @@ if sys.platform == "win32":
         is_deleted,
         open_shared,
         remove,
+        remove_folder,
         replace,
         reserve,
         sync,
@@ -21,10 +22,21 @@ else:
         is_deleted,
         open_shared,
         remove,
+        remove_folder,
         replace,
         reserve,
         sync,
         write_at,
     )
 
-__all__ = ["REMOVABLE_WHILE_OPEN", "is_deleted", "open_shared", "remove", "replace", "reserve", "sync", "write_at"]
+__all__ = [
+    "REMOVABLE_WHILE_OPEN",
+    "is_deleted",
+    "open_shared",
+    "remove",
+    "remove_folder",
+    "replace",
+    "reserve",
+    "sync",
+    "write_at",
+]

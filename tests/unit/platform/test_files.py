@@ -15,6 +15,7 @@ from whatsapp_mcp.platform.files import (
     is_deleted,
     open_shared,
     remove,
+    remove_folder,
     replace,
     reserve,
     sync,
@@ -75,6 +76,22 @@ def test_a_file_that_somebody_reads_is_replaced_and_removed(tmp_path: Path) -> N
             step()
             closing.join()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_which_somebody_reads_a_file_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "below" / "file"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    with path.open("rb") as reading:
+        closing = threading.Timer(0.0 if REMOVABLE_WHILE_OPEN else 0.3, reading.close)
+        closing.start()
+        try:
+            remove_folder(tmp_path / "folder")
+        finally:
+            closing.join()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        remove_folder(tmp_path / "folder")
 
 
 @pytest.mark.skipif(REMOVABLE_WHILE_OPEN, reason="a file that is open can be removed on this system")

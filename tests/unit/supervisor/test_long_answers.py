@@ -68,7 +68,7 @@ async def test_other_calls_are_answered_while_a_long_answer_comes(
         groups = await long
     assert groups == tuple(long_answers.group(number) for number in range(long_answers.GROUPS))
     assert sum(map(len, codec.encode_result(1, ListGroups(), groups))) > SIXTEEN_MIB
-    assert answered > 10
+    assert answered > 3  # waiting for the long one, two at most
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import struct
 import sys
 from contextlib import suppress
@@ -92,3 +93,12 @@ def remove(path: Path) -> None:
         OSError: it cannot be deleted.
     """
     path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete the folder with all that is in it.
+
+    Raises:
+        OSError: it is not there, or a part of it cannot be deleted.
+    """
+    shutil.rmtree(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import msvcrt
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,8 +19,9 @@ assert sys.platform == "win32"
 REMOVABLE_WHILE_OPEN: Final = False
 """Whether a file that somebody has open can be removed and renamed."""
 
-_IN_USE: Final = {5, 32, 33}
-"""ERROR_ACCESS_DENIED (also said of a file that is being deleted), ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION."""
+_IN_USE: Final = {5, 32, 33, 145}
+"""ERROR_ACCESS_DENIED (also said of a file that is being deleted), ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION and
+ERROR_DIR_NOT_EMPTY (said of a folder while a file of it is being deleted)."""
 _PATIENCE: Final = 2.0
 """Seconds: so long virus scanners, indexers and readers of ours may hold a file."""
 _STEP: Final = 0.02
@@ -126,6 +128,16 @@ def remove(path: Path) -> None:
         OSError: it cannot be deleted; somebody who has it open is waited for, some seconds.
     """
     _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def remove_folder(path: Path) -> None:
+    """Delete the folder with all that is in it.
+
+    Raises:
+        OSError: it is not there, or a part of it cannot be deleted; somebody who has a file of it open is waited for,
+            some seconds.
+    """
+    _patiently(lambda: shutil.rmtree(path))
 
 
 def _patiently(step: Callable[[], object]) -> None:
