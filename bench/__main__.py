@@ -31,6 +31,7 @@ ROWS: Final = (
     "audit",
     "ingest",
     "big_rows",
+    "policy",
     *("search", "recall"),
 )
 """Measured by default."""

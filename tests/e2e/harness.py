@@ -155,10 +155,12 @@ async def host_on(endpoint: Path, data_dir: Path, *, mode: str = "auto", **more:
 
 
 @asynccontextmanager
-async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str, str, subprocess.Popen[str]]]:
+async def http_server(
+    endpoint: Path, data_dir: Path, **more: str
+) -> AsyncIterator[tuple[str, str, subprocess.Popen[str]]]:
     """URL, token and process of a server on a free port."""
     command = [sys.executable, "-m", "whatsapp_mcp", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    process = subprocess.Popen(command, env=environment(endpoint), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment(endpoint, **more), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
         url = ""
@@ -176,10 +178,10 @@ async def http_server(endpoint: Path, data_dir: Path) -> AsyncIterator[tuple[str
 
 
 @asynccontextmanager
-async def within_limit() -> AsyncIterator[None]:
+async def within_limit(seconds: float = LIMIT) -> AsyncIterator[None]:
     """The whole test has a deadline."""
     try:
-        with anyio.fail_after(LIMIT):
+        with anyio.fail_after(seconds):
             yield
     except BaseExceptionGroup as group:  # the client's task groups wrap what a test raised
         error: BaseException = group

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.view import View
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.operations.outcome import Outcome, Rows
+from whatsapp_mcp.operations.outcome import Rows
 from whatsapp_mcp.policy.taint import ANYBODY
 
 _WORDS: Final = 5
@@ -21,15 +24,23 @@ _NAME_KEYS: Final = frozenset(
         "subject",
         "topic",
         "description",
-        "status",
         "push_name",
         "verified_name",
         "display_name",
         "about",
+        "sender_name",
+        "chat_name",
+        "text",
+        "whatsapp_said",
     }
 )
+_PREVIEW: Final = ("title", "description")
+"""What the page of a link says of itself, in a message of the owner's."""
 _SAVED: Final = "saved"
-_DEEP: Final = 6
+DEEP: Final = 6
+"""So many lists and objects in each other hold names."""
+BESIDE_ROWS: Final = 2
+"""Names of a result that stand in no row."""
 
 
 class Heard(NamedTuple):
@@ -42,27 +53,53 @@ class Heard(NamedTuple):
 
 
 def authors(messages: Iterable[Message]) -> frozenset[Jid]:
-    """The chats whose people speak in these messages. What the owner wrote is the owner's word, unless it is forwarded
-    or quotes somebody."""
-    return frozenset(
-        message.chat
-        for message in messages
-        if not message.from_me or message.forwarded or message.quoted is not None or message.reactions
+    """The chats whose people speak in these messages. What the owner wrote is the owner's word, unless others' words
+    stand in it or beside it."""
+    return frozenset(message.chat for message in messages if not message.from_me or _others_speak(message))
+
+
+def _others_speak(message: Message) -> bool:
+    """Whether more than the owner's words are shown with a message of the owner's."""
+    quoted = message.quoted
+    return (
+        message.forwarded
+        or (quoted is not None and (quoted.is_claim or not quoted.from_me))
+        or any(not one.from_me for one in message.reactions)
+        or bool(message.votes or message.answers)  # others vote, come, and can add options
+        or any(name in message.extra for name in _PREVIEW)
+        or not all(is_mere_name(name) for name in _names_beside(message))
     )
 
 
-def names_in(outcome: Outcome) -> Heard:
-    """Of a result with names. A name that is more than a name (long, or with a number, an address or a link in it) can
-    hold an instruction, and counts as a text of its bearer."""
+def _names_beside(message: Message) -> Iterator[str]:
+    """Names that others may have chosen, shown with a message of the owner's."""
+    people = (message.mentions, message.cards)
+    marks = (message.pinned, message.kept)
+    names = [
+        message.chat_name,
+        *(person.name for those in people for person in those),
+        *(mark.by_name for mark in marks if mark is not None),
+    ]
+    for name in names:
+        # Somebody without a name is shown by the number.
+        if name and not name.lstrip("+").isdigit():
+            yield name
+
+
+def names_in(results: Any, of: Jid | None = None, *, deep: int = DEEP) -> Heard:
+    """Of a result with names, or what an error tells. A name that is more than a name (long, or with a number, an
+    address or a link in it) can hold an instruction, and counts as a text of its bearer; ``of``: of whom it is where
+    that is not told."""
     speaking: set[Jid] = set()
     any_name = False
-    for jid, name in _names(outcome.results, None, _DEEP):
+    for jid, name in _names(results, of, deep):
         any_name = True
         if not is_mere_name(name):
             speaking.add(jid or ANYBODY)
     return Heard(frozenset(speaking), any_name)
 
 
+@lru_cache(1_024)
 def is_mere_name(text: str) -> bool:
     """Whether a text is so short and plain that it can hardly say what to do to whom."""
     return len(text) <= _LENGTH and len(text.split()) <= _WORDS and _ADDRESS.search(text) is None
@@ -77,13 +114,11 @@ def _names(value: Any, of: Jid | None, deep: int) -> Iterator[tuple[Jid | None, 
     if isinstance(value, list | tuple):
         for item in value:
             yield from _names(item, of, deep - 1)
-    fields = value if isinstance(value, dict) else getattr(value, "__dict__", None)
-    if not isinstance(fields, dict):
+    known = _fields(value)
+    of = _jid(known) or of
+    if known.get("name_source") == _SAVED:
         return
-    of = _jid(fields) or of
-    if fields.get("name_source") == _SAVED:
-        return
-    for key, item in fields.items():
+    for key, item in known.items():
         if isinstance(item, str):
             if key in _NAME_KEYS and item.strip() and not _is_number_of(item, of):
                 yield of, item
@@ -91,8 +126,17 @@ def _names(value: Any, of: Jid | None, deep: int) -> Iterator[tuple[Jid | None, 
             yield from _names(item, of, deep - 1)
 
 
-def _jid(fields: dict[str, Any]) -> Jid | None:
-    found = fields.get("jid") or fields.get("chat_jid") or fields.get("group_id")
+def _fields(value: Any) -> dict[str, Any]:
+    """Of an object of any make, by name."""
+    if isinstance(value, dict):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return value.__dict__ if isinstance(value, View) else {}
+
+
+def _jid(known: dict[str, Any]) -> Jid | None:
+    found = known.get("jid") or known.get("chat_jid") or known.get("group_id")
     if isinstance(found, Jid):
         return found
     try:

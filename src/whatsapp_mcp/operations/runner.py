@@ -20,7 +20,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.operations.described import described, digest_of
-from whatsapp_mcp.operations.hearing import names_in
+from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
@@ -126,21 +126,20 @@ class OperationRunner:
     def _heard(self, passage: Passage, outcome: Outcome) -> None:
         """The conversation now holds words of others."""
         conversation, touches, call = passage.caller.conversation, passage.operation.touches, passage.call
+        chat = call.chat.jid if call is not None and call.chat is not None else None
+        heard = names_in(outcome.results, chat, deep=BESIDE_ROWS if touches.reads == "texts" else DEEP)
+        chats = heard.chats
         if touches.reads == "texts":
-            chats = outcome.heard
-            if chats is None:
-                chats = (call.chat.jid,) if call is not None and call.chat is not None else (ANYBODY,)
-            passage.heard = frozenset(chats) - {ANYBODY}
-            conversation.has_read(chats)
-            return
-        heard = names_in(outcome)
-        conversation.has_read(heard.chats)
+            chats |= frozenset((chat or ANYBODY,) if outcome.heard is None else outcome.heard)
+            passage.heard = chats - {ANYBODY}
+        conversation.has_read(chats)
         if heard.names and not touches.changes:
             conversation.has_listed()
 
     def _heard_of(self, passage: Passage, error: WhatsAppMcpError) -> None:
-        """Candidates and near misses are names that others chose."""
-        heard = names_in(Outcome("", error.details, untrusted=True))
+        """Candidates and near misses are names that others chose, and what WhatsApp said can hold their words."""
+        call = passage.call
+        heard = names_in(error.details, call.chat.jid if call is not None and call.chat is not None else None)
         passage.caller.conversation.has_read(heard.chats)
         if heard.names:
             passage.caller.conversation.has_listed()

@@ -250,6 +250,11 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def tokens_in(path: Path) -> tuple[Token, ...]:
+    """Those that the file holds. Raises SetupError: it is damaged, open to others, or cannot be read."""
+    return _read(path).tokens
+
+
 def _read(path: Path) -> _Content:
     try:
         with path.open("rb") as file:

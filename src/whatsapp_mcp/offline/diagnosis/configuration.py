@@ -13,12 +13,14 @@ from pydantic_core import PydanticUndefined
 
 from whatsapp_mcp.catalog import CatalogError, SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.near_miss import near_miss
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.file import PolicyFile
+from whatsapp_mcp.policy.tokens import tokens_in
 from whatsapp_mcp.settings import PREFIX, Settings
 from whatsapp_mcp.token_file import read_token
 
@@ -133,6 +135,19 @@ def check_token(path: Path) -> Check:
     except SetupError as error:
         return problem("http-token", f"{error.message}; `serve` refuses to start", error.next_step)
     return ok("http-token", f"{path}, closed to others")
+
+
+def check_tokens(settings: Settings) -> Check | None:
+    """The tokens of `whatsapp-mcp token create`, if there are any. `check_token` says what is wrong with the other."""
+    path = settings.tokens_path
+    if not path.exists():
+        return None
+    try:
+        found = tokens_in(path)
+    except SetupError as error:
+        return problem("http-tokens", f"{error.message}; none of them opens anything", error.next_step)
+    expired = sum(not token.lasts(now_ms()) for token in found)
+    return ok("http-tokens", f"{path}, closed to others: {len(found)}, of which {expired} expired")
 
 
 def check_policy(settings: Settings) -> Iterator[Check]:

@@ -46,6 +46,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("store", lambda: data.check_store(store)),
         ("policy", lambda: configuration.check_policy(settings)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),
+        ("http-tokens", lambda: configuration.check_tokens(settings)),
         ("disk", lambda: data.check_disk(settings)),
         ("clock", lambda: installation.check_clock(now, store.newest_message)),
     )
