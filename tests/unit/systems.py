@@ -23,8 +23,9 @@ needs_posix_shell = pytest.mark.skipif(not POSIX, reason="it takes a POSIX shell
 needs_fifos = pytest.mark.skipif(not POSIX, reason="named pipes of Windows lie in no folder")
 needs_any_name = pytest.mark.skipif(not POSIX, reason="Windows has no such name")
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone shows processes as files")
-needs_unix_sockets = pytest.mark.skipif(
-    not POSIX, reason="its stand-in for a session process listens on a Unix socket; end_to_end.py has a real one"
+needs_resource = pytest.mark.skipif(not POSIX, reason="Python of Windows has no module `resource` to measure with")
+needs_word_of_deletion = pytest.mark.skipif(
+    UNDER_WINE, reason="wine 8 does not say of an open file that it was deleted, Windows does"
 )
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
 

@@ -7,6 +7,7 @@ import sys
 if sys.platform == "win32":
     from whatsapp_mcp.platform.windows.files import (
         REMOVABLE_WHILE_OPEN,
+        is_deleted,
         open_shared,
         remove,
         replace,
@@ -17,6 +18,7 @@ if sys.platform == "win32":
 else:
     from whatsapp_mcp.platform.posix.files import (
         REMOVABLE_WHILE_OPEN,
+        is_deleted,
         open_shared,
         remove,
         replace,
@@ -25,4 +27,4 @@ else:
         write_at,
     )
 
-__all__ = ["REMOVABLE_WHILE_OPEN", "open_shared", "remove", "replace", "reserve", "sync", "write_at"]
+__all__ = ["REMOVABLE_WHILE_OPEN", "is_deleted", "open_shared", "remove", "replace", "reserve", "sync", "write_at"]

@@ -54,7 +54,8 @@ class ChatList:
         """
         if self.also is not None and not self.also.allows(chat):
             return False
-        if chat.jid == STATUS_BROADCAST and not self.is_everything and _Address(STATUS_BROADCAST) not in self.allow:
+        everything = _Word("*") in self.allow and not self.deny
+        if chat.jid == STATUS_BROADCAST and not everything and _Address(STATUS_BROADCAST) not in self.allow:
             return False
         return _any(self.allow, chat) and not (_any(self.deny, chat) or any(one.may_fit(chat) for one in self.deny))
 

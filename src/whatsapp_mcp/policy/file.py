@@ -43,6 +43,7 @@ class PolicyFile:
     def __init__(self, path: Path, preset: Preset, clock: Callable[[], float] = time.monotonic) -> None:
         """``preset``: holds where the file names none, or there is none."""
         self.path = path
+        self._name = str(path)
         self._clock = clock
         self._gone_since: float | None = None
         self._preset = preset
@@ -55,6 +56,11 @@ class PolicyFile:
     def rules(self) -> Rules:
         """For what only reads: also while the file is wrong."""
         self._look()
+        return self._rules
+
+    @property
+    def as_seen(self) -> Rules:
+        """Those that held when somebody looked last: for what belongs to a call that has looked."""
         return self._rules
 
     @property
@@ -75,7 +81,7 @@ class PolicyFile:
         return self._rules
 
     def _look(self) -> None:
-        stamp = _stamp_of(self.path)
+        stamp = _stamp_of(self._name)
         if self._looked and stamp == self._stamp:
             return
         if stamp is None and self._stamp is not None and self._is_being_replaced():
@@ -97,7 +103,7 @@ class PolicyFile:
         return now - self._gone_since < _GONE_SECONDS
 
 
-def _stamp_of(path: Path) -> _Stamp | None:
+def _stamp_of(path: str) -> _Stamp | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - on the way of every call
     except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed
+from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, SetupError
 from whatsapp_mcp.policy.audit import AuditDecision, AuditLog, AuditRecord
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.call import Call
@@ -40,7 +40,9 @@ class Gate:
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
         file = PolicyFile(settings.policy_path, settings.policy)
-        return cls(file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.rules.audit))
+        return cls(
+            file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.as_seen.audit)
+        )
 
     def close(self) -> None:
         self._audit.close()
@@ -57,6 +59,8 @@ class Gate:
         rules = self._file.to_change() if operation.touches.changes else self._file.rules
         if rules.read_only and operation.touches.changes:
             raise _refused(passage, "read_only", f"{operation.name} changes something, and this account is read-only")
+        if not allowed_by_toolsets(operation, rules.toolsets):
+            raise _refused(passage, "toolsets", f"{operation.name} is not among the toolsets of this account")
         if not allowed_by_scope(operation, grant.scope):
             why = f"{operation.name} is more than the scope {grant.scope!r} of {grant.name!r} allows"
             raise _refused(passage, "scope", why, where="the token's scope (`whatsapp-mcp token create`) or --scope")
@@ -91,8 +95,8 @@ class Gate:
 
     @staticmethod
     def readable(rules: Rules, grant: Grant) -> ChatList | None:
-        """Which chats may be read by this caller; None: all."""
-        return _narrowed(rules.read.allow, rules.read.deny, grant.chats)
+        """Which chats may be read by this caller; None: all. Raises SetupError as :func:`_narrowed` does."""
+        return _narrowed(rules.read.allow, rules.read.deny, grant)
 
     async def admit(self, passage: Passage, call: Call, rules: Rules, digest: Callable[[], Awaitable[str]]) -> None:
         """Let the call through, after limits and, where it has to be, the owner's yes.
@@ -129,7 +133,7 @@ class Gate:
         touches = call.operation.touches
         if not touches.changes:
             return  # what may not be read is not there for the handler
-        writable = _narrowed(rules.send.allow, rules.send.deny, passage.caller.grant.chats)
+        writable = _narrowed(rules.send.allow, rules.send.deny, passage.caller.grant)
         if writable is None:
             return
         # Of a message that is sent, the chat counts; who is on a contact card hears nothing of it.
@@ -213,11 +217,19 @@ def _refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml
     )
 
 
-def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], given: tuple[str, ...] | None) -> ChatList | None:
+def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], grant: Grant) -> ChatList | None:
+    """Raises SetupError: another version of this server wrote the chats of the token; names the token."""
     everything = allow == ("*",) and not deny
-    if given is None:
+    if grant.chats is None:
         return None if everything else ChatList.parse(allow, deny)
-    chats = ChatList.parse(given, ())
+    try:
+        chats = ChatList.parse(grant.chats)
+    except SetupError as error:
+        raise SetupError(
+            f"the token {grant.name!r} is for chats that this version does not know: {error.message}",
+            next_step=f"Make it again: `whatsapp-mcp token revoke {grant.name}`, then `whatsapp-mcp token create`. "
+            f"{error.next_step}",
+        ) from error
     return chats if everything else chats & ChatList.parse(allow, deny)
 
 

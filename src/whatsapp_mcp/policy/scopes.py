@@ -1,15 +1,18 @@
-"""What a scope and the toolsets of a token allow."""
+"""What a scope, toolsets, and the rules of an account allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from whatsapp_mcp.catalog import SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.operation import ACTS, Operation
 from whatsapp_mcp.policy.caller import Grant, Scope
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.rules import Rules
 
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 """Each allows what those before it do."""
@@ -28,6 +31,12 @@ def allowed_by_scope(operation: Operation, scope: Scope) -> bool:
 
 def allowed_by_toolsets(operation: Operation, toolsets: str | None) -> bool:
     return toolsets is None or operation.name in _named(toolsets)
+
+
+def allowed_by_rules(operation: Operation, rules: Rules) -> bool:
+    """Whether the account has this operation at all."""
+    read_only = rules.read_only and operation.touches.changes
+    return not read_only and allowed_by_toolsets(operation, rules.toolsets)
 
 
 def is_granted(operation: Operation, grant: Grant) -> bool:

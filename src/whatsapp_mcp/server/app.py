@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 import mcp.types as types
@@ -22,11 +22,15 @@ from whatsapp_mcp.catalog.tool import to_tool
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.policy.scopes import is_granted
+from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.file import PolicyFile
+    from whatsapp_mcp.policy.rules import Rules
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +48,7 @@ WRITTEN_AT_ONCE: Final = 100_000
 """Bytes of a result that are written in the event loop; larger ones would hold up other calls."""
 
 _LIST_IS_FRESH_FOR: Final = 3_600_000
-"""Milliseconds; the tools of a running server do not change."""
+"""Milliseconds; while a server runs, only policy.toml changes its tools, and it holds for each call all the same."""
 
 _Context = ServerRequestContext[Any]
 
@@ -87,6 +91,8 @@ class _Tools:
         self._budget = settings.result_budget
         self._checker = ArgumentChecker()
         self._callers = Callers(settings)
+        self._settings = settings
+        self._policy: PolicyFile | None = None
         self._tools = [to_tool(operation, with_output_schema=settings.output_schemas) for operation in operations]
 
     def input_schema(self, name: str) -> JsonObject | None:
@@ -96,10 +102,25 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        grant = self._callers.grant(ctx)
-        return types.ListToolsResult(
-            tools=[tool for tool in self._tools if is_granted(self._operations[tool.name], grant)]
-        )
+        grant, rules = self._callers.grant(ctx), self._rules()
+        granted = [tool for tool in self._tools if is_granted(self._operations[tool.name], grant)]
+        if rules is not None:
+            granted = [tool for tool in granted if allowed_by_rules(self._operations[tool.name], rules)]
+        return types.ListToolsResult(tools=granted)
+
+    def _rules(self) -> Rules | None:
+        """Those of the account, as far as they can leave tools out; None: they leave none out.
+
+        Most accounts have no file: their list is not worth the import of what reads it.
+        """
+        settings = self._settings
+        if self._policy is None:
+            if settings.policy != "read-only" and not settings.policy_path.exists():
+                return None
+            from whatsapp_mcp.policy.file import PolicyFile
+
+            self._policy = PolicyFile(settings.policy_path, settings.policy)
+        return self._policy.rules
 
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import mcp.types as types
@@ -25,11 +26,12 @@ class Callers:
         self._conversations = Conversations()
         self._questions = Questions()
         self._scope: Scope = settings.scope
+        self._local = Grant(scope=settings.scope)
 
     def grant(self, ctx: ServerRequestContext[Any]) -> Grant:
         """What the caller was given, which is never more than this server gives to anybody."""
         if ctx.request is None:
-            return Grant(scope=self._scope)
+            return self._local
         from whatsapp_mcp.server.auth import grant_of_request  # a server on stdio never needs it
 
         return at_most(grant_of_request(ctx.request.scope), self._scope)
@@ -54,6 +56,9 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
 
 
 def _host(client: types.InitializeRequestParams | None) -> str:
-    if client is None:
-        return ""
-    return " ".join(clean(f"{client.client_info.name} {client.client_info.version}", _HOST_LENGTH).split())
+    return _shown(client.client_info.name, client.client_info.version) if client is not None else ""
+
+
+@lru_cache(64)
+def _shown(name: str, version: str) -> str:
+    return " ".join(clean(f"{name} {version}", _HOST_LENGTH).split())

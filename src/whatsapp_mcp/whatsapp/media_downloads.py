@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import os
 import re
 import shutil
 import ssl
@@ -27,7 +26,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Pr
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import MediaExpired, NotAllowed, NotFound, SessionTimeout, StoreError, WhatsAppRefused
-from whatsapp_mcp.platform.files import remove
+from whatsapp_mcp.platform.files import is_deleted, remove
 from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.wire.media import MAC_SIZE, PIECE, MediaError, MediaKind, MediaReference, Opener
 
@@ -273,7 +272,7 @@ def _check_space(folder: Path, size: int) -> None:
 
 
 def _check_wanted(file: BinaryIO, bounds: Bounds) -> None:
-    if time.monotonic() > bounds.until or os.fstat(file.fileno()).st_nlink == 0:
+    if time.monotonic() > bounds.until or is_deleted(file.fileno()):
         raise SessionTimeout("the download took too long", next_step="Call again: another time may be faster.")
 
 

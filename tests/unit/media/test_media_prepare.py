@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
-from tests.unit.systems import POSIX
+from tests.unit.systems import POSIX, needs_resource
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.limits import MIB
@@ -339,6 +339,7 @@ print(length, max(after - earlier for earlier, after in zip(before, peaks())))
 """
 
 
+@needs_resource
 @pytest.mark.parametrize("kind", [".pdf", ".wav", ".mkv"])
 async def test_50_mb_are_prepared_in_bounded_memory(kind: str, outbox: Path, policy: MediaPolicy) -> None:
     """Memory beyond what the same work on a small file takes, in the server and in the decoder process."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -39,7 +40,7 @@ async def test_login(bench: Bench) -> None:
     assert image.mime_type == "image/png"
     assert image.data.startswith(b"\x89PNG")
     assert image.data == qr_picture(CODE)
-    picture = Path(unquote(urlsplit(results["qr_link"]).path))
+    picture = Path(url2pathname(urlsplit(results["qr_link"]).path))
     assert picture == bench.services.settings.qr_path
     assert not picture.exists(), "the session process writes it"
 

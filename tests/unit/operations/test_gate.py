@@ -10,10 +10,11 @@ import pytest
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, TEAM
 from tests.unit.operations.test_every_address import OTHERS
+from whatsapp_mcp.catalog import select
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, NotFound, RateLimited, SetupError, WhatsAppMcpError
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import NumberCheck, Picture
 from whatsapp_mcp.operations import runner
@@ -23,8 +24,10 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
+from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.taint import ANYBODY, Conversation
+from whatsapp_mcp.store.records import ChatFacts
 
 PIXEL: Final = "data:image/png;base64,iVBORw0KGgo="
 NEWSLETTER: Final = Jid("120363000000000099", "newsletter")
@@ -127,6 +130,39 @@ async def test_nothing_changes_in_an_account_that_is_read_only(gate: Bench, oper
     careful(gate, 'preset = "read-only"')
     assert await decided(gate, operation) == "read_only"
     assert gate.session.commands == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+async def test_an_account_has_only_the_toolsets_of_its_policy(gate: Bench, operation: Operation) -> None:
+    careful(gate, 'toolsets = "group,-createGroup,+listChats"', grant=Grant("laptop", toolsets="all"))
+    allowed = select(catalog(), "group,-createGroup,+listChats").by_name
+    assert await decided(gate, operation) == ("" if operation.name in allowed else "toolsets")
+
+
+async def test_a_token_whose_chats_are_not_understood_is_named(gate: Bench) -> None:
+    careful(gate, grant=Grant("laptop", chats=("friends",)))
+    for tool, arguments in (("listChats", {}), ("sendMessage", {"phone": str(ANA), "message": "x"})):
+        with pytest.raises(SetupError, match=r"the token 'laptop' .*'friends' is no chat"):
+            await gate.run(tool, **arguments)
+
+
+async def test_chats_of_a_token_and_of_the_policy_both_count(bench: Bench) -> None:
+    careful(bench, f'[read]\nallow = ["{ANA}", "{TEAM}", "status@broadcast"]', grant=Grant("laptop", chats=("people",)))
+    listed = (await bench.run("listChats"))["data"]
+    assert [row["jid"] for row in listed] == [str(ANA)]
+    bench.caller = Caller(grant=Grant("laptop", chats=("*",)))
+    assert {row["jid"] for row in (await bench.run("listChats"))["data"]} == {str(ANA), str(TEAM)}
+
+
+@pytest.mark.parametrize("given", ["*", "status@broadcast"])
+@pytest.mark.parametrize("allow", ["*", "status@broadcast"])
+def test_status_updates_may_be_read_where_both_lists_allow_them(given: str, allow: str) -> None:
+    status, person = ChatFacts(STATUS_BROADCAST), ChatFacts(ANA)
+    both = ChatList.parse((given,)) & ChatList.parse((allow,))
+    assert both.allows(status)
+    assert both.allows(person) == (given == allow == "*")
+    assert not (ChatList.parse((given,)) & ChatList.parse(("people",))).allows(status)
+    assert not (ChatList.parse(("known",)) & ChatList.parse((allow,))).allows(status)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

@@ -10,6 +10,7 @@ import pytest
 from whatsapp_mcp.pipe import ledger as ledger_module
 from whatsapp_mcp.pipe.ledger import PATIENCE, STABLE_AFTER, Ledger
 from whatsapp_mcp.pipe.lines import Ended
+from whatsapp_mcp.platform.ownership import others_may_read
 
 
 class Account:
@@ -90,7 +91,7 @@ def test_it_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "session.json"
     account.ledger.write(path)
     assert Ledger.read(path) == account.ledger
-    assert path.stat().st_mode & 0o077 == 0
+    assert others_may_read(path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"failures": "many"}'])

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.systems import needs_word_of_deletion
 from whatsapp_mcp.platform.files import (
     REMOVABLE_WHILE_OPEN,
+    is_deleted,
     open_shared,
     remove,
     replace,
@@ -19,7 +21,7 @@ from whatsapp_mcp.platform.files import (
     sync,
     write_at,
 )
-from whatsapp_mcp.platform.ownership import open_private_file, open_private_log, others_may_read
+from whatsapp_mcp.platform.ownership import new_private_file, open_private_file, open_private_log, others_may_read
 
 
 def test_bytes_stay_as_they_are(tmp_path: Path) -> None:
@@ -115,3 +117,26 @@ def test_a_log_grows_at_its_end_and_can_be_renamed_meanwhile(tmp_path: Path) -> 
     assert others_may_read(path) is None
     for descriptor in (first, second, third, reading):
         os.close(descriptor)
+
+
+@needs_word_of_deletion
+def test_who_writes_a_new_file_sees_that_it_was_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    descriptor = new_private_file(path)
+    try:
+        assert not is_deleted(descriptor)
+        path.unlink()
+        assert is_deleted(descriptor)
+    finally:
+        os.close(descriptor)
+    assert not path.exists()
+
+
+def test_a_new_file_can_be_deleted_by_others_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    descriptor = new_private_file(path)
+    try:
+        path.unlink()
+    finally:
+        os.close(descriptor)
+    assert not path.exists()

@@ -156,6 +156,28 @@ async def test_a_token_has_only_its_toolsets(mode: str, tmp_path: Path) -> None:
         assert (await client.list_tools()).tools == []
 
 
+async def test_tools_that_the_policy_leaves_out_are_not_listed(tmp_path: Path) -> None:
+    under = settings().model_copy(update={"data_dir": tmp_path})
+    everything = {operation.name for operation in loose(ALL)}
+    reading = {operation.name for operation in loose(ALL) if not operation.touches.changes}
+
+    async def listed(client: Client) -> set[str]:
+        return {tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools}
+
+    async with over("local", build_server(loose(ALL), GatedRunner(tmp_path), under), Grant(), "2026-07-28") as client:
+        assert await listed(client) == everything
+        under.policy_path.parent.mkdir(parents=True, exist_ok=True)
+        under.policy_path.write_text("read_only = true")
+        under.policy_path.chmod(0o600)
+        assert await listed(client) == reading
+        under.policy_path.write_text('toolsets = "group,+listChats"')
+        assert await listed(client) == set(select(load_catalog(), "group,+listChats").by_name)
+    under.policy_path.unlink()
+    closed = under.model_copy(update={"policy": "read-only"})
+    async with over("local", build_server(loose(ALL), GatedRunner(tmp_path), closed), Grant(), "2026-07-28") as client:
+        assert await listed(client) == reading
+
+
 async def test_each_call_of_a_shared_server_has_the_grant_of_its_own_token(tmp_path: Path) -> None:
     runner = GatedRunner(tmp_path)
     server = build_server(loose(ALL), runner, settings())

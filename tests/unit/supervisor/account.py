@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.unit.session_db.session_database import link_device
 from tests.unit.supervisor import fake_process
+from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
 
@@ -65,13 +65,13 @@ class TestAccount:
 
 
 def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not is_alive(pid):
         return False
+    if sys.platform != "linux":
+        return True
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:  # it has gone meanwhile, or this is no Linux
-        return not Path("/proc/self/stat").exists()
+    except OSError:  # it has gone meanwhile
+        return False
     # A process whose parent was killed may stay a zombie where nobody reaps.
     return status.rpartition(")")[2].split()[0] != "Z"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -39,6 +40,9 @@ class FakeProcess:
         self.speaking = threading.RLock()
         self.ending = threading.Lock()
         self.standing: bytes = b""
+        self.found: Path | None = None
+        self.secret = b""
+        """The first line of who may be here; nothing where the system itself says who it is."""
         self.note("start")
         self.ledger: dict[str, Any] = json.loads(self.ledger_path.read_text()) if self.ledger_path.exists() else {}
         self.in_ledger(pid=os.getpid(), version="0", started_at=_now(), connected_at=None, ended=None, ended_at=None)
@@ -59,16 +63,32 @@ class FakeProcess:
         self.ledger |= fields
         draft = self.ledger_path.with_suffix(".draft")
         draft.write_text(json.dumps(self.ledger))
-        draft.replace(self.ledger_path)
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                draft.replace(self.ledger_path)
+            except PermissionError:  # on Windows, while somebody reads it
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
 
     # -- clients ------------------------------------------------------------------------------------------------------
 
     def listen(self) -> None:
-        path = self.folder / "session.sock"
-        path.unlink(missing_ok=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen(16)
+        if sys.platform == "win32":
+            self.found = self.folder / "session-address.json"
+            self.secret = f"{secrets.token_hex(32)}\n".encode()
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+            address = {"port": self.listener.getsockname()[1], "secret": self.secret.decode().strip()}
+            self.found.write_text(json.dumps(address))
+        else:
+            self.found = self.folder / "session.sock"
+            self.found.unlink(missing_ok=True)
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(self.found))
+            self.listener.listen(16)
         threading.Thread(target=self.accept, daemon=True).start()
         os.write(1, b"listens\n")
         os.close(1)
@@ -80,6 +100,9 @@ class FakeProcess:
 
     def serve(self, client: socket.socket) -> None:
         lines = client.makefile("rb")
+        if self.secret and lines.readline() != self.secret:
+            client.close()  # who only looked whether somebody listens
+            return
         attach = json.loads(lines.readline())
         if self.behaviour == "refuse_client":
             refused = {"type": "refused", "why": self.argument, "version": "99.0", "pid": os.getpid()}
@@ -131,7 +154,8 @@ class FakeProcess:
 
     def end(self, reason: str, detail: str = "") -> NoReturn:
         self.ending.acquire()  # whoever comes second comes too late
-        (self.folder / "session.sock").unlink(missing_ok=True)
+        if self.found is not None:
+            self.found.unlink(missing_ok=True)
         self.note("end", reason=reason)
         ended = {"type": "ended", "reason": reason, "detail": detail}
         if reason in ON_REQUEST:
@@ -147,7 +171,7 @@ class FakeProcess:
         return ["failures" if self.ledger["connected_at"] is None else "short_lives"]
 
     def crash(self) -> NoReturn:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)  # either ends it at once
         raise AssertionError("still alive")
 
     # -- behaviours ---------------------------------------------------------------------------------------------------

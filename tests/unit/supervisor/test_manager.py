@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor.account import COMMAND, TestAccount
-from tests.unit.systems import needs_unix_sockets
+from tests.unit.systems import child_environment, needs_proc
 from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
     AccountBanned,
@@ -37,6 +36,7 @@ from whatsapp_mcp.pipe import ledger
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.pipe.messages import CancelSend, SendMessage
+from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -45,8 +45,6 @@ from whatsapp_mcp.supervisor import looking
 from whatsapp_mcp.supervisor import manager as manager_module
 from whatsapp_mcp.supervisor.manager import SessionManager
 from whatsapp_mcp.supervisor.starting import start_session
-
-pytestmark = needs_unix_sockets
 
 ANA = Jid("4915100000001", "s.whatsapp.net")
 SEND = SendMessage(chat=ANA, message=TextOut(text="hi"))
@@ -141,6 +139,7 @@ async def test_a_linked_account_connects_by_itself(linked: TestAccount) -> None:
     assert manager.snapshot.state is SessionState.STOPPED
 
 
+@needs_proc
 async def test_the_process_is_told_what_it_works_on(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = linked.manager(log_level="INFO")
     async with manager.running():
@@ -223,7 +222,7 @@ async def test_a_process_that_does_not_end_holds_up_nobody(
     async with manager.running():
         await manager.ready()
     for pid in linked.alive():
-        os.kill(pid, signal.SIGKILL)
+        end_now(pid)
 
 
 async def test_leaving_by_an_exception_stops_too(linked: TestAccount) -> None:
@@ -273,7 +272,7 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
         program,
         str(linked.settings.data_dir),
         stdout=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": os.pathsep.join(_python_path())},
+        env=child_environment(),
     )
     assert server.stdout is not None
     assert (await asyncio.wait_for(server.stdout.readline(), WAIT)).strip() == b"connected"
@@ -281,14 +280,6 @@ async def test_the_process_leaves_when_the_server_is_killed(linked: TestAccount)
     server.kill()
     await server.wait()
     await soon(lambda: linked.journal()[-1]["what"] == "end", "the orderly end of the session process")
-
-
-def _python_path() -> list[str]:
-    import tests
-    import whatsapp_mcp
-
-    assert tests.__file__ is not None
-    return [str(Path(tests.__file__).parents[1]), str(Path(whatsapp_mcp.__file__).parents[1])]
 
 
 # ---- crashes --------------------------------------------------------------------------------------------------------
@@ -312,7 +303,7 @@ async def test_every_call_under_way_fails(linked: TestAccount) -> None:
         await manager.ready()
         calls = [asyncio.create_task(manager.call(SEND)) for _ in range(5)]
         await soon(lambda: len(linked.calls) == 5)
-        os.kill(linked.alive()[0], signal.SIGKILL)
+        end_now(linked.alive()[0])
         async with asyncio.timeout(WAIT):
             results = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(result) for result in results] == [SessionCrashed] * 5
@@ -408,7 +399,7 @@ async def test_a_connection_that_breaks_is_made_again(linked: TestAccount) -> No
         await soon(lambda: linked.happened.count("attach") == 2)
         await manager.call(SEND)
     assert linked.starts == 1
-    os.kill(linked.alive()[0], signal.SIGKILL)
+    end_now(linked.alive()[0])
 
 
 async def test_a_process_that_does_not_answer_is_replaced(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -805,7 +796,7 @@ async def test_a_crash_is_noticed_by_all_and_one_starts_again(linked: TestAccoun
     first, second = linked.manager(), linked.manager()
     async with first.running(), second.running():
         await asyncio.gather(first.ready(), second.ready())
-        os.kill(linked.alive()[0], signal.SIGKILL)
+        end_now(linked.alive()[0])
         for manager in (first, second):
             await soon(lambda manager=manager: manager.snapshot.restarts == 1)  # type: ignore[misc]
             assert (await manager.call(SEND)).message_id == "S1"
@@ -869,7 +860,7 @@ async def test_a_server_that_is_not_let_in(linked: TestAccount, why: str, what: 
         for attempt in (manager.ready, manager.login, manager.logout, manager.restart):
             with pytest.raises(DataDirectoryInUse, match=what):
                 await attempt()
-        os.kill(linked.alive()[0], signal.SIGKILL)
+        end_now(linked.alive()[0])
         linked.will("connect")
         await reach(manager, SessionState.CONNECTED)
 

@@ -17,6 +17,8 @@ from whatsapp_mcp.errors import NotConnected, SetupError
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.wire.protos import companion_reg
 
+SESSION_DB = Path("/somewhere/session.db")
+
 
 class Heard:
     """What the callbacks were given, in order."""
@@ -57,7 +59,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def client() -> Client:
-    return Client(Path("/somewhere/session.db"))
+    return Client(SESSION_DB)
 
 
 def up(client: Client, go: FakeGo, heard: Heard) -> None:
@@ -69,7 +71,7 @@ def up(client: Client, go: FakeGo, heard: Heard) -> None:
 def test_start(client: Client, go: FakeGo, heard: Heard) -> None:
     client.start(fake_library(go), heard.events())
     started = go.started.get(timeout=WAIT)
-    assert started.database == "/somewhere/session.db"
+    assert started.database == str(SESSION_DB)
     assert started.client_id == b"session"
     assert started.log_level == b"WARN"
     assert set(started.subscribed) == set(EventCode.SUBSCRIBED)
@@ -193,7 +195,7 @@ def test_failing_callbacks_stop_nothing(go: FakeGo, heard: Heard, caplog: pytest
         raise RuntimeError("our bug")
 
     events = ClientEvents(event=fail, qr=fail, login_status=fail, log=fail, ended=fail_at_the_end)
-    client = Client(Path("/somewhere/session.db"))
+    client = Client(SESSION_DB)
     client.start(fake_library(go), events)
     with caplog.at_level(logging.ERROR):
         go.event(EventCode.MESSAGE, b"1")
@@ -253,7 +255,7 @@ def test_an_event_that_is_being_handled_is_not_quiet(go: FakeGo) -> None:
 
     ignore: Callable[..., None] = lambda *_: None  # noqa: E731
     events = ClientEvents(event=handle, qr=ignore, login_status=ignore, log=ignore, ended=ignore)
-    client = Client(Path("/somewhere/session.db"))
+    client = Client(SESSION_DB)
     client.start(fake_library(go), events)
     go.event(EventCode.MESSAGE)
     assert inside.wait(WAIT)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.systems import needs_resource, needs_word_of_deletion
 from whatsapp_mcp.errors import (
     MediaExpired,
     NotAllowed,
@@ -25,6 +26,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
     WhatsAppRefused,
 )
+from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.content import compose
 from whatsapp_mcp.simulator.content.attachments import upload
@@ -72,7 +74,7 @@ async def test_the_content_is_on_disk_and_nobody_elses(simulator: Simulator, tmp
         place = tmp_path / f"{number}"
         await fetch(simulator, document(simulator, content), place)
         assert place.read_bytes() == content
-        assert place.stat().st_mode & 0o777 == 0o600
+        assert others_may_read(place) is None
 
 
 @pytest.mark.parametrize("claim", [0, 1, len(CONTENT) + 1, 2**62, 2**63, 2**64 - 1])
@@ -175,8 +177,12 @@ async def test_a_busy_host_and_a_broken_connection_are_tried_again(simulator: Si
     assert isinstance(await refused(simulator, document(simulator), tmp_path / "file"), WhatsAppRefused)
 
 
-async def test_it_ends_when_its_time_is_over_or_nobody_waits(simulator: Simulator, tmp_path: Path) -> None:
+async def test_it_ends_when_its_time_is_over(simulator: Simulator, tmp_path: Path) -> None:
     assert isinstance(await refused(simulator, document(simulator), tmp_path / "file", seconds=0), SessionTimeout)
+
+
+@needs_word_of_deletion
+async def test_it_ends_when_nobody_waits(simulator: Simulator, tmp_path: Path) -> None:
     simulator.faults.media.slow(0.3)
     place = tmp_path / "unwanted"
     task = asyncio.create_task(fetch(simulator, document(simulator), place))
@@ -200,6 +206,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@needs_resource
 async def test_memory_does_not_grow_with_the_file(simulator: Simulator, tmp_path: Path) -> None:
     simulator.write_endpoint(tmp_path / "endpoint")
     peaks = []

@@ -58,6 +58,15 @@ def sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def is_deleted(descriptor: int) -> bool:
+    """Whether somebody deleted the file, which is open here.
+
+    Raises:
+        OSError: it cannot be asked.
+    """
+    return os.fstat(descriptor).st_nlink == 0
+
+
 def open_shared(path: Path) -> int:
     """A descriptor to read bytes, which keeps nobody from writing, renaming or removing the file.
 

@@ -27,6 +27,8 @@ _STEP: Final = 0.02
 _GENERIC_READ: Final = 0x8000_0000
 _SHARE_ALL: Final = 7
 _OPEN_EXISTING: Final = 3
+_STANDARD_INFO: Final = 1
+"""FileStandardInfo of FILE_INFO_BY_HANDLE_CLASS."""
 _INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
 _kernel32.CreateFileW.argtypes = [
@@ -39,6 +41,8 @@ _kernel32.CreateFileW.argtypes = [
     wintypes.HANDLE,
 ]
 _kernel32.CreateFileW.restype = wintypes.HANDLE
+_kernel32.GetFileInformationByHandleEx.argtypes = [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD]
+_kernel32.GetFileInformationByHandleEx.restype = wintypes.BOOL
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
@@ -67,6 +71,31 @@ def sync(descriptor: int) -> None:
         OSError: it does not get there.
     """
     os.fsync(descriptor)
+
+
+class _StandardInfo(ctypes.Structure):
+    """FILE_STANDARD_INFO."""
+
+    _fields_ = (
+        ("allocation_size", wintypes.LARGE_INTEGER),
+        ("end_of_file", wintypes.LARGE_INTEGER),
+        ("number_of_links", wintypes.DWORD),
+        ("delete_pending", wintypes.BOOLEAN),
+        ("directory", wintypes.BOOLEAN),
+    )
+
+
+def is_deleted(descriptor: int) -> bool:
+    """Whether somebody deleted the file, which is open here. Until it is closed, its name may stay.
+
+    Raises:
+        OSError: it cannot be asked.
+    """
+    found = _StandardInfo()
+    handle = msvcrt.get_osfhandle(descriptor)
+    if not _kernel32.GetFileInformationByHandleEx(handle, _STANDARD_INFO, ctypes.byref(found), ctypes.sizeof(found)):
+        raise ctypes.WinError(ctypes.get_last_error())
+    return bool(found.delete_pending) or found.number_of_links == 0
 
 
 def open_shared(path: Path) -> int:

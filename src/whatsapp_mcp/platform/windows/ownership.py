@@ -78,13 +78,14 @@ def close_to_others(path: Path) -> None:
 
 
 def new_private_file(path: Path) -> int:
-    """A descriptor to write bytes, of a new file for its owner alone; no child gets it.
+    """A descriptor to write bytes, of a new file for its owner alone, who can rename and delete it meanwhile; no child
+    gets it.
 
     Raises:
         FileExistsError: something has this name, be it a link.
         OSError: it cannot be made.
     """
-    handle = security.create_file(path, _user_alone(), _GENERIC_WRITE, _CREATE_NEW)
+    handle = security.create_file(path, _user_alone(), _GENERIC_WRITE, _CREATE_NEW, security.SHARE_ALL)
     return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import IO
@@ -21,6 +20,7 @@ class Blob:
         self._content = content
         if not isinstance(content, bytes):
             weakref.finalize(self, content.close)
+        self._reading = threading.Lock()
         self.size = size
         self.sha256 = sha256
 
@@ -33,13 +33,16 @@ class Blob:
 
     def pieces(self) -> Iterator[bytes]:
         """The content in parts of up to 256 KiB."""
-        if sys.platform == "win32":
-            raise NotImplementedError("the simulator works on Linux only")
         for start in range(0, self.size, _PIECE):
             if isinstance(self._content, bytes):
                 yield self._content[start : start + _PIECE]
             else:
-                yield os.pread(self._content.fileno(), min(_PIECE, self.size - start), start)
+                yield self._read(self._content, start)
+
+    def _read(self, file: IO[bytes], start: int) -> bytes:
+        with self._reading:  # Windows has no reading at a place that leaves the file's own place alone
+            file.seek(start)
+            return file.read(min(_PIECE, self.size - start))
 
 
 class BlobWriter:
