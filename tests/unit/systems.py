@@ -24,9 +24,6 @@ needs_fifos = pytest.mark.skipif(not POSIX, reason="named pipes of Windows lie i
 needs_any_name = pytest.mark.skipif(not POSIX, reason="Windows has no such name")
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone shows processes as files")
 needs_resource = pytest.mark.skipif(not POSIX, reason="Python of Windows has no module `resource` to measure with")
-needs_word_of_deletion = pytest.mark.skipif(
-    UNDER_WINE, reason="wine 8 does not say of an open file that it was deleted, Windows does"
-)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
 
 

@@ -50,6 +50,7 @@ async def windows_host(endpoint: Path, folder: Path) -> AsyncIterator[Host]:
         WHATSAPP_MCP_ENDPOINT=windows_path(endpoint),
         WHATSAPP_MCP_REQUIRE_ENDPOINT="true",
         WHATSAPP_MCP_TOOLSETS="all",
+        WHATSAPP_MCP_POLICY="open",
         WHATSAPP_MCP_CONNECT_WAIT="20",
         WHATSAPP_MCP_SESSION_LINGER="0",
         WHATSAPP_MCP_OUTBOX=windows_path(folder / "outbox"),

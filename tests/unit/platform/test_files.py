@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.systems import needs_word_of_deletion
 from whatsapp_mcp.platform.files import (
     REMOVABLE_WHILE_OPEN,
     is_deleted,
@@ -119,7 +118,6 @@ def test_a_log_grows_at_its_end_and_can_be_renamed_meanwhile(tmp_path: Path) -> 
         os.close(descriptor)
 
 
-@needs_word_of_deletion
 def test_who_writes_a_new_file_sees_that_it_was_deleted(tmp_path: Path) -> None:
     path = tmp_path / "file"
     descriptor = new_private_file(path)

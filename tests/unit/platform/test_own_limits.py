@@ -40,13 +40,11 @@ def test_a_later_grant_takes_the_place_of_the_one_before() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not enforce a limit on memory")
-@pytest.mark.skipif("WINEPREFIX" in os.environ, reason="wine's job objects limit nothing")
 def test_memory() -> None:
     wasteful = f"\ntry:\n  bytes({512 * MIB})\nexcept MemoryError:\n  print('no more')"
     assert run(allowing(f"memory_in_use() + {64 * MIB}") + wasteful) == (0, "no more")
 
 
-@pytest.mark.skipif("WINEPREFIX" in os.environ, reason="wine's job objects limit nothing")
 def test_time() -> None:
     code, _ = run(allowing(cpu_seconds=0) + "\nwhile True: pass")
     assert ran_out_of_time(code)

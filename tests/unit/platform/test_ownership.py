@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ownership import owned_by_another
-from tests.unit.systems import UNDER_WINE
 from whatsapp_mcp.platform.ownership import (
     close_to_others,
     how_to_close,
@@ -65,7 +64,6 @@ def test_a_private_file_in_a_folder_that_is_open_to_all(make: Callable[[Path], i
     os.close(again)
 
 
-@pytest.mark.skipif(UNDER_WINE, reason="wine inherits no access lists")
 def test_what_is_made_in_a_private_folder(folder: Path) -> None:
     for path in (folder / "file", folder / "below"):
         path.mkdir(mode=0o700) if path.name == "below" else path.touch(mode=0o600)
@@ -80,7 +78,6 @@ def test_no_folder_where_a_file_is(tmp_path: Path) -> None:
         make_private_folder(tmp_path / "missing" / "folder")
 
 
-@pytest.mark.skipif(UNDER_WINE, reason="its icacls does nothing")
 def test_what_others_may_use_is_told_with_the_way_to_close_it(folder: Path) -> None:
     (folder / "file").touch()
     for path in (folder, folder / "file"):

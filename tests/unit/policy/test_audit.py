@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.systems import UNDER_WINE, child_environment, needs_links, needs_modes
+from tests.unit.systems import child_environment, needs_links, needs_modes
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy import audit
 from whatsapp_mcp.policy.audit import AuditDecision, AuditLog, AuditRecord
@@ -186,7 +186,6 @@ log.close()
 """
 
 
-@pytest.mark.skipif(UNDER_WINE, reason="wine looks for the end of a file and writes there in two steps")
 def test_ten_processes_write_at_once_and_one_is_killed(path: Path) -> None:
     """No line of a call that was answered is lost, none is torn, though the files are closed meanwhile."""
     count, killed_after = 300, 50

@@ -33,7 +33,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.systems import UNDER_WINE, needs_posix_shell, needs_signals
+from tests.unit.systems import needs_posix_shell, needs_signals
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -253,7 +253,6 @@ async def test_kill_leaves_only_whole_lines() -> None:
         assert await running.end() == (-signal.SIGKILL if sys.platform != "win32" else 1)
 
 
-@pytest.mark.skipif(UNDER_WINE, reason="wine takes no regular files as standard handles")
 async def test_regular_files_serve_as_well(tmp_path: Path) -> None:
     requests, answers, journal = tmp_path / "in", tmp_path / "out", tmp_path / "journal"
     messages = [initialize(), INITIALIZED, *(call(number, "slow", seconds=0.2) for number in (1, 2))]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.systems import needs_resource, needs_word_of_deletion
+from tests.unit.systems import needs_resource
 from whatsapp_mcp.errors import (
     MediaExpired,
     NotAllowed,
@@ -181,7 +181,6 @@ async def test_it_ends_when_its_time_is_over(simulator: Simulator, tmp_path: Pat
     assert isinstance(await refused(simulator, document(simulator), tmp_path / "file", seconds=0), SessionTimeout)
 
 
-@needs_word_of_deletion
 async def test_it_ends_when_nobody_waits(simulator: Simulator, tmp_path: Path) -> None:
     simulator.faults.media.slow(0.3)
     place = tmp_path / "unwanted"

@@ -83,12 +83,17 @@ async def test_messages_and_their_files_go(tmp_path: Path, caplog: pytest.LogCap
     reader.close()
 
 
-async def test_a_file_that_stays_does_not_keep_its_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_file_that_stays_does_not_keep_its_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path, *parts: str) -> bool:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(downloads, "remove_below", refuse)
     store, media = tmp_path / "messages.db", tmp_path / "media"
     writer = StoreWriter(store)
     writer.apply([photo("OLD", 31)])
     writer.close()
-    media.write_bytes(b"not a folder")
     reader = StoreReader(store)
     async with pruned(StoreWriter(store, retention=policy(30, media))):
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
 
+from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.qr_picture import qr_picture
 from whatsapp_mcp.worker.qr_file import QrFile
 
@@ -18,7 +18,7 @@ def test_the_code_of_the_moment_is_there_and_only_for_its_owner(tmp_path: Path) 
     file.show("2@first")
     assert path.read_bytes() == qr_picture("2@first")
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert others_may_read(path) is None
     file.show("2@second")
     assert path.read_bytes() == qr_picture("2@second")
     file.remove()
