@@ -39,12 +39,12 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         WhatsAppMcpError: nobody, or more than one, is meant; as the handler would.
     """
     touches, given = operation.touches, dict(arguments)
-    chat = await _chat(services, operation, given)
+    people = await _people(services, given, touches.people)
+    added = await _people(services, given, touches.adds)
+    chat = await _chat(services, operation, given)  # after the people: WhatsApp may be asked about its number
     source: Jid | None = None
     if touches.forwards is not None:
         source, _ = await stored_message(services, given[touches.forwards])
-    people = await _people(services, given, touches.people)
-    added = await _people(services, given, touches.adds)
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = await _files(services, touches.files, given)
     at = await _at(services, chat, wait=touches.act == "send" and rules.ask.first_contact != "never") if chat else None

@@ -67,14 +67,21 @@ def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Re
             yield Reason("links", "the address of the link can carry something out"), bool(seen.chats)
     if call.secrets:
         yield Reason("secrets", f"it holds {_listed(call.secrets)}"), seen.names
-    elif call.others_numbers and not trusted and seen.chats:
-        yield Reason("secrets", f"it holds {_listed(call.others_numbers)}"), True
+    elif seen.chats and not trusted and (given_away := _given_away(call)):
+        yield Reason("secrets", f"it holds {_listed(given_away)}"), True
     if act == "delete" and not call.stops_own:
         yield Reason("deletes", "something would be removed"), seen.names
     if act == "group":
         yield Reason("groups", "a group or chat would be changed for all who are in it"), seen.names
     if act == "account":
         yield Reason("account", "your account would be changed"), seen.names
+
+
+def _given_away(call: Call) -> list[str]:
+    """Whose numbers others would learn: those in the texts, and those on a contact card."""
+    cards = call.people if call.operation.touches.act == "send" else ()
+    at = call.chat.jid if call.chat is not None else None
+    return [*call.others_numbers, *(party.called for party in cards if party.facts.known and party.jid != at)]
 
 
 def _others(chats: set[Jid]) -> str:

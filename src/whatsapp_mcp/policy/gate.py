@@ -136,7 +136,9 @@ class Gate:
         writable = _narrowed(rules.send.allow, rules.send.deny, passage.caller.grant)
         if writable is None:
             return
-        for party in call.parties:
+        # Of a message that is sent, the chat counts; who is on a contact card hears nothing of it.
+        about = call.parties if touches.act != "send" or call.chat is None else (call.chat,)
+        for party in about:
             if not writable.allows(party.facts):
                 raise _refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
 

@@ -76,6 +76,9 @@ def asked(one: Call, seen: Seen, *, trusted: bool = False) -> list[str]:
         (call("sendMessage", ANA, secrets=("a card number",)), NOTHING, ["secrets"]),
         (call("sendMessage", ANA, others_numbers=("the number +1",)), ANA_READ, ["secrets"]),
         (call("sendMessage", ANA, others_numbers=("the number +1",)), NAMES, []),
+        (call("sendContact", ANA, people=(BO,)), ANA_READ, ["secrets"]),
+        (call("sendContact", ANA, people=(BO,)), NAMES, []),
+        (call("sendContact", ANA, people=(ANA,)), ANA_READ, []),
         # What cannot be taken back, once any words of others were seen, be they only names.
         (call("deleteMessage", ANA), NAMES, ["deletes"]),
         (call("deleteChat", BO), ANA_READ, ["deletes"]),
