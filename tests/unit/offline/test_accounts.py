@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monk
     run("accounts", "add", "work")
     run("accounts", "add", "shop")
     link(Settings(data_dir=data, account="work"))
-    monkeypatch.setattr("whatsapp_mcp.cli.accounts.can_be_asked", lambda: True)
+    monkeypatch.setattr(sys.modules["whatsapp_mcp.cli.accounts"], "can_be_asked", lambda: True)
     refused = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="n\n")
     assert (refused.exit_code, (data / "work").exists()) == (1, True)
     done = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="y\n")
