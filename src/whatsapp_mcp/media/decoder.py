@@ -7,6 +7,7 @@ else lives in this process. It ends with its input, and with its parent.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -121,6 +122,8 @@ class Decoder:
             answer = {"failed": "MemoryError"}
         except Exception as error:  # the boundary: whatever a decoder raises is the file's fault, or the disk's
             answer = {"failed": _where(error), "errno": getattr(error, "errno", None)}
+        if "unusable" in answer:
+            gc.collect()  # closes what a library left open as it gave up: Windows removes no file that is open
         self._say(answer)
         return "failed" not in answer
 
