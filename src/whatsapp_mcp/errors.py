@@ -6,6 +6,7 @@ WhatsAppMcpError                   code, message, next_step, details
 ├── NotFound                       the chat, message or person does not exist here
 ├── AmbiguousRecipient             a name fits several people; carries the candidates
 ├── NotAllowed                     a rule of this server forbids it
+├── ConfirmationNeeded             the owner has to agree first, and this host cannot ask
 ├── SessionError                   the WhatsApp session cannot do it now
 │   ├── NotLoggedIn                no account is linked
 │   ├── NotConnected               linked, but not connected within the wait
@@ -51,6 +52,7 @@ __all__ = [
     "AppStateUnreadable",
     "CertificateRefused",
     "ClientOutdated",
+    "ConfirmationNeeded",
     "DataDirectoryInUse",
     "InvalidArgument",
     "InvalidMedia",

@@ -21,7 +21,7 @@ from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
 
 HELD = "HELD0123456789ABCDEF01"
-DUE = now_ms() + 60_000
+DUE = now_ms() + 86_400_000
 
 
 def hold(bench: Bench, key: str = HELD, digest: str = "") -> SentMessage:
