@@ -148,6 +148,8 @@ class AuditLog:
 
     def _put_off(self, line: bytes) -> bool:
         """Whether a thread writes now, or counts it as lost."""
+        if self._thread is None:  # only this thread starts it
+            return False
         with self._changed:
             if self._thread is None:
                 return False

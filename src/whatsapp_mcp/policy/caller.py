@@ -64,7 +64,7 @@ async def cannot_ask(_question: Question) -> Consent:
     return Consent.CANNOT_ASK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """One call's caller."""
 

@@ -46,7 +46,8 @@ class Questions:
 
         async def ask(question: Question) -> Consent:
             capabilities = ctx.session.client_capabilities
-            if capabilities is None or capabilities.elicitation is None:
+            shown = capabilities.elicitation if capabilities is not None else None
+            if shown is None or (shown.form is None and shown.url is not None):
                 return Consent.CANNOT_ASK
             if ctx.protocol_version >= ROUNDS_SINCE:
                 return self._answered(params, question)

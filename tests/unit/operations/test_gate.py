@@ -193,6 +193,54 @@ async def test_a_wrong_policy_stops_whatever_changes_something(bench: Bench, ope
         await bench.run(operation.name, **of(operation))
 
 
+STRANGER: Final = Jid("4915100000077", "s.whatsapp.net")
+MEETS: Final = [one for one in CHANGING if one.touches.adds or (one.touches.act == "send" and not one.touches.message)]
+"""Tools by which somebody can hear from the owner for the first time."""
+
+
+@pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.name)
+async def test_who_would_hear_from_the_owner_for_the_first_time_is_asked_about(
+    gate: Bench, operation: Operation
+) -> None:
+    careful(gate)
+    found = [NumberCheck(number=STRANGER.user, registered=True, jid=STRANGER)]
+    gate.session.answers["check_numbers"] = found
+    arguments = of(operation)
+    for name in (*operation.touches.adds, *([operation.touches.chat] if operation in MEETS else [])):
+        if name is not None and name in arguments and name != "group_id":
+            arguments[name] = [STRANGER.user] if isinstance(arguments[name], list) else STRANGER.user
+    try:
+        await gate.run(operation.name, **arguments)
+    except ConfirmationNeeded as error:
+        assert operation in MEETS
+        assert error.details["rule"].split(",")[0] == "first_contact"
+    except Through:
+        assert operation not in MEETS
+
+
+@pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.name)
+async def test_what_each_tool_gives_out_is_looked_at(gate: Bench, operation: Operation) -> None:
+    """A link that carries something, and a secret in any text, in each parameter that can hold one."""
+    touches = operation.touches
+    for name in (*touches.links, *touches.files):
+        careful(gate)
+        gate.caller = Caller(conversation=after(read=(ANA,)))
+        given = {key: value for key, value in of(operation).items() if key not in (*touches.files, *touches.links)}
+        with pytest.raises(ConfirmationNeeded) as needed:
+            await gate.run(operation.name, **given, **{name: "https://example.com/?pin=1234"})
+        assert "links" in needed.value.details["rule"].split(",")
+    for name in touches.text:
+        if name in ("emoji", "contact_phone", "latitude", "longitude", "link"):
+            continue  # which hold no text
+        careful(gate)
+        given = of(operation)
+        secret = "card 4111 1111 1111 1111"
+        given[name] = [secret, "x"] if isinstance(given.get(name), list) else secret
+        with pytest.raises(ConfirmationNeeded) as needed:
+            await gate.run(operation.name, **given)
+        assert "secrets" in needed.value.details["rule"].split(",")
+
+
 SENDS: Final = [operation for operation in CHANGING if operation.touches.act == "send"]
 
 

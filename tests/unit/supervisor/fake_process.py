@@ -111,10 +111,10 @@ class FakeProcess:
             return
         self.note("attach", client=attach["client"], noise_root=attach.get("noise_root"))
         welcome = {"type": "welcome", "pid": os.getpid(), "version": "0", "restarts": self.ledger.get("restarts", 0)}
-        with self.speaking, suppress(OSError):  # it may be gone already
-            client.sendall(json.dumps(welcome).encode() + b"\n" + self.standing)
-        with self.speaking:
+        with self.speaking:  # one step: nothing is said, and nobody leaves, between how it stands and what comes next
             self.clients.append(client)
+            with suppress(OSError):  # it may be gone already
+                client.sendall(json.dumps(welcome).encode() + b"\n" + self.standing)
         self.attached.set()
         with suppress(OSError):  # gone, with something unread
             for line in lines:

@@ -565,7 +565,7 @@ async def test_pairing_that_cannot_start(account: TestAccount, behaviour: str) -
     async with manager.running():
         with pytest.raises(NotConnected, match=r"because of the test|ended before it was ready"):
             await manager.login()
-        assert manager.snapshot.state is SessionState.UNPAIRED
+        await reach(manager, SessionState.UNPAIRED)
     assert account.starts == 1, "nothing is tried again unasked"
 
 
