@@ -27,6 +27,8 @@ _NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
 _NAME_LENGTH: Final = 60
 _PLAIN: Final = re.compile(r"(?:[^\W\d]{1,15}[^\w=:]{1,5}){0,11}[^\W\d]{0,15}[^\w=:]{0,5}", re.ASCII)
 """Some words without a digit: nothing that looks like a secret. What looks for one takes long to load."""
+_NUMBERS: Final = 100
+"""So many numbers of a text are looked up."""
 _LOOKS: Final = "whatsapp_mcp.policy.secrets"
 _AT_ONCE: Final = 2_000
 """Characters that are looked through in the event loop; more would hold up other calls."""
@@ -151,11 +153,15 @@ def _secrets_in(text: str) -> list[str]:
 
 def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:
     """Numbers in the texts of people who are known here, and neither are written to nor the owner."""
-    for text in texts.values():
-        for found in _NUMBER.findall(text):
-            jid = Jid("".join(filter(str.isdigit, found)), USER)
-            if 7 <= len(jid.user) <= 15 and jid != chat and store.knows(jid) and not store.chat_facts(jid).own:
-                yield f"the number +{jid.user}"
+    found = dict.fromkeys(
+        "".join(filter(str.isdigit, each)) for text in texts.values() for each in _NUMBER.findall(text)
+    )
+    for digits in list(found)[:_NUMBERS]:
+        jid = Jid(digits, USER)
+        if 7 <= len(digits) <= 15 and jid != chat and store.knows(jid) and not store.chat_facts(jid).own:
+            yield f"the number +{digits}"
+    if len(found) > _NUMBERS:
+        yield f"more than {_NUMBERS} numbers"
 
 
 async def digest_of(services: Services, call: Call, grant: str) -> str:

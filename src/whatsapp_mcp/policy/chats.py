@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,13 +64,13 @@ class ChatList:
         return ChatList(self.allow, self.deny, other if self.also is None else self.also & other)
 
 
-class _Pattern:
+class _Pattern(ABC):
     """One entry of a list."""
 
     __slots__ = ()
 
-    def fits(self, chat: ChatFacts) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def fits(self, chat: ChatFacts) -> bool: ...
 
     def may_fit(self, _chat: ChatFacts) -> bool:
         """It cannot be said that this is not meant: of who has a number and a LID, only one is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +14,17 @@ from whatsapp_mcp.policy.taint import ANYBODY
 _LONG: Final = 40
 """Characters of one piece of an address that could carry something out."""
 
+_TOLD: Final[Mapping[str, str]] = {
+    "first_contact": "somebody would hear from the owner for the first time",
+    "other_chat": "text of another chat was read before in this conversation",
+    "files": "a file of the owner's would be sent",
+    "links": "the address of a link can carry something out",
+    "secrets": "it holds what looks like a secret, or somebody's number",
+    "deletes": "something would be removed",
+    "groups": "a group or chat would be changed for all who are in it",
+    "account": "the account would be changed",
+}
+
 
 class Reason(NamedTuple):
     """Why the owner is asked."""
@@ -21,7 +32,13 @@ class Reason(NamedTuple):
     rule: str
     """A field of `Ask`."""
     why: str
-    """The end of the sentence "You are asked because …"."""
+    """The end of the sentence "You are asked because …", for the owner alone: it can name people and groups by names
+    that others chose."""
+
+    @property
+    def told(self) -> str:
+        """The same for the caller, in our words only."""
+        return _TOLD[self.rule]
 
 
 class Seen(NamedTuple):

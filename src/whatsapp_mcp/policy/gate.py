@@ -22,8 +22,11 @@ from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
 
-_QUOTED: Final = 300
-"""Characters of a text that are shown in a question."""
+_QUOTED: Final = 1_500
+"""Characters of a text that are shown in a question, the last ones among them."""
+_END: Final = 300
+_PEOPLE: Final = 20
+"""So many are named in a question."""
 _ALWAYS: Final = frozenset({"first_contact", "other_chat", "files"})
 """Rules whose question can be answered for all later calls to the same chat."""
 
@@ -148,11 +151,9 @@ class Gate:
         conversation = caller.conversation
         hours = rules.taint_hours
         seen = Seen(conversation.read_within(hours), conversation.listed_within(hours))
-        trusted = bool(rules.send.trusted) and call.chat is not None
-        if trusted and call.chat is not None:
-            trusted = ChatList.parse(rules.send.trusted, ()).allows(call.chat.facts)
-        found = reasons(call, rules.ask, seen, trusted=trusted)
         grant, chat = caller.grant.name, call.chat
+        trusted = chat is not None and ChatList.parse(rules.send.trusted).allows(chat.facts)
+        found = reasons(call, rules.ask, seen, trusted=trusted)
         if chat is None or not found or not all(reason.rule in _ALWAYS for reason in found):
             return found
         return tuple(reason for reason in found if not self._book.is_always(reason.rule, chat.jid, grant))
@@ -188,8 +189,9 @@ class Gate:
         else:
             passage.decision = AuditDecision.ASKED
             consent = await passage.caller.ask(question)
-            passage.decision = AuditDecision.ASKED_ALWAYS if consent is Consent.ALWAYS else AuditDecision.ASKED_YES
-        if consent is Consent.ALWAYS and call.chat is not None:
+            given_for_good = consent is Consent.ALWAYS and always
+            passage.decision = AuditDecision.ASKED_ALWAYS if given_for_good else AuditDecision.ASKED_YES
+        if consent is Consent.ALWAYS and always and call.chat is not None:
             for reason in why:
                 self._book.always(reason.rule, call.chat.jid, grant, now_ms())
         elif consent is Consent.NO:
@@ -203,7 +205,7 @@ class Gate:
             passage.decision = AuditDecision.CONFIRMATION_NEEDED
             code = self._book.ask(question, minutes, now_ms(), caller=grant)
             raise ConfirmationNeeded(
-                f"the owner has to agree first, because {why[0].why}",
+                f"the owner has to agree first, because {'; '.join(reason.told for reason in why)}",
                 details={"rule": question.rule, "approval_code": code, "minutes": minutes},
             )
 
@@ -249,8 +251,11 @@ def _uses(call: Call) -> Mapping[LimitKind, int]:
 def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
     lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
-    lines += [f"Person: {party.called}" for party in (*call.people, *call.added)[:10]]
-    lines += [f"{name}: “{_shown(text)}”" for name, text in call.texts.items()]
+    people = (*call.people, *call.added)
+    lines += [f"Person: {party.called}" for party in people[:_PEOPLE]]
+    if len(people) > _PEOPLE:
+        lines.append(f"And {len(people) - _PEOPLE} people more")
+    lines += [f"{name}: {_shown(text)}" for name, text in call.texts.items()]
     lines += [f"File: {file.called} ({file.size:,} bytes)" for file in call.files]
     lines += [f"Link: {_shown(link)}" for link in call.links]
     lines.append(f"You are asked because {'; '.join(reason.why for reason in why)}.")
@@ -258,4 +263,8 @@ def question_text(call: Call, why: tuple[Reason, ...]) -> str:
 
 
 def _shown(text: str) -> str:
-    return " ".join(clean(text, _QUOTED).split())
+    """As much of a text as a person reads, with its end, and how long it is: nothing hides behind a long beginning."""
+    plain = " ".join(clean(text, len(text)).split())
+    if len(plain) <= _QUOTED:
+        return f"“{plain}”"
+    return f"“{plain[: _QUOTED - _END]} […] {plain[-_END:]}” ({len(plain):,} characters, of which some are left out)"

@@ -43,6 +43,8 @@ _SETTLED_NS: Final = 2_000_000_000
 """A file that was written so short a time ago can change again without its time changing: it is read each time."""
 _PATIENCE: Final = 5.0
 """Seconds that a change waits for another one; each takes milliseconds."""
+_AGAIN: Final = 0.01
+"""Seconds between two tries: the lock of a file tells nobody that it is free."""
 
 _Stamp = tuple[int, int, int, int] | None
 
@@ -283,7 +285,7 @@ def _locked(path: Path, patience: float) -> FileLock:
     while (lock := FileLock.take(path)) is None:
         if time.monotonic() > until:
             raise SetupError(f"{path} is held by another program", next_step="Try again.")
-        time.sleep(0.01)
+        time.sleep(_AGAIN)
     return lock
 
 

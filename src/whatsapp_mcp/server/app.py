@@ -131,9 +131,12 @@ class _Tools:
             hint = f"; did you mean {meant}?" if meant else ""
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
         passage = Passage(operation, self._callers.of(ctx, params))
-        result = await self._answer(ctx, passage, params)
-        self._note(passage, params.arguments, result)
-        return result
+        result: types.CallToolResult | types.InputRequiredResult | None = None
+        try:
+            result = await self._answer(ctx, passage, params)
+            return result
+        finally:
+            self._note(passage, params.arguments, result)
 
     async def _answer(
         self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams
@@ -151,7 +154,6 @@ class _Tools:
             error = WhatsAppMcpError(f"{operation.name} failed unexpectedly.")
         except BaseException:
             passage.error = "cancelled"
-            self._note(passage, params.arguments, None)
             raise
         passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
