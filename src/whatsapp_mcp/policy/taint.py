@@ -23,7 +23,6 @@ class Conversation:
         self._read: dict[Jid, float] = {}
         """Chats of which others' texts were read, and when last, by the monotonic clock."""
         self._listed: float | None = None
-        self.used = time.monotonic()
 
     def has_read(self, chats: Iterable[Jid]) -> None:
         self._read.update(dict.fromkeys(chats, time.monotonic()))
@@ -44,10 +43,9 @@ class Conversation:
 
 
 class Conversations:
-    """Those of one server. One that nobody used for a day is forgotten, and the oldest when there are too many."""
+    """Those of one server; the one that was used least recently is forgotten when there are too many."""
 
     _MOST: Final = 4_096
-    _FORGOTTEN_AFTER: Final = 24 * _HOUR
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], Conversation] = {}
@@ -55,16 +53,8 @@ class Conversations:
 
     def of(self, grant: str, session: str) -> Conversation:
         """The conversation of an MCP session; where the protocol has none (2026-07-28), that of the token."""
-        found = self._open.pop((grant, session), None) or self._new()
-        found.used = time.monotonic()
+        found = self._open.pop((grant, session), None) or Conversation(next(self._numbers))
         self._open[grant, session] = found  # the one that was used last stands last
+        if len(self._open) > self._MOST:
+            del self._open[next(iter(self._open))]
         return found
-
-    def _new(self) -> Conversation:
-        since = time.monotonic() - self._FORGOTTEN_AFTER
-        while self._open:
-            oldest = next(iter(self._open))
-            if len(self._open) < self._MOST and self._open[oldest].used >= since:
-                break
-            del self._open[oldest]
-        return Conversation(next(self._numbers))
