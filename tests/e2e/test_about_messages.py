@@ -33,7 +33,7 @@ async def test_an_event_is_moved_cancelled_and_answered(shared: SharedAccount) -
         await row_where(host, ana.number, id=event.id)
         ana.edit_event(event, "Dinner at eight", START + 7200)
         moved = await details_of(host, ana.number, event.id, "moved_from")
-        assert (moved["start_time"], moved["moved_from"]) == (START + 7200, "2026-11-30T00:53:20Z")
+        assert (moved["start_time"], moved["moved_from"]) == ("2026-11-30T02:53:20Z", "2026-11-30T00:53:20Z")
         ana.answer_event(event, "going", guests=2)
         answered = await details_of(host, ana.number, event.id, "answers")
         jid = f"{ana.number}@s.whatsapp.net"
@@ -56,7 +56,7 @@ async def test_comments_reactions_pins_keeps_and_options(shared: SharedAccount) 
         ana.pin(said)
         ana.keep(said)
         details = await details_of(host, ana.number, said.id, "pinned", "kept")
-        assert details["pinned"]["by"] == details["kept"]["by"] == f"{ana.number}@s.whatsapp.net"
+        assert details["pinned"]["by_jid"] == details["kept"]["by_jid"] == f"{ana.number}@s.whatsapp.net"
         assert "until" in details["pinned"]
         row = await row_where(host, ana.number, id=said.id)
         assert [one["emoji"] for one in row["reactions"]] == ["👍"]
@@ -91,7 +91,7 @@ async def test_what_cannot_be_opened_is_seen_and_opened_later(shared: SharedAcco
                 votes = (await details_of(host, ana.number, old.id, "votes"))["votes"]
                 counts = {one["option"]: one["count"] for one in votes}
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
-        assert vote.id not in [one["id"] for one in rows], "its place is taken by what it said"
+        assert vote.id not in [one["message_id"] for one in rows], "its place is taken by what it said"
 
 
 async def test_a_history_tells_what_people_did(shared: SharedAccount) -> None:
@@ -107,7 +107,7 @@ async def test_a_history_tells_what_people_did(shared: SharedAccount) -> None:
         assert set((await details_of(host, ana.number, asked.id, "answers"))["answers"]) == {"going", "maybe"}
         assert (await details_of(host, ana.number, pinned.id, "pinned"))["pinned"]["by_name"] == "Ana"
         row = await row_where(host, ana.number, id=gone.id)
-        assert (row["revoked"], row["content"]) == (True, "")
+        assert (row["revoked"], row.get("content")) == (True, None)
         row = await row_where(host, ana.number, id=rang.id)
         assert (row["kind"], row["details"]["outcome"], row["details"]["video"]) == ("call", "missed", True)
 

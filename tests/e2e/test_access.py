@@ -77,10 +77,10 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
                 answer = await shown(host, tool, **arguments)
                 assert not [mark for mark in marks if mark in answer], (tool, arguments, answer)
             inbox = await host.call("checkInbox")
-            assert {row["id"] for row in inbox["data"]} == open_ids
+            assert {row["message_id"] for row in inbox["data"]} == open_ids
             assert (inbox["total_messages"], inbox["total_chats"]) == (2, 2)
             found = await host.call("searchMessages", query="shared")
-            assert {row["id"] for row in found["data"]} == open_ids
+            assert {row["message_id"] for row in found["data"]} == open_ids
             assert len((await host.call("listChats"))["data"]) == 2
             for chat in (eve.number, f"{eve.number}@s.whatsapp.net", str(eve.account.lid), str(club.jid)):
                 assert await rule(host, "getChatMessages", chat_jid=chat) == ("not_allowed", "read"), chat
@@ -103,7 +103,7 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
                 eve.say("wake up")
                 ana.say("wake up too", to=club)
                 answer = ana.say("good morning")
-            assert woken[0]["message"]["id"] == answer.id
+            assert woken[0]["message"]["message_id"] == answer.id
             open_ids.add(answer.id)
 
         await hides(host)

@@ -35,7 +35,7 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         assert (row["content"], [line["content"] for line in row["context_before"]]) == ("ok", ["Orçamento pronto"])
         rest = await host.call("searchMessages", sender="Ana Júlia", cursor=body_of(first)["next_cursor"])
         assert [row["content"] for row in rest["data"]] == ["Orçamento pronto"]
-        around = await host.call("getMessageContext", chat_jid=ana.number, message_id=row["id"], before=1)
+        around = await host.call("getMessageContext", chat_jid=ana.number, message_id=row["message_id"], before=1)
         assert [row["content"] for row in around["data"]] == ["Orçamento pronto", "ok"]
         inbox = await host.raw("checkInbox", {})
         assert [row["content"] for row in body_of(inbox)["results"]["data"]] == ["Orçamento pronto", "ПРИВЕТ", "ok"]
@@ -125,7 +125,7 @@ async def test_people(shared: SharedAccount) -> None:
         assert (await host.call("userCheck", phone=ana.number))["is_on_whatsapp"]
         assert not (await host.call("userCheck", phone="4915112345678"))["is_on_whatsapp"]
         info = await host.call("userInfo", phone=ana.number)
-        assert info["status"] == "At the beach"
+        assert info["about"] == "At the beach"
         assert [device["Device"] for device in info["devices"]] == ["PHONE"]
         privacy = await host.call("userMyPrivacy")
         assert privacy["last_seen"] == "all"

@@ -66,7 +66,7 @@ async def shown(host: Host, chat: str, message_id: str) -> Json:
     with anyio.fail_after(60):
         while True:
             for row in await rows(host, chat):
-                if row["id"] == message_id:
+                if row["message_id"] == message_id:
                     return row
             await anyio.sleep(0.05)
 
@@ -122,7 +122,7 @@ async def test_a_message_that_was_lost_leaves_a_placeholder_until_it_comes_again
                 assert row["sender_jid"] == f"{author.number}@s.whatsapp.net"
                 assert row["details"]["lost"] is True
                 assert "lost when this server crashed" in row["details"]["note"]
-            assert [row["id"] for row in await rows(host, ana.number)] == [private.id, before.id]
+            assert [row["message_id"] for row in await rows(host, ana.number)] == [private.id, before.id]
             assert (await host.call("searchMessages", query="lost"))["data"] == []
 
             ana.send_directly(linked(simulator), private.message, {"id": private.id}, count=1)

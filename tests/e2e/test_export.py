@@ -49,9 +49,9 @@ async def test_a_conversation_is_exported(tmp_path: Path) -> None:
 
         listed = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
         rows: list[Json] = [json.loads(line) for line in (await exported(tmp_path, "--chat", "Ana")).splitlines()]
-        assert [row["id"] for row in rows] == [sent["message_id"], reply.id, gone.id]
+        assert [row["message_id"] for row in rows] == [sent["message_id"], reply.id, gone.id]
         for row in listed:  # all that the tools show, and more
-            (same,) = (one for one in rows if one["id"] == row["id"])
+            (same,) = (one for one in rows if one["message_id"] == row["message_id"])
             shown = row.keys() - {"updated_at", "sender_name"}  # our own name may be learned just now
             assert {name: as_shown(same.get(name)) for name in shown} == {name: row[name] for name in shown}
         ours, theirs, deleted = rows

@@ -32,11 +32,11 @@ async def test_create_list_and_describe(shared: SharedAccount) -> None:
             simulator.phone.account.number,
         }
         info = await host.call("groupInfo", group_id=group_id)
-        assert info["Name"] == "Weekend"
-        admins = {row["JID"] for row in info["Participants"] if row["IsAdmin"]}
+        assert info["name"] == "Weekend"
+        admins = {row["jid"] for row in info["participants"] if row.get("is_admin")}
         assert admins == {f"{simulator.phone.account.number}@s.whatsapp.net"}
-        assert {row["JID"] for row in info["Participants"]} >= {jid(ana), jid(bruno)}
-        listed = [row["JID"] for row in (await host.call("userMyGroups"))["data"]]
+        assert {row["jid"] for row in info["participants"]} >= {jid(ana), jid(bruno)}
+        listed = [row["chat_jid"] for row in (await host.call("userMyGroups"))["data"]]
         assert listed.count(group_id) == 1
 
 
@@ -66,13 +66,18 @@ async def test_settings_reach_the_group(shared: SharedAccount) -> None:
         group = simulator.group(group_id)
         await host.call("setGroupName", group_id=group_id, name="Beach")
         assert group.subject == "Beach"
-        (chat,) = [chat for chat in (await host.call("listChats"))["data"] if chat["jid"] == group_id]
+        (chat,) = [chat for chat in (await host.call("listChats"))["data"] if chat["chat_jid"] == group_id]
         assert chat["name"] == "Beach"
         await host.call("setGroupTopic", group_id=group_id, topic="Sun & sea")
         await host.call("setGroupLocked", group_id=group_id, locked=True)
         await host.call("setGroupAnnounce", group_id=group_id, announce=True)
         info = await host.call("groupInfo", group_id=group_id)
-        assert (info["Name"], info["Topic"], info["IsLocked"], info["IsAnnounce"]) == ("Beach", "Sun & sea", True, True)
+        assert (info["name"], info["topic"], info["is_locked"], info["is_announce"]) == (
+            "Beach",
+            "Sun & sea",
+            True,
+            True,
+        )
         link = (await host.call("groupInviteLink", group_id=group_id))["invite_link"]
         assert link == group.invite_link
         seen = await host.call("getGroupInfoFromLink", link=link)

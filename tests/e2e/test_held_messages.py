@@ -92,7 +92,7 @@ async def sent_by_the_next_process(host: Host, ana: VirtualContact, data_dir: Pa
     await connected_again(host)
     assert (await status_of(host, ana, late["message_id"]))["status"] == "expired"
     row = await row_where(host, ana.number, id=received.id)
-    assert row["media_type"] == "image"
+    assert row["kind"] == "image"
     assert (await status_of(host, ana, held["message_id"]))["message_id"] == received.id
     again = await host.call("sendImage", **image)
     assert (again["message_id"], again["repeated"]) == (received.id, True)

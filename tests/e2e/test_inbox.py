@@ -25,7 +25,7 @@ async def arrived(host: Host, **wanted: Any) -> None:
 
 async def unread_of(host: Host, chat: str) -> int:
     chats = (await host.call("listChats"))["data"]
-    return next((int(one["unread_count"]) for one in chats if one["jid"].startswith(chat)), 0)
+    return next((int(one.get("unread_count", 0)) for one in chats if one["chat_jid"].startswith(chat)), 0)
 
 
 async def test_the_inbox(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def an_answer_that_comes_at_once_is_unread(simulator: Simulator, host: Hos
     answer = shop.say("we are")
     await arrived(host, id=answer.id)
     inbox = await host.call("checkInbox")
-    assert [row["id"] for row in inbox["data"]] == [answer.id], "what was before ours is read"
+    assert [row["message_id"] for row in inbox["data"]] == [answer.id], "what was before ours is read"
     assert (inbox["total_messages"], inbox["total_chats"], inbox["more"]) == (1, 1, False)
     assert await unread_of(host, shop.number) == 1
     simulator.world.clock = clock
@@ -63,14 +63,14 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
     said = [contact.say(f"{contact.name} {number}") for number in range(3) for contact in (ana, ben)]
     await arrived(host, id=said[-1].id)
     unread = await host.call("checkInbox", limit=4)
-    assert [row["id"] for row in unread["data"]] == [one.id for one in said[2:]], "the newest"
+    assert [row["message_id"] for row in unread["data"]] == [one.id for one in said[2:]], "the newest"
     assert (unread["total_messages"], unread["total_chats"], unread["more"]) == (6, 2, True)
     body = (await host.raw("checkInbox", {"cursor": cursor, "limit": 4})).structured_content
     assert body is not None
-    assert [row["id"] for row in body["results"]["data"]] == [one.id for one in said[:4]], "the first"
+    assert [row["message_id"] for row in body["results"]["data"]] == [one.id for one in said[:4]], "the first"
     assert (body["results"]["total_messages"], body["results"]["more"]) == (6, True)
     rest = await host.call("checkInbox", cursor=body["next_cursor"], limit=4)
-    assert [row["id"] for row in rest["data"]] == [one.id for one in said[4:]]
+    assert [row["message_id"] for row in rest["data"]] == [one.id for one in said[4:]]
     assert (rest["total_messages"], rest["more"]) == (2, False)
 
 
@@ -78,7 +78,7 @@ async def what_the_owner_writes_to_the_own_chat_is_news(simulator: Simulator, ho
     cursor, own = await host.cursor(), simulator.phone.account
     said = simulator.phone.say(own, "agent, what is on today?")
     waited = await host.call("waitForMessage", cursor=cursor, timeout=20)
-    assert waited["message"]["id"] == said.id
+    assert waited["message"]["message_id"] == said.id
     assert (await host.call("waitForMessage", cursor=cursor, timeout=20, phone=own.number))["timed_out"] is False
     await arrived(host, id=said.id, is_from_me=True)
     await host.call("sendMessage", phone=own.number, message="nothing is")
@@ -102,7 +102,7 @@ async def a_post_of_a_channel_is_no_message_from_a_person(simulator: Simulator, 
     assert (await host.call("waitForMessage", cursor=cursor, timeout=0))["timed_out"]
     assert (await host.call("checkInbox"))["data"] == (await host.call("checkInbox", cursor=cursor))["data"] == []
     asked = await host.call("waitForMessage", phone=posts[0]["chat_jid"], cursor=cursor, timeout=0)
-    assert asked["message"]["id"] == posts[0]["id"]
+    assert asked["message"]["message_id"] == posts[0]["id"]
 
 
 async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(shared: SharedAccount) -> None:
@@ -112,9 +112,11 @@ async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(sha
         sent = ana.say_to_list("sale today only", list_id="1795800000")
         waited = await host.call("waitForMessage", cursor=cursor, phone=ana.number, timeout=20)
         row = waited["message"]
-        assert (row["id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
-        assert [chat["jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]
-        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "broadcast" in chat["jid"]]
+        assert (row["message_id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
+        assert [chat["chat_jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]
+        assert not [
+            chat for chat in (await host.call("listChats", limit=100))["data"] if "broadcast" in chat["chat_jid"]
+        ]
         await host.call("sendMessage", phone=ana.number, message="how much?", reply_message_id=sent.id)
         assert (await ana.wait_for_message()).text == "how much?"
         await host.call("readMessage", message_id=sent.id, phone=ana.number)
@@ -146,7 +148,7 @@ async def test_what_is_about_another_message_leaves_no_placeholder(shared: Share
         ana.edit(said, "uno")
         await row_where(host, ana.number, id=said.id, content="uno")
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
-        assert [one["id"] for one in rows] == [said.id]
+        assert [one["message_id"] for one in rows] == [said.id]
         assert await unread_of(host, ana.number) == 1
 
 

@@ -51,7 +51,7 @@ async def test_edit_own_message(shared: SharedAccount) -> None:
         row = await row_where(host, ana.number, id=sent["message_id"], content="Friday")
         assert row["edited"]
         found = await host.call("getChatMessages", chat_jid=ana.number, search="friday")
-        assert [one["id"] for one in found["data"]] == [sent["message_id"]]
+        assert [one["message_id"] for one in found["data"]] == [sent["message_id"]]
         assert (await host.call("getChatMessages", chat_jid=ana.number, search="frday"))["data"] == []
 
 

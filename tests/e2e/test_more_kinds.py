@@ -31,7 +31,7 @@ async def test_votes_are_opened_and_counted(shared: SharedAccount) -> None:
         poll = await ana.wait_for_message()
         ana.vote(poll, ["Fri", "Sat"])
         votes = await votes_of(host, ana.number, sent["message_id"], {"Fri": 1, "Sat": 1})
-        assert votes[0]["voters"] == [f"{ana.number}@s.whatsapp.net"]
+        assert [one["jid"] for one in votes[0]["voters"]] == [f"{ana.number}@s.whatsapp.net"]
         ana.vote(poll, ["Sat"])
         await votes_of(host, ana.number, sent["message_id"], {"Fri": 0, "Sat": 1})
         hers = ana.send_poll("Pizza?", ["yes", "no"])
@@ -79,7 +79,7 @@ async def test_status_stays_out_of_chats(shared: SharedAccount) -> None:
         waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
         assert waited["message"]["content"] == "and a message"
         assert len(await chats_with(host, ana)) == 1
-        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "status" in chat["jid"]]
+        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "status" in chat["chat_jid"]]
 
 
 async def test_call_is_kept_and_rejected(shared: SharedAccount) -> None:
@@ -89,8 +89,8 @@ async def test_call_is_kept_and_rejected(shared: SharedAccount) -> None:
         await row_where(host, ana.number, content="warm up")
         call = ana.call()
         row = await row_where(host, ana.number, kind="call")
-        assert row["id"] == call.id
-        await host.call("rejectCall", caller_jid=ana.number, call_id=row["id"])
+        assert row["message_id"] == call.id
+        await host.call("rejectCall", caller_jid=ana.number, call_id=row["message_id"])
         await call.wait_for("reject")
 
 

@@ -52,7 +52,7 @@ async def forward_in_the_chat(host: Host, world: World) -> None:
 
 async def own_file(host: Host, world: World) -> None:
     (row,) = (await host.call("userMyContacts", search="Ana"))["data"]
-    await host.call("sendFile", phone=row["jid"], file="contract.pdf", caption="As we agreed")
+    await host.call("sendFile", phone=row["chat_jid"], file="contract.pdf", caption="As we agreed")
     assert got(world.ana, kind="document")
 
 
@@ -81,7 +81,7 @@ async def search_and_answer(host: Host, world: World) -> None:
     said = world.boss.say("The budget is approved")
     await row_where(host, world.boss.number, id=said.id)
     (row,) = (await host.call("searchMessages", query="budget approved", chat_jid="Boss", context_lines=2))["data"]
-    await written(host, row["chat_jid"], "Thank you", reply_message_id=row["id"])
+    await written(host, row["chat_jid"], "Thank you", reply_message_id=row["message_id"])
 
 
 async def note_to_self(host: Host, world: World) -> None:
@@ -105,7 +105,7 @@ async def catch_up(host: Host, world: World) -> None:
     sent = world.boss.say("Call me back")
     await row_where(host, world.boss.number, id=sent.id)
     for row in (await host.call("checkInbox"))["data"]:
-        await host.call("readMessage", phone=row["chat_jid"], message_id=row["id"])
+        await host.call("readMessage", phone=row["chat_jid"], message_id=row["message_id"])
 
 
 async def second_thoughts(host: Host, world: World) -> None:

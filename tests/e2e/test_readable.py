@@ -66,17 +66,17 @@ async def test_what_shops_and_bots_write_is_shown_and_found(shared: SharedAccoun
             word: ana.send_message(simulator.phone.account, message).id for word, message in shop_messages().items()
         }
         await row_where(host, ana.number, id=list(sent.values())[-1])
-        rows = {row["id"]: row for row in (await host.call("getChatMessages", chat_jid=ana.number))["data"]}
+        rows = {row["message_id"]: row for row in (await host.call("getChatMessages", chat_jid=ana.number))["data"]}
         for word, message_id in sent.items():
             row = rows[message_id]
             assert word in (row["content"] + json.dumps(row.get("details", {}))).lower()
             found = (await host.call("searchMessages", query=word))["data"]
-            assert [one["id"] for one in found] == [message_id], word
+            assert [one["message_id"] for one in found] == [message_id], word
         assert rows[sent["kohlrabi"]]["content"] == "Menu\nSoups\n- Leek: with Kohlrabi"
         assert rows[sent["radish"]]["details"]["link"] == "https://call.example/1"
         assert rows[sent["broccoli"]]["kind"] == "text"
         linked = (await host.call("searchMessages", query="", has_link=True, chat_jid=ana.number))["data"]
-        assert {row["id"] for row in linked} == {sent["artichoke"], sent["radish"]}
+        assert {row["message_id"] for row in linked} == {sent["artichoke"], sent["radish"]}
 
 
 async def test_a_long_text_is_read_to_its_end(shared: SharedAccount) -> None:
@@ -102,7 +102,7 @@ async def test_a_picture_in_better_quality_and_an_album(shared: SharedAccount) -
         album, *pictures = ana.send_album([samples.jpeg(32), samples.jpeg(48)])
         await row_where(host, ana.number, id=pictures[-1].id)
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
-        assert [row["id"] for row in rows] == [pictures[1].id, pictures[0].id, album.id, first.id]
+        assert [row["message_id"] for row in rows] == [pictures[1].id, pictures[0].id, album.id, first.id]
         assert rows[2]["details"]["parts"] == [picture.id for picture in pictures]
         assert rows[0]["details"]["belongs_to"] == {"id": album.id, "as": "album"}
         found = await host.call("downloadMessageMedia", message_id=first.id, phone=ana.number)
@@ -130,4 +130,4 @@ async def test_what_a_reply_answers(shared: SharedAccount) -> None:
         row = await row_where(host, ana.number, id=known.id)
         assert row["details"]["quoted"]["content"] == "Shall we meet?"
         assert "claimed" not in row["details"]["quoted"]
-        assert [hit["id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]
+        assert [hit["message_id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]

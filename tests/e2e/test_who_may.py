@@ -95,7 +95,9 @@ async def test_two_messages_under_one_id_are_two(shared: SharedAccount) -> None:
         await row_where(host, group_id, id=hers.id)
         eve.send_message(group, e2e.Message(conversation="pay 100,000"), message_id=hers.id)
         await row_where(host, group_id, content="pay 100,000")
-        assert [(row["sender_name"], row["content"]) for row in await rows(host, group_id) if row["id"] == hers.id] == [
+        assert [
+            (row["sender_name"], row["content"]) for row in await rows(host, group_id) if row["message_id"] == hers.id
+        ] == [
             ("Bruno", "pay 100,000"),
             ("Ana", "pay 100"),
         ]
@@ -109,7 +111,7 @@ async def test_two_messages_under_one_id_are_two(shared: SharedAccount) -> None:
         reply = await eve.wait_for_message(lambda message: message.text == "which?")
         context = reply.message.extendedTextMessage.contextInfo
         assert (context.stanzaID, context.participant) == (hers.id, str(eve.account.lid))
-        shown = {row["sender_name"]: row for row in await rows(host, group_id) if row["id"] == hers.id}
+        shown = {row["sender_name"]: row for row in await rows(host, group_id) if row["message_id"] == hers.id}
         assert [one["emoji"] for one in shown["Ana"]["reactions"]] == ["👍"]
         assert not shown["Bruno"].get("reactions")
         near = await host.call("getMessageContext", chat_jid=group_id, message_id=names["Ana"], before=0, after=0)
@@ -128,6 +130,6 @@ async def test_nobody_speaks_in_somebody_elses_place(shared: SharedAccount) -> N
         await row_where(host, group_id, id="TAKEN", kind="undecryptable")
         eve.send_message(group, e2e.Message(conversation="in her name"), message_id="TAKEN")
         row = await row_where(host, group_id, content="in her name")
-        assert (row["id"], row["sender_name"]) == ("TAKEN", "Bruno")
+        assert (row["message_id"], row["sender_name"]) == ("TAKEN", "Bruno")
         ana.online()
         assert (await row_where(host, group_id, content="hers"))["sender_name"] == "Ana"

@@ -27,6 +27,7 @@ class AppStatusArguments(TypedDict):
 
 class UserInfoArguments(TypedDict):
     phone: str
+    detail: Literal["compact", "full"]
 
 class UserAvatarArguments(TypedDict):
     phone: str
@@ -44,13 +45,16 @@ class UserMyPrivacyArguments(TypedDict):
 
 class UserMyGroupsArguments(TypedDict):
     offset: int
+    detail: Literal["compact", "full"]
 
 class UserMyNewsletterArguments(TypedDict):
     offset: int
+    detail: Literal["compact", "full"]
 
 class UserMyContactsArguments(TypedDict):
     search: NotRequired[str]
     offset: int
+    detail: Literal["compact", "full"]
 
 class UserCheckArguments(TypedDict):
     phone: str
@@ -226,6 +230,7 @@ class ListChatsArguments(TypedDict):
     archived: NotRequired[bool]
     has_media: bool
     cursor: NotRequired[str]
+    detail: Literal["compact", "full"]
 
 class GetChatMessagesArguments(TypedDict):
     chat_jid: str
@@ -237,6 +242,7 @@ class GetChatMessagesArguments(TypedDict):
     is_from_me: NotRequired[bool]
     search: NotRequired[str]
     cursor: NotRequired[str]
+    detail: Literal["compact", "full"]
 
 class SearchMessagesArguments(TypedDict):
     query: NotRequired[str]
@@ -318,6 +324,7 @@ class PinChatArguments(TypedDict):
 class GroupInfoArguments(TypedDict):
     group_id: str
     offset: int
+    detail: Literal["compact", "full"]
 
 class CreateGroupArguments(TypedDict):
     title: str

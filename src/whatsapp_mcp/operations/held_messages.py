@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from whatsapp_mcp.clock import from_ms, time_text
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import OutcomeUnknown, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
@@ -66,7 +66,7 @@ def _outcome(held: DeferredSend) -> Outcome:
         "message_id": held.id,
         "status": held.state.value,
         "chat_jid": str(held.chat),
-        "held_until": time_text(from_ms(held.due_at)),
+        "held_until": from_ms(held.due_at),
     }
     if held.error is not None:
         error = from_wire(held.error)

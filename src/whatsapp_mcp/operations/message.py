@@ -14,7 +14,7 @@ from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.held_messages import stop_held
 from whatsapp_mcp.operations.outcome import Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
+from whatsapp_mcp.operations.sending import SUCCESS, expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
@@ -43,7 +43,10 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
     return sent_outcome(
-        services, sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone."
+        services,
+        sent.model_copy(update={"message_id": message.id}),
+        "The message was deleted for everyone.",
+        status=SUCCESS,
     )
 
 
@@ -56,8 +59,8 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     check_writable(chat)
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
-    status = "The reaction was sent." if emoji else "The reaction was taken back."
-    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), status)
+    said = "The reaction was sent." if emoji else "The reaction was taken back."
+    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), said, status=SUCCESS)
 
 
 @operation("updateMessage")
@@ -78,7 +81,8 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
             next_step="Send a new message instead.",
         )
     sent = await services.session.call(EditMessage(target=MessageRef.of(message), text=text))
-    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), "The message was edited.")
+    edited = sent.model_copy(update={"message_id": message.id})
+    return sent_outcome(services, edited, "The message was edited.", status=SUCCESS)
 
 
 @operation("forwardMessage")
@@ -118,8 +122,8 @@ async def read_message(services: Services, arguments: args.ReadMessageArguments,
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )
     await services.session.call(MarkRead(target=MessageRef.of(message)))
-    status = "The message was marked as read."
-    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
+    results = {"message_id": message.id, "status": SUCCESS, "chat_jid": str(chat)}
+    return Outcome("The message was marked as read.", results)
 
 
 @operation("starMessage")
@@ -143,8 +147,8 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     sent = to_ms(message.timestamp)
     deleted = MessageDeletedForMe(message.wire_chat, message.id, message.from_me, author(message), sent=sent)
-    status = await change(services, "The message was deleted for you; others still have it.", deleted)
-    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
+    said = await change(services, "The message was deleted for you; others still have it.", deleted)
+    return Outcome(said, {"message_id": message.id, "status": SUCCESS, "chat_jid": str(chat)})
 
 
 @operation("labelMessage")

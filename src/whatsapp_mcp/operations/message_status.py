@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeliveryStatus
@@ -71,7 +70,7 @@ async def get_message_status(
         "message_id": message.id,
         "chat_jid": str(chat),
         "status": status.value,
-        "timestamp": time_text(message.timestamp),
+        "timestamp": message.timestamp,
         "revoked": True if message.revoked_at else None,
         "participants_known": members is not None if chat.is_group else None,
         "counts": counts,
@@ -137,9 +136,9 @@ def _json(person: _Person) -> dict[str, Any]:
         "jid": str(receipt.jid),
         "name": receipt.name,
         "status": person.status.value,
-        "delivered_at": time_text(receipt.delivered_at),
-        "read_at": time_text(receipt.read_at),
-        "played_at": time_text(receipt.played_at),
+        "delivered_at": receipt.delivered_at,
+        "read_at": receipt.read_at,
+        "played_at": receipt.played_at,
         "left": True if person.left else None,
     }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
-from whatsapp_mcp.clock import from_ms, time_text
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.delivery import DeferredState, DeliveryStatus
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
@@ -90,21 +90,27 @@ async def send(
     return sent_outcome(services, await services.session.call(command, timeout=timeout), "The message was sent.")
 
 
-def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
-    """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
+SENT: Final = DeliveryStatus.SENT.value
+SUCCESS: Final = "success"
+"""Status of what is done and is no message."""
+
+
+def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: str = SENT) -> Outcome:
+    """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed. ``said``: what was done, in a
+    sentence."""
     if sent.held_until is not None:
         return _held_outcome(services, sent, sent.held_until)
     if sent.repeated:
-        status = "Already sent under this idempotency_key; nothing was sent now."
+        said = "Already sent under this idempotency_key; nothing was sent now."
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
-        status,
+        said,
         {
             "message_id": sent.message_id,
             "status": status,
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
-            "timestamp": time_text(from_ms(sent.timestamp)),
+            "timestamp": from_ms(sent.timestamp),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",
@@ -123,7 +129,7 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
             "status": state.value,
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
-            "held_until": time_text(from_ms(until)),
+            "held_until": from_ms(until),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from mcp.types import TextContent
 
+from tests.rows import read
 from tests.unit.empty_store import provide_empty_store
 from tests.unit.operations.fakes import (
     ANA,
@@ -79,7 +82,7 @@ class Bench:
         self.writer.close()
 
     async def run(self, operation: str, **arguments: Any) -> Any:
-        """One operation as the server runs it; its ``results``, checked against tools.yaml."""
+        """One operation as the server runs it; its ``results``, checked against tools.yaml, with complete rows."""
         known = catalog().by_name[operation]
         checked, problems, _ = self._checker.check(known, arguments)
         if problems:
@@ -90,10 +93,13 @@ class Bench:
         async with asyncio.timeout(WAIT):
             self.outcome = await self.runner.run(Passage(known, self.caller), checked, progress)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
-        body = success(self.outcome, budget=self.settings.result_budget).structured_content
-        assert body is not None
+        result = success(self.outcome, budget=self.settings.result_budget)
+        text = result.content[0]
+        assert isinstance(text, TextContent)
+        body = json.loads(text.text)
+        assert result.structured_content in (body, None)
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)
-        return body.get("results")
+        return read(body.get("results"))
 
     # -- what the store knows -----------------------------------------------------------------------------------------
 

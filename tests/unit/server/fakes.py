@@ -131,7 +131,7 @@ class FakeRunner:
             case "rows":
                 first, count = arguments["offset"], arguments["count"]
                 rows = [{"id": number, "text": f"row {number} " + "x" * 50} for number in range(first, count)]
-                return Outcome("Some rows.", {"data": rows}, rows="data", offset=first)
+                return Outcome("Some rows.", {"data": rows}, rows="data", offset=first, full=True)
             case "fail":
                 raise ERRORS[arguments["how"]]
             case "crash":

@@ -78,7 +78,7 @@ def test_rows_are_cut_at_a_row_and_the_next_offset_goes_on() -> None:
     collected: list[Any] = []
     everything, offset = rows(200), 0
     while True:
-        page = Outcome("Rows.", {"data": everything[offset:]}, rows="data", offset=offset, untrusted=True)
+        page = Outcome("Rows.", {"data": everything[offset:]}, rows="data", offset=offset, untrusted=True, full=True)
         result = success(page, budget=2_000)
         assert len(text_of(result).encode()) <= 2_000
         body = body_of(result)
