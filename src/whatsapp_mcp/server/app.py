@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -18,7 +17,6 @@ from whatsapp_mcp import __version__
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
-from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
@@ -26,6 +24,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.offer import Offer, may_name_a_tool
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
 
@@ -99,7 +98,7 @@ class _Tools:
         self._callers = Callers(settings)
         self._settings = settings
         self._policy: PolicyFile | None = None
-        self._listed: dict[frozenset[str], list[types.Tool]] = {}
+        self._listed: dict[Offer, list[types.Tool]] = {}
 
     def input_schema(self, name: str) -> JsonObject | None:
         operation = self._operations.get(name)
@@ -108,25 +107,25 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return types.ListToolsResult(tools=self._list_of(self._offered(ctx)))
-
-    def _offered(self, ctx: _Context) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
-        grant, rules = self._callers.grant(ctx), self._rules()
-        return frozenset(
-            name
-            for name, operation in self._operations.items()
-            if is_granted(operation, grant) and (rules is None or allowed_by_rules(operation, rules))
-        )
-
-    def _list_of(self, offered: frozenset[str]) -> builtins.list[types.Tool]:
-        listed = self._listed.get(offered)
-        if listed is None:
-            operations = [operation for name, operation in self._operations.items() if name in offered]
-            listed = to_tools(operations, with_output_schema=self._settings.output_schemas)
+        offer = self._offered(ctx)
+        tools = self._listed.get(offer)
+        if tools is None:
+            offered = [operation for name, operation in self._operations.items() if name in offer.names]
+            tools = to_tools(offered, with_output_schema=self._settings.output_schemas)
             if len(self._listed) < _LISTS_KEPT:
-                self._listed[offered] = listed
-        return listed
+                self._listed[offer] = tools
+        return types.ListToolsResult(tools=tools)
+
+    def _offered(self, ctx: _Context) -> Offer:
+        """What this caller can have at all."""
+        grant, rules = self._callers.grant(ctx), self._rules()
+        return Offer(
+            frozenset(
+                name
+                for name, operation in self._operations.items()
+                if is_granted(operation, grant) and (rules is None or allowed_by_rules(operation, rules))
+            )
+        )
 
     def _rules(self) -> Rules | None:
         """Those of the account, as far as they can leave tools out; None: they leave none out.
@@ -147,9 +146,7 @@ class _Tools:
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
         if operation is None:
-            meant = near_miss(params.name, self._operations)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
+            raise MCPError(types.INVALID_PARAMS, self._offered(ctx).unknown(params.name))
         passage = Passage(operation, self._callers.of(ctx, params))
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
@@ -177,7 +174,7 @@ class _Tools:
             raise
         passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
-        return failure(error, budget=self._budget, results_required=results_required)
+        return failure(self._offered(ctx).error(error), budget=self._budget, results_required=results_required)
 
     def _note(
         self,
@@ -204,6 +201,8 @@ class _Tools:
             await ctx.session.report_progress(done, total, message)
 
         outcome = await self._runner.run(passage, arguments, progress)
+        if may_name_a_tool(outcome):
+            outcome = self._offered(ctx).outcome(outcome)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
