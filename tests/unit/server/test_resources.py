@@ -88,7 +88,7 @@ async def test_what_there_is(bench: Bench, mode: str) -> None:
             "whatsapp://message/{chat}/{id}",
             "whatsapp://media/{chat}/{id}",
         ]
-        assert all(each.description for each in (*listed, *templates))
+        assert all(each.description for each in listed) and all(each.description for each in templates)
 
 
 async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Bench) -> None:
@@ -107,7 +107,7 @@ async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Be
 @pytest.mark.parametrize("mode", MODES)
 async def test_they_show_what_the_tools_show(bench: Bench, mode: str) -> None:
     async with client(bench, mode) as host:
-        same = {
+        same: dict[str, tuple[str, dict[str, Any]]] = {
             "whatsapp://chats": ("listChats", {}),
             "whatsapp://status": ("appStatus", {}),
             f"whatsapp://chat/{ANA}": ("getChatMessages", {"chat_jid": str(ANA)}),
