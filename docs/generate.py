@@ -33,8 +33,8 @@ Made from tools.yaml by `python docs/generate.py`; edit tools.yaml and run it ag
 
 Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands below each tool, without
 what is unknown: results carry no null. A failure is a tool result with `isError`, `{"code", "message", "results": null,
-"next_step", …}`. Who or where (`phone`, `chat_jid`) is a phone number with country code, a JID, or an exact and unique
-name. Limits that stand in the third column are checked before anything happens.
+"next_step", …}`. Who or where (`phone`, `chat_jid`, `group_id`, `participants`) is a phone number with country code, a
+JID, or an exact and unique name. Limits that stand in the third column are checked before anything happens.
 
 What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
 worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
