@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import anyio.to_thread
 import mcp.types as types
-from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
