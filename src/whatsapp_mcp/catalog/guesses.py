@@ -74,8 +74,8 @@ TOOLS: Final[Mapping[str, str]] = {
     "search_chats find_chat list_all_chats list_dialogs get_contact_chats get_direct_chat_by_contact chat",
     "getMessageContext": "get_message message_context get_context get_message_by_id",
     "getChatMessages": "get_message get_messages list_messages read_messages fetch_messages messages chat_history "
-    "get_chat_history get_history read_chat get_conversation get_chat read_conversation history load_messages get_last_interaction "
-    "view_chat",
+    "get_chat_history get_history read_chat get_conversation get_chat read_conversation history load_messages "
+    "get_last_interaction view_chat",
     "searchMessages": "search find_messages search_message search_all search_chat_messages search_history query",
     "checkInbox": "inbox get_inbox new_messages get_new_messages unread_messages get_unread get_unread_messages "
     "list_unread check_messages poll_messages",

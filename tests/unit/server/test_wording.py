@@ -25,7 +25,7 @@ from whatsapp_mcp.policy.caller import Scope
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import SCOPES, allowed_by_scope
 from whatsapp_mcp.server.app import INSTRUCTIONS, build_server
-from whatsapp_mcp.server.offer import ALTERNATIVES, Offer
+from whatsapp_mcp.server.wording import ALTERNATIVES, Wording
 
 CATALOG: Final = load_catalog()
 SOURCE: Final = Path(whatsapp_mcp.__file__).parent
@@ -38,7 +38,7 @@ FOR_PEOPLE: Final = (
     "catalog",
     "policy/template.py",
     "policy/chats.py",
-    "server/offer.py",
+    "server/wording.py",
 )
 """What only the owner reads at a terminal, and what checks tools.yaml and policy.toml at the start."""
 
@@ -66,13 +66,13 @@ STEPS: Final = {
 }
 
 
-def _offer(spec: str, scope: Scope) -> Offer:
-    return Offer(frozenset(o.name for o in select(CATALOG, spec).operations if allowed_by_scope(o, scope)))
+def _caller(spec: str, scope: Scope) -> Wording:
+    return Wording(frozenset(o.name for o in select(CATALOG, spec).operations if allowed_by_scope(o, scope)))
 
 
-OFFERS: Final = {
-    **{f"{spec} {scope}": _offer(spec, scope) for spec in ("all", *CATALOG.toolsets) for scope in SCOPES},
-    "one tool": Offer(frozenset({"sendSticker"})),
+CALLERS: Final = {
+    **{f"{spec} {scope}": _caller(spec, scope) for spec in ("all", *CATALOG.toolsets) for scope in SCOPES},
+    "one tool": Wording(frozenset({"sendSticker"})),
 }
 
 
@@ -81,8 +81,8 @@ def test_the_source_is_looked_through() -> None:
     assert any(where.startswith(("worker", "whatsapp")) for where in TEXTS)
 
 
-@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
-def test_no_text_names_a_tool_that_is_not_offered(offer: Offer) -> None:
+@pytest.mark.parametrize("offer", CALLERS.values(), ids=CALLERS)
+def test_no_text_names_a_tool_that_is_not_offered(offer: Wording) -> None:
     for where, text in (*TEXTS.items(), *STEPS.items()):
         said = offer.say(text)
         assert set(TOOL.findall(said)) <= offer.names, (where, said)
@@ -134,11 +134,11 @@ def test_every_tool_that_a_text_names_has_something_to_do_instead() -> None:
     ],
 )  # fmt: skip
 def test_what_is_said_instead(offered: str, text: str, said: str) -> None:
-    assert Offer(frozenset(offered.split())).say(text) == said
+    assert Wording(frozenset(offered.split())).say(text) == said
 
 
 def test_an_unknown_tool_leads_to_the_one_that_is_meant_where_it_is_offered() -> None:
-    offer = Offer(frozenset({"sendMessage", "listChats"}))
+    offer = Wording(frozenset({"sendMessage", "listChats"}))
 
     assert offer.unknown("send_text") == "Unknown tool: send_text; did you mean sendMessage?"
     assert offer.unknown("test_elicitation") == "Unknown tool: test_elicitation"
