@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from whatsapp_mcp.clock import now_ms
@@ -73,28 +74,14 @@ class Gate:
         return rules
 
     def ended(self, passage: Passage) -> None:
-        """Write down what became of the call. Its answer leaves after this."""
-        call, caller = passage.call, passage.caller
-        failed = passage.error is not None and passage.decision == AuditDecision.ALLOWED
-        self._audit.write(
-            AuditRecord(
-                at=passage.at,
-                host=caller.host,
-                grant=caller.grant.name,
-                transport=caller.transport,
-                conversation=caller.conversation.number,
-                operation=passage.operation.name,
-                decision=AuditDecision.FAILED if failed else AuditDecision(passage.decision),
-                duration_ms=(time.perf_counter() - passage.began) * 1_000,
-                chats=tuple(party.jid for party in call.parties) if call is not None else tuple(passage.heard),
-                ids=passage.ids,
-                rule=passage.rule,
-                error=passage.error,
-                bytes_in=passage.bytes_in,
-                bytes_out=passage.bytes_out,
-                body="\n".join(call.texts.values()) if call is not None and call.texts else None,
-            )
-        )
+        """Write down what became of the call. The answer leaves after that where anything was changed, or was not let
+        through; what only looked comes a moment later.
+        """
+        passage.seconds = time.perf_counter() - passage.began
+        if passage.operation.touches.changes or passage.decision != AuditDecision.ALLOWED:
+            self._audit.write(_record(passage))
+        else:
+            self._audit.write_soon(partial(_record, passage))
 
     @staticmethod
     def readable(rules: Rules, grant: Grant) -> ChatList | None:
@@ -208,6 +195,28 @@ class Gate:
                 f"the owner has to agree first, because {'; '.join(reason.told for reason in why)}",
                 details={"rule": question.rule, "approval_code": code, "minutes": minutes},
             )
+
+
+def _record(passage: Passage) -> AuditRecord:
+    call, caller = passage.call, passage.caller
+    failed = passage.error is not None and passage.decision == AuditDecision.ALLOWED
+    return AuditRecord(
+        at=passage.at,
+        host=caller.host,
+        grant=caller.grant.name,
+        transport=caller.transport,
+        conversation=caller.conversation.number,
+        operation=passage.operation.name,
+        decision=AuditDecision.FAILED if failed else AuditDecision(passage.decision),
+        duration_ms=passage.seconds * 1_000,
+        chats=tuple(party.jid for party in call.parties) if call is not None else tuple(passage.heard),
+        ids=passage.ids,
+        rule=passage.rule,
+        error=passage.error,
+        bytes_in=passage.bytes_in,
+        bytes_out=passage.bytes_out,
+        body="\n".join(call.texts.values()) if call is not None and call.texts else None,
+    )
 
 
 def _refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml") -> NotAllowed:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.scopes import at_most
