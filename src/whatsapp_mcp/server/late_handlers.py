@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 
 from whatsapp_mcp.catalog import Operation, load_catalog
 from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted

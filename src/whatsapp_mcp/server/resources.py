@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import anyio.to_thread
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, WhatsAppMcpError
