@@ -19,7 +19,7 @@ from tests.unit.server.fakes import settings
 from whatsapp_mcp import errors
 from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.errors import NotConnected, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.operations.sending import WHAT_BECAME
 from whatsapp_mcp.policy.caller import Scope
 from whatsapp_mcp.policy.passage import Passage
@@ -158,7 +158,7 @@ class _Speaker:
     def __init__(self, says: WhatsAppMcpError | Outcome) -> None:
         self.says = says
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         if isinstance(self.says, WhatsAppMcpError):
             raise self.says
         return self.says
