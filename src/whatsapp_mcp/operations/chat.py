@@ -14,7 +14,7 @@ from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
@@ -33,7 +33,7 @@ ROOM_BESIDE_PART: Final = 1_200
 
 
 @operation("listChats")
-async def list_chats(services: Services, arguments: args.ListChatsArguments, _progress: Progress) -> Outcome:
+async def list_chats(services: Services, arguments: args.ListChatsArguments) -> Outcome:
     limit = arguments["limit"]
     offset = arguments["offset"]
     page = await services.store.read(
@@ -61,9 +61,7 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments, _pr
 
 
 @operation("getChatMessages")
-async def get_chat_messages(
-    services: Services, arguments: args.GetChatMessagesArguments, _progress: Progress
-) -> Outcome:
+async def get_chat_messages(services: Services, arguments: args.GetChatMessagesArguments) -> Outcome:
     chat_jid = await read_from(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments["limit"]
     offset = arguments["offset"]
@@ -116,7 +114,7 @@ def _messages(
 
 
 @operation("searchMessages")
-async def search_messages(services: Services, arguments: args.SearchMessagesArguments, _progress: Progress) -> Outcome:
+async def search_messages(services: Services, arguments: args.SearchMessagesArguments) -> Outcome:
     text, by_relevance = arguments.get("query", ""), arguments.get("by_relevance", False)
     _check_question(arguments, Query.parse(text))
     if by_relevance and "cursor" in arguments:
@@ -169,19 +167,19 @@ def _hit_json(hit: _Hit) -> dict[str, Any]:
 def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> None:
     """Something must be wanted: what merely lacks a word would be almost everything."""
     narrow = any(arguments.get(name) for name in ("chat_jid", "sender", "kind", "has_link", "is_from_me"))
-    if query.wanted or (narrow and (query.is_blank or query.unwanted)):
+    limited = any(name in arguments for name in ("start_time", "end_time", "is_from_me"))
+    if query.wanted or (narrow and query.unwanted) or (query.is_blank and (narrow or limited)):
         return
     raise InvalidArgument(
         "query: holds no word to look for",
         field="query",
-        next_step="Pass a word of the message (-word only leaves out), or a filter: chat_jid, sender, kind, has_link.",
+        next_step="Pass a word of the message (-word only leaves out), or, without a query, a filter: chat_jid, sender,"
+        " kind, has_link, is_from_me, start_time, end_time.",
     )
 
 
 @operation("getMessageContext")
-async def get_message_context(
-    services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
-) -> Outcome:
+async def get_message_context(services: Services, arguments: args.GetMessageContextArguments) -> Outcome:
     chat = await read_from(services, arguments["chat_jid"], field="chat_jid")
     before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
     if part_from is not None:
