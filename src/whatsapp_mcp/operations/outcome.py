@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
@@ -25,6 +26,15 @@ class Image:
 
     data: bytes
     mime_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A received file that lies here."""
+
+    path: Path
+    mime_type: str
+    """By its content, whatever its sender says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Outcome:
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     images: tuple[Image, ...] = field(default_factory=tuple)
+    file: KeptFile | None = None
+    """What the operation fetched, for who reads it as a resource."""
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]

@@ -120,7 +120,7 @@ def test_each_kind(store: Store) -> None:
 
 
 def test_what_is_told_again_is_no_event(store: Store) -> None:
-    happened = [
+    happened: list[Change] = [
         message("A1", 1, "soup?"),
         message("S1", 2, "yes", from_me=True),
         reaction("A1", 4, "👍", sender=BORIS, author=ANA),
