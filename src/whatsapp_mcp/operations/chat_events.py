@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from whatsapp_mcp.models.event_render import event_json
 from whatsapp_mcp.models.events import USUAL, EventKind, Events
 from whatsapp_mcp.operations.chat_arrivals import position_of
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
+from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
 
 @operation("waitForEvent")
-async def wait_for_event(services: Services, arguments: args.WaitForEventArguments, _progress: Progress) -> Outcome:
+async def wait_for_event(services: Services, arguments: args.WaitForEventArguments) -> Outcome:
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     kinds = tuple(EventKind(kind) for kind in arguments.get("kinds") or USUAL)
     limit, loop = arguments["limit"], asyncio.get_running_loop()
@@ -35,7 +36,8 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
     while not found.events and not found.missed and (rest := deadline - loop.time()) > 0:
         position = max(position, seen)  # what was looked at with these kinds need not be looked at again
         if services.session.newest_arrival <= position:
-            await services.session.wait_change(rest)
+            with waits_for("an event"):
+                await services.session.wait_change(rest)
         seen = services.session.newest_arrival
         found = await look()
     if not found.events:
