@@ -112,12 +112,7 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return types.ListToolsResult(tools=self._list_of(self._offered(ctx)))
-
-    def _offered(self, ctx: _Context) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
-        listed = self._offer.listed(ctx)
-        return frozenset(name for name, operation in self._operations.items() if listed(operation))
+        return types.ListToolsResult(tools=self._list_of(self._offer.tools_of(ctx)))
 
     def _list_of(self, offered: frozenset[str]) -> builtins.list[types.Tool]:
         listed = self._listed.get(offered)

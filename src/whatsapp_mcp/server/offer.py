@@ -45,6 +45,11 @@ class Offer:
 
         return lists
 
+    def tools_of(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
+        """Names of the tools that this caller can have at all."""
+        listed = self.listed(ctx)
+        return frozenset(name for name, operation in self.tools.items() if listed(operation))
+
     def rules(self) -> Rules | None:
         """Those of the account, as far as they can leave operations out; None: they leave none out.
 
