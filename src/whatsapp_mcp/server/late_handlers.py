@@ -81,7 +81,7 @@ class LateHandlers:
     def _reading(self) -> Reading:
         from whatsapp_mcp.server.reading import Reading
 
-        return Reading(self._runner, self._callers, self._checker, self._settings)
+        return Reading(self._offer, self._runner, self._callers, self._checker, self._settings)
 
     @cached_property
     def _resources(self) -> Resources:

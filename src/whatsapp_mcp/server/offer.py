@@ -45,8 +45,8 @@ class Offer:
 
         return lists
 
-    def tools_of(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
+    def names(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
+        """Of the tools that this caller can have at all."""
         listed = self.listed(ctx)
         return frozenset(name for name, operation in self.tools.items() if listed(operation))
 

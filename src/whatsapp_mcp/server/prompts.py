@@ -33,7 +33,7 @@ class Prompts:
 
     def kinds(self, ctx: _Context) -> dict[str, PromptKind]:
         """Those that this caller has the tools for, by name."""
-        tools = self._offer.tools_of(ctx)
+        tools = self._offer.names(ctx)
         return {kind.name: kind for kind in PROMPTS if kind.possible(tools)}
 
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
@@ -53,7 +53,7 @@ class Prompts:
     async def get(self, ctx: _Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         kind = self.find(ctx, params.name)
         given = _checked(kind, params.arguments or {})
-        text = kind.text(given, self._offer.tools_of(ctx).__contains__)
+        text = kind.text(given, self._offer.names(ctx).__contains__)
         messages = [types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))]
         if kind.shows is not None:
             messages.append(types.PromptMessage(role="user", content=await self._chat(ctx, given[kind.shows])))
