@@ -97,11 +97,7 @@ async def position_of(services: Services, cursor: str | None) -> int:
         return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
-<<<<<<< HEAD
-            "cursor: not a cursor of this server",
-=======
             "cursor: not one that this tool returned",
->>>>>>> main
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )
