@@ -23,6 +23,7 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
 
@@ -40,7 +41,7 @@ READS: Final = {
         "userMyContacts",
     ),
     *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus"),
+    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -90,5 +91,6 @@ WITHOUT_CONNECTION: Final = {
         "getMessageContext",
         "checkInbox",
         "getMessageStatus",
+        "listLabels",
     ),
 }

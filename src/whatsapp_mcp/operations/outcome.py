@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.passage import Passage
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.call import FailedItem
 
 V = TypeVar("V")
 
@@ -59,6 +62,8 @@ class Outcome:
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     images: tuple[Image, ...] = field(default_factory=tuple)
+    failed: tuple[FailedItem, ...] = ()
+    """Items of a list with which nothing was done, while others were."""
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
