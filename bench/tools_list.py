@@ -10,7 +10,7 @@ from typing import Final
 
 from bench.row import Row
 from whatsapp_mcp.catalog import Operation, load_catalog, select
-from whatsapp_mcp.catalog.tool import to_tool
+from whatsapp_mcp.catalog.tool import to_tools
 
 __all__ = ["measure"]
 
@@ -31,6 +31,7 @@ async def measure() -> list[Row]:
 
 
 def _size(operations: Sequence[Operation]) -> int:
-    tools = [to_tool(operation) for operation in operations]
-    shown = [{"name": t.name, "description": t.description, "inputSchema": t.input_schema} for t in tools]
+    shown = [
+        {"name": t.name, "description": t.description, "inputSchema": t.input_schema} for t in to_tools(operations)
+    ]
     return len(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))

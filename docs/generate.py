@@ -33,8 +33,8 @@ Made from tools.yaml by `python docs/generate.py`; edit tools.yaml and run it ag
 
 Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands below each tool, without
 what is unknown: results carry no null. A failure is a tool result with `isError`, `{"code", "message", "results": null,
-"next_step", …}`. Who or where (`phone`, `chat_jid`) is a phone number with country code, a JID, or an exact and unique
-name. Limits that stand in the third column are checked before anything happens.
+"next_step", …}`. Who or where (`phone`, `chat_jid`, `group_id`, `participants`) is a phone number with country code, a
+JID, or an exact and unique name. Limits that stand in the third column are checked before anything happens.
 
 What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
 worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
@@ -42,6 +42,15 @@ true) and sends nothing. The key is stored before the message is sent, so restar
 sent nothing gives the key back. If a process was killed between sending and WhatsApp's acknowledgement, it is unknown
 whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing, until a receipt
 of somebody who got the message proves that it was sent; from then on it returns the result.
+
+What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
+punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
+`"several words"` what stands together, `-word` and `-"several words"` leave out. A word of three letters or more also
+finds what begins so (`meet` finds `meeting`), unless more than a thousand messages have the word itself: then it is
+meant as it stands, and `the*` asks for beginnings all the same, of two letters at least. `"meet"` in quotes finds this
+word alone. When nothing is found, words of one and two letters and numbers are tried as beginnings too. Scripts
+without blanks between words are searched by character, anywhere. Without words, `searchMessages` shows what the other
+arguments leave (times, sender, kind, chat, links), newest first.
 
 """
 

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-from mcp.server import Server
+from mcp.server.lowlevel import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT

@@ -121,6 +121,7 @@ EXPLAINED: Final = (
     Explained("*.message.maxLength", 65536, _WHATSAPP),
     Explained("userChangePushName.push_name.maxLength", 25, _WHATSAPP),
     Explained("createGroup.title.maxLength", 100, _WHATSAPP),
+    Explained("setGroupName.name.maxLength", 100, "as many as when it was created"),
     Explained("setGroupTopic.topic.maxLength", 2048, _WHATSAPP),
     *(Explained(f"*.{parameter}.maxLength", 200, _SHORT) for parameter in _SHORT_TEXTS),
     *(Explained(f"*.{parameter}.maxLength", 1000, _SHORT) for parameter in ("search",)),

@@ -11,7 +11,7 @@ import whatsapp_mcp
 
 ROOM = Path(whatsapp_mcp.__file__).parent / "platform"
 SUBJECTS = sorted(path.stem for path in (ROOM / "posix").glob("*.py") if path.stem != "__init__")
-ONE_SYSTEM = {"security"}
+ONE_SYSTEM = {"opening", "security"}
 """Modules below the subjects of one system."""
 TESTED_EVERYWHERE = {"__init__.py", "data_folder.py"}
 """Modules that any system can load."""

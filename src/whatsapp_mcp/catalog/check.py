@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from whatsapp_mcp.catalog.hosts import added_by_host, not_given, relax, unusable
 from whatsapp_mcp.catalog.near_miss import near_miss, sharing_a_word
 from whatsapp_mcp.catalog.operation import JsonObject, Operation
+from whatsapp_mcp.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -52,6 +53,12 @@ class Checked(NamedTuple):
     problems: list[Problem]
     notes: list[str]
     """What was passed over, to be told beside the result; a sentence each."""
+
+
+def invalid(problems: Sequence[Problem]) -> InvalidArgument:
+    """What is wrong with the arguments of a call, as its error."""
+    details: JsonObject = {"fields": [problem.field for problem in problems]} if len(problems) > 1 else {}
+    return InvalidArgument("; ".join(p.message for p in problems), field=problems[0].field, details=details)
 
 
 class ArgumentChecker:

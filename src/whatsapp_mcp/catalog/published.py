@@ -10,22 +10,37 @@ ENDLESS: Final = {"maxLength": 200, "maxItems": 1000, "maximum": 1_000_000}
 """For each bound, the least that no model goes beyond by chance."""
 
 
-def published_schema(schema: JsonObject) -> JsonObject:
+Said = set[tuple[str, str]]
+"""Parameters by name and description that a list has described already."""
+
+
+def published_schema(schema: JsonObject, said: Said | None = None) -> JsonObject:
     """What tools/list shows of an input schema.
 
     Every character here is paid for by each user in each request, so what a model does right anyway (not to invent
     arguments, not to pass empty, negative or endless values; to take what is left out for 0 or false) is enforced and
-    explained by the check alone.
+    explained by the check alone. A parameter that an earlier tool of the list described in the same words, which stand
+    in ``said``, is not described again.
     """
     shown: JsonObject = {}
     for key, value in schema.items():
         if _goes_without_saying(key, value):
             continue
         if key == "properties":
-            shown[key] = {name: published_schema(item) for name, item in value.items()}
+            shown[key] = {name: _once(name, published_schema(item), said) for name, item in value.items()}
         else:
             shown[key] = published_schema(value) if isinstance(value, dict) else value
     return _in_words(shown)
+
+
+def _once(name: str, parameter: JsonObject, said: Said | None) -> JsonObject:
+    words = parameter.get("description")
+    if said is None or words is None:
+        return parameter
+    if (name, words) in said:
+        return {key: value for key, value in parameter.items() if key != "description"}
+    said.add((name, words))
+    return parameter
 
 
 def _in_words(schema: JsonObject) -> JsonObject:

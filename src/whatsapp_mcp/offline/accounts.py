@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,6 @@ from whatsapp_mcp.settings import Settings
 END_LIMIT: Final = 30.0
 """Seconds for a session process that nobody uses to end, or for another command to let go of the account."""
 ANSWER_LIMIT: Final = 5.0
-LOOK: Final = 0.1
 
 
 class ListedAccount(BaseModel):
@@ -171,17 +169,21 @@ def _lock_of_unused(settings: Settings) -> AccountLock:
     Raises:
         DataDirectoryInUse: says who uses the account.
     """
-    until = time.monotonic() + END_LIMIT
-    while (lock := AccountLock.acquire(settings.lock_path)) is None:
+    servers: tuple[AttachedClient, ...] = ()
+
+    def end_unused() -> bool:
+        nonlocal servers
         servers = asyncio.run(_end_unused(settings))
-        if servers or time.monotonic() > until:
-            users = [f"process {server.pid} ({server.command})" for server in servers]
-            raise DataDirectoryInUse(
-                f"the account {settings.account!r} is in use by {', '.join(users) or holder_text(settings.lock_path)}",
-                next_step="Close the MCP hosts that use it (`whatsapp-mcp status` lists their servers), and run this "
-                "again.",
-            )
-        time.sleep(LOOK)
+        return not servers
+
+    lock = AccountLock.acquire(settings.lock_path, limit=END_LIMIT, between=end_unused)
+    if lock is None:
+        users = [f"process {server.pid} ({server.command})" for server in servers]
+        raise DataDirectoryInUse(
+            f"the account {settings.account!r} is in use by {', '.join(users) or holder_text(settings.lock_path)}",
+            next_step="Close the MCP hosts that use it (`whatsapp-mcp status` lists their servers), and run this "
+            "again.",
+        )
     return lock
 
 

@@ -22,7 +22,6 @@ ANSWER_LIMIT: Final = 1800.0
 """Seconds for the session process; a million messages take it about half a minute, on a slow disk several."""
 HOLDER_LIMIT: Final = 30.0
 """Seconds within which who holds the lock listens, or lets go of it."""
-LOOK: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +49,25 @@ def run_reindex(settings: Settings, say: Callable[[str], None] = lambda _: None)
             next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
         )
     started = time.monotonic()
-    while True:
+    messages: int | None = None
+
+    def ask() -> bool:
+        nonlocal messages
         messages = asyncio.run(_asked(settings, say))
-        if messages is None and (lock := AccountLock.acquire(settings.lock_path)) is not None:
-            try:
-                messages = _made(settings)
-            finally:
-                lock.release()
-        if messages is not None:
-            return Reindexed(messages, time.monotonic() - started)
-        if time.monotonic() - started > HOLDER_LIMIT:
-            raise DataDirectoryInUse(
-                f"the account is in use by {holder_text(settings.lock_path)}, which does not answer",
-                next_step="Run `whatsapp-mcp doctor`, which says what to do about it.",
-            )
-        time.sleep(LOOK)
+        return messages is None
+
+    lock = AccountLock.acquire(settings.lock_path, limit=HOLDER_LIMIT, between=ask)
+    if lock is not None:
+        try:
+            messages = _made(settings)
+        finally:
+            lock.release()
+    if messages is None:
+        raise DataDirectoryInUse(
+            f"the account is in use by {holder_text(settings.lock_path)}, which does not answer",
+            next_step="Run `whatsapp-mcp doctor`, which says what to do about it.",
+        )
+    return Reindexed(messages, time.monotonic() - started)
 
 
 def _made(settings: Settings) -> int:

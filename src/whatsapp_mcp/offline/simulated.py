@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 START_LIMIT: Final = 30.0
 """Seconds within which the simulator answers, whoever starts it."""
 ANSWER_LIMIT: Final = 5.0
-LOCK_RETRY: Final = 0.05
 AUTOSCAN_SECONDS: Final = 2.0
 """Time for a person to see the code before the simulated phone scans it."""
 ENDPOINT_NAME: Final = "simulator-endpoint.json"
@@ -76,7 +75,9 @@ class SimulatedWhatsApp:
         """Use the account's simulator, or start it; returns when its endpoint file can be used. Raises SetupError."""
         try:
             async with asyncio.timeout(START_LIMIT):
-                lock = await self._take_lock()
+                lock = await AccountLock.acquire_async(self._lock_path, limit=START_LIMIT)
+                if lock is None:
+                    raise TimeoutError
                 try:
                     self._control = await self._join()
                     if self._control is None:
@@ -105,12 +106,6 @@ class SimulatedWhatsApp:
             await asyncio.wait(tasks)
             if self._control is not None:
                 await self._control.close()
-
-    async def _take_lock(self) -> AccountLock:
-        while True:
-            if (lock := AccountLock.acquire(self._lock_path)) is not None:
-                return lock
-            await asyncio.sleep(LOCK_RETRY)
 
     async def _join(self) -> ControlClient | None:
         """A connection to the simulator that was started last; None when it does not run."""
@@ -199,6 +194,6 @@ def remove_data_dir(folder: Path) -> None:
     if any(folder.glob(f"*/{ENDPOINT_NAME}")):
         return
     deadline = time.monotonic() + ACCOUNT_END_LIMIT
-    while time.monotonic() < deadline and any(not is_free(path) for path in folder.glob("*/lock")):
-        time.sleep(LOCK_RETRY)
+    for path in folder.glob("*/lock"):
+        is_free(path, limit=deadline - time.monotonic())
     shutil.rmtree(folder, ignore_errors=True)

@@ -176,12 +176,14 @@ def _hit_json(hit: _Hit) -> dict[str, Any]:
 def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> None:
     """Something must be wanted: what merely lacks a word would be almost everything."""
     narrow = any(arguments.get(name) for name in ("chat_jid", "sender", "kind", "has_link", "is_from_me"))
-    if query.wanted or (narrow and (query.is_blank or query.unwanted)):
+    limited = any(name in arguments for name in ("start_time", "end_time", "is_from_me"))
+    if query.wanted or (narrow and query.unwanted) or (query.is_blank and (narrow or limited)):
         return
     raise InvalidArgument(
         "query: holds no word to look for",
         field="query",
-        next_step="Pass a word of the message (-word only leaves out), or a filter: chat_jid, sender, kind, has_link.",
+        next_step="Pass a word of the message (-word only leaves out), or, without a query, a filter: chat_jid, sender,"
+        " kind, has_link, is_from_me, start_time, end_time.",
     )
 
 

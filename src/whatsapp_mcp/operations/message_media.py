@@ -14,7 +14,7 @@ from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
 from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
-from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome, Progress
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -58,8 +58,8 @@ async def download_message_media(
             downloads.discard(temporary)
     await progress(0.8, 1.0, "looking at it")
     said, images = await _look(services, place, message.media_mimetype)
-    results = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
-    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images)
+    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
+    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
 
 
 async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:
@@ -78,11 +78,13 @@ def _is_picture(mimetype: str) -> bool:
     return mimetype.strip().lower().startswith("image/")
 
 
-def _facts(path: Path, mimetype: str, message_id: str) -> dict[str, Any]:
-    return {
+def _facts(path: Path, mimetype: str, message_id: str) -> tuple[dict[str, Any], KeptFile]:
+    kept = KeptFile(path, sniffing.sniff(path).mimetype)
+    facts = {
         "message_id": message_id,
         "file_path": str(path),
         "filename": path.name,
-        "media_type": mimetype if _MIME.fullmatch(mimetype) else sniffing.sniff(path).mimetype,
+        "media_type": mimetype if _MIME.fullmatch(mimetype) else kept.mime_type,
         "file_size": path.stat().st_size,
     }
+    return facts, kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
@@ -28,6 +29,15 @@ class Image:
 
     data: bytes
     mime_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A received file that lies here."""
+
+    path: Path
+    mime_type: str
+    """By its content, whatever its sender says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ class Outcome:
     images: tuple[Image, ...] = field(default_factory=tuple)
     failed: tuple[FailedItem, ...] = ()
     """Items of a list with which nothing was done, while others were."""
+    file: KeptFile | None = None
+    """What the operation fetched, for who reads it as a resource."""
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]

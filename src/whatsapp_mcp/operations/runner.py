@@ -107,7 +107,7 @@ class OperationRunner:
         try:
             # To look at what is here needs no leave: what may not be read is not there.
             if passage.operation.touches.act != "look":
-                services = replace(services, checking=partial(self._gate.checking, passage, rules))
+                services = replace(services, counting=partial(self._gate.count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 digest = partial(digest_of, services, call, passage.caller.grant.name)
                 await self._gate.admit(passage, call, rules, digest)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.platform.account_lock import FileLock
+from whatsapp_mcp.platform.file_lock import FileLock
 
 
 class Holder(BaseModel):
@@ -33,28 +35,31 @@ class AccountLock:
         self._released = False
 
     @classmethod
-    def acquire(cls, path: Path) -> AccountLock | None:
-        """Try once; None when somebody else holds it.
+    def acquire(
+        cls, path: Path, *, limit: float = 0.0, between: Callable[[], bool] = lambda: True
+    ) -> AccountLock | None:
+        """Take it, within so many seconds (0: now); None when somebody else holds it.
+
+        Args:
+            between: is called after each try that fails; False gives it up.
 
         Raises:
             SetupError: the lock file cannot be opened, or is not the user's alone; or the account's folder is gone. It
                 is not made again here: who removed or renamed the account shall not find an empty one.
         """
-        try:
-            lock = FileLock.take(path)
-        except FileNotFoundError:
-            raise SetupError(
-                f"there is no account {path.parent.name!r} any more, its folder {path.parent} is gone",
-                next_step="`whatsapp-mcp accounts` lists which there are; start the server again with one of them.",
-            ) from None
-        except OSError as error:
-            if error.errno is not None:
-                raise SetupError(f"the lock file {path} cannot be opened: {error.strerror}") from error
-            raise SetupError(
-                f"the lock file {path} {error.strerror}", next_step=f"Find out who made it so, and delete {path}."
-            ) from error
-        if lock is None:
-            return None
+        with _explained(path):
+            lock = FileLock.wait(path, limit, between)
+        return None if lock is None else cls._named(lock)
+
+    @classmethod
+    async def acquire_async(cls, path: Path, *, limit: float) -> AccountLock | None:
+        """As :meth:`acquire`, in an event loop."""
+        with _explained(path):
+            lock = await FileLock.wait_async(path, limit)
+        return None if lock is None else cls._named(lock)
+
+    @classmethod
+    def _named(cls, lock: FileLock) -> AccountLock:
         held = cls(lock)
         held.name_holder()
         return held
@@ -82,6 +87,24 @@ class AccountLock:
             self._lock.release()
 
 
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What goes wrong with the lock file, for a person."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise SetupError(
+            f"there is no account {path.parent.name!r} any more, its folder {path.parent} is gone",
+            next_step="`whatsapp-mcp accounts` lists which there are; start the server again with one of them.",
+        ) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise SetupError(f"the lock file {path} cannot be opened: {error.strerror}") from error
+        raise SetupError(
+            f"the lock file {path} {error.strerror}", next_step=f"Find out who made it so, and delete {path}."
+        ) from error
+
+
 def holder_of(path: Path) -> Holder | None:
     """Who wrote the lock file last; None when nobody did."""
     try:
@@ -96,12 +119,12 @@ def holder_text(path: Path) -> str:
     return f"process {holder.pid} ({holder.command}) since {holder.since}" if holder else "another process"
 
 
-def is_free(path: Path) -> bool:
-    """Look without keeping it (for ``status``)."""
+def is_free(path: Path, *, limit: float = 0.0) -> bool:
+    """Look without keeping it (for ``status``), or wait so many seconds until it is."""
     if not path.exists():
         return True
     try:
-        lock = FileLock.take(path)
+        lock = FileLock.wait(path, limit)
     except OSError:
         return False
     if lock is not None:

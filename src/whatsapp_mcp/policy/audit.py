@@ -7,6 +7,7 @@ piece. No text that other people wrote goes in, but the name of the host.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -36,6 +37,9 @@ LONGEST_BODY: Final = 65_536
 """Characters, as many as WhatsApp allows."""
 LONGEST_NAME: Final = 80
 """Characters of a host's name and version, or of a token's name."""
+_SOON: Final = 0.005
+"""Seconds after which the lines of what only looked are written: its answer does not wait for them, and many go in one
+write."""
 _RULES_HOLD: Final = 1.0
 """Seconds."""
 _IDLE: Final = 2.0
@@ -114,21 +118,36 @@ class AuditLog:
         self._ending = False
         self._lost = 0
         self._failing = False
+        self._soon: list[Callable[[], AuditRecord]] = []
 
-    def write(self, record: AuditRecord) -> None:
-        """Write a line. It is the system's when this returns, so that it survives the end of this process, unless the
-        disk is slow: then it soon will be.
+    def write(self, *records: AuditRecord) -> None:
+        """Write a line for each, after those that were to come soon. They are the system's when this returns, so that
+        they survive the end of this process, unless the disk is slow: then they soon will be.
         """
         rules = self._known_rules()
-        line = _line(record, bodies=rules.bodies)
-        if not self._put_off(line) and self._append(line) > self._patience:
+        soon, self._soon = self._soon, []
+        lines = [_line(record, bodies=rules.bodies) for record in (*(make() for make in soon), *records)]
+        if not self._put_off(lines) and self._append(*lines) > self._patience:
             with self._changed:
                 self._thread = threading.Thread(target=self._drain, name="audit", daemon=True)
                 self._thread.start()
         self._file.keep_small(rules.file_mib << 20, rules.files)
 
+    def write_soon(self, make: Callable[[], AuditRecord]) -> None:
+        """Make a record and write its line within some milliseconds, when the event loop comes to it; the end of this
+        process by force can take it.
+        """
+        if not self._soon:
+            asyncio.get_running_loop().call_later(_SOON, self._write_those)
+        self._soon.append(make)
+
+    def _write_those(self) -> None:
+        if self._soon:
+            self.write()
+
     def close(self) -> None:
         """Write what waits, and let go of the file."""
+        self._write_those()
         with self._changed:
             self._ending = True
             self._changed.notify()
@@ -146,19 +165,20 @@ class AuditLog:
             self._known, self._asked = self._rules(), moment
         return self._known
 
-    def _put_off(self, line: bytes) -> bool:
-        """Whether a thread writes now, or counts it as lost."""
+    def _put_off(self, lines: list[bytes]) -> bool:
+        """Whether a thread writes now, or counts as lost what there is no room for."""
         if self._thread is None:  # only this thread starts it
             return False
         with self._changed:
             if self._thread is None:
                 return False
-            if len(line) <= self._room:
-                self._waiting.append(line)
-                self._room -= len(line)
-                self._changed.notify()
-            else:
-                self._lost += 1
+            for line in lines:
+                if len(line) <= self._room:
+                    self._waiting.append(line)
+                    self._room -= len(line)
+                else:
+                    self._lost += 1
+            self._changed.notify()
             return True
 
     def _drain(self) -> None:

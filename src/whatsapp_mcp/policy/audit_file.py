@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.platform.account_lock import FileLock
+from whatsapp_mcp.platform.file_lock import FileLock
 from whatsapp_mcp.platform.files import remove, replace
 from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone, open_private_log
 

@@ -104,6 +104,8 @@ class PolicyFile:
 
 
 def _stamp_of(path: str) -> _Stamp | None:
+    if not os.access(path, os.F_OK):  # most accounts have none, and an exception for each call takes longer than this
+        return None
     try:
         found = os.stat(path)  # noqa: PTH116 - on the way of every call
     except OSError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from whatsapp_mcp.clock import now_ms
@@ -15,7 +16,7 @@ from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, Uses, windows
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
@@ -73,28 +74,14 @@ class Gate:
         return rules
 
     def ended(self, passage: Passage) -> None:
-        """Write down what became of the call. Its answer leaves after this."""
-        call, caller = passage.call, passage.caller
-        failed = passage.error is not None and passage.decision == AuditDecision.ALLOWED
-        self._audit.write(
-            AuditRecord(
-                at=passage.at,
-                host=caller.host,
-                grant=caller.grant.name,
-                transport=caller.transport,
-                conversation=caller.conversation.number,
-                operation=passage.operation.name,
-                decision=AuditDecision.FAILED if failed else AuditDecision(passage.decision),
-                duration_ms=(time.perf_counter() - passage.began) * 1_000,
-                chats=tuple(party.jid for party in call.parties) if call is not None else tuple(passage.heard),
-                ids=passage.ids,
-                rule=passage.rule,
-                error=passage.error,
-                bytes_in=passage.bytes_in,
-                bytes_out=passage.bytes_out,
-                body="\n".join(call.texts.values()) if call is not None and call.texts else None,
-            )
-        )
+        """Write down what became of the call. The answer leaves after that where anything was changed, or was not let
+        through; what only looked comes a moment later.
+        """
+        passage.seconds = time.perf_counter() - passage.began
+        if passage.operation.touches.changes or passage.decision != AuditDecision.ALLOWED:
+            self._audit.write(_record(passage))
+        else:
+            self._audit.write_soon(partial(_record, passage))
 
     @staticmethod
     def readable(rules: Rules, grant: Grant) -> ChatList | None:
@@ -120,9 +107,9 @@ class Gate:
             self.undone(passage)
             raise
 
-    def checking(self, passage: Passage, rules: Rules) -> None:
-        """A number is looked up now, whatever becomes of the call. Raises RateLimited."""
-        self._count({LimitKind.NUMBER_CHECKS: 1}, passage, rules)
+    def count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
+        """What shows on the way of a call; it counts, whatever becomes of the call. Raises RateLimited."""
+        self._count(uses, passage, rules)
 
     def undone(self, passage: Passage) -> None:
         """The call certainly did nothing: it does not count."""
@@ -164,7 +151,7 @@ class Gate:
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _count(self, uses: Mapping[LimitKind, int], passage: Passage, rules: Rules) -> Reservation | None:
+    def _count(self, uses: Uses, passage: Passage, rules: Rules) -> Reservation | None:
         grant = passage.caller.grant
         if not uses:
             return None
@@ -215,6 +202,28 @@ class Gate:
             )
 
 
+def _record(passage: Passage) -> AuditRecord:
+    call, caller = passage.call, passage.caller
+    failed = passage.error is not None and passage.decision == AuditDecision.ALLOWED
+    return AuditRecord(
+        at=passage.at,
+        host=caller.host,
+        grant=caller.grant.name,
+        transport=caller.transport,
+        conversation=caller.conversation.number,
+        operation=passage.operation.name,
+        decision=AuditDecision.FAILED if failed else AuditDecision(passage.decision),
+        duration_ms=passage.seconds * 1_000,
+        chats=tuple(party.jid for party in call.parties) if call is not None else tuple(passage.heard),
+        ids=passage.ids,
+        rule=passage.rule,
+        error=passage.error,
+        bytes_in=passage.bytes_in,
+        bytes_out=passage.bytes_out,
+        body="\n".join(call.texts.values()) if call is not None and call.texts else None,
+    )
+
+
 def _refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml") -> NotAllowed:
     passage.decision, passage.rule = AuditDecision.REFUSED, rule
     return NotAllowed(
@@ -240,7 +249,7 @@ def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], grant: Grant) -> Ch
     return chats if everything else chats & ChatList.parse(allow, deny)
 
 
-def _uses(call: Call) -> Mapping[LimitKind, int]:
+def _uses(call: Call) -> Uses:
     """What the call counts for."""
     act, uses = call.operation.touches.act, dict[LimitKind, int]()
     uses[LimitKind.FIRST_CONTACTS] = len(call.strangers)

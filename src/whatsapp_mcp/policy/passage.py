@@ -24,6 +24,8 @@ class Passage:
     caller: Caller
     at: int = field(default_factory=now_ms)
     began: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
+    """How long it took, when it has ended."""
     call: Call | None = None
     """What it would do; None where nobody has to know."""
     decision: str = "allowed"

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import NotFound, SetupError
-from whatsapp_mcp.platform.account_lock import FileLock
+from whatsapp_mcp.platform.file_lock import FileLock
 from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
 from whatsapp_mcp.policy.caller import Grant, Scope
@@ -43,8 +43,6 @@ _SETTLED_NS: Final = 2_000_000_000
 """A file that was written so short a time ago can change again without its time changing: it is read each time."""
 _PATIENCE: Final = 5.0
 """Seconds that a change waits for another one; each takes milliseconds."""
-_AGAIN: Final = 0.01
-"""Seconds between two tries: the lock of a file tells nobody that it is free."""
 
 _Stamp = tuple[int, int, int, int] | None
 
@@ -237,7 +235,10 @@ class TokenBook:
     def _changing(self, patience: float = _PATIENCE) -> Iterator[_Content]:
         """What the file holds; written back when the body has ended well."""
         try:
-            lock = _locked(self.path.with_suffix(".lock"), patience)
+            path = self.path.with_suffix(".lock")
+            lock = FileLock.wait(path, patience)
+            if lock is None:
+                raise SetupError(f"{path} is held by another program", next_step="Try again.")
             try:
                 content = _read(self.path)
                 yield content
@@ -278,15 +279,6 @@ def _read(path: Path) -> _Content:
             f"the file {path} holds no tokens that can be read",
             next_step="Delete it and make the tokens anew, or upgrade if a newer version wrote it.",
         ) from None
-
-
-def _locked(path: Path, patience: float) -> FileLock:
-    until = time.monotonic() + patience
-    while (lock := FileLock.take(path)) is None:
-        if time.monotonic() > until:
-            raise SetupError(f"{path} is held by another program", next_step="Try again.")
-        time.sleep(_AGAIN)
-    return lock
 
 
 def _unusable(path: Path, error: OSError) -> SetupError:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import anyio
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError, NoBackChannelError
 
 from whatsapp_mcp.policy.caller import Asking, Consent, Question

@@ -65,9 +65,9 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
         ("setGroupName", {"group_id": "1", "name": ["a"]}, "name", "name has to be a string, not a list"),
         (
             "setGroupName",
-            {"group_id": "1", "name": "x" * 26},
+            {"group_id": "1", "name": "x" * 101},
             "name",
-            "name must have at most 25 characters; it has 26",
+            "name must have at most 100 characters; it has 101",
         ),
         ("listChats", {"limit": 101}, "limit", "limit must be from 1 to 100; it is 101"),
         ("listChats", {"limit": 0}, "limit", "limit must be from 1 to 100; it is 0"),
@@ -118,7 +118,8 @@ def only_problem(name: str, arguments: dict[str, Any] | None) -> Problem:
             "createGroup",
             {"title": "a", "participants": []},
             "participants",
-            "participants is missing: what was given for it holds nothing; it has to be a list",
+            "participants is missing: what was given for it holds nothing; it has to be a list (Numbers, JIDs or "
+            "exact names)",
         ),
         (
             "sendImage",
@@ -166,7 +167,7 @@ def test_a_problem_names_the_argument_what_is_wrong_and_what_is_allowed(
 
 def test_a_missing_argument_is_described() -> None:
     assert only_problem("sendMessage", {"message": "hi"}).message.startswith(
-        "phone is missing; it has to be a string (R"
+        "phone is missing; it has to be a string (Number"
     )
 
 

@@ -37,7 +37,7 @@ def test_all_is_everything_in_the_order_of_the_file(catalog: Catalog) -> None:
         (" newsletter , sendPoll ", {"unfollowNewsletter", "getNewsletterMessages", "sendPoll"}),
         ("newsletter,+sendPoll", {"unfollowNewsletter", "getNewsletterMessages", "sendPoll"}),
         ("newsletter,+sendPoll,-unfollowNewsletter", {"getNewsletterMessages", "sendPoll"}),
-        ("app,-core", {"appLogout", "appReconnect", "appDevices", "appStatus"}),
+        ("app,-core", {"appLogout", "appLoginWithCode", "appDevices"}),
     ],
 )
 def test_toolsets_and_tools_are_combined(catalog: Catalog, spec: str, expected: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from tests.contract.expected import DESTRUCTIVE, READS, REPEATING_MATTERS, STAYS
 
 from whatsapp_mcp.catalog import Catalog, load_catalog, select
 from whatsapp_mcp.catalog.published import published_schema
-from whatsapp_mcp.catalog.tool import to_tool
+from whatsapp_mcp.catalog.tool import to_tool, to_tools
 
 CATALOG: Final = load_catalog()
 NAMES: Final = [operation.name for operation in CATALOG.operations]
@@ -28,7 +29,7 @@ def shown(tool: Tool) -> dict[str, Any]:
 
 def cost(catalog: Catalog) -> int:
     """Characters of what a host usually shows the model of each tool, as compact JSON."""
-    tools = [shown(to_tool(operation)) for operation in catalog.operations]
+    tools = [shown(tool) for tool in to_tools(catalog.operations)]
     rows = [{key: tool[key] for key in ("name", "description", "inputSchema")} for tool in tools]
     return sum(len(json.dumps(row, separators=(",", ":"))) for row in rows)
 
@@ -44,7 +45,7 @@ def test_core_fits_the_budget() -> None:
 
 
 def test_output_schemas_and_the_rest_stay_small() -> None:
-    whole = json.dumps([shown(to_tool(operation)) for operation in CATALOG.operations], separators=(",", ":"))
+    whole = json.dumps([shown(tool) for tool in to_tools(CATALOG.operations)], separators=(",", ":"))
 
     assert len(whole) <= 1_000 * len(NAMES)
 
@@ -157,15 +158,13 @@ def test_annotations_are_true(name: str) -> None:
 def test_what_a_person_with_an_assistant_needs_is_in_core() -> None:
     core = select(CATALOG, "core").by_name
 
-    assert len(core) <= 17
+    assert len(core) <= 18
     assert {
-        "appLogin",
-        "listChats",
-        "getChatMessages",
-        "searchMessages",
-        "waitForMessage",
-        "sendMessage",
-        "userMyContacts",
+        *("appLogin", "appStatus", "appReconnect"),
+        *("listChats", "getChatMessages", "searchMessages", "waitForMessage", "downloadMessageMedia"),
+        *("userMyContacts", "userMyGroups"),
+        *("sendMessage", "sendImage", "sendFile", "forwardMessage"),
+        *("reactMessage", "readMessage", "revokeMessage"),
     } <= core.keys()
     assert {operation.tag for operation in CATALOG.operations} == set(CATALOG.toolsets) - {"core"}
     assert all(operation.tag in operation.toolsets for operation in CATALOG.operations)
@@ -176,3 +175,61 @@ def test_output_schemas_can_be_left_out() -> None:
 
     assert "outputSchema" in shown(to_tool(operation))
     assert "outputSchema" not in shown(to_tool(operation, with_output_schema=False))
+
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+SAID_ONCE: Final = ("phone", "chat_jid", "group_id", "participants", "offset", "cursor", "duration", "idempotency_key")
+"""Parameters that a model cannot fill by their names alone, and that mean the same wherever they stand."""
+
+
+@pytest.mark.parametrize("spec", [*CATALOG.toolsets, "all"])
+def test_each_list_describes_once_what_it_needs_described(spec: str) -> None:
+    described: dict[str, list[str]] = {}
+    for tool in to_tools(select(CATALOG, spec).operations):
+        for name, schema in tool.input_schema["properties"].items():
+            described.setdefault(name, []).append(schema.get("description", ""))
+
+    for name in SAID_ONCE:
+        if name not in described:
+            continue
+        assert any(described[name]), name
+        words = [text for text in described[name] if text]
+        assert len(words) == len(set(words)), name
+    if "by_relevance" in described:
+        assert described["by_relevance"] == ["Best first instead of newest"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_and_what_is_described_in_the_same_words_everywhere(name: str) -> None:
+    operation = CATALOG.by_name[name]
+    other_meaning = {("muteChat", "duration"), ("appLoginWithCode", "phone"), ("userCheck", "phone")}
+
+    for parameter, schema in operation.input_schema["properties"].items():
+        if parameter in ("offset", "duration", "idempotency_key", "group_id", "participants"):
+            first = next(o for o in CATALOG.operations if parameter in o.input_schema["properties"])
+            known = first.input_schema["properties"][parameter].get("description")
+            assert (name, parameter) in other_meaning or schema.get("description") == known, parameter
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "image_url" in CATALOG.by_name[n].input_schema["properties"]])
+def test_the_picture_as_file_and_as_link_are_told_apart(name: str) -> None:
+    operation = CATALOG.by_name[name]
+
+    assert operation.input_schema["properties"]["image"]["description"] == "Path or data: URI"
+    assert "image_url with an https link" in operation.description
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_description_names_another_tool(name: str) -> None:
+    operation = CATALOG.by_name[name]
+    texts = [operation.description, *(s.get("description", "") for s in operation.input_schema["properties"].values())]
+
+    assert not set(re.findall(r"\w+", " ".join(texts))) & (set(NAMES) - {name})
+
+
+def test_a_group_can_be_renamed_to_what_it_could_be_called_at_first() -> None:
+    title = CATALOG.by_name["createGroup"].input_schema["properties"]["title"]
+    name = CATALOG.by_name["setGroupName"].input_schema["properties"]["name"]
+
+    assert title["maxLength"] == name["maxLength"] == 100

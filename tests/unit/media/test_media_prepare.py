@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.unit.media import samples
 from tests.unit.media.site import Site, response
-from tests.unit.systems import POSIX, needs_resource
+from tests.unit.systems import CHILD_LIMIT, POSIX, needs_resource
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed, StoreError, WhatsAppMcpError
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.limits import MIB
@@ -308,7 +308,7 @@ def test_importing_the_facade_loads_nothing_heavy() -> None:
         "import sys, whatsapp_mcp.media.prepare, whatsapp_mcp.media.preview, whatsapp_mcp.media.downloads;"
         "print([name for name in ('PIL', 'av', 'httpx2', 'httpcore2', 'mcp', 'neonize') if name in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=CHILD_LIMIT)
     assert out.stdout.strip() == "[]"
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.unit.media.site import response, running_site
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, TEAM
 from tests.unit.operations.test_every_address import OTHERS
@@ -416,6 +417,18 @@ async def test_a_file_with_a_secret_is_asked_about(bench: Bench, tmp_path_factor
     with pytest.raises(ConfirmationNeeded) as needed:
         await bench.run("sendFile", phone="Ana", file="notes.txt")
     assert needed.value.details["rule"] == "secrets"
+
+
+async def test_bytes_that_come_from_a_link_count_too(bench: Bench) -> None:
+    bench.services = bench.services_with(bench.settings.model_copy(update={"allow_loopback_urls": True}))
+    careful(bench, '[limits]\nmedia_mib_per_day = 1\n[ask]\nlinks = "never"\n')
+    async with running_site() as site:
+        site.answers["/a.bin"] = response(b"\0" * 700_000)
+        await bench.run("sendFile", phone="Ana", file_url=site.link("/a.bin"))
+        with pytest.raises(RateLimited) as limited:
+            await bench.run("sendFile", phone="Ana", file_url=site.link("/a.bin"))
+    assert limited.value.details["limit"] == "media_mib_per_day"
+    assert len([each for each in bench.session.commands if isinstance(each, SendMessage)]) == 1
 
 
 READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import anyio
 import pytest
 
 from tests.unit.systems import child_environment, needs_links, needs_modes
@@ -117,6 +118,25 @@ def test_what_others_choose_breaks_no_line(path: Path, log: AuditLog) -> None:
     assert str(line["client"]).startswith('Evil"  host[2J xxx')
     assert len(str(line["client"])) <= audit.LONGEST_NAME
     assert line["ids"] == ["?", "3EB0"]
+
+
+async def test_what_only_looked_is_written_a_moment_later_and_before_what_comes_then(path: Path, log: AuditLog) -> None:
+    def looked() -> AuditRecord:
+        return replace(CALL, operation="getChatMessages")
+
+    log.write_soon(looked)
+    log.write_soon(looked)
+    assert not path.exists()  # no answer waits for it
+    with anyio.fail_after(WAIT):
+        while not path.exists():
+            await anyio.sleep(0.001)
+    assert [line["operation"] for line in lines(path)] == ["getChatMessages"] * 2
+    log.write_soon(looked)
+    log.write(CALL)
+    assert [line["operation"] for line in lines(path)] == ["getChatMessages"] * 3 + ["sendMessage"]
+    log.write_soon(looked)
+    log.close()
+    assert len(lines(path)) == 5
 
 
 def test_long_lists_are_cut(path: Path, log: AuditLog) -> None:

@@ -102,7 +102,7 @@ async def test_what_the_server_says_of_itself(revision: str) -> None:
         info = client.server_info
         assert info is not None
         assert (info.name, info.title, info.version) == ("whatsapp-web-mcp", "WhatsApp", __version__)
-        assert "appLogin" in (client.instructions or "")
+        assert "phone number with country code" in (client.instructions or "")
         assert "data" in (client.instructions or "")
         capabilities = client.server_capabilities
         assert capabilities is not None

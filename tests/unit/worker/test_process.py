@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from tests.unit.waiting import WAIT, soon
 from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
@@ -730,7 +731,9 @@ async def test_a_damaged_store(running: Running) -> None:
 
 
 def test_a_person_who_starts_it_is_told() -> None:
-    done = subprocess.run([sys.executable, "-m", "whatsapp_mcp.worker.process"], capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "whatsapp_mcp.worker.process"], capture_output=True, timeout=CHILD_LIMIT
+    )
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"started by the server, not by hand" in done.stderr
 

@@ -19,38 +19,22 @@ from typing import Final
 
 from whatsapp_mcp.platform.names import leads_elsewhere
 from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
-from whatsapp_mcp.platform.windows import files
+from whatsapp_mcp.platform.windows import files, opening
 
 assert sys.platform == "win32"
 
 _NAME_SURROGATE: Final = 0x2000_0000
 """The bit of a reparse tag that says: another place. Links and junctions have it; files that a cloud keeps do not."""
-_SHARE_ALL: Final = 7
-_OPEN_EXISTING: Final = 3
-_BACKUP_SEMANTICS: Final = 0x0200_0000
-"""What opens a folder."""
 _VOLUME_NAMES: Final = (0, 2)
 """VOLUME_NAME_DOS; VOLUME_NAME_NT for volumes without a letter."""
 _LONGEST: Final = 32_768
 
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_CreateFile = _kernel32.CreateFileW
-_CreateFile.argtypes = (
-    wintypes.LPCWSTR,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    ctypes.c_void_p,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    wintypes.HANDLE,
-)
-_CreateFile.restype = wintypes.HANDLE
 _CloseHandle = _kernel32.CloseHandle
 _CloseHandle.argtypes, _CloseHandle.restype = (wintypes.HANDLE,), wintypes.BOOL
 _GetFinalPath = _kernel32.GetFinalPathNameByHandleW
 _GetFinalPath.argtypes = (wintypes.HANDLE, wintypes.LPWSTR, wintypes.DWORD, wintypes.DWORD)
 _GetFinalPath.restype = wintypes.DWORD
-_INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
 
 
 def is_no_path(text: str) -> bool:
@@ -118,8 +102,11 @@ def _look_along(folder: Path, place: Path) -> os.stat_result:
 
 def _final_path_of(folder: Path) -> PureWindowsPath:
     """Where a folder lies; the path itself when it is not there."""
-    handle = _CreateFile(str(folder), 0, _SHARE_ALL, None, _OPEN_EXISTING, _BACKUP_SEMANTICS, None)
-    if handle in (None, _INVALID_HANDLE):
+    try:
+        handle = opening.open_handle(
+            folder, 0, share=opening.SHARE_ALL, disposition=opening.OPEN_EXISTING, flags=opening.BACKUP_SEMANTICS
+        )
+    except OSError:
         return PureWindowsPath(folder)
     try:
         return _final_path(handle)

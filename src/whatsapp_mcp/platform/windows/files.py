@@ -14,6 +14,8 @@ from ctypes import wintypes
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.platform.windows import opening
+
 assert sys.platform == "win32"
 
 REMOVABLE_WHILE_OPEN: Final = False
@@ -26,23 +28,9 @@ _PATIENCE: Final = 2.0
 """Seconds: so long virus scanners, indexers and readers of ours may hold a file."""
 _STEP: Final = 0.02
 
-_GENERIC_READ: Final = 0x8000_0000
-_SHARE_ALL: Final = 7
-_OPEN_EXISTING: Final = 3
 _STANDARD_INFO: Final = 1
 """FileStandardInfo of FILE_INFO_BY_HANDLE_CLASS."""
-_INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_kernel32.CreateFileW.argtypes = [
-    wintypes.LPCWSTR,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    ctypes.c_void_p,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    wintypes.HANDLE,
-]
-_kernel32.CreateFileW.restype = wintypes.HANDLE
 _kernel32.GetFileInformationByHandleEx.argtypes = [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD]
 _kernel32.GetFileInformationByHandleEx.restype = wintypes.BOOL
 
@@ -106,9 +94,7 @@ def open_shared(path: Path) -> int:
     Raises:
         OSError: it cannot be opened.
     """
-    handle = _kernel32.CreateFileW(str(path), _GENERIC_READ, _SHARE_ALL, None, _OPEN_EXISTING, 0, None)
-    if handle in (None, _INVALID_HANDLE):
-        raise ctypes.WinError(ctypes.get_last_error())
+    handle = opening.open_handle(path, opening.GENERIC_READ, share=opening.SHARE_ALL, disposition=opening.OPEN_EXISTING)
     return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
 
 

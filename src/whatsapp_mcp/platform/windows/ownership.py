@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.platform import sddl
-from whatsapp_mcp.platform.windows import security
+from whatsapp_mcp.platform.windows import opening, security
 
 assert sys.platform == "win32"
 
-_GENERIC_READ: Final = 0x8000_0000
-_GENERIC_WRITE: Final = 0x4000_0000
 _FILE_APPEND_DATA: Final = 4
 _SYNCHRONIZE: Final = 0x0010_0000
 _FILE_READ_ATTRIBUTES: Final = 0x80
-_CREATE_NEW: Final = 1
-_OPEN_ALWAYS: Final = 4
 
 
 def _user_alone(flags: str = "") -> str:
@@ -85,7 +81,7 @@ def new_private_file(path: Path) -> int:
         FileExistsError: something has this name, be it a link.
         OSError: it cannot be made.
     """
-    handle = security.create_file(path, _user_alone(), _GENERIC_WRITE, _CREATE_NEW, security.SHARE_ALL)
+    handle = security.create_file(path, _user_alone(), opening.GENERIC_WRITE, opening.CREATE_NEW, opening.SHARE_ALL)
     return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
 
 
@@ -96,7 +92,9 @@ def open_private_file(path: Path) -> int:
     Raises:
         OSError: it cannot be opened.
     """
-    handle = security.create_file(path, _user_alone(), _GENERIC_READ | _GENERIC_WRITE, _OPEN_ALWAYS)
+    handle = security.create_file(
+        path, _user_alone(), opening.GENERIC_READ | opening.GENERIC_WRITE, opening.OPEN_ALWAYS
+    )
     return msvcrt.open_osfhandle(handle, os.O_RDWR | os.O_BINARY | os.O_NOINHERIT)
 
 
@@ -111,7 +109,7 @@ def open_private_log(path: Path) -> int:
         OSError: it cannot be opened.
     """
     access = _FILE_APPEND_DATA | _FILE_READ_ATTRIBUTES | _SYNCHRONIZE
-    handle = security.create_file(path, _user_alone(), access, _OPEN_ALWAYS, security.SHARE_ALL)
+    handle = security.create_file(path, _user_alone(), access, opening.OPEN_ALWAYS, opening.SHARE_ALL)
     return msvcrt.open_osfhandle(handle, os.O_WRONLY | os.O_BINARY | os.O_NOINHERIT)
 
 

@@ -9,6 +9,8 @@ from ctypes import wintypes
 from functools import cache
 from pathlib import Path
 
+from whatsapp_mcp.platform.windows import opening
+
 assert sys.platform == "win32"
 
 _SE_FILE_OBJECT = 1
@@ -19,10 +21,6 @@ _TOKEN_QUERY = 8
 _TOKEN_USER = 1
 _PROTECTED = 0x8000_0000
 """PROTECTED_DACL_SECURITY_INFORMATION: nothing is inherited from the folder."""
-_SHARE = 3
-"""As the C library opens: others may read and write, but not delete."""
-SHARE_ALL = 7
-_INVALID_HANDLE = ctypes.c_void_p(-1).value
 
 _advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -61,26 +59,10 @@ _GetTokenInformation.argtypes = (
 _GetTokenInformation.restype = wintypes.BOOL
 
 
-class _SecurityAttributes(ctypes.Structure):
-    _fields_ = (("length", wintypes.DWORD), ("descriptor", ctypes.c_void_p), ("inherit", wintypes.BOOL))
-
-
 _CreateDirectory = _kernel32.CreateDirectoryW
-_CreateDirectory.argtypes = (wintypes.LPCWSTR, ctypes.POINTER(_SecurityAttributes))
+_CreateDirectory.argtypes = (wintypes.LPCWSTR, ctypes.POINTER(opening.SecurityAttributes))
 _CreateDirectory.restype = wintypes.BOOL
 
-
-_CreateFile = _kernel32.CreateFileW
-_CreateFile.argtypes = (
-    wintypes.LPCWSTR,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    ctypes.POINTER(_SecurityAttributes),
-    wintypes.DWORD,
-    wintypes.DWORD,
-    wintypes.HANDLE,
-)
-_CreateFile.restype = wintypes.HANDLE
 _SetFileSecurity = _advapi32.SetFileSecurityW
 _SetFileSecurity.argtypes = (wintypes.LPCWSTR, wintypes.DWORD, ctypes.c_void_p)
 _SetFileSecurity.restype = wintypes.BOOL
@@ -153,25 +135,14 @@ def _descriptor(sddl: str) -> ctypes.c_void_p:
     return made
 
 
-def create_file(path: Path, sddl: str, access: int, disposition: int, share: int = _SHARE) -> int:
-    """A handle of a file; one that is made has this access list from its first moment on.
-
-    Args:
-        access: what will be done with it (``GENERIC_WRITE`` …).
-        disposition: whether it must be new, or may be there (``CREATE_NEW``, ``OPEN_ALWAYS``).
-        share: what others may do meanwhile; ``SHARE_ALL`` lets them rename and delete it too.
-
-    Raises:
-        FileExistsError: it must be new and is not.
-        OSError: it cannot be opened.
+def create_file(path: Path, sddl: str, access: int, disposition: int, share: int = opening.SHARE_READ_WRITE) -> int:
+    """A handle of a file, as :func:`opening.open_handle`; one that is made has this access list from its first moment
+    on.
     """
     descriptor = _descriptor(sddl)
     try:
-        attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), descriptor, False)
-        handle = _CreateFile(str(path), access, share, ctypes.byref(attributes), disposition, 0, None)
-        if handle in (None, _INVALID_HANDLE):
-            raise ctypes.WinError(ctypes.get_last_error())
-        return int(handle)
+        attributes = opening.SecurityAttributes(ctypes.sizeof(opening.SecurityAttributes), descriptor, False)
+        return opening.open_handle(path, access, share=share, disposition=disposition, attributes=attributes)
     finally:
         _LocalFree(descriptor)
 
@@ -199,7 +170,7 @@ def make_folder(folder: Path, sddl: str) -> None:
     """
     descriptor = _descriptor(sddl)
     try:
-        attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), descriptor, False)
+        attributes = opening.SecurityAttributes(ctypes.sizeof(opening.SecurityAttributes), descriptor, False)
         if not _CreateDirectory(str(folder), ctypes.byref(attributes)):
             raise ctypes.WinError(ctypes.get_last_error())
     finally:

@@ -187,8 +187,8 @@ class StoreReader:
         """Messages of all chats (but status updates) with these words, newest first.
 
         Args:
-            text: see ``store.search.query``; blank for all messages that the filters want. Without a word or a
-                filter that is wanted nothing is found.
+            text: see ``store.search.query``; blank for all messages that the filters want. What merely lacks a word
+                is not found without another filter.
             chat: only there; also status updates, if asked for.
             kinds: only messages of these kinds.
             links_only: only messages with a web address.

@@ -5,34 +5,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import msvcrt
 import os
 import sys
-from ctypes import wintypes
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+from whatsapp_mcp.platform.windows import opening
 
 assert sys.platform == "win32"
 
-_GENERIC_READ: Final = 0x80000000
-_GENERIC_WRITE: Final = 0x40000000
-_FILE_SHARE_READ: Final = 1
-_OPEN_ALWAYS: Final = 4
-_ERROR_SHARING_VIOLATION: Final = 32
-_INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
-
-_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-_kernel32.CreateFileW.argtypes = [
-    wintypes.LPCWSTR,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    ctypes.c_void_p,
-    wintypes.DWORD,
-    wintypes.DWORD,
-    wintypes.HANDLE,
-]
-_kernel32.CreateFileW.restype = wintypes.HANDLE
+_SHARING_VIOLATION: Final = 32
 
 
 class FileLock:
@@ -44,7 +27,7 @@ class FileLock:
         """What a child process has to be given to hold it too."""
 
     @classmethod
-    def take(cls, path: Path) -> FileLock | None:
+    def take(cls, path: Path) -> Self | None:
         """Take it now; None when somebody else holds it.
 
         Raises:
@@ -53,14 +36,13 @@ class FileLock:
         """
         from whatsapp_mcp.platform.windows.ownership import not_ours_alone
 
-        handle = _kernel32.CreateFileW(
-            str(path), _GENERIC_READ | _GENERIC_WRITE, _FILE_SHARE_READ, None, _OPEN_ALWAYS, 0, None
-        )
-        if handle in (None, _INVALID_HANDLE):
-            code = ctypes.get_last_error()
-            if code == _ERROR_SHARING_VIOLATION:
+        access = opening.GENERIC_READ | opening.GENERIC_WRITE
+        try:
+            handle = opening.open_handle(path, access, share=opening.SHARE_READ, disposition=opening.OPEN_ALWAYS)
+        except OSError as error:
+            if error.winerror == _SHARING_VIOLATION:
                 return None
-            raise ctypes.WinError(code)
+            raise
         lock = cls.inherited(handle)
         if (why := not_ours_alone(os.fstat(lock._descriptor))) is not None:
             lock.release()
@@ -68,7 +50,7 @@ class FileLock:
         return lock
 
     @classmethod
-    def inherited(cls, number: int) -> FileLock:
+    def inherited(cls, number: int) -> Self:
         """The one whose ``number`` the parent told. Raises OSError when it is none."""
         os.set_handle_inheritable(number, False)
         return cls(msvcrt.open_osfhandle(number, os.O_RDWR | os.O_BINARY))

@@ -6,6 +6,7 @@ import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import Self
 
 assert sys.platform != "win32"
 
@@ -18,7 +19,7 @@ class FileLock:
         """What a child process has to be given to hold it too."""
 
     @classmethod
-    def take(cls, path: Path) -> FileLock | None:
+    def take(cls, path: Path) -> Self | None:
         """Take it now; None when somebody else holds it.
 
         Raises:
@@ -42,7 +43,7 @@ class FileLock:
         return cls(descriptor)
 
     @classmethod
-    def inherited(cls, number: int) -> FileLock:
+    def inherited(cls, number: int) -> Self:
         """The one whose ``number`` the parent told. Raises OSError when it is none."""
         os.set_inheritable(number, False)
         return cls(number)
