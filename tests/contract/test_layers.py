@@ -28,6 +28,7 @@ GROUND = {
     "qr_picture",
     "untrusted_text",
     "log_lines",
+    "waiting",
     "__init__",
 }
 """What every room may use."""

@@ -22,7 +22,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.app_state import author, change, named
 from whatsapp_mcp.operations.batch import each
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
@@ -88,7 +88,7 @@ def _last(newest: Message | None) -> LastMessage | None:
 
 
 @operation("pinChat")
-async def pin_chat(services: Services, arguments: args.PinChatArguments, _progress: Progress) -> Outcome:
+async def pin_chat(services: Services, arguments: args.PinChatArguments) -> Outcome:
     pinned = arguments["pinned"]
     said = "pinned" if pinned else "no longer pinned"
     return await _in_each(
@@ -97,7 +97,7 @@ async def pin_chat(services: Services, arguments: args.PinChatArguments, _progre
 
 
 @operation("muteChat")
-async def mute_chat(services: Services, arguments: args.MuteChatArguments, _progress: Progress) -> Outcome:
+async def mute_chat(services: Services, arguments: args.MuteChatArguments) -> Outcome:
     muted, seconds = arguments["muted"], arguments.get("duration")
     until = (now_ms() + seconds * 1000 if seconds else MUTED_FOR_EVER) if muted else 0
     said = "muted" if muted else "no longer muted"
@@ -105,7 +105,7 @@ async def mute_chat(services: Services, arguments: args.MuteChatArguments, _prog
 
 
 @operation("markChatRead")
-async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments, _progress: Progress) -> Outcome:
+async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments) -> Outcome:
     read = arguments["read"]
     said = f"marked as {'read' if read else 'unread'}"
     return await _in_each(
@@ -117,14 +117,14 @@ async def mark_chat_read(services: Services, arguments: args.MarkChatReadArgumen
 
 
 @operation("deleteChat")
-async def delete_chat(services: Services, arguments: args.DeleteChatArguments, _progress: Progress) -> Outcome:
+async def delete_chat(services: Services, arguments: args.DeleteChatArguments) -> Outcome:
     chat = await _known_chat(services, arguments["chat_jid"])
     deleted = ChatDeleted(chat.wire, last=_last(chat.newest))
     return Outcome(await change(services, "The chat was deleted on your devices.", deleted))
 
 
 @operation("archiveChat")
-async def archive_chat(services: Services, arguments: args.ArchiveChatArguments, _progress: Progress) -> Outcome:
+async def archive_chat(services: Services, arguments: args.ArchiveChatArguments) -> Outcome:
     archived = arguments["archived"]
     return await _in_each(
         services,
@@ -136,7 +136,7 @@ async def archive_chat(services: Services, arguments: args.ArchiveChatArguments,
 
 
 @operation("labelChat")
-async def label_chat(services: Services, arguments: args.LabelChatArguments, _progress: Progress) -> Outcome:
+async def label_chat(services: Services, arguments: args.LabelChatArguments) -> Outcome:
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
     return await _in_each(
         services,
@@ -150,9 +150,7 @@ async def label_chat(services: Services, arguments: args.LabelChatArguments, _pr
 
 
 @operation("setDisappearingTimer")
-async def set_disappearing_timer(
-    services: Services, arguments: args.SetDisappearingTimerArguments, _progress: Progress
-) -> Outcome:
+async def set_disappearing_timer(services: Services, arguments: args.SetDisappearingTimerArguments) -> Outcome:
     chat = await recipient(services, arguments["chat_jid"], field="chat_jid")
     seconds = arguments["timer_seconds"]
     await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))

@@ -6,7 +6,7 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -78,14 +78,10 @@ class Outcome:
     """What the operation fetched, for who reads it as a resource."""
 
 
-Progress = Callable[[float, float | None, str], Awaitable[None]]
-"""``await progress(done, total, message)``: tells the host how far a long call is."""
-
-
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         """Carry out the operation of a call with validated arguments, if the policy lets it through.
 
         Raises:

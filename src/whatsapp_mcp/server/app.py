@@ -27,6 +27,7 @@ from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
@@ -185,11 +186,8 @@ class _Tools:
         arguments, problems, notes = self._checker.check(operation, params.arguments)
         if problems:
             raise invalid(problems)
-
-        async def progress(done: float, total: float | None, message: str) -> None:
-            await ctx.session.report_progress(done, total, message)
-
-        outcome = await self._runner.run(passage, arguments, progress)
+        with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
+            outcome = await self._runner.run(passage, arguments)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

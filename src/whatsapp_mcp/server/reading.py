@@ -19,6 +19,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import ROUNDS_SINCE
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
 
@@ -67,11 +68,8 @@ class Reading:
         if problems:
             raise invalid(problems)
         passage.bytes_in = sum(len(value) if isinstance(value, str) else 8 for value in arguments.values())
-
-        async def progress(done: float, total: float | None, message: str) -> None:
-            await ctx.session.report_progress(done, total, message)
-
-        return await self._runner.run(passage, checked, progress)
+        with heartbeat(ctx.session.report_progress):
+            return await self._runner.run(passage, checked)
 
     def text(self, passage: Passage, outcome: Outcome) -> str:
         """What the tool would show, which is JSON within the byte budget."""

@@ -85,10 +85,8 @@ class Bench:
         if problems:
             raise BadArguments([problem.field for problem in problems])
 
-        async def progress(_done: float, _total: float | None, _message: str) -> None: ...
-
         async with asyncio.timeout(WAIT):
-            self.outcome = await self.runner.run(Passage(known, self.caller), checked, progress)
+            self.outcome = await self.runner.run(Passage(known, self.caller), checked)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         body = success(self.outcome, budget=self.settings.result_budget).structured_content
         assert body is not None

@@ -20,7 +20,7 @@ from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import NumberCheck, Picture
 from whatsapp_mcp.operations import runner
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import SendMessage
@@ -74,7 +74,7 @@ class Through(Exception):
     """The gate let a call through."""
 
 
-async def through(_services: Services, _arguments: Any, _progress: Progress) -> Outcome:
+async def through(_services: Services, _arguments: Any) -> Outcome:
     raise Through
 
 

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, NOW, TEAM
 from tests.unit.server.connections import fake_server
+from tests.unit.waiting import soon
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
@@ -194,6 +195,7 @@ async def test_reading_is_written_down_and_remembered(bench: Bench) -> None:
         refused = await host.call_tool("sendMessage", {"phone": str(ANA), "message": "what they said"})
         assert (refused.structured_content or {})["details"]["rule"] == "other_chat"
         await failure_of(host, f"whatsapp://chat/{BO}")
+    await soon(lambda: len(audit(bench)) == 3, "what only looked is written a moment later")
     read, sent, failed = audit(bench)
     assert (read["operation"], read["chats"], read["decision"]) == ("getChatMessages", [str(TEAM)], "allowed")
     assert read["out"] > 100

@@ -31,7 +31,7 @@ from tests.unit.server.connections import (
 )
 from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
-from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
@@ -69,7 +69,7 @@ class GatedRunner:
         self._gate = Gate.of(settings(policy="open").model_copy(update={"data_dir": folder}))
         self.callers: list[Caller] = []
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
         return Outcome("Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python"))
