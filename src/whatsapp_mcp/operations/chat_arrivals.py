@@ -96,7 +96,7 @@ async def _position(services: Services, cursor: str | None) -> int:
         return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
-            "cursor: not a cursor of waitForMessage or checkInbox",
+            "cursor: not one that this tool returned",
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )
