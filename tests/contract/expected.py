@@ -24,6 +24,7 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
 
@@ -49,7 +50,7 @@ READS: Final = {
         "waitForEvent",
         "groupInfo",
     ),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus"),
+    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -99,5 +100,6 @@ WITHOUT_CONNECTION: Final = {
         "getMessageContext",
         "checkInbox",
         "getMessageStatus",
+        "listLabels",
     ),
 }
