@@ -97,6 +97,10 @@ EVERYWHERE: Final[dict[str, tuple[str, ...]]] = {
     "beginning, no such word": (
         *("tomorr", "obriga", "wochenen", "cumplea", "пожалуй", "teşekk", "birthda", "frühst", "hedgeh", "fotog"),
     ),
+    "one word or another": (
+        *("tomorrow OR meeting", "hedgehog OR veterinarian", "the OR you", "que OR não", "встреча OR завтра"),
+        *("dinner tomorrow OR meeting", "的 OR 我", "xylophone OR hedgehog", "in OR out OR over OR under"),
+    ),
     "phrase": (
         *('"to you"', '"and the"', '"que não"', '"de la"', '"ich und"', '"я не"', '"في من"', '"אני לא"', '"bir bu"'),
         *('"must fast"', '"hedgehog must fast"', '"không là"', '"明天 开会"', '"the veterinarian"'),

@@ -91,6 +91,8 @@ def _ways(history: History) -> dict[str, _Way]:
         "search from me": _Way("searchMessages", lambda: {"query": world.words(), "is_from_me": True}),
         "search of one kind": _Way("searchMessages", lambda: {"query": world.words(), "kind": world.kind()}),
         "search in one month": _Way("searchMessages", lambda: {"query": world.words(), **world.month()}),
+        "search without words, by time": _Way("searchMessages", world.month),
+        "search without words, by sender and time": _Way("searchMessages", world.sender_in_month),
         "getChatMessages with search": _Way("getChatMessages", lambda: world.in_chat(key="search")),
         "getChatMessages": _Way("getChatMessages", world.page),
         "getChatMessages of a month": _Way("getChatMessages", lambda: world.page() | world.month() | {"offset": 0}),
@@ -125,6 +127,9 @@ class _World:
     def of_sender(self) -> Arguments:
         sender: Person = self._chance.choice(self._people)
         return {"query": self.words(sender.language), "sender": str(sender.number)}
+
+    def sender_in_month(self) -> Arguments:
+        return {"sender": str(self._chance.choice(self._people).number), **self.month()}
 
     def of_sender_in_chat(self) -> Arguments:
         chat = self._chat()

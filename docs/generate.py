@@ -43,6 +43,15 @@ sent nothing gives the key back. If a process was killed between sending and Wha
 whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing, until a receipt
 of somebody who got the message proves that it was sent; from then on it returns the result.
 
+What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
+punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
+`"several words"` what stands together, `-word` and `-"several words"` leave out. A word of three letters or more also
+finds what begins so (`meet` finds `meeting`), unless more than a thousand messages have the word itself: then it is
+meant as it stands, and `the*` asks for beginnings all the same, of two letters at least. `"meet"` in quotes finds this
+word alone. When nothing is found, words of one and two letters and numbers are tried as beginnings too. Scripts
+without blanks between words are searched by character, anywhere. Without words, `searchMessages` shows what the other
+arguments leave (times, sender, kind, chat, links), newest first.
+
 """
 
 

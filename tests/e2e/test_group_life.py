@@ -137,10 +137,10 @@ async def test_calls_say_how_they_ended(shared: SharedAccount) -> None:
         row = await row_where(host, ana.number, content="Missed call")
         assert row["details"]["outcome"] == "missed"
         other = ana.call()
-        await row_where(host, ana.number, id=other.id)
+        await row_where(host, ana.number, message_id=other.id)
         await host.call("rejectCall", caller_jid=ana.number, call_id=other.id)
         await other.wait_for("reject")
-        await row_where(host, ana.number, id=other.id, content="Call declined")
+        await row_where(host, ana.number, message_id=other.id, content="Call declined")
 
 
 async def test_numbers_are_those_under_which_whatsapp_knows_people(shared: SharedAccount) -> None:

@@ -99,7 +99,7 @@ async def test_messages_in_both_directions(shared: SharedAccount) -> None:
             assert received.id == sent["message_id"]
             assert received.summary.mentions == (jid(ana),)
         said = ana.say("hi all", to=group)
-        row = await row_where(host, group_id, id=said.id)
+        row = await row_where(host, group_id, message_id=said.id)
         assert (row["content"], row["sender_jid"], row["sender_name"]) == ("hi all", jid(ana), "Ana")
         await host.call("sendMessage", phone="Both ways", message="to you", reply_message_id=said.id)
         reply = await bruno.wait_for_message(lambda message: message.text == "to you")
@@ -123,7 +123,7 @@ async def test_what_others_change_arrives(shared: SharedAccount) -> None:
             return {chat["name"] for chat in (await host.call("listChats"))["data"]}
 
         said = ana.say("welcome", to=group)
-        await row_where(host, str(group.jid), id=said.id)
+        await row_where(host, str(group.jid), message_id=said.id)
         group.rename("Film club", by=ana)
         await until_async(names, "Film club")
 

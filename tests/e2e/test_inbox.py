@@ -10,6 +10,7 @@ import anyio
 from tests.e2e.harness import Host, chats_with, paired
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
+from tests.rows import read
 from whatsapp_mcp.simulator import Simulator
 
 
@@ -67,7 +68,7 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
     assert (unread["total_messages"], unread["total_chats"], unread["more"]) == (6, 2, True)
     body = (await host.raw("checkInbox", {"cursor": cursor, "limit": 4})).structured_content
     assert body is not None
-    assert [row["message_id"] for row in body["results"]["data"]] == [one.id for one in said[:4]], "the first"
+    assert [row["message_id"] for row in read(body["results"])["data"]] == [one.id for one in said[:4]], "the first"
     assert (body["results"]["total_messages"], body["results"]["more"]) == (6, True)
     rest = await host.call("checkInbox", cursor=body["next_cursor"], limit=4)
     assert [row["message_id"] for row in rest["data"]] == [one.id for one in said[4:]]
@@ -127,10 +128,10 @@ async def test_what_only_the_phone_shows_says_so(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         once, other = ana.send_for_phone_only(), ana.send_for_phone_only("")
-        row = await row_where(host, ana.number, id=once)
+        row = await row_where(host, ana.number, message_id=once)
         assert (row["kind"], row["view_once"]) == ("undecryptable", True)
         assert "view-once" in row["details"]["note"]
-        row = await row_where(host, ana.number, id=other)
+        row = await row_where(host, ana.number, message_id=other)
         assert "view_once" not in row
         assert "phone" in row["details"]["note"]
 
@@ -139,14 +140,14 @@ async def test_what_is_about_another_message_leaves_no_placeholder(shared: Share
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("one")
-        await row_where(host, ana.number, id=said.id)
+        await row_where(host, ana.number, message_id=said.id)
         simulator.faults.corrupt_messages(times=1)
         ana.react("👍", said)
-        row = await row_where(host, ana.number, id=said.id, reactions=[reaction_of(simulator, ana.number)])
+        row = await row_where(host, ana.number, message_id=said.id, reactions=[reaction_of(simulator, ana.number)])
         assert row["content"] == "one"
         simulator.faults.corrupt_messages(times=1)
         ana.edit(said, "uno")
-        await row_where(host, ana.number, id=said.id, content="uno")
+        await row_where(host, ana.number, message_id=said.id, content="uno")
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
         assert [one["message_id"] for one in rows] == [said.id]
         assert await unread_of(host, ana.number) == 1

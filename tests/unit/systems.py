@@ -15,6 +15,11 @@ _ROOT: Final = Path(__file__).parents[2]
 
 POSIX: Final = sys.platform != "win32"
 UNDER_WINE: Final = not POSIX and "WINEPREFIX" in os.environ
+SLOWNESS: Final = 4.0 if UNDER_WINE else 1.0
+"""How much longer than anywhere else a wait may last: wine is slow with processes and files."""
+CHILD_LIMIT: Final = 60.0 * SLOWNESS
+"""Seconds in which a program that a test starts has done its little work."""
+_FEWER: Final = 10 if UNDER_WINE else 1
 
 needs_signals = pytest.mark.skipif(not POSIX, reason="programs of Windows send each other no signals")
 needs_modes = pytest.mark.skipif(not POSIX, reason="files of Windows have neither modes nor such owners")
@@ -28,6 +33,13 @@ needs_authorities_in_a_file = pytest.mark.skipif(
     sys.platform != "linux", reason="macOS and Windows do not ask a file for the authorities they trust"
 )
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
+
+
+def examples(number: int) -> int:
+    """How many examples a test draws that makes a store for each: a part of them under wine, where that takes a minute
+    and more.
+    """
+    return max(number // _FEWER, 1)
 
 
 def child_environment(**more: str) -> dict[str, str]:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 
+from tests.unit.systems import CHILD_LIMIT
+
 PROGRAM = textwrap.dedent(
     """
     import os, subprocess, sys
@@ -17,7 +19,7 @@ PROGRAM = textwrap.dedent(
     print("print"); sys.stdout.flush()
     os.write(1, b"native code\\n")
     child = "import os; print('child'); assert not os.read(0, 1)"
-    subprocess.run([sys.executable, "-c", child], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", child], check=True)
     assert os.read(0, 1) == b"", "descriptor 0 is empty"
     assert os.read(wire.incoming, 100) == b"request"
     os.write(wire.outgoing, b"answer")
@@ -30,7 +32,7 @@ def test_only_the_protocol_reaches_stdout() -> None:
         [sys.executable, "-c", PROGRAM],
         input=b"request",
         capture_output=True,
-        timeout=30,
+        timeout=CHILD_LIMIT,
         check=False,
         env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
@@ -41,5 +43,5 @@ def test_only_the_protocol_reaches_stdout() -> None:
 
 def test_a_process_without_stdout_is_told_why() -> None:
     program = "import os; os.close(1)\nfrom whatsapp_mcp.descriptors import claim_stdio\nclaim_stdio()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=CHILD_LIMIT, check=False)
     assert b"needs both stdin and stdout" in done.stderr

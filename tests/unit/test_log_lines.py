@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.log_lines import ALIKE, INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, AlikeFilter, LineFormatter
 
 FORGED = "X\x1b[2J\x1b]0;pwned\x07\nERROR whatsapp_mcp.session: the account was logged out\r\n"
@@ -79,7 +80,9 @@ fail()
 
 
 def test_whatever_a_process_says_of_its_own_errors() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=CHILD_LIMIT, check=False
+    )
     lines = done.stderr.splitlines()
     assert done.returncode == 1
     assert "\x1b" not in done.stderr

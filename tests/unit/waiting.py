@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-WAIT = 15.0
+from tests.unit.systems import SLOWNESS
+
+WAIT = 15.0 * SLOWNESS
 """Seconds; only a defect lets this much pass."""
 
 

@@ -21,6 +21,7 @@ from whatsapp_mcp.models.views import (
     Contact,
     Group,
     GroupMember,
+    Label,
     Mark,
     Message,
     NameSource,
@@ -76,12 +77,22 @@ def chat_json(chat: Chat, *, full: bool = False) -> dict[str, Any]:
     return row
 
 
-def contact_json(contact: Contact, *, full: bool = False) -> dict[str, Any]:
-    row = {"jid": str(contact.jid), "name": contact.name, "name_source": _unless_saved(contact.name_source)}
-    return row | ({"lid": lid_of(contact), "name_source": contact.name_source} if full else {})
+def label_json(label: Label) -> dict[str, Any]:
+    return {
+        "label_id": label.id,
+        "name": label.name,
+        "color": label.color,
+        "chat_count": label.chat_count,
+        "message_count": label.message_count,
+        "chats": [{"chat_jid": str(chat.jid), "name": chat.name} for chat in label.chats],
+    }
 
 
-def lid_of(one: Chat | Contact | GroupMember) -> str | None:
+def contact_json(contact: Contact) -> dict[str, Any]:
+    return {"jid": str(contact.jid), "name": contact.name, "name_source": _unless_saved(contact.name_source)}
+
+
+def lid_of(one: Chat | GroupMember) -> str | None:
     return str(one.lid) if one.lid and one.lid != one.jid else None
 
 

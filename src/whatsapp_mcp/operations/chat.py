@@ -14,11 +14,11 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
-from whatsapp_mcp.models.render import chat_json, line_json, message_json
+from whatsapp_mcp.models.render import chat_json, label_json, line_json, message_json
 from whatsapp_mcp.models.seed_rows import seed_message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
@@ -41,7 +41,7 @@ _MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(Z|[+-][\d:]+)?", re.A
 
 
 @operation("listChats")
-async def list_chats(services: Services, arguments: args.ListChatsArguments, _progress: Progress) -> Outcome:
+async def list_chats(services: Services, arguments: args.ListChatsArguments) -> Outcome:
     limit = arguments["limit"]
     offset = arguments["offset"]
     full = arguments["detail"] == "full"
@@ -76,10 +76,15 @@ def _pagination(page: Page[Any], limit: int, offset: int, *, full: bool) -> dict
     return {"limit": limit, "offset": offset, **total} if full else total
 
 
+@operation("listLabels")
+async def list_labels(services: Services, arguments: args.ListLabelsArguments) -> Outcome:
+    labels, offset = await services.store.read(StoreReader.labels), arguments["offset"]
+    said = f"{len(labels)} labels." if labels else "There are no labels; WhatsApp Business has them."
+    return Outcome(said, {"data": Rows(labels[offset:], label_json)}, rows="data", offset=offset, untrusted=True)
+
+
 @operation("getChatMessages")
-async def get_chat_messages(
-    services: Services, arguments: args.GetChatMessagesArguments, _progress: Progress
-) -> Outcome:
+async def get_chat_messages(services: Services, arguments: args.GetChatMessagesArguments) -> Outcome:
     chat_jid = await read_from(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments["limit"]
     offset = arguments["offset"]
@@ -137,7 +142,7 @@ def _messages(
 
 
 @operation("searchMessages")
-async def search_messages(services: Services, arguments: args.SearchMessagesArguments, _progress: Progress) -> Outcome:
+async def search_messages(services: Services, arguments: args.SearchMessagesArguments) -> Outcome:
     text, by_relevance = arguments.get("query", ""), arguments.get("by_relevance", False)
     _check_question(arguments, Query.parse(text))
     if by_relevance and "cursor" in arguments:
@@ -190,19 +195,19 @@ def _hit_json(hit: _Hit) -> dict[str, Any]:
 def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> None:
     """Something must be wanted: what merely lacks a word would be almost everything."""
     narrow = any(arguments.get(name) for name in ("chat_jid", "sender", "kind", "has_link", "is_from_me"))
-    if query.wanted or (narrow and (query.is_blank or query.unwanted)):
+    limited = any(name in arguments for name in ("start_time", "end_time", "is_from_me"))
+    if query.wanted or (narrow and query.unwanted) or (query.is_blank and (narrow or limited)):
         return
     raise InvalidArgument(
         "query: holds no word to look for",
         field="query",
-        next_step="Pass a word of the message (-word only leaves out), or a filter: chat_jid, sender, kind, has_link.",
+        next_step="Pass a word of the message (-word only leaves out), or, without a query, a filter: chat_jid, sender,"
+        " kind, has_link, is_from_me, start_time, end_time.",
     )
 
 
 @operation("getMessageContext")
-async def get_message_context(
-    services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
-) -> Outcome:
+async def get_message_context(services: Services, arguments: args.GetMessageContextArguments) -> Outcome:
     chat = await read_from(services, arguments["chat_jid"], field="chat_jid")
     before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
     if part_from is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -9,15 +10,18 @@ from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.app_state import MessageDeletedForMe, MessageLabelled, MessageStarred
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.addressee import check_writable, recipient
-from whatsapp_mcp.operations.app_state import author, change, with_name
+from whatsapp_mcp.operations.app_state import author, change, named
+from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.held_messages import stop_held
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import SUCCESS, expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
+from whatsapp_mcp.policy.call import FailedItem
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -33,7 +37,7 @@ LETTER_EMOJI: Final = "\u2139"
 
 
 @operation("revokeMessage")
-async def revoke_message(services: Services, arguments: args.RevokeMessageArguments, _progress: Progress) -> Outcome:
+async def revoke_message(services: Services, arguments: args.RevokeMessageArguments) -> Outcome:
     stopped = await stop_held(services, arguments["message_id"], arguments["phone"])
     if stopped is not None:
         return stopped
@@ -51,7 +55,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
 
 
 @operation("reactMessage")
-async def react_message(services: Services, arguments: args.ReactMessageArguments, _progress: Progress) -> Outcome:
+async def react_message(services: Services, arguments: args.ReactMessageArguments) -> Outcome:
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
@@ -64,7 +68,7 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
 
 
 @operation("updateMessage")
-async def update_message(services: Services, arguments: args.UpdateMessageArguments, _progress: Progress) -> Outcome:
+async def update_message(services: Services, arguments: args.UpdateMessageArguments) -> Outcome:
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
@@ -86,7 +90,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
 
 
 @operation("forwardMessage")
-async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
+async def forward_message(services: Services, arguments: args.ForwardMessageArguments) -> Outcome:
     chat = await recipient(services, arguments["phone"])
     _, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
@@ -108,42 +112,51 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
 
 
 @operation("rejectCall")
-async def reject_call(services: Services, arguments: args.RejectCallArguments, _progress: Progress) -> Outcome:
+async def reject_call(services: Services, arguments: args.RejectCallArguments) -> Outcome:
     caller = await person(services, arguments["caller_jid"], field="caller_jid")
     await services.session.call(RejectCall(caller=caller, call_id=arguments["call_id"].strip()))
     return Outcome("The call was rejected.")
 
 
 @operation("readMessage")
-async def read_message(services: Services, arguments: args.ReadMessageArguments, _progress: Progress) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    if message.from_me and chat != message.sender:
+async def read_message(services: Services, arguments: args.ReadMessageArguments) -> Outcome:
+    messages, failed = await _messages(services, arguments, _received)
+    await services.session.call(MarkRead(targets=tuple(map(MessageRef.of, messages))))
+    said = f"{_subject(messages)} marked as read."
+    ids = [message.id for message in messages]
+    results = {"message_id": ids[0]} if len(ids) == 1 else {"message_ids": ids}
+    return Outcome(said, results | {"status": SUCCESS, "chat_jid": str(messages[0].chat)}, failed=failed)
+
+
+def _received(message: Message) -> None:
+    """Raises InvalidArgument for a message of the owner's to somebody else."""
+    if message.from_me and message.chat != message.sender:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )
-    await services.session.call(MarkRead(target=MessageRef.of(message)))
-    results = {"message_id": message.id, "status": SUCCESS, "chat_jid": str(chat)}
-    return Outcome("The message was marked as read.", results)
 
 
 @operation("starMessage")
-async def star_message(services: Services, arguments: args.StarMessageArguments, _progress: Progress) -> Outcome:
+async def star_message(services: Services, arguments: args.StarMessageArguments) -> Outcome:
     return await _star(services, arguments, starred=True)
 
 
 @operation("unstarMessage")
-async def unstar_message(services: Services, arguments: args.UnstarMessageArguments, _progress: Progress) -> Outcome:
+async def unstar_message(services: Services, arguments: args.UnstarMessageArguments) -> Outcome:
     return await _star(services, arguments, starred=False)
 
 
 async def _star(services: Services, arguments: args.StarMessageArguments, *, starred: bool) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    star = MessageStarred(message.wire_chat, message.id, starred, message.from_me, author(message))
-    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", star))
+    messages, failed = await _messages(services, arguments)
+    stars = [
+        MessageStarred(message.wire_chat, message.id, starred, message.from_me, author(message)) for message in messages
+    ]
+    done = f"{_subject(messages)} {'starred' if starred else 'no longer starred'}."
+    return Outcome(await change(services, done, *stars), failed=failed)
 
 
 @operation("deleteMessage")
-async def delete_message(services: Services, arguments: args.DeleteMessageArguments, _progress: Progress) -> Outcome:
+async def delete_message(services: Services, arguments: args.DeleteMessageArguments) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     sent = to_ms(message.timestamp)
     deleted = MessageDeletedForMe(message.wire_chat, message.id, message.from_me, author(message), sent=sent)
@@ -152,9 +165,30 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
 
 
 @operation("labelMessage")
-async def label_message(services: Services, arguments: args.LabelMessageArguments, _progress: Progress) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    labelled = arguments["labeled"]
-    label = MessageLabelled(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
-    done = f"The label was {'put on' if labelled else 'taken off'} the message."
-    return Outcome(await change(services, done, *with_name(label, arguments["label_name"])))
+async def label_message(services: Services, arguments: args.LabelMessageArguments) -> Outcome:
+    messages, failed = await _messages(services, arguments)
+    label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
+    first = named(services, label_id, arguments["label_name"]) if labelled else ()
+    labels = [MessageLabelled(label_id, message.wire_chat, message.id, labelled) for message in messages]
+    done = f"{_subject(messages)} {'labelled' if labelled else 'no longer labelled'}."
+    return Outcome(await change(services, done, *first, *labels), failed=failed)
+
+
+async def _messages(
+    services: Services,
+    arguments: args.StarMessageArguments | args.LabelMessageArguments | args.ReadMessageArguments,
+    check: Callable[[Message], None] = lambda _: None,
+) -> tuple[list[Message], tuple[FailedItem, ...]]:
+    """The messages of the list, in one chat."""
+
+    async def find(message_id: str) -> Message:
+        _, message = await stored_message(services, message_id, arguments["phone"])
+        check(message)
+        return message
+
+    found, failed = await each(arguments["message_id"], find)
+    return list({(message.id, message.sender): message for message in found.values()}.values()), failed
+
+
+def _subject(messages: Sequence[Message]) -> str:
+    return "The message is" if len(messages) == 1 else f"{len(messages)} messages are"

@@ -6,12 +6,16 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.passage import Passage
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.call import FailedItem
 
 V = TypeVar("V")
 
@@ -25,6 +29,15 @@ class Image:
 
     data: bytes
     mime_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A received file that lies here."""
+
+    path: Path
+    mime_type: str
+    """By its content, whatever its sender says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +74,16 @@ class Outcome:
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     images: tuple[Image, ...] = field(default_factory=tuple)
-
-
-Progress = Callable[[float, float | None, str], Awaitable[None]]
-"""``await progress(done, total, message)``: tells the host how far a long call is."""
+    failed: tuple[FailedItem, ...] = ()
+    """Items of a list with which nothing was done, while others were."""
+    file: KeptFile | None = None
+    """What the operation fetched, for who reads it as a resource."""
 
 
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         """Carry out the operation of a call with validated arguments, if the policy lets it through.
 
         Raises:

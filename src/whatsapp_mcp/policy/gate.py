@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,7 @@ from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, Uses, windows
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
@@ -107,9 +107,9 @@ class Gate:
             self.undone(passage)
             raise
 
-    def checking(self, passage: Passage, rules: Rules) -> None:
-        """A number is looked up now, whatever becomes of the call. Raises RateLimited."""
-        self._count({LimitKind.NUMBER_CHECKS: 1}, passage, rules)
+    def count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
+        """What shows on the way of a call; it counts, whatever becomes of the call. Raises RateLimited."""
+        self._count(uses, passage, rules)
 
     def undone(self, passage: Passage) -> None:
         """The call certainly did nothing: it does not count."""
@@ -127,10 +127,12 @@ class Gate:
         if writable is None:
             return
         # Of a message that is sent, the chat counts; who is on a contact card hears nothing of it.
-        about = call.parties if touches.act != "send" or call.chat is None else (call.chat,)
+        about = call.parties if touches.act != "send" or not call.chats else call.chats
         for party in about:
             if not writable.allows(party.facts):
-                raise _refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
+                where = f"in {party.jid}" if len(call.chats) > 1 else "there"
+                why = f"nothing may be sent or changed {where}"
+                raise _refused(passage, "send", why, where="[send] in policy.toml")
 
     # -- taint --------------------------------------------------------------------------------------------------------
 
@@ -138,16 +140,18 @@ class Gate:
         conversation = caller.conversation
         hours = rules.taint_hours
         seen = Seen(conversation.read_within(hours), conversation.listed_within(hours))
-        grant, chat = caller.grant.name, call.chat
-        trusted = chat is not None and ChatList.parse(rules.send.trusted).allows(chat.facts)
-        found = reasons(call, rules.ask, seen, trusted=trusted)
-        if chat is None or not found or not all(reason.rule in _ALWAYS for reason in found):
+        grant, chats = caller.grant.name, call.chats
+        trust = ChatList.parse(rules.send.trusted)
+        found = reasons(call, rules.ask, seen, trusted=bool(chats) and all(trust.allows(chat.facts) for chat in chats))
+        if not chats or not all(reason.rule in _ALWAYS for reason in found):
             return found
-        return tuple(reason for reason in found if not self._book.is_always(reason.rule, chat.jid, grant))
+        return tuple(
+            reason for reason in found if not all(self._book.is_always(reason.rule, chat.jid, grant) for chat in chats)
+        )
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _count(self, uses: Mapping[LimitKind, int], passage: Passage, rules: Rules) -> Reservation | None:
+    def _count(self, uses: Uses, passage: Passage, rules: Rules) -> Reservation | None:
         grant = passage.caller.grant
         if not uses:
             return None
@@ -162,7 +166,7 @@ class Gate:
     async def _confirm(self, passage: Passage, call: Call, rules: Rules, why: tuple[Reason, ...], digest: str) -> None:
         grant, minutes = passage.caller.grant.name, rules.approval_minutes
         passage.rule = why[0].rule
-        always = call.chat is not None and all(reason.rule in _ALWAYS for reason in why)
+        always = bool(call.chats) and all(reason.rule in _ALWAYS for reason in why)
         question = Question(
             rule=",".join(reason.rule for reason in why),
             text=question_text(call, why),
@@ -178,9 +182,10 @@ class Gate:
             consent = await passage.caller.ask(question)
             given_for_good = consent is Consent.ALWAYS and always
             passage.decision = AuditDecision.ASKED_ALWAYS if given_for_good else AuditDecision.ASKED_YES
-        if consent is Consent.ALWAYS and always and call.chat is not None:
+        if consent is Consent.ALWAYS and always:
             for reason in why:
-                self._book.always(reason.rule, call.chat.jid, grant, now_ms())
+                for chat in call.chats:
+                    self._book.always(reason.rule, chat.jid, grant, now_ms())
         elif consent is Consent.NO:
             passage.decision = AuditDecision.REFUSED
             raise NotAllowed(
@@ -244,7 +249,7 @@ def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], grant: Grant) -> Ch
     return chats if everything else chats & ChatList.parse(allow, deny)
 
 
-def _uses(call: Call) -> Mapping[LimitKind, int]:
+def _uses(call: Call) -> Uses:
     """What the call counts for."""
     act, uses = call.operation.touches.act, dict[LimitKind, int]()
     uses[LimitKind.FIRST_CONTACTS] = len(call.strangers)
@@ -260,6 +265,13 @@ def _uses(call: Call) -> Mapping[LimitKind, int]:
 def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
     lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
+    chats = call.chats if len(call.chats) > 1 else ()
+    lines += [f"Chat: {party.called}" for party in chats[:_PEOPLE]]
+    if len(chats) > _PEOPLE:
+        lines.append(f"And {len(chats) - _PEOPLE} chats more")
+    about = call.arguments.get(call.operation.touches.message or "")
+    if isinstance(about, list) and len(about) > 1:
+        lines.append(f"{len(about)} messages")
     people = (*call.people, *call.added)
     lines += [f"Person: {party.called}" for party in people[:_PEOPLE]]
     if len(people) > _PEOPLE:

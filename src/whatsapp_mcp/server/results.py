@@ -37,6 +37,9 @@ _CONTENT: Final = ("results", "details")
 _ARGUMENT_NAMES: Final = "fields"
 """The one list in details that holds only names of arguments."""
 
+_FAILED: Final = 20
+"""Items of a list that are named with what went wrong."""
+_FAILED_LENGTH: Final = 200
 _DEPTH: Final = 50
 _BITS: Final = 64
 _HALVINGS: Final = 200
@@ -173,7 +176,7 @@ def _within(outcome: Outcome, room: int, zone: tzinfo | None, *, pageable: bool)
     """The body with as many whole rows as there is room for, at least one; whether rows were left out, and then where
     to go on. Rows that are left out are not made."""
     how = _Writing(clean_text if outcome.untrusted else encodable, zone)
-    body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)}
+    body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)} | _failed(outcome)
     results, name = outcome.results, outcome.rows
     listed = results.get(name) if name and isinstance(results, dict) else None
     rows = Rows(listed, lambda row: row) if isinstance(listed, list) else listed
@@ -204,6 +207,15 @@ def _listed(others: JsonObject, name: str, kept: Sequence[_MadeRow], *, full: bo
     rows = [row for row, _ in kept]
     beside = {} if full or not all(isinstance(row, dict) for row in rows) else factored(rows)
     return beside | {key: value for key, value in others.items() if key != name} | {name: rows}
+
+
+def _failed(outcome: Outcome) -> JsonObject:
+    """The items of a list with which nothing was done: the first ones, for there may be many with one cause."""
+    if not outcome.failed:
+        return {}
+    rows = [{"item": one.item, "code": one.code, "message": one.message} for one in outcome.failed[:_FAILED]]
+    said = f"{outcome.message} With {len(outcome.failed)} more that you named nothing was done: see failed."
+    return {"message": encodable(said), "failed": _ready(rows, _Writing(lambda text: clean_text(text, _FAILED_LENGTH)))}
 
 
 def _filled(made: Iterator[_MadeRow], room: int, total: int) -> tuple[list[_MadeRow], bool]:

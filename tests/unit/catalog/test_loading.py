@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.systems import CHILD_LIMIT
 
 from whatsapp_mcp import catalog
 from whatsapp_mcp.catalog import CatalogError, load_catalog
@@ -21,7 +22,7 @@ def test_loading_imports_neither_yaml_nor_a_validator() -> None:
         "import sys; from whatsapp_mcp.catalog import load_catalog; load_catalog();"
         "print(sorted({'yaml', 'jsonschema_rs', 'mcp', 'difflib'} & sys.modules.keys()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=CHILD_LIMIT, check=True)
     assert done.stdout == "[]\n"
 
 

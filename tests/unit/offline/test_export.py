@@ -34,7 +34,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
-from tests.unit.systems import POSIX, needs_links, needs_posix_shell, needs_signals, take_time_zone
+from tests.unit.systems import CHILD_LIMIT, POSIX, needs_links, needs_posix_shell, needs_signals, take_time_zone
 
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
@@ -664,7 +664,7 @@ def run_in_shell(settings: Settings, command: str) -> subprocess.CompletedProces
         "EXPORT": f"{sys.executable} -m whatsapp_mcp export --data-dir {settings.data_dir}",
     }
     return subprocess.run(
-        ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=CHILD_LIMIT, check=False
     )
 
 

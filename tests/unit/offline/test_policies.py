@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.unit.systems import child_environment, needs_signals
+from tests.unit.systems import CHILD_LIMIT, child_environment, needs_signals
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.clock import now_ms
@@ -98,7 +98,7 @@ def test_input_and_output_have_to_be_a_terminal(settings: Settings, *, through_a
         stderr=subprocess.PIPE,
     ) as running:
         os.write(ours, b"yes\n")
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=CHILD_LIMIT)
     os.close(theirs)
     os.close(ours)
     assert running.returncode == through_a_pipe, said

@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 from tests.unit.offline.served import served
 from tests.unit.ownership import owned_by_another
-from tests.unit.systems import POSIX, UNDER_WINE, child_environment, needs_any_name, needs_modes
+from tests.unit.systems import CHILD_LIMIT, POSIX, UNDER_WINE, child_environment, needs_any_name, needs_modes
 
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
@@ -160,7 +160,7 @@ def test_looking_never_loads_neonize(settings: Settings) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=CHILD_LIMIT,
         check=True,
     )
     assert ran.stdout.strip() == "[]"
@@ -223,7 +223,7 @@ def test_status_names_the_holder_of_the_lock(settings: Settings) -> None:
 def ended_process() -> int:
     """Number of a process that does not exist any more."""
     process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait(timeout=30)
+    process.wait(timeout=CHILD_LIMIT)
     return process.pid
 
 
@@ -233,7 +233,7 @@ def orphaned_lock(settings: Settings) -> Iterator[int]:
     lock = AccountLock.acquire(settings.lock_path)
     assert lock is not None
     pid = ended_process()
-    settings.lock_path.write_text(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}))
+    lock.file.write(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}).encode())
     yield pid
     lock.release()
 

@@ -159,7 +159,15 @@ async def test_search_everywhere(bench: Bench) -> None:
     assert await ids("apple", has_link=True) == []
     assert await ids("apple pie", by_relevance=True) == ["M1"]
     await refused(bench, "query", tool="searchMessages")
-    await refused(bench, "query", tool="searchMessages", is_from_me=False)
+    assert await ids("", is_from_me=False) == ["P1", "M1"]
+    moments = {
+        "start_time": (NOW - timedelta(minutes=25)).isoformat(),
+        "end_time": (NOW - timedelta(minutes=5)).isoformat(),
+    }
+    assert await ids("", **moments) == ["S1", "P1"]
+    assert await ids("", **moments, limit=1, offset=1) == ["P1"]
+    assert await ids("pie OR juice") == ["S1", "M1"]
+    await refused(bench, "query", tool="searchMessages", query="-juice", **moments)
     await refused(bench, "query", tool="searchMessages", query="?!", chat_jid="Ana")
     await refused(bench, "cursor", tool="searchMessages", query="apple", by_relevance=True, cursor="1")
     await refused(bench, "cursor", tool="searchMessages", query="apple", cursor="next")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.platform.handles import blocking_restorer, watchable
 
 PROGRAM = r"""
@@ -27,7 +28,9 @@ os.write(outgoing, given + b"\x1a\n")
 
 def test_bytes_pass_as_they_are_and_prints_go_nowhere() -> None:
     given = b"a\nb\r\nc\x1ad\xff\n"
-    done = subprocess.run([sys.executable, "-c", PROGRAM], input=given, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=given, capture_output=True, timeout=CHILD_LIMIT, check=False
+    )
     assert (done.stderr, done.stdout) == (b"", given + b"\x1a\n")
 
 
@@ -36,7 +39,7 @@ def test_what_is_closed_cannot_be_duplicated() -> None:
         "import os; from whatsapp_mcp.platform.handles import private_duplicate; os.close(0); private_duplicate(0)"
     )
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, stdin=subprocess.PIPE, capture_output=True, timeout=CHILD_LIMIT, check=False)
     assert b"OSError" in done.stderr
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import whatsapp_mcp
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.platform.own_limits import memory_in_use, ran_out_of_time
 
 SOURCE = Path(whatsapp_mcp.__file__).parents[1]
@@ -21,7 +22,12 @@ def run(code: str) -> tuple[int, str]:
     """Exit code and output of a process that limits itself, then does ``code``."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(SOURCE), os.environ.get("PYTHONPATH", "")))}
     done = subprocess.run(
-        [sys.executable, "-c", BEGIN + code], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", BEGIN + code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_LIMIT,
+        check=False,
     )
     return done.returncode, done.stdout.strip()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ownership import owned_by_another
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.platform.ownership import (
     close_to_others,
     how_to_close,
@@ -26,7 +27,9 @@ from whatsapp_mcp.platform.ownership import (
 
 def open_to_all(path: Path) -> None:
     if sys.platform == "win32":
-        subprocess.run(["icacls", str(path), "/grant", "*S-1-1-0:F"], check=True, capture_output=True, timeout=30)
+        subprocess.run(
+            ["icacls", str(path), "/grant", "*S-1-1-0:F"], check=True, capture_output=True, timeout=CHILD_LIMIT
+        )
     else:
         path.chmod(0o777)
 
@@ -87,7 +90,7 @@ def test_what_others_may_use_is_told_with_the_way_to_close_it(folder: Path) -> N
             assert ("Everyone" if sys.platform == "win32" else "mode 0777") in found
         with_hand = how_to_close(path)
         assert str(path) in with_hand
-        subprocess.run(with_hand, shell=True, check=True, capture_output=True, timeout=30)
+        subprocess.run(with_hand, shell=True, check=True, capture_output=True, timeout=CHILD_LIMIT)
         assert others_may_read(path) is None
 
 

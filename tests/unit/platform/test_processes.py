@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.platform.processes import end_now, is_alive, open_files_limit
 
 SLEEP = "import sys; print('here', flush=True); sys.stdin.read()"
@@ -20,7 +21,7 @@ def test_a_process_lives_until_it_is_ended() -> None:
         assert is_alive(child.pid)
         assert child.poll() is None, "to be asked ends no process"
         end_now(child.pid)
-        assert child.wait(timeout=30) != 0
+        assert child.wait(timeout=CHILD_LIMIT) != 0
         assert not is_alive(child.pid)
         end_now(child.pid)
 

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 
 
@@ -56,5 +57,5 @@ try:
 finally:
     print("undone")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=CHILD_LIMIT, check=False)
     assert (done.returncode, done.stdout.strip()) == (128 + signal.SIGTERM, b"undone")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.errors import InvalidArgument, NotFound, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.platform.ownership import others_may_read
@@ -169,7 +170,7 @@ def test_processes_make_the_file_and_share_limits_and_take_an_approval_once(path
         book.approve(book.ask(question(), 10, NOW), NOW)
     command = [sys.executable, "-c", _TRY_TO_SEND, str(path), str(approved), str(NOW)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0].split() for process in running]
+    said = [process.communicate(timeout=CHILD_LIMIT)[0].split() for process in running]
     assert sum(int(sent) for sent, _ in said) == 50
     assert sorted(taken for _, taken in said) == ["None", "None", "yes"]
 

@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, FakeTokens, settings
-from tests.unit.systems import child_environment
+from tests.unit.systems import SLOWNESS, child_environment
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.http import serve_http
@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 PROGRAM: Final = ("-m", "tests.unit.server.program")
 ENVIRONMENT: Final = child_environment()
 REVISIONS: Final = ("2025-06-18", "2025-11-25", "2026-07-28")
-DEADLINE: Final = 20.0
+DEADLINE: Final = 20.0 * SLOWNESS
 """Seconds that nothing in these tests may take."""
 
 

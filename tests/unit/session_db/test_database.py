@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.session_db.session_database import OWN, link_device, remember_secret, unlink_device
-from tests.unit.systems import needs_any_name
+from tests.unit.systems import CHILD_LIMIT, needs_any_name
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
@@ -95,7 +95,7 @@ os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))  # either ends 
 def test_after_a_process_was_killed_while_it_wrote(path: Path, mode: str) -> None:
     """What it left must be rolled back first, which a reader alone may not do."""
     link_device(path)
-    done = subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, str(path), mode], timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, str(path), mode], timeout=CHILD_LIMIT, check=False)
     assert done.returncode == (-signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
     if mode == "DELETE":
         assert path.with_name("session.db-journal").stat().st_size > 0, "a hot journal"

@@ -14,7 +14,7 @@ import truststore
 from websockets.frames import Frame, Opcode
 
 from tests.unit.side_login.linked import Linked
-from tests.unit.systems import needs_authorities_in_a_file
+from tests.unit.systems import CHILD_LIMIT, needs_authorities_in_a_file
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import CertificateRefused, LoginRefused, RateLimited, SetupError, SideReplaced, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
@@ -407,5 +407,7 @@ print(sorted(set(sys.modules) - loaded))
 
 
 def test_nothing_is_loaded_any_more_while_the_session_waits_for_the_login() -> None:
-    done = subprocess.run([sys.executable, "-c", _STEPS], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _STEPS], capture_output=True, text=True, timeout=CHILD_LIMIT, check=True
+    )
     assert done.stdout == "[]\n"

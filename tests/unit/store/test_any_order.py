@@ -34,6 +34,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
+from tests.unit.systems import examples
 from whatsapp_mcp.models.app_state import (
     ChatChanged,
     ChatCleared,
@@ -300,7 +301,7 @@ def orders(draw: st.DrawFn) -> tuple[list[Change], list[Change], list[int]]:
     return facts, repeated, cuts
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(orders())
 @example((list(FACTS), list(reversed(FACTS)), []))
 @example((list(FACTS), [*FACTS[1:], FACTS[0]], [5, 10]))

@@ -84,6 +84,9 @@ def seen(reader: StoreReader) -> set[Jid]:
     found = reader.search("word", limit=99, offset=0)
     assert found.total == len(found.rows)
     assert {one.chat for one in found.rows} == listed
+    everything = reader.search("", limit=99, offset=0)
+    assert everything.total == len(everything.rows)
+    assert {one.chat for one in everything.rows} == listed
     assert {one.chat for one in reader.search("wor", limit=99, offset=0, by_relevance=True).rows} == listed
     for number, chat in enumerate(CHATS):
         here = chat in listed

@@ -155,7 +155,7 @@ def test_searching_everywhere(store: Store) -> None:
     assert ids(store, "invoice", kinds=()) == []
     stranger = Jid.parse("1@s.whatsapp.net")
     assert ids(store, "invoice", sender=stranger) == ids(store, "invoice", chat=stranger) == []
-    assert ids(store, "") == ids(store, "-invoice") == ids(store, "?!") == []
+    assert ids(store, "-invoice") == ids(store, "?!") == []
 
 
 def test_filters_without_a_word(store: Store) -> None:
@@ -176,10 +176,86 @@ def test_filters_without_a_word(store: Store) -> None:
     assert ids(store, "-look", links_only=True) == ["A4", "A3"]
     assert ids(store, "", sender=BORIS) == ["B1"]
     assert ids(store, "", from_me=True) == ["A3"]
-    assert ids(store, "", from_me=False) == [], "almost everything is nothing to look for"
+    assert ids(store, "", from_me=False) == ["B1", "A5", "A4", "A2", "A1"]
+    assert ids(store, "") == ["B1", "A5", "A4", "A3", "A2", "A1"]
+    assert ids(store, "", start=at(2), end=at(4)) == ["A4", "A3", "A2"]
+    assert ids(store, "", start=at(2), end=at(4), from_me=False) == ["A4", "A2"]
+    assert ids(store, "", start=at(2), end=at(4), from_me=True) == ["A3"]
+    assert ids(store, "", start=at(2), end=at(4), chat=BORIS) == []
+    assert ids(store, "-look") == ids(store, "-look", from_me=False) == [], "what merely lacks a word is almost all"
     store.apply([edit("A2", 9, "no more"), revoke("A4", 9), revoke("B1", 9, chat=BORIS)])
     assert ids(store, "", links_only=True) == ["A3"]
     assert ids(store, "", kinds=[MessageKind.IMAGE]) == ["A1"]
+    assert ids(store, "", start=at(2)) == ["A5", "A3", "A2"], "deleted ones are not found"
+    store.apply([message("S1", 10, chat=STATUS_BROADCAST, sender=ANA)])
+    assert ids(store, "", start=at(6)) == [], "nor are status updates, unless asked for"
+    assert ids(store, "", start=at(6), chat=STATUS_BROADCAST) == ["S1"]
+
+
+def test_beginnings_of_words(store: Store) -> None:
+    """What a person expects who types the beginning of a word, or a word that others begin with."""
+    store.apply(
+        [
+            message("M1", 1, "meeting at noon"),
+            message("M2", 2, "Let us meet!"),
+            message("M3", 3, "they met at 12"),
+            message("M4", 4, "room 1234 in the theatre"),
+        ]
+    )
+    assert ids(store, "meet") == ["M2", "M1"], "also where a message has the word itself"
+    assert ids(store, "MEET noo") == ["M1"]
+    assert ids(store, '"meet"') == ["M2"], "in quotes it stands for itself"
+    assert ids(store, "meet -meeting") == ["M2"]
+    assert ids(store, "meet -meet") == ["M1"], "what is left out is the word alone"
+    assert ids(store, "met") == ["M3"]
+    assert ids(store, "the") == ["M4", "M3"]
+    assert ids(store, "12") == ["M3"], "numbers are meant as they stand"
+    assert ids(store, "123") == ["M4"], "unless there is no such number"
+    assert ids(store, "at") == ["M3", "M1"]
+    assert ids(store, "th") == ids(store, "th*") == ["M4", "M3"], "two letters, where there is no such word"
+    assert ids(store, "m*") == ids(store, "m") == [], "nearly every message has words that begin with one letter"
+    ranked = store.reader.search("meet", limit=9, offset=0, by_relevance=True)
+    assert [row.id for row in ranked.rows] == ["M2", "M1"]
+    store.apply([message("M5", 5, "a long meeting, though we said that there shall be none today")])
+    ranked = store.reader.search("meet", limit=9, offset=0, by_relevance=True)
+    assert [row.id for row in ranked.rows] == ["M2", "M1", "M5"], "the word itself first, then short messages"
+
+
+def test_a_frequent_word_is_meant_as_it_stands(store: Store) -> None:
+    store.apply([message(f"M{i}", i, "tea for two") for i in range(COUNTED - 1)])
+    store.apply([message("T", 5000, "a team"), message("R", 5001, "rare teapots")])
+    assert [row.id for row in store.reader.search("tea", limit=2, offset=0).rows] == ["R", "T"]
+    store.apply([message("L", 4000, "the last tea")])
+    assert [row.id for row in store.reader.search("tea", limit=1, offset=0).rows] == ["L"]
+    assert [row.id for row in store.reader.search("tea*", limit=2, offset=0).rows] == ["R", "T"]
+    assert ids(store, "rare tea") == [], "nor where nothing else is found"
+    assert ids(store, "rare tea*") == ["R"]
+
+
+def test_one_word_or_another(store: Store) -> None:
+    store.apply(
+        [
+            message("M1", 1, "invoice for March"),
+            message("M2", 2, "bill for March"),
+            message("M3", 3, "bill for April, or so"),
+            message("M4", 4, "receipt of May"),
+        ]
+    )
+    assert ids(store, "invoice OR receipt") == ["M4", "M1"]
+    assert ids(store, "invoice OR bill march") == ids(store, "march bill OR invoice") == ["M2", "M1"]
+    assert ids(store, 'invoice OR "for april" OR rec*') == ["M4", "M3", "M1"]
+    assert ids(store, "invoice OR bill -april") == ["M2", "M1"]
+    assert ids(store, "invoice OR bill march OR may") == ["M2", "M1"]
+    assert ids(store, "invo OR zebra") == ["M1"], "no such words: beginnings of some"
+    assert ids(store, "bill or") == ids(store, "bill OR") == ids(store, "OR bill") == ["M3"], "a word"
+    assert ids(store, "OR") == ["M3"]
+    assert ids(store, "bill OR -march") == ["M3"]
+    assert ids(store, '"bill OR invoice"') == []
+    assert [row.id for row in store.reader.search("bill OR may", limit=9, offset=0, by_relevance=True).rows] == [
+        "M4",
+        "M2",
+        "M3",
+    ]
 
 
 def test_no_text_of_a_message_is_taken_for_a_filter(store: Store) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.whatsapp import library
@@ -77,7 +78,7 @@ def test_the_environment_at_exec_counts(changes: dict[str, str], expected: str) 
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=CHILD_LIMIT,
         check=True,
     )
     assert done.stdout.startswith(expected), done.stdout

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.unit.systems import CHILD_LIMIT
 
 from whatsapp_mcp.wire import protos
 
@@ -36,7 +37,9 @@ assert not [name for name in sys.modules if name.endswith("_pb2")]
 
 @pytest.mark.parametrize("program", [ALL_MODULES, IDENTITY, START_UP], ids=["no-go-library", "same-classes", "lazy"])
 def test_in_a_process_of_its_own(program: str) -> None:
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=CHILD_LIMIT, check=False
+    )
     assert result.returncode == 0, result.stderr
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
 from tests.unit.waiting import WAIT, soon
 from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
@@ -292,6 +293,18 @@ async def test_a_call_has_a_deadline_and_blocks_nobody(running: Running) -> None
         assert (await running.reply(slow))["error"]["code"] == "session_timeout"
     finally:
         go_on.set()
+
+
+async def test_what_a_long_call_waits_for_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "TELL_EACH", 0.01)
+    writer, now = StoreWriter(running.store_path), now_ms()
+    writer.keep_pauses(Pauses((now,), now))
+    writer.close()
+    await running.connected(side_login_distance=600)
+    call_id = running.call(RemoveGroupPicture(group=Jid("1", "g.us")))
+    told = await running.line("waits")
+    assert (told["id"], told["total"]) == (call_id, 0)
+    assert "side login" in told["what"]
 
 
 async def test_no_call_before_it_is_up(running: Running) -> None:
@@ -730,7 +743,9 @@ async def test_a_damaged_store(running: Running) -> None:
 
 
 def test_a_person_who_starts_it_is_told() -> None:
-    done = subprocess.run([sys.executable, "-m", "whatsapp_mcp.worker.process"], capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "whatsapp_mcp.worker.process"], capture_output=True, timeout=CHILD_LIMIT
+    )
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"started by the server, not by hand" in done.stderr
 

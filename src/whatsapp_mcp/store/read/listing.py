@@ -115,22 +115,22 @@ def found(
     *,
     by_relevance: bool = False,
 ) -> Page[Message]:
-    """Messages with all words of ``query``; where there are none, those that have words beginning like the rare ones.
+    """Messages with all words of ``query``, or words that begin so (``store.search.query`` says which count).
 
-    Newest first or, of the newest ones, the most relevant first: those with the words side by side, then short ones.
+    Newest first or, of the newest ones, the most relevant first: those with the words side by side, then those with
+    the words themselves, then short ones.
     """
     before = _place(part.cursor)
     filters = _scoped(connection, filters)
-    places = _hits(connection, query, filters, span)
-    if not places.newest and (wider := query.with_beginnings(lambda term: _is_rare(connection, term))):
-        query, places = wider, _hits(connection, wider, filters, span)
+    as_typed = query
+    query, places = _widened(connection, query, filters, span)
     total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
     if total == 0 or part.limit <= 0:
         return Page((), total, total_is_more=more)
     if by_relevance:
-        phrase = query.side_by_side()
-        together = set(_hits(connection, phrase, filters, span).newest) if phrase else set()
-        ranked = _ranked(connection, places.newest[:COUNTED], together)
+        better = [one for one in (query.side_by_side(), as_typed if as_typed != query else None) if one is not None]
+        best_first = [set(_hits(connection, one, filters, span).newest) for one in better]
+        ranked = _ranked(connection, places.newest[:COUNTED], best_first)
         shown = ranked[part.offset : part.offset + part.limit + 1]
         page = _page(connection, shown, part.limit, total, total_is_more=more)
         return replace(page, cursors=())
@@ -142,6 +142,19 @@ def found(
     return _page(connection, shown, part.limit, total, total_is_more=more)
 
 
+def _widened(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> tuple[Query, _Hits]:
+    """What is searched for in the end, and its hits."""
+
+    def is_rare(term: Term) -> bool:
+        return _is_rare(connection, term)
+
+    wider = query.with_beginnings(lambda term: term.is_long_word and is_rare(term)) or query
+    places = _hits(connection, wider, filters, span)
+    if not places.newest and (widest := wider.with_beginnings(is_rare)):
+        wider, places = widest, _hits(connection, widest, filters, span)
+    return wider, places
+
+
 class _Hits(NamedTuple):
     source: _Source
     newest: list[int]
@@ -149,6 +162,8 @@ class _Hits(NamedTuple):
 
 
 def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> _Hits:
+    if query.is_blank and filters.among is None and not filters.tags(alone=True):
+        return _of_all(connection, filters, span)
     expression = query.match(filters)
     place, table = "message_search.rowid", "FROM message_search"
     conditions, values = filters.conditions(alone=not query.wanted)
@@ -164,6 +179,21 @@ def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: 
     return _Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
 
 
+def _of_all(connection: sqlite3.Connection, filters: Filters, span: Span) -> _Hits:
+    """Where no word and nothing that has a tag is wanted: of all that is found by anything, in order of time."""
+    conditions, values = filters.conditions(alone=True)
+    where, moments = span.condition("indexed.id")
+    if filters.apart_from:
+        conditions.append(f"m.chat NOT IN ({', '.join('?' * len(filters.apart_from))})")
+    conditions.insert(0, where)
+    sql = (
+        "FROM message_search_docsize AS indexed CROSS JOIN messages AS m"
+        f" ON m.arrival = indexed.id & {ARRIVAL_MASK} WHERE {' AND '.join(conditions)}"
+    )
+    source = _Source(sql, "indexed.id", (*moments, *values, *filters.apart_from))
+    return _Hits(source, source.places(connection, COUNTED + 1))
+
+
 def own_is_rare(connection: sqlite3.Connection) -> bool:
     sent, all_of_them = connection.execute("SELECT sum(sent_count), sum(message_count) FROM chats").fetchone()
     return bool((sent or 0) < RARE * (all_of_them or 0))
@@ -177,21 +207,23 @@ def _scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
 
 def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
     """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
-    expression = Query((term,), (), is_blank=False).match(_scoped(connection, Filters()))
+    expression = Query(((term,),), (), is_blank=False).match(_scoped(connection, Filters()))
     if expression is None:
         return True
     some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
     return count(connection, f"SELECT count(*) FROM ({some})", (expression, COUNTED)) < COUNTED
 
 
-def _ranked(connection: sqlite3.Connection, places: Sequence[int], together: Collection[int]) -> list[int]:
-    """bm25 would count all messages with each word first, and prefer much the same: messages have each word once."""
+def _ranked(connection: sqlite3.Connection, places: Sequence[int], best_first: Sequence[Collection[int]]) -> list[int]:
+    """Those in ``best_first`` first; then the short ones.
+
+    bm25 would count all messages with each word first, and prefer much the same: messages have each word once."""
     rows = connection.execute(
         f"SELECT id, length(sz), sz FROM message_search_docsize WHERE id IN ({', '.join('?' * len(places))})", places
     )
     # sz: the number of words, as a varint of which more bytes mean more.
     sizes = {place: (length, number) for place, length, number in rows}
-    return sorted(places, key=lambda place: (place not in together, sizes[place], -place))
+    return sorted(places, key=lambda place: ([place not in better for better in best_first], sizes[place], -place))
 
 
 def _page(

@@ -1,9 +1,11 @@
 """What a person types into a search field, and the filters beside it, as an FTS5 expression.
 
-All words must occur, in any order. ``"several words"`` must stand together, ``-word`` and ``-"several words"`` must not
-occur, ``word*`` finds what begins so. When nothing has the words themselves, the reader tries the rare ones of them as
-beginnings of words. Words are folded as the messages were, so that case, accents and the like do not matter, and
-whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.search.index``) where that is quicker.
+All words must occur, in any order; of ``one OR two`` (which binds closer) one must. ``"several words"`` must stand
+together, ``-word`` and ``-"several words"`` must not occur, ``word*`` finds what begins so. A word of three letters or
+more finds what begins so too, as people know it from WhatsApp's own search, unless it is frequent: then it is meant as
+it stands. When nothing is found, rare words of any length are tried as beginnings. Words are folded as the messages
+were, so that case, accents and the like do not matter, and whatever else the text holds is harmless. Filters are tags
+(``whatsapp_mcp.store.search.index``) where that is quicker.
 """
 
 from __future__ import annotations
@@ -28,6 +30,11 @@ from whatsapp_mcp.store.search.index import (
 
 MAX_TERMS: Final = 40
 """More words than a question has; FTS5 limits the depth of an expression."""
+
+_SHORTEST: Final = 2
+"""Letters of a beginning, at the least: most messages have words that begin with any one letter, and to go through
+them all takes long."""
+_LONG: Final = 3
 
 _TERM: Final = re.compile(
     # A quote within a word is an abbreviation in Hebrew, and inches elsewhere.
@@ -107,9 +114,18 @@ class Term:
         pairs = self._pairs()
         if pairs:
             return f'"{pairs}"'
-        star = "*" if self.prefix and not self.words.endswith(TAG_SIGN) else ""
+        star = "*" if self.prefix and len(self._last) >= _SHORTEST and self._last != TAG_SIGN else ""
         words = f'"{self.words}"{star}'
         return f'({words} OR "{self.digits}"{star})' if self.digits else words
+
+    @property
+    def is_long_word(self) -> bool:
+        """Whether a person who types it may mean words that begin so, though it is one itself."""
+        return len(self._last) >= _LONG and self._last.isalpha()
+
+    @property
+    def _last(self) -> str:
+        return self.words.rpartition(" ")[2]
 
     def _pairs(self) -> str:
         """The words as pairs, where all of them are characters of a script without blanks."""
@@ -119,44 +135,70 @@ class Term:
         return " ".join(pair for pair in character_pairs(self.words) if pair != TAG_SIGN)
 
 
+OR: Final = Term("OR")
+"""What stands between two terms one of which must occur, in capitals; not folded, so it equals no term of a text."""
+Choice = tuple[Term, ...]
+"""Terms one of which must occur."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search text, taken apart."""
 
-    wanted: tuple[Term, ...]
+    wanted: tuple[Choice, ...]
+    """From each, a term must occur."""
     unwanted: tuple[Term, ...]
     is_blank: bool
     """No text at all: everything that the filters want."""
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        wanted: list[Term] = []
+        wanted: list[Choice] = []
         unwanted: list[Term] = []
-        for found in list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS]:
-            negative, term = _term(found)
-            if term.words:
-                (unwanted if negative else wanted).append(term)
+        terms = [*map(_term, list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS])]
+        chooses = False
+        for place, (negative, term) in enumerate(terms):
+            if term is OR:
+                # At either end, or beside what must not occur, it is a word like others.
+                if 0 < place < len(terms) - 1 and all(_is_wanted(terms[beside]) for beside in (place - 1, place + 1)):
+                    chooses = True
+                    continue
+                term = Term(fold(OR.words))
+            if not term.words:
+                continue
+            if negative:
+                unwanted.append(term)
+            elif chooses:
+                wanted[-1] = (*wanted[-1], term)
+            else:
+                wanted.append((term,))
+            chooses = False
         return cls(tuple(wanted), tuple(unwanted), is_blank=not text.strip())
 
-    def with_beginnings(self, is_rare: Callable[[Term], bool]) -> Query | None:
-        """The same with rare words taken as beginnings of words; None when nothing is left to be taken so."""
-        wanted = tuple(
-            term if term.prefix or term.quoted or not is_rare(term) else replace(term, prefix=True)
-            for term in self.wanted
-        )
+    def with_beginnings(self, is_beginning: Callable[[Term], bool]) -> Query | None:
+        """The same with some words taken as beginnings of words; None when there are none."""
+
+        def beginning(term: Term) -> Term:
+            as_it_stands = term.prefix or term.quoted or not is_beginning(term)
+            return term if as_it_stands else replace(term, prefix=True)
+
+        wanted = tuple(tuple(map(beginning, choice)) for choice in self.wanted)
         return replace(self, wanted=wanted) if wanted != self.wanted else None
 
     def side_by_side(self) -> Query | None:
-        """The same with all words in their order and nothing between them; None when there is only one."""
-        if len(self.wanted) < 2 or any(term.prefix for term in self.wanted[:-1]):
+        """The same with all words in their order and nothing between them, the last one as a beginning where it is one;
+        None when there is only one, or a choice."""
+        if len(self.wanted) < 2 or any(len(choice) > 1 for choice in self.wanted):
             return None
-        phrase = Term(" ".join(term.words for term in self.wanted), prefix=self.wanted[-1].prefix)
-        return replace(self, wanted=(phrase,))
+        terms = [term for (term,) in self.wanted]
+        phrase = Term(" ".join(term.words for term in terms), prefix=terms[-1].prefix)
+        return replace(self, wanted=((phrase,),))
 
     def match(self, filters: Filters = Filters()) -> str | None:
         """The expression for ``message_search MATCH``.
 
-        Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
+        Something must be wanted, a word or where to look: what merely lacks a word would be almost all, and all has no
+        expression.
 
         Returns:
             None when nothing can match, as when a text that is not blank holds no word that could be found.
@@ -164,8 +206,8 @@ class Query:
         groups = filters.tags(alone=not self.wanted)
         if not all(groups) or not (self.is_blank or self.wanted or self.unwanted):
             return None
-        wanted = [*map(str, self.wanted), *map(_tagged, groups)]
-        if not wanted:
+        wanted = [*map(_chosen, self.wanted), *map(_tagged, groups)]
+        if not wanted and not (self.is_blank and filters.among is not None):
             return None
         if filters.among is not None and filters.chat is None:
             if not filters.among:
@@ -175,6 +217,15 @@ class Query:
         unwanted += [_tagged((chat_tag(chat),)) for chat in filters.apart_from]
         found = " AND ".join(wanted)
         return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+
+
+def _chosen(choice: Choice) -> str:
+    return str(choice[0]) if len(choice) == 1 else f"({' OR '.join(map(str, choice))})"
+
+
+def _is_wanted(found: tuple[bool, Term]) -> bool:
+    negative, term = found
+    return bool(term.words) and not negative and term is not OR
 
 
 def _tagged(tags: Collection[str]) -> str:
@@ -188,6 +239,8 @@ def _term(found: re.Match[str]) -> tuple[bool, Term]:
         words, digits = fold(number), digits_of(number)
         return False, Term(words, digits if digits != words else None)
     word = found["word"]
+    if word == OR.words:
+        return False, OR
     if word is None:
         return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)
     return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))
