@@ -285,15 +285,11 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
     }
 
 
-def group_json(group: Group) -> dict[str, Any]:
-    """What a group is, without its members."""
+def group_line_json(group: Group) -> dict[str, Any]:
+    """A group among others."""
     return {
         "chat_jid": str(group.jid),
         "name": group.name,
-        "topic": group.topic or None,
-        "owner_jid": str(group.owner) if group.owner else None,
-        "owner_name": group.owner_name,
-        "created_at": group.created_at,
         "participant_count": len(group.members),
         "is_locked": group.locked or None,
         "is_announce": group.announce or None,
@@ -301,6 +297,16 @@ def group_json(group: Group) -> dict[str, Any]:
         "is_community": group.is_parent or None,
         "community_jid": str(group.linked_parent) if group.linked_parent else None,
         "join_approval": True if group.approval_mode else None,
+    }
+
+
+def group_json(group: Group) -> dict[str, Any]:
+    """What a group is, without its members."""
+    return group_line_json(group) | {
+        "topic": group.topic or None,
+        "owner_jid": str(group.owner) if group.owner else None,
+        "owner_name": group.owner_name,
+        "created_at": group.created_at,
     }
 
 

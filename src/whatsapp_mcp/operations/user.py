@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, USER, Jid
-from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
+from whatsapp_mcp.models.render import contact_json, group_line_json, newsletter_json
 from whatsapp_mcp.models.seed_rows import seed_group_json, seed_newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.side_login import BusinessProfile
@@ -134,7 +134,7 @@ async def user_my_groups(services: Services, arguments: args.UserMyGroupsArgumen
     full = arguments["detail"] == "full"
     return Outcome(
         f"{len(groups)} groups.",
-        {"data": Rows(groups[offset:], seed_group_json if full else group_json)},
+        {"data": Rows(groups[offset:], seed_group_json if full else group_line_json)},
         rows="data",
         offset=offset,
         untrusted=True,

@@ -54,7 +54,11 @@ def test_output_schemas_and_the_rest_stay_small() -> None:
 def test_every_schema_is_one_that_any_host_can_compile(name: str) -> None:
     tool = shown(to_tool(CATALOG.by_name[name]))
 
-    for schema in (tool["inputSchema"], tool["outputSchema"], CATALOG.by_name[name].input_schema):
+    for schema in (
+        tool["inputSchema"],
+        tool.get("outputSchema", {"type": "object"}),
+        CATALOG.by_name[name].input_schema,
+    ):
         assert schema["type"] == "object"
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
         text = json.dumps(schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ OPERATIONS = (
     operation("crash"),
     operation("unwritable"),
     operation("slow", {"seconds": {"type": "number"}}, required=("seconds",)),
-    operation("picture"),
+    replace(operation("picture"), picture=True),
 )
 
 

@@ -48,6 +48,7 @@ def test_no_results_no_key() -> None:
 
 def test_images_follow_the_text() -> None:
     result = success(Outcome("Scan it.", images=(Image(b"png"), Image(b"jpg", "image/jpeg"))), budget=2_000)
+    assert result.structured_content is None, "some hosts show nothing but that where there is any"
     pictures = [(b.data, b.mime_type) for b in result.content[1:] if isinstance(b, types.ImageContent)]
     assert pictures == [("cG5n", "image/png"), ("anBn", "image/jpeg")]
 
