@@ -357,10 +357,10 @@ class StoreReader:
 
     # -- sends --------------------------------------------------------------------------------------------------------
 
-    def send_under(self, key: str) -> KeyedSend | None:
-        """What stands under a key that the caller of a send chose, for a day."""
+    def send_under(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under the key of a send, for ``kept`` milliseconds."""
         with self._connections.snapshot() as connection:
-            return sends.find(connection, encodable(key), now_ms()) if connection else None
+            return sends.find(connection, encodable(key), now_ms(), kept) if connection else None
 
     def deferred(self, message_id: str) -> DeferredSend | None:
         """What became of a message that was to leave later, by the id that its caller was told."""
