@@ -34,6 +34,18 @@ SENT = SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
 SENDS = {one.name for one in catalog().operations if "idempotency_key" in one.input_schema["properties"]}
 
 
+@pytest.fixture
+def bench(bench: Bench) -> Bench:
+    """As it is set by default."""
+    return repeating(bench, 60)
+
+
+def repeating(bench: Bench, seconds: int, **more: str) -> Bench:
+    bench.settings = bench.settings.model_copy(update={"repeat_seconds": seconds, **more})
+    bench.runner = OperationRunner(bench.services_with(bench.settings), Gate.of(bench.settings))
+    return bench
+
+
 def key_of(**arguments: Any) -> SendKey:
     rest = {name: value for name, value in arguments.items() if name != "idempotency_key"}
     return SendKey(key="order 7", fingerprint=fingerprint("sendMessage", rest))
@@ -223,8 +235,7 @@ async def test_another_conversation_is_another_call(bench: Bench) -> None:
 async def test_what_a_file_holds_counts(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     outbox = tmp_path_factory.mktemp("outbox")
     (outbox / "a.txt").write_text("one")
-    settings = bench.settings.model_copy(update={"outbox": str(outbox)})
-    bench.runner = OperationRunner(bench.services_with(settings), Gate.of(settings))
+    repeating(bench, 60, outbox=str(outbox))
     keys = []
     for content in ("one", "two", "one"):
         (outbox / "a.txt").write_text(content)
@@ -243,8 +254,7 @@ async def test_what_was_taken_back_may_be_sent_again(bench: Bench) -> None:
 
 
 async def test_it_can_be_switched_off(bench: Bench) -> None:
-    settings = bench.settings.model_copy(update={"repeat_seconds": 0})
-    bench.runner = OperationRunner(bench.services_with(settings), Gate.of(settings))
+    repeating(bench, 0)
     await bench.run("sendMessage", **MESSAGE)
     assert bench.session.last(SendMessage).key is None
 
