@@ -142,7 +142,7 @@ class React(Command[SentMessage]):
 
 
 class MarkRead(Command[None]):
-    target: MessageRef
+    targets: tuple[MessageRef, ...]
 
 
 class DownloadMedia(Command[None]):

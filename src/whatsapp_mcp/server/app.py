@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -20,7 +19,6 @@ from whatsapp_mcp import __version__
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
-from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
@@ -31,6 +29,7 @@ from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -113,30 +112,24 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return types.ListToolsResult(tools=self._list_of(self._offered(ctx)))
-
-    def _offered(self, ctx: _Context) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
-        listed = self._offer.listed(ctx)
-        return frozenset(name for name, operation in self._operations.items() if listed(operation))
-
-    def _list_of(self, offered: frozenset[str]) -> builtins.list[types.Tool]:
-        listed = self._listed.get(offered)
-        if listed is None:
-            operations = [operation for name, operation in self._operations.items() if name in offered]
-            listed = to_tools(operations, with_output_schema=self._settings.output_schemas)
+        names = self._offer.names(ctx)
+        tools = self._listed.get(names)
+        if tools is None:
+            offered = [operation for name, operation in self._operations.items() if name in names]
+            tools = to_tools(offered, with_output_schema=self._settings.output_schemas)
             if len(self._listed) < _LISTS_KEPT:
-                self._listed[offered] = listed
-        return listed
+                self._listed[names] = tools
+        return types.ListToolsResult(tools=tools)
+
+    def _wording(self, ctx: _Context) -> Wording:
+        return Wording(self._offer.names(ctx))
 
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
         if operation is None:
-            meant = near_miss(params.name, self._operations)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
+            raise MCPError(types.INVALID_PARAMS, self._wording(ctx).unknown(params.name))
         passage = Passage(operation, self._callers.of(ctx, params))
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
@@ -164,7 +157,7 @@ class _Tools:
             raise
         passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
-        return failure(error, budget=self._budget, results_required=results_required)
+        return failure(self._wording(ctx).error(error), budget=self._budget, results_required=results_required)
 
     def _note(
         self,
@@ -188,6 +181,8 @@ class _Tools:
             raise invalid(problems)
         with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
             outcome = await self._runner.run(passage, arguments)
+        if may_name_a_tool(outcome):
+            outcome = self._wording(ctx).outcome(outcome)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

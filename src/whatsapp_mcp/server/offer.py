@@ -45,6 +45,11 @@ class Offer:
 
         return lists
 
+    def names(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
+        """Of the tools that this caller can have at all."""
+        listed = self.listed(ctx)
+        return frozenset(name for name, operation in self.tools.items() if listed(operation))
+
     def rules(self) -> Rules | None:
         """Those of the account, as far as they can leave operations out; None: they leave none out.
 

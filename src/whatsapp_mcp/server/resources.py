@@ -96,7 +96,7 @@ def _encoded(path: Path, limit: int) -> str:
     if len(content) > limit:
         raise InvalidArgument(
             f"the file is larger than {limit // MIB} MiB, which is the most that is read as a resource",
-            next_step="downloadMessageMedia says where it lies on the server; its owner can raise "
+            next_step="downloadMessageMedia says where it lies on the server; the owner of the server can raise "
             "WHATSAPP_MCP_RESOURCE_LIMIT.",
         )
     return base64.b64encode(content).decode()
