@@ -13,11 +13,13 @@ from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.offer import Offer
+from whatsapp_mcp.server.prompt_kinds import PROMPTS
 from whatsapp_mcp.server.resource_kinds import KINDS
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from whatsapp_mcp.server.completions import Completions
+    from whatsapp_mcp.server.prompts import Prompts
     from whatsapp_mcp.server.reading import Reading
     from whatsapp_mcp.server.resources import Resources
 
@@ -45,7 +47,13 @@ class LateHandlers:
             "on_list_resource_templates": self.list_resource_templates,
             "on_read_resource": self.read_resource,
             "on_completion": self.complete,
+            **self._of_prompts(),
         }
+
+    def _of_prompts(self) -> dict[str, Any]:
+        if not any(kind.possible(self._offer.tools.keys()) for kind in PROMPTS):
+            return {}
+        return {"on_list_prompts": self.list_prompts, "on_get_prompt": self.get_prompt}
 
     async def list_resources(
         self, ctx: _Context, params: types.PaginatedRequestParams | None
@@ -59,6 +67,12 @@ class LateHandlers:
 
     async def read_resource(self, ctx: _Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         return await self._resources.read(ctx, params)
+
+    async def list_prompts(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return await self._prompts.list(ctx, params)
+
+    async def get_prompt(self, ctx: _Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        return await self._prompts.get(ctx, params)
 
     async def complete(self, ctx: _Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         return await self._completions.complete(ctx, params)
@@ -76,7 +90,13 @@ class LateHandlers:
         return Resources(self._offer, self._reading, self._settings)
 
     @cached_property
+    def _prompts(self) -> Prompts:
+        from whatsapp_mcp.server.prompts import Prompts
+
+        return Prompts(self._offer, self._reading)
+
+    @cached_property
     def _completions(self) -> Completions:
         from whatsapp_mcp.server.completions import Completions
 
-        return Completions(self._offer, self._reading, self._resources)
+        return Completions(self._offer, self._reading, self._resources, self._prompts)

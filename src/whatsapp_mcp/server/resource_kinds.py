@@ -117,6 +117,6 @@ KINDS: Final = (
 """Those without variables in the order in which they are listed, then the templates."""
 
 
-def media_uri(chat: str, message_id: str) -> str:
-    """Of the media of a message."""
-    return UriTemplate.parse("whatsapp://media/{chat}/{id}").expand({"chat": chat, "id": message_id})
+def uri_of(name: str, **values: str) -> str:
+    """Of one resource of a template."""
+    return next(kind for kind in KINDS if kind.name == name).template.expand(values)

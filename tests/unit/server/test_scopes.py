@@ -38,6 +38,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_scope
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.prompt_kinds import PROMPTS
 from whatsapp_mcp.server.resource_kinds import KINDS
 
 ALL = load_catalog().operations
@@ -165,6 +166,16 @@ async def test_every_resource_in_every_scope(scope: Scope, transport: str, mode:
                 name = uri[uri.index("{") + 1 : uri.index("}")]
                 await client.complete(ref, {"name": name, "value": "x"})
                 assert runner.callers[-1].grant.scope == scope
+        listed = (await client.list_prompts()).prompts
+        assert {each.name for each in listed} == {kind.name for kind in PROMPTS}  # all of them only read
+        for each in listed:
+            given = {argument.name: "x" for argument in each.arguments or ()}
+            assert (await client.get_prompt(each.name, given)).messages
+            for name in given:
+                await client.complete(
+                    types.PromptReference(type="ref/prompt", name=each.name), {"name": name, "value": ""}
+                )
+        assert {caller.grant.scope for caller in runner.callers} == {scope}
 
 
 @pytest.mark.parametrize("toolsets", ["group,+listChats", "of another version"])
@@ -177,6 +188,9 @@ async def test_a_token_has_only_the_resources_and_completions_of_its_toolsets(to
         ref = types.ResourceTemplateReference(type="ref/resource", uri="whatsapp://chat/{jid}")
         with pytest.raises(MCPError):
             await client.complete(ref, {"name": "jid", "value": "x"})
+        assert (await client.list_prompts()).prompts == []
+        with pytest.raises(MCPError):
+            await client.get_prompt("find", {"what": "x"})
         assert runner.callers == []
 
 
