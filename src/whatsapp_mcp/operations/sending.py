@@ -61,7 +61,7 @@ async def addressed(
     options = SendOptions(forwarded=forwarded, expiration=expiration_in(services, chat, arguments))
     if not reply_to:
         return chat, options
-    quoted = services.store.look(lambda store: store.message(reply_to, chat))
+    quoted = services.store.look(lambda store: store.message(reply_to, chat, field="reply_message_id"))
     if quoted is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",

@@ -227,7 +227,7 @@ class StoreReader:
             key = (entity, encodable(message.id))
             return receipts(connection, [key]).get(key, ())
 
-    def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
+    def message(self, message_id: str, chat: Jid | None = None, *, field: str = "message_id") -> Message | None:
         """One message. ``message_id`` may also say whose it is, see ``naming``, or be the one under which it was held.
 
         Raises:
@@ -236,10 +236,10 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             if connection is None:
                 return None
-            found = one_message(connection, message_id, chat)
+            found = one_message(connection, message_id, chat, field)
             if found is None and message_id.startswith(deferred.PREFIX):
                 left_as = deferred.sent_as(connection, encodable(message_id))
-                return one_message(connection, left_as, chat) if left_as else None
+                return one_message(connection, left_as, chat, field) if left_as else None
             return found
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
