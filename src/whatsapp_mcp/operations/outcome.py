@@ -73,6 +73,8 @@ class Outcome:
     """True when the rows are shown with all that they have, each for itself; else the face makes them short."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
+    note: str | None = None
+    """A remark of ours that a model has to see, in a sentence or two."""
     images: tuple[Image, ...] = field(default_factory=tuple)
     failed: tuple[FailedItem, ...] = ()
     """Items of a list with which nothing was done, while others were."""

@@ -58,7 +58,7 @@ def success(
     that a cut can name the next one. ``notes`` are remarks of ours on the call, a sentence each. ``zone`` is that of
     all times; None: the system's.
     """
-    marks = _marks(outcome, notes)
+    marks = _marks(outcome, (outcome.note, *notes) if outcome.note else notes)
     room = budget - len(_encode(marks))
     body, cut = _within(outcome, room, zone, pageable=pageable)
     if cut or len(_encode(body)) > room:
