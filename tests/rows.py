@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_WITHOUT_A_WORD: Json = {"kind": "text", "is_from_me": False}
+_WITHOUT_A_WORD: Json = {"kind": "text", "is_from_me": False, "content": ""}
 """What holds of a message that does not say otherwise."""
 
 

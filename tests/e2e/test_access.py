@@ -64,7 +64,7 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
         ]
         hidden, open_ids = {message.id for message in said[:2]}, {message.id for message in said[2:]}
         for message in said:
-            await arrived(host, id=message.id)
+            await arrived(host, message_id=message.id)
         marks = (WORD, eve.number, eve.account.lid.user, club.jid.user, *(name.lower() for name in hidden))
         before = " ".join([await shown(host, tool, **arguments) for tool, arguments in ASKED])
         assert all(mark in before for mark in marks if mark != eve.account.lid.user), "without a policy all is shown"

@@ -45,11 +45,11 @@ async def an_answer_that_comes_at_once_is_unread(simulator: Simulator, host: Hos
     clock, simulator.world.clock = simulator.world.clock, lambda: 1_790_000_000.0  # all within one second
     shop = await simulator.add_contact("Shop")
     before = shop.say("hello")
-    await arrived(host, id=before.id)
+    await arrived(host, message_id=before.id)
     await host.call("sendMessage", phone=shop.number, message="are you open?")
     await shop.wait_for_message()
     answer = shop.say("we are")
-    await arrived(host, id=answer.id)
+    await arrived(host, message_id=answer.id)
     inbox = await host.call("checkInbox")
     assert [row["message_id"] for row in inbox["data"]] == [answer.id], "what was before ours is read"
     assert (inbox["total_messages"], inbox["total_chats"], inbox["more"]) == (1, 1, False)
@@ -62,7 +62,7 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
     cursor = await host.cursor()
     ana, ben = await simulator.add_contact("Ana"), await simulator.add_contact("Ben")
     said = [contact.say(f"{contact.name} {number}") for number in range(3) for contact in (ana, ben)]
-    await arrived(host, id=said[-1].id)
+    await arrived(host, message_id=said[-1].id)
     unread = await host.call("checkInbox", limit=4)
     assert [row["message_id"] for row in unread["data"]] == [one.id for one in said[2:]], "the newest"
     assert (unread["total_messages"], unread["total_chats"], unread["more"]) == (6, 2, True)
@@ -81,13 +81,13 @@ async def what_the_owner_writes_to_the_own_chat_is_news(simulator: Simulator, ho
     waited = await host.call("waitForMessage", cursor=cursor, timeout=20)
     assert waited["message"]["message_id"] == said.id
     assert (await host.call("waitForMessage", cursor=cursor, timeout=20, phone=own.number))["timed_out"] is False
-    await arrived(host, id=said.id, is_from_me=True)
+    await arrived(host, message_id=said.id, is_from_me=True)
     await host.call("sendMessage", phone=own.number, message="nothing is")
     assert (await host.call("checkInbox"))["data"] == [], "answered"
     again = await host.call("waitForMessage", cursor=waited["cursor"], timeout=0)
     assert again["timed_out"], "what this server sends wakes nobody who waits here"
     said = simulator.phone.say(own, "thanks")
-    await arrived(host, id=said.id)
+    await arrived(host, message_id=said.id)
     await host.call("readMessage", message_id=said.id, phone=own.number)
     assert (await host.call("checkInbox"))["data"] == []
 

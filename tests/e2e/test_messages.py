@@ -77,7 +77,7 @@ async def test_what_others_do_arrives(shared: SharedAccount) -> None:
         row = await row_where(
             host,
             ana.number,
-            id=sent["message_id"],
+            message_id=sent["message_id"],
             reactions=[{"sender_jid": f"{ana.number}@s.whatsapp.net", "sender_name": "Ana", "emoji": "❤️"}],
         )
         assert row["is_from_me"]
