@@ -315,6 +315,11 @@ class PinChatArguments(TypedDict):
     chat_jid: str
     pinned: bool
 
+class CatchUpArguments(TypedDict):
+    since: NotRequired[str]
+    lines: int
+    cursor: NotRequired[str]
+
 class GroupInfoArguments(TypedDict):
     group_id: str
     offset: int

@@ -58,6 +58,8 @@ class Outcome:
     """True when results carry text that other people wrote."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
+    seen: Callable[[], Awaitable[None]] | None = None
+    """Called when the result was shown whole, and nothing follows on another page."""
     images: tuple[Image, ...] = field(default_factory=tuple)
 
 

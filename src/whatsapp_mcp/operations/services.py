@@ -115,6 +115,8 @@ class Services:
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
     checking: Callable[[], None] = _uncounted
     """Said before WhatsApp is asked whether a number is on it; raises RateLimited."""
+    caller: str = "local"
+    """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -26,7 +26,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
-from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.results import failure, is_whole, success
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -207,7 +207,10 @@ class _Tools:
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
-        return write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        if outcome.seen is not None and is_whole(result):
+            await outcome.seen()
+        return result
 
 
 def _invalid(problems: Sequence[Problem]) -> InvalidArgument:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _READABLE: Final = "(SELECT entity FROM temp.readable)"
 _INDEXES: Final = (
     *("messages_chat", "messages_media", "messages_sent", "messages_incoming", "messages_chat_id", "messages_parent"),
+    "messages_live",
 )
 _VIEWS: Final = (
     "CREATE TEMP TABLE readable (entity INTEGER PRIMARY KEY)",
@@ -68,9 +69,6 @@ class RestrictedConnection(sqlite3.Connection):
     """``data_version`` when it was last looked at."""
     readable: frozenset[int] = frozenset()
     scope: SearchScope | None = None
-    looked_until = 0
-    """Up to this arrival, the newest that is readable is known."""
-    newest = 0
 
     def execute(self, sql: str, parameters: _Parameters = (), /) -> sqlite3.Cursor:
         return super().execute(_shadowed(sql), parameters)
@@ -105,7 +103,7 @@ def _refresh(connection: RestrictedConnection, chats: ReadableChats) -> None:
             connection.executemany("INSERT INTO temp.readable VALUES (?)", [(entity,) for entity in come])
         finally:
             connection.execute("PRAGMA query_only = ON")
-        connection.readable, connection.looked_until, connection.newest = readable, 0, 0
+        connection.readable = readable
     connection.version, connection.scope = version, None
 
 
@@ -141,10 +139,6 @@ _EVERYWHERE: Final = SearchScope()
 
 
 def newest_readable(connection: RestrictedConnection) -> int:
-    """The arrival of the newest message that may be read; 0: there is none."""
-    (top,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM main.messages").fetchone()
-    if top != connection.looked_until:
-        newest = "SELECT arrival FROM messages WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"
-        row = connection.execute(newest, (connection.looked_until,)).fetchone()
-        connection.newest, connection.looked_until = connection.newest if row is None else row[0], top
-    return connection.newest
+    """The highest arrival number that a message got in a chat that may be read; 0: there is none."""
+    newest: int = connection.execute("SELECT coalesce(max(newest_arrival), 0) FROM chats").fetchone()[0]
+    return newest
