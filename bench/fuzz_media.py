@@ -143,10 +143,6 @@ def ways(kind: str, source: MediaSource) -> list[Callable[[], AbstractAsyncConte
             return [source.as_document, source.as_image, source.as_video, source.as_audio]
 
 
-async def _quiet(done: float, total: float | None, message: str) -> None:
-    return None
-
-
 async def fuzz(files: int, seed: int, folder: Path) -> Report:
     """Prepare ``files`` damaged files; ``folder`` is used for all of them."""
     outbox = folder / "outbox"
@@ -181,7 +177,7 @@ async def fuzz(files: int, seed: int, folder: Path) -> Report:
 
 async def _prepared(path: Path, kind: str, dice: random.Random, policy: MediaPolicy, pool: DecoderPool) -> str:
     """``prepared``, the reason why not, or with ``!`` in front what nobody foresaw."""
-    source = MediaSource(path.name, "it", policy, _quiet, pool)
+    source = MediaSource(path.name, "it", policy, pool)
     try:
         if kind == "image" and dice.random() < 0.2:
             picture = await shown_picture(path, policy=policy, decoders=pool)

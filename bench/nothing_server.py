@@ -11,7 +11,7 @@ from typing import Final
 from whatsapp_mcp import assembly
 from whatsapp_mcp.catalog import Operation, Touches
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.settings import Settings
@@ -39,7 +39,7 @@ _OPERATION: Final = Operation(
 
 
 @operation(NAME)
-async def nothing(_services: Services, _arguments: Arguments, _progress: Progress) -> Outcome:
+async def nothing(_services: Services, _arguments: Arguments) -> Outcome:
     return Outcome("Nothing was done.", {})
 
 

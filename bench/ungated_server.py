@@ -6,14 +6,14 @@ from typing import Any
 
 from bench import nothing_server
 from whatsapp_mcp.operations import runner
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.callers import Callers
 
 
-async def _run(self: runner.OperationRunner, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
-    return await runner._handler(passage.operation)(self._services, arguments, progress)
+async def _run(self: runner.OperationRunner, passage: Passage, arguments: Arguments) -> Outcome:
+    return await runner._handler(passage.operation)(self._services, arguments)
 
 
 def _ended(_runner: runner.OperationRunner, _passage: Passage) -> None:

@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-from mcp.server import Server
+from mcp.server.lowlevel import Server
 
 from whatsapp_mcp.account_folder import check_files, check_path, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
@@ -50,8 +50,8 @@ class _OperationsOnDemand:
         self._settings = settings
         self._manager = manager
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
-        return await self._runner.run(passage, arguments, progress)
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
+        return await self._runner.run(passage, arguments)
 
     def ended(self, passage: Passage) -> None:
         self._runner.ended(passage)

@@ -83,6 +83,9 @@ class Settings(BaseModel):
     download_limit: int = Field(
         default=256, ge=1, le=2048, description="MiB of the largest received file that is downloaded."
     )
+    resource_limit: int = Field(
+        default=16, ge=1, le=256, description="MiB of the largest received file that is read as a resource."
+    )
     allow_loopback_urls: bool = Field(
         default=False, description="Fetch media and previews from this machine too. For tests only."
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 OWN: Final = {
     "waitForMessage": "the next incoming message; the seed offers webhooks for that",
+    "waitForEvent": "whatever else happens; the seed offers webhooks for that",
     "searchMessages": "the seed searches within one chat only",
     "getMessageContext": "what was said around a hit",
     "checkInbox": "what is new in all chats since the last look",
@@ -40,7 +41,15 @@ READS: Final = {
         "userMyNewsletter",
         "userMyContacts",
     ),
-    *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
+    *(
+        "userCheck",
+        "userBusinessProfile",
+        "listChats",
+        "getChatMessages",
+        "waitForMessage",
+        "waitForEvent",
+        "groupInfo",
+    ),
     *("searchMessages", "getMessageContext", "checkInbox", "catchUp", "getMessageStatus"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }

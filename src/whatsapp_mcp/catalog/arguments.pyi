@@ -285,6 +285,30 @@ class WaitForMessageArguments(TypedDict):
     timeout: int
     cursor: NotRequired[str]
 
+class WaitForEventArguments(TypedDict):
+    phone: NotRequired[str]
+    kinds: NotRequired[
+        list[
+            Literal[
+                "message",
+                "own_message",
+                "edit",
+                "deletion",
+                "reaction",
+                "vote",
+                "answer",
+                "pin",
+                "receipt",
+                "join_request",
+                "group_change",
+                "call",
+            ]
+        ]
+    ]
+    timeout: int
+    cursor: NotRequired[str]
+    limit: int
+
 class LabelChatArguments(TypedDict):
     chat_jid: str
     label_id: str

@@ -64,6 +64,9 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
         gc.disable()
         import anyio
 
+        from whatsapp_mcp.server.light_sdk import import_parts_on_demand
+
+        import_parts_on_demand()
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.stdio import serve_stdio
 
@@ -112,6 +115,9 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
         gc.disable()
         import anyio
 
+        from whatsapp_mcp.server.light_sdk import import_parts_on_demand
+
+        import_parts_on_demand()
         from whatsapp_mcp.assembly import AccountServers, http_access
         from whatsapp_mcp.server.approval_page import ApprovalPage
         from whatsapp_mcp.server.http import serve_http

@@ -1,6 +1,6 @@
 """From what a caller names (a path, a link, a data URI) to a file that WhatsApp clients show properly; received files.
 
-limits, policy, work          the ground: every bound, what the settings allow, progress;
+limits, policy, work          the ground: every bound, what the settings allow, how work is told;
 kinds, sniffing               and which kinds of files there are, and which one a file is by its content
 jobs, facts, confinement      what is asked of a decoder process, what it may answer, what it may use
 source/                       a source becomes a private copy on disk; paths and links are judged here

@@ -30,7 +30,5 @@ class MediaPolicy:
     preview_timeout: float = 10.0
     """The same for a link preview: page and picture together."""
     max_redirects: int = 5
-    progress_interval: float = 0.2
-    """Between two notifications of progress."""
     allow_loopback: bool = False
     """Links may lead to this machine. For tests only."""

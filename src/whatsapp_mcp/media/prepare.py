@@ -1,10 +1,9 @@
 """The facade: a source in, a file ready to be uploaded out, with what its message says about it.
 
-    async with MediaSource(source, field="image", policy=policy, progress=progress).as_image(hd=True) as image:
+    async with MediaSource(source, field="image", policy=policy).as_image(hd=True) as image:
         ...  # image.path is there until the block ends
 
-Fetching takes the first third of the reported progress, conversion the rest; the total is always 1.0. Converting runs
-in a decoder process; cancelling the caller ends it.
+Converting runs in a decoder process; cancelling the caller ends it. How far both are is said with `waiting`.
 
 All raise InvalidArgument (naming the field) when the source does not exist or is too large, InvalidMedia (the same)
 when its content is of the wrong kind, damaged or too much work, and NotAllowed when it lies where this server must not
@@ -16,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ from whatsapp_mcp.media.jobs import Job, Task, cpu_seconds_for
 from whatsapp_mcp.media.limits import CPU_SECONDS, MIB, STICKER_SIDE
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source.sources import SourceFile, fetch
-from whatsapp_mcp.media.work import Progress, Relay, UnusableMedia, Work, relayed
+from whatsapp_mcp.media.work import UnusableMedia, Work, stoppable
 from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
 from whatsapp_mcp.platform.files import remove_folder
 from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.waiting import Wait, waits_for
 
 T = TypeVar("T")
 
-_FETCHED: Final = 0.3
 _PREFIXES: Final = ("send-", DOWNLOAD_PREFIX)
 _AUDIO_ONLY: Final = {
     "video/mp4": "audio/mp4",
@@ -90,7 +90,6 @@ class MediaSource:
     field: str
     """The argument it was given in, for errors."""
     policy: MediaPolicy
-    progress: Progress
     decoders: DecoderPool | None = None
     """None: one for this source alone."""
 
@@ -211,13 +210,15 @@ class MediaSource:
                 pool = self.decoders
                 decoders = pool if pool is not None else await stack.enter_async_context(DecoderPool())
 
-                async def steps(relay: Relay) -> T:
-                    work = relay.stage("Reading", begin=0.0, end=_FETCHED)
-                    found = await fetch(
-                        self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work
-                    )
-                    work = relay.stage("Preparing", begin=_FETCHED, end=1.0)
-                    return await convert(_Fetched(found, folder / "prepared", decoders, limit, work))
+                async def steps(cancelled: threading.Event) -> T:
+                    with waits_for("reading the file", total=1.0) as wait:
+                        work = _told(wait, cancelled)
+                        found = await fetch(
+                            self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work
+                        )
+                    with waits_for("converting the file", total=1.0) as wait:
+                        work = _told(wait, cancelled)
+                        return await convert(_Fetched(found, folder / "prepared", decoders, limit, work))
 
                 result = await self._with_reasons(steps)
             _check_size(folder / "prepared", limit, self.field)
@@ -226,14 +227,23 @@ class MediaSource:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(_remove, folder)
 
-    async def _with_reasons(self, steps: Callable[[Relay], Awaitable[T]]) -> T:
+    async def _with_reasons(self, steps: Callable[[threading.Event], Awaitable[T]]) -> T:
         try:
-            return await relayed(steps, self.progress, interval=self.policy.progress_interval)
+            return await stoppable(steps)
         except UnusableMedia as error:
             message = f"{self.field}: {error.message}"
             raise InvalidMedia(message, field=self.field, next_step=error.next_step) from error
         except OSError as error:
             raise _disk_trouble(error) from error
+
+
+def _told(wait: Wait, cancelled: threading.Event) -> Work:
+    """Work that says how far it is."""
+
+    def on_progress(fraction: float) -> None:
+        wait.done = fraction
+
+    return Work(on_progress, cancelled)
 
 
 def _chosen(**options: bool) -> tuple[str, ...]:

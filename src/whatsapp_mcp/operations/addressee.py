@@ -7,6 +7,7 @@ from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import kind_of, resolve
 from whatsapp_mcp.pipe.account import CheckNumbers
+from whatsapp_mcp.policy.limits import LimitKind
 
 
 async def recipient(services: Services, text: str, *, field: str = "phone") -> Jid:
@@ -47,7 +48,7 @@ def _check_membership(services: Services, group: Jid, field: str) -> None:
 
 
 async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
-    services.checking()
+    services.counting({LimitKind.NUMBER_CHECKS: 1})
     try:
         checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
     except (WhatsAppRefused, RateLimited, SessionTimeout):

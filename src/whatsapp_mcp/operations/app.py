@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.clock import now, time_text
 from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
-from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import number
@@ -22,7 +22,7 @@ PAIRING_CODE_SECONDS: Final = 160
 
 
 @operation("appLogin")
-async def app_login(services: Services, _arguments: args.AppLoginArguments, _progress: Progress) -> Outcome:
+async def app_login(services: Services, _arguments: args.AppLoginArguments) -> Outcome:
     try:
         snapshot = await services.session.login()
     except AlreadyLoggedIn:
@@ -40,9 +40,7 @@ async def app_login(services: Services, _arguments: args.AppLoginArguments, _pro
 
 
 @operation("appLoginWithCode")
-async def app_login_with_code(
-    services: Services, arguments: args.AppLoginWithCodeArguments, _progress: Progress
-) -> Outcome:
+async def app_login_with_code(services: Services, arguments: args.AppLoginWithCodeArguments) -> Outcome:
     digits = await number(services, arguments["phone"])
     code = await services.session.login_with_code(digits)
     return Outcome(
@@ -53,7 +51,7 @@ async def app_login_with_code(
 
 
 @operation("appLogout")
-async def app_logout(services: Services, _arguments: args.AppLogoutArguments, _progress: Progress) -> Outcome:
+async def app_logout(services: Services, _arguments: args.AppLogoutArguments) -> Outcome:
     if await services.session.logout():
         return Outcome("The device is unlinked; its session and its messages were deleted here.")
     return Outcome(
@@ -63,13 +61,13 @@ async def app_logout(services: Services, _arguments: args.AppLogoutArguments, _p
 
 
 @operation("appReconnect")
-async def app_reconnect(services: Services, _arguments: args.AppReconnectArguments, _progress: Progress) -> Outcome:
+async def app_reconnect(services: Services, _arguments: args.AppReconnectArguments) -> Outcome:
     await services.session.restart()
     return Outcome("Connected to WhatsApp.")
 
 
 @operation("appStatus")
-async def app_status(services: Services, _arguments: args.AppStatusArguments, _progress: Progress) -> Outcome:
+async def app_status(services: Services, _arguments: args.AppStatusArguments) -> Outcome:
     snapshot = services.session.snapshot
     connected = snapshot.state is SessionState.CONNECTED
     message, said = "Connected.", None
@@ -95,7 +93,7 @@ async def app_status(services: Services, _arguments: args.AppStatusArguments, _p
 
 
 @operation("appDevices")
-async def app_devices(services: Services, _arguments: args.AppDevicesArguments, _progress: Progress) -> Outcome:
+async def app_devices(services: Services, _arguments: args.AppDevicesArguments) -> Outcome:
     device = await services.session.call(GetDevice())
     name = device.push_name or device.business_name
     return Outcome("The linked device.", [{"name": name, "device": str(device.jid)}])

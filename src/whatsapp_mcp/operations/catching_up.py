@@ -21,7 +21,7 @@ from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.account import KeepLook
@@ -48,7 +48,7 @@ _LENGTH: Final = re.compile(r"(\d+)([smhdw])")
 
 
 @operation("catchUp")
-async def catch_up(services: Services, arguments: args.CatchUpArguments, _progress: Progress) -> Outcome:
+async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outcome:
     since, cursor, lines = _moment(arguments.get("since")), arguments.get("cursor"), arguments["lines"]
     at = now_ms()
 

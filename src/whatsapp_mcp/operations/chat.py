@@ -14,7 +14,7 @@ from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
@@ -33,7 +33,7 @@ ROOM_BESIDE_PART: Final = 1_200
 
 
 @operation("listChats")
-async def list_chats(services: Services, arguments: args.ListChatsArguments, _progress: Progress) -> Outcome:
+async def list_chats(services: Services, arguments: args.ListChatsArguments) -> Outcome:
     limit = arguments["limit"]
     offset = arguments["offset"]
     page = await services.store.read(
@@ -61,9 +61,7 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments, _pr
 
 
 @operation("getChatMessages")
-async def get_chat_messages(
-    services: Services, arguments: args.GetChatMessagesArguments, _progress: Progress
-) -> Outcome:
+async def get_chat_messages(services: Services, arguments: args.GetChatMessagesArguments) -> Outcome:
     chat_jid = await read_from(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments["limit"]
     offset = arguments["offset"]
@@ -116,7 +114,7 @@ def _messages(
 
 
 @operation("searchMessages")
-async def search_messages(services: Services, arguments: args.SearchMessagesArguments, _progress: Progress) -> Outcome:
+async def search_messages(services: Services, arguments: args.SearchMessagesArguments) -> Outcome:
     text, by_relevance = arguments.get("query", ""), arguments.get("by_relevance", False)
     _check_question(arguments, Query.parse(text))
     if by_relevance and "cursor" in arguments:
@@ -181,9 +179,7 @@ def _check_question(arguments: args.SearchMessagesArguments, query: Query) -> No
 
 
 @operation("getMessageContext")
-async def get_message_context(
-    services: Services, arguments: args.GetMessageContextArguments, _progress: Progress
-) -> Outcome:
+async def get_message_context(services: Services, arguments: args.GetMessageContextArguments) -> Outcome:
     chat = await read_from(services, arguments["chat_jid"], field="chat_jid")
     before, after, part_from = arguments["before"], arguments["after"], arguments.get("text_offset")
     if part_from is not None:

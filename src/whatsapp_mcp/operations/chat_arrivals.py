@@ -12,21 +12,22 @@ from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import News
+from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
 
 @operation("checkInbox")
-async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _progress: Progress) -> Outcome:
+async def check_inbox(services: Services, arguments: args.CheckInboxArguments) -> Outcome:
     limit, cursor = arguments["limit"], arguments.get("cursor")
-    position = await _position(services, cursor) if cursor is not None else None
+    position = await position_of(services, cursor) if cursor is not None else None
     channels = arguments["channels"]
 
     def look(store: StoreReader) -> tuple[News, int]:
@@ -58,18 +59,19 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments, _
 
 
 @operation("waitForMessage")
-async def wait_for_message(services: Services, arguments: args.WaitForMessageArguments, _progress: Progress) -> Outcome:
+async def wait_for_message(services: Services, arguments: args.WaitForMessageArguments) -> Outcome:
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     loop = asyncio.get_running_loop()
     deadline = loop.time() + arguments["timeout"]
-    position = await _position(services, arguments.get("cursor"))
+    position = await position_of(services, arguments.get("cursor"))
     message = await _next(services, position, chat)
     if message is None:
         await services.session.ready()
     while message is None and (rest := deadline - loop.time()) > 0:
         seen = services.session.newest_arrival
         if seen <= position:
-            await services.session.wait_change(rest)
+            with waits_for("a message"):
+                await services.session.wait_change(rest)
         message = await _next(services, position, chat)
         if message is None:
             # Everything up to `seen` was looked at with this filter: never look at it again.
@@ -89,12 +91,13 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
     )
 
 
-async def _position(services: Services, cursor: str | None) -> int:
+async def position_of(services: Services, cursor: str | None) -> int:
+    """The arrival number to go on after. Raises InvalidArgument."""
     if cursor is None:
         return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
-            "cursor: not a cursor of waitForMessage or checkInbox",
+            "cursor: not one that this tool returned",
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )

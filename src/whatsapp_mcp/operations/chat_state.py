@@ -18,7 +18,7 @@ from whatsapp_mcp.models.app_state import (
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import resolve
@@ -49,7 +49,7 @@ def _last(newest: Message | None) -> LastMessage | None:
 
 
 @operation("pinChat")
-async def pin_chat(services: Services, arguments: args.PinChatArguments, _progress: Progress) -> Outcome:
+async def pin_chat(services: Services, arguments: args.PinChatArguments) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     pinned = arguments["pinned"]
     message = await change(
@@ -59,7 +59,7 @@ async def pin_chat(services: Services, arguments: args.PinChatArguments, _progre
 
 
 @operation("muteChat")
-async def mute_chat(services: Services, arguments: args.MuteChatArguments, _progress: Progress) -> Outcome:
+async def mute_chat(services: Services, arguments: args.MuteChatArguments) -> Outcome:
     _, wire, _ = await _known_chat(services, arguments["chat_jid"])
     if not arguments["muted"]:
         return Outcome(await change(services, "The chat is no longer muted.", ChatChanged(wire, muted_until=0)))
@@ -69,7 +69,7 @@ async def mute_chat(services: Services, arguments: args.MuteChatArguments, _prog
 
 
 @operation("markChatRead")
-async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments, _progress: Progress) -> Outcome:
+async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
     read = arguments["read"]
     marked = ChatMarkedRead(wire, read, last=_last(newest))
@@ -77,14 +77,14 @@ async def mark_chat_read(services: Services, arguments: args.MarkChatReadArgumen
 
 
 @operation("deleteChat")
-async def delete_chat(services: Services, arguments: args.DeleteChatArguments, _progress: Progress) -> Outcome:
+async def delete_chat(services: Services, arguments: args.DeleteChatArguments) -> Outcome:
     _, wire, newest = await _known_chat(services, arguments["chat_jid"])
     deleted = ChatDeleted(wire, last=_last(newest))
     return Outcome(await change(services, "The chat was deleted on your devices.", deleted))
 
 
 @operation("archiveChat")
-async def archive_chat(services: Services, arguments: args.ArchiveChatArguments, _progress: Progress) -> Outcome:
+async def archive_chat(services: Services, arguments: args.ArchiveChatArguments) -> Outcome:
     jid, wire, newest = await _known_chat(services, arguments["chat_jid"])
     archived = arguments["archived"]
     moved = ChatChanged(wire, archived=archived, last=_last(newest))
@@ -93,7 +93,7 @@ async def archive_chat(services: Services, arguments: args.ArchiveChatArguments,
 
 
 @operation("labelChat")
-async def label_chat(services: Services, arguments: args.LabelChatArguments, _progress: Progress) -> Outcome:
+async def label_chat(services: Services, arguments: args.LabelChatArguments) -> Outcome:
     jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
     changes = with_name(ChatLabelled(label_id, wire, labelled), arguments["label_name"])
@@ -103,9 +103,7 @@ async def label_chat(services: Services, arguments: args.LabelChatArguments, _pr
 
 
 @operation("setDisappearingTimer")
-async def set_disappearing_timer(
-    services: Services, arguments: args.SetDisappearingTimerArguments, _progress: Progress
-) -> Outcome:
+async def set_disappearing_timer(services: Services, arguments: args.SetDisappearingTimerArguments) -> Outcome:
     chat = await recipient(services, arguments["chat_jid"], field="chat_jid")
     seconds = arguments["timer_seconds"]
     await services.session.call(SetDisappearingTimer(chat=chat, seconds=seconds))

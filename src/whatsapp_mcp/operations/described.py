@@ -59,7 +59,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         source=source,
         texts=texts,
         files=files,
-        links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if _is_link(given.get(name))),
+        links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
         stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
         others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chat))),
@@ -121,13 +121,14 @@ def _text(value: object) -> str:
     return "\n".join(str(part) for part in value) if isinstance(value, list) else str(value)
 
 
-def _is_link(value: object) -> bool:
+def is_link(value: object) -> bool:
+    """Whether an argument that names content is a link to it."""
     return isinstance(value, str) and "://" in value[:32] and not value.startswith(("/", ".", "~"))
 
 
 async def _files(services: Services, names: tuple[str, ...], given: Mapping[str, str]) -> tuple[SentFile, ...]:
     """What stands in the call or on this machine and would be sent."""
-    own = [name for name in names if given.get(name) and not _is_link(given[name])]
+    own = [name for name in names if given.get(name) and not is_link(given[name])]
     if not own:
         return ()  # what looks at files is slow to load, and most calls send none
     from whatsapp_mcp.operations.sent_files import look_at

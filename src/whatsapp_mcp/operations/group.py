@@ -12,7 +12,7 @@ from whatsapp_mcp.models.render import group_json, member_json
 from whatsapp_mcp.operations.group_members import people_of, refusal
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
@@ -40,7 +40,7 @@ def _invite_code(link: str) -> str:
 
 
 @operation("groupInfo")
-async def group_info(services: Services, arguments: args.GroupInfoArguments, _progress: Progress) -> Outcome:
+async def group_info(services: Services, arguments: args.GroupInfoArguments) -> Outcome:
     jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     (group,) = await groups_in_one_form(services, [await services.session.call(g.GetGroup(group=jid))])
@@ -54,7 +54,7 @@ async def group_info(services: Services, arguments: args.GroupInfoArguments, _pr
 
 
 @operation("createGroup")
-async def create_group(services: Services, arguments: args.CreateGroupArguments, _progress: Progress) -> Outcome:
+async def create_group(services: Services, arguments: args.CreateGroupArguments) -> Outcome:
     title = arguments["title"].strip()
     if not title:
         raise InvalidArgument("title is blank", field="title")
@@ -68,7 +68,7 @@ async def create_group(services: Services, arguments: args.CreateGroupArguments,
 
 
 @operation("joinGroupWithLink")
-async def join_group(services: Services, arguments: args.JoinGroupWithLinkArguments, _progress: Progress) -> Outcome:
+async def join_group(services: Services, arguments: args.JoinGroupWithLinkArguments) -> Outcome:
     joined = await services.session.call(g.JoinGroup(code=_invite_code(arguments["link"])))
     if joined.pending:
         return Outcome("You asked to join; an admin of the group has to approve it.", str(joined.jid))
@@ -76,9 +76,7 @@ async def join_group(services: Services, arguments: args.JoinGroupWithLinkArgume
 
 
 @operation("getGroupInfoFromLink")
-async def group_info_from_link(
-    services: Services, arguments: args.GetGroupInfoFromLinkArguments, _progress: Progress
-) -> Outcome:
+async def group_info_from_link(services: Services, arguments: args.GetGroupInfoFromLinkArguments) -> Outcome:
     group = await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))
     check_readable(services, group.jid, "link")
     return Outcome(
@@ -99,13 +97,13 @@ async def group_info_from_link(
 
 
 @operation("leaveGroup")
-async def leave_group(services: Services, arguments: args.LeaveGroupArguments, _progress: Progress) -> Outcome:
+async def leave_group(services: Services, arguments: args.LeaveGroupArguments) -> Outcome:
     await services.session.call(g.LeaveGroup(group=await group_of(services, arguments["group_id"])))
     return Outcome("You left the group.")
 
 
 @operation("setGroupName")
-async def set_group_name(services: Services, arguments: args.SetGroupNameArguments, _progress: Progress) -> Outcome:
+async def set_group_name(services: Services, arguments: args.SetGroupNameArguments) -> Outcome:
     name = arguments["name"].strip()
     if not name:
         raise InvalidArgument("name is blank", field="name")
@@ -114,32 +112,28 @@ async def set_group_name(services: Services, arguments: args.SetGroupNameArgumen
 
 
 @operation("setGroupTopic")
-async def set_group_topic(services: Services, arguments: args.SetGroupTopicArguments, _progress: Progress) -> Outcome:
+async def set_group_topic(services: Services, arguments: args.SetGroupTopicArguments) -> Outcome:
     topic = arguments.get("topic") or ""
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), topic=topic))
     return Outcome("The description was changed." if topic else "The description was deleted.")
 
 
 @operation("setGroupLocked")
-async def set_group_locked(services: Services, arguments: args.SetGroupLockedArguments, _progress: Progress) -> Outcome:
+async def set_group_locked(services: Services, arguments: args.SetGroupLockedArguments) -> Outcome:
     locked = arguments["locked"]
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), locked=locked))
     return Outcome("Only admins can edit the group now." if locked else "All participants can edit the group now.")
 
 
 @operation("setGroupAnnounce")
-async def set_group_announce(
-    services: Services, arguments: args.SetGroupAnnounceArguments, _progress: Progress
-) -> Outcome:
+async def set_group_announce(services: Services, arguments: args.SetGroupAnnounceArguments) -> Outcome:
     announce = arguments["announce"]
     await services.session.call(g.ChangeGroup(group=await group_of(services, arguments["group_id"]), announce=announce))
     return Outcome("Only admins can write now." if announce else "All participants can write now.")
 
 
 @operation("groupInviteLink")
-async def group_invite_link(
-    services: Services, arguments: args.GroupInviteLinkArguments, _progress: Progress
-) -> Outcome:
+async def group_invite_link(services: Services, arguments: args.GroupInviteLinkArguments) -> Outcome:
     jid = await group_of(services, arguments["group_id"])
     reset = arguments["reset"]
     link = await services.session.call(g.GetInviteLink(group=jid, reset=reset))
@@ -148,11 +142,11 @@ async def group_invite_link(
 
 
 @operation("setGroupPhoto")
-async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArguments, progress: Progress) -> Outcome:
+async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArguments) -> Outcome:
     group = await group_of(services, arguments["group_id"])
     if not arguments.get("photo"):
         return await _remove_group_photo(services, group)
-    async with media_source(services, progress, photo=arguments["photo"]).as_square() as path:
+    async with media_source(services, photo=arguments["photo"]).as_square() as path:
         picture_id = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
     return Outcome(message, {"picture_id": picture_id, "message": message})

@@ -9,7 +9,7 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import GroupMember
 from whatsapp_mcp.operations.in_one_form import members_in_one_form, people_by_address
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
@@ -52,14 +52,12 @@ async def people_of(services: Services, given: list[str]) -> tuple[Jid, ...]:
 def refusal(member: GroupMember) -> str:
     text = _MEMBER_ERRORS.get(member.error, f"WhatsApp refused it (error {member.error})")
     if member.error == 403 and member.add_request:
-        text += "; send an invite link (groupInviteLink) instead"
+        text += "; send an invite link instead"
     return text
 
 
 @operation("getGroupParticipants")
-async def group_participants(
-    services: Services, arguments: args.GetGroupParticipantsArguments, _progress: Progress
-) -> Outcome:
+async def group_participants(services: Services, arguments: args.GetGroupParticipantsArguments) -> Outcome:
     jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
@@ -104,37 +102,27 @@ async def _change_members(services: Services, arguments: _Members, change: Chang
 
 
 @operation("addParticipantToGroup")
-async def add_participant(
-    services: Services, arguments: args.AddParticipantToGroupArguments, _progress: Progress
-) -> Outcome:
+async def add_participant(services: Services, arguments: args.AddParticipantToGroupArguments) -> Outcome:
     return await _change_members(services, arguments, "add", "Participant added.")
 
 
 @operation("removeParticipantFromGroup")
-async def remove_participant(
-    services: Services, arguments: args.RemoveParticipantFromGroupArguments, _progress: Progress
-) -> Outcome:
+async def remove_participant(services: Services, arguments: args.RemoveParticipantFromGroupArguments) -> Outcome:
     return await _change_members(services, arguments, "remove", "Participant removed.")
 
 
 @operation("promoteParticipantToAdmin")
-async def promote_participant(
-    services: Services, arguments: args.PromoteParticipantToAdminArguments, _progress: Progress
-) -> Outcome:
+async def promote_participant(services: Services, arguments: args.PromoteParticipantToAdminArguments) -> Outcome:
     return await _change_members(services, arguments, "promote", "Participant is an admin now.")
 
 
 @operation("demoteParticipantToMember")
-async def demote_participant(
-    services: Services, arguments: args.DemoteParticipantToMemberArguments, _progress: Progress
-) -> Outcome:
+async def demote_participant(services: Services, arguments: args.DemoteParticipantToMemberArguments) -> Outcome:
     return await _change_members(services, arguments, "demote", "Participant is no admin any more.")
 
 
 @operation("getGroupParticipantRequests")
-async def participant_requests(
-    services: Services, arguments: args.GetGroupParticipantRequestsArguments, _progress: Progress
-) -> Outcome:
+async def participant_requests(services: Services, arguments: args.GetGroupParticipantRequestsArguments) -> Outcome:
     jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     requests = await services.session.call(g.GetJoinRequests(group=jid))
@@ -151,16 +139,12 @@ async def participant_requests(
 
 
 @operation("approveGroupParticipantRequest")
-async def approve_request(
-    services: Services, arguments: args.ApproveGroupParticipantRequestArguments, _progress: Progress
-) -> Outcome:
+async def approve_request(services: Services, arguments: args.ApproveGroupParticipantRequestArguments) -> Outcome:
     return await _answer_requests(services, arguments, "approve")
 
 
 @operation("rejectGroupParticipantRequest")
-async def reject_request(
-    services: Services, arguments: args.RejectGroupParticipantRequestArguments, _progress: Progress
-) -> Outcome:
+async def reject_request(services: Services, arguments: args.RejectGroupParticipantRequestArguments) -> Outcome:
     return await _answer_requests(services, arguments, "reject")
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
 from whatsapp_mcp.models.outgoing import SentMessage
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, Handler
 from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
@@ -29,9 +29,7 @@ def fingerprint(operation: str, arguments: Arguments) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-async def run_once(
-    operation: str, handler: Handler, services: Services, arguments: Arguments, progress: Progress
-) -> Outcome:
+async def run_once(operation: str, handler: Handler, services: Services, arguments: Arguments) -> Outcome:
     """Run a handler that sends one message, unless that was done under the key in ``arguments``.
 
     Raises:
@@ -45,7 +43,7 @@ async def run_once(
     if done is not None:
         return sent_outcome(services, done, "The message was sent.")
     try:
-        return await handler(replace(services, send_key=key), arguments, progress)
+        return await handler(replace(services, send_key=key), arguments)
     except (SessionCrashed, SessionTimeout) as error:
         error.next_step = _REPEAT
         raise

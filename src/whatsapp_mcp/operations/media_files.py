@@ -7,7 +7,6 @@ from typing import Final
 from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
-from whatsapp_mcp.operations.outcome import Progress
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.settings import Settings
 
@@ -26,7 +25,7 @@ def media_policy(settings: Settings) -> MediaPolicy:
     )
 
 
-def media_source(services: Services, progress: Progress, **arguments: str | None) -> MediaSource:
+def media_source(services: Services, **arguments: str | None) -> MediaSource:
     """What the one argument names that was given."""
     field, source = next((field, source) for field, source in arguments.items() if source)
-    return MediaSource(source, field, media_policy(services.settings), progress, services.decoders)
+    return MediaSource(source, field, media_policy(services.settings), services.decoders)

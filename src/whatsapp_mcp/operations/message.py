@@ -12,7 +12,7 @@ from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.operations.addressee import check_writable, recipient
 from whatsapp_mcp.operations.app_state import author, change, with_name
 from whatsapp_mcp.operations.held_messages import stop_held
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
@@ -33,7 +33,7 @@ LETTER_EMOJI: Final = "\u2139"
 
 
 @operation("revokeMessage")
-async def revoke_message(services: Services, arguments: args.RevokeMessageArguments, _progress: Progress) -> Outcome:
+async def revoke_message(services: Services, arguments: args.RevokeMessageArguments) -> Outcome:
     stopped = await stop_held(services, arguments["message_id"], arguments["phone"])
     if stopped is not None:
         return stopped
@@ -48,7 +48,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
 
 
 @operation("reactMessage")
-async def react_message(services: Services, arguments: args.ReactMessageArguments, _progress: Progress) -> Outcome:
+async def react_message(services: Services, arguments: args.ReactMessageArguments) -> Outcome:
     emoji = arguments["emoji"].strip()
     if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
@@ -61,7 +61,7 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
 
 
 @operation("updateMessage")
-async def update_message(services: Services, arguments: args.UpdateMessageArguments, _progress: Progress) -> Outcome:
+async def update_message(services: Services, arguments: args.UpdateMessageArguments) -> Outcome:
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
@@ -82,7 +82,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
 
 
 @operation("forwardMessage")
-async def forward_message(services: Services, arguments: args.ForwardMessageArguments, _progress: Progress) -> Outcome:
+async def forward_message(services: Services, arguments: args.ForwardMessageArguments) -> Outcome:
     chat = await recipient(services, arguments["phone"])
     _, message = await stored_message(services, arguments["message_id"])
     if message.revoked_at is not None:
@@ -104,14 +104,14 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
 
 
 @operation("rejectCall")
-async def reject_call(services: Services, arguments: args.RejectCallArguments, _progress: Progress) -> Outcome:
+async def reject_call(services: Services, arguments: args.RejectCallArguments) -> Outcome:
     caller = await person(services, arguments["caller_jid"], field="caller_jid")
     await services.session.call(RejectCall(caller=caller, call_id=arguments["call_id"].strip()))
     return Outcome("The call was rejected.")
 
 
 @operation("readMessage")
-async def read_message(services: Services, arguments: args.ReadMessageArguments, _progress: Progress) -> Outcome:
+async def read_message(services: Services, arguments: args.ReadMessageArguments) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if message.from_me and chat != message.sender:
         raise InvalidArgument(
@@ -123,12 +123,12 @@ async def read_message(services: Services, arguments: args.ReadMessageArguments,
 
 
 @operation("starMessage")
-async def star_message(services: Services, arguments: args.StarMessageArguments, _progress: Progress) -> Outcome:
+async def star_message(services: Services, arguments: args.StarMessageArguments) -> Outcome:
     return await _star(services, arguments, starred=True)
 
 
 @operation("unstarMessage")
-async def unstar_message(services: Services, arguments: args.UnstarMessageArguments, _progress: Progress) -> Outcome:
+async def unstar_message(services: Services, arguments: args.UnstarMessageArguments) -> Outcome:
     return await _star(services, arguments, starred=False)
 
 
@@ -139,7 +139,7 @@ async def _star(services: Services, arguments: args.StarMessageArguments, *, sta
 
 
 @operation("deleteMessage")
-async def delete_message(services: Services, arguments: args.DeleteMessageArguments, _progress: Progress) -> Outcome:
+async def delete_message(services: Services, arguments: args.DeleteMessageArguments) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     sent = to_ms(message.timestamp)
     deleted = MessageDeletedForMe(message.wire_chat, message.id, message.from_me, author(message), sent=sent)
@@ -148,7 +148,7 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
 
 
 @operation("labelMessage")
-async def label_message(services: Services, arguments: args.LabelMessageArguments, _progress: Progress) -> Outcome:
+async def label_message(services: Services, arguments: args.LabelMessageArguments) -> Outcome:
     _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     labelled = arguments["labeled"]
     label = MessageLabelled(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)

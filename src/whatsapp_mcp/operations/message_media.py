@@ -14,11 +14,12 @@ from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
 from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
-from whatsapp_mcp.operations.outcome import Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
+from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -28,9 +29,7 @@ _MIME: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}(?: ?; ?[\w.+-]{1,40}=[\
 
 
 @operation("downloadMessageMedia")
-async def download_message_media(
-    services: Services, arguments: args.DownloadMessageMediaArguments, progress: Progress
-) -> Outcome:
+async def download_message_media(services: Services, arguments: args.DownloadMessageMediaArguments) -> Outcome:
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
@@ -43,7 +42,6 @@ async def download_message_media(
     )
     place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
     if not is_kept:
-        await progress(0.1, 1.0, "downloading")
         temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
         command = DownloadMedia(
             target=MessageRef.of(message),
@@ -56,10 +54,10 @@ async def download_message_media(
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
             downloads.discard(temporary)
-    await progress(0.8, 1.0, "looking at it")
-    said, images = await _look(services, place, message.media_mimetype)
-    results = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
-    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images)
+    with waits_for("looking at the file"):
+        said, images = await _look(services, place, message.media_mimetype)
+    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
+    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
 
 
 async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:
@@ -78,11 +76,13 @@ def _is_picture(mimetype: str) -> bool:
     return mimetype.strip().lower().startswith("image/")
 
 
-def _facts(path: Path, mimetype: str, message_id: str) -> dict[str, Any]:
-    return {
+def _facts(path: Path, mimetype: str, message_id: str) -> tuple[dict[str, Any], KeptFile]:
+    kept = KeptFile(path, sniffing.sniff(path).mimetype)
+    facts = {
         "message_id": message_id,
         "file_path": str(path),
         "filename": path.name,
-        "media_type": mimetype if _MIME.fullmatch(mimetype) else sniffing.sniff(path).mimetype,
+        "media_type": mimetype if _MIME.fullmatch(mimetype) else kept.mime_type,
         "file_size": path.stat().st_size,
     }
+    return facts, kept

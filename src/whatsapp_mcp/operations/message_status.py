@@ -13,7 +13,7 @@ from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import GroupMember, ReceiptView
 from whatsapp_mcp.operations.held_messages import held_status
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -41,9 +41,7 @@ class _Person:
 
 
 @operation("getMessageStatus")
-async def get_message_status(
-    services: Services, arguments: args.GetMessageStatusArguments, _progress: Progress
-) -> Outcome:
+async def get_message_status(services: Services, arguments: args.GetMessageStatusArguments) -> Outcome:
     waiting = await held_status(services, arguments["message_id"], arguments["phone"])
     if waiting is not None:
         return waiting

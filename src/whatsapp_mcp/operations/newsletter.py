@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import check_readable, newsletter_of
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 @operation("getNewsletterMessages")
-async def newsletter_messages(
-    services: Services, arguments: args.GetNewsletterMessagesArguments, _progress: Progress
-) -> Outcome:
+async def newsletter_messages(services: Services, arguments: args.GetNewsletterMessagesArguments) -> Outcome:
     jid = check_readable(services, await newsletter_of(services, arguments["newsletter_id"]), "newsletter_id")
     command = GetNewsletterPosts(newsletter=jid, count=arguments["count"], before=arguments.get("before", 0))
     posts = await services.session.call(command)
@@ -35,9 +33,7 @@ async def newsletter_messages(
 
 
 @operation("unfollowNewsletter")
-async def unfollow_newsletter(
-    services: Services, arguments: args.UnfollowNewsletterArguments, _progress: Progress
-) -> Outcome:
+async def unfollow_newsletter(services: Services, arguments: args.UnfollowNewsletterArguments) -> Outcome:
     jid = await newsletter_of(services, arguments["newsletter_id"])
     await services.session.call(UnfollowNewsletter(newsletter=jid))
     return Outcome("You no longer follow the newsletter.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
@@ -25,6 +26,15 @@ class Image:
 
     data: bytes
     mime_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A received file that lies here."""
+
+    path: Path
+    mime_type: str
+    """By its content, whatever its sender says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +71,14 @@ class Outcome:
     seen: Callable[[], Awaitable[None]] | None = None
     """Called when the result was shown whole, and nothing follows on another page."""
     images: tuple[Image, ...] = field(default_factory=tuple)
-
-
-Progress = Callable[[float, float | None, str], Awaitable[None]]
-"""``await progress(done, total, message)``: tells the host how far a long call is."""
+    file: KeptFile | None = None
+    """What the operation fetched, for who reads it as a resource."""
 
 
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         """Carry out the operation of a call with validated arguments, if the policy lets it through.
 
         Raises:

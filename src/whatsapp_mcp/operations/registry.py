@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
 
-Handler = Callable[[Services, Any, Progress], Awaitable[Outcome]]
+Handler = Callable[[Services, Any], Awaitable[Outcome]]
 """Takes its operation's own type of `whatsapp_mcp.catalog.arguments`; a test compares the two."""
 
 IDEMPOTENCY_KEY: Final = "idempotency_key"
 """Argument of every operation that sends a message; with it, `idempotency` runs the handler."""
 
 A = TypeVar("A", bound=Mapping[str, object])
-TypedHandler = Callable[[Services, A, Progress], Awaitable[Outcome]]
+TypedHandler = Callable[[Services, A], Awaitable[Outcome]]
 
 REGISTERED: dict[str, Handler] = {}
 """By operationId; filled by importing the modules of the tags."""

@@ -21,7 +21,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.operations.described import described, digest_of
 from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.caller import Caller
@@ -35,7 +35,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "catching_up", "chat_state"),
+    "chat": ("chat", "chat_arrivals", "catching_up", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
@@ -71,17 +71,17 @@ class OperationRunner:
         self._services = services
         self._gate = gate
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         operation = passage.operation
         handler = _handler(operation)
         rules = self._gate.enter(passage)
         services = self._within(rules, passage.caller)
         admitted = partial(self._admitted, passage, rules, handler)
         if IDEMPOTENCY_KEY not in arguments:
-            return await admitted(services, arguments, progress)
+            return await admitted(services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once
 
-        return await run_once(operation.name, admitted, services, arguments, progress)
+        return await run_once(operation.name, admitted, services, arguments)
 
     def ended(self, passage: Passage) -> None:
         self._gate.ended(passage)
@@ -99,18 +99,17 @@ class OperationRunner:
         handler: Handler,
         services: Services,
         arguments: Arguments,
-        progress: Progress,
     ) -> Outcome:
         """Carry it out when the gate lets it through."""
         try:
             # To look at what is here needs no leave: what may not be read is not there.
             if passage.operation.touches.act != "look":
-                services = replace(services, checking=partial(self._gate.checking, passage, rules))
+                services = replace(services, counting=partial(self._gate.count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 digest = partial(digest_of, services, call, passage.caller.grant.name)
                 await self._gate.admit(passage, call, rules, digest)
                 arguments = dict(call.arguments)
-            outcome = await handler(services, arguments, progress)
+            outcome = await handler(services, arguments)
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
                 self._gate.undone(passage)

@@ -10,7 +10,7 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
 from whatsapp_mcp.operations.addressee import recipient
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
@@ -25,7 +25,7 @@ _MENTION: Final = re.compile(r"(?<![\w@.])@([1-9][0-9]{6,14})\b")
 
 
 @operation("sendMessage")
-async def send_message(services: Services, arguments: args.SendMessageArguments, _progress: Progress) -> Outcome:
+async def send_message(services: Services, arguments: args.SendMessageArguments) -> Outcome:
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
@@ -37,7 +37,7 @@ async def send_message(services: Services, arguments: args.SendMessageArguments,
 
 
 @operation("sendLocation")
-async def send_location(services: Services, arguments: args.SendLocationArguments, _progress: Progress) -> Outcome:
+async def send_location(services: Services, arguments: args.SendLocationArguments) -> Outcome:
     location = LocationOut(
         latitude=_degrees(arguments["latitude"], "latitude", 90),
         longitude=_degrees(arguments["longitude"], "longitude", 180),
@@ -57,7 +57,7 @@ def _degrees(text: str, field: str, limit: int) -> float:
 
 
 @operation("sendContact")
-async def send_contact(services: Services, arguments: args.SendContactArguments, _progress: Progress) -> Outcome:
+async def send_contact(services: Services, arguments: args.SendContactArguments) -> Outcome:
     name = arguments["contact_name"].strip()
     if not name:
         raise InvalidArgument("contact_name is blank", field="contact_name")
@@ -67,7 +67,7 @@ async def send_contact(services: Services, arguments: args.SendContactArguments,
 
 
 @operation("sendPoll")
-async def send_poll(services: Services, arguments: args.SendPollArguments, _progress: Progress) -> Outcome:
+async def send_poll(services: Services, arguments: args.SendPollArguments) -> Outcome:
     names = tuple(option.strip() for option in arguments["options"])
     if not all(names):
         raise InvalidArgument("options: an option is blank", field="options")
@@ -81,7 +81,7 @@ async def send_poll(services: Services, arguments: args.SendPollArguments, _prog
 
 
 @operation("sendPresence")
-async def send_presence(services: Services, arguments: args.SendPresenceArguments, _progress: Progress) -> Outcome:
+async def send_presence(services: Services, arguments: args.SendPresenceArguments) -> Outcome:
     available = arguments["type"] == "available"
     await services.session.call(SetPresence(available=available))
     status = f"You are shown as {'online' if available else 'offline'}."
@@ -89,9 +89,7 @@ async def send_presence(services: Services, arguments: args.SendPresenceArgument
 
 
 @operation("sendChatPresence")
-async def send_chat_presence(
-    services: Services, arguments: args.SendChatPresenceArguments, _progress: Progress
-) -> Outcome:
+async def send_chat_presence(services: Services, arguments: args.SendChatPresenceArguments) -> Outcome:
     chat = await recipient(services, arguments["phone"])
     start = arguments["action"] == "start"
     await services.session.call(SetChatPresence(chat=chat, composing=start))

@@ -6,13 +6,17 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import MediaOut, SendOptions
+from whatsapp_mcp.operations.described import is_link
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.policy.limits import LimitKind
+from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -21,19 +25,20 @@ if TYPE_CHECKING:
 async def _send(
     services: Services,
     where: tuple[Jid, SendOptions],
-    progress: Progress,
+    source: MediaSource,
     prepared: AbstractAsyncContextManager[MediaOut],
 ) -> Outcome:
     chat, options = where
     await services.session.ready()  # before anything is fetched or converted
     async with prepared as media:
-        await progress(0.9, 1.0, "uploading")
+        if is_link(source.source):  # how much that is, nobody knew before
+            services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
         return await send(services, chat, media, options, timeout=UPLOAD_TIMEOUT)
 
 
 @operation("sendImage")
-async def send_image(services: Services, arguments: args.SendImageArguments, progress: Progress) -> Outcome:
-    source = media_source(services, progress, image=arguments.get("image"), image_url=arguments.get("image_url"))
+async def send_image(services: Services, arguments: args.SendImageArguments) -> Outcome:
+    source = media_source(services, image=arguments.get("image"), image_url=arguments.get("image_url"))
     where = await replying(services, arguments)
     image = source.as_image(
         caption=arguments.get("caption") or "",
@@ -41,12 +46,12 @@ async def send_image(services: Services, arguments: args.SendImageArguments, pro
         compress=arguments.get("compress", False),
         hd=arguments.get("hd", False),
     )
-    return await _send(services, where, progress, image)
+    return await _send(services, where, source, image)
 
 
 @operation("sendVideo")
-async def send_video(services: Services, arguments: args.SendVideoArguments, progress: Progress) -> Outcome:
-    source = media_source(services, progress, video=arguments.get("video"), video_url=arguments.get("video_url"))
+async def send_video(services: Services, arguments: args.SendVideoArguments) -> Outcome:
+    source = media_source(services, video=arguments.get("video"), video_url=arguments.get("video_url"))
     where = await replying(services, arguments)
     video = source.as_video(
         caption=arguments.get("caption") or "",
@@ -55,38 +60,38 @@ async def send_video(services: Services, arguments: args.SendVideoArguments, pro
         compress=arguments.get("compress", False),
         hd=arguments.get("hd", False),
     )
-    return await _send(services, where, progress, video)
+    return await _send(services, where, source, video)
 
 
 @operation("sendAudio")
-async def send_audio(services: Services, arguments: args.SendAudioArguments, progress: Progress) -> Outcome:
-    source = media_source(services, progress, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
+async def send_audio(services: Services, arguments: args.SendAudioArguments) -> Outcome:
+    source = media_source(services, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
     where = await replying(services, arguments)
     audio = source.as_voice_note() if arguments.get("ptt", False) else source.as_audio()
-    return await _send(services, where, progress, audio)
+    return await _send(services, where, source, audio)
 
 
 @operation("sendFile")
-async def send_file(services: Services, arguments: args.SendFileArguments, progress: Progress) -> Outcome:
-    source = media_source(services, progress, file=arguments.get("file"), file_url=arguments.get("file_url"))
+async def send_file(services: Services, arguments: args.SendFileArguments) -> Outcome:
+    source = media_source(services, file=arguments.get("file"), file_url=arguments.get("file_url"))
     where = await replying(services, arguments)
-    return await _send(services, where, progress, source.as_document(caption=arguments.get("caption") or ""))
+    return await _send(services, where, source, source.as_document(caption=arguments.get("caption") or ""))
 
 
 @operation("sendSticker")
-async def send_sticker(services: Services, arguments: args.SendStickerArguments, progress: Progress) -> Outcome:
+async def send_sticker(services: Services, arguments: args.SendStickerArguments) -> Outcome:
     given, link = arguments.get("sticker"), arguments.get("sticker_url")
-    source = media_source(services, progress, sticker=given, sticker_url=link)
+    source = media_source(services, sticker=given, sticker_url=link)
     where = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    return await _send(services, where, progress, source.as_sticker())
+    return await _send(services, where, source, source.as_sticker())
 
 
 @operation("sendLink")
-async def send_link(services: Services, arguments: args.SendLinkArguments, progress: Progress) -> Outcome:
+async def send_link(services: Services, arguments: args.SendLinkArguments) -> Outcome:
     link = arguments["link"].strip()
     chat, options = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
-    await progress(0.1, 1.0, "fetching the preview")
     caption = arguments.get("caption") or ""
     policy = media_policy(services.settings)
-    out = await preview(link, field="link", policy=policy, caption=caption, decoders=services.decoders)
+    with waits_for("fetching the preview of the page"):
+        out = await preview(link, field="link", policy=policy, caption=caption, decoders=services.decoders)
     return await send(services, chat, out, options)

@@ -58,7 +58,7 @@ async def addressed(
     if quoted is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
-            next_step="Take the id from getChatMessages of this chat, or send without it.",
+            next_step="Take the id from getChatMessages of this chat; or send without it.",
             details={"field": "reply_message_id"},
         )
     require_written(quoted, "reply_message_id")

@@ -15,6 +15,7 @@ from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.policy.chats import ChatList
+from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -101,7 +102,7 @@ class Store:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
 
 
-def _uncounted() -> None: ...
+def _uncounted(_uses: Uses) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,9 @@ class Services:
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
-    checking: Callable[[], None] = _uncounted
-    """Said before WhatsApp is asked whether a number is on it; raises RateLimited."""
+    counting: Callable[[Uses], None] = _uncounted
+    """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
+    many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
     caller: str = "local"
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0

@@ -12,7 +12,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.side_login import BusinessProfile
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Progress, Rows
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @operation("userInfo")
-async def user_info(services: Services, arguments: args.UserInfoArguments, _progress: Progress) -> Outcome:
+async def user_info(services: Services, arguments: args.UserInfoArguments) -> Outcome:
     jid = check_readable(services, await person(services, arguments["phone"]), "phone")
     info = await services.session.call(GetPerson(jid=jid))
     return Outcome(
@@ -54,7 +54,7 @@ def _device_json(device: Jid) -> dict[str, Any]:
 
 
 @operation("userAvatar")
-async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _progress: Progress) -> Outcome:
+async def user_avatar(services: Services, arguments: args.UserAvatarArguments) -> Outcome:
     jid = check_readable(services, await resolve(services, arguments["phone"]), "phone")
     if jid.server == BROADCAST:
         raise NotFound(f"phone: this is {kind_of(jid)}, which has no picture", details={"field": "phone"})
@@ -68,7 +68,7 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments, _
 
 
 @operation("userCheck")
-async def user_check(services: Services, arguments: args.UserCheckArguments, _progress: Progress) -> Outcome:
+async def user_check(services: Services, arguments: args.UserCheckArguments) -> Outcome:
     digits = await number(services, arguments["phone"])
     check_readable(services, Jid(digits, USER), "phone")
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
@@ -83,7 +83,7 @@ async def user_check(services: Services, arguments: args.UserCheckArguments, _pr
 
 
 @operation("userMyContacts")
-async def user_my_contacts(services: Services, arguments: args.UserMyContactsArguments, _progress: Progress) -> Outcome:
+async def user_my_contacts(services: Services, arguments: args.UserMyContactsArguments) -> Outcome:
     if services.session.snapshot.state is SessionState.CONNECTED:
         with contextlib.suppress(SessionError):  # what is stored is still a good answer
             await services.session.call(SyncContacts())
@@ -101,14 +101,12 @@ async def user_my_contacts(services: Services, arguments: args.UserMyContactsArg
 
 
 @operation("userMyPrivacy")
-async def user_my_privacy(services: Services, _arguments: args.UserMyPrivacyArguments, _progress: Progress) -> Outcome:
+async def user_my_privacy(services: Services, _arguments: args.UserMyPrivacyArguments) -> Outcome:
     return Outcome("Who may see and do what.", await services.session.call(GetPrivacy()))
 
 
 @operation("userChangePushName")
-async def user_change_push_name(
-    services: Services, arguments: args.UserChangePushNameArguments, _progress: Progress
-) -> Outcome:
+async def user_change_push_name(services: Services, arguments: args.UserChangePushNameArguments) -> Outcome:
     name = arguments["push_name"].strip()
     if not name:
         raise InvalidArgument("push_name is blank", field="push_name")
@@ -117,16 +115,14 @@ async def user_change_push_name(
 
 
 @operation("userChangeAvatar")
-async def user_change_avatar(
-    services: Services, arguments: args.UserChangeAvatarArguments, progress: Progress
-) -> Outcome:
-    async with media_source(services, progress, avatar=arguments["avatar"]).as_square() as path:
+async def user_change_avatar(services: Services, arguments: args.UserChangeAvatarArguments) -> Outcome:
+    async with media_source(services, avatar=arguments["avatar"]).as_square() as path:
         await services.session.call(SetOwnPicture(path=str(path)), timeout=UPLOAD_TIMEOUT)
     return Outcome("Your picture was changed.")
 
 
 @operation("userMyGroups")
-async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments, _progress: Progress) -> Outcome:
+async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments) -> Outcome:
     offset = arguments["offset"]
     found = await services.session.call(ListGroups())
     readable = services.store.may_read(*(group.jid for group in found))
@@ -141,9 +137,7 @@ async def user_my_groups(services: Services, arguments: args.UserMyGroupsArgumen
 
 
 @operation("userMyNewsletter")
-async def user_my_newsletter(
-    services: Services, arguments: args.UserMyNewsletterArguments, _progress: Progress
-) -> Outcome:
+async def user_my_newsletter(services: Services, arguments: args.UserMyNewsletterArguments) -> Outcome:
     offset = arguments["offset"]
     followed = await services.session.call(ListNewsletters())
     readable = services.store.may_read(*(newsletter.jid for newsletter in followed))
@@ -158,9 +152,7 @@ async def user_my_newsletter(
 
 
 @operation("userBusinessProfile")
-async def user_business_profile(
-    services: Services, arguments: args.UserBusinessProfileArguments, _progress: Progress
-) -> Outcome:
+async def user_business_profile(services: Services, arguments: args.UserBusinessProfileArguments) -> Outcome:
     jid = check_readable(services, await person(services, arguments["phone"]), "phone")
     answer = await ask(services, GetBusinessProfile(jid=jid))
     return Outcome(f"The business profile. {pause_note(answer)}", _profile_json(answer.result), untrusted=True)

@@ -15,7 +15,7 @@ from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.lines import Attach, Hello, Notice, Refused, Welcome
 from whatsapp_mcp.pipe.pieces import PIECE
 
-_ANSWERS: Final = ("reply", "part")
+_ABOUT_CALLS: Final = ("reply", "part", "waits")
 
 R = TypeVar("R")
 
@@ -115,9 +115,10 @@ def encode_moving(call_id: int) -> bytes:
 
 
 def decode_from_session(line: bytes) -> Notice | Json:
-    """A notice, or (a part of) a reply, which only its caller can read: see ``result_in``. Raises ValueError."""
+    """A notice, or (a part of) a reply, which only its caller can read: see ``result_in``; or what a call waits for,
+    as a `CallWaits`. Raises ValueError."""
     found = _object(line)
-    if found.get("type") in _ANSWERS:
+    if found.get("type") in _ABOUT_CALLS:
         return found
     notice: Notice = _adapter(Annotated[Notice, Field(discriminator="type")]).validate_python(found)
     return notice
@@ -157,7 +158,7 @@ def _line(head: Json, name: str, body: str) -> bytes:
 
 def _object(line: bytes) -> Json:
     found = from_json(line)
-    if not isinstance(found, dict) or not ("id" in found or found.get("type") not in _ANSWERS):
+    if not isinstance(found, dict) or not ("id" in found or found.get("type") not in _ABOUT_CALLS):
         raise ValueError("no line of the pipe")
     return found
 

@@ -126,6 +126,17 @@ class Logged(Wire):
     text: str
 
 
+class CallWaits(Wire):
+    """What a call that is under way waits for now; see `whatsapp_mcp.waiting.Wait`."""
+
+    type: Literal["waits"] = "waits"
+    id: int
+    """Of the call."""
+    what: str
+    total: float = 0.0
+    done: float = 0.0
+
+
 EndReason = Literal[
     "stopped",
     "restart",

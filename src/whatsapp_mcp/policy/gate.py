@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,7 @@ from whatsapp_mcp.policy.caller import Caller, Consent, Grant, Question
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.decision import Reason, Seen, reasons
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, windows
+from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, Uses, windows
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
@@ -107,9 +107,9 @@ class Gate:
             self.undone(passage)
             raise
 
-    def checking(self, passage: Passage, rules: Rules) -> None:
-        """A number is looked up now, whatever becomes of the call. Raises RateLimited."""
-        self._count({LimitKind.NUMBER_CHECKS: 1}, passage, rules)
+    def count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
+        """What shows on the way of a call; it counts, whatever becomes of the call. Raises RateLimited."""
+        self._count(uses, passage, rules)
 
     def undone(self, passage: Passage) -> None:
         """The call certainly did nothing: it does not count."""
@@ -147,7 +147,7 @@ class Gate:
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _count(self, uses: Mapping[LimitKind, int], passage: Passage, rules: Rules) -> Reservation | None:
+    def _count(self, uses: Uses, passage: Passage, rules: Rules) -> Reservation | None:
         grant = passage.caller.grant
         if not uses:
             return None
@@ -244,7 +244,7 @@ def _narrowed(allow: tuple[str, ...], deny: tuple[str, ...], grant: Grant) -> Ch
     return chats if everything else chats & ChatList.parse(allow, deny)
 
 
-def _uses(call: Call) -> Mapping[LimitKind, int]:
+def _uses(call: Call) -> Uses:
     """What the call counts for."""
     act, uses = call.operation.touches.act, dict[LimitKind, int]()
     uses[LimitKind.FIRST_CONTACTS] = len(call.strangers)

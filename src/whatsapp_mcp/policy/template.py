@@ -37,7 +37,7 @@ EXPLAINED: Final = {
     "limits.first_contacts_per_day": "People to whom a first message goes.",
     "limits.number_checks_per_hour": "Numbers of which WhatsApp is asked whether they use it.",
     "limits.group_additions_per_day": "People added to groups, those of new groups too.",
-    "limits.media_mib_per_day": "MiB of files that are sent.",
+    "limits.media_mib_per_day": "MiB of files that are sent, those behind links too.",
     "audit": "What is written down of each call.",
     "audit.bodies": "Also the text that was sent.",
     "audit.file_mib": "MiB at which a file of the audit is closed and the next begun.",

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
-from mcp.server import Server
+from mcp.server.lowlevel import Server
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import JSONResponse

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio.to_thread
 import mcp.types as types
-from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
-from whatsapp_mcp.catalog.check import ArgumentChecker, Problem
-from whatsapp_mcp.catalog.near_miss import near_miss
+from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
 from whatsapp_mcp.catalog.tool import to_tools
-from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
+from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.heartbeat import heartbeat
+from whatsapp_mcp.server.late_handlers import LateHandlers
+from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, is_whole, success
+from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
-
-if TYPE_CHECKING:
-    from whatsapp_mcp.policy.file import PolicyFile
-    from whatsapp_mcp.policy.rules import Rules
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,9 @@ def build_server(
     It serves protocol revisions 2025-06-18, 2025-11-25 and 2026-07-28. Nothing but cancellation and the refusal of an
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
     """
-    tools = _Tools(operations, runner, settings)
+    callers, checker = Callers(settings), ArgumentChecker()
+    offer = Offer(operations, callers, settings)
+    tools = _Tools(offer, runner, callers, checker, settings)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
     return Server(
@@ -81,6 +82,7 @@ def build_server(
             "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
         },
         lifespan=lifespan,
+        **LateHandlers(offer, runner, callers, checker, settings).all(),
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
         get_tool_input_schema=tools.input_schema,
         on_list_tools=tools.list,
@@ -91,14 +93,16 @@ def build_server(
 class _Tools:
     """The handlers of tools/list and tools/call."""
 
-    def __init__(self, operations: Sequence[Operation], runner: Runner, settings: Settings) -> None:
-        self._operations = {operation.name: operation for operation in operations}
+    def __init__(
+        self, offer: Offer, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings
+    ) -> None:
+        self._offer = offer
+        self._operations = offer.tools
         self._runner = runner
         self._budget = settings.result_budget
-        self._checker = ArgumentChecker()
-        self._callers = Callers(settings)
+        self._checker = checker
+        self._callers = callers
         self._settings = settings
-        self._policy: PolicyFile | None = None
         self._listed: dict[frozenset[str], list[types.Tool]] = {}
 
     def input_schema(self, name: str) -> JsonObject | None:
@@ -108,48 +112,24 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return types.ListToolsResult(tools=self._list_of(self._offered(ctx)))
-
-    def _offered(self, ctx: _Context) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
-        grant, rules = self._callers.grant(ctx), self._rules()
-        return frozenset(
-            name
-            for name, operation in self._operations.items()
-            if is_granted(operation, grant) and (rules is None or allowed_by_rules(operation, rules))
-        )
-
-    def _list_of(self, offered: frozenset[str]) -> builtins.list[types.Tool]:
-        listed = self._listed.get(offered)
-        if listed is None:
-            operations = [operation for name, operation in self._operations.items() if name in offered]
-            listed = to_tools(operations, with_output_schema=self._settings.output_schemas)
+        names = self._offer.names(ctx)
+        tools = self._listed.get(names)
+        if tools is None:
+            offered = [operation for name, operation in self._operations.items() if name in names]
+            tools = to_tools(offered, with_output_schema=self._settings.output_schemas)
             if len(self._listed) < _LISTS_KEPT:
-                self._listed[offered] = listed
-        return listed
+                self._listed[names] = tools
+        return types.ListToolsResult(tools=tools)
 
-    def _rules(self) -> Rules | None:
-        """Those of the account, as far as they can leave tools out; None: they leave none out.
-
-        Most accounts have no file: their list is not worth the import of what reads it.
-        """
-        settings = self._settings
-        if self._policy is None:
-            if settings.policy != "read-only" and not settings.policy_path.exists():
-                return None
-            from whatsapp_mcp.policy.file import PolicyFile
-
-            self._policy = PolicyFile(settings.policy_path, settings.policy)
-        return self._policy.rules
+    def _wording(self, ctx: _Context) -> Wording:
+        return Wording(self._offer.names(ctx))
 
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
         if operation is None:
-            meant = near_miss(params.name, self._operations)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
+            raise MCPError(types.INVALID_PARAMS, self._wording(ctx).unknown(params.name))
         passage = Passage(operation, self._callers.of(ctx, params))
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
@@ -177,7 +157,7 @@ class _Tools:
             raise
         passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
-        return failure(error, budget=self._budget, results_required=results_required)
+        return failure(self._wording(ctx).error(error), budget=self._budget, results_required=results_required)
 
     def _note(
         self,
@@ -198,12 +178,11 @@ class _Tools:
         operation = passage.operation
         arguments, problems, notes = self._checker.check(operation, params.arguments)
         if problems:
-            raise _invalid(problems)
-
-        async def progress(done: float, total: float | None, message: str) -> None:
-            await ctx.session.report_progress(done, total, message)
-
-        outcome = await self._runner.run(passage, arguments, progress)
+            raise invalid(problems)
+        with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
+            outcome = await self._runner.run(passage, arguments)
+        if may_name_a_tool(outcome):
+            outcome = self._wording(ctx).outcome(outcome)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
@@ -211,8 +190,3 @@ class _Tools:
         if outcome.seen is not None and is_whole(result):
             await outcome.seen()
         return result
-
-
-def _invalid(problems: Sequence[Problem]) -> InvalidArgument:
-    details: JsonObject = {"fields": [problem.field for problem in problems]} if len(problems) > 1 else {}
-    return InvalidArgument("; ".join(p.message for p in problems), field=problems[0].field, details=details)

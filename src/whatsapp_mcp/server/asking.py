@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import anyio
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError, NoBackChannelError
 
 from whatsapp_mcp.policy.caller import Asking, Consent, Question
+from whatsapp_mcp.waiting import waits_for
 
 ROUNDS_SINCE: Final = "2026-07-28"
 """Since this revision a server answers a call with the question, and the host repeats the call with the answer."""
@@ -52,7 +53,7 @@ class Questions:
             if ctx.protocol_version >= ROUNDS_SINCE:
                 return self._answered(params, question)
             try:
-                with anyio.fail_after(question.seconds):
+                with anyio.fail_after(question.seconds), waits_for("the owner to answer a question"):
                     form = _form(question)
                     answer = await ctx.session.elicit_form(form.message, form.requested_schema, ctx.request_id)
             except (TimeoutError, NoBackChannelError, MCPError):

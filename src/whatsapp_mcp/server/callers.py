@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 import mcp.types as types
-from mcp.server import ServerRequestContext
+from mcp.server.context import ServerRequestContext
 
-from whatsapp_mcp.policy.caller import Caller, Grant, Scope
+from whatsapp_mcp.policy.caller import Caller, Grant, Scope, cannot_ask
 from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
@@ -36,7 +36,8 @@ class Callers:
 
         return at_most(grant_of_request(ctx.request.scope), self._scope)
 
-    def of(self, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams) -> Caller:
+    def of(self, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams | None = None) -> Caller:
+        """``params``: of the call of a tool, about which the owner can be asked."""
         grant = self.grant(ctx)
         return Caller(
             grant=grant,
@@ -44,7 +45,7 @@ class Callers:
             host=_host(ctx.session.client_params),
             client=_client(ctx.session.client_params),
             conversation=self._conversations.of(grant.name, _session(ctx)),
-            ask=self._questions.asking(ctx, params),
+            ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import anyio
 import mcp.types as types
-from mcp.server import Server
+from mcp.server.lowlevel import Server
 
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.lines import MAX_LINE, Lines, OversizedLine, open_lines

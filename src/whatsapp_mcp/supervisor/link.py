@@ -19,6 +19,7 @@ from whatsapp_mcp.pipe.control import Ping
 from whatsapp_mcp.pipe.pieces import MAX_LINE, Pieces, in_pieces
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.platform.processes import end_now
+from whatsapp_mcp.waiting import Wait, waits_for
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ ATTACH_LIMIT: Final = 20.0
 ANSWER_GRACE: Final = 3.0
 """Seconds beyond a call's own timeout after which the process itself may be stuck."""
 PING_LIMIT: Final = 4.0
+ANSWER: Final = "WhatsApp to answer"
 STOP_GRACE: Final = 20.0
 """Seconds an orderly end may take: calls under way 5, drain 5, commit 5."""
 
@@ -45,6 +47,7 @@ class _Call:
         self.deadline = asyncio.timeout(patience)
         self.rows: list[Any] = []
         """Of a long answer, those that are here."""
+        self.wait = Wait(ANSWER)
 
     def take(self, part: codec.Json) -> None:
         try:
@@ -55,6 +58,10 @@ class _Call:
                 self.reply.set_exception(WhatsAppMcpError("the session process answered what cannot be read"))
         if not self.reply.done() and not self.deadline.expired():
             self.deadline.reschedule(self._loop.time() + self._patience)
+
+    def note(self, waits: codec.Json) -> None:
+        """What the session process waits for, for this call."""
+        self.wait.what, self.wait.total, self.wait.done = waits["what"], waits["total"], waits["done"]
 
 
 class Link:
@@ -132,6 +139,8 @@ class Link:
             return
         if answer["type"] == "part":
             call.take(answer)
+        elif answer["type"] == "waits":
+            call.note(answer)
         elif not call.reply.done():
             call.reply.set_result(answer)
 
@@ -171,7 +180,8 @@ class Link:
             for piece in in_pieces(codec.encode_call(call_id, command, timeout), call_id):
                 self._send(piece)
             async with call.deadline:
-                reply = await call.reply
+                with waits_for(ANSWER) as call.wait:
+                    reply = await call.reply
         except asyncio.CancelledError:
             with contextlib.suppress(SessionCrashed):
                 self._send(codec.encode_given_up(call_id))

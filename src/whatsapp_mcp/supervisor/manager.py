@@ -44,6 +44,7 @@ from whatsapp_mcp.supervisor.decision import Decision, Wanted, decide, note_fail
 from whatsapp_mcp.supervisor.link import Link
 from whatsapp_mcp.supervisor.looking import Looking
 from whatsapp_mcp.supervisor.starting import SESSION_COMMAND, start_session
+from whatsapp_mcp.waiting import waits_for
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ QR_WAIT: Final = 25.0
 """Seconds appLogin waits for the first code: process start, TLS, Noise (whatsmeow gives the handshake 20 s)."""
 RESTART_WAIT: Final = 25.0
 LOGOUT_WAIT: Final = 40.0
+CONNECTION: Final = "the connection to WhatsApp"
 
 _WORTH_WAITING: Final = frozenset(
     {SessionState.STARTING, SessionState.PAIRING, SessionState.CONNECTING, SessionState.RECONNECTING}
@@ -120,7 +122,8 @@ class SessionManager:
         Raises:
             SessionError: with the state and the next step.
         """
-        await self._board.wait_for(lambda: self._board.state not in _WORTH_WAITING, self._settings.connect_wait)
+        with waits_for(CONNECTION):
+            await self._board.wait_for(lambda: self._board.state not in _WORTH_WAITING, self._settings.connect_wait)
         if self._board.state is not SessionState.CONNECTED:
             raise self.problem()
 
@@ -135,7 +138,9 @@ class SessionManager:
             try:
                 return await link.call(command, timeout or self._settings.call_timeout)
             except Moving:  # nothing was done, and the next process is about to begin
-                if not await self._board.wait_for(lambda: self._link is not link, RESTART_WAIT):  # noqa: B023
+                with waits_for(CONNECTION):
+                    gone = await self._board.wait_for(lambda: self._link is not link, RESTART_WAIT)  # noqa: B023
+                if not gone:
                     raise NotConnected("the WhatsApp session does not end to begin anew") from None
             except SessionCrashed:
                 await self._board.wait_for(lambda: self._link is not link and self._decided, timeout=2)  # noqa: B023
@@ -176,7 +181,8 @@ class SessionManager:
             board.update(SessionState.PAIRING)
             self._wanted.pairing = True
             self._looking.wake()
-        await board.wait_for(lambda: board.code_is_shown or board.state is not SessionState.PAIRING, QR_WAIT)
+        with waits_for("a code from WhatsApp"):
+            await board.wait_for(lambda: board.code_is_shown or board.state is not SessionState.PAIRING, QR_WAIT)
         self._wanted.pairing = False
         if board.state is SessionState.CONNECTED:
             raise AlreadyLoggedIn("the phone has just linked this device")
@@ -243,12 +249,14 @@ class SessionManager:
         if link is not None:
             with contextlib.suppress(Moving, SessionCrashed):
                 await link.call(Restart(), timeout=self._settings.call_timeout)
-            await board.wait_for(lambda: self._link is not link, RESTART_WAIT)
+            with waits_for(CONNECTION):
+                await board.wait_for(lambda: self._link is not link, RESTART_WAIT)
         else:
             board.update(SessionState.RECONNECTING, "restarted on request")
             self._wanted.at_once = True
             self._looking.wake()
-        await board.wait_for(lambda: board.state not in _WORTH_WAITING, RESTART_WAIT)
+        with waits_for(CONNECTION):
+            await board.wait_for(lambda: board.state not in _WORTH_WAITING, RESTART_WAIT)
         if board.state is not SessionState.CONNECTED:
             raise self.problem()
 

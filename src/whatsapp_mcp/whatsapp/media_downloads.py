@@ -28,6 +28,7 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import MediaExpired, NotAllowed, NotFound, SessionTimeout, StoreError, WhatsAppRefused
 from whatsapp_mcp.platform.files import is_deleted, remove
 from whatsapp_mcp.private_files import new_private_file
+from whatsapp_mcp.waiting import Wait, waits_for
 from whatsapp_mcp.wire.media import MAC_SIZE, PIECE, MediaError, MediaKind, MediaReference, Opener
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class MediaDownloads:
         source = _Source.of(message)
         opener = self._opener()
         try:
-            with new_private_file(path) as file:
-                _repeated(opener, source, file, path.parent, bounds)
+            with new_private_file(path) as file, waits_for("downloading the file") as wait:
+                _repeated(opener, source, file, path.parent, bounds, wait)
         except OSError as error:
             remove(path)
             raise StoreError(f"the media folder cannot be written: {error.strerror}") from error
@@ -176,10 +177,12 @@ class _Plain:
         return b""
 
 
-def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds) -> None:
+def _repeated(
+    opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait
+) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _once(opener, source, file, folder, bounds)
+            _once(opener, source, file, folder, bounds, wait)
         except _Again as reason:
             pause = min(float(attempt) if reason.pause is None else reason.pause, _MAX_PAUSE)
             if attempt == _ATTEMPTS or time.monotonic() + pause > bounds.until:
@@ -195,7 +198,7 @@ def _repeated(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: P
             return
 
 
-def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds) -> None:
+def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait) -> None:
     """One attempt, from the beginning."""
     opened = source.opened()
     overhead = _BLOCK + MAC_SIZE if source.encrypted else 0
@@ -205,8 +208,10 @@ def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path,
         if announced is not None:
             _check_size(announced - overhead, bounds)
             _check_space(folder, announced)
+            wait.total = announced
         for piece in _pieces(answer):
             received += len(piece)
+            wait.done = received
             _check_size(received - overhead, bounds)
             _check_wanted(file, bounds)
             file.write(opened.update(piece))

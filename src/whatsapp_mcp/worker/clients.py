@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -13,14 +14,18 @@ from pydantic import ValidationError
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.pipe import codec
+from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.command import Command, Wire
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Notice, Refused, Welcome
 from whatsapp_mcp.pipe.pieces import Pieces, in_pieces
+from whatsapp_mcp.waiting import Waits, noted
 
 logger = logging.getLogger(__name__)
 
 ATTACH_LIMIT: Final = 10.0
 """Seconds in which a client has to say who it is."""
+TELL_EACH: Final = 1.0
+"""Seconds between two looks at what a call waits for, of which its client is told."""
 MOST_CLIENTS: Final = 256
 MOST_UNREAD: Final = 16 * 1024 * 1024
 """Bytes that wait for a client that does not read; then it is let go."""
@@ -107,7 +112,8 @@ class _Attached:
                 raise command
             if self._work.is_moving(command):
                 raise codec.Moving
-            result = await self._work.run_command(command, timeout)
+            with noted() as waits, self._telling(call_id, waits):
+                result = await self._work.run_command(command, timeout)
             for part in codec.encode_result(call_id, command, result):
                 await self._send(part, call_id)
             return
@@ -133,6 +139,25 @@ class _Attached:
             with contextlib.suppress(OSError):  # the client is gone, which the reading end notices
                 await self._writer.drain()
             await asyncio.sleep(0)
+
+    @contextmanager
+    def _telling(self, call_id: int, waits: Waits) -> Iterator[None]:
+        """Tell the client what a call waits for that takes longer than most."""
+        loop, told = asyncio.get_running_loop(), ""
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer, told
+            timer = loop.call_later(TELL_EACH, look)
+            if (wait := waits.now) is not None and (said := wait.text()) != told:
+                told = said
+                self.write(p.CallWaits(id=call_id, what=wait.what, total=wait.total, done=wait.done))
+
+        timer = loop.call_later(TELL_EACH, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def write(self, line: Wire) -> None:
         self._write(codec.encode(line))

@@ -16,6 +16,8 @@ from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.models.outgoing import MediaOut, MediaType
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
+from whatsapp_mcp.platform.sockets import sent_since_now
+from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import Uploaded, compose, compose_forward, compose_media
 from whatsapp_mcp.whatsapp.content import read_content
@@ -78,7 +80,7 @@ class Composer:
         quoted = self._quoted(command)
         outgoing = command.message
         if isinstance(outgoing, MediaOut):
-            uploaded = self._account.upload(outgoing.path, outgoing.kind, newsletter=command.chat.is_newsletter)
+            uploaded = self._upload(outgoing.path, outgoing.kind, command.chat)
             return compose_media(outgoing, uploaded, command.options, quoted)
         return compose(outgoing, command.options, quoted)
 
@@ -96,11 +98,17 @@ class Composer:
 
         def upload(kind: MediaType) -> Uploaded:
             with self._copy(stored.file) as file:
-                return self._account.upload(file, kind, newsletter=command.chat.is_newsletter)
+                return self._upload(file, kind, command.chat)
 
         # Newsletters do not encrypt media, so what a chat got is of no use to them.
         again = command.upload_again or command.chat.is_newsletter
         return _forward(stored, command.expiration, upload if again else None)
+
+    def _upload(self, file: Path, kind: MediaType, chat: Jid) -> Uploaded:
+        """neonize tells nothing while it uploads; what has left this process meanwhile tells how far it is."""
+        measure = sent_since_now()
+        with waits_for("uploading the file", total=file.stat().st_size if measure else 0, measure=measure):
+            return self._account.upload(file, kind, newsletter=chat.is_newsletter)
 
     @contextmanager
     def _copy(self, raw: bytes) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.store.records import KeyedSend, NewDeferred
+from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.compose import give_secret, load_message
 from whatsapp_mcp.whatsapp.content import read_content
@@ -162,7 +163,7 @@ class Sends:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """One call at a time per key."""
-        with self._turn:
+        with self._turn, waits_for("the same message to be sent by an earlier call"):
             if not self._turn.wait_for(lambda: key not in self._under_way, TURN_WAIT):
                 raise SessionTimeout("another call with this idempotency_key is still under way")
             self._under_way.add(key)

@@ -25,6 +25,7 @@ from whatsapp_mcp.pipe import side_login as p
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.store.records import Pauses
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.worker.login_process import Login
 from whatsapp_mcp.worker.pause_limits import PauseLimits
 
@@ -119,7 +120,8 @@ class SideLogins:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="side logins")
         try:
-            answer: Answer[R] = await asked.answer
+            with waits_for("a short login of our own (side login), one after the other"):
+                answer: Answer[R] = await asked.answer
             return answer
         finally:
             if self._waiting.pop(number, None) is not None:

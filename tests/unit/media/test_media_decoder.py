@@ -49,10 +49,6 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-async def quiet(done: float, total: float | None, message: str) -> None:
-    pass
-
-
 def photo(source: Path, *, target: str = "out", file_bytes: int = limits.MIB) -> Job:
     return Job(task="photo", source=str(source), target=str(source.with_name(target)), file_bytes=file_bytes)
 
@@ -266,7 +262,7 @@ async def test_a_bomb_is_refused_with_its_reason(
 ) -> None:
     kind, content, reason = BOMBS[name]
     (outbox / "bomb").write_bytes(content())
-    source = MediaSource("bomb", "it", policy, quiet, pool)
+    source = MediaSource("bomb", "it", policy, pool)
     openers: dict[str, Callable[[], AbstractAsyncContextManager[object]]] = {
         "image": source.as_image,
         "photo": source.as_square,
@@ -291,10 +287,10 @@ async def test_silence_and_standing_still_are_not_filled(
     for gaps, reason in (({"sound_gap": 3600}, "sound has gaps"), ({"picture_gap": 3600}, "stands still")):
         bombs.film_with_gap(outbox / "film", container, **gaps)
         with pytest.raises(InvalidMedia, match=reason):
-            async with MediaSource("film", "video", policy, quiet, pool).as_video(compress=True):
+            async with MediaSource("film", "video", policy, pool).as_video(compress=True):
                 pass
     bombs.film_with_gap(outbox / "film", container, sound_gap=2, picture_gap=2)
-    async with MediaSource("film", "video", policy, quiet, pool).as_video(compress=True) as film:
+    async with MediaSource("film", "video", policy, pool).as_video(compress=True) as film:
         assert film.seconds == 3
 
 
@@ -305,7 +301,7 @@ async def test_the_largest_pictures_that_are_taken_stay_within_the_memory(
     side = int(limits.PICTURE_PIXELS**0.5)
     for hd, content in ((True, bombs.png(side, side)), (False, bombs.png(side, side, colour=0, depth=16))):
         (outbox / f"{hd}").write_bytes(content)
-        async with MediaSource(f"{hd}", "image", policy, quiet, pool).as_image(hd=hd) as image:
+        async with MediaSource(f"{hd}", "image", policy, pool).as_image(hd=hd) as image:
             assert image.width > 1500
     (process,) = pool.processes
     assert peak(process) < MOST_MIB

@@ -22,6 +22,7 @@ from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.waiting import noted
 
 
 @pytest.fixture(autouse=True)
@@ -30,17 +31,13 @@ async def deadline() -> AsyncIterator[None]:
         yield
 
 
-async def quiet(done: float, total: float | None, message: str) -> None:
-    pass
-
-
 def leftovers(policy: MediaPolicy) -> list[Path]:
     return list(policy.temp.iterdir()) if policy.temp.exists() else []
 
 
 async def test_an_image(outbox: Path, policy: MediaPolicy) -> None:
     samples.photo_with_place(outbox / "x.png", width=400, height=200)
-    async with MediaSource("x.png", "image", policy, quiet).as_image() as image:
+    async with MediaSource("x.png", "image", policy).as_image() as image:
         assert (image.mimetype, image.width, image.height) == ("image/jpeg", 200, 400)
         assert image.path.is_relative_to(policy.temp)
         assert image.thumbnail.startswith(b"\xff\xd8")
@@ -53,28 +50,28 @@ async def test_an_image(outbox: Path, policy: MediaPolicy) -> None:
 
 async def test_audio_and_voice(outbox: Path, policy: MediaPolicy) -> None:
     source = samples.sound(outbox / "x.dat", "mp3", "libmp3lame")
-    async with MediaSource("x.dat", "audio", policy, quiet).as_audio() as plain:
+    async with MediaSource("x.dat", "audio", policy).as_audio() as plain:
         assert (plain.mimetype, plain.seconds, plain.voice, plain.waveform) == ("audio/mpeg", 2, False, b"")
         assert plain.path.read_bytes() == source.read_bytes()
-    async with MediaSource("x.dat", "audio", policy, quiet).as_voice_note() as voice:
+    async with MediaSource("x.dat", "audio", policy).as_voice_note() as voice:
         assert (voice.mimetype, voice.seconds, voice.voice) == ("audio/ogg; codecs=opus", 2, True)
         assert len(voice.waveform) == 64
         assert voice.path.read_bytes().startswith(b"OggS")
     note = samples.sound(outbox / "note.ogg", "ogg", "libopus")
-    async with MediaSource("note.ogg", "audio", policy, quiet).as_voice_note() as voice:
+    async with MediaSource("note.ogg", "audio", policy).as_voice_note() as voice:
         assert voice.path.read_bytes() == note.read_bytes()
     samples.sound(outbox / "only-sound.mp4", "mp4", "aac")
-    async with MediaSource("only-sound.mp4", "audio", policy, quiet).as_audio() as sound:
+    async with MediaSource("only-sound.mp4", "audio", policy).as_audio() as sound:
         assert sound.mimetype == "audio/mp4"
     samples.sound(outbox / "only-sound.webm", "webm", "libopus")
-    async with MediaSource("only-sound.webm", "audio", policy, quiet).as_audio() as sound:
+    async with MediaSource("only-sound.webm", "audio", policy).as_audio() as sound:
         assert sound.mimetype == "audio/webm"
     assert leftovers(policy) == []
 
 
 async def test_a_video(site: Site, tmp_path: Path, policy: MediaPolicy) -> None:
     site.answers["/v"] = response(samples.film(tmp_path / "v", "webm", "libvpx").read_bytes())
-    async with MediaSource(site.link("/v"), "video", policy, quiet).as_video() as film:
+    async with MediaSource(site.link("/v"), "video", policy).as_video() as film:
         assert (film.mimetype, film.seconds, film.width, film.height) == ("video/mp4", 2, 128, 64)
     assert leftovers(policy) == []
 
@@ -82,23 +79,23 @@ async def test_a_video(site: Site, tmp_path: Path, policy: MediaPolicy) -> None:
 async def test_a_document(outbox: Path, policy: MediaPolicy) -> None:
     data = b"%PDF-1.4\n"
     (outbox / "Отчёт.pdf").write_bytes(data)
-    async with MediaSource("Отчёт.pdf", "file", policy, quiet).as_document() as document:
+    async with MediaSource("Отчёт.pdf", "file", policy).as_document() as document:
         assert (document.file_name, document.mimetype) == ("Отчёт.pdf", "application/pdf")
         assert document.path.read_bytes() == data
     uri = "data:image/png;name=..%2Fx;base64," + base64.b64encode(data).decode()
-    async with MediaSource(uri, "file", policy, quiet).as_document() as document:
+    async with MediaSource(uri, "file", policy).as_document() as document:
         assert (document.file_name, document.mimetype) == ("x.pdf", "application/pdf")
-    async with MediaSource("data:,a%2Cb", "file", policy, quiet).as_document() as document:
+    async with MediaSource("data:,a%2Cb", "file", policy).as_document() as document:
         assert (document.file_name, document.mimetype) == ("file.txt", "text/plain")
     assert leftovers(policy) == []
 
 
 async def test_a_sticker_and_a_photo(outbox: Path, policy: MediaPolicy) -> None:
     samples.two_halves(300, 200).save(outbox / "x", "PNG")
-    async with MediaSource("x", "sticker", policy, quiet).as_sticker() as sticker:
+    async with MediaSource("x", "sticker", policy).as_sticker() as sticker:
         assert (sticker.mimetype, sticker.width, sticker.height) == ("image/webp", 512, 512)
         assert sticker.path.exists()
-    async with MediaSource("x", "photo", policy, quiet).as_square() as photo:
+    async with MediaSource("x", "photo", policy).as_square() as photo:
         assert photo.read_bytes().startswith(b"\xff\xd8")
     assert leftovers(policy) == []
 
@@ -113,12 +110,12 @@ async def test_every_failure_names_the_field_and_a_next_step(
 ) -> None:
     (outbox / "text").write_text("SECRET CONTENT")
     openers: dict[str, AbstractAsyncContextManager[object]] = {
-        "image": MediaSource(source, "it", policy, quiet).as_image(),
-        "audio": MediaSource(source, "it", policy, quiet).as_audio(),
-        "voice": MediaSource(source, "it", policy, quiet).as_voice_note(),
-        "video": MediaSource(source, "it", policy, quiet).as_video(),
-        "sticker": MediaSource(source, "it", policy, quiet).as_sticker(),
-        "photo": MediaSource(source, "it", policy, quiet).as_square(),
+        "image": MediaSource(source, "it", policy).as_image(),
+        "audio": MediaSource(source, "it", policy).as_audio(),
+        "voice": MediaSource(source, "it", policy).as_voice_note(),
+        "video": MediaSource(source, "it", policy).as_video(),
+        "sticker": MediaSource(source, "it", policy).as_sticker(),
+        "photo": MediaSource(source, "it", policy).as_square(),
     }
     with pytest.raises(error) as caught:
         async with openers[what]:
@@ -135,7 +132,7 @@ async def test_the_result_may_not_be_too_large_either(outbox: Path, policy: Medi
     samples.two_halves(2000, 2000).save(outbox / "x", "WEBP", quality=1)
     small = replace(policy, image_limit=(outbox / "x").stat().st_size)
     with pytest.raises(InvalidArgument, match="converted"):
-        async with MediaSource("x", "image", small, quiet).as_image():
+        async with MediaSource("x", "image", small).as_image():
             pass
     assert leftovers(policy) == []
 
@@ -144,67 +141,55 @@ async def test_a_disk_that_cannot_be_written(outbox: Path, policy: MediaPolicy) 
     (outbox / "x").write_text("hello")
     policy.temp.write_text("a file where the folder should be")
     with pytest.raises(StoreError):
-        async with MediaSource("x", "file", policy, quiet).as_document():
+        async with MediaSource("x", "file", policy).as_document():
             pass
 
 
 async def test_an_error_of_the_caller_stays_what_it_is(outbox: Path, policy: MediaPolicy) -> None:
     (outbox / "x").write_text("hello")
     with pytest.raises(ConnectionResetError):
-        async with MediaSource("x", "file", policy, quiet).as_document():
+        async with MediaSource("x", "file", policy).as_document():
             raise ConnectionResetError
     assert leftovers(policy) == []
 
 
-async def test_progress_ascends(outbox: Path, policy: MediaPolicy) -> None:
+async def test_how_far_it_is_can_be_seen(outbox: Path, policy: MediaPolicy) -> None:
     once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
     samples.repeated(once, outbox / "x", "mp4", 20)
-    seen: list[tuple[float, float | None, str]] = []
+    seen: list[tuple[str, float]] = []
 
-    async def progress(done: float, total: float | None, message: str) -> None:
-        seen.append((done, total, message))
+    async def convert() -> None:
+        async with MediaSource("x", "video", policy).as_video(compress=True):
+            pass
 
-    policy = replace(policy, progress_interval=0.0)  # told at once, however fast the machine converts
-    async with MediaSource("x", "video", policy, progress).as_video(compress=True):
-        pass
-    values = [done for done, _, _ in seen]
-    assert values == sorted(set(values))
-    assert len(values) > 1
-    assert values[-1] > 0.4
-    assert {total for _, total, _ in seen} == {1.0}
-    assert seen[-1][2] == "Preparing"
-
-
-async def test_a_host_that_no_longer_listens_stops_nothing(outbox: Path, policy: MediaPolicy) -> None:
-    samples.film(outbox / "x", "mp4", "libx264", seconds=10, width=640, height=320)
-
-    async def progress(done: float, total: float | None, message: str) -> None:
-        raise ConnectionError
-
-    async with MediaSource("x", "video", policy, progress).as_video(compress=True) as film:
-        assert film.path.exists()
+    with noted() as waits:
+        converting = asyncio.create_task(convert())
+        while not converting.done():
+            if (wait := waits.now) is not None:
+                seen.append((wait.what, wait.done))
+            await asyncio.sleep(0.005)
+        await converting
+    shares = [done for what, done in seen if what == "converting the file"]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.3
+    assert waits.now is None
 
 
 async def test_cancelling_ends_the_decoder_and_cleans_up(outbox: Path, policy: MediaPolicy) -> None:
     once = samples.film(outbox / "once", "mp4", "libx264", seconds=1, width=640, height=320, rate=25)
     samples.repeated(once, outbox / "x", "mp4", 60)
-    busy = anyio.Event()
-
-    async def progress(done: float, total: float | None, message: str) -> None:
-        if done > 0.31:  # beyond fetching: it converts
-            busy.set()
-
     async with DecoderPool() as decoders:
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope() as scope, noted() as waits:
             async with anyio.create_task_group() as group:
 
                 async def convert() -> None:
-                    source = MediaSource("x", "video", replace(policy, progress_interval=0.01), progress, decoders)
+                    source = MediaSource("x", "video", policy, decoders)
                     async with source.as_video(compress=True):
                         pytest.fail("it was finished before it could be cancelled")
 
                 group.start_soon(convert)
-                await busy.wait()
+                while waits.now is None or waits.now.what != "converting the file" or not waits.now.done:
+                    await asyncio.sleep(0.005)
                 assert len(decoders.processes) == 1
                 scope.cancel()
         assert scope.cancelled_caught
@@ -224,7 +209,7 @@ async def test_cancelling_a_download_cleans_up(site: Site, policy: MediaPolicy) 
         async with anyio.create_task_group() as group:
 
             async def convert() -> None:
-                async with MediaSource(site.link(), "file", policy, quiet).as_document():
+                async with MediaSource(site.link(), "file", policy).as_document():
                     pass
 
             group.start_soon(convert)
@@ -241,7 +226,7 @@ async def test_two_conversions_at_a_time_in_processes_that_are_used_again(outbox
     async with DecoderPool() as decoders:
 
         async def one() -> None:
-            async with MediaSource("x", "image", policy, quiet, decoders).as_image():
+            async with MediaSource("x", "image", policy, decoders).as_image():
                 seen.append(decoders.processes)
 
         async with anyio.create_task_group() as group:
@@ -265,9 +250,9 @@ async def test_the_event_loop_stays_free(outbox: Path, policy: MediaPolicy) -> N
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
-        async with MediaSource("x", "audio", policy, quiet).as_voice_note():
+        async with MediaSource("x", "audio", policy).as_voice_note():
             pass
-        async with MediaSource("y", "video", policy, quiet).as_video(compress=True):
+        async with MediaSource("y", "video", policy).as_video(compress=True):
             pass
         group.cancel_scope.cancel()
     assert turns > 50  # a handful if the loop stood still in the conversions
@@ -284,7 +269,7 @@ async def test_sweeping(outbox: Path, policy: MediaPolicy) -> None:
     for place in (old, other, abandoned):
         os.utime(place, (0, 0))
     samples.photo_with_place(outbox / "picture")
-    async with MediaSource("picture", "image", policy, quiet).as_image():
+    async with MediaSource("picture", "image", policy).as_image():
         pass
     assert sorted(folder.name for folder in leftovers(policy)) == ["send-fresh", "something-else"]
 
@@ -294,7 +279,7 @@ async def test_what_another_call_removes_meanwhile_disturbs_nobody(outbox: Path,
 
     async def many() -> None:
         for _ in range(30):
-            async with MediaSource("x", "file", policy, quiet).as_document():
+            async with MediaSource("x", "file", policy).as_document():
                 pass
 
     async with anyio.create_task_group() as group:
@@ -318,16 +303,17 @@ from pathlib import Path
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.waiting import noted
 outbox = Path(sys.argv[1])
 policy = MediaPolicy(outbox=(outbox,), forbidden=Path("/nonexistent"), temp=Path(sys.argv[2]), audio_limit=100 * MIB)
 async def quiet(done, total, message): pass
 async def run(name):
     if name.endswith(".wav"):
-        opened = MediaSource(name, "file", policy, quiet).as_voice_note()
+        opened = MediaSource(name, "file", policy).as_voice_note()
     elif name.endswith(".mkv"):
-        opened = MediaSource(name, "file", policy, quiet).as_video()
+        opened = MediaSource(name, "file", policy).as_video()
     else:
-        opened = MediaSource(name, "file", policy, quiet).as_document()
+        opened = MediaSource(name, "file", policy).as_document()
     async with opened as prepared:
         return prepared.path.stat().st_size
 def peaks():

@@ -1,36 +1,40 @@
-"""Progress of worker threads, told to somebody who is slower."""
+"""Work in threads, stopped by whoever does not want it any more."""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 
-from whatsapp_mcp.media.work import Relay, relayed
+import anyio
+import pytest
+
+from whatsapp_mcp.media.work import Work, stoppable
 
 
-async def test_each_notification_says_more_than_the_last() -> None:
-    seen: list[tuple[float, float | None, str]] = []
-    told = asyncio.Event()
+async def test_cancelling_stops_the_thread_and_waits_for_it() -> None:
+    began, ended = threading.Event(), threading.Event()
 
-    async def progress(done: float, total: float | None, message: str) -> None:
-        seen.append((done, total, message))
-        told.set()
+    async def job(cancelled: threading.Event) -> None:
+        def work() -> None:
+            began.set()
+            try:
+                while True:
+                    Work(cancelled=cancelled).step(0.5)
+            finally:
+                ended.set()
 
-    async def job(relay: Relay) -> str:
-        reading = relay.stage("Reading", begin=0.0, end=0.3)
-        preparing = relay.stage("Preparing", begin=0.3, end=1.0)
-        for work, fraction in ((reading, 0.5), (reading, 1.0), (preparing, 0.5), (preparing, 1.0)):
-            work.step(fraction - 0.1)
-            work.step(fraction)  # only the newest is told
-            await told.wait()
-            told.clear()
-            work.step(fraction - 0.2)  # less than was told: nothing to tell
-        return "done"
+        await anyio.to_thread.run_sync(work)
 
-    async with asyncio.timeout(10):
-        assert await relayed(job, progress, interval=0.0) == "done"
-    assert [(round(done, 6), total, message) for done, total, message in seen] == [
-        (0.15, 1.0, "Reading"),
-        (0.3, 1.0, "Reading"),
-        (0.65, 1.0, "Preparing"),
-        (1.0, 1.0, "Preparing"),
-    ]
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(stoppable, job)
+            await anyio.to_thread.run_sync(began.wait)
+            group.cancel_scope.cancel()
+    assert ended.is_set()
+
+
+async def test_an_error_of_the_job_is_raised_as_it_is() -> None:
+    async def job(_cancelled: threading.Event) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await stoppable(job)

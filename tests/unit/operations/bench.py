@@ -69,7 +69,8 @@ class Bench:
         self.session.answers["keep_look"] = self._keep_look
         self.reader = StoreReader(self.settings.store_path)
         self.services = self.services_with(self.settings)
-        self.runner = OperationRunner(self.services, Gate.of(self.settings))
+        self.gate = Gate.of(self.settings)
+        self.runner = OperationRunner(self.services, self.gate)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")
         self.caller = Caller()
@@ -88,10 +89,8 @@ class Bench:
         if problems:
             raise BadArguments([problem.field for problem in problems])
 
-        async def progress(_done: float, _total: float | None, _message: str) -> None: ...
-
         async with asyncio.timeout(WAIT):
-            self.outcome = await self.runner.run(Passage(known, self.caller), checked, progress)
+            self.outcome = await self.runner.run(Passage(known, self.caller), checked)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         result = success(self.outcome, budget=self.settings.result_budget)
         if self.outcome.seen is not None and is_whole(result):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.unit.media.site import response, running_site
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, TEAM
 from tests.unit.operations.test_every_address import OTHERS
@@ -19,7 +20,7 @@ from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.views import NumberCheck, Picture
 from whatsapp_mcp.operations import runner
-from whatsapp_mcp.operations.outcome import Outcome, Progress
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import SendMessage
@@ -73,7 +74,7 @@ class Through(Exception):
     """The gate let a call through."""
 
 
-async def through(_services: Services, _arguments: Any, _progress: Progress) -> Outcome:
+async def through(_services: Services, _arguments: Any) -> Outcome:
     raise Through
 
 
@@ -418,6 +419,18 @@ async def test_a_file_with_a_secret_is_asked_about(bench: Bench, tmp_path_factor
     assert needed.value.details["rule"] == "secrets"
 
 
+async def test_bytes_that_come_from_a_link_count_too(bench: Bench) -> None:
+    bench.services = bench.services_with(bench.settings.model_copy(update={"allow_loopback_urls": True}))
+    careful(bench, '[limits]\nmedia_mib_per_day = 1\n[ask]\nlinks = "never"\n')
+    async with running_site() as site:
+        site.answers["/a.bin"] = response(b"\0" * 700_000)
+        await bench.run("sendFile", phone="Ana", file_url=site.link("/a.bin"))
+        with pytest.raises(RateLimited) as limited:
+            await bench.run("sendFile", phone="Ana", file_url=site.link("/a.bin"))
+    assert limited.value.details["limit"] == "media_mib_per_day"
+    assert len([each for each in bench.session.commands if isinstance(each, SendMessage)]) == 1
+
+
 READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [
     ("getChatMessages", {"chat_jid": "Ana"}, (ANA,), True),
     ("searchMessages", {"query": "hi"}, (ANA, TEAM), True),
@@ -426,6 +439,7 @@ READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [
     ("checkInbox", {}, (ANA, TEAM), True),
     ("catchUp", {}, (ANA, TEAM), True),
     ("waitForMessage", {"cursor": "0", "timeout": 0}, (ANA,), True),
+    ("waitForEvent", {"cursor": "0", "timeout": 0}, (ANA, TEAM), True),
     ("userAvatar", {"phone": "Ana"}, (ANA,), True),
     ("listChats", {}, (), True),
     ("userMyContacts", {}, (), False),

@@ -70,6 +70,11 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     "checkInbox": [NOTHING, {"cursor": "0"}, {"channels": True}, {"channels": True, "cursor": "0"}],
     "catchUp": [{"since": "1w"}, NOTHING, {"lines": 1}],
     "waitForMessage": [{"timeout": 1, "cursor": "999"}, *({"phone": chat, "timeout": 1} for chat in CHATS)],
+    "waitForEvent": [
+        {"timeout": 1, "cursor": "999"},
+        {"timeout": 1, "cursor": "0", "kinds": ["reaction", "receipt"]},
+        *({"phone": chat, "timeout": 1} for chat in CHATS),
+    ],
     "groupInfo": [{"group_id": group} for group in GROUPS],
     "getGroupParticipants": [{"group_id": group} for group in GROUPS],
     "getGroupParticipantRequests": [{"group_id": group} for group in GROUPS],

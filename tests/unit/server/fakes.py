@@ -10,11 +10,12 @@ from typing import Any
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.tokens import Token, digest_of
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.waiting import waits_for
 
 SECRET = "password=hunter2"
 TOKEN = "a-token-for-tests-of-enough-length-0123456789"
@@ -122,7 +123,7 @@ class FakeRunner:
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         name = passage.operation.name
         self.calls.append((name, arguments))
         match name:
@@ -139,7 +140,7 @@ class FakeRunner:
             case "unwritable":
                 return Outcome("Not JSON.", {"value": object()})
             case "slow":
-                return await self._slow(arguments["seconds"], progress)
+                return await self._slow(arguments["seconds"])
             case "picture":
                 return Outcome("A picture.", {"qr_duration": 20}, images=(Image(PNG),))
         raise AssertionError(name)
@@ -147,11 +148,11 @@ class FakeRunner:
     def ended(self, passage: Passage) -> None:
         self.passages.append(passage)
 
-    async def _slow(self, seconds: float, progress: Progress) -> Outcome:
+    async def _slow(self, seconds: float) -> Outcome:
         self.started.set()
-        await progress(1, 2, "half way")
         try:
-            await asyncio.sleep(seconds)
+            with waits_for("half way"):
+                await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             self.cancelled.set()
             raise

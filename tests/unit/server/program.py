@@ -20,7 +20,7 @@ from mcp.server import Server
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
 from tests.unit.systems import POSIX
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.stdio import serve_stdio
@@ -40,9 +40,9 @@ def pollute() -> None:
 
 
 class PollutingRunner(FakeRunner):
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         pollute()
-        return await super().run(passage, arguments, progress)
+        return await super().run(passage, arguments)
 
 
 def journal(entry: str) -> None:

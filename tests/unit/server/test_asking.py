@@ -12,7 +12,7 @@ from mcp.client.context import ClientRequestContext
 
 from tests.unit.server.connections import DEADLINE, REVISIONS, fake_server, mode
 from tests.unit.server.fakes import FakeRunner
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.caller import Consent, Question
 from whatsapp_mcp.policy.passage import Passage
 
@@ -28,11 +28,11 @@ class AskingRunner(FakeRunner):
         self.always = always
         self.seconds = seconds
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         text = str(arguments.get("text"))
         question = Question("other_chat", f"Send “{text}”?", f"digest of {text}", self.always, self.seconds)
         self.consents.append(await passage.caller.ask(question))
-        return await super().run(passage, arguments, progress)
+        return await super().run(passage, arguments)
 
 
 class Owner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,10 +11,12 @@ from typing import Any, get_args
 
 import anyio
 import httpx2
+import mcp.types as types
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
+from mcp.shared.exceptions import MCPError
 
 import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import (
@@ -26,15 +29,17 @@ from tests.unit.server.connections import (
     listening,
     modern,
 )
-from tests.unit.server.fakes import FakeTokens, settings
+from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_scope
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.prompt_kinds import PROMPTS
+from whatsapp_mcp.server.resource_kinds import KINDS
 
 ALL = load_catalog().operations
 ACCEPT = {"Accept": "application/json, text/event-stream"}
@@ -65,10 +70,10 @@ class GatedRunner:
         self._gate = Gate.of(settings(policy="open").model_copy(update={"data_dir": folder}))
         self.callers: list[Caller] = []
 
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
-        return Outcome("Done.")
+        return Outcome("Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python"))
 
     def ended(self, passage: Passage) -> None:
         """The audit is a subject of its own."""
@@ -118,6 +123,75 @@ async def test_every_tool_in_every_scope(scope: Scope, transport: str, mode: str
                 assert (body["code"], body["details"]) == ("not_allowed", {"rule": "scope"})
                 assert "owner" in body["next_step"]
                 assert "--scope" in body["next_step"]
+
+
+RESOURCES = {
+    "whatsapp://chats": SCOPES,
+    "whatsapp://status": SCOPES,
+    "whatsapp://login/qr": ("full",),
+    "whatsapp://chat/{jid}": SCOPES,
+    "whatsapp://message/{chat}/{id}": SCOPES,
+    "whatsapp://media/{chat}/{id}": SCOPES,
+}
+
+
+async def uris(client: Client) -> set[str]:
+    listed = (await client.list_resources(cache_mode="bypass")).resources
+    templates = (await client.list_resource_templates(cache_mode="bypass")).resource_templates
+    return {each.uri for each in listed} | {each.uri_template for each in templates}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+@pytest.mark.parametrize("transport", ["local", "http"])
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_every_resource_in_every_scope(scope: Scope, transport: str, mode: str, tmp_path: Path) -> None:
+    assert [kind.uri for kind in KINDS] == list(RESOURCES)
+    allowed = {uri for uri, scopes in RESOURCES.items() if scope in scopes}
+    runner = GatedRunner(tmp_path)
+    server = build_server(loose(ALL), runner, settings(scope=scope if transport == "local" else "full"))
+    async with over(transport, server, Grant("laptop", scope), mode) as client:
+        assert await uris(client) == allowed
+        for uri in RESOURCES:
+            asked, before = re.sub(r"{\w+}", "x", uri), len(runner.callers)
+            if uri in allowed:
+                assert (await client.read_resource(asked)).contents
+                assert runner.callers[before].grant.scope == scope
+            else:
+                with pytest.raises(MCPError) as refused:
+                    await client.read_resource(asked)
+                assert refused.value.message == "Resource not found"
+                assert len(runner.callers) == before
+            if "{" in uri:
+                ref = types.ResourceTemplateReference(type="ref/resource", uri=uri)
+                name = uri[uri.index("{") + 1 : uri.index("}")]
+                await client.complete(ref, {"name": name, "value": "x"})
+                assert runner.callers[-1].grant.scope == scope
+        listed = (await client.list_prompts()).prompts
+        assert {each.name for each in listed} == {kind.name for kind in PROMPTS}  # all of them only read
+        for each in listed:
+            given = {argument.name: "x" for argument in each.arguments or ()}
+            assert (await client.get_prompt(each.name, given)).messages
+            for name in given:
+                await client.complete(
+                    types.PromptReference(type="ref/prompt", name=each.name), {"name": name, "value": ""}
+                )
+        assert {caller.grant.scope for caller in runner.callers} == {scope}
+
+
+@pytest.mark.parametrize("toolsets", ["group,+listChats", "of another version"])
+async def test_a_token_has_only_the_resources_and_completions_of_its_toolsets(toolsets: str, tmp_path: Path) -> None:
+    runner = GatedRunner(tmp_path)
+    async with over(
+        "http", build_server(loose(ALL), runner, settings()), Grant("laptop", toolsets=toolsets), "legacy"
+    ) as client:
+        assert await uris(client) == ({"whatsapp://chats"} if "listChats" in toolsets else set())
+        ref = types.ResourceTemplateReference(type="ref/resource", uri="whatsapp://chat/{jid}")
+        with pytest.raises(MCPError):
+            await client.complete(ref, {"name": "jid", "value": "x"})
+        assert (await client.list_prompts()).prompts == []
+        with pytest.raises(MCPError):
+            await client.get_prompt("find", {"what": "x"})
+        assert runner.callers == []
 
 
 @pytest.mark.parametrize(("name", "scopes"), EXAMPLES.items())
@@ -172,6 +246,7 @@ async def test_tools_that_the_policy_leaves_out_are_not_listed(tmp_path: Path) -
         assert await listed(client) == reading
         under.policy_path.write_text('toolsets = "group,+listChats"')
         assert await listed(client) == set(select(load_catalog(), "group,+listChats").by_name)
+        assert await uris(client) == {"whatsapp://chats"}
     under.policy_path.unlink()
     closed = under.model_copy(update={"policy": "read-only"})
     async with over("local", build_server(loose(ALL), GatedRunner(tmp_path), closed), Grant(), "2026-07-28") as client:

@@ -7,13 +7,13 @@ from mcp import Client
 
 from tests.unit.server.fakes import FakeRunner, settings
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.operations.outcome import Arguments, Outcome, Progress
+from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 
 
 class Rows(FakeRunner):
-    async def run(self, passage: Passage, arguments: Arguments, progress: Progress) -> Outcome:
+    async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         self.calls.append((passage.operation.name, arguments))
         rows = [{"jid": f"{number}@s.whatsapp.net", "name": "Ana " * 20} for number in range(100)]
         page = {"data": rows, "pagination": {"limit": 100, "offset": 0, "total": 100}}

@@ -295,6 +295,18 @@ async def test_a_call_has_a_deadline_and_blocks_nobody(running: Running) -> None
         go_on.set()
 
 
+async def test_what_a_long_call_waits_for_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "TELL_EACH", 0.01)
+    writer, now = StoreWriter(running.store_path), now_ms()
+    writer.keep_pauses(Pauses((now,), now))
+    writer.close()
+    await running.connected(side_login_distance=600)
+    call_id = running.call(RemoveGroupPicture(group=Jid("1", "g.us")))
+    told = await running.line("waits")
+    assert (told["id"], told["total"]) == (call_id, 0)
+    assert "side login" in told["what"]
+
+
 async def test_no_call_before_it_is_up(running: Running) -> None:
     await running.start()
     reply = await running.reply(running.call(GetDevice()))

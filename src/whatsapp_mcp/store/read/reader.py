@@ -10,6 +10,7 @@ from typing import Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.events import EventKind, Events
 from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.connections import ReadConnections
@@ -20,6 +21,7 @@ from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.catching_up import catch_up
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
+from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
 from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
 from whatsapp_mcp.store.read.named import NamedPeople
@@ -281,6 +283,16 @@ class StoreReader:
             if connection is None:
                 return CaughtUp((), (), more=False)
             return catch_up(connection, stretch, cursor=cursor, chats=chats, lines=lines)
+
+    def events_after(
+        self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
+    ) -> Events:
+        """What happened after that number, in order; the messages that came as in ``incoming_after``."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return NO_EVENTS
+            return happened(connection, arrival, kinds, limit, chat=entity)
 
     def newest_arrival(self) -> int:
         """The highest arrival number given so far, 0 in an empty store; of what may be read, in a restricted reader."""

@@ -39,6 +39,7 @@ _VIEWS: Final = (
         for index in _INDEXES
     ),
     f"CREATE TEMP VIEW unread AS SELECT * FROM main.unread WHERE +chat IN {_READABLE}",
+    f"CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE +chat IN {_READABLE}",
     "CREATE TEMP VIEW message_search AS SELECT s.rowid AS rowid, s.message_search AS message_search"
     " FROM main.message_search AS s CROSS JOIN main.messages AS of_hit"
     f" ON of_hit.arrival = s.rowid & {ARRIVAL_MASK} AND +of_hit.chat IN {_READABLE}",
@@ -69,6 +70,9 @@ class RestrictedConnection(sqlite3.Connection):
     """``data_version`` when it was last looked at."""
     readable: frozenset[int] = frozenset()
     scope: SearchScope | None = None
+    looked_until = 0
+    """Up to this arrival, the newest event that is readable is known."""
+    newest_event = 0
 
     def execute(self, sql: str, parameters: _Parameters = (), /) -> sqlite3.Cursor:
         return super().execute(_shadowed(sql), parameters)
@@ -103,7 +107,7 @@ def _refresh(connection: RestrictedConnection, chats: ReadableChats) -> None:
             connection.executemany("INSERT INTO temp.readable VALUES (?)", [(entity,) for entity in come])
         finally:
             connection.execute("PRAGMA query_only = ON")
-        connection.readable = readable
+        connection.readable, connection.looked_until, connection.newest_event = readable, 0, 0
     connection.version, connection.scope = version, None
 
 
@@ -139,6 +143,11 @@ _EVERYWHERE: Final = SearchScope()
 
 
 def newest_readable(connection: RestrictedConnection) -> int:
-    """The highest arrival number that a message got in a chat that may be read; 0: there is none."""
-    newest: int = connection.execute("SELECT coalesce(max(newest_arrival), 0) FROM chats").fetchone()[0]
-    return newest
+    """The highest arrival number of a message or event that may be read, as far as they are kept; 0: there is none."""
+    (top,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM main.events").fetchone()
+    if top != connection.looked_until:
+        newest = "SELECT arrival FROM events WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"
+        event = connection.execute(newest, (connection.looked_until,)).fetchone()
+        connection.newest_event, connection.looked_until = connection.newest_event if event is None else event[0], top
+    (message,) = connection.execute("SELECT coalesce(max(newest_arrival), 0) FROM chats").fetchone()
+    return max(int(message), connection.newest_event)

@@ -468,6 +468,24 @@ CREATE INDEX deferred_sends_key ON deferred_sends(key) WHERE state IN ('leaving'
 PRAGMA user_version = 9;
 """
 
+_EVENTS: Final = """
+-- What happens beside the messages that come: who waits for events is told of it. Older ones are removed.
+CREATE TABLE events (
+    arrival INTEGER PRIMARY KEY,   -- one of the numbers of which messages have theirs
+    kind TEXT NOT NULL,
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,      -- of the message that it is about
+    author INTEGER NOT NULL,       -- of that message: an address, or 0
+    sender INTEGER NOT NULL REFERENCES addresses(id),  -- who did it; in a group's notice the group
+    from_me INTEGER NOT NULL,
+    happened_at INTEGER NOT NULL,
+    facts TEXT,                    -- JSON
+    stored_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_message ON events(chat, message_id);
+PRAGMA user_version = 10;
+"""
+
 _NEWEST_ARRIVALS_AND_LOOKS: Final = """
 ALTER TABLE chats ADD COLUMN newest_arrival INTEGER NOT NULL DEFAULT 0;  -- the highest number that a message in it got
 UPDATE chats SET newest_arrival = found.newest
@@ -479,7 +497,7 @@ CREATE TABLE looks (               -- up to where somebody has caught up
     arrival INTEGER NOT NULL,
     looked_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 10;
+PRAGMA user_version = 11;
 """
 
 
@@ -526,6 +544,11 @@ def pins_answers_and_sealed(db: Database) -> None:
 @migrations()
 def deferred_sends(db: Database) -> None:
     _run(db, _DEFERRED_SENDS)
+
+
+@migrations()
+def events(db: Database) -> None:
+    _run(db, _EVENTS)
 
 
 @migrations()

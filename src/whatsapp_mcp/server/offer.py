@@ -1,0 +1,69 @@
+"""What is offered to whom: operations, by what the server was started with, the account's policy and the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.context import ServerRequestContext
+
+from whatsapp_mcp.catalog import Operation, load_catalog
+from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
+from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.file import PolicyFile
+    from whatsapp_mcp.policy.rules import Rules
+
+
+class Offer:
+    """Of one server. It only says what is listed: the gate decides again at every call."""
+
+    def __init__(self, operations: Sequence[Operation], callers: Callers, settings: Settings) -> None:
+        self.tools = {operation.name: operation for operation in operations}
+        """By name, in their order."""
+        self._callers = callers
+        self._settings = settings
+        self._policy: PolicyFile | None = None
+
+    def has_tool(self, names: Iterable[str]) -> bool:
+        """Whether one of these is a tool of this server, whoever asks."""
+        return any(name in self.tools for name in names)
+
+    def operation(self, name: str) -> Operation:
+        """Any of the catalogue: what a resource shows need not be a tool here."""
+        return self.tools.get(name) or self._catalog[name]
+
+    def listed(self, ctx: ServerRequestContext[Any]) -> Callable[[Operation], bool]:
+        """Whether this caller can have an operation at all."""
+        grant, rules = self._callers.grant(ctx), self.rules()
+
+        def lists(operation: Operation) -> bool:
+            return is_granted(operation, grant) and (rules is None or allowed_by_rules(operation, rules))
+
+        return lists
+
+    def names(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
+        """Of the tools that this caller can have at all."""
+        listed = self.listed(ctx)
+        return frozenset(name for name, operation in self.tools.items() if listed(operation))
+
+    def rules(self) -> Rules | None:
+        """Those of the account, as far as they can leave operations out; None: they leave none out.
+
+        Most accounts have no file: their list is not worth the import of what reads it.
+        """
+        settings = self._settings
+        if self._policy is None:
+            if settings.policy != "read-only" and not settings.policy_path.exists():
+                return None
+            from whatsapp_mcp.policy.file import PolicyFile
+
+            self._policy = PolicyFile(settings.policy_path, settings.policy)
+        return self._policy.rules
+
+    @cached_property
+    def _catalog(self) -> dict[str, Operation]:
+        return load_catalog().by_name

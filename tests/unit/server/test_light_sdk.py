@@ -1,0 +1,76 @@
+"""Parts of the SDK alone, and all of it for who asks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def printed(code: str) -> list[str]:
+    light = "import sys; from whatsapp_mcp.server.light_sdk import import_parts_on_demand; import_parts_on_demand()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{light}\n{code}"], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.split()
+
+
+def test_a_part_is_imported_without_the_others() -> None:
+    code = "import mcp.types, mcp.server.lowlevel; print('mcp.client' in sys.modules, 'mcp.server' in sys.modules)"
+    assert printed(code) == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import mcp; mcp.Client; import mcp.server; mcp.server.MCPServer",
+        "from mcp import Client; from mcp.server import MCPServer",
+        "import mcp.types; from mcp.server import MCPServer; from mcp import Client",
+        "from mcp.server.mcpserver import MCPServer; from mcp.client.stdio import stdio_client",
+        "from mcp.server.lowlevel import Server; from mcp.server import Server as Same; assert Server is Same",
+    ],
+)
+def test_all_of_it_is_there_for_who_asks(code: str) -> None:
+    whole = "import mcp, mcp.server; print(all(hasattr(each, n) for each in (mcp, mcp.server) for n in each.__all__))"
+    assert printed(f"{code}\n{whole}\nprint(type(mcp).__name__, type(mcp.server).__name__)") == [
+        "True",
+        "module",
+        "module",
+    ]
+
+
+def test_what_is_not_there_is_said_as_ever() -> None:
+    code = """
+import mcp, mcp.server
+for package in (mcp, mcp.server):
+    try:
+        package.nothing_of_this_name
+    except AttributeError as error:
+        print(str(error).replace(" ", "_"))
+try:
+    from mcp import nothing_of_this_name
+except ImportError:
+    print("ImportError")
+"""
+    assert printed(code) == [
+        "module_'mcp'_has_no_attribute_'nothing_of_this_name'",
+        "module_'mcp.server'_has_no_attribute_'nothing_of_this_name'",
+        "ImportError",
+    ]
+
+
+def test_nothing_is_done_where_it_was_imported_already() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import mcp; from whatsapp_mcp.server.light_sdk import import_parts_on_demand as light; light();"
+            "print(type(mcp).__name__, mcp.Client.__name__)",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["module", "Client"]
