@@ -35,7 +35,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "catching_up", "chat_state", "chat_events"),
+    "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
