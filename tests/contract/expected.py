@@ -25,6 +25,7 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
 
@@ -50,7 +51,7 @@ READS: Final = {
         "waitForEvent",
         "groupInfo",
     ),
-    *("searchMessages", "getMessageContext", "checkInbox", "catchUp", "getMessageStatus"),
+    *("searchMessages", "getMessageContext", "checkInbox", "catchUp", "getMessageStatus", "listLabels"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -102,5 +103,6 @@ WITHOUT_CONNECTION: Final = {
         "checkInbox",
         "catchUp",
         "getMessageStatus",
+        "listLabels",
     ),
 }
