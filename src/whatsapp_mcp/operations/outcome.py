@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.passage import Passage
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.call import FailedItem
 
 V = TypeVar("V")
 
@@ -69,6 +72,8 @@ class Outcome:
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     images: tuple[Image, ...] = field(default_factory=tuple)
+    failed: tuple[FailedItem, ...] = ()
+    """Items of a list with which nothing was done, while others were."""
     file: KeptFile | None = None
     """What the operation fetched, for who reads it as a resource."""
 

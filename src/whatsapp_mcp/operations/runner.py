@@ -35,7 +35,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "chat_state"),
+    "chat": ("chat", "chat_arrivals", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
@@ -118,6 +118,8 @@ class OperationRunner:
                 await self._gate.admit(passage, call, rules, digest)
                 arguments = dict(call.arguments)
             outcome = await handler(services, arguments)
+            if passage.call is not None and passage.call.failed:
+                outcome = replace(outcome, failed=(*passage.call.failed, *outcome.failed))
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
                 self._gate.undone(passage)
@@ -153,5 +155,6 @@ class OperationRunner:
 def _ids(arguments: Arguments, outcome: Outcome) -> tuple[str, ...]:
     """Of the messages that a call was about, or made."""
     made = outcome.results.get("message_id") if isinstance(outcome.results, dict) else None
-    found = (arguments.get("message_id"), arguments.get("reply_message_id"), made)
+    given = arguments.get("message_id")
+    found = (*(given if isinstance(given, list) else (given,)), arguments.get("reply_message_id"), made)
     return tuple(dict.fromkeys(each for each in found if isinstance(each, str)))

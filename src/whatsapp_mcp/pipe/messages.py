@@ -118,7 +118,7 @@ class React(Command[SentMessage]):
 
 
 class MarkRead(Command[None]):
-    target: MessageRef
+    targets: tuple[MessageRef, ...]
 
 
 class DownloadMedia(Command[None]):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.media.samples import jpeg
 from tests.unit.media.site import Site, response
+from tests.unit.systems import needs_resource
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
@@ -159,7 +160,7 @@ async def test_a_link_has_a_total_time(site: Site, folder: Path, policy: MediaPo
     stopped = anyio.Event()
 
     async def dripping(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         try:
             while True:
                 writer.write(b"x")
@@ -221,6 +222,7 @@ asyncio.run(main())
 """
 
 
+@needs_resource
 @pytest.mark.parametrize("way", ["path", "link"])
 async def test_50_mb_pass_in_bounded_memory(way: str, site: Site, outbox: Path, folder: Path) -> None:
     size = 50 * MIB

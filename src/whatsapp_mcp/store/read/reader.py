@@ -10,7 +10,8 @@ from typing import Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
+from whatsapp_mcp.models.events import EventKind, Events
+from whatsapp_mcp.models.views import Chat, Contact, Label, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import deferred, sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
@@ -20,7 +21,9 @@ from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
+from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
 from whatsapp_mcp.store.read.inspection import stats_of
+from whatsapp_mcp.store.read.labels import label, labels
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
@@ -122,6 +125,15 @@ class StoreReader:
                 return None
             rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
             return chats_view(connection, rows)[0] if rows else None
+
+    def labels(self) -> tuple[Label, ...]:
+        """Those of a business account, by name."""
+        with self._connections.snapshot() as connection:
+            return labels(connection) if connection else ()
+
+    def label(self, label_id: str) -> Label | None:
+        with self._connections.snapshot() as connection:
+            return label(connection, encodable(label_id)) if connection else None
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
@@ -269,6 +281,16 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection else None
             return chat_mark(connection, entity) if connection is not None and entity is not None else None
+
+    def events_after(
+        self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
+    ) -> Events:
+        """What happened after that number, in order; the messages that came as in ``incoming_after``."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection and chat else None
+            if connection is None or (chat and entity is None):
+                return NO_EVENTS
+            return happened(connection, arrival, kinds, limit, chat=entity)
 
     def newest_arrival(self) -> int:
         """The highest arrival number given so far, 0 in an empty store; of what may be read, in a restricted reader."""

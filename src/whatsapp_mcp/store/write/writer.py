@@ -25,6 +25,7 @@ from whatsapp_mcp.models.changes import (
     ContactSeen,
     GroupsJoined,
     IdentityLearned,
+    Live,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
@@ -47,6 +48,7 @@ from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_curre
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
+from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import find_message
 from whatsapp_mcp.store.write.identities import Address, Identities, Union, pair
 from whatsapp_mcp.store.write.memberships import Memberships
@@ -101,16 +103,16 @@ class StoreWriter:
         self._memberships = Memberships(connection, self._identities, self._chats)
         self._index = SearchIndex(connection)
         self._visibility = Visibility(connection, self._chats, self._index)
-        self._derivation = Derivation(connection, self._chats, self._index, self._visibility)
-        arrival = int(self._meta("arrival") or 0)
-        self._messages = Messages(connection, self._chats, self._index, self._derivation, arrival)
-        self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation)
+        self._events = EventLog(connection, int(self._meta("arrival") or 0))
+        self._derivation = Derivation(connection, self._chats, self._index, self._visibility, self._events)
+        self._messages = Messages(connection, self._chats, self._index, self._derivation, self._events)
+        self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation, self._events)
         self._sealed = Sealed(connection)
         self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
         self._retention = (
             Retention(connection, self._chats, self._index, self._derivation, self._policy) if self._policy else None
         )
-        self._arrival = self._messages.arrival
+        self._arrival = self._events.arrival
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
@@ -292,15 +294,16 @@ class StoreWriter:
             except BaseException:
                 self._roll_back()
                 raise
-            self._arrival = self._messages.arrival
+            self._arrival = self._events.arrival
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
         self._chats.flush()
         self._people.flush(now)
         self._index.flush()
-        if self._messages.arrival != self._arrival:
-            self._set_meta("arrival", self._messages.arrival)
+        self._events.flush(now)
+        if self._events.arrival != self._arrival:
+            self._set_meta("arrival", self._events.arrival)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -317,11 +320,14 @@ class StoreWriter:
         for part in parts:
             if part is not None:
                 part.forget()
-        self._messages.arrival = self._arrival
+        self._events.roll_back(self._arrival)
 
     def _apply_all(self, changes: Iterable[Change], now: int) -> None:
         for change in changes:
             match change:
+                case Live():
+                    with self._events.told():
+                        self._apply_all([change.change], now)
                 case MessageReceived():
                     self._received(change, now)
                 case PlaceholderRedeemed():
@@ -399,9 +405,13 @@ class StoreWriter:
             if not any(isinstance(one, MessageReceived) for one in settled.changes):  # else it takes the place itself
                 sender = self._identities.address(statement.sender)
                 self._messages.redeem(self._identities.address(statement.chat).entity, statement.id, sender, now)
-        self._apply_all(settled.changes, now)
         if not settled.opened:
+            self._apply_all(settled.changes, now)
             self._sealed.not_opened(statement)
+        elif statement.from_history:
+            self._apply_all(settled.changes, now)
+        else:
+            self._apply_all(map(Live, settled.changes), now)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         chat = self._chat(change.chat, change.chat_alt, now)
