@@ -28,7 +28,7 @@ from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
-from whatsapp_mcp.server.news import News, SessionBoard
+from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.server.wording import Wording, may_name_a_tool
@@ -119,7 +119,7 @@ class _Server(Server[Any]):
         )
 
 
-def _with_news(lifespan: Lifespan, news: News | None) -> Lifespan:
+def _with_news(lifespan: Lifespan, news: ChangeWatch | None) -> Lifespan:
     """The same lifespan, in which news are told."""
     if news is None:
         return lifespan

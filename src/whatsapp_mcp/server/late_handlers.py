@@ -15,7 +15,7 @@ from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.audience import Audience
 from whatsapp_mcp.server.callers import Callers
-from whatsapp_mcp.server.news import News, SessionBoard, is_unlinked
+from whatsapp_mcp.server.news import ChangeWatch, SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.prompt_kinds import PROMPTS
 from whatsapp_mcp.server.resource_kinds import KINDS, kinds_for
@@ -60,7 +60,7 @@ class LateHandlers:
         self._board = board
         self._audience = Audience(self._wanted)
         self._told: _Lists | None = None
-        self.news = News(board, self._look) if board is not None else None
+        self.news = ChangeWatch(board, self._look) if board is not None else None
         self.reads = any(self._offer.has_tool(kind.beside) for kind in KINDS)
         self.prompts = any(kind.possible(self._offer.tools.keys()) for kind in PROMPTS)
 

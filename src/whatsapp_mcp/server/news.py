@@ -40,7 +40,7 @@ def is_unlinked(board: SessionBoard | None) -> bool:
     return board is None or board.snapshot.state in _UNLINKED
 
 
-class News:
+class ChangeWatch:
     """Looks again after each change, from when somebody wants to know on."""
 
     def __init__(self, board: SessionBoard, look: Callable[[], Awaitable[None]]) -> None:
