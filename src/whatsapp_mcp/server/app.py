@@ -97,8 +97,7 @@ def build_server(
         on_list_tools=tools.list,
         on_call_tool=tools.call,
     )
-    told = late.news is not None
-    server.told_of = NotificationOptions(late.prompts and told, late.reads and told, told)
+    server.told_of = late.told_of
     late.add_to(server)
     return server
 

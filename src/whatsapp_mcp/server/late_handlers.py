@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mcp.types as types
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ServerEvent, ToolsListChanged
 
 from whatsapp_mcp.catalog.check import ArgumentChecker
@@ -81,6 +81,12 @@ class LateHandlers:
         if self.news is not None and self.reads:
             handlers |= {"on_subscribe_resource": self.subscribe, "on_unsubscribe_resource": self.unsubscribe}
         return handlers
+
+    @property
+    def told_of(self) -> NotificationOptions:
+        """Which lists a client is told of when they change."""
+        told = self.news is not None
+        return NotificationOptions(self.prompts and told, self.reads and told, told)
 
     def add_to(self, server: Server[Any]) -> None:
         """What has no place among the arguments of a server."""
