@@ -71,6 +71,8 @@ class Outcome:
     """True when results carry text that other people wrote."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
+    note: str | None = None
+    """A remark of ours that a model has to see, in a sentence or two."""
     images: tuple[Image, ...] = field(default_factory=tuple)
     failed: tuple[FailedItem, ...] = ()
     """Items of a list with which nothing was done, while others were."""

@@ -31,23 +31,19 @@ CATALOG: Final = load_catalog()
 SOURCE: Final = Path(whatsapp_mcp.__file__).parent
 NAMES: Final = frozenset(CATALOG.by_name)
 TOOL: Final = re.compile(r"\b(?:" + "|".join(sorted(NAMES, key=len, reverse=True)) + r")\b")
-FOR_PEOPLE: Final = (
-    "cli",
-    "offline",
-    "simulator",
-    "catalog",
-    "policy/template.py",
-    "policy/chats.py",
+ELSEWHERE: Final = (
+    *("cli", "offline", "simulator", "catalog", "policy/template.py", "policy/chats.py"),
     "server/wording.py",
+    "server/prompt_kinds.py",
 )
-"""What only the owner reads at a terminal, and what checks tools.yaml and policy.toml at the start."""
+"""What only the owner reads, at a terminal or in policy.toml; and prompts, which are told what is offered."""
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     """Strings of the source that name a tool and are more than its name, with where they stand; no docstrings."""
     for path in sorted(SOURCE.rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        if where.startswith(FOR_PEOPLE):
+        if where.startswith(ELSEWHERE):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

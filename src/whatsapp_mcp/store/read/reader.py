@@ -228,7 +228,7 @@ class StoreReader:
             key = (entity, encodable(message.id))
             return receipts(connection, [key]).get(key, ())
 
-    def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
+    def message(self, message_id: str, chat: Jid | None = None, *, field: str = "message_id") -> Message | None:
         """One message. ``message_id`` may also say whose it is, see ``naming``, or be the one under which it was held.
 
         Raises:
@@ -237,10 +237,10 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             if connection is None:
                 return None
-            found = one_message(connection, message_id, chat)
+            found = one_message(connection, message_id, chat, field)
             if found is None and message_id.startswith(deferred.PREFIX):
                 left_as = deferred.sent_as(connection, encodable(message_id))
-                return one_message(connection, left_as, chat) if left_as else None
+                return one_message(connection, left_as, chat, field) if left_as else None
             return found
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
@@ -391,10 +391,10 @@ class StoreReader:
 
     # -- sends --------------------------------------------------------------------------------------------------------
 
-    def send_under(self, key: str) -> KeyedSend | None:
-        """What stands under a key that the caller of a send chose, for a day."""
+    def send_under(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under the key of a send, for ``kept`` milliseconds."""
         with self._connections.snapshot() as connection:
-            return sends.find(connection, encodable(key), now_ms()) if connection else None
+            return sends.find(connection, encodable(key), now_ms(), kept) if connection else None
 
     def deferred(self, message_id: str) -> DeferredSend | None:
         """What became of a message that was to leave later, by the id that its caller was told."""
