@@ -6,7 +6,7 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -82,6 +82,16 @@ class Outcome:
     """What the operation fetched, for who reads it as a resource."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What somebody wants to be told of when it changes."""
+
+    arguments: Arguments
+    """Of the operation that shows it, with addresses in place of names."""
+    mark: Hashable
+    """Another one each time that the operation would show something else."""
+
+
 class Runner(Protocol):
     """Runs operations; the only thing the MCP face knows of what lies below."""
 
@@ -91,6 +101,10 @@ class Runner(Protocol):
         Raises:
             WhatsAppMcpError: with code, message and next step for the caller.
         """
+        ...
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        """How it stands with what the operation of a call shows. Raises WhatsAppMcpError, as ``run`` does."""
         ...
 
     def ended(self, passage: Passage) -> None:

@@ -21,7 +21,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.operations.described import described, digest_of
 from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call
@@ -83,6 +83,12 @@ class OperationRunner:
         from whatsapp_mcp.operations.idempotency import run_once
 
         return await run_once(operation.name, admitted, services, arguments)
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        from whatsapp_mcp.operations.watching import watch
+
+        services = self._within(self._gate.enter(passage), passage.caller.grant)
+        return await watch(services, passage.operation, arguments)
 
     def ended(self, passage: Passage) -> None:
         self._gate.ended(passage)

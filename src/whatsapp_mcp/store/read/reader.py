@@ -20,6 +20,7 @@ from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
 from whatsapp_mcp.store.read.catching_up import catch_up
+from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
 from whatsapp_mcp.store.read.inspection import stats_of
@@ -293,6 +294,17 @@ class StoreReader:
             if connection is None:
                 return CaughtUp((), (), more=False)
             return catch_up(connection, stretch, cursor=cursor, chats=chats, lines=lines)
+
+    def chats_mark(self) -> tuple[int, ...]:
+        """Another one each time that the list of chats has changed."""
+        with self._connections.snapshot() as connection:
+            return chats_mark(connection) if connection else ()
+
+    def chat_mark(self, chat: Jid) -> tuple[int, ...] | None:
+        """Another one each time that the chat or one of its newest messages has changed; None where there is none."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            return chat_mark(connection, entity) if connection is not None and entity is not None else None
 
     def events_after(
         self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
