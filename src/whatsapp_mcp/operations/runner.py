@@ -87,7 +87,7 @@ class OperationRunner:
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         from whatsapp_mcp.operations.watching import watch
 
-        services = self._within(self._gate.enter(passage), passage.caller.grant)
+        services = self._within(self._gate.enter(passage), passage.caller)
         return await watch(services, passage.operation, arguments)
 
     def ended(self, passage: Passage) -> None:
