@@ -26,6 +26,7 @@ from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
@@ -76,8 +77,8 @@ def build_server(
     """
     callers, checker = Callers(settings), ArgumentChecker()
     offer = Offer(operations, callers, settings)
-    tools = _Tools(offer, runner, callers, checker, settings)
     late = LateHandlers(offer, runner, callers, checker, settings, session)
+    tools = _Tools(offer, runner, callers, checker, settings, late.log)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
     server = _Server(
@@ -135,9 +136,16 @@ class _Tools:
     """The handlers of tools/list and tools/call."""
 
     def __init__(
-        self, offer: Offer, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings
+        self,
+        offer: Offer,
+        runner: Runner,
+        callers: Callers,
+        checker: ArgumentChecker,
+        settings: Settings,
+        log: ClientLog,
     ) -> None:
         self._offer = offer
+        self._log = log
         self._operations = offer.tools
         self._runner = runner
         self._budget = settings.result_budget
@@ -175,9 +183,10 @@ class _Tools:
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
             result = await self._answer(ctx, passage, params)
-            return result
         finally:
             self._note(passage, params.arguments, result)
+        await self._log.call_ended(ctx, passage)
+        return result
 
     async def _answer(
         self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams

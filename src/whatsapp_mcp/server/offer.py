@@ -69,6 +69,11 @@ class Offer:
             self._policy = PolicyFile(settings.policy_path, settings.policy)
         return self._policy.rules
 
+    @property
+    def policy_is_wrong(self) -> bool:
+        """As far as its file was looked at."""
+        return self._policy is not None and self._policy.problem is not None
+
     @cached_property
     def _catalog(self) -> dict[str, Operation]:
         return load_catalog().by_name
