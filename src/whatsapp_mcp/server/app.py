@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import anyio.to_thread
 import mcp.types as types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
@@ -27,6 +28,7 @@ from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
+from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.server.wording import Wording, may_name_a_tool
@@ -59,9 +61,15 @@ _Context = ServerRequestContext[Any]
 
 
 def build_server(
-    operations: Sequence[Operation], runner: Runner, settings: Settings, *, lifespan: Lifespan = nullcontext
+    operations: Sequence[Operation],
+    runner: Runner,
+    settings: Settings,
+    *,
+    lifespan: Lifespan = nullcontext,
+    session: SessionBoard | None = None,
 ) -> Server[Any]:
-    """The server that offers ``operations``, in their order, and has ``runner`` carry them out.
+    """The server that offers ``operations``, in their order, and has ``runner`` carry them out. Without ``session``
+    nothing is told unasked.
 
     It serves protocol revisions 2025-06-18, 2025-11-25 and 2026-07-28. Nothing but cancellation and the refusal of an
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
@@ -69,9 +77,10 @@ def build_server(
     callers, checker = Callers(settings), ArgumentChecker()
     offer = Offer(operations, callers, settings)
     tools = _Tools(offer, runner, callers, checker, settings)
+    late = LateHandlers(offer, runner, callers, checker, settings, session)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
-    return Server(
+    server = _Server(
         "whatsapp-web-mcp",
         version=__version__,
         title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
@@ -81,13 +90,45 @@ def build_server(
             "tools/list": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="private"),  # another token may list other tools
             "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
         },
-        lifespan=lifespan,
-        **LateHandlers(offer, runner, callers, checker, settings).all(),
+        lifespan=_with_news(lifespan, late.news),
+        **late.all(),
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
         get_tool_input_schema=tools.input_schema,
         on_list_tools=tools.list,
         on_call_tool=tools.call,
     )
+    server.told_of = late.told_of
+    late.add_to(server)
+    return server
+
+
+class _Server(Server[Any]):
+    """Says up to revision 2025-11-25 too that changes of its lists are told; since then the SDK does."""
+
+    told_of = NotificationOptions()
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        return super().create_initialization_options(
+            notification_options or self.told_of, experimental_capabilities, extensions
+        )
+
+
+def _with_news(lifespan: Lifespan, news: ChangeWatch | None) -> Lifespan:
+    """The same lifespan, in which news are told."""
+    if news is None:
+        return lifespan
+
+    @asynccontextmanager
+    async def running(server: Server[Any]) -> AsyncIterator[Any]:
+        async with lifespan(server) as state, news.running():
+            yield state
+
+    return running
 
 
 class _Tools:

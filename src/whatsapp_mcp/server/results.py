@@ -48,7 +48,7 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     ``budget`` is the most bytes of text; images do not count. ``pageable`` says that the tool takes an ``offset``, so
     that a cut can name the next one. ``notes`` are remarks of ours on the call, a sentence each.
     """
-    marks = _marks(outcome, notes)
+    marks = _marks(outcome, (outcome.note, *notes) if outcome.note else notes)
     room = budget - len(_encode(marks))
     body, cut = _within(outcome, room, pageable=pageable)
     if cut or len(_encode(body)) > room:

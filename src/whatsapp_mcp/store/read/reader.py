@@ -19,6 +19,7 @@ from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
+from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
 from whatsapp_mcp.store.read.inspection import stats_of
@@ -270,6 +271,17 @@ class StoreReader:
                 return ()
             return incoming(connection, arrival, limit, chat=entity)
 
+    def chats_mark(self) -> tuple[int, ...]:
+        """Another one each time that the list of chats has changed."""
+        with self._connections.snapshot() as connection:
+            return chats_mark(connection) if connection else ()
+
+    def chat_mark(self, chat: Jid) -> tuple[int, ...] | None:
+        """Another one each time that the chat or one of its newest messages has changed; None where there is none."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            return chat_mark(connection, entity) if connection is not None and entity is not None else None
+
     def events_after(
         self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
     ) -> Events:
@@ -379,10 +391,10 @@ class StoreReader:
 
     # -- sends --------------------------------------------------------------------------------------------------------
 
-    def send_under(self, key: str) -> KeyedSend | None:
-        """What stands under a key that the caller of a send chose, for a day."""
+    def send_under(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under the key of a send, for ``kept`` milliseconds."""
         with self._connections.snapshot() as connection:
-            return sends.find(connection, encodable(key), now_ms()) if connection else None
+            return sends.find(connection, encodable(key), now_ms(), kept) if connection else None
 
     def deferred(self, message_id: str) -> DeferredSend | None:
         """What became of a message that was to leave later, by the id that its caller was told."""
