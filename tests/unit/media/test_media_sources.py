@@ -190,6 +190,23 @@ async def test_other_schemes_are_not_known(source: str, folder: Path, policy: Me
         await get(source, folder, policy)
 
 
+async def test_the_resource_of_a_message_is_to_be_forwarded(folder: Path, policy: MediaPolicy) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        await get("whatsapp://media/4915100000001@s.whatsapp.net/3EB0", folder, policy)
+    assert "forwardMessage" in caught.value.next_step
+
+
+async def test_only_what_may_be_larger_as_a_document_is_sent_to_it(
+    outbox: Path, folder: Path, small: MediaPolicy
+) -> None:
+    (outbox / "large").write_bytes(b"x" * (SMALL + 1))
+    for policy, advises in ((small, True), (replace(small, file_limit=SMALL), False)):
+        with pytest.raises(InvalidArgument) as caught:
+            await get("large", folder, policy)
+        assert ("sendFile" in caught.value.next_step) == advises
+        (folder / "source").unlink(missing_ok=True)
+
+
 async def test_progress_and_cancellation(outbox: Path, folder: Path, policy: MediaPolicy) -> None:
     (outbox / "x").write_bytes(b"x" * 5 * MIB)
     seen: list[float] = []
