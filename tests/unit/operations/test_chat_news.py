@@ -56,7 +56,7 @@ async def test_a_day(bench: Bench) -> None:
     assert ids(ana) == ["A1", "S1", "A2", "A3"], "oldest first, with what the owner wrote"
     assert (ana["messages"], ana["unanswered"], ana["chat_jid"]) == (4, 1, str(ANA))
     assert [line.get("unanswered") for line in ana["lines"]] == [None, None, None, "question"]
-    assert ana["unread"] == 2
+    assert ana["unread_count"] == 2
     assert "wrote" not in ana
     assert [(one["name"], one["messages"]) for one in team["wrote"]] == [("Ana", 2), ("Bo", 1)]
     assert (team["mentions"], team["unanswered"], team["group_changes"]) == (1, 1, 1)
