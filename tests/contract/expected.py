@@ -24,6 +24,9 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "scheduleMessage": "sendMessage at a time of one's choice",
+    "listScheduled": "what scheduleMessage left",
+    "cancelScheduled": "takes back what scheduleMessage did",
     "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
@@ -50,12 +53,13 @@ READS: Final = {
         "waitForEvent",
         "groupInfo",
     ),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels"),
+    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels", "listScheduled"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
 
 DESTRUCTIVE: Final = {
+    "cancelScheduled",
     # removes
     *(
         "appLogout",
@@ -78,12 +82,14 @@ DESTRUCTIVE: Final = {
 }
 
 REPEATING_MATTERS: Final = {
+    "scheduleMessage",
     "forwardMessage",
     *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
     *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
 }
 
 STAYS_HERE: Final = {
+    "cancelScheduled",
     # the own account, and marks of one's own; nothing that other people wrote comes back
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy"),
     *("muteChat", "markChatRead", "deleteChat", "archiveChat", "pinChat", "labelChat"),
@@ -101,5 +107,7 @@ WITHOUT_CONNECTION: Final = {
         "checkInbox",
         "getMessageStatus",
         "listLabels",
+        "listScheduled",
+        "cancelScheduled",
     ),
 }

@@ -33,7 +33,7 @@ from whatsapp_mcp.policy.taint import ANYBODY
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "app": ("app",),
     "user": ("user",),
-    "send": ("send", "send_media"),
+    "send": ("send", "send_media", "send_later"),
     "message": ("message", "message_media", "message_status"),
     "chat": ("chat", "chat_arrivals", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
@@ -111,6 +111,8 @@ class OperationRunner:
                 digest = partial(digest_of, services, call, passage.caller.grant.name)
                 await self._gate.admit(passage, call, rules, digest)
                 arguments = dict(call.arguments)
+                if passage.operation.touches.later is not None:
+                    services = replace(services, grant=passage.caller.grant)
             outcome = await handler(services, arguments)
             if passage.call is not None and passage.call.failed:
                 outcome = replace(outcome, failed=(*passage.call.failed, *outcome.failed))

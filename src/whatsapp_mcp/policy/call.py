@@ -73,6 +73,8 @@ class Call:
     secrets: tuple[str, ...] = ()
     """What looks like a secret in texts and files, in words."""
 
+    when: str | None = None
+    """When it would be sent, for the owner; None: now."""
     stops_own: bool = False
     """It keeps a message of ours from leaving: nobody has it, so nothing is removed."""
 

@@ -487,6 +487,13 @@ CREATE INDEX events_message ON events(chat, message_id);
 PRAGMA user_version = 10;
 """
 
+_SCHEDULED_SENDS: Final = """
+-- Milliseconds after due_at for which it may still leave.
+ALTER TABLE deferred_sends ADD COLUMN late INTEGER NOT NULL DEFAULT 300000;
+ALTER TABLE deferred_sends ADD COLUMN caller TEXT;  -- JSON: who scheduled it; of what is merely held back NULL
+PRAGMA user_version = 11;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -536,6 +543,11 @@ def deferred_sends(db: Database) -> None:
 @migrations()
 def events(db: Database) -> None:
     _run(db, _EVENTS)
+
+
+@migrations()
+def scheduled_sends(db: Database) -> None:
+    _run(db, _SCHEDULED_SENDS)
 
 
 def _run(db: Database, script: str) -> None:
