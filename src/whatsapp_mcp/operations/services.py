@@ -120,6 +120,8 @@ class Services:
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
     grant: Grant = field(default_factory=Grant)
     """What the caller was given; set for what is sent later, by the rules of then."""
+    caller: str = "local"
+    """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -75,6 +75,8 @@ class Call:
 
     when: str | None = None
     """When it would be sent, for the owner; None: now."""
+    due_at: int | None = None
+    """The same in milliseconds since 1970."""
     stops_own: bool = False
     """It keeps a message of ours from leaving: nobody has it, so nothing is removed."""
 

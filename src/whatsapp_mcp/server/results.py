@@ -48,7 +48,7 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     ``budget`` is the most bytes of text; images do not count. ``pageable`` says that the tool takes an ``offset``, so
     that a cut can name the next one. ``notes`` are remarks of ours on the call, a sentence each.
     """
-    marks = _marks(outcome, notes)
+    marks = _marks(outcome, (outcome.note, *notes) if outcome.note else notes)
     room = budget - len(_encode(marks))
     body, cut = _within(outcome, room, pageable=pageable)
     if cut or len(_encode(body)) > room:
@@ -63,6 +63,12 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     ]
     shown = types.TextContent(type="text", text=text.decode())
     return types.CallToolResult(content=[shown, *pictures], structured_content=body)
+
+
+def is_whole(result: types.CallToolResult) -> bool:
+    """Whether nothing of a result of ``success`` was left out or follows on another page."""
+    body = result.structured_content or {}
+    return not body.get("truncated") and "next_cursor" not in body
 
 
 def _marks(outcome: Outcome, notes: Sequence[str]) -> JsonObject:

@@ -126,12 +126,10 @@ class DeferredSends:
                 f"{MOST} scheduled messages wait already",
                 next_step="listScheduled shows them, and cancelScheduled takes one back.",
             )
-        stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now)
+        stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now, new.kept)
         if stood is not None:
             return stood
-        sends.finish(self._connection, new.key, new.answer)
-        # A key is remembered for a day after the message was to leave.
-        self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (new.due_at, new.key))
+        sends.finish(self._connection, new.key, new.answer, new.due_at)
         self._connection.execute(
             "INSERT INTO deferred_sends (id, chat, state, due_at, key, command, answer, late, caller)"
             " VALUES (?, ?, 'held', ?, ?, ?, ?, ?, ?)",
@@ -186,8 +184,7 @@ class DeferredSends:
         ).fetchone()
         if row is not None:
             key, answer, due_at = row
-            sends.finish(self._connection, key, answer)
-            self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (due_at, key))
+            sends.finish(self._connection, key, answer, due_at)
 
     def cancel(self, message_id: str) -> tuple[DeferredState, str] | None:
         """Keep it from leaving, if it is held; its state then, and its key. The key stays taken."""

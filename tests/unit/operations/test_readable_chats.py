@@ -73,6 +73,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     ],
     "getMessageContext": [{"chat_jid": chat, "message_id": name} for name in IDS for chat in (CHATS[0], str(ANA))],
     "checkInbox": [NOTHING, {"cursor": "0"}, {"channels": True}, {"channels": True, "cursor": "0"}],
+    "catchUp": [{"since": "1w"}, NOTHING, {"lines": 1}],
     "waitForMessage": [{"timeout": 1, "cursor": "999"}, *({"phone": chat, "timeout": 1} for chat in CHATS)],
     "waitForEvent": [
         {"timeout": 1, "cursor": "999"},
@@ -115,7 +116,7 @@ def closed(tmp_path: Path) -> Iterator[Bench]:
         MessageLabelled("7", HIDDEN, "HID0", labelled=True, timestamp=1),
     )
     for number, chat in enumerate((*ALL_HIDDEN, ANA)):
-        new = NewDeferred(f"HELD{number}", chat, now_ms() + 60_000, f"k{number}", "", COMMAND, "{}", caller="{}")
+        new = NewDeferred(f"HELD{number}", chat, now_ms() + 60_000, f"k{number}", 0, "", COMMAND, "{}", caller="{}")
         bench.writer.with_deferred(lambda held, new=new: held.hold(new))  # type: ignore[misc]
     answer = bench.session.answers
     groups = [_group(TEAM, "Team", parent=HIDDEN_GROUP), _group(HIDDEN_GROUP, f"{WORD} group")]

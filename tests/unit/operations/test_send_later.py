@@ -31,7 +31,7 @@ def hold(bench: Bench, command: SendMessage | None = None, name: str = HELD, cha
     due = command.schedule.due_at if command is not None and command.schedule is not None else now_ms() + 2 * HOUR
     answer = SentMessage(message_id=name, chat=chat, timestamp=due, held_until=due)
     text = command.model_dump_json() if command is not None else json.dumps({"message": {"text": "two kilos"}})
-    new = NewDeferred(name, chat, due, name, "", text, answer.model_dump_json(), late=HOUR, caller="{}")
+    new = NewDeferred(name, chat, due, name, HOUR, "", text, answer.model_dump_json(), late=HOUR, caller="{}")
     bench.writer.with_deferred(lambda held: held.hold(new))
     return answer
 
@@ -151,3 +151,27 @@ async def test_its_status_is_told_like_that_of_a_message(bench: Bench) -> None:
     hold(bench)
     results = await bench.run("getMessageStatus", message_id=HELD, phone="Ana")
     assert (results["status"], "scheduled_for" in results, "held_until" in results) == ("held", True, False)
+
+
+@pytest.mark.parametrize(("apart", "once"), [(5_000, True), (2 * HOUR, False)])
+async def test_a_repeated_call_is_told_and_one_for_another_time_is_made(bench: Bench, apart: int, once: bool) -> None:
+    async def schedule() -> str:
+        return str((await bench.run("scheduleMessage", **ORDER))["message_id"])
+
+    def answer(command: SendMessage) -> SentMessage:
+        assert command.key is not None and command.schedule is not None
+        name = f"HELD{len(bench.session.commands)}"
+        due = command.schedule.due_at - apart
+        held = SentMessage(message_id=name, chat=ANA, timestamp=due, held_until=due)
+        key = command.key
+        new = NewDeferred(
+            name, ANA, due, key.key, key.kept, "", command.model_dump_json(), held.model_dump_json(), caller="{}"
+        )
+        bench.writer.with_deferred(lambda store: store.hold(new))
+        return held
+
+    bench.session.answers["send_message"] = answer
+    settings = bench.settings.model_copy(update={"repeat_seconds": 60})
+    bench.runner = OperationRunner(bench.services_with(settings), Gate.of(settings))
+    first = await schedule()
+    assert (await schedule() == first) is once
