@@ -30,6 +30,7 @@ from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.offer import Offer
+from whatsapp_mcp.server.resource_kinds import VIEW_OF, VIEWS_EXTENSION
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.settings import Settings
 
@@ -72,7 +73,7 @@ def build_server(
     tools = _Tools(offer, runner, callers, checker, settings)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
-    return Server(
+    server: Server[Any] = Server(
         "whatsapp-web-mcp",
         version=__version__,
         title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
@@ -89,6 +90,8 @@ def build_server(
         on_list_tools=tools.list,
         on_call_tool=tools.call,
     )
+    server.extensions[VIEWS_EXTENSION] = {}
+    return server
 
 
 class _Tools:
@@ -124,7 +127,7 @@ class _Tools:
         listed = self._listed.get(offered)
         if listed is None:
             operations = [operation for name, operation in self._operations.items() if name in offered]
-            listed = to_tools(operations, with_output_schema=self._settings.output_schemas)
+            listed = to_tools(operations, with_output_schema=self._settings.output_schemas, views=VIEW_OF)
             if len(self._listed) < _LISTS_KEPT:
                 self._listed[offered] = listed
         return listed

@@ -8,10 +8,14 @@ from typing import Any, Final, Literal
 
 from mcp.shared.uri_template import UriTemplate
 
-Shape = Literal["json", "file", "picture"]
-"""What is read: the result of the operation as text, the file that it fetched, the picture that it made."""
+Shape = Literal["json", "file", "picture", "view"]
+"""What is read: the result of the operation as text, the file that it fetched, the picture that it made; or a page in
+which hosts show such results, and for which nothing is run."""
 
 JSON: Final = "application/json"
+VIEWS_EXTENSION: Final = "io.modelcontextprotocol/ui"
+"""MCP Apps, revision 2026-01-26."""
+VIEW: Final = "text/html;profile=mcp-app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,28 @@ KINDS: Final = (
         while_unlinked=True,
     ),
     ResourceKind(
+        name="pairing",
+        title="Link WhatsApp",
+        uri="ui://whatsapp/pairing",
+        operation="appLogin",
+        beside=("appLogin",),
+        description="For hosts that show pages: the QR code that is valid now, until the account is linked.",
+        shape="view",
+        mime_type=VIEW,
+        for_the_user=True,
+    ),
+    ResourceKind(
+        name="conversation",
+        title="Conversation",
+        uri="ui://whatsapp/conversation",
+        operation="getChatMessages",
+        beside=("getChatMessages",),
+        description="For hosts that show pages: the messages of a chat as a conversation.",
+        shape="view",
+        mime_type=VIEW,
+        for_the_user=True,
+    ),
+    ResourceKind(
         name="chat",
         title="Chat",
         uri="whatsapp://chat/{jid}",
@@ -115,6 +141,10 @@ KINDS: Final = (
     ),
 )
 """Those without variables in the order in which they are listed, then the templates."""
+
+
+VIEW_OF: Final[Mapping[str, str]] = {kind.operation: kind.uri for kind in KINDS if kind.shape == "view"}
+"""Tool -> the page in which hosts show its results."""
 
 
 def media_uri(chat: str, message_id: str) -> str:

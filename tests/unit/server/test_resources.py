@@ -82,7 +82,13 @@ async def test_what_there_is(bench: Bench, mode: str) -> None:
         capabilities = host.server_capabilities
         assert capabilities is not None and capabilities.resources is not None and capabilities.completions is not None
         listed = (await host.list_resources()).resources
-        assert [each.uri for each in listed] == ["whatsapp://chats", "whatsapp://status", "whatsapp://login/qr"]
+        assert [each.uri for each in listed] == [
+            "whatsapp://chats",
+            "whatsapp://status",
+            "whatsapp://login/qr",
+            "ui://whatsapp/pairing",
+            "ui://whatsapp/conversation",
+        ]
         templates = (await host.list_resource_templates()).resource_templates
         assert [each.uri_template for each in templates] == [
             "whatsapp://chat/{jid}",
@@ -99,7 +105,8 @@ async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Be
             assert capabilities is not None
             assert (capabilities.resources, capabilities.completions, capabilities.prompts) == (None, None, None)
     async with client(bench, names=("getChatMessages",)) as host:
-        assert [each.uri for each in (await host.list_resources()).resources] == ["whatsapp://status"]
+        listed = [each.uri for each in (await host.list_resources()).resources]
+        assert listed == ["whatsapp://status", "ui://whatsapp/conversation"]
         templates = (await host.list_resource_templates()).resource_templates
         assert {each.name for each in templates} == {"chat", "message"}
         assert (await failure_of(host, f"whatsapp://media/{ANA}/A1")).message == "Resource not found"
