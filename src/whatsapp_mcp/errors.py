@@ -127,7 +127,7 @@ class NotFound(WhatsAppMcpError):
     """What the caller named is unknown."""
 
     code = "not_found"
-    next_step = "Look it up first (listChats, getChatMessages, userMyContacts) and pass what those return."
+    next_step = "Look it up first with listChats, userMyContacts or getChatMessages, and pass what it returns."
 
 
 class AmbiguousRecipient(WhatsAppMcpError):
@@ -164,7 +164,10 @@ class NotLoggedIn(SessionError):
     """No WhatsApp account is linked."""
 
     code = "not_logged_in"
-    next_step = "Call appLogin and scan the QR code with WhatsApp on the phone, or call appLoginWithCode."
+    next_step = (
+        "Call appLogin and have the user scan the QR code with WhatsApp on the phone; appLoginWithCode gives a code to "
+        "type instead."
+    )
 
 
 class NotConnected(SessionError):
@@ -199,7 +202,7 @@ class SessionReplaced(SessionError):
     """The same linked device logged in from somewhere else."""
 
     code = "session_replaced"
-    next_step = "Stop the other program that uses this data directory's session, then call appReconnect."
+    next_step = "Stop the other program that uses this data directory's session; then call appReconnect."
 
 
 class SessionCrashed(SessionError):
@@ -207,8 +210,8 @@ class SessionCrashed(SessionError):
 
     code = "session_crashed"
     next_step = (
-        "The session restarts by itself. Before repeating a send, look on the phone or with getChatMessages whether it "
-        "went out; what getChatMessages does not show may have gone out all the same."
+        "The session restarts by itself. Before repeating a send, find out whether it went out: the phone knows; "
+        "getChatMessages shows most of it."
     )
 
 
@@ -216,7 +219,7 @@ class SessionTimeout(SessionError):
     """WhatsApp did not answer in time; whether the request took effect is unknown."""
 
     code = "session_timeout"
-    next_step = "Before repeating a send, look with getChatMessages whether it went out."
+    next_step = "Before repeating a send, find out whether it went out: the phone knows; look with getChatMessages."
 
 
 class OutcomeUnknown(SessionError):
@@ -224,8 +227,8 @@ class OutcomeUnknown(SessionError):
 
     code = "outcome_unknown"
     next_step = (
-        "Do not send it again blindly: it may have gone out even if getChatMessages does not show it; the phone and "
-        "the recipient know. If there was an idempotency_key, call again with it: that sends nothing, and tells as "
+        "Do not send it again blindly: it may have gone out even if no list shows it; the phone and the recipient "
+        "know. If there was an idempotency_key, call again with it: that sends nothing, and tells as "
         "soon as a receipt proves that it went out. If it did not, send it under a new key."
     )
 

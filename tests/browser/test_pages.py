@@ -82,11 +82,11 @@ def conversation(rows: list[dict[str, Any]], **beside: Any) -> dict[str, Any]:
 
 
 async def test_a_conversation_in_a_host(tmp_path: Path) -> None:
-    newest = [
+    newest: list[dict[str, Any]] = [
         {"message_id": "B2", "content": "See you at 8", "timestamp": "2026-11-28T18:01+01:00", "is_from_me": True},
         {"message_id": "B1", "content": EVIL, "timestamp": "2026-11-28T18:00+01:00", "sender_name": EVIL},
     ]
-    before = [
+    before: list[dict[str, Any]] = [
         {"message_id": "A1", "content": "مرحبا", "timestamp": "2026-11-27T09:00+01:00", "sender_name": "Ana"},
         {"message_id": "A0", "content": "", "media_type": "image", "timestamp": "2026-11-27T08:59+01:00"},
     ]

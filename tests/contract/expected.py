@@ -6,6 +6,7 @@ from typing import Final
 
 OWN: Final = {
     "waitForMessage": "the next incoming message; the seed offers webhooks for that",
+    "waitForEvent": "whatever else happens; the seed offers webhooks for that",
     "searchMessages": "the seed searches within one chat only",
     "getMessageContext": "what was said around a hit",
     "checkInbox": "what is new in all chats since the last look",
@@ -23,6 +24,7 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
 
@@ -39,8 +41,16 @@ READS: Final = {
         "userMyNewsletter",
         "userMyContacts",
     ),
-    *("userCheck", "userBusinessProfile", "listChats", "getChatMessages", "waitForMessage", "groupInfo"),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus"),
+    *(
+        "userCheck",
+        "userBusinessProfile",
+        "listChats",
+        "getChatMessages",
+        "waitForMessage",
+        "waitForEvent",
+        "groupInfo",
+    ),
+    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -90,5 +100,6 @@ WITHOUT_CONNECTION: Final = {
         "getMessageContext",
         "checkInbox",
         "getMessageStatus",
+        "listLabels",
     ),
 }

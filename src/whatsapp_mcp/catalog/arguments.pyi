@@ -163,7 +163,7 @@ class SendChatPresenceArguments(TypedDict):
     action: Literal["start", "stop"]
 
 class LabelMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
     label_id: str
     label_name: str
@@ -203,15 +203,15 @@ class UpdateMessageArguments(TypedDict):
     message: str
 
 class ReadMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class StarMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class UnstarMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class GetMessageStatusArguments(TypedDict):
@@ -285,8 +285,32 @@ class WaitForMessageArguments(TypedDict):
     timeout: int
     cursor: NotRequired[str]
 
+class WaitForEventArguments(TypedDict):
+    phone: NotRequired[str]
+    kinds: NotRequired[
+        list[
+            Literal[
+                "message",
+                "own_message",
+                "edit",
+                "deletion",
+                "reaction",
+                "vote",
+                "answer",
+                "pin",
+                "receipt",
+                "join_request",
+                "group_change",
+                "call",
+            ]
+        ]
+    ]
+    timeout: int
+    cursor: NotRequired[str]
+    limit: int
+
 class LabelChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     label_id: str
     label_name: str
     labeled: bool
@@ -296,24 +320,27 @@ class SetDisappearingTimerArguments(TypedDict):
     timer_seconds: Literal[0, 86400, 604800, 7776000]
 
 class MuteChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     muted: bool
     duration: NotRequired[int]
 
 class MarkChatReadArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     read: bool
 
 class DeleteChatArguments(TypedDict):
     chat_jid: str
 
 class ArchiveChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     archived: bool
 
 class PinChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     pinned: bool
+
+class ListLabelsArguments(TypedDict):
+    offset: int
 
 class GroupInfoArguments(TypedDict):
     group_id: str

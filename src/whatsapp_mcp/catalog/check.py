@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from whatsapp_mcp.catalog.guesses import parameter_meant
 from whatsapp_mcp.catalog.hosts import added_by_host, not_given, relax, unusable
-from whatsapp_mcp.catalog.near_miss import near_miss, sharing_a_word
+from whatsapp_mcp.catalog.near_miss import sharing_a_word
 from whatsapp_mcp.catalog.operation import JsonObject, Operation
 from whatsapp_mcp.errors import InvalidArgument
 
@@ -79,10 +80,10 @@ class ArgumentChecker:
         if not problems:
             problems.extend(_blank(relaxed, schema))
             problems.extend(_choices(relaxed, operation))
-        ignored, misspelt = _unknown(given, schema)
+        unknown = _unknown(given, schema)
         if problems or not operation.reads_only:
-            problems.extend(islice(misspelt, _MOST))
-        notes = [*_ignored([*ignored, *(each.field for each in misspelt)], schema), *_nulls(given, relaxed, schema)]
+            problems.extend(islice(_misspelt(unknown), _MOST))
+        notes = [*_ignored(unknown, schema), *_nulls(given, relaxed, schema)]
         return Checked(_with_defaults(relaxed, schema), problems, notes)
 
     def _validator(self, operation: Operation) -> Draft202012Validator:
@@ -155,27 +156,28 @@ def _choices(arguments: JsonObject, operation: Operation) -> Iterator[Problem]:
 # ---- arguments that the operation does not have ----------------------------------------------------------------------
 
 
-def _unknown(given: Mapping[str, Any], schema: JsonObject) -> tuple[list[str], list[Problem]]:
-    """Names that mean nothing, and those that look like one of ours; what hosts add by themselves is in neither."""
+def _unknown(given: Mapping[str, Any], schema: JsonObject) -> dict[str, str | None]:
+    """Names that this operation does not have, each with the one of ours that is meant by it; what hosts add by
+    themselves is not among them."""
     known: list[str] = list(schema["properties"])
-    ignored: list[str] = []
-    misspelt: list[Problem] = []
-    for name in given:
-        if name in known or added_by_host(name):
-            continue
-        meant = near_miss(name, known) or sharing_a_word(name, known)
-        if meant is None:
-            ignored.append(_label(name))
-        else:
-            problem = f"{_show(_label(name))} is no argument of this tool; did you mean {meant}?"
-            misspelt.append(Problem(_label(name), problem))
-    return ignored, misspelt
+    return {
+        _label(name): parameter_meant(name, known) or sharing_a_word(name, known)
+        for name in given
+        if name not in known and not added_by_host(name)
+    }
 
 
-def _ignored(names: Sequence[str], schema: JsonObject) -> Iterator[str]:
-    if names:
-        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-        shown = ", ".join(_show(name) for name in names[:_TOLD])
+def _misspelt(unknown: Mapping[str, str | None]) -> Iterator[Problem]:
+    for name, meant in unknown.items():
+        if meant is not None:
+            yield Problem(name, f"{_show(name)} is no argument of this tool; did you mean {meant}?")
+
+
+def _ignored(unknown: Mapping[str, str | None], schema: JsonObject) -> Iterator[str]:
+    if unknown:
+        more = f" and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+        first = islice(unknown.items(), _TOLD)
+        shown = ", ".join(_show(name) + (f" (did you mean {meant}?)" if meant else "") for name, meant in first)
         takes = ", ".join(schema["properties"]) or "none"
         yield f"Ignored, because this tool has no such argument: {shown}{more}. It takes {takes}."
 

@@ -290,6 +290,13 @@ class SendFinished:
     """JSON."""
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A change that happens now: no history tells of it, nor was it made here. Those who wait for events are told."""
+
+    change: Change
+
+
 Change = (
     MessageReceived
     | PlaceholderRedeemed
@@ -310,6 +317,7 @@ Change = (
     | GroupsJoined
     | SendFinished
     | AppStateChange
+    | Live
 )
 """All that a store takes in. Those of one message or chat may come in any order, and before it; but a placeholder comes
 before what redeems it."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @operation("checkInbox")
 async def check_inbox(services: Services, arguments: args.CheckInboxArguments) -> Outcome:
     limit, cursor = arguments["limit"], arguments.get("cursor")
-    position = await _position(services, cursor) if cursor is not None else None
+    position = await position_of(services, cursor) if cursor is not None else None
     channels = arguments["channels"]
 
     def look(store: StoreReader) -> tuple[News, int]:
@@ -63,7 +63,7 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     loop = asyncio.get_running_loop()
     deadline = loop.time() + arguments["timeout"]
-    position = await _position(services, arguments.get("cursor"))
+    position = await position_of(services, arguments.get("cursor"))
     message = await _next(services, position, chat)
     if message is None:
         await services.session.ready()
@@ -91,12 +91,13 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
     )
 
 
-async def _position(services: Services, cursor: str | None) -> int:
+async def position_of(services: Services, cursor: str | None) -> int:
+    """The arrival number to go on after. Raises InvalidArgument."""
     if cursor is None:
         return services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
-            "cursor: not a cursor of waitForMessage or checkInbox",
+            "cursor: not one that this tool returned",
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )

@@ -52,7 +52,7 @@ async def people_of(services: Services, given: list[str]) -> tuple[Jid, ...]:
 def refusal(member: GroupMember) -> str:
     text = _MEMBER_ERRORS.get(member.error, f"WhatsApp refused it (error {member.error})")
     if member.error == 403 and member.add_request:
-        text += "; send an invite link (groupInviteLink) instead"
+        text += "; send an invite link instead"
     return text
 
 

@@ -128,7 +128,7 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
     wrong = InvalidArgument(
         f"{field}: not a valid JID",
         field=field,
-        next_step=f"Pass a number, NUMBER@{USER}, ID@{LID}, ID@{GROUP} or ID@{NEWSLETTER}, as listChats returns them.",
+        next_step=f"Pass a number, NUMBER@{USER}, ID@{LID}, ID@{GROUP} or ID@{NEWSLETTER}; listChats shows them.",
     )
     try:
         jid = Jid.parse(text).bare
@@ -240,7 +240,7 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
             raise InvalidArgument(
                 f"message_id: this message has not left (status {held.state})",
                 field="message_id",
-                next_step="revokeMessage stops a message that is held; then send another one.",
+                next_step="Wait until it has left; or stop it with revokeMessage and send another one.",
             )
         where = "in this chat" if chat else "in the store"
         raise NotFound(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -13,14 +12,14 @@ import anyio.to_thread
 import mcp.types as types
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
-from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
@@ -29,9 +28,11 @@ from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.late_handlers import LateHandlers
+from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
-from whatsapp_mcp.server.resource_kinds import VIEW_OF, VIEWS_EXTENSION
+from whatsapp_mcp.server.resource_kinds import VIEW_OF
 from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -61,9 +62,15 @@ _Context = ServerRequestContext[Any]
 
 
 def build_server(
-    operations: Sequence[Operation], runner: Runner, settings: Settings, *, lifespan: Lifespan = nullcontext
+    operations: Sequence[Operation],
+    runner: Runner,
+    settings: Settings,
+    *,
+    lifespan: Lifespan = nullcontext,
+    session: SessionBoard | None = None,
 ) -> Server[Any]:
-    """The server that offers ``operations``, in their order, and has ``runner`` carry them out.
+    """The server that offers ``operations``, in their order, and has ``runner`` carry them out. Without ``session``
+    nothing is told unasked.
 
     It serves protocol revisions 2025-06-18, 2025-11-25 and 2026-07-28. Nothing but cancellation and the refusal of an
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
@@ -71,9 +78,10 @@ def build_server(
     callers, checker = Callers(settings), ArgumentChecker()
     offer = Offer(operations, callers, settings)
     tools = _Tools(offer, runner, callers, checker, settings)
+    late = LateHandlers(offer, runner, callers, checker, settings, session)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
-    server: Server[Any] = Server(
+    server = _Server(
         "whatsapp-web-mcp",
         version=__version__,
         title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
@@ -83,15 +91,45 @@ def build_server(
             "tools/list": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="private"),  # another token may list other tools
             "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
         },
-        lifespan=lifespan,
-        **LateHandlers(offer, runner, callers, checker, settings).all(),
+        lifespan=_with_news(lifespan, late.news),
+        **late.all(),
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
         get_tool_input_schema=tools.input_schema,
         on_list_tools=tools.list,
         on_call_tool=tools.call,
     )
-    server.extensions[VIEWS_EXTENSION] = {}
+    server.told_of = late.told_of
+    late.add_to(server)
     return server
+
+
+class _Server(Server[Any]):
+    """Says up to revision 2025-11-25 too that changes of its lists are told; since then the SDK does."""
+
+    told_of = NotificationOptions()
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        return super().create_initialization_options(
+            notification_options or self.told_of, experimental_capabilities, extensions
+        )
+
+
+def _with_news(lifespan: Lifespan, news: ChangeWatch | None) -> Lifespan:
+    """The same lifespan, in which news are told."""
+    if news is None:
+        return lifespan
+
+    @asynccontextmanager
+    async def running(server: Server[Any]) -> AsyncIterator[Any]:
+        async with lifespan(server) as state, news.running():
+            yield state
+
+    return running
 
 
 class _Tools:
@@ -116,30 +154,24 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        return types.ListToolsResult(tools=self._list_of(self._offered(ctx)))
-
-    def _offered(self, ctx: _Context) -> frozenset[str]:
-        """Names of the tools that this caller can have at all."""
-        listed = self._offer.listed(ctx)
-        return frozenset(name for name, operation in self._operations.items() if listed(operation))
-
-    def _list_of(self, offered: frozenset[str]) -> builtins.list[types.Tool]:
-        listed = self._listed.get(offered)
-        if listed is None:
-            operations = [operation for name, operation in self._operations.items() if name in offered]
-            listed = to_tools(operations, with_output_schema=self._settings.output_schemas, views=VIEW_OF)
+        names = self._offer.names(ctx)
+        tools = self._listed.get(names)
+        if tools is None:
+            offered = [operation for name, operation in self._operations.items() if name in names]
+            tools = to_tools(offered, with_output_schema=self._settings.output_schemas, views=VIEW_OF)
             if len(self._listed) < _LISTS_KEPT:
-                self._listed[offered] = listed
-        return listed
+                self._listed[names] = tools
+        return types.ListToolsResult(tools=tools)
+
+    def _wording(self, ctx: _Context) -> Wording:
+        return Wording(self._offer.names(ctx))
 
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
         if operation is None:
-            meant = near_miss(params.name, self._operations)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:100]}{hint}")
+            raise MCPError(types.INVALID_PARAMS, self._wording(ctx).unknown(params.name))
         passage = Passage(operation, self._callers.of(ctx, params))
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
@@ -167,7 +199,7 @@ class _Tools:
             raise
         passage.error = error.code
         results_required = "results" in operation.output_schema.get("required", ())
-        return failure(error, budget=self._budget, results_required=results_required)
+        return failure(self._wording(ctx).error(error), budget=self._budget, results_required=results_required)
 
     def _note(
         self,
@@ -191,6 +223,8 @@ class _Tools:
             raise invalid(problems)
         with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
             outcome = await self._runner.run(passage, arguments)
+        if may_name_a_tool(outcome):
+            outcome = self._wording(ctx).outcome(outcome)
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.

@@ -14,6 +14,7 @@ from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.views import Chat, Message
 from whatsapp_mcp.operations.outcome import Rows
 from whatsapp_mcp.server.offer import Offer
+from whatsapp_mcp.server.prompts import Prompts
 from whatsapp_mcp.server.reading import Reading
 from whatsapp_mcp.server.resources import Resources
 from whatsapp_mcp.untrusted_text import clean_text
@@ -27,10 +28,11 @@ _Context = ServerRequestContext[Any]
 class Completions:
     """Of one server. Whoever may not read a chat is offered neither its name nor its address nor a message of it."""
 
-    def __init__(self, offer: Offer, reading: Reading, resources: Resources) -> None:
+    def __init__(self, offer: Offer, reading: Reading, resources: Resources, prompts: Prompts) -> None:
         self._offer = offer
         self._reading = reading
         self._resources = resources
+        self._prompts = prompts
 
     async def complete(self, ctx: _Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         ref, name, begun = params.ref, params.argument.name, params.argument.value[:_LONGEST]
@@ -38,7 +40,7 @@ class Completions:
         if isinstance(ref, types.ResourceTemplateReference):
             values = await self._of_template(ctx, ref.uri, name, begun, given)
         else:
-            raise MCPError(types.INVALID_PARAMS, "There is no such prompt")
+            values = await self._of_prompt(ctx, ref.name, name, begun)
         return types.CompleteResult(
             completion=types.Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
         )
@@ -53,7 +55,16 @@ class Completions:
             return await self._ids(ctx, given.get("chat", ""), begun, media_only=kind.shape == "file")
         return [str(chat.jid) for chat in await self._chats(ctx, begun)]
 
-    async def chat_names(self, ctx: _Context, begun: str) -> list[str]:
+    async def _of_prompt(self, ctx: _Context, prompt: str, name: str, begun: str) -> list[str]:
+        kind = self._prompts.find(ctx, prompt)
+        parameter = next((each for each in kind.parameters if each.name == name), None)
+        if parameter is None:
+            raise MCPError(types.INVALID_PARAMS, f"argument: {kind.name} takes no such argument")
+        if parameter.completes == "chat":
+            return await self._chat_names(ctx, begun)
+        return [word for word in parameter.completes if word.casefold().startswith(begun.strip().casefold())]
+
+    async def _chat_names(self, ctx: _Context, begun: str) -> list[str]:
         """As a person writes whom they mean: the name, and the address of chats whose name is not theirs alone."""
         chats = await self._chats(ctx, begun)
         names = [" ".join(clean_text(chat.name, _LONGEST).split()) for chat in chats]

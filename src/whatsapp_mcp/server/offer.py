@@ -45,6 +45,16 @@ class Offer:
 
         return lists
 
+    def names(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
+        """Of the tools that this caller can have at all."""
+        listed = self.listed(ctx)
+        return frozenset(name for name, operation in self.tools.items() if listed(operation))
+
+    def allowed(self) -> Callable[[Operation], bool]:
+        """Whether the account has an operation at all, whoever asks."""
+        rules = self.rules()
+        return lambda operation: rules is None or allowed_by_rules(operation, rules)
+
     def rules(self) -> Rules | None:
         """Those of the account, as far as they can leave operations out; None: they leave none out.
 

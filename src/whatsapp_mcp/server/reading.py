@@ -20,7 +20,9 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import ROUNDS_SINCE
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.heartbeat import heartbeat
+from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.wording import Wording
 from whatsapp_mcp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,10 @@ RESOURCE_NOT_FOUND: Final = -32002
 class Reading:
     """Of one server."""
 
-    def __init__(self, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings) -> None:
+    def __init__(
+        self, offer: Offer, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings
+    ) -> None:
+        self._offer = offer
         self._runner = runner
         self._callers = callers
         self._checker = checker
@@ -86,6 +91,7 @@ class Reading:
         hidden = isinstance(error, NotAllowed) and error.details.get("rule") == "read"
         if uri is not None and (hidden or isinstance(error, NotFound)):
             return not_found(ctx, uri)
+        error = Wording(self._offer.names(ctx)).error(error)
         block = failure(error, budget=self.budget)
         data = {key: value for key, value in (block.structured_content or {}).items() if key != "message"}
         code = types.INTERNAL_ERROR if error.code == WhatsAppMcpError.code else types.INVALID_PARAMS

@@ -48,7 +48,7 @@ class BusinessProfileQuery(SideLoginQuery[BusinessProfile]):
         if profile is None:
             raise NotFound(
                 f"{self.jid.bare} has no business profile",
-                next_step="The number belongs to a private account or shows no profile; use userInfo instead.",
+                next_step="The number belongs to a private account or shows no profile; userInfo tells what there is.",
             )
         return _business_profile(profile, self.jid.bare)
 

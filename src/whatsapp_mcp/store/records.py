@@ -54,7 +54,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class KeyedSend:
-    """A send under a key that the caller chose."""
+    """A send under a key."""
 
     fingerprint: str
     """Of the tool and its arguments."""
@@ -63,7 +63,7 @@ class KeyedSend:
     message: bytes | None
     """Serialized waE2E.Message, as long as there is no result."""
     started_at: int
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970; of what was sent, when that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class NewDeferred:
     """Milliseconds since 1970."""
     key: str
     """In ``sends``: the caller's, or the id."""
+    kept: int
+    """Milliseconds for which the key is taken after the send."""
     fingerprint: str
     command: str
     """What to send, as JSON."""

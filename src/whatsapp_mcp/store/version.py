@@ -18,6 +18,7 @@ MIGRATIONS: Final = (
     "group_membership",
     "pins_answers_and_sealed",
     "deferred_sends",
+    "events",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

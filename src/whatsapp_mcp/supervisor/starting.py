@@ -75,7 +75,7 @@ async def start_session(
     except OSError as error:
         raise SetupError(
             f"the session process cannot be started: {error.strerror}",
-            next_step="Call appReconnect (or appLogin) when the cause is gone.",
+            next_step="When the cause is gone, call appReconnect or appLogin.",
         ) from error
     threading.Thread(target=_reap, args=(process,), name="session-process", daemon=True).start()
     try:

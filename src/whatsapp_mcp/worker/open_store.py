@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import Change, MessageReceived
+from whatsapp_mcp.models.changes import Change, Live, MessageReceived
 from whatsapp_mcp.models.content import Content
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
@@ -107,11 +107,13 @@ class OpenStore:
 
     def _commit_place_of(self, change: Change, error: Exception) -> None:
         """Raises when not even that can be stored: then it is not the message."""
+        live, change = (True, change.change) if isinstance(change, Live) else (False, change)
         kind = type(change).__name__
         logger.error("a change (%s) could not be stored, the others are", kind, exc_info=error)
         if isinstance(change, MessageReceived):
             content = Content.unreadable(f"it could not be stored ({type(error).__name__})")
-            self.commit([replace(change, content=content, raw=b"", push_name=None)])
+            unread = replace(change, content=content, raw=b"", push_name=None)
+            self.commit([Live(unread) if live else unread])
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store changes that were not collected. Raises StoreError."""

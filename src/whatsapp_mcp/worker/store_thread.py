@@ -10,10 +10,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.changes import Change, Live
 from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker.open_store import OpenStore
 
 logger = logging.getLogger(__name__)
@@ -164,4 +165,4 @@ class StoreThread:
             if isinstance(one, Notice):
                 self._tell(one)
             else:
-                self._store.collect([one])
+                self._store.collect([one if code == EventCode.HISTORY_SYNC else Live(one)])

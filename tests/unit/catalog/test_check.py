@@ -282,7 +282,9 @@ def test_reading_tools_pass_over_arguments_that_they_do_not_have_and_say_so() ->
     assert checked.problems == []
     assert checked.arguments.keys() == {"limit", "offset", "has_media"}
     (note,) = checked.notes
-    assert note.startswith('Ignored, because this tool has no such argument: "qqqq", "?", "serach". It takes limit,')
+    assert note.startswith(
+        'Ignored, because this tool has no such argument: "serach" (did you mean search?), "qqqq", "?". It takes limit,'
+    )
 
 
 def test_acting_tools_pass_over_only_what_looks_like_none_of_their_arguments() -> None:

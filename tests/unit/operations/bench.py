@@ -58,7 +58,7 @@ class BadArguments(Exception):
 
 class Bench:
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_dir=folder, policy="open")
+        self.settings = Settings(data_dir=folder, policy="open", repeat_seconds=0)
         self.settings.account_dir.mkdir(mode=0o700, parents=True)
         provide_empty_store(self.settings.store_path)
         self.writer = StoreWriter(self.settings.store_path)
@@ -66,7 +66,8 @@ class Bench:
         self.session = FakeSession()
         self.reader = StoreReader(self.settings.store_path)
         self.services = self.services_with(self.settings)
-        self.runner = OperationRunner(self.services, Gate.of(self.settings))
+        self.gate = Gate.of(self.settings)
+        self.runner = OperationRunner(self.services, self.gate)
         self._checker = ArgumentChecker()
         self.outcome = Outcome("")
         self.caller = Caller()

@@ -438,6 +438,7 @@ READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [
     ("getMessageContext", {"chat_jid": "Ana", "message_id": "M1"}, (ANA,), True),
     ("checkInbox", {}, (ANA, TEAM), True),
     ("waitForMessage", {"cursor": "0", "timeout": 0}, (ANA,), True),
+    ("waitForEvent", {"cursor": "0", "timeout": 0}, (ANA, TEAM), True),
     ("userAvatar", {"phone": "Ana"}, (ANA,), True),
     ("listChats", {}, (), True),
     ("userMyContacts", {}, (), False),

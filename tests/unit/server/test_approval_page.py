@@ -235,12 +235,9 @@ async def test_the_pairing_page_gets_a_token_for_linking_that_account_alone(sett
         assert opened.status_code == 200 and opened.url.path == "/pair" and "script-src 'sha256-" in policy_of(opened)
         token = re.search(r'"token": "([\w-]{43})"', opened.text)
         assert token is not None
-        asked = {
-            "headers": {"Authorization": f"Bearer {token[1]}", "Accept": "application/json, text/event-stream"},
-            "json": initialize(),
-        }
-        assert (await client.post("/mcp", **asked)).status_code == 200
-        assert (await client.post("/mcp/other", **asked)).status_code == 403
+        bearer = {"Authorization": f"Bearer {token[1]}", "Accept": "application/json, text/event-stream"}
+        for path, status in (("/mcp", 200), ("/mcp/other", 403)):
+            assert (await client.post(path, headers=bearer, json=initialize())).status_code == status
         assert (await client.get("/approve")).status_code == 200  # one link opens both
         assert (await client.get("/pair/..%2Fx")).status_code in (403, 404)
 

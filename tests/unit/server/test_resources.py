@@ -23,6 +23,7 @@ from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.messages import DownloadMedia
 from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.server.resource_kinds import VIEWS_EXTENSION
 
 MODES = ("legacy", "2026-07-28")
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n"
@@ -73,6 +74,8 @@ def hide(bench: Bench) -> None:
 
 
 def audit(bench: Bench) -> list[dict[str, Any]]:
+    """The lines of all calls; what a slow disk holds up is written when the gate closes."""
+    bench.gate.close()
     return [json.loads(line) for line in bench.settings.audit_path.read_text().splitlines()]
 
 
@@ -96,6 +99,24 @@ async def test_what_there_is(bench: Bench, mode: str) -> None:
             "whatsapp://media/{chat}/{id}",
         ]
         assert all(each.description for each in listed) and all(each.description for each in templates)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_views_stand_beside_their_tools(bench: Bench, mode: str) -> None:
+    async with client(bench, mode) as host:
+        capabilities = host.server_capabilities
+        assert capabilities is not None and capabilities.extensions == {VIEWS_EXTENSION: {}}
+        views = {each.name: each.meta for each in (await host.list_tools()).tools if each.meta and "ui" in each.meta}
+        assert {name: meta and meta["ui"] for name, meta in views.items()} == {
+            "appLogin": {"resourceUri": "ui://whatsapp/pairing"},
+            "getChatMessages": {"resourceUri": "ui://whatsapp/conversation"},
+        }
+        for uri in ("ui://whatsapp/pairing", "ui://whatsapp/conversation"):
+            (page,) = (await host.read_resource(uri)).contents
+            assert isinstance(page, types.TextResourceContents) and page.mime_type == "text/html;profile=mcp-app"
+            assert page.meta == {"ui": {"csp": {}, "prefersBorder": False}}
+            assert page.text.startswith("<!doctype html>") and "http" not in page.text.replace("overHttp", "")
+        assert bench.session.commands == []  # to show a page is to run nothing
 
 
 async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Bench) -> None:

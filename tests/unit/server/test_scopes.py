@@ -31,13 +31,14 @@ from tests.unit.server.connections import (
 )
 from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
-from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome, Watched
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.scopes import allowed_by_scope
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.prompt_kinds import PROMPTS
 from whatsapp_mcp.server.resource_kinds import KINDS
 
 ALL = load_catalog().operations
@@ -73,6 +74,11 @@ class GatedRunner:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
         return Outcome("Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python"))
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        self._gate.enter(passage)
+        self.callers.append(passage.caller)
+        return Watched(arguments, len(self.callers))
 
     def ended(self, passage: Passage) -> None:
         """The audit is a subject of its own."""
@@ -167,6 +173,16 @@ async def test_every_resource_in_every_scope(scope: Scope, transport: str, mode:
                 name = uri[uri.index("{") + 1 : uri.index("}")]
                 await client.complete(ref, {"name": name, "value": "x"})
                 assert runner.callers[-1].grant.scope == scope
+        listed = (await client.list_prompts()).prompts
+        assert {each.name for each in listed} == {kind.name for kind in PROMPTS}  # all of them only read
+        for each in listed:
+            given = {argument.name: "x" for argument in each.arguments or ()}
+            assert (await client.get_prompt(each.name, given)).messages
+            for name in given:
+                await client.complete(
+                    types.PromptReference(type="ref/prompt", name=each.name), {"name": name, "value": ""}
+                )
+        assert {caller.grant.scope for caller in runner.callers} == {scope}
 
 
 @pytest.mark.parametrize("toolsets", ["group,+listChats", "of another version"])
@@ -179,6 +195,9 @@ async def test_a_token_has_only_the_resources_and_completions_of_its_toolsets(to
         ref = types.ResourceTemplateReference(type="ref/resource", uri="whatsapp://chat/{jid}")
         with pytest.raises(MCPError):
             await client.complete(ref, {"name": "jid", "value": "x"})
+        assert (await client.list_prompts()).prompts == []
+        with pytest.raises(MCPError):
+            await client.get_prompt("find", {"what": "x"})
         assert runner.callers == []
 
 

@@ -64,7 +64,7 @@ async def test_every_transport_and_revision_offers_the_same(transport: str, revi
         assert SECRET not in crashed.model_dump_json()
 
         with pytest.raises(MCPError) as unknown:
-            await client.call_tool("ecko")
+            await client.call_tool("echoo")
         assert unknown.value.code == types.INVALID_PARAMS
         assert "did you mean echo" in unknown.value.message
 

@@ -15,7 +15,7 @@ from tests.unit.waiting import WAIT, wait_until
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change
+from whatsapp_mcp.models.changes import Change, Live
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, Stored
 from whatsapp_mcp.store.journal import Journal
@@ -70,9 +70,11 @@ class FakeWriter:
         assert self.go_on.wait(WAIT)
         if self.failing is not None:
             raise self.failing
-        if self.refused in [change.name for change in changes if isinstance(change, ChatChanged)]:
+        plain = [change.change if isinstance(change, Live) else change for change in changes]
+        names = [change.name for change in plain if isinstance(change, ChatChanged)]
+        if self.refused in names:
             raise ValueError("cannot be stored")
-        self.commits.append([change.name for change in changes if isinstance(change, ChatChanged)])
+        self.commits.append(names)
         return len(self.stored)
 
     def set_owner(self, number: Jid, lid: Jid | None) -> None:

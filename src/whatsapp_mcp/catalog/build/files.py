@@ -73,9 +73,12 @@ def _typed(operation: Operation) -> Iterator[str]:
         yield line
 
 
-def _one_a_line(schema: JsonObject) -> str:
-    values = "".join(f"            {_compact(value)},\n" for value in schema["enum"])
-    return f"        Literal[\n{values}        ]"
+def _one_a_line(schema: JsonObject, indent: str = " " * 8) -> str:
+    deeper = indent + " " * 4
+    if schema["type"] == "array":
+        return f"{indent}list[\n{_one_a_line(schema['items'], deeper)}\n{indent}]"
+    values = "".join(f"{deeper}{_compact(value)},\n" for value in schema["enum"])
+    return f"{indent}Literal[\n{values}{indent}]"
 
 
 def _type(schema: JsonObject) -> str:

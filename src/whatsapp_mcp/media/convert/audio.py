@@ -69,7 +69,7 @@ def audio_seconds(source: Path, mimetype: str) -> int:
             raise UnusableMedia("there is no sound in this file.")
         if streams.video_stream(container) is not None:
             raise UnusableMedia(
-                "this is a video.", next_step="Use sendVideo, or send only its sound as a voice note (ptt)."
+                "this is a video.", next_step="Use sendVideo; or send only its sound as a voice note (ptt)."
             )
         seconds = streams.duration_of(container)
         if not seconds and stream.time_base is not None:

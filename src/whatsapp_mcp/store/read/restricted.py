@@ -38,6 +38,7 @@ _VIEWS: Final = (
         for index in _INDEXES
     ),
     f"CREATE TEMP VIEW unread AS SELECT * FROM main.unread WHERE +chat IN {_READABLE}",
+    f"CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE +chat IN {_READABLE}",
     "CREATE TEMP VIEW message_search AS SELECT s.rowid AS rowid, s.message_search AS message_search"
     " FROM main.message_search AS s CROSS JOIN main.messages AS of_hit"
     f" ON of_hit.arrival = s.rowid & {ARRIVAL_MASK} AND +of_hit.chat IN {_READABLE}",
@@ -141,10 +142,18 @@ _EVERYWHERE: Final = SearchScope()
 
 
 def newest_readable(connection: RestrictedConnection) -> int:
-    """The arrival of the newest message that may be read; 0: there is none."""
-    (top,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM main.messages").fetchone()
+    """The arrival of the newest message or event that may be read; 0: there is none."""
+    (top,) = connection.execute(_TOP).fetchone()
     if top != connection.looked_until:
-        newest = "SELECT arrival FROM messages WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"
-        row = connection.execute(newest, (connection.looked_until,)).fetchone()
-        connection.newest, connection.looked_until = connection.newest if row is None else row[0], top
+        after = (connection.looked_until,)
+        found = [connection.execute(_NEWEST.format(table=table), after).fetchone() for table in ("messages", "events")]
+        connection.newest = max([connection.newest, *(row[0] for row in found if row is not None)])
+        connection.looked_until = top
     return connection.newest
+
+
+_TOP: Final = (
+    "SELECT max((SELECT coalesce(max(arrival), 0) FROM main.messages),"
+    " (SELECT coalesce(max(arrival), 0) FROM main.events))"
+)
+_NEWEST: Final = "SELECT arrival FROM {table} WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"

@@ -8,11 +8,14 @@ admin of the group, receipts of others for our messages. docs/security.md, "Who 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.store.rows import RANK
 from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
+from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import Held, held_under, is_note, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.statements import NOBODY, author_of, bind
@@ -21,12 +24,18 @@ from whatsapp_mcp.store.write.visibility import Visibility
 
 class Derivation:
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, visibility: Visibility
+        self,
+        connection: sqlite3.Connection,
+        chats: Chats,
+        index: SearchIndex,
+        visibility: Visibility,
+        events: EventLog,
     ) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index
         self._visibility = visibility
+        self._events = events
         self._awaited: int | None = None
         """How many messages are awaited; None when it must be counted again."""
 
@@ -83,12 +92,12 @@ class Derivation:
 
     def _apply_edits(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
-            "SELECT edited_at, addresses.entity, text, mentions, extra FROM edits"
+            "SELECT edited_at, addresses.entity, edits.sender, text, mentions, extra FROM edits"
             " JOIN addresses ON addresses.id = edits.sender"
             " WHERE chat = ? AND message_id = ? AND edited_at >= ? ORDER BY edited_at DESC",
             (held.chat, held.id, held.edited_at or 0),
         ).fetchall()
-        for edited_at, author, text, mentions, extra in found:
+        for edited_at, author, sender, text, mentions, extra in found:
             if not is_author(held, author):
                 continue
             self._index.remove(held.place, held.document)
@@ -100,6 +109,8 @@ class Derivation:
                 " edited_at = ?",
                 *(text, mentions, extra, edited_at),
             )
+            if edited_at != held.edited_at:
+                self._told(EventKind.EDIT, held, (sender, author), edited_at, now)
             held = held._replace(text=text, extra=extra or held.extra, edited_at=edited_at)
             self._index.add(held.place, held.document)
             break
@@ -107,20 +118,34 @@ class Derivation:
 
     def _apply_revokes(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
-            "SELECT revoked_at, author.entity, revoker.entity, by_admin AND NOT ? FROM revokes"
+            "SELECT revoked_at, author.entity, revoker.entity, by_admin AND NOT ?, revokes.sender FROM revokes"
             " JOIN addresses AS author ON author.id = revokes.author"
             " JOIN addresses AS revoker ON revoker.id = revokes.sender WHERE chat = ? AND message_id = ?",
             (held.person, held.chat, held.id),
         ).fetchall()
-        times = [at for at, of, by, by_admin in found if is_author(held, of) and (by_admin or is_author(held, by))]
-        if not times or min(times) == held.revoked_at:
+        counting = [
+            (at, sender, by)
+            for at, of, by, by_admin, sender in found
+            if is_author(held, of) and (by_admin or is_author(held, by))
+        ]
+        revoked_at, *revoker = min(counting, default=(held.revoked_at, 0, 0))
+        if revoked_at == held.revoked_at:
             return held
         if held.revoked_at is None:
             self._index.remove(held.place, held.document)
             if not held.is_hidden:
                 self._chats.get(held.chat, now).media_count -= held.has_media
-        update_message(self._connection, held.arrival, now, "revoked_at = ?, has_media = 0", min(times))
-        return held._replace(revoked_at=min(times), has_media=0)
+            self._told(EventKind.DELETION, held, revoker, revoked_at or now, now)
+        update_message(self._connection, held.arrival, now, "revoked_at = ?, has_media = 0", revoked_at)
+        return held._replace(revoked_at=revoked_at, has_media=0)
+
+    def _told(self, kind: EventKind, held: Held, by: Sequence[int], at: int, now: int) -> None:
+        """``by``: who did it, as an address and an entity."""
+        sender, entity = by
+        from_me = bool(held.from_me) and is_author(held, entity)
+        self._events.happened(
+            kind, held.chat, held.id, author=held.sender, sender=sender, from_me=from_me, at=at, now=now
+        )
 
     def _apply_receipts(self, held: Held, now: int, *, is_first: bool) -> None:
         """``is_first``: of those of other people that have this id. Receipts of others are about our own message."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
@@ -10,10 +11,13 @@ from whatsapp_mcp.jid import LID
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import BROADCAST_LIST, QUOTED_TEXT, Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.events import EventKind
+from whatsapp_mcp.models.notices import Happening
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import SearchIndex, document_of
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
+from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.mentioned import with_mentioned
@@ -49,20 +53,21 @@ class _Kept(NamedTuple):
 
 class Messages:
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, derivation: Derivation, arrival: int
+        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, derivation: Derivation, events: EventLog
     ) -> None:
-        """``arrival``: the highest number given so far."""
         self._connection = connection
         self._chats = chats
         self._index = index
         self._derivation = derivation
-        self.arrival = arrival
+        self._events = events
 
     def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
         """Store a message. It gets a new arrival number when those who wait for messages should see it: it is new, or
         was a placeholder or known from the history only.
         """
         chat, timestamp = wire_chat.entity, clamp(change.timestamp)
+        if change.content.kind is MessageKind.NOTICE:
+            self._told(_kind_of_notice(change.content.extra), chat, change.id, sender.id, timestamp, now)
         first = twin_of(self._connection, change, chat, sender)
         if first is not None:
             self._take_file(first, change, now)
@@ -140,6 +145,17 @@ class Messages:
         known = load_extra(held.extra)
         if "outcome" not in content.extra or "outcome" in known:
             return held
+        self._events.happened(
+            EventKind.CALL,
+            held.chat,
+            held.id,
+            author=held.sender,
+            sender=held.sender,
+            from_me=False,
+            at=now,
+            now=now,
+            facts={"outcome": content.extra["outcome"]},
+        )
         text, extra = encodable(content.text), dump_extra({**known, **content.extra})
         update_message(self._connection, held.arrival, now, "text = ?, extra = ?", text, extra)
         found = held._replace(text=text, extra=extra)
@@ -148,18 +164,18 @@ class Messages:
 
     def _came_alive(self, held: Held, now: int) -> None:
         """Known from the history, and now delivered to us as well."""
-        self.arrival += 1
-        place = place_of(held.timestamp, self.arrival)
+        arrival = self._events.next_arrival()
+        place = place_of(held.timestamp, arrival)
         if held.is_hidden:
             place = -place
         self._reindex(held, held._replace(place=place))
-        update_message(
-            self._connection, held.arrival, now, "from_history = 0, arrival = ?, place = ?", self.arrival, place
-        )
+        update_message(self._connection, held.arrival, now, "from_history = 0, arrival = ?, place = ?", arrival, place)
         chat, unread = self._chats.get(held.chat, now), self._chats.unread
         is_note = held.from_me and held.author == held.chat
         if is_note:
-            self._note(self.arrival)
+            self._note(arrival)
+        elif held.from_me:
+            self._told(EventKind.OWN_MESSAGE, held.chat, held.id, held.sender, held.timestamp, now)
         if held.from_me and not is_note:
             unread.read(chat, abs(place))
         elif abs(held.place) > chat.read_place:  # else it is read, though its place is a later one of its second now
@@ -254,7 +270,7 @@ class Messages:
         rank = max(_rank(change), -1 if kept is None or kept.status is None else kept.status)
         status = rank if from_me and rank >= 0 else None
         text = encodable(content.text)
-        arrival = self.arrival + 1
+        arrival = self._events.arrival + 1
         place = place_of(timestamp, arrival)
         values = (
             arrival,
@@ -278,7 +294,7 @@ class Messages:
         )
         if self._connection.execute(_INSERT if also else _INSERT + _UNLESS_TAKEN, values).rowcount == 0:
             return False
-        self.arrival = arrival
+        self._events.next_arrival()
         file_name = self._insert_media(arrival, media) if media else None
         self._index.add(
             place,
@@ -287,6 +303,8 @@ class Messages:
         row, is_note = self._chats.get(chat, now), change.from_me and sender.entity == chat and not change.sent_here
         if is_note and not from_history:
             self._note(arrival)
+        elif from_me and not from_history and not change.sent_here:
+            self._told(EventKind.OWN_MESSAGE, chat, change.id, sender.id, timestamp, now)
         self._chats.message_added(
             row,
             place=place,
@@ -302,6 +320,21 @@ class Messages:
         if media is not None:
             self._take_twins(chat, change.id, sender, now)
         return True
+
+    def _told(self, kind: EventKind, chat: int, message_id: str, sender: int, timestamp: int, now: int) -> None:
+        """Something of which the row is all there is to tell."""
+        from_me = kind is EventKind.OWN_MESSAGE
+        self._events.happened(
+            kind,
+            chat,
+            message_id,
+            author=sender,
+            sender=sender,
+            from_me=from_me,
+            at=timestamp,
+            now=now,
+            once=not from_me,
+        )
 
     def _with_unknown_quote(self, chat: int, content: Content) -> Content:
         """A reply to what is not here is also found by what it says to answer."""
@@ -356,3 +389,8 @@ def _wire_forms(held: Held, change: MessageReceived, wire_chat: Address, sender:
         wire_chat.id if change.chat.server == LID else held.wire_chat,
         sender.id if change.sender.server == LID and sender.entity == held.author else held.sender,
     )
+
+
+def _kind_of_notice(facts: Mapping[str, object]) -> EventKind:
+    asks = facts.get("event") in (Happening.ASKED, Happening.WITHDREW)
+    return EventKind.JOIN_REQUEST if asks else EventKind.GROUP_CHANGE

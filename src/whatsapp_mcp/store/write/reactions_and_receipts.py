@@ -21,8 +21,10 @@ from whatsapp_mcp.models.changes import (
     ReceiptsTold,
 )
 from whatsapp_mcp.models.delivery import ReceiptKind
+from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions, fitting
 from whatsapp_mcp.store.write.derivation import Derivation
+from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import touch_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.mentioned import with_mentioned
@@ -69,9 +71,10 @@ Saying = MessageEdited | MessageRevoked | ReceiptReceived | PollVoted | Shown
 class ReactionsAndReceipts:
     """Stores what people say; ``chat`` is an entity, ``sender`` an address. The message need not be here yet."""
 
-    def __init__(self, connection: sqlite3.Connection, derivation: Derivation) -> None:
+    def __init__(self, connection: sqlite3.Connection, derivation: Derivation, events: EventLog) -> None:
         self._connection = connection
         self._derivation = derivation
+        self._events = events
 
     def apply(self, change: Saying, chat: int, sender: Address, author: Address | None, now: int) -> None:
         """``author``: of the message that it is about, where WhatsApp tells."""
@@ -84,10 +87,10 @@ class ReactionsAndReceipts:
                 self._receipt(change, chat, sender, now)
             case PollVoted():
                 options = json.dumps([encodable(option) for option in change.options], ensure_ascii=False)
-                self._said(VOTES, chat, change.poll_id, author, now, sender.id, options, clamp(change.timestamp))
+                self._said(VOTES, change, (chat, change.poll_id), author, now, sender.id, options)
             case _:
                 statements, said = _shown(change)
-                self._said(statements, chat, change.message_id, author, now, sender.id, *said, clamp(change.timestamp))
+                self._said(statements, change, (chat, change.message_id), author, now, sender.id, *said)
 
     def told(self, change: ReceiptsTold, chat: int, people: Sequence[tuple[Address, PersonReceipts]], now: int) -> None:
         """How far a message got with many people at once."""
@@ -123,21 +126,77 @@ class ReactionsAndReceipts:
         self._derivation.derive(chat, change.message_id, now)
 
     def _said(
-        self, statements: Statements, chat: int, message_id: str, author: Address | None, now: int, *values: _Value
+        self,
+        statements: Statements,
+        change: PollVoted | Shown,
+        about: tuple[int, str],
+        author: Address | None,
+        now: int,
+        sender: int,
+        *said: _Value,
     ) -> None:
-        target = self._derivation.author(chat, message_id, author)
-        self._connection.execute(statements.insert, (chat, message_id, target, *values))
-        touch_message(self._connection, chat, message_id, target, now)
+        """``about``: chat (an entity) and id of the message; ``said``: the columns between who said it and when."""
+        target, at = self._derivation.author(*about, author), clamp(change.timestamp)
+        cursor = self._connection.execute(statements.insert, (*about, target, sender, *said, at))
+        touch_message(self._connection, *about, target, now)
+        told = _event(change)
+        if told is not None and cursor.rowcount > 0:
+            kind, facts = told
+            self._events.happened(
+                kind, *about, author=target, sender=sender, from_me=change.from_me, at=at, now=now, facts=facts
+            )
 
     def _receipt(self, change: ReceiptReceived, chat: int, sender: Address, now: int) -> None:
         column = _RECEIPT_COLUMN[change.kind]
         at = clamp(change.timestamp)
         for message_id in change.message_ids:
+            if self._events.are_told:
+                self._tell_receipt(change, chat, message_id, sender, now)
             self._connection.execute(
                 f"INSERT INTO receipts (chat, message_id, sender, from_me, {column}) VALUES (?, ?, ?, ?, ?){_RECEIPT}",
                 (chat, message_id, sender.id, int(change.from_me), at),
             )
             self._derivation.derive(chat, message_id, now)
+
+    def _tell_receipt(self, change: ReceiptReceived, chat: int, message_id: str, sender: Address, now: int) -> None:
+        """Before it is stored. Who writes to somebody else can name any id in a receipt: only of messages that are here
+        anything is told; and of groups not to whose devices a message came, which is said by every member."""
+        row = self._connection.execute(
+            f"SELECT m.sender, (SELECT {_RECEIPT_COLUMN[change.kind]} FROM receipts AS r WHERE r.chat = m.chat"
+            " AND r.message_id = m.id AND r.sender = ?3 AND r.from_me = ?4), chat.kind FROM messages AS m"
+            " JOIN entities AS chat ON chat.id = m.chat WHERE m.chat = ?1 AND m.id = ?2 AND m.from_me != ?4 LIMIT 1",
+            (chat, message_id, sender.id, int(change.from_me)),
+        ).fetchone()
+        if row is None or row[1] is not None or (change.kind is ReceiptKind.DELIVERED and row[2] != "person"):
+            return
+        self._events.happened(
+            EventKind.RECEIPT,
+            chat,
+            message_id,
+            author=row[0],
+            sender=sender.id,
+            from_me=change.from_me,
+            at=change.timestamp,
+            now=now,
+            facts={"status": change.kind.value},
+        )
+
+
+def _event(change: PollVoted | Shown) -> tuple[EventKind, dict[str, object]] | None:
+    """What those who wait are told of it."""
+    match change:
+        case PollVoted():
+            return EventKind.VOTE, {"options": list(change.options)}
+        case ReactionChanged():
+            return EventKind.REACTION, {"emoji": change.emoji}
+        case PollOptionAdded():
+            return EventKind.VOTE, {"added_option": change.option}
+        case EventAnswered():
+            return EventKind.ANSWER, {"answer": change.answer or "", "guests": fitting(change.guests) or None}
+        case MessagePinned():
+            return EventKind.PIN, {"pinned": change.pinned}
+        case MessageKept():
+            return None
 
 
 def _shown(change: Shown) -> tuple[Statements, tuple[_Value, ...]]:

@@ -79,6 +79,7 @@ _IS_OLD: Final = {
     "pins": "pinned_at < :limit",
     "keeps": "kept_at < :limit",
     "sealed": "sent_at < :limit",
+    "events": "happened_at < :limit",
     "message_labels": "changed_at < :limit",
     "stars": "changed_at < :limit",  # only those that were taken off, as no starred message goes
     "awaited": " AND ".join(

@@ -469,6 +469,25 @@ PRAGMA user_version = 9;
 """
 
 
+_EVENTS: Final = """
+-- What happens beside the messages that come: who waits for events is told of it. Older ones are removed.
+CREATE TABLE events (
+    arrival INTEGER PRIMARY KEY,   -- one of the numbers of which messages have theirs
+    kind TEXT NOT NULL,
+    chat INTEGER NOT NULL REFERENCES entities(id),
+    message_id TEXT NOT NULL,      -- of the message that it is about
+    author INTEGER NOT NULL,       -- of that message: an address, or 0
+    sender INTEGER NOT NULL REFERENCES addresses(id),  -- who did it; in a group's notice the group
+    from_me INTEGER NOT NULL,
+    happened_at INTEGER NOT NULL,
+    facts TEXT,                    -- JSON
+    stored_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_message ON events(chat, message_id);
+PRAGMA user_version = 10;
+"""
+
+
 @migrations()
 def first_tables(db: Database) -> None:
     _run(db, _FIRST_TABLES)
@@ -512,6 +531,11 @@ def pins_answers_and_sealed(db: Database) -> None:
 @migrations()
 def deferred_sends(db: Database) -> None:
     _run(db, _DEFERRED_SENDS)
+
+
+@migrations()
+def events(db: Database) -> None:
+    _run(db, _EVENTS)
 
 
 def _run(db: Database, script: str) -> None:

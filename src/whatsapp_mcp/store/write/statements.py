@@ -65,7 +65,8 @@ REACTIONS: Final = Statements(
     "reactions",
     "sender, emoji, from_me, reacted_at",
     "ON CONFLICT DO UPDATE SET emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
-    " WHERE excluded.reacted_at >= reacted_at",
+    " WHERE excluded.reacted_at >= reacted_at"
+    " AND (excluded.emoji, excluded.from_me, excluded.reacted_at) IS NOT (emoji, from_me, reacted_at)",
 )
 VOTES: Final = Statements(
     "votes",
@@ -93,7 +94,7 @@ MESSAGE_LABELS: Final = Statements(
 POLL_OPTIONS: Final = Statements(
     "poll_options",
     "sender, option, added_at",
-    "ON CONFLICT DO UPDATE SET added_at = min(added_at, excluded.added_at)",
+    "ON CONFLICT DO UPDATE SET added_at = excluded.added_at WHERE excluded.added_at < added_at",
 )
 ANSWERS: Final = Statements(
     "answers",

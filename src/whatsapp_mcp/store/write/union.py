@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from whatsapp_mcp.store.search.index import SearchIndex
-from whatsapp_mcp.store.write import app_state, reactions_and_receipts, sealed
+from whatsapp_mcp.store.write import app_state, event_log, reactions_and_receipts, sealed
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
@@ -26,6 +26,7 @@ _MOVES: Final = (
     *reactions_and_receipts.MOVES,
     *app_state.MOVES,
     *sealed.MOVES,
+    *event_log.MOVES,
     *(
         f"INSERT OR IGNORE INTO {table} SELECT :kept, message_id FROM {table} WHERE chat = :gone"
         for table in ("awaited", "shared_ids")

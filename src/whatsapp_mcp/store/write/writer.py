@@ -25,6 +25,7 @@ from whatsapp_mcp.models.changes import (
     ContactSeen,
     GroupsJoined,
     IdentityLearned,
+    Live,
     MessageEdited,
     MessageReceived,
     MessageRevoked,
@@ -47,6 +48,7 @@ from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_curre
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
+from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import find_message
 from whatsapp_mcp.store.write.identities import Address, Identities, Union, pair
 from whatsapp_mcp.store.write.memberships import Memberships
@@ -101,16 +103,16 @@ class StoreWriter:
         self._memberships = Memberships(connection, self._identities, self._chats)
         self._index = SearchIndex(connection)
         self._visibility = Visibility(connection, self._chats, self._index)
-        self._derivation = Derivation(connection, self._chats, self._index, self._visibility)
-        arrival = int(self._meta("arrival") or 0)
-        self._messages = Messages(connection, self._chats, self._index, self._derivation, arrival)
-        self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation)
+        self._events = EventLog(connection, int(self._meta("arrival") or 0))
+        self._derivation = Derivation(connection, self._chats, self._index, self._visibility, self._events)
+        self._messages = Messages(connection, self._chats, self._index, self._derivation, self._events)
+        self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation, self._events)
         self._sealed = Sealed(connection)
         self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
         self._retention = (
             Retention(connection, self._chats, self._index, self._derivation, self._policy) if self._policy else None
         )
-        self._arrival = self._messages.arrival
+        self._arrival = self._events.arrival
         number, lid = self._meta("owner_number"), self._meta("owner_lid")
         self._owner = stored_jid(str(number)) if number else None
         self._owner_lid = stored_jid(str(lid)) if lid else None
@@ -208,20 +210,23 @@ class StoreWriter:
         """When all our groups were listed last, milliseconds; 0: never."""
         return int(self._meta("groups_listed_at") or 0)
 
-    def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
-        """Take a key to send one message under; what stands under it if somebody did within a day."""
-        with self._transaction() as now:
-            return sends.claim(self._connection, encodable(key), fingerprint, message, now)
+    def claim_send(self, key: str, fingerprint: str, message: bytes, kept: int = sends.KEPT) -> KeyedSend | None:
+        """Take a key to send one message under; what stands under it if somebody did within ``kept`` milliseconds.
+
+        A claim that is for less than a day outlives this process, and perhaps not a machine that loses its power.
+        """
+        with self._transaction(durable=kept >= sends.KEPT) as now:
+            return sends.claim(self._connection, encodable(key), fingerprint, message, now, kept)
 
     def release_send(self, key: str) -> None:
         """Give a key back under which nothing was sent."""
         with self._transaction():
             sends.release(self._connection, encodable(key))
 
-    def find_send(self, key: str) -> KeyedSend | None:
-        """What stands under a key, for a day."""
+    def find_send(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under a key, for ``kept`` milliseconds."""
         with self._lock, store_errors(self._path):
-            return sends.find(self._connection, encodable(key), self._now())
+            return sends.find(self._connection, encodable(key), self._now(), kept)
 
     def with_deferred(self, work: Callable[[DeferredSends], T]) -> T:
         """Do something with the messages that leave later, in one transaction."""
@@ -280,9 +285,13 @@ class StoreWriter:
     # -- one transaction ----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[int]:
-        """All of what is done inside, or nothing of it; the time that counts for it in milliseconds."""
-        with self._lock, store_errors(self._path):
+    def _transaction(self, *, durable: bool = True) -> Iterator[int]:
+        """All of what is done inside, or nothing of it; the time that counts for it in milliseconds.
+
+        Args:
+            durable: it is on the disk at the end, which takes as long as all the rest of a send.
+        """
+        with self._lock, store_errors(self._path), self._synchronous("FULL" if durable else "NORMAL"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 now = self._now()
@@ -292,15 +301,27 @@ class StoreWriter:
             except BaseException:
                 self._roll_back()
                 raise
-            self._arrival = self._messages.arrival
+            self._arrival = self._events.arrival
+
+    @contextmanager
+    def _synchronous(self, how: str) -> Iterator[None]:
+        if how == "FULL":
+            yield
+            return
+        self._connection.execute(f"PRAGMA synchronous = {how}")
+        try:
+            yield
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
         self._chats.flush()
         self._people.flush(now)
         self._index.flush()
-        if self._messages.arrival != self._arrival:
-            self._set_meta("arrival", self._messages.arrival)
+        self._events.flush(now)
+        if self._events.arrival != self._arrival:
+            self._set_meta("arrival", self._events.arrival)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -317,11 +338,14 @@ class StoreWriter:
         for part in parts:
             if part is not None:
                 part.forget()
-        self._messages.arrival = self._arrival
+        self._events.roll_back(self._arrival)
 
     def _apply_all(self, changes: Iterable[Change], now: int) -> None:
         for change in changes:
             match change:
+                case Live():
+                    with self._events.told():
+                        self._apply_all([change.change], now)
                 case MessageReceived():
                     self._received(change, now)
                 case PlaceholderRedeemed():
@@ -343,7 +367,7 @@ class StoreWriter:
                 case GroupsJoined():
                     self._memberships.listed(change, now)
                 case SendFinished():
-                    sends.finish(self._connection, encodable(change.key), change.result)
+                    sends.finish(self._connection, encodable(change.key), change.result, now)
                     deferred.finish(self._connection, encodable(change.key), change.result, now)
                 case _ if isinstance(change, Saying):
                     self._said(change, now)
@@ -399,9 +423,13 @@ class StoreWriter:
             if not any(isinstance(one, MessageReceived) for one in settled.changes):  # else it takes the place itself
                 sender = self._identities.address(statement.sender)
                 self._messages.redeem(self._identities.address(statement.chat).entity, statement.id, sender, now)
-        self._apply_all(settled.changes, now)
         if not settled.opened:
+            self._apply_all(settled.changes, now)
             self._sealed.not_opened(statement)
+        elif statement.from_history:
+            self._apply_all(settled.changes, now)
+        else:
+            self._apply_all(map(Live, settled.changes), now)
 
     def _chat_changed(self, change: ChatChanged, now: int) -> None:
         chat = self._chat(change.chat, change.chat_alt, now)
