@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterable
 
 from mcp.types import Tool, ToolAnnotations
 
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.catalog.published import Said, published_schema
 
-NO_VIEWS: Final[Mapping[str, str]] = MappingProxyType({})
 
-
-def to_tools(
-    operations: Iterable[Operation], *, with_output_schema: bool = True, views: Mapping[str, str] = NO_VIEWS
-) -> list[Tool]:
+def to_tools(operations: Iterable[Operation], *, with_output_schema: bool = True) -> list[Tool]:
     """One list, in which what means the same everywhere (``duration``, ``cursor``) is described where it comes first.
 
-    Some hosts cannot compile output schemas: hence ``with_output_schema``. ``views`` are the pages in which hosts show
-    results, by the name of the tool.
+    Some hosts cannot compile output schemas: hence ``with_output_schema``.
     """
     said: Said = set()
-    return [
-        to_tool(operation, with_output_schema=with_output_schema, said=said, view=views.get(operation.name))
-        for operation in operations
-    ]
+    return [to_tool(operation, with_output_schema=with_output_schema, said=said) for operation in operations]
 
 
-def to_tool(
-    operation: Operation, *, with_output_schema: bool = True, said: Said | None = None, view: str | None = None
-) -> Tool:
+def to_tool(operation: Operation, *, with_output_schema: bool = True, said: Said | None = None) -> Tool:
     """The definition for tools/list; ``said`` is what tools before it in the same list have described."""
     return Tool(
         name=operation.name,
@@ -45,5 +33,4 @@ def to_tool(
             idempotent_hint=operation.idempotent,
             open_world_hint=operation.open_world,
         ),
-        _meta={"ui": {"resourceUri": view}} if view is not None else None,
     )
