@@ -34,7 +34,7 @@ from whatsapp_mcp.server.icon import URI
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
-from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.results import failure, is_whole, success
 from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
 
@@ -252,4 +252,7 @@ class _Tools:
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
-        return write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        if outcome.seen is not None and is_whole(result):
+            await outcome.seen()
+        return result
