@@ -34,7 +34,7 @@ async def news(bench: Bench, **arguments: Any) -> dict[str, dict[str, Any]]:
 
 
 def ids(row: dict[str, Any]) -> list[str]:
-    return [line["id"] for line in row["lines"]]
+    return [line["message_id"] for line in row["lines"]]
 
 
 async def test_a_day(bench: Bench) -> None:
@@ -93,7 +93,7 @@ async def test_what_waits_for_an_answer(bench: Bench) -> None:
     async def waiting() -> dict[str, list[tuple[str, str]]]:
         rows = await news(bench, since="2h")
         return {
-            name: [(line["id"], line["unanswered"]) for line in row["lines"] if "unanswered" in line]
+            name: [(line["message_id"], line["unanswered"]) for line in row["lines"] if "unanswered" in line]
             for name, row in rows.items()
         }
 
@@ -200,7 +200,7 @@ async def test_pages(bench: Bench) -> None:
     seen, cursor = list[str](), None
     for page in range(9):
         results = await bench.run("catchUp", **({"cursor": cursor} if cursor else {}))
-        seen += [line["id"] for row in results["data"] for line in row["lines"]]
+        seen += [line["message_id"] for row in results["data"] for line in row["lines"]]
         bench.receive(f"NEW{page}", chat=chats[69], timestamp=ago(1))
         cursor = bench.outcome.next_cursor
         if cursor is None:
