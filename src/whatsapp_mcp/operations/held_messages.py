@@ -10,7 +10,7 @@ from whatsapp_mcp.errors import OutcomeUnknown, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
 from whatsapp_mcp.operations.outcome import Outcome
-from whatsapp_mcp.operations.sending import WHAT_BECAME
+from whatsapp_mcp.operations.sending import PENDING, WHAT_BECAME
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import held_message
 from whatsapp_mcp.pipe.messages import CancelSend, SendKey
@@ -64,11 +64,11 @@ async def _settled(services: Services, held: DeferredSend) -> DeferredSend:
 def _outcome(held: DeferredSend) -> Outcome:
     results: dict[str, Any] = {
         "message_id": held.id,
-        "status": held.state.value,
+        "status": held.status,
         "chat_jid": str(held.chat),
-        "held_until": time_text(from_ms(held.due_at)),
+        "held_until": None if held.pending else time_text(from_ms(held.due_at)),
     }
     if held.error is not None:
         error = from_wire(held.error)
         results["error"] = {"code": error.code, "message": error.message, "next_step": error.next_step}
-    return Outcome(WHAT_BECAME[held.state], results)
+    return Outcome(PENDING if held.status == "pending" else WHAT_BECAME[held.state], results)

@@ -82,6 +82,8 @@ class SendMessage(Command[SentMessage]):
     key: SendKey | None = None
     hold: int = 0
     """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
+    pending: bool = False
+    """Answer at once, with an id of ours: it is sent whoever waits for that; see `AwaitSend`."""
 
 
 class ConfirmSend(Command[SentMessage | None]):
@@ -106,6 +108,7 @@ class ForwardMessage(Command[SentMessage]):
     """Download the media and upload it anew."""
     key: SendKey | None = None
     hold: int = 0
+    pending: bool = False
     """See `SendMessage`."""
 
 
@@ -114,6 +117,15 @@ class CancelSend(Command[DeferredState | None]):
 
     Answered with what became of it; None when there is none of this id.
     """
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+
+
+class AwaitSend(Command[None]):
+    """Return when a message that leaves later, or is pending, has been sent or never will be; the store says which."""
 
     unconnected = True
     at_any_time = True

@@ -64,6 +64,16 @@ async def cannot_ask(_question: Question) -> Consent:
     return Consent.CANNOT_ASK
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits for an answer."""
+
+    answer_within: float | None = None
+    """Seconds; None: as long as it takes."""
+    waiting: float | None = None
+    """Seconds that a call waits for news, where nobody says how long; None: as long as tools.yaml says."""
+
+
 @dataclass(slots=True)
 class Caller:
     """One call's caller."""
@@ -74,3 +84,4 @@ class Caller:
     """Name and version of the host program, as it says."""
     conversation: Conversation = field(default_factory=Conversation)
     ask: Asking = cannot_ask
+    patience: Patience = field(default_factory=Patience)

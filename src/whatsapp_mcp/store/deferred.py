@@ -18,12 +18,25 @@ from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
 from whatsapp_mcp.store.rows import stored_jid
 
-PREFIX: Final = "HELD"
-"""Of our ids."""
+HELD: Final = "HELD"
+"""Our ids of messages that are held back begin so."""
+PENDING: Final = "SEND"
+"""And those of messages that the session process has taken and sends as soon as it can: uploads."""
+PREFIXES: Final = (HELD, PENDING)
 LATE: Final = 5 * 60 * 1000
 """Milliseconds after which what was due and could not leave does not leave any more."""
+PENDING_LATE: Final = 60 * 60 * 1000
+"""The same of what is pending; uploading counts."""
 KEPT: Final = 30 * 24 * 60 * 60 * 1000
 """Milliseconds for which it is remembered what became of one."""
+
+
+_LATE_AFTER: Final = f"due_at + CASE WHEN id LIKE '{PENDING}%' THEN {PENDING_LATE} ELSE {LATE} END"
+
+
+def late_after(message_id: str) -> int:
+    """Milliseconds after it is due for which it may leave."""
+    return PENDING_LATE if message_id.startswith(PENDING) else LATE
 
 
 class Due(NamedTuple):
@@ -34,6 +47,16 @@ class Due(NamedTuple):
     due_at: int
     """Milliseconds since 1970."""
 
+    @property
+    def late_at(self) -> int:
+        """Then it does not leave any more."""
+        return self.due_at + late_after(self.id)
+
+    @property
+    def lane(self) -> str:
+        """What is held back leaves in order within its chat, one at a time; what is pending waits for nothing else."""
+        return self.id if self.id.startswith(PENDING) else self.chat
+
 
 def find(connection: sqlite3.Connection, message_id: str, now: int) -> DeferredSend | None:
     """What is known of a message under our id. What is too late is expired, also when no process runs to note it."""
@@ -43,10 +66,12 @@ def find(connection: sqlite3.Connection, message_id: str, now: int) -> DeferredS
     if row is None:
         return None
     state, error = DeferredState(row[2]), row[6]
-    if state is DeferredState.HELD and row[3] + LATE < now:
+    if state is DeferredState.HELD and row[3] + late_after(row[0]) < now:
         state = DeferredState.EXPIRED
     wire: dict[str, Any] | None = json.loads(error) if error else None
-    return DeferredSend(row[0], stored_jid(row[1]), state, row[3], row[4], row[5], wire)
+    return DeferredSend(
+        row[0], stored_jid(row[1]), state, row[3], row[4], row[5], wire, pending=row[0].startswith(PENDING)
+    )
 
 
 def sent_as(connection: sqlite3.Connection, message_id: str) -> str | None:
@@ -93,6 +118,13 @@ class DeferredSends:
         )
         return tuple(Due(*row) for row in rows)
 
+    def is_open(self, message_id: str) -> bool:
+        """Whether it is held, or being sent."""
+        found = self._connection.execute(
+            "SELECT 1 FROM deferred_sends WHERE id = ? AND state IN ('held', 'leaving')", (message_id,)
+        ).fetchone()
+        return found is not None
+
     def command(self, message_id: str) -> tuple[str, str] | None:
         """What is to be sent, and under which key, while it is held."""
         row = self._connection.execute(
@@ -130,7 +162,7 @@ class DeferredSends:
 
     def expire(self) -> tuple[str, ...]:
         """Those that are too late; their keys are free."""
-        return self._freed(self._settle(DeferredState.EXPIRED, "due_at < ?", self._now - LATE))
+        return self._freed(self._settle(DeferredState.EXPIRED, f"{_LATE_AFTER} < ?", self._now))
 
     def give_up(self, message_id: str, error: dict[str, Any]) -> None:
         """It cannot be sent: its key is free. Of one that was leaving it is not known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
@@ -86,6 +86,9 @@ class NewDeferred:
     """What its caller is answered, as JSON."""
 
 
+_OPEN: Final = (DeferredState.HELD, DeferredState.LEAVING)
+
+
 @dataclass(frozen=True, slots=True)
 class DeferredSend:
     """A message that was to leave later, and what became of it."""
@@ -103,6 +106,13 @@ class DeferredSend:
     """Under which it left."""
     error: dict[str, Any] | None = None
     """Why it failed, as ``WhatsAppMcpError.to_wire``."""
+    pending: bool = False
+    """It leaves as soon as it can, not at a time."""
+
+    @property
+    def status(self) -> str:
+        """In one word, for a caller."""
+        return "pending" if self.pending and self.state in _OPEN else self.state.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class WhatsAppConnection:
         store = self._intake.store
         self._side_logins = self._new_side_logins(process)
         messages = MessageHandlers(
-            self._account, store, Path(hello.media_dir), lambda: self._in_loop(self._departures.look)
+            self._account, store, Path(hello.media_dir), lambda: self._in_loop(self._departures.look), self._settled
         )
         self._deferring = messages.deferring
         self._departures = Departures(self._deferring, store, self._limiter)
@@ -177,6 +177,9 @@ class WhatsAppConnection:
     def holds_messages(self) -> bool:
         """Whether messages are to leave later."""
         return self._departures.are_expected
+
+    async def _settled(self, message_id: str) -> None:
+        await self._departures.settled(message_id)
 
     async def begin_nothing(self) -> None:
         """Who waits for a side login that has not begun, and what is held, is left to the next process."""
