@@ -23,7 +23,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.operations.described import described, digest_of
 from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call
@@ -38,7 +38,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "chat_state", "chat_events"),
+    "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
@@ -107,16 +107,28 @@ class OperationRunner:
 
         return await run_once(operation.name, admitted, services, arguments)
 
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        from whatsapp_mcp.operations.watching import watch
+
+        services = self._within(self._gate.enter(passage), passage.caller)
+        return await watch(services, passage.operation, arguments)
+
     def ended(self, passage: Passage) -> None:
         self._gate.ended(passage)
 
     def _within(self, rules: Rules, caller: Caller) -> Services:
         """What the handler of a call works with: chats that it may not read are not there."""
-        readable, hold = self._gate.readable(rules, caller.grant), rules.hold_seconds
+        readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
         seconds = caller.patience.answer_within
-        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        return replace(self._services, store=store, hold_seconds=hold, patience=caller.patience, until=until)
+        return replace(
+            self._services,
+            store=store,
+            caller=caller.name,
+            hold_seconds=rules.hold_seconds,
+            patience=caller.patience,
+            until=None if seconds is None else asyncio.get_running_loop().time() + seconds,
+        )
 
     async def _admitted(
         self,

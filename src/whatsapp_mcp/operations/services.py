@@ -125,6 +125,8 @@ class Services:
     """Of the client."""
     until: float | None = None
     """When the client wants its answer, by the event loop's clock; None: it waits."""
+    caller: str = "local"
+    """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -19,7 +19,7 @@ from tests.unit.server.fakes import settings
 from whatsapp_mcp import errors
 from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.errors import NotConnected, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.sending import WHAT_BECAME
 from whatsapp_mcp.policy.caller import Scope
 from whatsapp_mcp.policy.passage import Passage
@@ -158,6 +158,9 @@ class _Speaker:
         if isinstance(self.says, WhatsAppMcpError):
             raise self.says
         return self.says
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        return Watched(arguments, None)
 
     def ended(self, passage: Passage) -> None:
         pass
