@@ -73,6 +73,17 @@ class SendKey(Wire):
         return SentMessage.model_validate_json(result).model_copy(update={"repeated": True})
 
 
+class Schedule(Wire):
+    """When a message is to leave, and for whom."""
+
+    due_at: int
+    """Milliseconds since 1970."""
+    late: int
+    """Milliseconds after it for which it may still leave."""
+    caller: str
+    """The caller's grant as JSON, for the policy of that moment."""
+
+
 class SendMessage(Command[SentMessage]):
     all_or_nothing = True
 
@@ -84,6 +95,8 @@ class SendMessage(Command[SentMessage]):
     """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
     pending: bool = False
     """Answer at once, with an id of ours: it is sent whoever waits for that; see `AwaitSend`."""
+    schedule: Schedule | None = None
+    """It leaves at a time of the caller's choice, in the same way."""
 
 
 class ConfirmSend(Command[SentMessage | None]):

@@ -40,18 +40,21 @@ class Departures:
         store: StoreThread,
         limiter: CapacityLimiter,
         *,
+        stay: int = 24 * 3_600_000,
         now: Callable[[], int] = now_ms,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
             limiter: of the threads in which messages are sent.
+            stay: milliseconds; only what is due within them is expected to leave here.
             now: milliseconds since 1970.
             pause: waits for so many seconds.
         """
         self._deferring = deferring
         self._store = store
         self._limiter = limiter
+        self._stay = stay
         self._now = now
         self._pause = pause
         self._look = asyncio.Event()
@@ -63,11 +66,11 @@ class Departures:
         """Set, and made anew, when something may have become of one."""
         self._held = 0
         self._known = False
-        """Whether ``_held`` counts all of them."""
+        """Whether ``_held`` counts all of those that are due soon."""
 
     @property
     def are_expected(self) -> bool:
-        """Whether something is held, or leaves just now, as far as is known."""
+        """Whether something is to leave soon, or leaves just now, as far as is known."""
         return bool(not self._known or self._held or self._leaving)
 
     def connection_is(self, *, up: bool) -> None:
@@ -147,8 +150,9 @@ class Departures:
         if any(one.late_at < self._now() for one in held):
             await to_thread.run_sync(self._deferring.expire)
             held = await self._waiting()
-        self._held, self._known = len(held), not self._look.is_set()
         now, pause = self._now(), LONGEST
+        self._held = sum(one.due_at <= now + self._stay for one in held)
+        self._known = not self._look.is_set()
         for one in held:
             if self._connected and one.due_at <= now:
                 self._let_leave(one)
