@@ -13,12 +13,16 @@ from whatsapp_mcp.cli.options import explained, place_options, read_settings, se
 from whatsapp_mcp.untrusted_text import escaped
 
 
-@click.group()
-def webhook() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def webhook(context: click.Context) -> None:
     """Tell programs what happens: signed HTTP requests, which docs/webhooks.md describes.
 
-    They leave while the account is in use: while an MCP host runs, or `serve`. What happens meanwhile follows.
+    They leave while the account is in use: while an MCP host runs, or `serve`. What happens meanwhile follows. Without
+    a command, this help is shown.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @webhook.command()

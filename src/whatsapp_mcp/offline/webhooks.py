@@ -100,13 +100,13 @@ def try_webhook(settings: Settings, name: str) -> tuple[bool, str]:
 
     import anyio
 
-    from whatsapp_mcp.webhooks.posting import Answer, Poster, Verdict
+    from whatsapp_mcp.webhooks.posting import Poster, PostResult, PostVerdict
     from whatsapp_mcp.webhooks.signing import encoded
 
     webhook = WebhookBook(settings.webhooks_path).named(name)
     body = encoded({"type": "test", "timestamp": time_text(now()), "account": settings.account, "data": {}})
 
-    async def post() -> Answer:
+    async def post() -> PostResult:
         poster = Poster()
         try:
             return await poster.post(webhook, f"msg_{secrets.token_hex(16)}", body)
@@ -114,7 +114,7 @@ def try_webhook(settings: Settings, name: str) -> tuple[bool, str]:
             await poster.close()
 
     answer = anyio.run(post)
-    return answer.verdict is Verdict.TAKEN, answer.said
+    return answer.verdict is PostVerdict.TAKEN, answer.said
 
 
 def webhook_line(webhook: ListedWebhook) -> str:

@@ -119,17 +119,10 @@ class WebhookBook:
             )
         if chats is not None:
             ChatList.parse(chats)
-        webhook = Webhook(
-            name=name,
-            id=secrets.token_hex(6),
-            url=url,
-            secret=SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
-            kinds=kinds,
-            chats=chats,
-            reach=reach,
-            since=since,
-            created=now_ms(),
-        )
+        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        facts = {"url": url, "kinds": kinds, "chats": chats, "reach": reach, "since": since}
+        known = {"name": name, "id": secrets.token_hex(6), "secret": secret, "created": now_ms()}
+        webhook = Webhook.model_validate(facts | known)
         with self._changing() as content:
             if any(other.name == name for other in content.webhooks):
                 raise SetupError(

@@ -20,8 +20,8 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.events import Event
 from whatsapp_mcp.policy.audit import AuditDecision, AuditLog, AuditRecord
 from whatsapp_mcp.webhooks.book import Webhook
-from whatsapp_mcp.webhooks.feed import Batch
-from whatsapp_mcp.webhooks.posting import Answer, Verdict
+from whatsapp_mcp.webhooks.feed import EventBatch
+from whatsapp_mcp.webhooks.posting import PostResult, PostVerdict
 from whatsapp_mcp.webhooks.progress import Standing
 from whatsapp_mcp.webhooks.signing import body_of, event_id
 
@@ -40,15 +40,15 @@ STORE_WAIT: Final = 5.0
 _DOUBLINGS: Final = 20
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """Where events come from; `feed.Feed` is the real one."""
 
-    async def after(self, position: int) -> Batch: ...
+    async def after(self, position: int) -> EventBatch: ...
 
     async def is_for(self, webhook: Webhook, event: Event) -> bool: ...
 
 
-Post = Callable[[Webhook, str, bytes], Awaitable[Answer]]
+Post = Callable[[Webhook, str, bytes], Awaitable[PostResult]]
 
 
 class Delivery:
@@ -58,7 +58,7 @@ class Delivery:
         self,
         webhook: Webhook,
         standing: Standing,
-        source: Source,
+        source: EventSource,
         post: Post,
         *,
         account: str,
@@ -113,7 +113,7 @@ class Delivery:
         self.standing.tries = 0
         self._changed()
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: EventBatch) -> None:
         self.standing.missed = self.standing.missed or batch.missed
         for event in batch.events:
             if await self._source.is_for(self.webhook, event) and not await self._is_settled(event):
@@ -136,9 +136,9 @@ class Delivery:
             await self._sleep(self._pause(answer))
         return settled
 
-    def _settled(self, answer: Answer, at: int) -> bool:
+    def _settled(self, answer: PostResult, at: int) -> bool:
         standing, name = self.standing, self.webhook.name
-        if answer.verdict is Verdict.TAKEN:
+        if answer.verdict is PostVerdict.TAKEN:
             if standing.failing_since is not None:
                 logger.info("webhook %s: it answers again", name)
             standing.delivered += 1
@@ -151,26 +151,26 @@ class Delivery:
         standing.tries += 1
         standing.error = answer.said
         standing.failing_since = at if standing.failing_since is None else standing.failing_since
-        if answer.verdict is Verdict.GONE or at - standing.failing_since >= STOPPED_AFTER:
+        if answer.verdict is PostVerdict.GONE or at - standing.failing_since >= STOPPED_AFTER:
             logger.error("webhook %s is stopped: %s; `whatsapp-mcp webhook resume %s`", name, answer.said, name)
             standing.stopped_at = at
             return False
-        if answer.verdict is Verdict.REFUSED and standing.tries >= REFUSALS:
+        if answer.verdict is PostVerdict.REFUSED and standing.tries >= REFUSALS:
             logger.warning("webhook %s: an event is passed over after %d tries: %s", name, REFUSALS, answer.said)
             standing.refused += 1
             standing.tries, standing.failing_since = 0, None  # it is there, and answers
             return True
         return False
 
-    def _pause(self, answer: Answer) -> float:
+    def _pause(self, answer: PostResult) -> float:
         if answer.retry_after is not None:
             return max(answer.retry_after, FIRST_WAIT)
         longest = min(FIRST_WAIT * (1 << min(self.standing.tries - 1, _DOUBLINGS)), LONGEST_WAIT)
         return longest * (0.5 + self._chance() / 2)
 
-    def _note(self, event: Event, answer: Answer, at: int, duration_ms: float, size: int) -> None:
+    def _note(self, event: Event, answer: PostResult, at: int, duration_ms: float, size: int) -> None:
         """What left, without what it said."""
-        taken = answer.verdict is Verdict.TAKEN
+        taken = answer.verdict is PostVerdict.TAKEN
         self._audit.write(
             AuditRecord(
                 at=at,

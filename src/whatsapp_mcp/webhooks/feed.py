@@ -23,7 +23,7 @@ _KEPT: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class EventBatch:
     """The events after a place that may leave this account at all."""
 
     events: tuple[Event, ...]
@@ -40,7 +40,7 @@ class Feed:
         self._policy = policy
         self._readable: ChatList | None = None
         self._restricted: StoreReader = self._reader
-        self._batches: OrderedDict[tuple[int, int], Batch] = OrderedDict()
+        self._batches: OrderedDict[tuple[int, int], EventBatch] = OrderedDict()
         self._one = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)
 
@@ -53,7 +53,7 @@ class Feed:
         """The place after everything."""
         return await anyio.to_thread.run_sync(self._reader.newest_arrival, limiter=self._limiter)
 
-    async def after(self, position: int) -> Batch:
+    async def after(self, position: int) -> EventBatch:
         """The next events. Raises StoreError."""
         async with self._one:
             return await anyio.to_thread.run_sync(self._after, position, limiter=self._limiter)
@@ -66,7 +66,7 @@ class Feed:
         facts = await anyio.to_thread.run_sync(self._reader.chat_facts, event.chat, limiter=self._limiter)
         return ChatList.parse(webhook.chats).allows(facts)
 
-    def _after(self, position: int) -> Batch:
+    def _after(self, position: int) -> EventBatch:
         self._follow_policy()
         newest = self._reader.newest_arrival()
         if position > newest:  # another account is linked, whose numbers begin anew
@@ -78,7 +78,7 @@ class Feed:
         # Everything that was stored when the newest number was read has been looked at, unless there is more.
         more = len(found.events) == AT_ONCE
         until = found.events[-1].arrival if more else max(newest, *(event.arrival for event in found.events), 0)
-        batch = Batch(found.events, until, found.missed)
+        batch = EventBatch(found.events, until, found.missed)
         self._batches[position, newest] = batch
         while len(self._batches) > _KEPT:
             self._batches.popitem(last=False)

@@ -33,7 +33,7 @@ _GONE: Final = 410
 _LONGEST_WAIT: Final = 3_600.0
 
 
-class Verdict(StrEnum):
+class PostVerdict(StrEnum):
     TAKEN = "taken"
     REFUSED = "refused"
     """This request; another one may be taken."""
@@ -43,8 +43,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    verdict: Verdict
+class PostResult:
+    verdict: PostVerdict
     said: str
     """Why, in our words."""
     retry_after: float | None = None
@@ -79,7 +79,7 @@ class Poster:
         for pool in self._pools.values():
             await pool.aclose()
 
-    async def post(self, webhook: Webhook, message_id: str, body: bytes) -> Answer:
+    async def post(self, webhook: Webhook, message_id: str, body: bytes) -> PostResult:
         """Never raises for what the receiver does."""
         try:
             url = check_link(webhook.url, field="URL")
@@ -101,19 +101,19 @@ class Poster:
                     await _read_a_little(response)
                     return _judged(response)
         except NotAllowed:
-            return Answer(Verdict.FAILED, "its address is not public, and it may not be at such an address")
+            return PostResult(PostVerdict.FAILED, "its address is not public, and it may not be at such an address")
         except (InvalidArgument, ValueError):
-            return Answer(Verdict.FAILED, "its address or secret cannot be used")
+            return PostResult(PostVerdict.FAILED, "its address or secret cannot be used")
         except (TimeoutError, httpcore2.TimeoutException):
-            return Answer(Verdict.FAILED, "it did not answer in time")
+            return PostResult(PostVerdict.FAILED, "it did not answer in time")
         except ssl.SSLError:
-            return Answer(Verdict.FAILED, "its certificate cannot be verified")
+            return PostResult(PostVerdict.FAILED, "its certificate cannot be verified")
         except httpcore2.NetworkError as error:
-            return Answer(Verdict.FAILED, _reason(error))
+            return PostResult(PostVerdict.FAILED, _reason(error))
         except httpcore2.ProtocolError:
-            return Answer(Verdict.FAILED, "its answer is not valid HTTP")
+            return PostResult(PostVerdict.FAILED, "its answer is not valid HTTP")
         except OSError:
-            return Answer(Verdict.FAILED, "it cannot be reached")
+            return PostResult(PostVerdict.FAILED, "it cannot be reached")
 
     def _pool(self, reach: Reach) -> httpcore2.AsyncConnectionPool:
         if reach not in self._pools:
@@ -136,16 +136,18 @@ async def _read_a_little(response: httpcore2.Response) -> None:
             return
 
 
-def _judged(response: httpcore2.Response) -> Answer:
+def _judged(response: httpcore2.Response) -> PostResult:
     status = response.status
     said = f"it answered {status}"
     if 200 <= status < 300:
-        return Answer(Verdict.TAKEN, said)
+        return PostResult(PostVerdict.TAKEN, said)
     if status == _GONE:
-        return Answer(Verdict.GONE, said)
+        return PostResult(PostVerdict.GONE, said)
     if 400 <= status < 500 and status not in _LATER:
-        return Answer(Verdict.REFUSED, said)
-    return Answer(Verdict.FAILED, f"{said}, and is not followed" if 300 <= status < 400 else said, _wait(response))
+        return PostResult(PostVerdict.REFUSED, said)
+    return PostResult(
+        PostVerdict.FAILED, f"{said}, and is not followed" if 300 <= status < 400 else said, _wait(response)
+    )
 
 
 def _wait(response: httpcore2.Response) -> float | None:

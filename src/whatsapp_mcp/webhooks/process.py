@@ -30,7 +30,7 @@ from whatsapp_mcp.policy.rules import Preset
 from whatsapp_mcp.webhooks.book import Webhook, WebhookBook
 from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import Feed
-from whatsapp_mcp.webhooks.posting import Answer, Poster
+from whatsapp_mcp.webhooks.posting import Poster, PostResult
 from whatsapp_mcp.webhooks.progress import Standing, read_progress, write_progress
 
 logger = logging.getLogger("whatsapp_mcp.webhooks")
@@ -132,7 +132,7 @@ class Deliverer:
             except Exception:  # the others go on
                 logger.exception("webhook %s ended by an unforeseen error", webhook.name)
 
-    async def _post(self, webhook: Webhook, message_id: str, body: bytes) -> Answer:
+    async def _post(self, webhook: Webhook, message_id: str, body: bytes) -> PostResult:
         failing = self._standings[webhook.id].failing_since is not None
         async with self._failing if failing else self._answering:
             return await self._poster.post(webhook, message_id, body)

@@ -21,14 +21,14 @@ from whatsapp_mcp.webhooks import delivery as module
 from whatsapp_mcp.webhooks.book import Webhook, WebhookBook
 from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import AT_ONCE, Feed
-from whatsapp_mcp.webhooks.posting import Answer, Verdict
+from whatsapp_mcp.webhooks.posting import PostResult, PostVerdict
 from whatsapp_mcp.webhooks.progress import Standing, read_progress, write_progress
 from whatsapp_mcp.webhooks.signing import LARGEST_BODY
 
-OK = Answer(Verdict.TAKEN, "it answered 200")
-DOWN = Answer(Verdict.FAILED, "it answered 503")
-NO = Answer(Verdict.REFUSED, "it answered 400")
-GONE = Answer(Verdict.GONE, "it answered 410")
+OK = PostResult(PostVerdict.TAKEN, "it answered 200")
+DOWN = PostResult(PostVerdict.FAILED, "it answered 503")
+NO = PostResult(PostVerdict.REFUSED, "it answered 400")
+GONE = PostResult(PostVerdict.GONE, "it answered 410")
 
 
 class Lines(AuditLog):
@@ -48,7 +48,7 @@ class World:
         self.folder = folder
         self.store = Store(folder / "messages.db")
         self.feed = Feed(self.store.path, PolicyFile(folder / "policy.toml", "open"))
-        self.answers: list[Answer] = []
+        self.answers: list[PostResult] = []
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.waits: list[float] = []
         self.audit = Lines()
@@ -57,7 +57,7 @@ class World:
     def happen(self, *changes: Any) -> None:
         self.store.apply([Live(change) for change in changes])
 
-    async def post(self, _webhook: Webhook, message_id: str, body: bytes) -> Answer:
+    async def post(self, _webhook: Webhook, message_id: str, body: bytes) -> PostResult:
         answer = self.answers.pop(0) if self.answers else OK
         if answer is OK:
             self.got.append((message_id, json.loads(body)))
@@ -146,7 +146,7 @@ async def test_the_next_process_goes_on_and_what_it_repeats_has_the_same_id(worl
 
 
 async def test_who_is_down_gets_it_later_and_later(world: World) -> None:
-    world.answers = [DOWN] * 14 + [Answer(Verdict.FAILED, "it answered 429", 30.0), OK]
+    world.answers = [DOWN] * 14 + [PostResult(PostVerdict.FAILED, "it answered 429", 30.0), OK]
     world.happen(message("A1", 1), message("A2", 2))
     delivery = world.delivery()
     standing = await world.until(delivery, lambda: len(world.got) == 2)

@@ -15,7 +15,7 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media.source.addresses import Reach, is_public
 from whatsapp_mcp.webhooks import posting
 from whatsapp_mcp.webhooks.book import Webhook
-from whatsapp_mcp.webhooks.posting import Poster, Verdict, check_url
+from whatsapp_mcp.webhooks.posting import Poster, PostVerdict, check_url
 from whatsapp_mcp.webhooks.signing import signed_headers
 
 KEY = b"k" * 32
@@ -55,7 +55,7 @@ def test_the_example_of_the_specification() -> None:
 async def test_a_request(receiver: Receiver, poster: Poster) -> None:
     receiver.answering = lambda _: answer(204)
     assert (await poster.post(webhook(f"{receiver.url}?key=1", "loopback"), "msg_1", b'{"a":1}')).verdict == "taken"
-    assert (await poster.post(webhook(receiver.url, "loopback"), "msg_2", b"{}")).verdict is Verdict.TAKEN
+    assert (await poster.post(webhook(receiver.url, "loopback"), "msg_2", b"{}")).verdict is PostVerdict.TAKEN
     got = receiver.got[0]
     assert (got.path, got.body, got.headers["content-type"]) == ("/hook?key=1", b'{"a":1}', "application/json")
     signed = f"msg_1.{got.headers['webhook-timestamp']}.".encode() + got.body
@@ -67,18 +67,18 @@ async def test_a_request(receiver: Receiver, poster: Poster) -> None:
 @pytest.mark.parametrize(
     ("said", "verdict", "wait"),
     [
-        (answer(200, body=b"x" * 100_000), Verdict.TAKEN, None),
-        (answer(301, "Location: http://127.0.0.1:1/"), Verdict.FAILED, None),
-        (answer(400), Verdict.REFUSED, None),
-        (answer(401), Verdict.REFUSED, None),
-        (answer(408), Verdict.FAILED, None),
-        (answer(410), Verdict.GONE, None),
-        (answer(429, "Retry-After: 7"), Verdict.FAILED, 7.0),
-        (answer(503, "Retry-After: 99999999"), Verdict.FAILED, 3600.0),
-        (answer(503, "Retry-After: tomorrow"), Verdict.FAILED, None),
-        (answer(500), Verdict.FAILED, None),
-        (b"nonsense\r\n\r\n", Verdict.FAILED, None),
-        (b"", Verdict.FAILED, None),
+        (answer(200, body=b"x" * 100_000), PostVerdict.TAKEN, None),
+        (answer(301, "Location: http://127.0.0.1:1/"), PostVerdict.FAILED, None),
+        (answer(400), PostVerdict.REFUSED, None),
+        (answer(401), PostVerdict.REFUSED, None),
+        (answer(408), PostVerdict.FAILED, None),
+        (answer(410), PostVerdict.GONE, None),
+        (answer(429, "Retry-After: 7"), PostVerdict.FAILED, 7.0),
+        (answer(503, "Retry-After: 99999999"), PostVerdict.FAILED, 3600.0),
+        (answer(503, "Retry-After: tomorrow"), PostVerdict.FAILED, None),
+        (answer(500), PostVerdict.FAILED, None),
+        (b"nonsense\r\n\r\n", PostVerdict.FAILED, None),
+        (b"", PostVerdict.FAILED, None),
     ],
     ids=["long", "redirect", "400", "401", "408", "410", "429", "503", "503 odd", "500", "no http", "nothing"],
 )
@@ -87,7 +87,7 @@ async def test_what_its_answer_means(
     poster: Poster,
     monkeypatch: pytest.MonkeyPatch,
     said: bytes,
-    verdict: Verdict,
+    verdict: PostVerdict,
     wait: float | None,
 ) -> None:
     monkeypatch.setattr(posting, "TIME", 0.5)
@@ -101,12 +101,12 @@ async def test_who_does_not_listen(poster: Poster) -> None:
     async with receiving() as gone:
         pass
     found = await poster.post(webhook(gone.url, "loopback"), "msg_1", b"{}")
-    assert (found.verdict, found.said) == (Verdict.FAILED, "it cannot be reached")
+    assert (found.verdict, found.said) == (PostVerdict.FAILED, "it cannot be reached")
 
 
 async def test_addresses_that_are_not_allowed_are_not_connected_to(receiver: Receiver, poster: Poster) -> None:
     found = await poster.post(webhook(receiver.url), "msg_1", b"{}")
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is PostVerdict.FAILED
     assert "not public" in found.said
     assert receiver.connections == 0
 
