@@ -14,7 +14,7 @@ from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, ma
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
@@ -52,6 +52,9 @@ class _OperationsOnDemand:
 
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         return await self._runner.run(passage, arguments)
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        return await self._runner.watch(passage, arguments)
 
     def ended(self, passage: Passage) -> None:
         self._runner.ended(passage)
@@ -130,7 +133,7 @@ def assemble(
             stack.push_async_callback(running.close)
             yield
 
-    return build_server(operations, running, settings, lifespan=lifespan)
+    return build_server(operations, running, settings, lifespan=lifespan, session=manager)
 
 
 def http_access(

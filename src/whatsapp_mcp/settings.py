@@ -71,6 +71,13 @@ class Settings(BaseModel):
     call_timeout: float = Field(
         default=50.0, gt=0, le=80, description="Seconds after which a request to WhatsApp is given up."
     )
+    repeat_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="Seconds within which the same send in the same conversation is a repetition: it gets the first "
+        "result, and nothing is sent. 0: never.",
+    )
     result_budget: int = Field(
         default=20_000,
         ge=2_000,

@@ -87,6 +87,20 @@ _FROM_THE_SUCCESSOR: Final = (
     *("listChats.archived", "sendVideo.reply_message_id", "sendVideo.hd", "sendVideo.gif_playback"),
 )
 
+_LISTS: Final = {
+    **dict.fromkeys(("pinChat", "labelChat"), "chat_jid"),
+    **dict.fromkeys(("starMessage", "unstarMessage", "readMessage"), "message_id"),
+}
+_LIST: Final = "ten chats are one confirmation and one side login; one value counts as a list of one"
+_LIST_FACTS: Final = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 1000,
+    "items.type": "string",
+    "items.minLength": 1,
+    "items.maxLength": 200,
+}
+
 _PAGED: Final = ("userMyGroups", "userMyNewsletter", "userMyContacts", "groupInfo", "getGroupParticipantRequests")
 
 EXPLAINED: Final = (
@@ -115,6 +129,11 @@ EXPLAINED: Final = (
     *(Explained(f"*.{parameter}.maxLength", 33554432, "a request has no more bytes") for parameter in _CONTENT),
     Explained("*.caption.maxLength", 65536, _WHATSAPP),
     Explained("*.participants.maxItems", 1024, _WHATSAPP),
+    *(
+        Explained(f"{operation}.{parameter}.{fact}", value, _LIST)
+        for operation, parameter in _LISTS.items()
+        for fact, value in _LIST_FACTS.items()
+    ),
     Explained("*.participants.items.maxLength", 200, _SHORT),
     Explained("reactMessage.emoji.minLength", 0, "empty takes the reaction back, and is passed on as it is"),
     Explained("setGroupTopic.topic.minLength", 0, "empty takes the topic away, and is passed on as it is"),

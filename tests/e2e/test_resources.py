@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
+import anyio
 import mcp.types as types
+from mcp.client.subscriptions import ResourceUpdated
 
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
@@ -34,3 +36,18 @@ async def test_chats_messages_and_files_are_read(shared: SharedAccount) -> None:
         ref = types.ResourceTemplateReference(type="ref/resource", uri="whatsapp://chat/{jid}")
         completed = await host.client.complete(ref, {"name": "jid", "value": ana.number[-6:]})
         assert completed.completion.values == [f"{ana.number}@s.whatsapp.net"]
+
+
+async def test_a_chat_that_is_watched(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        first = ana.say("hello")
+        await row_where(host, ana.number, id=first.id)
+        uri = f"whatsapp://chat/{ana.number}"
+        async with host.client.listen(resource_subscriptions=[uri]) as stream:
+            assert stream.honored.resource_subscriptions == [uri]
+            second = ana.say("are you there?")
+            with anyio.fail_after(30):
+                assert await anext(aiter(stream)) == ResourceUpdated(uri=uri)
+            (chat,) = (await host.client.read_resource(uri)).contents
+            assert isinstance(chat, types.TextResourceContents) and second.id in chat.text

@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from tests.e2e.harness import Host, Json, host_on, paired, server_parameters, until, whatsapp
+from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.network.connection import Connection
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
@@ -60,8 +61,32 @@ async def test_star_pin_archive_label_and_delete_reach_the_phone(tmp_path: Path)
         assert starred == [True, False]
         labels = [one.value.labelEditAction.name for one in simulator.phone.patches if one.index[0] == "label_edit"]
         assert labels == ["Friends", "Friends"]
+        (listed,) = (await host.call("listLabels"))["data"]
+        assert (listed["label_id"], listed["name"], listed["message_count"]) == ("7", "Friends", 0)
+        assert [chat["chat_jid"] for chat in listed["chats"]] == [f"{ana.number}@s.whatsapp.net"]
+        await a_list_is_one_login(simulator, host)
         await host.call("deleteChat", chat_jid=ana.number)
         await simulator.phone.patches.wait_for(lambda one: one.index[0] == "deleteChat")
+
+
+async def a_list_is_one_login(simulator: Simulator, host: Host) -> None:
+    people = [await simulator.add_contact(name) for name in ("Bo", "Cid")]
+    for person in people:
+        cursor = await host.cursor()
+        person.say("and me")
+        await host.call("waitForMessage", cursor=cursor, timeout=40)
+    before = len(list(simulator.phone.patches))
+    result = await host.raw(
+        "archiveChat", {"chat_jid": [*(one.number for one in people), "4915100000777"], "archived": False}
+    )
+    body = result.structured_content
+    assert body is not None
+    assert body["results"]["chat_jids"] == [f"{one.number}@s.whatsapp.net" for one in people]
+    assert [(one["item"], one["code"]) for one in body["failed"]] == [("4915100000777@s.whatsapp.net", "not_found")]
+    assert "2 chats are no longer archived" in body["message"]
+    assert body["message"].count("re-connected") == 1
+    lids = {str(one.account.lid) for one in people}
+    assert {one.index[1] for one in list(simulator.phone.patches)[before:] if one.index[0] == "archive"} == lids
 
 
 async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from tests.e2e.harness import Host, body_of, host_on
 from tests.e2e.shared import SharedAccount
 
 
 def document(size: int) -> str:
     """A file that nobody has sent before."""
     return "data:application/octet-stream;base64," + base64.b64encode(bytes(range(251)) * (size // 251)).decode()
+
+
+@asynccontextmanager
+async def beside(host: Host) -> AsyncIterator[Host]:
+    """Another server on the account of ``host``, as it is set by default."""
+    endpoint = host.data_dir.parent / "endpoint.json"
+    async with host_on(endpoint, host.data_dir, WHATSAPP_MCP_REPEAT_SECONDS="60") as another:
+        yield another
 
 
 async def test_a_long_call_says_what_it_waits_for(shared: SharedAccount) -> None:
@@ -28,3 +39,23 @@ async def test_a_long_call_says_what_it_waits_for(shared: SharedAccount) -> None
     assert all(" of 3.0 MB" in message for _, _, message in told if message and "uploading" in message)
     values = [progress for progress, _, _ in told]
     assert values == sorted(set(values))
+
+
+async def test_a_repeated_send_gets_the_first_result(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
+        ana, bo = await simulator.add_contact("Ana"), await simulator.add_contact("Bo")
+        message = {"phone": ana.number, "message": "the door is open"}
+        async with beside(host) as first:
+            sent = await first.call("sendMessage", **message)
+            repeated = body_of(await first.raw("sendMessage", message))
+            assert (repeated["results"]["message_id"], repeated["results"]["repeated"]) == (sent["message_id"], True)
+            assert "idempotency_key" in repeated["note"]
+            await first.call("sendMessage", phone=bo.number, message="the door is open")
+        async with beside(host) as again:  # the host starts its server anew
+            assert (await again.call("sendMessage", **message))["message_id"] == sent["message_id"]
+            await again.call("sendMessage", **message, idempotency_key=f"once more to {ana.number}")
+            await again.call("revokeMessage", message_id=sent["message_id"], phone=ana.number)
+            await again.call("sendMessage", **message)
+        await ana.wait_for_message(start=3)
+        assert [received.text for received in ana.inbox if received.text] == ["the door is open"] * 3
+        assert [received.text for received in bo.inbox] == ["the door is open"]

@@ -163,7 +163,7 @@ class SendChatPresenceArguments(TypedDict):
     action: Literal["start", "stop"]
 
 class LabelMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
     label_id: str
     label_name: str
@@ -203,15 +203,15 @@ class UpdateMessageArguments(TypedDict):
     message: str
 
 class ReadMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class StarMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class UnstarMessageArguments(TypedDict):
-    message_id: str
+    message_id: list[str]
     phone: str
 
 class GetMessageStatusArguments(TypedDict):
@@ -310,7 +310,7 @@ class WaitForEventArguments(TypedDict):
     limit: int
 
 class LabelChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     label_id: str
     label_name: str
     labeled: bool
@@ -320,24 +320,32 @@ class SetDisappearingTimerArguments(TypedDict):
     timer_seconds: Literal[0, 86400, 604800, 7776000]
 
 class MuteChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     muted: bool
     duration: NotRequired[int]
 
 class MarkChatReadArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     read: bool
 
 class DeleteChatArguments(TypedDict):
     chat_jid: str
 
 class ArchiveChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     archived: bool
 
 class PinChatArguments(TypedDict):
-    chat_jid: str
+    chat_jid: list[str]
     pinned: bool
+
+class CatchUpArguments(TypedDict):
+    since: NotRequired[str]
+    lines: int
+    cursor: NotRequired[str]
+
+class ListLabelsArguments(TypedDict):
+    offset: int
 
 class GroupInfoArguments(TypedDict):
     group_id: str

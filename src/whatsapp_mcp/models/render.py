@@ -17,6 +17,7 @@ from whatsapp_mcp.models.views import (
     Contact,
     Group,
     GroupMember,
+    Label,
     Mark,
     Message,
     Newsletter,
@@ -60,6 +61,17 @@ def chat_json(chat: Chat) -> dict[str, Any]:
         "left": chat.left or None,
         "created_at": time_text(chat.created_at),
         "updated_at": time_text(chat.updated_at),
+    }
+
+
+def label_json(label: Label) -> dict[str, Any]:
+    return {
+        "label_id": label.id,
+        "name": label.name,
+        "color": label.color,
+        "chat_count": label.chat_count,
+        "message_count": label.message_count,
+        "chats": [{"chat_jid": str(chat.jid), "name": chat.name} for chat in label.chats],
     }
 
 

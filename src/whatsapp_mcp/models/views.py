@@ -236,6 +236,19 @@ class Chat(View):
     updated_at: datetime
 
 
+class Label(View):
+    """Of a business account, for chats and messages."""
+
+    id: str
+    name: str
+    color: int
+    """Number in WhatsApp's palette, from 0."""
+    chats: tuple[Chat, ...]
+    """The first ones, by name."""
+    chat_count: int
+    message_count: int
+
+
 class Contact(View):
     jid: Jid
     lid: Jid | None = None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -97,8 +95,8 @@ def rename_account(data_dir: Path, old: str, new: str) -> Path:
     """
     settings, target = _existing(data_dir, old), data_dir / _checked(new)
     _check_free(target)
-    with _moved(settings, target):
-        return target
+    _move(settings, target)
+    return target
 
 
 def account_to_remove(data_dir: Path, name: str) -> ListedAccount:
@@ -120,14 +118,14 @@ def remove_account(data_dir: Path, name: str) -> None:
     settings = _existing(data_dir, name)
     # Whatever ends this half-way leaves no half of an account behind under its name.
     going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
-    with _moved(settings, going):
-        try:
-            remove_folder(going)
-        except OSError as error:
-            raise SetupError(
-                f"{going}, which was the account {settings.account!r}, cannot be deleted altogether: {error.strerror}",
-                next_step=f"Delete {going} by hand.",
-            ) from error
+    _move(settings, going)
+    try:
+        remove_folder(going)
+    except OSError as error:
+        raise SetupError(
+            f"{going}, which was the account {settings.account!r}, cannot be deleted altogether: {error.strerror}",
+            next_step=f"Delete {going} by hand.",
+        ) from error
 
 
 def _existing(data_dir: Path, name: str) -> Settings:
@@ -200,9 +198,8 @@ async def _end_unused(settings: Settings) -> tuple[AttachedClient, ...]:
     return ()
 
 
-@contextmanager
-def _moved(settings: Settings, target: Path) -> Iterator[None]:
-    """The account's folder under another name, moved while nobody uses it; the body runs before it can be used."""
+def _move(settings: Settings, target: Path) -> None:
+    """Give the account's folder another name while nobody uses it."""
     folder, lock = settings.account_dir, _lock_of_unused(settings)
     try:
         try:
@@ -210,7 +207,6 @@ def _moved(settings: Settings, target: Path) -> Iterator[None]:
         except PermissionError:  # Windows renames no folder of which a file is open
             lock.release()
             put_in_place(folder, target)
-        yield
     except OSError as error:
         raise SetupError(
             f"{folder} cannot be renamed: {error.strerror}",

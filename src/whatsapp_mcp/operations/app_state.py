@@ -9,7 +9,7 @@ from typing import Final
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import AppStateKeysMissing
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import AppStateChange, ChatLabelled, LabelChanged, MessageLabelled
+from whatsapp_mcp.models.app_state import AppStateChange, LabelChanged
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
@@ -20,7 +20,7 @@ KEYS_ARRIVE: Final = timedelta(seconds=30)
 KEYS_WAIT: Final = 8.0
 KEYS_PAUSE: Final = 0.3
 LABEL_COLOR: Final = 0
-"""First of WhatsApp's palette; the seed gives no colour."""
+"""Of a new label: the first of WhatsApp's palette; the seed gives no colour."""
 
 
 async def change(services: Services, done: str, *changes: AppStateChange) -> str:
@@ -44,6 +44,7 @@ def author(message: Message) -> Jid | None:
     return message.wire_sender if message.wire_chat.is_group and not message.from_me else None
 
 
-def with_name(label: ChatLabelled | MessageLabelled, name: str) -> tuple[AppStateChange, ...]:
-    """The label gets its name, or a new one, before it is put on something."""
-    return (LabelChanged(label.label_id, name.strip(), LABEL_COLOR), label) if label.labelled else (label,)
+def named(services: Services, label_id: str, name: str) -> tuple[AppStateChange, ...]:
+    """The label gets its name, or a new one, before it is put on something; it keeps its colour."""
+    known = services.store.look(lambda store: store.label(label_id))
+    return (LabelChanged(label_id, name.strip(), known.color if known is not None else LABEL_COLOR),)

@@ -11,7 +11,7 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
-from whatsapp_mcp.models.render import chat_json, line_json, message_json
+from whatsapp_mcp.models.render import chat_json, label_json, line_json, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Rows
@@ -58,6 +58,13 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments) -> 
         next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
     )
+
+
+@operation("listLabels")
+async def list_labels(services: Services, arguments: args.ListLabelsArguments) -> Outcome:
+    labels, offset = await services.store.read(StoreReader.labels), arguments["offset"]
+    said = f"{len(labels)} labels." if labels else "There are no labels; WhatsApp Business has them."
+    return Outcome(said, {"data": Rows(labels[offset:], label_json)}, rows="data", offset=offset, untrusted=True)
 
 
 @operation("getChatMessages")

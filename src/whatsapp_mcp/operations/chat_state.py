@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from whatsapp_mcp.clock import now_ms, to_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import (
     MUTED_FOR_EVER,
+    AppStateChange,
     ChatChanged,
     ChatDeleted,
     ChatLabelled,
@@ -17,7 +20,8 @@ from whatsapp_mcp.models.app_state import (
 )
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.addressee import recipient
-from whatsapp_mcp.operations.app_state import author, change, with_name
+from whatsapp_mcp.operations.app_state import author, change, named
+from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -28,8 +32,18 @@ if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
 
-async def _known_chat(services: Services, text: str) -> tuple[Jid, Jid, Message | None]:
-    """The chat that ``chat_jid`` names (as shown, as WhatsApp addresses it) and its newest message."""
+class _Known(NamedTuple):
+    """A chat that the store has."""
+
+    jid: Jid
+    """As it is shown."""
+    wire: Jid
+    """As WhatsApp addresses it."""
+    newest: Message | None
+
+
+async def _known_chat(services: Services, text: str) -> _Known:
+    """The chat that ``chat_jid`` names."""
     jid = await resolve(services, text, field="chat_jid")
     chat = services.store.look(lambda store: store.chat(jid))
     if chat is None:
@@ -38,7 +52,32 @@ async def _known_chat(services: Services, text: str) -> tuple[Jid, Jid, Message 
         )
     page = await services.store.read(lambda store: store.messages(chat.jid, limit=1, offset=0, start=None, end=None))
     newest = page.rows[0] if page.rows else None
-    return chat.jid, newest.wire_chat if newest is not None else chat.jid, newest
+    return _Known(chat.jid, newest.wire_chat if newest is not None else chat.jid, newest)
+
+
+async def _in_each(
+    services: Services,
+    chat_jids: Sequence[str],
+    said: str,
+    changed: Callable[[_Known], AppStateChange],
+    *,
+    first: Sequence[AppStateChange] = (),
+    **more: object,
+) -> Outcome:
+    """The same change in each chat, in one go.
+
+    Args:
+        said: what became of them, as the end of a sentence.
+        first: what is changed before.
+        more: the results beside the chats; none: there are no results.
+    """
+    found, failed = await each(chat_jids, partial(_known_chat, services))
+    chats = list({chat.jid: chat for chat in found.values()}.values())
+    subject = "The chat is" if len(chats) == 1 else f"{len(chats)} chats are"
+    message = await change(services, f"{subject} {said}.", *first, *map(changed, chats))
+    which = {"chat_jid": str(chats[0].jid)} if len(chats) == 1 else {"chat_jids": [str(chat.jid) for chat in chats]}
+    results = {"status": "success", "message": message, **which, **more} if more else None
+    return Outcome(message, results, failed=failed)
 
 
 def _last(newest: Message | None) -> LastMessage | None:
@@ -50,56 +89,64 @@ def _last(newest: Message | None) -> LastMessage | None:
 
 @operation("pinChat")
 async def pin_chat(services: Services, arguments: args.PinChatArguments) -> Outcome:
-    jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     pinned = arguments["pinned"]
-    message = await change(
-        services, f"The chat is {'pinned' if pinned else 'no longer pinned'}.", ChatChanged(wire, pinned=pinned)
+    said = "pinned" if pinned else "no longer pinned"
+    return await _in_each(
+        services, arguments["chat_jid"], said, lambda chat: ChatChanged(chat.wire, pinned=pinned), pinned=pinned
     )
-    return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "pinned": pinned})
 
 
 @operation("muteChat")
 async def mute_chat(services: Services, arguments: args.MuteChatArguments) -> Outcome:
-    _, wire, _ = await _known_chat(services, arguments["chat_jid"])
-    if not arguments["muted"]:
-        return Outcome(await change(services, "The chat is no longer muted.", ChatChanged(wire, muted_until=0)))
-    seconds = arguments.get("duration")
-    until = now_ms() + seconds * 1000 if seconds else MUTED_FOR_EVER
-    return Outcome(await change(services, "The chat is muted.", ChatChanged(wire, muted_until=until)))
+    muted, seconds = arguments["muted"], arguments.get("duration")
+    until = (now_ms() + seconds * 1000 if seconds else MUTED_FOR_EVER) if muted else 0
+    said = "muted" if muted else "no longer muted"
+    return await _in_each(services, arguments["chat_jid"], said, lambda chat: ChatChanged(chat.wire, muted_until=until))
 
 
 @operation("markChatRead")
 async def mark_chat_read(services: Services, arguments: args.MarkChatReadArguments) -> Outcome:
-    _, wire, newest = await _known_chat(services, arguments["chat_jid"])
     read = arguments["read"]
-    marked = ChatMarkedRead(wire, read, last=_last(newest))
-    return Outcome(await change(services, f"The chat is marked as {'read' if read else 'unread'}.", marked))
+    said = f"marked as {'read' if read else 'unread'}"
+    return await _in_each(
+        services,
+        arguments["chat_jid"],
+        said,
+        lambda chat: ChatMarkedRead(chat.wire, read, last=_last(chat.newest)),
+    )
 
 
 @operation("deleteChat")
 async def delete_chat(services: Services, arguments: args.DeleteChatArguments) -> Outcome:
-    _, wire, newest = await _known_chat(services, arguments["chat_jid"])
-    deleted = ChatDeleted(wire, last=_last(newest))
+    chat = await _known_chat(services, arguments["chat_jid"])
+    deleted = ChatDeleted(chat.wire, last=_last(chat.newest))
     return Outcome(await change(services, "The chat was deleted on your devices.", deleted))
 
 
 @operation("archiveChat")
 async def archive_chat(services: Services, arguments: args.ArchiveChatArguments) -> Outcome:
-    jid, wire, newest = await _known_chat(services, arguments["chat_jid"])
     archived = arguments["archived"]
-    moved = ChatChanged(wire, archived=archived, last=_last(newest))
-    message = await change(services, f"The chat is {'archived' if archived else 'no longer archived'}.", moved)
-    return Outcome(message, {"status": "success", "message": message, "chat_jid": str(jid), "archived": archived})
+    return await _in_each(
+        services,
+        arguments["chat_jid"],
+        "archived" if archived else "no longer archived",
+        lambda chat: ChatChanged(chat.wire, archived=archived, last=_last(chat.newest)),
+        archived=archived,
+    )
 
 
 @operation("labelChat")
 async def label_chat(services: Services, arguments: args.LabelChatArguments) -> Outcome:
-    jid, wire, _ = await _known_chat(services, arguments["chat_jid"])
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
-    changes = with_name(ChatLabelled(label_id, wire, labelled), arguments["label_name"])
-    message = await change(services, f"The label was {'put on' if labelled else 'taken off'} the chat.", *changes)
-    results = {"status": "success", "message": message, "chat_jid": str(jid), "label_id": label_id, "labeled": labelled}
-    return Outcome(message, results)
+    return await _in_each(
+        services,
+        arguments["chat_jid"],
+        "labelled" if labelled else "no longer labelled",
+        lambda chat: ChatLabelled(label_id, chat.wire, labelled),
+        first=named(services, label_id, arguments["label_name"]) if labelled else (),
+        label_id=label_id,
+        labeled=labelled,
+    )
 
 
 @operation("setDisappearingTimer")

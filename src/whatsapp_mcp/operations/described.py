@@ -7,7 +7,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import anyio.to_thread
@@ -15,10 +16,11 @@ import anyio.to_thread
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.operations.addressee import recipient
+from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.outcome import Arguments
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import is_held, number_text, once_known, read_from, resolve, stored_message
-from whatsapp_mcp.policy.call import Call, Party, SentFile
+from whatsapp_mcp.policy.call import Call, FailedItem, Party, SentFile
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.untrusted_text import clean
@@ -43,17 +45,18 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     touches, given = operation.touches, dict(arguments)
     people = await _people(services, given, touches.people)
     added = await _people(services, given, touches.adds)
-    chat = await _chat(services, operation, given)  # after the people: WhatsApp may be asked about its number
+    # After the people: WhatsApp may be asked about the number of a chat.
+    chats, failed = await _chats(services, operation, given)
     source: Jid | None = None
     if touches.forwards is not None:
         source, _ = await stored_message(services, given[touches.forwards])
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = await _files(services, touches.files, given)
-    at = await _at(services, chat, wait=touches.act == "send" and rules.ask.first_contact != "never") if chat else None
+    wait = touches.act == "send" and rules.ask.first_contact != "never"
     return Call(
         operation=operation,
         arguments=given,
-        chat=at,
+        chats=tuple([await _at(services, chat, wait=wait) for chat in chats]),
         people=people,
         added=added,
         source=source,
@@ -62,27 +65,43 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
         stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
-        others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chat))),
+        others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
+        failed=failed,
     )
 
 
-async def _chat(services: Services, operation: Operation, given: Arguments) -> Jid | None:
+async def _chats(
+    services: Services, operation: Operation, given: Arguments
+) -> tuple[tuple[Jid, ...], tuple[FailedItem, ...]]:
+    """The chats that it is about, and those of a list that nobody knows: they are left out of the arguments."""
     touches = operation.touches
     name = touches.chat
     if name is None:
-        return None
-    if not given.get(name):
+        return (), ()
+    wanted = given.get(name)
+    if not wanted:
         if touches.message is None or not given.get(touches.message):
-            return None
+            return (), ()
         jid, _ = await stored_message(services, given[touches.message])
-    elif touches.act == "send" and touches.message is None:
-        jid = await recipient(services, given[name], field=name)
-    elif touches.changes:
-        jid = await resolve(services, given[name], field=name)
+    elif isinstance(wanted, list):
+        found, failed = await each(wanted, partial(_chat, services, operation))
+        chats = tuple(dict.fromkeys(found.values()))
+        given[name] = [str(jid) for jid in chats]
+        return chats, failed
     else:
-        jid = await read_from(services, given[name], field=name)
+        jid = await _chat(services, operation, wanted)
     given[name] = str(jid)
-    return jid
+    return (jid,), ()
+
+
+async def _chat(services: Services, operation: Operation, text: str) -> Jid:
+    touches = operation.touches
+    name = touches.chat or "chat_jid"
+    if touches.act == "send" and touches.message is None:
+        return await recipient(services, text, field=name)
+    if touches.changes:
+        return await resolve(services, text, field=name)
+    return await read_from(services, text, field=name)
 
 
 async def _at(services: Services, chat: Jid, *, wait: bool) -> Party:
@@ -152,14 +171,14 @@ def _secrets_in(text: str) -> list[str]:
     return [f"{secret.kind} ({secret.excerpt})" for secret in secrets_in(text)]
 
 
-def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chat: Jid | None) -> Iterator[str]:
+def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chats: Collection[Jid]) -> Iterator[str]:
     """Numbers in the texts of people who are known here, and neither are written to nor the owner."""
     found = dict.fromkeys(
         "".join(filter(str.isdigit, each)) for text in texts.values() for each in _NUMBER.findall(text)
     )
     for digits in list(found)[:_NUMBERS]:
         jid = Jid(digits, USER)
-        if 7 <= len(digits) <= 15 and jid != chat and store.knows(jid) and not store.chat_facts(jid).own:
+        if 7 <= len(digits) <= 15 and jid not in chats and store.knows(jid) and not store.chat_facts(jid).own:
             yield f"the number +{digits}"
     if len(found) > _NUMBERS:
         yield f"more than {_NUMBERS} numbers"

@@ -1,4 +1,7 @@
-"""Sends that carry an ``idempotency_key``: a repetition gets the first result and sends nothing.
+"""Sends that are repeated: a repetition gets the first result and sends nothing.
+
+What counts as one is a call with the same ``idempotency_key``; without a key, within ``repeat_seconds``, exactly the
+same call in the same conversation, to the same recipient and with the same content: a client that gave up tries again.
 
 Here a call learns what an earlier one did. Who claims the key, right before sending, is the session process
 (:mod:`whatsapp_mcp.worker.sends`): it alone writes the store, and it still learns of an acknowledgement that
@@ -10,15 +13,21 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionCrashed, SessionError, SessionTimeout
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import SentMessage
+from whatsapp_mcp.operations.described import digest_of
 from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, Handler
 from whatsapp_mcp.operations.sending import sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.messages import ConfirmSend, SendKey
+from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.store.read.reader import StoreReader
 
 _REPEAT: Final = "Call again with the same idempotency_key and arguments: that never sends a second message."
 
@@ -39,19 +48,52 @@ async def run_once(operation: str, handler: Handler, services: Services, argumen
     """
     rest = {name: value for name, value in arguments.items() if name != IDEMPOTENCY_KEY}
     key = SendKey(key=arguments[IDEMPOTENCY_KEY], fingerprint=fingerprint(operation, rest))
-    done = await earlier(services, key)
-    if done is not None:
-        return sent_outcome(services, done, "The message was sent.")
+    services = replace(services, send_key=key)
+    again = await told_again(services)
+    if again is not None:
+        return again
     try:
-        return await handler(replace(services, send_key=key), arguments)
+        return await handler(services, arguments)
     except (SessionCrashed, SessionTimeout) as error:
         error.next_step = _REPEAT
         raise
 
 
+async def key_of_call(services: Services, call: Call, caller: Caller) -> SendKey:
+    """Of exactly this call in this conversation: its repetition has the same key, whichever server it comes to.
+
+    What was taken back since then may be sent again.
+    """
+    exactly = await digest_of(services, call, caller.grant.name)
+    of = hashlib.sha256(f"{exactly} {caller.conversation.mark}".encode()).hexdigest()
+    while True:
+        key = SendKey(key=f"call {of}", fingerprint="", seconds=services.settings.repeat_seconds)
+        taken_back = services.store.look(partial(_taken_back, key=key))
+        if taken_back is None:
+            return key
+        of = hashlib.sha256(f"{of} {taken_back}".encode()).hexdigest()
+
+
+def _taken_back(store: StoreReader, key: SendKey) -> str | None:
+    """Id of the message that was sent under the key, if it was revoked, or stopped before it left."""
+    stood = store.send_under(key.key, key.kept)
+    if stood is None or stood.result is None:
+        return None
+    sent = SentMessage.model_validate_json(stood.result)
+    held, message = store.deferred(sent.message_id), store.message(sent.message_id, sent.chat)
+    stopped = held is not None and held.state is DeferredState.CANCELLED
+    return sent.message_id if stopped or (message is not None and message.revoked_at is not None) else None
+
+
+async def told_again(services: Services) -> Outcome | None:
+    """The result of what was sent under the key of this call, if that is so."""
+    done = await earlier(services, services.send_key) if services.send_key is not None else None
+    return sent_outcome(services, done, "The message was sent.") if done is not None else None
+
+
 async def earlier(services: Services, key: SendKey) -> SentMessage | None:
     """What was sent under the key; nothing that is finished needs a connection to be told."""
-    stood = services.store.look(lambda store: store.send_under(key.key))
+    stood = services.store.look(lambda store: store.send_under(key.key, key.kept))
     if stood is None:
         return None
     sent = key.sent_before(stood.fingerprint, stood.result)
@@ -64,6 +106,6 @@ async def earlier(services: Services, key: SendKey) -> SentMessage | None:
         raise
     except SessionError as error:
         raise OutcomeUnknown(
-            "under this idempotency_key a message was to be sent; whether it was cannot be told now",
-            next_step=_REPEAT,
+            f"a message was to be sent {key.named}; whether it was cannot be told now",
+            next_step=OutcomeUnknown.next_step if key.is_of_call else _REPEAT,
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -9,8 +10,10 @@ from whatsapp_mcp.clock import now, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.app_state import MessageDeletedForMe, MessageLabelled, MessageStarred
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.addressee import check_writable, recipient
-from whatsapp_mcp.operations.app_state import author, change, with_name
+from whatsapp_mcp.operations.app_state import author, change, named
+from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.held_messages import stop_held
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
@@ -18,6 +21,7 @@ from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
+from whatsapp_mcp.policy.call import FailedItem
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -112,14 +116,20 @@ async def reject_call(services: Services, arguments: args.RejectCallArguments) -
 
 @operation("readMessage")
 async def read_message(services: Services, arguments: args.ReadMessageArguments) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    if message.from_me and chat != message.sender:
+    messages, failed = await _messages(services, arguments, _received)
+    await services.session.call(MarkRead(targets=tuple(map(MessageRef.of, messages))))
+    status = f"{_subject(messages)} marked as read."
+    ids = [message.id for message in messages]
+    results = {"message_id": ids[0]} if len(ids) == 1 else {"message_ids": ids}
+    return Outcome(status, results | {"status": status, "chat_jid": str(messages[0].chat)}, failed=failed)
+
+
+def _received(message: Message) -> None:
+    """Raises InvalidArgument for a message of the owner's to somebody else."""
+    if message.from_me and message.chat != message.sender:
         raise InvalidArgument(
             "message_id: this is your own message, there is nothing to mark as read", field="message_id"
         )
-    await services.session.call(MarkRead(target=MessageRef.of(message)))
-    status = "The message was marked as read."
-    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
 
 
 @operation("starMessage")
@@ -133,9 +143,12 @@ async def unstar_message(services: Services, arguments: args.UnstarMessageArgume
 
 
 async def _star(services: Services, arguments: args.StarMessageArguments, *, starred: bool) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    star = MessageStarred(message.wire_chat, message.id, starred, message.from_me, author(message))
-    return Outcome(await change(services, f"The message is {'starred' if starred else 'no longer starred'}.", star))
+    messages, failed = await _messages(services, arguments)
+    stars = [
+        MessageStarred(message.wire_chat, message.id, starred, message.from_me, author(message)) for message in messages
+    ]
+    done = f"{_subject(messages)} {'starred' if starred else 'no longer starred'}."
+    return Outcome(await change(services, done, *stars), failed=failed)
 
 
 @operation("deleteMessage")
@@ -149,8 +162,29 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
 
 @operation("labelMessage")
 async def label_message(services: Services, arguments: args.LabelMessageArguments) -> Outcome:
-    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    labelled = arguments["labeled"]
-    label = MessageLabelled(arguments["label_id"].strip(), message.wire_chat, message.id, labelled)
-    done = f"The label was {'put on' if labelled else 'taken off'} the message."
-    return Outcome(await change(services, done, *with_name(label, arguments["label_name"])))
+    messages, failed = await _messages(services, arguments)
+    label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
+    first = named(services, label_id, arguments["label_name"]) if labelled else ()
+    labels = [MessageLabelled(label_id, message.wire_chat, message.id, labelled) for message in messages]
+    done = f"{_subject(messages)} {'labelled' if labelled else 'no longer labelled'}."
+    return Outcome(await change(services, done, *first, *labels), failed=failed)
+
+
+async def _messages(
+    services: Services,
+    arguments: args.StarMessageArguments | args.LabelMessageArguments | args.ReadMessageArguments,
+    check: Callable[[Message], None] = lambda _: None,
+) -> tuple[list[Message], tuple[FailedItem, ...]]:
+    """The messages of the list, in one chat."""
+
+    async def find(message_id: str) -> Message:
+        _, message = await stored_message(services, message_id, arguments["phone"])
+        check(message)
+        return message
+
+    found, failed = await each(arguments["message_id"], find)
+    return list({(message.id, message.sender): message for message in found.values()}.values()), failed
+
+
+def _subject(messages: Sequence[Message]) -> str:
+    return "The message is" if len(messages) == 1 else f"{len(messages)} messages are"

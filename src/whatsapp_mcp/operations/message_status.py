@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.session import SessionState
-from whatsapp_mcp.models.views import GroupMember, ReceiptView
+from whatsapp_mcp.models.views import GroupMember, Message, ReceiptView
 from whatsapp_mcp.operations.held_messages import held_status
 from whatsapp_mcp.operations.outcome import Outcome, Rows
+from whatsapp_mcp.operations.poll_results import named_people, poll_json
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -46,20 +48,16 @@ async def get_message_status(services: Services, arguments: args.GetMessageStatu
     if waiting is not None:
         return waiting
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
-    if not message.from_me:
+    if not message.from_me and message.kind is not MessageKind.POLL:
         raise InvalidArgument(
             "message_id: this is somebody else's message; how far it got is known of your own only", field="message_id"
         )
-    status = message.status or DeliveryStatus.UNKNOWN
     members = await _other_members(services, chat) if chat.is_group else None
-    receipts = await services.store.read(lambda store: store.receipts(message))
-    if members is not None:
-        people = await services.store.read(lambda store: _in_group(store, receipts, members, status))
-        status = min((one.status for one in people if not one.left), key=_ORDER.index, default=status)
-    else:
-        if chat.is_person and not receipts:
-            receipts = (ReceiptView(jid=chat, name=message.chat_name),)
-        people = _by_progress(_person(receipt, status) for receipt in receipts)
+    poll = await _poll(services, chat, message, members) if message.kind is MessageKind.POLL else None
+    if not message.from_me:
+        about = {"message_id": message.id, "chat_jid": str(chat), "timestamp": time_text(message.timestamp)}
+        return Outcome(_votes_sentence(poll), about | {"poll": poll}, untrusted=True, heard=(chat,))
+    status, people = await _reached(services, message, members)
     counted = [one for one in people if not one.left]
     counts = _counts(counted, status)
     if members is not None:
@@ -73,9 +71,52 @@ async def get_message_status(services: Services, arguments: args.GetMessageStatu
         "revoked": True if message.revoked_at else None,
         "participants_known": members is not None if chat.is_group else None,
         "counts": counts,
+        "poll": poll,
+        "not_read": _not_read(counted) if members is not None else None,
         "data": Rows(people[offset:], _json),
     }
-    return Outcome(_sentence(chat, status, counts), results, rows="data", offset=offset, untrusted=True)
+    said = f"{_sentence(chat, status, counts)} {_votes_sentence(poll)}".rstrip()
+    # Options of a poll are words, of whoever added them.
+    heard = (chat,) if poll is not None else ()
+    return Outcome(said, results, rows="data", offset=offset, untrusted=True, heard=heard)
+
+
+async def _reached(
+    services: Services, message: Message, members: Sequence[GroupMember] | None
+) -> tuple[DeliveryStatus, list[_Person]]:
+    """How far the message got, and with whom; ``members``: those of the group, where they are known."""
+    status = message.status or DeliveryStatus.UNKNOWN
+    receipts = await services.store.read(lambda store: store.receipts(message))
+    if members is None:
+        if message.chat.is_person and not receipts:
+            receipts = (ReceiptView(jid=message.chat, name=message.chat_name),)
+        return status, _by_progress(_person(receipt, status) for receipt in receipts)
+    people = await services.store.read(lambda store: _in_group(store, receipts, members, status))
+    return min((one.status for one in people if not one.left), key=_ORDER.index, default=status), people
+
+
+async def _poll(services: Services, chat: Jid, poll: Message, others: Sequence[GroupMember] | None) -> dict[str, Any]:
+    """Everybody in the group is asked, the owner too; in a chat with one person, that person."""
+    asked: Sequence[GroupMember] | None = others
+    snapshot = services.session.snapshot
+    if chat.is_person:
+        asked = (GroupMember(jid=chat),)
+    elif others is not None and snapshot.own_jid is not None:
+        asked = (*others, GroupMember(jid=snapshot.own_jid.bare, lid=snapshot.own_lid and snapshot.own_lid.bare))
+    return await services.store.read(lambda store: poll_json(store, poll, asked))
+
+
+def _votes_sentence(poll: Mapping[str, Any] | None) -> str:
+    if poll is None:
+        return ""
+    missing = poll.get("not_voted_count")
+    return f"{poll['voted']} voted{f' and {missing} did not' if missing is not None else ''}."
+
+
+def _not_read(people: Sequence[_Person]) -> list[dict[str, Any]]:
+    """Of whom it is known that they have not, as far as read receipts tell."""
+    late = (DeliveryStatus.FAILED, DeliveryStatus.PENDING, DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+    return named_people((one.receipt.jid, one.receipt.name) for one in people if one.status in late)
 
 
 def _counts(people: Sequence[_Person], status: DeliveryStatus) -> dict[str, int]:

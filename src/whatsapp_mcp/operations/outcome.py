@@ -6,13 +6,16 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.passage import Passage
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.policy.call import FailedItem
 
 V = TypeVar("V")
 
@@ -68,9 +71,25 @@ class Outcome:
     """True when results carry text that other people wrote."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
+    seen: Callable[[], Awaitable[None]] | None = None
+    """Called when the result was shown whole, and nothing follows on another page."""
+    note: str | None = None
+    """A remark of ours that a model has to see, in a sentence or two."""
     images: tuple[Image, ...] = field(default_factory=tuple)
+    failed: tuple[FailedItem, ...] = ()
+    """Items of a list with which nothing was done, while others were."""
     file: KeptFile | None = None
     """What the operation fetched, for who reads it as a resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What somebody wants to be told of when it changes."""
+
+    arguments: Arguments
+    """Of the operation that shows it, with addresses in place of names."""
+    mark: Hashable
+    """Another one each time that the operation would show something else."""
 
 
 class Runner(Protocol):
@@ -82,6 +101,10 @@ class Runner(Protocol):
         Raises:
             WhatsAppMcpError: with code, message and next step for the caller.
         """
+        ...
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        """How it stands with what the operation of a call shows. Raises WhatsAppMcpError, as ``run`` does."""
         ...
 
     def ended(self, passage: Passage) -> None:

@@ -21,10 +21,11 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.operations.described import described, digest_of
 from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
@@ -35,7 +36,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "chat_state", "chat_events"),
+    "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
@@ -75,7 +76,7 @@ class OperationRunner:
         operation = passage.operation
         handler = _handler(operation)
         rules = self._gate.enter(passage)
-        services = self._within(rules, passage.caller.grant)
+        services = self._within(rules, passage.caller)
         admitted = partial(self._admitted, passage, rules, handler)
         if IDEMPOTENCY_KEY not in arguments:
             return await admitted(services, arguments)
@@ -83,16 +84,20 @@ class OperationRunner:
 
         return await run_once(operation.name, admitted, services, arguments)
 
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        from whatsapp_mcp.operations.watching import watch
+
+        services = self._within(self._gate.enter(passage), passage.caller)
+        return await watch(services, passage.operation, arguments)
+
     def ended(self, passage: Passage) -> None:
         self._gate.ended(passage)
 
-    def _within(self, rules: Rules, grant: Grant) -> Services:
+    def _within(self, rules: Rules, caller: Caller) -> Services:
         """What the handler of a call works with: chats that it may not read are not there."""
-        readable, hold = self._gate.readable(rules, grant), rules.hold_seconds
-        if readable is None and not hold:
-            return self._services
+        readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
-        return replace(self._services, store=store, hold_seconds=hold)
+        return replace(self._services, store=store, caller=caller.name, hold_seconds=rules.hold_seconds)
 
     async def _admitted(
         self,
@@ -108,10 +113,11 @@ class OperationRunner:
             if passage.operation.touches.act != "look":
                 services = replace(services, counting=partial(self._gate.count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
-                digest = partial(digest_of, services, call, passage.caller.grant.name)
-                await self._gate.admit(passage, call, rules, digest)
                 arguments = dict(call.arguments)
+                handler = partial(self._unless_repeated, passage, rules, call, handler)
             outcome = await handler(services, arguments)
+            if passage.call is not None and passage.call.failed:
+                outcome = replace(outcome, failed=(*passage.call.failed, *outcome.failed))
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
                 self._gate.undone(passage)
@@ -121,6 +127,22 @@ class OperationRunner:
             self._heard(passage, outcome)
         passage.ids = _ids(arguments, outcome)
         return outcome
+
+    async def _unless_repeated(
+        self, passage: Passage, rules: Rules, call: Call, handler: Handler, services: Services, arguments: Arguments
+    ) -> Outcome:
+        """Carry it out when the gate lets it through; a send that was just made is told again, and passes no gate."""
+        sends = IDEMPOTENCY_KEY in passage.operation.input_schema["properties"]
+        if sends and services.send_key is None and services.settings.repeat_seconds:
+            from whatsapp_mcp.operations.idempotency import key_of_call, told_again
+
+            services = replace(services, send_key=await key_of_call(services, call, passage.caller))
+            again = await told_again(services)
+            if again is not None:
+                passage.call = call
+                return again
+        await self._gate.admit(passage, call, rules, partial(digest_of, services, call, passage.caller.grant.name))
+        return await handler(services, arguments)
 
     def _heard(self, passage: Passage, outcome: Outcome) -> None:
         """The conversation now holds words of others."""
@@ -147,5 +169,6 @@ class OperationRunner:
 def _ids(arguments: Arguments, outcome: Outcome) -> tuple[str, ...]:
     """Of the messages that a call was about, or made."""
     made = outcome.results.get("message_id") if isinstance(outcome.results, dict) else None
-    found = (arguments.get("message_id"), arguments.get("reply_message_id"), made)
+    given = arguments.get("message_id")
+    found = (*(given if isinstance(given, list) else (given,)), arguments.get("reply_message_id"), made)
     return tuple(dict.fromkeys(each for each in found if isinstance(each, str)))

@@ -32,6 +32,13 @@ WHAT_BECAME: Final = {
 """Of messages that are held back."""
 
 
+ALREADY_SENT_BY_CALL: Final = "Already sent by the same call a moment ago; nothing was sent now."
+SEND_AGAIN: Final = (
+    "This is the result of the first call. To send the same once more on purpose, call with an idempotency_key that "
+    "was not used yet, or with another text."
+)
+
+
 class ToOneChat(TypedDict):
     """Arguments that every operation has which sends a message."""
 
@@ -54,7 +61,7 @@ async def addressed(
     options = SendOptions(forwarded=forwarded, expiration=expiration_in(services, chat, arguments))
     if not reply_to:
         return chat, options
-    quoted = services.store.look(lambda store: store.message(reply_to, chat))
+    quoted = services.store.look(lambda store: store.message(reply_to, chat, field="reply_message_id"))
     if quoted is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
@@ -94,8 +101,11 @@ def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
     """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
     if sent.held_until is not None:
         return _held_outcome(services, sent, sent.held_until)
+    key, note = services.send_key, None
     if sent.repeated:
-        status = "Already sent under this idempotency_key; nothing was sent now."
+        of_call = key is not None and key.is_of_call
+        status = ALREADY_SENT_BY_CALL if of_call else "Already sent under this idempotency_key; nothing was sent now."
+        note = SEND_AGAIN if of_call else None
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         status,
@@ -108,6 +118,7 @@ def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",
+        note=note,
     )
 
 
@@ -127,6 +138,7 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",
+        note=SEND_AGAIN if sent.repeated and services.send_key and services.send_key.is_of_call else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
@@ -24,12 +26,34 @@ class MessageRef(Wire):
         return cls(chat=message.chat, message_id=message.id, author=message.sender)
 
 
+DAY: Final = 24 * 3600
+"""Seconds."""
+
+
 class SendKey(Wire):
-    """A key that the caller chose: one message is sent under it within a day."""
+    """One message is sent under it, however often that is asked for: a key that the caller chose, or one that is made
+    of the call itself, so that its repetition has the same."""
 
     key: str
     fingerprint: str
-    """Of the tool and its arguments."""
+    """Of the tool and its arguments; empty where the key says it all."""
+    seconds: int = DAY
+    """For so long after the send the key is taken."""
+
+    @property
+    def is_of_call(self) -> bool:
+        """The caller chose none."""
+        return self.seconds < DAY
+
+    @property
+    def kept(self) -> int:
+        """``seconds`` in milliseconds."""
+        return self.seconds * 1000
+
+    @property
+    def named(self) -> str:
+        """What an error calls it."""
+        return "by the same call a moment ago" if self.is_of_call else "under this idempotency_key"
 
     def sent_before(self, fingerprint: str, result: str | None) -> SentMessage | None:
         """What was sent under this key, by what the store holds under it; None while that is not known.
@@ -118,7 +142,7 @@ class React(Command[SentMessage]):
 
 
 class MarkRead(Command[None]):
-    target: MessageRef
+    targets: tuple[MessageRef, ...]
 
 
 class DownloadMedia(Command[None]):

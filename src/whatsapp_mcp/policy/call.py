@@ -40,13 +40,25 @@ class SentFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedItem:
+    """One of a list with which nothing was done, while others were."""
+
+    item: str
+    """Its place, by the name of the parameter: ``chat_jid[2]``."""
+    code: str
+    message: str
+    """Of the error, as for a call of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     operation: Operation
     arguments: Mapping[str, object]
     """With addresses in place of names."""
-    chat: Party | None = None
+    chats: tuple[Party, ...] = ()
+    """That are read, written to or changed: one, or those of a list."""
     people: tuple[Party, ...] = ()
-    """Beside the chat."""
+    """Beside the chats."""
     added: tuple[Party, ...] = ()
     """People who would become members of a group."""
     source: Jid | None = None
@@ -64,13 +76,21 @@ class Call:
     stops_own: bool = False
     """It keeps a message of ours from leaving: nobody has it, so nothing is removed."""
 
+    failed: tuple[FailedItem, ...] = ()
+    """Items of a list in ``arguments`` of which it is not known what they mean; they are left out there."""
+
+    @property
+    def chat(self) -> Party | None:
+        """The only chat; None where there is none, or several."""
+        return self.chats[0] if len(self.chats) == 1 else None
+
     @property
     def parties(self) -> tuple[Party, ...]:
         """All whom the call is about."""
-        return (*((self.chat,) if self.chat is not None else ()), *self.people, *self.added)
+        return (*self.chats, *self.people, *self.added)
 
     @property
     def strangers(self) -> tuple[Party, ...]:
         """Those who would hear from the owner for the first time."""
-        written_to = (self.chat,) if self.chat is not None and self.operation.touches.act == "send" else ()
+        written_to = self.chats if self.operation.touches.act == "send" else ()
         return tuple(party for party in (*written_to, *self.added) if not party.facts.known)

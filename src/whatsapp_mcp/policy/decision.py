@@ -72,8 +72,9 @@ def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Re
     if strangers := [party.called for party in call.strangers]:
         why = f"{_listed(strangers)} {'is' if len(strangers) == 1 else 'are'} not among those whom you know"
         yield Reason("first_contact", why), bool(seen.chats)
-    if act in ("send", "arrange") and call.chat is not None and not trusted:
-        others = {*seen.chats, *([call.source] if call.source else [])} - {call.chat.jid}
+    if act in ("send", "arrange") and call.chats and not trusted:
+        read = {*seen.chats, *([call.source] if call.source else [])}
+        others = {chat for target in call.chats for chat in read - {target.jid}}
         why = f"{_others(others)} was read before in this conversation" if others else "it goes to a chat"
         yield Reason("other_chat", why), bool(others)
     if any(file.local for file in call.files) and not trusted:
@@ -97,8 +98,8 @@ def _worth_asking(call: Call, seen: Seen, *, trusted: bool) -> Iterator[tuple[Re
 def _given_away(call: Call) -> list[str]:
     """Whose numbers others would learn: those in the texts, and those on a contact card."""
     cards = call.people if call.operation.touches.act == "send" else ()
-    at = call.chat.jid if call.chat is not None else None
-    return [*call.others_numbers, *(party.called for party in cards if party.facts.known and party.jid != at)]
+    at = {party.jid for party in call.chats}
+    return [*call.others_numbers, *(party.called for party in cards if party.facts.known and party.jid not in at)]
 
 
 def _others(chats: set[Jid]) -> str:

@@ -127,10 +127,12 @@ class Gate:
         if writable is None:
             return
         # Of a message that is sent, the chat counts; who is on a contact card hears nothing of it.
-        about = call.parties if touches.act != "send" or call.chat is None else (call.chat,)
+        about = call.parties if touches.act != "send" or not call.chats else call.chats
         for party in about:
             if not writable.allows(party.facts):
-                raise _refused(passage, "send", "nothing may be sent or changed there", where="[send] in policy.toml")
+                where = f"in {party.jid}" if len(call.chats) > 1 else "there"
+                why = f"nothing may be sent or changed {where}"
+                raise _refused(passage, "send", why, where="[send] in policy.toml")
 
     # -- taint --------------------------------------------------------------------------------------------------------
 
@@ -138,12 +140,14 @@ class Gate:
         conversation = caller.conversation
         hours = rules.taint_hours
         seen = Seen(conversation.read_within(hours), conversation.listed_within(hours))
-        grant, chat = caller.grant.name, call.chat
-        trusted = chat is not None and ChatList.parse(rules.send.trusted).allows(chat.facts)
-        found = reasons(call, rules.ask, seen, trusted=trusted)
-        if chat is None or not found or not all(reason.rule in _ALWAYS for reason in found):
+        grant, chats = caller.grant.name, call.chats
+        trust = ChatList.parse(rules.send.trusted)
+        found = reasons(call, rules.ask, seen, trusted=bool(chats) and all(trust.allows(chat.facts) for chat in chats))
+        if not chats or not all(reason.rule in _ALWAYS for reason in found):
             return found
-        return tuple(reason for reason in found if not self._book.is_always(reason.rule, chat.jid, grant))
+        return tuple(
+            reason for reason in found if not all(self._book.is_always(reason.rule, chat.jid, grant) for chat in chats)
+        )
 
     # -- limits -------------------------------------------------------------------------------------------------------
 
@@ -162,7 +166,7 @@ class Gate:
     async def _confirm(self, passage: Passage, call: Call, rules: Rules, why: tuple[Reason, ...], digest: str) -> None:
         grant, minutes = passage.caller.grant.name, rules.approval_minutes
         passage.rule = why[0].rule
-        always = call.chat is not None and all(reason.rule in _ALWAYS for reason in why)
+        always = bool(call.chats) and all(reason.rule in _ALWAYS for reason in why)
         question = Question(
             rule=",".join(reason.rule for reason in why),
             text=question_text(call, why),
@@ -178,9 +182,10 @@ class Gate:
             consent = await passage.caller.ask(question)
             given_for_good = consent is Consent.ALWAYS and always
             passage.decision = AuditDecision.ASKED_ALWAYS if given_for_good else AuditDecision.ASKED_YES
-        if consent is Consent.ALWAYS and always and call.chat is not None:
+        if consent is Consent.ALWAYS and always:
             for reason in why:
-                self._book.always(reason.rule, call.chat.jid, grant, now_ms())
+                for chat in call.chats:
+                    self._book.always(reason.rule, chat.jid, grant, now_ms())
         elif consent is Consent.NO:
             passage.decision = AuditDecision.REFUSED
             raise NotAllowed(
@@ -260,6 +265,13 @@ def _uses(call: Call) -> Uses:
 def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
     lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
+    chats = call.chats if len(call.chats) > 1 else ()
+    lines += [f"Chat: {party.called}" for party in chats[:_PEOPLE]]
+    if len(chats) > _PEOPLE:
+        lines.append(f"And {len(chats) - _PEOPLE} chats more")
+    about = call.arguments.get(call.operation.touches.message or "")
+    if isinstance(about, list) and len(about) > 1:
+        lines.append(f"{len(about)} messages")
     people = (*call.people, *call.added)
     lines += [f"Person: {party.called}" for party in people[:_PEOPLE]]
     if len(people) > _PEOPLE:

@@ -17,9 +17,11 @@ _HOUR: Final = 3_600.0
 class Conversation:
     """An MCP session, from the first call of a host to the last. Chats are canonical."""
 
-    def __init__(self, number: int = 1) -> None:
+    def __init__(self, number: int = 1, mark: str = "") -> None:
         self.number = number
         """In this process."""
+        self.mark = mark
+        """By which it can be told from others, also by another server of the account; see `server/callers`."""
         self._read: dict[Jid, float] = {}
         """Chats of which others' texts were read, and when last, by the monotonic clock."""
         self._listed: float | None = None
@@ -51,9 +53,13 @@ class Conversations:
         self._open: dict[tuple[str, str], Conversation] = {}
         self._numbers = itertools.count(1)
 
-    def of(self, grant: str, session: str) -> Conversation:
-        """The conversation of an MCP session; where the protocol has none (2026-07-28), that of the token."""
-        found = self._open.pop((grant, session), None) or Conversation(next(self._numbers))
+    def of(self, grant: str, session: str, mark: str = "") -> Conversation:
+        """The conversation of an MCP session; where the protocol has none (2026-07-28), that of the token.
+
+        Args:
+            mark: what it gets when it is new.
+        """
+        found = self._open.pop((grant, session), None) or Conversation(next(self._numbers), mark)
         self._open[grant, session] = found  # the one that was used last stands last
         if len(self._open) > self._MOST:
             del self._open[next(iter(self._open))]

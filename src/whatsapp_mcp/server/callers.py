@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ class Callers:
         self._questions = Questions()
         self._scope: Scope = settings.scope
         self._local = Grant(scope=settings.scope)
+        self._host_process = _host_process()
 
     def grant(self, ctx: ServerRequestContext[Any]) -> Grant:
         """What the caller was given, which is never more than this server gives to anybody."""
@@ -38,14 +41,25 @@ class Callers:
 
     def of(self, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams | None = None) -> Caller:
         """``params``: of the call of a tool, about which the owner can be asked."""
-        grant = self.grant(ctx)
+        grant, session, local = self.grant(ctx), _session(ctx), ctx.request is None
+        mark = self._host_process if local else f"http {grant.name} {session}"
         return Caller(
             grant=grant,
-            transport="stdio" if ctx.request is None else "http",
+            transport="stdio" if local else "http",
             host=_host(ctx.session.client_params),
-            conversation=self._conversations.of(grant.name, _session(ctx)),
+            client=_client(ctx.session.client_params),
+            conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
         )
+
+
+def _host_process() -> str:
+    """The program that started this server, so that a server that it starts anew goes on with the conversation.
+
+    Where it has gone, or cannot be seen from within a container, or is but a launcher, every server is on its own.
+    """
+    parent = os.getppid()
+    return f"stdio {socket.gethostname()} {parent if parent > 1 else f'server {os.getpid()}'}"
 
 
 def _session(ctx: ServerRequestContext[Any]) -> str:
@@ -58,6 +72,10 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
 
 def _host(client: types.InitializeRequestParams | None) -> str:
     return _shown(client.client_info.name, client.client_info.version) if client is not None else ""
+
+
+def _client(client: types.InitializeRequestParams | None) -> str:
+    return _shown(client.client_info.name, "") if client is not None else ""
 
 
 @lru_cache(64)

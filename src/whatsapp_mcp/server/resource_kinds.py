@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mcp.shared.uri_template import UriTemplate
+
+from whatsapp_mcp.catalog import Operation
+from whatsapp_mcp.server.offer import Offer
 
 Shape = Literal["json", "file", "picture"]
 """What is read: the result of the operation as text, the file that it fetched, the picture that it made."""
@@ -115,6 +118,17 @@ KINDS: Final = (
     ),
 )
 """Those without variables in the order in which they are listed, then the templates."""
+
+
+def kinds_for(offer: Offer, has: Callable[[Operation], bool], *, unlinked: bool = True) -> tuple[ResourceKind, ...]:
+    """What is there for who has these operations; ``unlinked``: also what is there until an account is linked."""
+    return tuple(
+        kind
+        for kind in KINDS
+        if (not kind.beside or offer.has_tool(kind.beside))
+        and has(offer.operation(kind.operation))
+        and (unlinked or not kind.while_unlinked)
+    )
 
 
 def uri_of(name: str, **values: str) -> str:

@@ -14,9 +14,10 @@ from mcp.shared.exceptions import MCPError
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.server.news import SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.reading import Reading, not_found
-from whatsapp_mcp.server.resource_kinds import KINDS, ResourceKind
+from whatsapp_mcp.server.resource_kinds import ResourceKind, kinds_for
 from whatsapp_mcp.settings import Settings
 
 MIB: Final = 1024 * 1024
@@ -27,22 +28,20 @@ _Contents = types.TextResourceContents | types.BlobResourceContents
 class Resources:
     """Of one server."""
 
-    def __init__(self, offer: Offer, reading: Reading, settings: Settings) -> None:
+    def __init__(self, offer: Offer, reading: Reading, settings: Settings, board: SessionBoard | None) -> None:
         self._offer = offer
         self._reading = reading
+        self._board = board
         self._limit = settings.resource_limit * MIB
-        self._kinds = tuple(kind for kind in KINDS if not kind.beside or offer.has_tool(kind.beside))
 
     def kinds(self, ctx: _Context) -> tuple[ResourceKind, ...]:
         """What there is for this caller."""
-        listed = self._offer.listed(ctx)
-        return tuple(kind for kind in self._kinds if listed(self._offer.operation(kind.operation)))
+        return kinds_for(self._offer, self._offer.listed(ctx))
 
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         _one_page(params)
-        return types.ListResourcesResult(
-            resources=[_resource(kind) for kind in self.kinds(ctx) if not kind.is_template]
-        )
+        kinds = kinds_for(self._offer, self._offer.listed(ctx), unlinked=is_unlinked(self._board))
+        return types.ListResourcesResult(resources=[_resource(kind) for kind in kinds if not kind.is_template])
 
     async def templates(
         self, ctx: _Context, params: types.PaginatedRequestParams | None

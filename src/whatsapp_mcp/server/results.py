@@ -30,6 +30,9 @@ _CONTENT: Final = ("results", "details")
 _ARGUMENT_NAMES: Final = "fields"
 """The one list in details that holds only names of arguments."""
 
+_FAILED: Final = 20
+"""Items of a list that are named with what went wrong."""
+_FAILED_LENGTH: Final = 200
 _DEPTH: Final = 50
 _BITS: Final = 64
 _HALVINGS: Final = 200
@@ -45,7 +48,7 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     ``budget`` is the most bytes of text; images do not count. ``pageable`` says that the tool takes an ``offset``, so
     that a cut can name the next one. ``notes`` are remarks of ours on the call, a sentence each.
     """
-    marks = _marks(outcome, notes)
+    marks = _marks(outcome, (outcome.note, *notes) if outcome.note else notes)
     room = budget - len(_encode(marks))
     body, cut = _within(outcome, room, pageable=pageable)
     if cut or len(_encode(body)) > room:
@@ -60,6 +63,12 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     ]
     shown = types.TextContent(type="text", text=text.decode())
     return types.CallToolResult(content=[shown, *pictures], structured_content=body)
+
+
+def is_whole(result: types.CallToolResult) -> bool:
+    """Whether nothing of a result of ``success`` was left out or follows on another page."""
+    body = result.structured_content or {}
+    return not body.get("truncated") and "next_cursor" not in body
 
 
 def _marks(outcome: Outcome, notes: Sequence[str]) -> JsonObject:
@@ -149,7 +158,7 @@ def _within(outcome: Outcome, room: int, *, pageable: bool) -> tuple[JsonObject,
     """The body with as many whole rows as there is room for, at least one; whether rows were left out, and then where
     to go on. Rows that are left out are not made."""
     change = clean_text if outcome.untrusted else encodable
-    body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)}
+    body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)} | _failed(outcome)
     results, name = outcome.results, outcome.rows
     listed = results.get(name) if name and isinstance(results, dict) else None
     rows = Rows(listed, lambda row: row) if isinstance(listed, list) else listed
@@ -173,6 +182,15 @@ def _within(outcome: Outcome, room: int, *, pageable: bool) -> tuple[JsonObject,
     others[name] = [row for row, _ in kept]
     cursor = outcome.cursors[len(kept) - 1] if outcome.cursors else None
     return whole | _where_to_go_on(outcome, len(kept), total, cursor, pageable=pageable), True
+
+
+def _failed(outcome: Outcome) -> JsonObject:
+    """The items of a list with which nothing was done: the first ones, for there may be many with one cause."""
+    if not outcome.failed:
+        return {}
+    rows = [{"item": one.item, "code": one.code, "message": one.message} for one in outcome.failed[:_FAILED]]
+    said = f"{outcome.message} With {len(outcome.failed)} more that you named nothing was done: see failed."
+    return {"message": encodable(said), "failed": _ready(rows, lambda text: clean_text(text, _FAILED_LENGTH))}
 
 
 def _filled(made: Iterator[_MadeRow], room: int, total: int) -> tuple[list[_MadeRow], bool]:

@@ -127,8 +127,8 @@ class _Conversation:
         return None
 
     def _keep_account(self, message: types.JSONRPCMessage) -> None:
-        """Remember what has to be answered; a cancelled request never is."""
-        if isinstance(message, types.JSONRPCRequest):
+        """Remember what has to be answered; a cancelled request never is, and a subscription has no end of its own."""
+        if isinstance(message, types.JSONRPCRequest) and message.method != "subscriptions/listen":
             self._unanswered.add(message.id)
         elif isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
             self._cross_off((message.params or {}).get("requestId"))

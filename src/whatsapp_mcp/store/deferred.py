@@ -75,12 +75,10 @@ class DeferredSends:
     def hold(self, new: NewDeferred) -> KeyedSend | None:
         """Keep it; what stands under its key, if that is not free: then nothing is kept."""
         self._connection.execute("DELETE FROM deferred_sends WHERE settled_at <= ?", (self._now - KEPT,))
-        stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now)
+        stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now, new.kept)
         if stood is not None:
             return stood
-        sends.finish(self._connection, new.key, new.answer)
-        # A key is remembered for a day after the message was to leave.
-        self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (new.due_at, new.key))
+        sends.finish(self._connection, new.key, new.answer, new.due_at)
         self._connection.execute(
             "INSERT INTO deferred_sends (id, chat, state, due_at, key, command, answer)"
             " VALUES (?, ?, 'held', ?, ?, ?, ?)",
@@ -122,8 +120,7 @@ class DeferredSends:
         ).fetchone()
         if row is not None:
             key, answer, due_at = row
-            sends.finish(self._connection, key, answer)
-            self._connection.execute("UPDATE sends SET started_at = ? WHERE key = ?", (due_at, key))
+            sends.finish(self._connection, key, answer, due_at)
 
     def cancel(self, message_id: str) -> tuple[DeferredState, str] | None:
         """Keep it from leaving, if it is held; its state then, and its key. The key stays taken."""

@@ -1,4 +1,4 @@
-"""Sends under a key that the caller chose: a key sends once, whatever happens between the claim and the answer."""
+"""Sends under a key: a key sends once, whatever happens between the claim and the answer."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import Final
 from whatsapp_mcp.store.records import KeyedSend
 
 KEPT: Final = 24 * 60 * 60 * 1000
-"""Milliseconds for which a key is remembered."""
+"""Milliseconds for which a key is remembered at most."""
 
 
-def find(connection: sqlite3.Connection, key: str, now: int) -> KeyedSend | None:
-    """What stands under a key, unless that is older than a day. Milliseconds since 1970."""
+def find(connection: sqlite3.Connection, key: str, now: int, kept: int = KEPT) -> KeyedSend | None:
+    """What stands under a key, unless that is older than ``kept``. ``now``: milliseconds since 1970."""
     row = connection.execute(
-        "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND started_at > ?", (key, now - KEPT)
+        "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND started_at > ?", (key, now - kept)
     ).fetchone()
     return KeyedSend(*row) if row else None
 
 
-def claim(connection: sqlite3.Connection, key: str, fingerprint: str, message: bytes, now: int) -> KeyedSend | None:
+def claim(
+    connection: sqlite3.Connection, key: str, fingerprint: str, message: bytes, now: int, kept: int = KEPT
+) -> KeyedSend | None:
     """Take a key that is free; what stands under it if it is not. Forgets all keys that are older than a day."""
     connection.execute("DELETE FROM sends WHERE started_at <= ?", (now - KEPT,))
-    earlier = find(connection, key, now)
+    earlier = find(connection, key, now, kept)
     if earlier is None:
-        connection.execute("INSERT INTO sends VALUES (?, ?, NULL, ?, ?)", (key, fingerprint, message, now))
+        connection.execute("INSERT OR REPLACE INTO sends VALUES (?, ?, NULL, ?, ?)", (key, fingerprint, message, now))
     return earlier
 
 
-def finish(connection: sqlite3.Connection, key: str, result: str) -> None:
+def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> None:
     """The message was sent; ``result`` is what the caller of this key gets from now on."""
-    connection.execute("UPDATE sends SET result = ?, message = NULL WHERE key = ?", (result, key))
+    connection.execute("UPDATE sends SET result = ?, message = NULL, started_at = ? WHERE key = ?", (result, now, key))
 
 
 def release(connection: sqlite3.Connection, key: str) -> None:

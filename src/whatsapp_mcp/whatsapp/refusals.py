@@ -56,7 +56,7 @@ def _meaning(lowered: str, action: str) -> WhatsAppMcpError:
             next_step="Check the number with userCheck: international format, without leading zeros.",
         )
     if "phone number too short" in lowered or "international phone number required" in lowered:
-        return InvalidArgument(f"WhatsApp did not {action}: this is no phone number", field="phone")
+        return InvalidArgument(f"WhatsApp did not {action}: this is no phone number")
     if "without pushname" in lowered:
         return InvalidArgument(
             "WhatsApp needs a display name before presence can be sent, and this account has none yet",

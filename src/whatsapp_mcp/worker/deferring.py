@@ -81,6 +81,7 @@ class Deferring:
             chat=command.chat,
             due_at=due,
             key=key.key,
+            kept=key.kept,
             fingerprint=key.fingerprint,
             command=kept.model_dump_json(),
             answer=answer.model_dump_json(exclude={"repeated"}),

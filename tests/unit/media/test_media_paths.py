@@ -291,3 +291,17 @@ def test_what_is_exchanged_at_the_very_last_moment_does_not_open(
         with pytest.raises((InvalidArgument, NotAllowed)):
             read("x.txt", policy)
     assert (outbox / "x.txt").is_symlink()
+
+
+@pytest.mark.parametrize("source", ["3EB0A1B2C3D4E5F60718", "message:3EB0A1B2C3D4E5F6", "{data}/media/chat/photo.jpg"])
+def test_what_came_with_a_message_is_to_be_forwarded(source: str, policy: MediaPolicy) -> None:
+    with pytest.raises((InvalidArgument, NotAllowed)) as caught:
+        read(source.format(data=policy.forbidden), policy)
+    assert caught.value.details["field"] == "file"
+    assert "forwardMessage" in caught.value.next_step
+
+
+def test_an_ordinary_name_that_is_not_there_is_no_message(policy: MediaPolicy) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        read("nothing.txt", policy)
+    assert "forwardMessage" not in caught.value.next_step

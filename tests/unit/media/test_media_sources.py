@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.media.samples import jpeg
 from tests.unit.media.site import Site, response
+from tests.unit.systems import needs_resource
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
@@ -159,7 +160,7 @@ async def test_a_link_has_a_total_time(site: Site, folder: Path, policy: MediaPo
     stopped = anyio.Event()
 
     async def dripping(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         try:
             while True:
                 writer.write(b"x")
@@ -187,6 +188,23 @@ async def test_links_inside_are_not_fetched(site: Site, folder: Path, policy: Me
 async def test_other_schemes_are_not_known(source: str, folder: Path, policy: MediaPolicy) -> None:
     with pytest.raises(InvalidArgument, match="http"):
         await get(source, folder, policy)
+
+
+async def test_the_resource_of_a_message_is_to_be_forwarded(folder: Path, policy: MediaPolicy) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        await get("whatsapp://media/4915100000001@s.whatsapp.net/3EB0", folder, policy)
+    assert "forwardMessage" in caught.value.next_step
+
+
+async def test_only_what_may_be_larger_as_a_document_is_sent_to_it(
+    outbox: Path, folder: Path, small: MediaPolicy
+) -> None:
+    (outbox / "large").write_bytes(b"x" * (SMALL + 1))
+    for policy, advises in ((small, True), (replace(small, file_limit=SMALL), False)):
+        with pytest.raises(InvalidArgument) as caught:
+            await get("large", folder, policy)
+        assert ("sendFile" in caught.value.next_step) == advises
+        (folder / "source").unlink(missing_ok=True)
 
 
 async def test_progress_and_cancellation(outbox: Path, folder: Path, policy: MediaPolicy) -> None:
@@ -221,6 +239,7 @@ asyncio.run(main())
 """
 
 
+@needs_resource
 @pytest.mark.parametrize("way", ["path", "link"])
 async def test_50_mb_pass_in_bounded_memory(way: str, site: Site, outbox: Path, folder: Path) -> None:
     size = 50 * MIB

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.unit.offline.served import SERVER, served
+from tests.unit.systems import needs_links
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.offline import accounts as accounts_module
@@ -89,30 +90,42 @@ def test_the_folder_may_be_named_before_or_after_the_command(tmp_path: Path) -> 
         (("add", "nul"), "no account can be called nul", "another name"),
         (("add", "WORK"), "there is an account 'work' already", "rename or remove"),
         (("rename", "work", "shop"), "there is an account 'shop' already", "rename or remove"),
-        (("rename", "wrok", "other"), "there is no account 'wrok'", "these: default, linked, shop, work."),
+        (("rename", "wrok", "other"), "there is no account 'wrok'", "these: default, shop, work."),
         (("rename", "default", "other"), "has no data yet", "whatsapp-mcp accounts"),
-        (("rename", "linked", "other"), "is a link to another folder", "by hand"),
         (("remove", "wrok", "--yes"), "there is no account 'wrok'", "whatsapp-mcp accounts add wrok"),
         (("remove", "..", "--yes"), "letters a to z", "another name"),
-        (("remove", "linked", "--yes"), "is a link to another folder", "by hand"),
         (("remove", "work"), "nobody can be asked", "--yes"),
     ],
 )
 def test_what_cannot_be_done_says_why_and_what_to_do(
-    run: Run, data: Path, tmp_path: Path, arguments: tuple[str, ...], said: str, step: str
+    run: Run, data: Path, arguments: tuple[str, ...], said: str, step: str
 ) -> None:
     for name in ("work", "shop"):
         (data / name).mkdir(parents=True)
         (data / name / "kept").touch()
-    (tmp_path / "elsewhere").mkdir()
-    (data / "linked").symlink_to(tmp_path / "elsewhere")
     done = run("accounts", *arguments)
     assert done.exit_code == 1
     message, next_step = done.stderr.splitlines()[:2]
     assert said in message
     assert step in next_step
-    assert sorted(entry.name for entry in data.iterdir()) == ["linked", "shop", "work"]
+    assert sorted(entry.name for entry in data.iterdir()) == ["shop", "work"]
     assert (data / "work" / "kept").exists()
+
+
+@needs_links
+@pytest.mark.parametrize("arguments", [("rename", "linked", "other"), ("remove", "linked", "--yes")])
+def test_a_link_to_a_folder_is_left_to_a_person(
+    run: Run, data: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    data.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
+    (data / "linked").symlink_to(tmp_path / "elsewhere")
+    done = run("accounts", *arguments)
+    assert done.exit_code == 1
+    assert "is a link to another folder" in done.stderr
+    assert "by hand" in done.stderr
+    assert (data / "linked" / "kept").exists()
 
 
 def test_an_account_gets_another_name(run: Run, data: Path) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.unit.systems import needs_linux
 
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
@@ -44,6 +45,7 @@ async def gone(path: Path) -> None:
             await asyncio.sleep(0.02)
 
 
+@needs_linux
 async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(tmp_path: Path) -> None:
     first, second = (SimulatedWhatsApp(tmp_path, autoscan=False, linger=0) for _ in range(2))
     assert first.endpoint_path == second.endpoint_path
@@ -70,6 +72,7 @@ async def test_servers_of_an_account_share_a_simulator_that_ends_after_them(tmp_
         await gone(first.endpoint_path)
 
 
+@needs_linux
 async def test_a_simulator_that_does_not_start_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = SimulatedWhatsApp(tmp_path, autoscan=False, linger=0)
     monkeypatch.setattr(SimulatedWhatsApp, "_command", lambda _: ["sh", "-c", "echo broken >&2; exit 1"])

@@ -233,7 +233,7 @@ def orphaned_lock(settings: Settings) -> Iterator[int]:
     lock = AccountLock.acquire(settings.lock_path)
     assert lock is not None
     pid = ended_process()
-    settings.lock_path.write_text(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}))
+    lock.file.write(json.dumps({"pid": pid, "command": "whatsapp-mcp stdio", "since": "2026-11-01"}).encode())
     yield pid
     lock.release()
 

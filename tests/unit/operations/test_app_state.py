@@ -18,6 +18,7 @@ from whatsapp_mcp.models.app_state import (
     ChatMarkedRead,
     LabelChanged,
     LastMessage,
+    MessageLabelled,
     MessageStarred,
 )
 from whatsapp_mcp.models.side_login import Answer
@@ -106,3 +107,71 @@ async def test_the_pause_is_over_when_the_session_is_connected_again(
     monkeypatch.setattr(bench.session, "ready", ready)
     await bench.run("pinChat", chat_jid="Ana", pinned=True)
     assert bench.outcome.message == "The chat is pinned. The session was re-connected for this (0.5 s)."
+
+
+async def test_a_list_is_one_change_and_one_answer(bench: Bench) -> None:
+    bench.receive("M1")
+    bench.receive("M2", chat=TEAM)
+    changes = await only(bench, "archiveChat", chat_jid=["Ana", "Team", str(ANA)], archived=True)
+    assert [(one.chat, one.archived) for one in changes if isinstance(one, ChatChanged)] == [(ANA, True), (TEAM, True)]
+    assert bench.outcome.results["chat_jids"] == [str(ANA), str(TEAM)]
+    assert "chat_jid" not in bench.outcome.results
+    assert bench.outcome.message == f"2 chats are archived. {PAUSE}"
+    assert bench.outcome.failed == ()
+
+
+async def test_what_is_wrong_with_an_item_is_named_beside_what_was_done(bench: Bench) -> None:
+    bench.receive("M1")
+    results = await bench.run("pinChat", chat_jid=["nobody", "Ana", "4915100000777"], pinned=True)
+    assert results["chat_jid"] == str(ANA)
+    assert bench.session.last(ChangeAppState).changes == (ChatChanged(ANA, pinned=True),)
+    assert [(one.item, one.code) for one in bench.outcome.failed] == [
+        ("nobody", "not_found"),
+        ("4915100000777@s.whatsapp.net", "not_found"),
+    ]
+    await bench.run("starMessage", message_id=["M1", "M7"], phone="Ana")
+    assert [one.item for one in bench.outcome.failed] == ["M7"]
+    assert bench.session.last(ChangeAppState).changes == (MessageStarred(ANA, "M1", True, False),)
+
+
+async def test_nothing_is_done_when_nobody_knows_any_item(bench: Bench) -> None:
+    bench.receive("M1")
+    with pytest.raises(NotFound, match="chat_jid"):
+        await bench.run("muteChat", chat_jid=["4915100000777", "4915100000778"], muted=True)
+    with pytest.raises(NotFound, match="message_id"):
+        await bench.run("starMessage", message_id=["M7", "M8"], phone="Ana")
+    assert bench.session.commands == []
+
+
+async def test_a_label_keeps_its_colour(bench: Bench) -> None:
+    bench.receive("M1")
+    bench.learn(LabelChanged("7", "paid", 4, timestamp=1))
+    label = {"label_id": "7", "label_name": "Paid", "labeled": True}
+    changes = await only(bench, "labelMessage", message_id=["M1"], phone="Ana", **label)
+    assert changes == (LabelChanged("7", "Paid", 4), MessageLabelled("7", ANA, "M1", True))
+
+
+async def test_labels_with_what_they_are_on(bench: Bench) -> None:
+    assert (await bench.run("listLabels"))["data"] == []
+    assert "WhatsApp Business" in bench.outcome.message
+    bench.receive("M1")
+    bench.learn(
+        LabelChanged("8", "new", 1, timestamp=1),
+        LabelChanged("7", "paid", 4, timestamp=1),
+        LabelChanged("9", "gone", 4, deleted=True, timestamp=1),
+        ChatLabelled("7", ANA, labelled=True, timestamp=1),
+        MessageLabelled("7", ANA, "M1", labelled=True, timestamp=1),
+        MessageLabelled("8", ANA, "M1", labelled=True, timestamp=1),
+        MessageLabelled("8", ANA, "M1", labelled=False, timestamp=2),
+    )
+    assert (await bench.run("listLabels"))["data"] == [
+        {"label_id": "8", "name": "new", "color": 1, "chat_count": 0, "message_count": 0, "chats": []},
+        {
+            "label_id": "7",
+            "name": "paid",
+            "color": 4,
+            "chat_count": 1,
+            "message_count": 1,
+            "chats": [{"chat_jid": str(ANA), "name": "Ana"}],
+        },
+    ]

@@ -19,6 +19,7 @@ from whatsapp_mcp.pipe.messages import CancelSend, ConfirmSend, ForwardMessage, 
 from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.store.sends import KEPT
 
 HELD = "HELD0123456789ABCDEF01"
 DUE = now_ms() + 86_400_000
@@ -27,7 +28,7 @@ DUE = now_ms() + 86_400_000
 def hold(bench: Bench, key: str = HELD, digest: str = "") -> SentMessage:
     """As the session process does."""
     answer = SentMessage(message_id=HELD, chat=ANA, timestamp=DUE, held_until=DUE)
-    new = NewDeferred(HELD, ANA, DUE, key, digest, "{}", answer.model_dump_json(exclude={"repeated"}))
+    new = NewDeferred(HELD, ANA, DUE, key, KEPT, digest, "{}", answer.model_dump_json(exclude={"repeated"}))
     bench.writer.with_deferred(lambda held: held.hold(new))
     return answer
 

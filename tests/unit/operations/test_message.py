@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.operations.bench import BadArguments, Bench
-from tests.unit.operations.fakes import ANA, ANA_LID, ME, NOW, TEAM, milliseconds
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
 from whatsapp_mcp.models.changes import MessageRevoked
 from whatsapp_mcp.models.content import Content, MessageKind
@@ -81,7 +81,7 @@ async def test_what_cannot_be_edited(bench: Bench) -> None:
 async def test_read(bench: Bench) -> None:
     bench.receive("M1")
     results = await bench.run("readMessage", message_id="M1", phone="Ana")
-    assert bench.session.last(MarkRead).target == TARGET
+    assert bench.session.last(MarkRead).targets[0] == TARGET
     assert (results["message_id"], results["chat_jid"]) == ("M1", str(ANA))
 
 
@@ -145,3 +145,13 @@ async def refused(bench: Bench, operation: str, field: str, **arguments: Any) ->
         assert isinstance(caught.value, InvalidArgument)
         assert caught.value.details["field"] == field
     assert bench.session.commands == before
+
+
+async def test_messages_of_several_people_are_read_in_one_go(bench: Bench) -> None:
+    bench.receive("M1", chat=TEAM, sender=ANA)
+    bench.receive("M2", chat=TEAM, sender=BO)
+    bench.send("S1", chat=TEAM)
+    results = await bench.run("readMessage", message_id=["M1", "S1", "M2", "M1"], phone="Team")
+    assert [target.message_id for target in bench.session.last(MarkRead).targets] == ["M1", "M2"]
+    assert results["message_ids"] == ["M1", "M2"]
+    assert [(one.item, one.code) for one in bench.outcome.failed] == [("S1", "invalid_argument")]

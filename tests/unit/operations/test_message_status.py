@@ -11,7 +11,8 @@ from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, ME_LID, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ContactSeen, ReceiptReceived
+from whatsapp_mcp.models.changes import ContactSeen, PollVoted, ReceiptReceived
+from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Group, GroupMember
@@ -152,3 +153,31 @@ async def test_only_of_own_messages_that_exist(bench: Bench) -> None:
         await status(bench, "Ana")
     with pytest.raises(NotFound, match="message_id"):
         await status(bench, "Bo")
+
+
+async def test_who_has_not_read(bench: Bench) -> None:
+    bench.send("S1", chat=TEAM)
+    in_the_group(bench, GroupMember(jid=ANA, lid=ANA_LID), GroupMember(jid=BO), GroupMember(jid=CARLA))
+    receipt(bench, ReceiptKind.READ, 3, by=ANA_LID)
+    receipt(bench, ReceiptKind.DELIVERED, 3, by=BO)
+    assert (await status(bench))["not_read"] == [
+        {"jid": str(CARLA), "name": f"+{CARLA.user}"},
+        {"jid": str(BO), "name": "Bo"},
+    ]
+
+
+async def test_who_has_not_voted(bench: Bench) -> None:
+    content = Content(MessageKind.POLL, "When?", extra={"options": ["Fri", "Sat"]})
+    bench.receive("S1", chat=TEAM, sender=BO, content=content)
+    in_the_group(bench, GroupMember(jid=ANA, lid=ANA_LID), GroupMember(jid=BO))
+    bench.learn(PollVoted(TEAM, "S1", ANA_LID, ("Sat",), milliseconds(NOW)))
+    poll = (await status(bench))["poll"]
+    assert poll["votes"] == [
+        {"option": "Fri", "count": 0, "voters": []},
+        {"option": "Sat", "count": 1, "voters": [{"jid": str(ANA), "name": "Ana"}]},
+    ]
+    assert [one["jid"] for one in poll["not_voted"]] == [str(BO), str(ME)]
+    assert (poll["voted"], poll["not_voted_count"]) == (1, 2)
+    assert bench.outcome.message == "1 voted and 2 did not."
+    bench.session.snapshot = SessionSnapshot(state=SessionState.RECONNECTING, since=NOW)
+    assert "not_voted" not in (await status(bench))["poll"], "who is asked is not known"

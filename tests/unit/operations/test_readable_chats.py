@@ -14,7 +14,7 @@ from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, ME, NOW, TEAM
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.jid import GROUP, LID, NEWSLETTER, USER, Jid
-from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.app_state import ChatChanged, ChatLabelled, LabelChanged, MessageLabelled
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest, Newsletter, NewsletterPost, NewsletterText
@@ -56,6 +56,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     "userMyContacts": [NOTHING, {"search": WORD}, {"search": "4477"}],
     "downloadMessageMedia": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
     "getMessageStatus": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
+    "listLabels": [NOTHING],
     "listChats": [NOTHING, {"search": WORD}, {"search": "4477"}, {"has_media": True}],
     "getChatMessages": [{"chat_jid": chat} for chat in (*CHATS, f"{WORD} contact", str(TEAM))],
     "searchMessages": [
@@ -68,6 +69,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     ],
     "getMessageContext": [{"chat_jid": chat, "message_id": name} for name in IDS for chat in (CHATS[0], str(ANA))],
     "checkInbox": [NOTHING, {"cursor": "0"}, {"channels": True}, {"channels": True, "cursor": "0"}],
+    "catchUp": [{"since": "1w"}, NOTHING, {"lines": 1}],
     "waitForMessage": [{"timeout": 1, "cursor": "999"}, *({"phone": chat, "timeout": 1} for chat in CHATS)],
     "waitForEvent": [
         {"timeout": 1, "cursor": "999"},
@@ -104,6 +106,11 @@ def closed(tmp_path: Path) -> Iterator[Bench]:
         bench.send(f"HIDS{number}", WORD, chat=chat)
     bench.receive("A1", "shared words")
     bench.receive("T1", "shared words", chat=TEAM, sender=ANA)
+    bench.learn(
+        LabelChanged("7", "customers", 3),
+        *(ChatLabelled("7", chat, labelled=True, timestamp=1) for chat in (*ALL_HIDDEN, ANA)),
+        MessageLabelled("7", HIDDEN, "HID0", labelled=True, timestamp=1),
+    )
     answer = bench.session.answers
     groups = [_group(TEAM, "Team", parent=HIDDEN_GROUP), _group(HIDDEN_GROUP, f"{WORD} group")]
     answer["list_groups"] = tuple(groups)

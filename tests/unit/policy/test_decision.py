@@ -30,7 +30,7 @@ UNKNOWN_READ = Seen(frozenset({ANYBODY}), names=True)
 
 
 def call(operation: str, chat: Party | None = None, **more: Any) -> Call:
-    return replace(Call(CATALOG[operation], {}, chat=chat), **more)
+    return replace(Call(CATALOG[operation], {}, chats=(chat,) if chat else ()), **more)
 
 
 def asked(one: Call, seen: Seen, *, trusted: bool = False) -> list[str]:

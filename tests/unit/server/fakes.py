@@ -10,7 +10,7 @@ from typing import Any
 from whatsapp_mcp.catalog import JsonObject, Operation
 from whatsapp_mcp.catalog.operation import Touches
 from whatsapp_mcp.errors import AmbiguousRecipient, NotLoggedIn, RateLimited, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Image, Outcome, Watched
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.tokens import Token, digest_of
@@ -144,6 +144,9 @@ class FakeRunner:
             case "picture":
                 return Outcome("A picture.", {"qr_duration": 20}, images=(Image(PNG),))
         raise AssertionError(name)
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        return Watched(arguments, len(self.calls))
 
     def ended(self, passage: Passage) -> None:
         self.passages.append(passage)

@@ -31,7 +31,7 @@ from tests.unit.server.connections import (
 )
 from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
-from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome, Watched
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
@@ -74,6 +74,11 @@ class GatedRunner:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
         return Outcome("Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python"))
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        self._gate.enter(passage)
+        self.callers.append(passage.caller)
+        return Watched(arguments, len(self.callers))
 
     def ended(self, passage: Passage) -> None:
         """The audit is a subject of its own."""

@@ -19,7 +19,7 @@ from tests.unit.server.fakes import settings
 from whatsapp_mcp import errors
 from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.errors import NotConnected, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Arguments, Outcome
+from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.sending import WHAT_BECAME
 from whatsapp_mcp.policy.caller import Scope
 from whatsapp_mcp.policy.passage import Passage
@@ -31,23 +31,19 @@ CATALOG: Final = load_catalog()
 SOURCE: Final = Path(whatsapp_mcp.__file__).parent
 NAMES: Final = frozenset(CATALOG.by_name)
 TOOL: Final = re.compile(r"\b(?:" + "|".join(sorted(NAMES, key=len, reverse=True)) + r")\b")
-FOR_PEOPLE: Final = (
-    "cli",
-    "offline",
-    "simulator",
-    "catalog",
-    "policy/template.py",
-    "policy/chats.py",
+ELSEWHERE: Final = (
+    *("cli", "offline", "simulator", "catalog", "policy/template.py", "policy/chats.py"),
     "server/wording.py",
+    "server/prompt_kinds.py",
 )
-"""What only the owner reads at a terminal, and what checks tools.yaml and policy.toml at the start."""
+"""What only the owner reads, at a terminal or in policy.toml; and prompts, which are told what is offered."""
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     """Strings of the source that name a tool and are more than its name, with where they stand; no docstrings."""
     for path in sorted(SOURCE.rglob("*.py")):
         where = path.relative_to(SOURCE).as_posix()
-        if where.startswith(FOR_PEOPLE):
+        if where.startswith(ELSEWHERE):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -162,6 +158,9 @@ class _Speaker:
         if isinstance(self.says, WhatsAppMcpError):
             raise self.says
         return self.says
+
+    async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
+        return Watched(arguments, None)
 
     def ended(self, passage: Passage) -> None:
         pass

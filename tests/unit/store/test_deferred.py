@@ -13,6 +13,7 @@ from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.store.deferred import KEPT, LATE, DeferredSends
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
+from whatsapp_mcp.store.sends import KEPT as KEPT_KEY
 
 T = TypeVar("T")
 DUE = NOW + 30_000
@@ -29,6 +30,7 @@ def hold(store: Store, name: str = "HELD1", *, key: str = "", due_at: int = DUE,
         chat=more.get("chat", ANA),
         due_at=due_at,
         key=key or name,
+        kept=KEPT_KEY,
         fingerprint=more.get("fingerprint", "f"),
         command='{"what": "to send"}',
         answer=f'{{"message_id":"{name}"}}',

@@ -91,6 +91,28 @@ def test_after_a_day_a_key_is_forgotten(store: Store) -> None:
     assert (store.writer.find_send("newer"), store.writer.find_send("old")) == (None, unknown("g", NOW + KEPT))
 
 
+def test_a_key_that_counts_for_a_minute_counts_from_the_send(store: Store) -> None:
+    minute = 60_000
+    assert store.writer.claim_send("k", "", b"", minute) is None
+    store.now += minute - 1
+    assert store.writer.find_send("k", minute) is not None
+    store.apply([SendFinished("k", '{"message_id":"S1"}')])
+    store.now += minute - 1
+    assert store.writer.claim_send("k", "", b"", minute) == KeyedSend(
+        "", '{"message_id":"S1"}', None, store.now - minute + 1
+    )
+    store.now += 1
+    assert store.writer.claim_send("k", "", b"again", minute) is None
+    found = store.writer.find_send("k", minute)
+    assert found is not None
+    assert (found.result, found.message) == (None, b"again")
+
+
+def test_such_a_claim_outlives_the_process(store: Store) -> None:
+    store.writer.claim_send("k", "", b"message", 60_000)
+    assert claim(reopened(store), "k", "") == unknown("")
+
+
 def test_claiming_deletes_what_is_older_than_a_day(store: Store) -> None:
     for number in range(5):
         claim(store, f"k{number}", "f")

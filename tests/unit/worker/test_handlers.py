@@ -289,7 +289,7 @@ def test_mark_read(session: Session) -> None:
     chat = session.reader.chat(TEAM)
     assert chat is not None
     assert chat.unread_count == 1
-    session.run(MarkRead(target=MessageRef(chat=TEAM, message_id="G1")))
+    session.run(MarkRead(targets=(MessageRef(chat=TEAM, message_id="G1"),)))
     arguments = next(arguments for name, arguments in session.client.calls if name == "MarkRead")
     ids, _, to, _, author, _, _ = arguments
     assert ids == b"G1"
@@ -308,7 +308,7 @@ def test_mark_read(session: Session) -> None:
         React(target=MessageRef(chat=ANA, message_id="nope"), emoji="👍"),
         Revoke(target=MessageRef(chat=ANA, message_id="nope")),
         EditMessage(target=MessageRef(chat=ANA, message_id="nope"), text="x"),
-        MarkRead(target=MessageRef(chat=ANA, message_id="nope")),
+        MarkRead(targets=(MessageRef(chat=ANA, message_id="nope"),)),
     ],
     ids=lambda command: command.name,
 )

@@ -9,6 +9,7 @@ between the judgement and the opening, the descriptor belongs to a file below th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from whatsapp_mcp.platform.below import is_no_path, is_there, kernel_folders, lo
 from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
 
 _MAX_PATH: Final = 4096
+_MESSAGE_ID: Final = re.compile(r"(?:message:)?[0-9A-F]{12,64}(?: from \S+@\S+.*)?")
+_FORWARD: Final = "forwardMessage sends on what came with a message: pass its message_id. Or name a file in an outbox."
 
 
 @contextmanager
@@ -37,9 +40,9 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
     try:
         descriptor = open_below(root, resolved, policy.forbidden)
     except (FileNotFoundError, NotADirectoryError):
-        raise _no_such_file(field, policy) from None
+        raise _no_such_file(source, field, policy) from None
     except ClosedPlace:
-        raise _outside(field, policy) from None
+        raise _outside(source, field, policy) from None
     except SecondName:
         raise NotAllowed(
             f"{field}: this file has several names (hard links) and may belong elsewhere.",
@@ -76,7 +79,7 @@ def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]
         if resolved != root and resolved.is_relative_to(root) and not _is_closed(resolved, policy.forbidden)
     ]
     if not allowed:
-        raise _outside(field, policy)
+        raise _outside(source, field, policy)
     return next((pair for pair in allowed if is_there(pair[1])), allowed[0])
 
 
@@ -85,7 +88,28 @@ def _is_closed(resolved: Path, forbidden: Path) -> bool:
     return any(resolved.is_relative_to(folder) for folder in closed)
 
 
-def _outside(field: str, policy: MediaPolicy) -> NotAllowed:
+def _is_of_a_message(source: str, policy: MediaPolicy) -> bool:
+    """Whether this looks like the id of a message, or lies where received files are kept."""
+    if _MESSAGE_ID.fullmatch(source):
+        return True
+    try:
+        return Path(os.path.realpath(Path(source).expanduser())).is_relative_to(os.path.realpath(policy.forbidden))
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def came_with_a_message(field: str) -> NotAllowed:
+    """What to say of a received file, and of what names the message that brought it."""
+    return NotAllowed(
+        f"{field}: this names no file of an outbox folder, but what came with a message.",
+        next_step=_FORWARD,
+        details={"field": field},
+    )
+
+
+def _outside(source: str, field: str, policy: MediaPolicy) -> NotAllowed:
+    if _is_of_a_message(source, policy):
+        return came_with_a_message(field)
     if not policy.outbox:
         return NotAllowed(
             f"{field}: this server sends no local files (no outbox folder is configured).",
@@ -99,7 +123,13 @@ def _outside(field: str, policy: MediaPolicy) -> NotAllowed:
     )
 
 
-def _no_such_file(field: str, policy: MediaPolicy) -> InvalidArgument:
+def _no_such_file(source: str, field: str, policy: MediaPolicy) -> InvalidArgument:
+    if _is_of_a_message(source, policy):
+        return InvalidArgument(
+            f"{field}: this is no file in the outbox, but looks like the id of a message.",
+            field=field,
+            next_step=_FORWARD,
+        )
     return InvalidArgument(
         f"{field}: there is no such file in the outbox.",
         field=field,

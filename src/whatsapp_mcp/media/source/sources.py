@@ -52,6 +52,8 @@ async def fetch(
     target = folder / "source"
     if source[:5].lower() == "data:":
         name = await to_thread.run_sync(lambda: write_data_uri(source, target, field=field, limit=limit))
+    elif source[:9].lower() == "whatsapp:":
+        raise paths.came_with_a_message(field)
     elif _SCHEME in source[:32] and not source.startswith(("/", ".", "~")):
         name = await _download(source, target, field=field, limit=limit, policy=policy, work=work)
     else:
@@ -67,13 +69,13 @@ def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPol
     with paths.opened(source, field=field, policy=policy) as (descriptor, name):
         expected = os.fstat(descriptor).st_size
         if expected > limit:
-            raise _too_large(field, limit)
+            raise _too_large(field, limit, policy)
         written = 0
         with target.open("xb") as file:
             while data := os.read(descriptor, _CHUNK):
                 written += len(data)
                 if written > limit:
-                    raise _too_large(field, limit)
+                    raise _too_large(field, limit, policy)
                 file.write(data)
                 work.step(written / max(expected, 1))
         if not written:
@@ -89,13 +91,13 @@ async def _download(link: str, target: Path, *, field: str, limit: int, policy: 
         with anyio.fail_after(policy.url_timeout):
             async with web.get(link, field=field, policy=policy) as body:
                 if body.length is not None and body.length > limit:
-                    raise _too_large(field, limit)
+                    raise _too_large(field, limit, policy)
                 written = 0
                 async with await anyio.open_file(target, "xb") as file:
                     async for data in body.chunks:
                         written += len(data)
                         if written > limit:
-                            raise _too_large(field, limit)
+                            raise _too_large(field, limit, policy)
                         await file.write(data)
                         work.step(written / body.length if body.length else 0.5)
                 if not written:
@@ -113,11 +115,13 @@ def _name_in_link(url: str) -> str:
     return unquote(urlsplit(url).path).rpartition("/")[2]
 
 
-def _too_large(field: str, limit: int) -> InvalidArgument:
+def _too_large(field: str, limit: int, policy: MediaPolicy) -> InvalidArgument:
     return InvalidArgument(
         f"{field}: larger than {limit // MIB} MiB, the limit for this kind.",
         field=field,
-        next_step="Pass a smaller file; files up to the document limit can go through sendFile.",
+        next_step="Pass a smaller file."
+        if limit >= policy.file_limit
+        else f"Pass a smaller file; sendFile takes up to {policy.file_limit // MIB} MiB.",
     )
 
 

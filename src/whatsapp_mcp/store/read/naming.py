@@ -23,8 +23,10 @@ _OF_AUTHOR: Final = " AND sender IN (SELECT id FROM addresses WHERE entity = ?)"
 _CANDIDATES: Final = 10
 
 
-def one_message(connection: sqlite3.Connection, name: str, chat: Jid | None) -> Message | None:
-    """The message that is shown under this name, in one chat or in any.
+def one_message(
+    connection: sqlite3.Connection, name: str, chat: Jid | None, field: str = "message_id"
+) -> Message | None:
+    """The message that is shown under this name, in one chat or in any; ``field`` is the argument that names it.
 
     Raises:
         InvalidArgument: there are several.
@@ -32,9 +34,9 @@ def one_message(connection: sqlite3.Connection, name: str, chat: Jid | None) -> 
     found = _of_long_name(connection, name, chat) or _found(connection, name, None, chat)
     if len(found) > 1:
         raise InvalidArgument(
-            "message_id: several messages have this id",
-            field="message_id",
-            next_step="Pass the message_id of one of the candidates: it also says whose message it is.",
+            f"{field}: several messages have this id",
+            field=field,
+            next_step=f"As {field}, pass the id of one of the candidates: it also says whose message it is.",
             details={"candidates": [_candidate(message) for message in found]},
         )
     return found[0] if found else None

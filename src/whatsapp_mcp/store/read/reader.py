@@ -11,17 +11,20 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.events import EventKind, Events
-from whatsapp_mcp.models.views import Chat, Contact, Message, NamedPerson, ReceiptView
-from whatsapp_mcp.store import deferred, sends
+from whatsapp_mcp.models.views import Chat, Contact, Label, Message, NamedPerson, ReceiptView
+from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
+from whatsapp_mcp.store.read.catching_up import catch_up
+from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
 from whatsapp_mcp.store.read.inspection import stats_of
+from whatsapp_mcp.store.read.labels import label, labels
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.naming import one_message
@@ -35,13 +38,16 @@ from whatsapp_mcp.store.read.restricted import (
 )
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import (
+    CaughtUp,
     ChatFacts,
     DeferredSend,
     KeyedSend,
+    Look,
     NamedTarget,
     News,
     Page,
     StoreStats,
+    Stretch,
     Surroundings,
 )
 from whatsapp_mcp.store.rows import stored_jid
@@ -123,6 +129,15 @@ class StoreReader:
                 return None
             rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
             return chats_view(connection, rows)[0] if rows else None
+
+    def labels(self) -> tuple[Label, ...]:
+        """Those of a business account, by name."""
+        with self._connections.snapshot() as connection:
+            return labels(connection) if connection else ()
+
+    def label(self, label_id: str) -> Label | None:
+        with self._connections.snapshot() as connection:
+            return label(connection, encodable(label_id)) if connection else None
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
@@ -217,7 +232,7 @@ class StoreReader:
             key = (entity, encodable(message.id))
             return receipts(connection, [key]).get(key, ())
 
-    def message(self, message_id: str, chat: Jid | None = None) -> Message | None:
+    def message(self, message_id: str, chat: Jid | None = None, *, field: str = "message_id") -> Message | None:
         """One message. ``message_id`` may also say whose it is, see ``naming``, or be the one under which it was held.
 
         Raises:
@@ -226,10 +241,10 @@ class StoreReader:
         with self._connections.snapshot() as connection:
             if connection is None:
                 return None
-            found = one_message(connection, message_id, chat)
+            found = one_message(connection, message_id, chat, field)
             if found is None and message_id.startswith(deferred.PREFIX):
                 left_as = deferred.sent_as(connection, encodable(message_id))
-                return one_message(connection, left_as, chat) if left_as else None
+                return one_message(connection, left_as, chat, field) if left_as else None
             return found
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
@@ -259,6 +274,37 @@ class StoreReader:
             if connection is None or (chat and entity is None):
                 return ()
             return incoming(connection, arrival, limit, chat=entity)
+
+    def look_of(self, caller: str) -> Look | None:
+        """Up to where somebody has caught up; None: never, or with messages that are erased."""
+        with self._connections.snapshot() as connection:
+            return looks.find(connection, encodable(caller)) if connection else None
+
+    def catch_up(self, stretch: Stretch, *, cursor: str | None = None, chats: int, lines: int) -> CaughtUp:
+        """What is new in the chats of people and groups, the chat with the newest message first.
+
+        Args:
+            cursor: begin after the chat that it belongs to.
+            lines: messages of each chat that are shown, the newest.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
+        """
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return CaughtUp((), (), more=False)
+            return catch_up(connection, stretch, cursor=cursor, chats=chats, lines=lines)
+
+    def chats_mark(self) -> tuple[int, ...]:
+        """Another one each time that the list of chats has changed."""
+        with self._connections.snapshot() as connection:
+            return chats_mark(connection) if connection else ()
+
+    def chat_mark(self, chat: Jid) -> tuple[int, ...] | None:
+        """Another one each time that the chat or one of its newest messages has changed; None where there is none."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            return chat_mark(connection, entity) if connection is not None and entity is not None else None
 
     def events_after(
         self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
@@ -369,10 +415,10 @@ class StoreReader:
 
     # -- sends --------------------------------------------------------------------------------------------------------
 
-    def send_under(self, key: str) -> KeyedSend | None:
-        """What stands under a key that the caller of a send chose, for a day."""
+    def send_under(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under the key of a send, for ``kept`` milliseconds."""
         with self._connections.snapshot() as connection:
-            return sends.find(connection, encodable(key), now_ms()) if connection else None
+            return sends.find(connection, encodable(key), now_ms(), kept) if connection else None
 
     def deferred(self, message_id: str) -> DeferredSend | None:
         """What became of a message that was to leave later, by the id that its caller was told."""

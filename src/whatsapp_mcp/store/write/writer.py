@@ -38,11 +38,11 @@ from whatsapp_mcp.models.changes import (
     SendFinished,
 )
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
-from whatsapp_mcp.store import deferred, sends
+from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.records import KeyedSend, Pauses, Settled
+from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
@@ -210,25 +210,33 @@ class StoreWriter:
         """When all our groups were listed last, milliseconds; 0: never."""
         return int(self._meta("groups_listed_at") or 0)
 
-    def claim_send(self, key: str, fingerprint: str, message: bytes) -> KeyedSend | None:
-        """Take a key to send one message under; what stands under it if somebody did within a day."""
-        with self._transaction() as now:
-            return sends.claim(self._connection, encodable(key), fingerprint, message, now)
+    def claim_send(self, key: str, fingerprint: str, message: bytes, kept: int = sends.KEPT) -> KeyedSend | None:
+        """Take a key to send one message under; what stands under it if somebody did within ``kept`` milliseconds.
+
+        A claim that is for less than a day outlives this process, and perhaps not a machine that loses its power.
+        """
+        with self._transaction(durable=kept >= sends.KEPT) as now:
+            return sends.claim(self._connection, encodable(key), fingerprint, message, now, kept)
 
     def release_send(self, key: str) -> None:
         """Give a key back under which nothing was sent."""
         with self._transaction():
             sends.release(self._connection, encodable(key))
 
-    def find_send(self, key: str) -> KeyedSend | None:
-        """What stands under a key, for a day."""
+    def find_send(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
+        """What stands under a key, for ``kept`` milliseconds."""
         with self._lock, store_errors(self._path):
-            return sends.find(self._connection, encodable(key), self._now())
+            return sends.find(self._connection, encodable(key), self._now(), kept)
 
     def with_deferred(self, work: Callable[[DeferredSends], T]) -> T:
         """Do something with the messages that leave later, in one transaction."""
         with self._transaction() as now:
             return work(DeferredSends(self._connection, now))
+
+    def keep_look(self, caller: str, look: Look) -> None:
+        """Up to here this caller has caught up."""
+        with self._transaction():
+            looks.keep(self._connection, encodable(caller), look)
 
     def has_receipt(self, message_id: str, chat: Jid) -> bool:
         """Whether somebody else got this message of ours, which may not be stored."""
@@ -282,9 +290,13 @@ class StoreWriter:
     # -- one transaction ----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[int]:
-        """All of what is done inside, or nothing of it; the time that counts for it in milliseconds."""
-        with self._lock, store_errors(self._path):
+    def _transaction(self, *, durable: bool = True) -> Iterator[int]:
+        """All of what is done inside, or nothing of it; the time that counts for it in milliseconds.
+
+        Args:
+            durable: it is on the disk at the end, which takes as long as all the rest of a send.
+        """
+        with self._lock, store_errors(self._path), self._synchronous("FULL" if durable else "NORMAL"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 now = self._now()
@@ -295,6 +307,17 @@ class StoreWriter:
                 self._roll_back()
                 raise
             self._arrival = self._events.arrival
+
+    @contextmanager
+    def _synchronous(self, how: str) -> Iterator[None]:
+        if how == "FULL":
+            yield
+            return
+        self._connection.execute(f"PRAGMA synchronous = {how}")
+        try:
+            yield
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
@@ -349,7 +372,7 @@ class StoreWriter:
                 case GroupsJoined():
                     self._memberships.listed(change, now)
                 case SendFinished():
-                    sends.finish(self._connection, encodable(change.key), change.result)
+                    sends.finish(self._connection, encodable(change.key), change.result, now)
                     deferred.finish(self._connection, encodable(change.key), change.result, now)
                 case _ if isinstance(change, Saying):
                     self._said(change, now)

@@ -165,20 +165,24 @@ class MessageHandlers:
 
     @handles(p.MarkRead)
     def _mark_read(self, command: p.MarkRead) -> None:
-        stored = self._composer.find(command.target)
-        if not stored.from_me:  # else we wrote it to ourselves: nobody waits for a receipt
+        read: dict[tuple[Jid, Jid, Jid, bool], list[str]] = {}
+        for stored in [self._composer.find(target) for target in command.targets]:
             chat = stored.broadcast_list or stored.wire_chat
-            self._account.mark_read([stored.id], chat=chat, sender=stored.wire_sender)
+            read.setdefault((stored.wire_chat, chat, stored.wire_sender, stored.from_me), []).append(stored.id)
         own = self._account.device().jid.bare
-        read = ReceiptReceived(
-            chat=stored.wire_chat,
-            sender=own,
-            message_ids=(stored.id,),
-            kind=ReceiptKind.READ,
-            timestamp=now_ms(),
-            from_me=True,
-        )
-        self._store.apply_now(read)
+        for (wire_chat, chat, sender, from_me), message_ids in read.items():
+            if not from_me:  # else we wrote it to ourselves: nobody waits for a receipt
+                self._account.mark_read(message_ids, chat=chat, sender=sender)
+            self._store.apply_now(
+                ReceiptReceived(
+                    chat=wire_chat,
+                    sender=own,
+                    message_ids=tuple(message_ids),
+                    kind=ReceiptKind.READ,
+                    timestamp=now_ms(),
+                    from_me=True,
+                )
+            )
 
     # -- small things --------------------------------------------------------------------------------------------------
 
