@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "session_db": {"wire"},
     "whatsapp": {"wire"},
     "simulator": {"wire"},
-    "worker": {"pipe", "whatsapp", "store", "media"},
+    "worker": {"pipe", "whatsapp", "store", "media", "policy"},
     "side_login": {"wire", "session_db", "pipe"},
     "supervisor": {"pipe", "session_db", "store"},
     "policy": {"catalog", "store"},

@@ -15,8 +15,12 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
+<<<<<<< HEAD
 from whatsapp_mcp.pipe.lines import LISTENS, Hello
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
+=======
+from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
+>>>>>>> main
 from whatsapp_mcp.platform.spawning import start_detached
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
@@ -72,6 +76,8 @@ async def start_session(
         ),
         linger=settings.session_linger,
         pairing=pairing,
+        policy=_policy(settings),
+        schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
     try:
@@ -95,6 +101,18 @@ async def start_session(
     except TimeoutError:
         process.kill()
         return False
+
+
+def _policy(settings: Settings) -> PolicyPlaces:
+    return PolicyPlaces(
+        preset=settings.policy,
+        file=str(settings.policy_path.absolute()),
+        book=str(settings.policy_book_path.absolute()),
+        audit=str(settings.audit_path.absolute()),
+        tokens=str(settings.tokens_path.absolute()),
+        default_token=str(settings.token_path.absolute()),
+        store=str(settings.store_path.absolute()),
+    )
 
 
 def _log(settings: Settings) -> BinaryIO:
