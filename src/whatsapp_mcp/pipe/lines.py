@@ -15,6 +15,19 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, SessionState
 from whatsapp_mcp.pipe.command import Wire
+from whatsapp_mcp.pipe.webhooks import WebhooksBegin
+
+
+class PolicyPlaces(Wire):
+    """Where the account's policy stands, for what leaves later."""
+
+    preset: Literal["open", "careful", "read-only", "locked"]
+    file: str
+    book: str
+    audit: str
+    tokens: str
+    default_token: str
+    store: str
 
 
 class Hello(Wire):
@@ -37,10 +50,16 @@ class Hello(Wire):
     side_login_per_day: int
     """Most such pauses in 24 hours; 0: no limit."""
     log_level: str
+    webhooks: WebhooksBegin | None = None
+    """For the deliverer, as soon as there are webhooks."""
     linger: float = 0.0
     """Seconds to go on after the last server has left."""
     pairing: bool = False
     """No device is linked: codes will be shown."""
+    policy: PolicyPlaces | None = None
+    """None: what is scheduled is refused when it is due."""
+    schedule_stay: float = 0.0
+    """Hours: it goes on without a server for a scheduled message that is due within them."""
 
 
 LISTENS: Final = b"listens\n"

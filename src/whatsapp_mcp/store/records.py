@@ -18,6 +18,40 @@ if TYPE_CHECKING:
 R = TypeVar("R", Chat, Message)
 
 
+class Suggestion(NamedTuple):
+    """A search that finds something."""
+
+    query: str
+    total: int
+    total_is_more: bool
+    """There are more than ``total``: not all are counted."""
+
+
+class Elsewhere(NamedTuple):
+    """A chat in which a search finds something."""
+
+    jid: Jid
+    name: str | None
+    total: int
+    """Of the newest hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What would find something where a search found nothing."""
+
+    fewer_words: Sequence[Suggestion] = ()
+    spelling: Suggestion | None = None
+    spelled_in: Sequence[Jid] = ()
+    """The chats from whose messages words of ``spelling`` were taken."""
+    other_chats: Sequence[Elsewhere] = ()
+    without_filters: int = 0
+    """So many messages fit the words in the chat, whatever their sender, kind and time."""
+
+    def __bool__(self) -> bool:
+        return bool(self.fewer_words or self.spelling or self.other_chats or self.without_filters)
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
     rows: tuple[R, ...]
@@ -29,6 +63,8 @@ class Page(Generic[R]):
     """Whether others follow."""
     cursors: tuple[str, ...] = ()
     """For each row, where the rest after it begins; empty where rows are not sorted by time."""
+    hint: Hint | None = None
+    """Of a search in all chats that found nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +192,10 @@ class NewDeferred:
     """What to send, as JSON."""
     answer: str
     """What its caller is answered, as JSON."""
+    late: int = 5 * 60 * 1000
+    """Milliseconds after ``due_at`` for which it may still leave."""
+    caller: str | None = None
+    """Who scheduled it, as JSON; None: it is merely held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +213,12 @@ class DeferredSend:
     """Under which it stands among the sends, for a day."""
     sent_id: str | None = None
     """Under which it left."""
+    scheduled: bool = False
+    """For a time of the caller's choice; else it is held back."""
+    text: str | None = None
+    """Of a text that was scheduled, as long as it may leave."""
+    settled_at: int | None = None
+    """When it became clear what became of it."""
     error: dict[str, Any] | None = None
     """Why it failed, as ``WhatsAppMcpError.to_wire``."""
 
