@@ -303,7 +303,7 @@ class CheckInboxArguments(TypedDict):
 
 class WaitForMessageArguments(TypedDict):
     phone: NotRequired[str]
-    timeout: int
+    timeout: NotRequired[int]
     cursor: NotRequired[str]
 
 class WaitForEventArguments(TypedDict):
@@ -326,7 +326,7 @@ class WaitForEventArguments(TypedDict):
             ]
         ]
     ]
-    timeout: int
+    timeout: NotRequired[int]
     cursor: NotRequired[str]
     limit: int
 
