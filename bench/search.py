@@ -97,6 +97,7 @@ def _ways(history: History) -> dict[str, _Way]:
         "getChatMessages": _Way("getChatMessages", world.page),
         "getChatMessages of a month": _Way("getChatMessages", lambda: world.page() | world.month() | {"offset": 0}),
         "listChats": _Way("listChats", world.chats),
+        "catchUp": _Way("catchUp", world.since),
     }
 
 
@@ -153,6 +154,9 @@ class _World:
     def month(self) -> Arguments:
         start = NOW - self._chance.randrange(MONTH, SPAN // 2)
         return {"start_time": _text(start), "end_time": _text(start + MONTH)}
+
+    def since(self) -> Arguments:
+        return {"since": _text(NOW - self._chance.randrange(3_600_000, MONTH))}
 
     def page(self) -> Arguments:
         return {"chat_jid": str(self._chat().jid), "offset": self._chance.randrange(1000)}

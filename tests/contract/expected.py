@@ -10,6 +10,7 @@ OWN: Final = {
     "searchMessages": "the seed searches within one chat only",
     "getMessageContext": "what was said around a hit",
     "checkInbox": "what is new in all chats since the last look",
+    "catchUp": "what happened in all chats, by chat",
     "getMessageStatus": "the seed keeps no receipts",
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
@@ -50,7 +51,7 @@ READS: Final = {
         "waitForEvent",
         "groupInfo",
     ),
-    *("searchMessages", "getMessageContext", "checkInbox", "getMessageStatus", "listLabels"),
+    *("searchMessages", "getMessageContext", "checkInbox", "catchUp", "getMessageStatus", "listLabels"),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
@@ -81,6 +82,7 @@ REPEATING_MATTERS: Final = {
     "forwardMessage",
     *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
     *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
+    "catchUp",  # what was shown is not new any more
 }
 
 STAYS_HERE: Final = {
@@ -99,6 +101,7 @@ WITHOUT_CONNECTION: Final = {
         "searchMessages",
         "getMessageContext",
         "checkInbox",
+        "catchUp",
         "getMessageStatus",
         "listLabels",
     ),

@@ -22,6 +22,7 @@ ASKED: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("searchMessages", {"query": WORD[:4], "by_relevance": True}),
     ("checkInbox", {}),
     ("checkInbox", {"cursor": "0"}),
+    ("catchUp", {"since": "1d", "lines": 30}),
     ("userMyContacts", {}),
     ("userMyGroups", {}),
     ("getChatMessages", {"chat_jid": "Zanzibaa"}),

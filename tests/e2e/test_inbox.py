@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from tests.e2e.harness import Host, chats_with, paired
+from tests.e2e.harness import Host, chats_with, host_on, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
 from whatsapp_mcp.simulator import Simulator
@@ -29,7 +29,8 @@ async def unread_of(host: Host, chat: str) -> int:
 
 
 async def test_the_inbox(tmp_path: Path) -> None:
-    async with paired(tmp_path) as (simulator, host):
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
+        await host.pair(simulator)
         for claim in (
             a_post_of_a_channel_is_no_message_from_a_person,
             what_the_owner_writes_to_the_own_chat_is_news,
@@ -38,6 +39,51 @@ async def test_the_inbox(tmp_path: Path) -> None:
         ):
             assert (await host.call("checkInbox"))["data"] == [], claim
             await claim(simulator, host)
+        await all_that_happened_is_told_once(simulator, host)
+        dan = await simulator.add_contact("Dan")
+        said = dan.say("one more")
+        await arrived(host, id=said.id)
+        async with host_on(endpoint, tmp_path / "data") as other:  # the same client, after a restart
+            assert [[line["id"] for line in row["lines"]] for row in await news(other)] == [[said.id]]
+        assert await news(host) == []
+
+
+async def news(host: Host, **arguments: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (await host.call("catchUp", **arguments))["data"]
+    return rows
+
+
+async def all_that_happened_is_told_once(simulator: Simulator, host: Host) -> None:
+    assert await news(host), "all of the other claims, which nobody has looked at"
+    assert await news(host) == []
+    cleo, dora = await simulator.add_contact("Cleo"), await simulator.add_contact("Dora")
+    group = await simulator.add_group("Choir", [simulator.phone, cleo, dora], owner=cleo)
+    question = cleo.say("are you coming?")
+    call = dora.call()
+    await arrived(host, kind="call")
+    call.end()
+    await arrived(host, content="Missed call")
+    named = dora.say("look at this", to=group, mentions=[simulator.phone.account])
+    group.rename("Chess club", by=cleo)
+    await arrived(host, id=question.id)
+    await arrived(host, id=named.id)
+    with anyio.fail_after(10):  # what happens to a group comes without a message
+        while "Chess club" not in str((await host.call("searchMessages", kind="notice"))["data"]):
+            await anyio.sleep(0.05)
+    found = {row["chat_name"]: row for row in await news(host)}
+    assert set(found) == {"Cleo", "Dora", "Chess club"}
+    assert [line["unanswered"] for line in found["Cleo"]["lines"]] == ["question"]
+    assert found["Dora"]["missed_calls"] == 1
+    club = found["Chess club"]
+    assert (club["mentions"], club["unanswered"], club["wrote"][0]["name"]) == (1, 1, "Dora")
+    assert club["group_changes"] >= 1
+    assert await news(host) == []
+    again = {row["chat_name"]: row for row in await news(host, since="1h")}
+    await host.call("sendMessage", phone=cleo.number, message="yes")
+    assert again["Cleo"]["unanswered"] == 1
+    [row] = [row for row in await news(host, since="1h") if row["chat_name"] == "Cleo"]
+    assert "unanswered" not in row
+    assert [line["content"] for line in row["lines"]] == ["are you coming?", "yes"]
 
 
 async def an_answer_that_comes_at_once_is_unread(simulator: Simulator, host: Host) -> None:

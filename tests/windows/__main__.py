@@ -1,15 +1,19 @@
 """``python -m tests.windows [unit|e2e] [ARGUMENTS OF PYTEST]``: build the rig, run the unit tests in it, then a server.
 
 Without a word both; ``make test-windows`` does that. ``unit`` and ``e2e`` run one of them. The unit tests run room by
-room, each in a process of its own; one that fails stops neither the others nor the server, but is told at the end.
+room, each in a process of its own, some at a time, because a process of wine mostly waits for wine's server. What a
+room said is shown when it has ended; one that fails stops neither the others nor the server, but is told at the end.
 """
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from tests.windows.rig import ROOT, Rig
 
@@ -20,24 +24,50 @@ _LONGEST_TEST: Final = 600
 """Seconds, on a busy machine; after them a test is taken to hang."""
 
 
+_AT_ONCE: Final = 4
+_LONG: Final = ("operations", "media", "store", "whatsapp")
+"""Rooms that take longest, and are begun first."""
+
+
 def rooms() -> list[list[str]]:
     """What pytest is told for each: the folders of the unit tests, then what lies beside them."""
     unit = ROOT / "tests" / "unit"
     folders = sorted(path for path in unit.iterdir() if path.is_dir() and path.name not in _NOT_OF_THE_CORE)
+    folders.sort(key=lambda folder: folder.name not in _LONG)  # stable: the others by their names
     found = [[f"tests/unit/{folder.name}"] for folder in folders if any(folder.rglob("test_*.py"))]
     return [*found, sorted(f"tests/unit/{path.name}" for path in unit.glob("test_*.py"))]
 
 
-def run_unit_tests(rig: Rig, arguments: list[str]) -> bool:
+def run_unit_tests(rig: Rig, arguments: list[str], out: TextIO) -> bool:
     """Whether they passed."""
     hang = ["-o", f"faulthandler_timeout={_LONGEST_TEST}", "-o", "faulthandler_exit_on_timeout=true"]
     try:
-        rig.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.windows.wine", *hang, *arguments])
+        rig.run(
+            ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.windows.wine", *hang, *arguments], out=out
+        )
     except SystemExit:
         return False
-    finally:
-        rig.stop()
     return True
+
+
+def run_rooms(rig: Rig) -> list[str]:
+    """Those that failed."""
+    failed: list[str] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = {pool.submit(_run_room, rig, room): room[0] if len(room) == 1 else "tests/unit" for room in rooms()}
+        for done in as_completed(running):
+            passed, said = done.result()
+            sys.stdout.write(f"== {running[done]}\n{said}")
+            sys.stdout.flush()
+            if not passed:
+                failed.append(running[done])
+    return failed
+
+
+def _run_room(rig: Rig, room: list[str]) -> tuple[bool, str]:
+    out, began = io.StringIO(), time.monotonic()
+    passed = run_unit_tests(rig, room, out)
+    return passed, f"{out.getvalue()}({time.monotonic() - began:.0f} s with the start of Python)\n"
 
 
 def main(arguments: list[str]) -> None:
@@ -48,10 +78,11 @@ def main(arguments: list[str]) -> None:
         rig.build()
         rig.compile(ROOT / "src")
         if what in ("all", "unit"):
-            for room in [arguments] if arguments else rooms():
-                sys.stdout.write(f"== {room[0] if len(room) == 1 else 'tests/unit'}\n")
-                if not run_unit_tests(rig, room):
-                    failed.append(" ".join(room))
+            if not arguments:
+                failed += run_rooms(rig)
+            elif not run_unit_tests(rig, arguments, sys.stdout):
+                failed.append(" ".join(arguments))
+            rig.stop()
         if what in ("all", "e2e"):
             command = [sys.executable, "-m", "pytest", "-q", str(_HERE / "end_to_end.py")]
             if subprocess.run(command, cwd=ROOT, check=False).returncode:

@@ -11,7 +11,7 @@ import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".windows"
@@ -66,7 +66,9 @@ class Rig:
             **more,
         }
 
-    def run(self, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
+    def run(
+        self, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, out: TextIO = sys.stdout
+    ) -> None:
         """Run the Windows Python and pass on what it prints: wine takes no regular files as standard handles, and this
         may have one.
 
@@ -85,8 +87,8 @@ class Rig:
             assert process.stdout is not None
             process.stdin.close()
             for line in process.stdout:
-                sys.stdout.write(line.decode("utf-8", "replace").replace("\r", ""))
-                sys.stdout.flush()
+                out.write(line.decode("utf-8", "replace").replace("\r", ""))
+                out.flush()
         if process.returncode:
             raise SystemExit(process.returncode)
 

@@ -339,6 +339,11 @@ class PinChatArguments(TypedDict):
     chat_jid: list[str]
     pinned: bool
 
+class CatchUpArguments(TypedDict):
+    since: NotRequired[str]
+    lines: int
+    cursor: NotRequired[str]
+
 class ListLabelsArguments(TypedDict):
     offset: int
 

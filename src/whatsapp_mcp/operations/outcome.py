@@ -6,7 +6,7 @@ types. The face turns the outcome into ``structuredContent`` and text, within th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -71,6 +71,8 @@ class Outcome:
     """True when results carry text that other people wrote."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
+    seen: Callable[[], Awaitable[None]] | None = None
+    """Called when the result was shown whole, and nothing follows on another page."""
     note: str | None = None
     """A remark of ours that a model has to see, in a sentence or two."""
     images: tuple[Image, ...] = field(default_factory=tuple)

@@ -25,7 +25,7 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call
-from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
@@ -36,7 +36,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("user",),
     "send": ("send", "send_media"),
     "message": ("message", "message_media", "message_status"),
-    "chat": ("chat", "chat_arrivals", "chat_state", "chat_events"),
+    "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),
 }
@@ -76,7 +76,7 @@ class OperationRunner:
         operation = passage.operation
         handler = _handler(operation)
         rules = self._gate.enter(passage)
-        services = self._within(rules, passage.caller.grant)
+        services = self._within(rules, passage.caller)
         admitted = partial(self._admitted, passage, rules, handler)
         if IDEMPOTENCY_KEY not in arguments:
             return await admitted(services, arguments)
@@ -87,19 +87,17 @@ class OperationRunner:
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         from whatsapp_mcp.operations.watching import watch
 
-        services = self._within(self._gate.enter(passage), passage.caller.grant)
+        services = self._within(self._gate.enter(passage), passage.caller)
         return await watch(services, passage.operation, arguments)
 
     def ended(self, passage: Passage) -> None:
         self._gate.ended(passage)
 
-    def _within(self, rules: Rules, grant: Grant) -> Services:
+    def _within(self, rules: Rules, caller: Caller) -> Services:
         """What the handler of a call works with: chats that it may not read are not there."""
-        readable, hold = self._gate.readable(rules, grant), rules.hold_seconds
-        if readable is None and not hold:
-            return self._services
+        readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
-        return replace(self._services, store=store, hold_seconds=hold)
+        return replace(self._services, store=store, caller=caller.name, hold_seconds=rules.hold_seconds)
 
     async def _admitted(
         self,

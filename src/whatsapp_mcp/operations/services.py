@@ -117,6 +117,8 @@ class Services:
     counting: Callable[[Uses], None] = _uncounted
     """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
+    caller: str = "local"
+    """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 

@@ -30,5 +30,17 @@ class SyncContacts(Command[None]):
     """Copy the names that the linked device knows into the store."""
 
 
+class KeepLook(Command[None]):
+    """Note up to where somebody has caught up."""
+
+    unconnected = True
+    at_any_time = True
+
+    caller: str
+    arrival: int
+    looked_at: int
+    """Milliseconds since 1970."""
+
+
 class SetPresence(Command[None]):
     available: bool

@@ -72,5 +72,12 @@ class Caller:
     transport: Literal["stdio", "http"] = "stdio"
     host: str = ""
     """Name and version of the host program, as it says."""
+    client: str = ""
+    """Its name alone, which stays the same when it is upgraded."""
     conversation: Conversation = field(default_factory=Conversation)
     ask: Asking = cannot_ask
+
+    @property
+    def name(self) -> str:
+        """Under which something is kept for whoever calls, across conversations and restarts."""
+        return f"{self.grant.name} {self.client}".strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import anyio.to_thread
 import mcp.types as types
-from mcp.server.caching import CacheHint
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
@@ -26,11 +27,14 @@ from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
+from whatsapp_mcp.server.host_meta import NEVER_UNASKED, meta_of
+from whatsapp_mcp.server.icon import URI
 from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
-from whatsapp_mcp.server.results import failure, success
+from whatsapp_mcp.server.results import failure, is_whole, success
 from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
 
@@ -54,6 +58,15 @@ WRITTEN_AT_ONCE: Final = 100_000
 _LIST_IS_FRESH_FOR: Final = 3_600_000
 """Milliseconds; while a server runs, only policy.toml changes its tools, and it holds for each call all the same."""
 
+_PRIVATE: Final = CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="private")
+"""Another token may list something else."""
+_CACHE_HINTS: Final[dict[CacheableMethod, CacheHint]] = {
+    "tools/list": _PRIVATE,
+    "prompts/list": _PRIVATE,
+    "resources/templates/list": _PRIVATE,
+    "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
+}
+
 _LISTS_KEPT: Final = 64
 """Different lists, of tokens with different scopes and toolsets, that are made once."""
 
@@ -76,8 +89,8 @@ def build_server(
     """
     callers, checker = Callers(settings), ArgumentChecker()
     offer = Offer(operations, callers, settings)
-    tools = _Tools(offer, runner, callers, checker, settings)
     late = LateHandlers(offer, runner, callers, checker, settings, session)
+    tools = _Tools(offer, runner, callers, checker, settings, late.log)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
     server = _Server(
@@ -85,11 +98,9 @@ def build_server(
         version=__version__,
         title=f"WhatsApp ({settings.account})" if named else "WhatsApp",
         description="A WhatsApp account as MCP tools.",
+        icons=[types.Icon(src=URI, mime_type="image/png", sizes=["48x48"])],
         instructions=f"This is the account {settings.account!r}. {INSTRUCTIONS}" if named else INSTRUCTIONS,
-        cache_hints={
-            "tools/list": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="private"),  # another token may list other tools
-            "server/discover": CacheHint(ttl_ms=_LIST_IS_FRESH_FOR, scope="public"),
-        },
+        cache_hints=_CACHE_HINTS,
         lifespan=_with_news(lifespan, late.news),
         **late.all(),
         # Without it each call over HTTP in revision 2026-07-28 asks for the whole list first.
@@ -135,16 +146,23 @@ class _Tools:
     """The handlers of tools/list and tools/call."""
 
     def __init__(
-        self, offer: Offer, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings
+        self,
+        offer: Offer,
+        runner: Runner,
+        callers: Callers,
+        checker: ArgumentChecker,
+        settings: Settings,
+        log: ClientLog,
     ) -> None:
         self._offer = offer
+        self._log = log
         self._operations = offer.tools
         self._runner = runner
         self._budget = settings.result_budget
         self._checker = checker
         self._callers = callers
         self._settings = settings
-        self._listed: dict[frozenset[str], list[types.Tool]] = {}
+        self._listed: dict[tuple[frozenset[str], frozenset[str]], builtins.list[types.Tool]] = {}
 
     def input_schema(self, name: str) -> JsonObject | None:
         operation = self._operations.get(name)
@@ -153,14 +171,20 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
-        names = self._offer.names(ctx)
-        tools = self._listed.get(names)
+        names, asked = self._offer.names(ctx), self._offer.asked(NEVER_UNASKED)
+        tools = self._listed.get((names, asked))
         if tools is None:
-            offered = [operation for name, operation in self._operations.items() if name in names]
-            tools = to_tools(offered, with_output_schema=self._settings.output_schemas)
+            tools = self._made(names, asked)
             if len(self._listed) < _LISTS_KEPT:
-                self._listed[names] = tools
+                self._listed[names, asked] = tools
         return types.ListToolsResult(tools=tools)
+
+    def _made(self, names: frozenset[str], asked: frozenset[str]) -> builtins.list[types.Tool]:
+        operations = [operation for name, operation in self._operations.items() if name in names]
+        tools = to_tools(operations, with_output_schema=self._settings.output_schemas)
+        for operation, tool in zip(operations, tools, strict=True):
+            tool.meta = meta_of(operation, asks=operation.name in asked, budget=self._budget)
+        return tools
 
     def _wording(self, ctx: _Context) -> Wording:
         return Wording(self._offer.names(ctx))
@@ -175,9 +199,10 @@ class _Tools:
         result: types.CallToolResult | types.InputRequiredResult | None = None
         try:
             result = await self._answer(ctx, passage, params)
-            return result
         finally:
             self._note(passage, params.arguments, result)
+        await self._log.call_ended(ctx, passage)
+        return result
 
     async def _answer(
         self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams
@@ -227,4 +252,7 @@ class _Tools:
         pageable = "offset" in operation.input_schema["properties"]
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
-        return write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
+        if outcome.seen is not None and is_whole(result):
+            await outcome.seen()
+        return result

@@ -47,6 +47,7 @@ class Callers:
             grant=grant,
             transport="stdio" if local else "http",
             host=_host(ctx.session.client_params),
+            client=_client(ctx.session.client_params),
             conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
         )
@@ -71,6 +72,10 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
 
 def _host(client: types.InitializeRequestParams | None) -> str:
     return _shown(client.client_info.name, client.client_info.version) if client is not None else ""
+
+
+def _client(client: types.InitializeRequestParams | None) -> str:
+    return _shown(client.client_info.name, "") if client is not None else ""
 
 
 @lru_cache(64)

@@ -15,6 +15,7 @@ from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.audience import Audience
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.prompt_kinds import PROMPTS
@@ -59,6 +60,9 @@ class LateHandlers:
         self._settings = settings
         self._board = board
         self._audience = Audience(self._wanted)
+        self.log = ClientLog(self._audience)
+        self._state = board.snapshot.state if board is not None else None
+        self._policy_is_wrong = False
         self._told: _Lists | None = None
         self.news = ChangeWatch(board, self._look) if board is not None else None
         self.reads = any(self._offer.has_tool(kind.beside) for kind in KINDS)
@@ -90,6 +94,8 @@ class LateHandlers:
 
     def add_to(self, server: Server[Any]) -> None:
         """What has no place among the arguments of a server."""
+        # As an argument, it is warned of: the latest revision has it no more.
+        server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self.log.set_level)
         if self.news is not None:
             server.add_notification_handler(
                 "notifications/initialized", types.NotificationParams, self._audience.joined
@@ -148,6 +154,16 @@ class LateHandlers:
             await self._changed(types.PromptListChangedNotification(), PromptsListChanged())
         if "_subscriptions" in vars(self):
             await self._subscriptions.look()
+        await self._note_for_logs()
+
+    async def _note_for_logs(self) -> None:
+        if self._board is not None and (state := self._board.snapshot.state) is not self._state:
+            self._state = state
+            await self.log.session_is(state)
+        wrong = self._offer.policy_is_wrong
+        if wrong and not self._policy_is_wrong:
+            await self.log.policy_is_wrong()
+        self._policy_is_wrong = wrong
 
     def _lists(self) -> _Lists:
         has = self._offer.allowed()
@@ -175,7 +191,7 @@ class LateHandlers:
     def _reading(self) -> Reading:
         from whatsapp_mcp.server.reading import Reading
 
-        return Reading(self._offer, self._runner, self._callers, self._checker, self._settings)
+        return Reading(self._offer, self._runner, self._callers, self._checker, self._settings, self.log)
 
     @cached_property
     def _resources(self) -> Resources:

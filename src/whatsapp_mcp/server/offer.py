@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.context import ServerRequestContext
 
@@ -16,6 +16,10 @@ from whatsapp_mcp.settings import Settings
 if TYPE_CHECKING:
     from whatsapp_mcp.policy.file import PolicyFile
     from whatsapp_mcp.policy.rules import Rules
+
+
+_ASKED_AS: Final = {"account": "account", "delete": "deletes", "group": "groups"}
+"""Act -> field of `Ask`."""
 
 
 class Offer:
@@ -55,6 +59,18 @@ class Offer:
         rules = self.rules()
         return lambda operation: rules is None or allowed_by_rules(operation, rules)
 
+    def asked(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these tools about which the owner wants to be asked."""
+        rules = self.rules()
+        if rules is None:  # a preset alone, which asks about everything or about nothing
+            return frozenset() if self._settings.policy == "open" else frozenset(names)
+        found = ((name, self.tools.get(name)) for name in names)
+        return frozenset(
+            name
+            for name, tool in found
+            if tool is not None and getattr(rules.ask, _ASKED_AS[tool.touches.act], "always") != "never"
+        )
+
     def rules(self) -> Rules | None:
         """Those of the account, as far as they can leave operations out; None: they leave none out.
 
@@ -68,6 +84,11 @@ class Offer:
 
             self._policy = PolicyFile(settings.policy_path, settings.policy)
         return self._policy.rules
+
+    @property
+    def policy_is_wrong(self) -> bool:
+        """As far as its file was looked at."""
+        return self._policy is not None and self._policy.problem is not None
 
     @cached_property
     def _catalog(self) -> dict[str, Operation]:

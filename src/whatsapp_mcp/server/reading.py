@@ -19,6 +19,7 @@ from whatsapp_mcp.operations.outcome import Outcome, Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import ROUNDS_SINCE
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
@@ -35,9 +36,16 @@ class Reading:
     """Of one server."""
 
     def __init__(
-        self, offer: Offer, runner: Runner, callers: Callers, checker: ArgumentChecker, settings: Settings
+        self,
+        offer: Offer,
+        runner: Runner,
+        callers: Callers,
+        checker: ArgumentChecker,
+        settings: Settings,
+        log: ClientLog,
     ) -> None:
         self._offer = offer
+        self._log = log
         self._runner = runner
         self._callers = callers
         self._checker = checker
@@ -66,6 +74,8 @@ class Reading:
                 self._runner.ended(passage)
             except Exception:
                 logger.exception("%s was not written down", operation.name)
+            if passage.error != "cancelled":
+                await self._log.call_ended(ctx, passage)
 
     async def run(self, ctx: ServerRequestContext[Any], passage: Passage, arguments: Mapping[str, Any]) -> Outcome:
         """Raises WhatsAppMcpError."""

@@ -65,6 +65,12 @@ def success(outcome: Outcome, *, budget: int, pageable: bool = True, notes: Sequ
     return types.CallToolResult(content=[shown, *pictures], structured_content=body)
 
 
+def is_whole(result: types.CallToolResult) -> bool:
+    """Whether nothing of a result of ``success`` was left out or follows on another page."""
+    body = result.structured_content or {}
+    return not body.get("truncated") and "next_cursor" not in body
+
+
 def _marks(outcome: Outcome, notes: Sequence[str]) -> JsonObject:
     said = [*notes, UNTRUSTED_NOTE] if outcome.untrusted else notes
     note: JsonObject = {"note": " ".join(said)} if said else {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from whatsapp_mcp.jid import Jid
@@ -42,6 +43,77 @@ class News:
     """In so many chats."""
     total_is_more: bool = False
     """There are more than ``total``: not all are counted."""
+
+
+class Look(NamedTuple):
+    """Up to where somebody has caught up."""
+
+    arrival: int
+    looked_at: int
+    """Milliseconds since 1970."""
+
+
+class Stretch(NamedTuple):
+    """What is new: what was written since a moment and stored after one arrival and up to another; and what was written
+    earlier and came late, but live."""
+
+    start: int
+    """Milliseconds since 1970."""
+    after: int
+    """0: all since ``start``."""
+    late: int
+    """What came after this arrival is new although it was written earlier; ``until``: nothing is."""
+    until: int
+
+
+class Asked(StrEnum):
+    """By what a message looks as if its author waited for the owner's answer."""
+
+    QUESTION = "question"
+    MENTION = "mention"
+    REPLY = "reply"
+    """To the owner's own message."""
+
+
+class Wrote(NamedTuple):
+    """Somebody who wrote in a chat."""
+
+    jid: Jid
+    name: str | None
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatNews:
+    """What is new in one chat."""
+
+    chat: Chat
+    messages: int
+    """Of everybody, what happened to a group and calls among them."""
+    messages_are_more: bool
+    """There are more: not all are counted."""
+    wrote: Sequence[Wrote]
+    """Others than the owner, who wrote most first; of the newest ``examined``."""
+    examined: int
+    """Messages of which the following is told, the newest."""
+    asked: Mapping[int, Asked]
+    """By arrival."""
+    mentions: int
+    missed_calls: int
+    group_changes: int
+    lines: Sequence[Message]
+    """The newest, and those that ask; oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A page of chats in which something is new, the one with the newest message first."""
+
+    chats: Sequence[ChatNews]
+    cursors: Sequence[str]
+    """For each, where the rest after it begins."""
+    more: bool
+    """Whether others follow."""
 
 
 @dataclass(frozen=True, slots=True)

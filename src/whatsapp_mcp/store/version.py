@@ -19,6 +19,7 @@ MIGRATIONS: Final = (
     "pins_answers_and_sealed",
     "deferred_sends",
     "events",
+    "newest_arrivals_and_looks",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

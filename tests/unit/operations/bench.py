@@ -32,12 +32,14 @@ from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
+from whatsapp_mcp.pipe.account import KeepLook
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.server.results import success
+from whatsapp_mcp.server.results import is_whole, success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import Look
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 WAIT = 10.0
@@ -64,6 +66,7 @@ class Bench:
         self.writer = StoreWriter(self.settings.store_path)
         self.writer.set_owner(ME, ME_LID)
         self.session = FakeSession()
+        self.session.answers["keep_look"] = self._keep_look
         self.reader = StoreReader(self.settings.store_path)
         self.services = self.services_with(self.settings)
         self.gate = Gate.of(self.settings)
@@ -89,10 +92,16 @@ class Bench:
         async with asyncio.timeout(WAIT):
             self.outcome = await self.runner.run(Passage(known, self.caller), checked)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
-        body = success(self.outcome, budget=self.settings.result_budget).structured_content
+        result = success(self.outcome, budget=self.settings.result_budget)
+        if self.outcome.seen is not None and is_whole(result):
+            await self.outcome.seen()
+        body = result.structured_content
         assert body is not None
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)
         return body.get("results")
+
+    def _keep_look(self, command: KeepLook) -> None:
+        self.writer.keep_look(command.caller, Look(command.arrival, command.looked_at))
 
     # -- what the store knows -----------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "searchMessages": {"chat_jid": str(ANA), "context_lines": 2},
     "getMessageContext": {"chat_jid": str(ANA), "message_id": "before", "after": 3},
     "checkInbox": {"cursor": "0"},
+    "catchUp": {"since": "1d"},
     "waitForMessage": {"cursor": "1", "timeout": 0},
     "waitForEvent": {"cursor": "0", "timeout": 0},
     "listChats": {},
@@ -92,6 +93,8 @@ async def pages(bench: Bench) -> dict[str, list[dict[str, Any]]]:
         written = success(bench.outcome, budget=bench.settings.result_budget).model_dump_json()
         json.loads(written, parse_constant=pytest.fail)
         listed[tool] = results["data"] if "data" in results else [results["message"]]
+        if tool == "catchUp":
+            listed[tool] = [line for chat in results["data"] for line in chat["lines"]]
     return listed
 
 
@@ -100,7 +103,7 @@ async def pages(bench: Bench) -> dict[str, list[dict[str, Any]]]:
 async def test_facts_that_cannot_be_read_cost_no_other_row(filled: Bench, message: str, extra: str) -> None:
     damage(filled, "UPDATE messages SET extra = ? WHERE id = ?", extra, message)
     listed = await pages(filled)
-    for tool in ("getChatMessages", "searchMessages", "getMessageContext", "checkInbox"):
+    for tool in ("getChatMessages", "searchMessages", "getMessageContext", "checkInbox", "catchUp"):
         assert sorted(row["id"] for row in listed[tool]) == ["after", "bad", "before", "poll"], tool
     [row] = [row for row in listed["getChatMessages"] if row["id"] == message]
     assert row["content"] in ("here", "?")

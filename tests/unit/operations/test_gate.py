@@ -437,6 +437,7 @@ READING: Final[list[tuple[str, dict[str, Any], tuple[Jid, ...], bool]]] = [
     ("searchMessages", {"query": "hi", "chat_jid": "Ana"}, (ANA,), True),
     ("getMessageContext", {"chat_jid": "Ana", "message_id": "M1"}, (ANA,), True),
     ("checkInbox", {}, (ANA, TEAM), True),
+    ("catchUp", {}, (ANA, TEAM), True),
     ("waitForMessage", {"cursor": "0", "timeout": 0}, (ANA,), True),
     ("waitForEvent", {"cursor": "0", "timeout": 0}, (ANA, TEAM), True),
     ("userAvatar", {"phone": "Ana"}, (ANA,), True),

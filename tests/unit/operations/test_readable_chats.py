@@ -69,6 +69,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     ],
     "getMessageContext": [{"chat_jid": chat, "message_id": name} for name in IDS for chat in (CHATS[0], str(ANA))],
     "checkInbox": [NOTHING, {"cursor": "0"}, {"channels": True}, {"channels": True, "cursor": "0"}],
+    "catchUp": [{"since": "1w"}, NOTHING, {"lines": 1}],
     "waitForMessage": [{"timeout": 1, "cursor": "999"}, *({"phone": chat, "timeout": 1} for chat in CHATS)],
     "waitForEvent": [
         {"timeout": 1, "cursor": "999"},

@@ -230,7 +230,7 @@ def _page(
     connection: sqlite3.Connection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
 ) -> Page[Message]:
     """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
-    found = _by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
+    found = by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
     # An index that is out of step, which `doctor` tells of, may name messages that are not there.
     shown = [place for place in places[:limit] if place & ARRIVAL_MASK in found]
     return Page(
@@ -248,7 +248,7 @@ def surroundings(
     """Around each message, in its chat."""
     found = [_neighbours(connection, message.arrival, before, after) for message in messages]
     wanted = {arrival for sides in found for side in sides for arrival in side}
-    shown = _by_arrival(connection, sorted(wanted))
+    shown = by_arrival(connection, sorted(wanted))
     return tuple(Surroundings(*(tuple(shown[arrival] for arrival in side) for side in sides)) for sides in found)
 
 
@@ -266,7 +266,8 @@ def _neighbours(connection: sqlite3.Connection, arrival: int, before: int, after
     )
 
 
-def _by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[int, Message]:
+def by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[int, Message]:
+    """These messages, by their arrivals."""
     if not arrivals:
         return {}
     wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"

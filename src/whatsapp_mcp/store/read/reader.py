@@ -12,13 +12,14 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.events import EventKind, Events
 from whatsapp_mcp.models.views import Chat, Contact, Label, Message, NamedPerson, ReceiptView
-from whatsapp_mcp.store import deferred, sends
+from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.connections import ReadConnections
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
+from whatsapp_mcp.store.read.catching_up import catch_up
 from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
@@ -37,13 +38,16 @@ from whatsapp_mcp.store.read.restricted import (
 )
 from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import (
+    CaughtUp,
     ChatFacts,
     DeferredSend,
     KeyedSend,
+    Look,
     NamedTarget,
     News,
     Page,
     StoreStats,
+    Stretch,
     Surroundings,
 )
 from whatsapp_mcp.store.rows import stored_jid
@@ -270,6 +274,26 @@ class StoreReader:
             if connection is None or (chat and entity is None):
                 return ()
             return incoming(connection, arrival, limit, chat=entity)
+
+    def look_of(self, caller: str) -> Look | None:
+        """Up to where somebody has caught up; None: never, or with messages that are erased."""
+        with self._connections.snapshot() as connection:
+            return looks.find(connection, encodable(caller)) if connection else None
+
+    def catch_up(self, stretch: Stretch, *, cursor: str | None = None, chats: int, lines: int) -> CaughtUp:
+        """What is new in the chats of people and groups, the chat with the newest message first.
+
+        Args:
+            cursor: begin after the chat that it belongs to.
+            lines: messages of each chat that are shown, the newest.
+
+        Raises:
+            InvalidArgument: not a cursor of this list.
+        """
+        with self._connections.snapshot() as connection:
+            if connection is None:
+                return CaughtUp((), (), more=False)
+            return catch_up(connection, stretch, cursor=cursor, chats=chats, lines=lines)
 
     def chats_mark(self) -> tuple[int, ...]:
         """Another one each time that the list of chats has changed."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _READABLE: Final = "(SELECT entity FROM temp.readable)"
 _INDEXES: Final = (
     *("messages_chat", "messages_media", "messages_sent", "messages_incoming", "messages_chat_id", "messages_parent"),
+    "messages_live",
 )
 _VIEWS: Final = (
     "CREATE TEMP TABLE readable (entity INTEGER PRIMARY KEY)",
@@ -70,8 +71,8 @@ class RestrictedConnection(sqlite3.Connection):
     readable: frozenset[int] = frozenset()
     scope: SearchScope | None = None
     looked_until = 0
-    """Up to this arrival, the newest that is readable is known."""
-    newest = 0
+    """Up to this arrival, the newest event that is readable is known."""
+    newest_event = 0
 
     def execute(self, sql: str, parameters: _Parameters = (), /) -> sqlite3.Cursor:
         return super().execute(_shadowed(sql), parameters)
@@ -106,7 +107,7 @@ def _refresh(connection: RestrictedConnection, chats: ReadableChats) -> None:
             connection.executemany("INSERT INTO temp.readable VALUES (?)", [(entity,) for entity in come])
         finally:
             connection.execute("PRAGMA query_only = ON")
-        connection.readable, connection.looked_until, connection.newest = readable, 0, 0
+        connection.readable, connection.looked_until, connection.newest_event = readable, 0, 0
     connection.version, connection.scope = version, None
 
 
@@ -142,18 +143,11 @@ _EVERYWHERE: Final = SearchScope()
 
 
 def newest_readable(connection: RestrictedConnection) -> int:
-    """The arrival of the newest message or event that may be read; 0: there is none."""
-    (top,) = connection.execute(_TOP).fetchone()
+    """The highest arrival number of a message or event that may be read, as far as they are kept; 0: there is none."""
+    (top,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM main.events").fetchone()
     if top != connection.looked_until:
-        after = (connection.looked_until,)
-        found = [connection.execute(_NEWEST.format(table=table), after).fetchone() for table in ("messages", "events")]
-        connection.newest = max([connection.newest, *(row[0] for row in found if row is not None)])
-        connection.looked_until = top
-    return connection.newest
-
-
-_TOP: Final = (
-    "SELECT max((SELECT coalesce(max(arrival), 0) FROM main.messages),"
-    " (SELECT coalesce(max(arrival), 0) FROM main.events))"
-)
-_NEWEST: Final = "SELECT arrival FROM {table} WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"
+        newest = "SELECT arrival FROM events WHERE arrival > ? ORDER BY arrival DESC LIMIT 1"
+        event = connection.execute(newest, (connection.looked_until,)).fetchone()
+        connection.newest_event, connection.looked_until = connection.newest_event if event is None else event[0], top
+    (message,) = connection.execute("SELECT coalesce(max(newest_arrival), 0) FROM chats").fetchone()
+    return max(int(message), connection.newest_event)

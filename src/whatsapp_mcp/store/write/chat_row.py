@@ -32,6 +32,8 @@ class ChatRow:
     marked_at: int = 0
     gone: int = 0
     """A group that we are not in any more."""
+    newest_arrival: int = 0
+    """The highest arrival number that a message in it got, whatever became of the message."""
 
     @property
     def empty_until(self) -> int:

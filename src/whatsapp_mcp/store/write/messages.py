@@ -171,6 +171,7 @@ class Messages:
         self._reindex(held, held._replace(place=place))
         update_message(self._connection, held.arrival, now, "from_history = 0, arrival = ?, place = ?", arrival, place)
         chat, unread = self._chats.get(held.chat, now), self._chats.unread
+        chat.newest_arrival = arrival
         is_note = held.from_me and held.author == held.chat
         if is_note:
             self._note(arrival)
@@ -301,6 +302,7 @@ class Messages:
             document_of(chat, sender.id, from_me, media is not None, content.kind, text, file_name, content.extra),
         )
         row, is_note = self._chats.get(chat, now), change.from_me and sender.entity == chat and not change.sent_here
+        row.newest_arrival = arrival
         if is_note and not from_history:
             self._note(arrival)
         elif from_me and not from_history and not change.sent_here:

@@ -468,7 +468,6 @@ CREATE INDEX deferred_sends_key ON deferred_sends(key) WHERE state IN ('leaving'
 PRAGMA user_version = 9;
 """
 
-
 _EVENTS: Final = """
 -- What happens beside the messages that come: who waits for events is told of it. Older ones are removed.
 CREATE TABLE events (
@@ -485,6 +484,20 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_message ON events(chat, message_id);
 PRAGMA user_version = 10;
+"""
+
+_NEWEST_ARRIVALS_AND_LOOKS: Final = """
+ALTER TABLE chats ADD COLUMN newest_arrival INTEGER NOT NULL DEFAULT 0;  -- the highest number that a message in it got
+UPDATE chats SET newest_arrival = found.newest
+    FROM (SELECT chat, max(arrival) AS newest FROM messages INDEXED BY messages_chat GROUP BY chat) AS found
+    WHERE found.chat = chats.entity;
+CREATE INDEX messages_live ON messages(chat, arrival, place) WHERE from_history = 0;
+CREATE TABLE looks (               -- up to where somebody has caught up
+    caller TEXT PRIMARY KEY,
+    arrival INTEGER NOT NULL,
+    looked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 11;
 """
 
 
@@ -536,6 +549,11 @@ def deferred_sends(db: Database) -> None:
 @migrations()
 def events(db: Database) -> None:
     _run(db, _EVENTS)
+
+
+@migrations()
+def newest_arrivals_and_looks(db: Database) -> None:
+    _run(db, _NEWEST_ARRIVALS_AND_LOOKS)
 
 
 def _run(db: Database, script: str) -> None:

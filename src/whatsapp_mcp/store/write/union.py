@@ -175,5 +175,6 @@ def _unite_chats(
     one.media_count += other.media_count
     one.sent_count += other.sent_count
     one.created_at = min(one.created_at, other.created_at)
+    one.newest_arrival = max(one.newest_arrival, other.newest_arrival)
     chats.drop(gone)
     connection.execute("DELETE FROM chats WHERE entity = ?", (gone,))

@@ -38,11 +38,11 @@ from whatsapp_mcp.models.changes import (
     SendFinished,
 )
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
-from whatsapp_mcp.store import deferred, sends
+from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.files import open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.records import KeyedSend, Pauses, Settled
+from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
@@ -232,6 +232,11 @@ class StoreWriter:
         """Do something with the messages that leave later, in one transaction."""
         with self._transaction() as now:
             return work(DeferredSends(self._connection, now))
+
+    def keep_look(self, caller: str, look: Look) -> None:
+        """Up to here this caller has caught up."""
+        with self._transaction():
+            looks.keep(self._connection, encodable(caller), look)
 
     def has_receipt(self, message_id: str, chat: Jid) -> bool:
         """Whether somebody else got this message of ours, which may not be stored."""

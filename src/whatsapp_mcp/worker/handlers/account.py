@@ -9,6 +9,7 @@ from whatsapp_mcp.models.changes import Change, IdentityLearned, NumberSpelled
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe import account as p
 from whatsapp_mcp.pipe.control import PairPhone
+from whatsapp_mcp.store.records import Look
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -63,6 +64,11 @@ class AccountHandlers:
     @handles(p.SetPresence)
     def _set_presence(self, command: p.SetPresence) -> None:
         self._account.send_presence(available=command.available)
+
+    @handles(p.KeepLook)
+    def _keep_look(self, command: p.KeepLook) -> None:
+        look = Look(command.arrival, command.looked_at)
+        self._store.run_now(lambda writer: writer.keep_look(command.caller, look))
 
     @handles(p.SyncContacts)
     def _sync_contacts(self, _command: p.SyncContacts) -> None:
