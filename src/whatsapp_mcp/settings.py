@@ -118,6 +118,18 @@ class Settings(BaseModel):
         le=3600,
         description="Seconds that the connection to WhatsApp outlives the last server that uses it.",
     )
+    schedule_late_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=1440,
+        description="Minutes that a scheduled message may be late, after sleep say; one that is later never leaves.",
+    )
+    schedule_stay_hours: float = Field(
+        default=12.0,
+        ge=0,
+        le=8784,
+        description="The connection outlives the last server for a scheduled message that is due within so many hours.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @model_validator(mode="before")

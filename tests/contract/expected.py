@@ -25,6 +25,9 @@ OWN: Final = {
     "markChatRead": "the same way as pinChat",
     "deleteChat": "the same way as pinChat",
     "labelMessage": "the same way as labelChat",
+    "scheduleMessage": "sendMessage at a time of one's choice",
+    "listScheduled": "what scheduleMessage left",
+    "cancelScheduled": "takes back what scheduleMessage did",
     "listLabels": "what labelChat and labelMessage put on",
 }
 """Operations of ours, beyond the seed."""
@@ -51,12 +54,21 @@ READS: Final = {
         "waitForEvent",
         "groupInfo",
     ),
-    *("searchMessages", "getMessageContext", "checkInbox", "catchUp", "getMessageStatus", "listLabels"),
+    *(
+        "searchMessages",
+        "getMessageContext",
+        "checkInbox",
+        "catchUp",
+        "getMessageStatus",
+        "listLabels",
+        "listScheduled",
+    ),
     *("getGroupInfoFromLink", "getGroupParticipantRequests"),
 }
 """Change nothing, neither here nor at WhatsApp; no receipt is sent."""
 
 DESTRUCTIVE: Final = {
+    "cancelScheduled",
     # removes
     *(
         "appLogout",
@@ -79,6 +91,7 @@ DESTRUCTIVE: Final = {
 }
 
 REPEATING_MATTERS: Final = {
+    "scheduleMessage",
     "forwardMessage",
     *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink", "sendLocation"),
     *("sendPoll", "sendSticker", "createGroup", "appLoginWithCode", "groupInviteLink"),
@@ -86,6 +99,7 @@ REPEATING_MATTERS: Final = {
 }
 
 STAYS_HERE: Final = {
+    "cancelScheduled",
     # the own account, and marks of one's own; nothing that other people wrote comes back
     *("appLogin", "appLoginWithCode", "appLogout", "appReconnect", "appDevices", "userMyPrivacy"),
     *("muteChat", "markChatRead", "deleteChat", "archiveChat", "pinChat", "labelChat"),
@@ -104,5 +118,7 @@ WITHOUT_CONNECTION: Final = {
         "catchUp",
         "getMessageStatus",
         "listLabels",
+        "listScheduled",
+        "cancelScheduled",
     ),
 }

@@ -133,7 +133,8 @@ def reached_from(rooms: set[str]) -> set[str]:
     ("process", "other"),
     [
         (SERVER_PROCESS, SESSION_PROCESS | SIDE_LOGIN_PROCESS),
-        (SESSION_PROCESS, SERVER_PROCESS | SIDE_LOGIN_PROCESS),
+        # The policy judges what was scheduled when it leaves, and goes by the catalogue.
+        (SESSION_PROCESS, SERVER_PROCESS - {"catalog"} | SIDE_LOGIN_PROCESS),
         (SIDE_LOGIN_PROCESS, SESSION_PROCESS | SERVER_PROCESS - {"session_db"}),
     ],
 )

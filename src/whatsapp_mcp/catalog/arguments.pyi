@@ -162,6 +162,22 @@ class SendChatPresenceArguments(TypedDict):
     phone: str
     action: Literal["start", "stop"]
 
+class ScheduleMessageArguments(TypedDict):
+    phone: str
+    message: str
+    at: str
+    reply_message_id: NotRequired[str]
+    mentions: NotRequired[list[str]]
+    is_forwarded: NotRequired[bool]
+    duration: NotRequired[int]
+    idempotency_key: NotRequired[str]
+
+class ListScheduledArguments(TypedDict):
+    offset: int
+
+class CancelScheduledArguments(TypedDict):
+    message_id: str
+
 class LabelMessageArguments(TypedDict):
     message_id: list[str]
     phone: str

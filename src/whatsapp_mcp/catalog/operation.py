@@ -68,6 +68,8 @@ class Touches:
     """Content that others get: a path, a ``data:`` URI or a link."""
     links: tuple[str, ...] = ()
     """Links that this server opens."""
+    later: str | None = None
+    """Says when it is sent: limits count then."""
 
     @property
     def changes(self) -> bool:

@@ -28,9 +28,9 @@ class DeferredState(StrEnum):
     CANCELLED = "cancelled"
     """It never left, as somebody wanted."""
     EXPIRED = "expired"
-    """It never left: there was no connection when it was due, nor soon after."""
+    """It never left: it could not when it was due, nor soon after."""
     FAILED = "failed"
-    """It never left: WhatsApp, or what it was about, did not allow it."""
+    """It never left: the policy, WhatsApp, or what it was about, did not allow it."""
     UNKNOWN = "unknown"
     """It may have been sent: nothing came back."""
 

@@ -14,9 +14,11 @@ from typing import Final
 import anyio.to_thread
 
 from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.batch import each
+from whatsapp_mcp.operations.moments import moment_to_come
 from whatsapp_mcp.operations.outcome import Arguments
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import is_held, number_text, once_known, read_from, resolve, stored_message
@@ -52,6 +54,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         source, _ = await stored_message(services, given[touches.forwards])
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = await _files(services, touches.files, given)
+    due = moment_to_come(given[touches.later], touches.later, now_ms()) if touches.later is not None else None
     wait = touches.act == "send" and rules.ask.first_contact != "never"
     return Call(
         operation=operation,
@@ -63,6 +66,8 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         texts=texts,
         files=files,
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
+        when=due.told if due is not None else None,
+        due_at=due.at if due is not None else None,
         stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
         others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),

@@ -10,7 +10,7 @@ from whatsapp_mcp.errors import OutcomeUnknown, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
 from whatsapp_mcp.operations.outcome import Outcome
-from whatsapp_mcp.operations.sending import WHAT_BECAME
+from whatsapp_mcp.operations.sending import what_became
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import held_message
 from whatsapp_mcp.pipe.messages import CancelSend, SendKey
@@ -26,8 +26,11 @@ async def stop_held(services: Services, message_id: str, phone: str) -> Outcome 
         OutcomeUnknown: it may have been sent.
     """
     found = await held_message(services, message_id, phone)
-    if found is None:
-        return None
+    return await stop(services, found) if found is not None else None
+
+
+async def stop(services: Services, found: DeferredSend) -> Outcome | None:
+    """The same, of one that is known."""
     if found.state in (DeferredState.HELD, DeferredState.LEAVING):
         state = await services.session.call(CancelSend(message_id=found.id))
         found = replace(found, state=state or found.state)
@@ -66,9 +69,9 @@ def _outcome(held: DeferredSend) -> Outcome:
         "message_id": held.id,
         "status": held.state.value,
         "chat_jid": str(held.chat),
-        "held_until": time_text(from_ms(held.due_at)),
+        "scheduled_for" if held.scheduled else "held_until": time_text(from_ms(held.due_at)),
     }
     if held.error is not None:
         error = from_wire(held.error)
         results["error"] = {"code": error.code, "message": error.message, "next_step": error.next_step}
-    return Outcome(WHAT_BECAME[held.state], results)
+    return Outcome(what_became(held), results)

@@ -62,26 +62,29 @@ async def run_once(operation: str, handler: Handler, services: Services, argumen
 async def key_of_call(services: Services, call: Call, caller: Caller) -> SendKey:
     """Of exactly this call in this conversation: its repetition has the same key, whichever server it comes to.
 
-    What was taken back since then may be sent again.
+    What was taken back since then may be sent again, and what is for another time is another message.
     """
     exactly = await digest_of(services, call, caller.grant.name)
     of = hashlib.sha256(f"{exactly} {caller.conversation.mark}".encode()).hexdigest()
     while True:
         key = SendKey(key=f"call {of}", fingerprint="", seconds=services.settings.repeat_seconds)
-        taken_back = services.store.look(partial(_taken_back, key=key))
-        if taken_back is None:
+        another = services.store.look(partial(_of_another, key=key, due=call.due_at))
+        if another is None:
             return key
-        of = hashlib.sha256(f"{of} {taken_back}".encode()).hexdigest()
+        of = hashlib.sha256(f"{of} {another}".encode()).hexdigest()
 
 
-def _taken_back(store: StoreReader, key: SendKey) -> str | None:
-    """Id of the message that was sent under the key, if it was revoked, or stopped before it left."""
+def _of_another(store: StoreReader, key: SendKey, due: int | None) -> str | None:
+    """Id of the message that was sent under the key, if it was revoked, stopped before it left, or is for another time
+    than ``due``: `in 2h` is said again some hours later, and means something else."""
     stood = store.send_under(key.key, key.kept)
     if stood is None or stood.result is None:
         return None
     sent = SentMessage.model_validate_json(stood.result)
     held, message = store.deferred(sent.message_id), store.message(sent.message_id, sent.chat)
     stopped = held is not None and held.state is DeferredState.CANCELLED
+    if due is not None and (held is None or abs(held.due_at - due) > key.kept):
+        return sent.message_id
     return sent.message_id if stopped or (message is not None and message.revoked_at is not None) else None
 
 

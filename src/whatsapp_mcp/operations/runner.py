@@ -34,7 +34,7 @@ from whatsapp_mcp.policy.taint import ANYBODY
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "app": ("app",),
     "user": ("user",),
-    "send": ("send", "send_media"),
+    "send": ("send", "send_media", "send_later"),
     "message": ("message", "message_media", "message_status"),
     "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
@@ -114,6 +114,8 @@ class OperationRunner:
                 services = replace(services, counting=partial(self._gate.count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 arguments = dict(call.arguments)
+                if passage.operation.touches.later is not None:
+                    services = replace(services, grant=passage.caller.grant)
                 handler = partial(self._unless_repeated, passage, rules, call, handler)
             outcome = await handler(services, arguments)
             if passage.call is not None and passage.call.failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import InvalidArgument
@@ -29,11 +30,16 @@ async def send_message(services: Services, arguments: args.SendMessageArguments)
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    mentioned = [await person(services, entry, field="mentions") for entry in arguments.get("mentions") or ()]
-    written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
-    mentions = tuple(dict.fromkeys([*mentioned, *written]))
+    mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
     chat, options = await replying(services, arguments)
     return await send(services, chat, TextOut(text=text), options.model_copy(update={"mentions": mentions}))
+
+
+async def mentioned_in(services: Services, text: str, named: Iterable[str]) -> tuple[Jid, ...]:
+    """Whom a text notifies: those of the parameter ``mentions``, and the numbers after an @ in it."""
+    mentioned = [await person(services, entry, field="mentions") for entry in named]
+    written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
+    return tuple(dict.fromkeys([*mentioned, *written]))
 
 
 @operation("sendLocation")

@@ -14,7 +14,7 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import number_text, require_written
 from whatsapp_mcp.pipe.messages import SendMessage
-from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.records import DeferredSend, NamedTarget
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -30,6 +30,16 @@ WHAT_BECAME: Final = {
     DeferredState.UNKNOWN: "The message was being sent when the session ended; whether it was is unknown.",
 }
 """Of messages that are held back."""
+_SCHEDULED: Final = {
+    DeferredState.HELD: "The message is scheduled; until scheduled_for, cancelScheduled takes it back.",
+    DeferredState.EXPIRED: "The message was not sent: it could not leave when it was due, and now it is too late.",
+}
+"""Where it is another sentence for those that are scheduled."""
+
+
+def what_became(held: DeferredSend) -> str:
+    """A sentence about it."""
+    return (_SCHEDULED if held.scheduled else {}).get(held.state) or WHAT_BECAME[held.state]
 
 
 ALREADY_SENT_BY_CALL: Final = "Already sent by the same call a moment ago; nothing was sent now."
@@ -124,17 +134,18 @@ def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
 
 def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
     """Of a message that was not sent yet; of a repetition also what became of it meanwhile."""
-    known = services.store.look(lambda store: store.deferred(sent.message_id)) if sent.repeated else None
-    state = known.state if known is not None else DeferredState.HELD
+    known = services.store.look(lambda store: store.deferred(sent.message_id))
+    state = known.state if known is not None and sent.repeated else DeferredState.HELD
+    scheduled = known is not None and known.scheduled
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
-        WHAT_BECAME[state],
+        what_became(known) if known is not None else WHAT_BECAME[state],
         {
             "message_id": sent.message_id,
             "status": state.value,
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
-            "held_until": time_text(from_ms(until)),
+            "scheduled_for" if scheduled else "held_until": time_text(from_ms(until)),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",

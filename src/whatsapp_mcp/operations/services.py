@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import anyio
@@ -14,6 +14,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.messages import SendKey
+from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
@@ -117,6 +118,8 @@ class Services:
     counting: Callable[[Uses], None] = _uncounted
     """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
+    grant: Grant = field(default_factory=Grant)
+    """What the caller was given; set for what is sent later, by the rules of then."""
     caller: str = "local"
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0

@@ -17,6 +17,18 @@ from whatsapp_mcp.models.session import Decrypted, SessionState
 from whatsapp_mcp.pipe.command import Wire
 
 
+class PolicyPlaces(Wire):
+    """Where the account's policy stands, for what leaves later."""
+
+    preset: Literal["open", "careful", "read-only", "locked"]
+    file: str
+    book: str
+    audit: str
+    tokens: str
+    default_token: str
+    store: str
+
+
 class Hello(Wire):
     """To a new session process: what it works on."""
 
@@ -41,6 +53,10 @@ class Hello(Wire):
     """Seconds to go on after the last server has left."""
     pairing: bool = False
     """No device is linked: codes will be shown."""
+    policy: PolicyPlaces | None = None
+    """None: what is scheduled is refused when it is due."""
+    schedule_stay: float = 0.0
+    """Hours: it goes on without a server for a scheduled message that is due within them."""
 
 
 LISTENS: Final = b"listens\n"

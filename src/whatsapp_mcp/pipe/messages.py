@@ -73,6 +73,17 @@ class SendKey(Wire):
         return SentMessage.model_validate_json(result).model_copy(update={"repeated": True})
 
 
+class Schedule(Wire):
+    """When a message is to leave, and for whom."""
+
+    due_at: int
+    """Milliseconds since 1970."""
+    late: int
+    """Milliseconds after it for which it may still leave."""
+    caller: str
+    """The caller's grant as JSON, for the policy of that moment."""
+
+
 class SendMessage(Command[SentMessage]):
     all_or_nothing = True
 
@@ -82,6 +93,8 @@ class SendMessage(Command[SentMessage]):
     key: SendKey | None = None
     hold: int = 0
     """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
+    schedule: Schedule | None = None
+    """It leaves at a time of the caller's choice, in the same way."""
 
 
 class ConfirmSend(Command[SentMessage | None]):

@@ -73,6 +73,10 @@ class Call:
     secrets: tuple[str, ...] = ()
     """What looks like a secret in texts and files, in words."""
 
+    when: str | None = None
+    """When it would be sent, for the owner; None: now."""
+    due_at: int | None = None
+    """The same in milliseconds since 1970."""
     stops_own: bool = False
     """It keeps a message of ours from leaving: nobody has it, so nothing is removed."""
 

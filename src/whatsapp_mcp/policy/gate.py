@@ -99,13 +99,26 @@ class Gate:
         passage.call = call
         self._check_chats(passage, call, rules)
         why = self._reasons(passage.caller, call, rules)
-        passage.reservation = self._count(_uses(call), passage, rules)
+        if call.operation.touches.later is None:
+            passage.reservation = self._count(_uses(call), passage, rules)
         try:
             if why:
                 await self._confirm(passage, call, rules, why, await digest())
         except BaseException:
             self.undone(passage)
             raise
+
+    def departs(self, passage: Passage, call: Call) -> None:
+        """What was let through for a later time is sent now: the rules and limits of this moment hold. What the owner
+        was asked about it was answered then.
+
+        Raises:
+            NotAllowed, RateLimited, SetupError: it may not, or not now.
+        """
+        passage.call = call
+        rules = self.enter(passage)
+        self._check_chats(passage, call, rules)
+        passage.reservation = self._count(_uses(call), passage, rules)
 
     def count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
         """What shows on the way of a call; it counts, whatever becomes of the call. Raises RateLimited."""
@@ -265,6 +278,7 @@ def _uses(call: Call) -> Uses:
 def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     """What the owner is asked: what would be done, to whom, with which text and file, and why it is asked."""
     lines = [f"{call.operation.title}{f': {call.chat.called}' if call.chat else ''}"]
+    lines += [f"When: {call.when}"] if call.when is not None else []
     chats = call.chats if len(call.chats) > 1 else ()
     lines += [f"Chat: {party.called}" for party in chats[:_PEOPLE]]
     if len(chats) > _PEOPLE:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from whatsapp_mcp.errors import RateLimited
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
@@ -21,7 +22,9 @@ from whatsapp_mcp.store.rows import stored_jid
 PREFIX: Final = "HELD"
 """Of our ids."""
 LATE: Final = 5 * 60 * 1000
-"""Milliseconds after which what was due and could not leave does not leave any more."""
+"""Milliseconds after which what was held back, was due and could not leave does not leave any more."""
+MOST: Final = 100
+"""So many messages that are scheduled wait at once."""
 KEPT: Final = 30 * 24 * 60 * 60 * 1000
 """Milliseconds for which it is remembered what became of one."""
 
@@ -33,20 +36,59 @@ class Due(NamedTuple):
     chat: str
     due_at: int
     """Milliseconds since 1970."""
+    late: int = LATE
+    """Milliseconds after it for which it may still leave."""
+
+
+class Leaving(NamedTuple):
+    """One whose time has come."""
+
+    command: str
+    """What is to be sent, as JSON."""
+    key: str
+    caller: str | None
+    """Who scheduled it, as JSON; None: it was held back."""
+
+
+_COLUMNS: Final = (
+    "id, chat, state, due_at, key, sent_id, error, late, caller IS NOT NULL AS scheduled, settled_at,"
+    " CASE WHEN caller IS NOT NULL THEN json_extract(command, '$.message.text') END AS text"
+)
 
 
 def find(connection: sqlite3.Connection, message_id: str, now: int) -> DeferredSend | None:
     """What is known of a message under our id. What is too late is expired, also when no process runs to note it."""
-    row = connection.execute(
-        "SELECT id, chat, state, due_at, key, sent_id, error FROM deferred_sends WHERE id = ?", (message_id,)
-    ).fetchone()
-    if row is None:
-        return None
-    state, error = DeferredState(row[2]), row[6]
-    if state is DeferredState.HELD and row[3] + LATE < now:
+    row = connection.execute(f"SELECT {_COLUMNS} FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
+    return _view(row, now) if row is not None else None
+
+
+def scheduled(connection: sqlite3.Connection, since: int, now: int) -> tuple[DeferredSend, ...]:
+    """What is scheduled, in the order of time, and what became of those that settled after ``since``."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM deferred_sends WHERE caller IS NOT NULL AND (settled_at IS NULL OR settled_at >= ?)"
+        " ORDER BY due_at, id",
+        (since,),
+    )
+    return tuple(_view(row, now) for row in rows)
+
+
+def _view(row: sqlite3.Row, now: int) -> DeferredSend:
+    state = DeferredState(row["state"])
+    if state is DeferredState.HELD and row["due_at"] + row["late"] < now:
         state = DeferredState.EXPIRED
-    wire: dict[str, Any] | None = json.loads(error) if error else None
-    return DeferredSend(row[0], stored_jid(row[1]), state, row[3], row[4], row[5], wire)
+    wire: dict[str, Any] | None = json.loads(row["error"]) if row["error"] else None
+    return DeferredSend(
+        id=row["id"],
+        chat=stored_jid(row["chat"]),
+        state=state,
+        due_at=row["due_at"],
+        key=row["key"],
+        sent_id=row["sent_id"],
+        scheduled=bool(row["scheduled"]),
+        text=row["text"],
+        settled_at=row["settled_at"],
+        error=wire,
+    )
 
 
 def sent_as(connection: sqlite3.Connection, message_id: str) -> str | None:
@@ -59,7 +101,7 @@ def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> N
     """What was leaving under this key was sent, if it was a message that was held. ``result``: see ``sends.finish``."""
     connection.execute(
         "UPDATE deferred_sends SET state = 'sent', sent_id = json_extract(?, '$.message_id'), command = NULL,"
-        " settled_at = ? WHERE key = ? AND state IN ('leaving', 'unknown')",
+        " error = NULL, settled_at = ? WHERE key = ? AND state IN ('leaving', 'unknown')",
         (result, now, key),
     )
 
@@ -73,32 +115,54 @@ class DeferredSends:
         self._now = now
 
     def hold(self, new: NewDeferred) -> KeyedSend | None:
-        """Keep it; what stands under its key, if that is not free: then nothing is kept."""
+        """Keep it; what stands under its key, if that is not free: then nothing is kept.
+
+        Raises:
+            RateLimited: so many are scheduled already that no further one is taken.
+        """
         self._connection.execute("DELETE FROM deferred_sends WHERE settled_at <= ?", (self._now - KEPT,))
+        if new.caller is not None and self._scheduled() >= MOST:
+            raise RateLimited(
+                f"{MOST} scheduled messages wait already",
+                next_step="listScheduled shows them, and cancelScheduled takes one back.",
+            )
         stood = sends.claim(self._connection, new.key, new.fingerprint, b"", self._now, new.kept)
         if stood is not None:
             return stood
         sends.finish(self._connection, new.key, new.answer, new.due_at)
         self._connection.execute(
-            "INSERT INTO deferred_sends (id, chat, state, due_at, key, command, answer)"
-            " VALUES (?, ?, 'held', ?, ?, ?, ?)",
-            (new.id, str(new.chat), new.due_at, new.key, new.command, new.answer),
+            "INSERT INTO deferred_sends (id, chat, state, due_at, key, command, answer, late, caller)"
+            " VALUES (?, ?, 'held', ?, ?, ?, ?, ?, ?)",
+            (new.id, str(new.chat), new.due_at, new.key, new.command, new.answer, new.late, new.caller),
         )
         return None
+
+    def _scheduled(self) -> int:
+        """How many that are scheduled wait."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM deferred_sends WHERE state = 'held' AND caller IS NOT NULL"
+        ).fetchone()
+        return int(count)
 
     def waiting(self) -> tuple[Due, ...]:
         """All that are held, in the order in which they are due."""
         rows = self._connection.execute(
-            "SELECT id, chat, due_at FROM deferred_sends WHERE state = 'held' ORDER BY due_at, id"
+            "SELECT id, chat, due_at, late FROM deferred_sends WHERE state = 'held' ORDER BY due_at, id"
         )
         return tuple(Due(*row) for row in rows)
 
-    def command(self, message_id: str) -> tuple[str, str] | None:
-        """What is to be sent, and under which key, while it is held."""
+    def command(self, message_id: str) -> Leaving | None:
+        """What is to be sent, while it is held."""
         row = self._connection.execute(
-            "SELECT command, key FROM deferred_sends WHERE id = ? AND state = 'held'", (message_id,)
+            "SELECT command, key, caller FROM deferred_sends WHERE id = ? AND state = 'held'", (message_id,)
         ).fetchone()
-        return (row[0], row[1]) if row else None
+        return Leaving(*row) if row else None
+
+    def delay(self, message_id: str, error: dict[str, Any]) -> None:
+        """Why it cannot leave now; the reason is told when it expires."""
+        self._connection.execute(
+            "UPDATE deferred_sends SET error = ? WHERE id = ? AND state = 'held'", (json.dumps(error), message_id)
+        )
 
     def leave(self, message_id: str, message: bytes) -> bool:
         """Claim it for being sent now; False when it is not held any more."""
@@ -130,7 +194,7 @@ class DeferredSends:
 
     def expire(self) -> tuple[str, ...]:
         """Those that are too late; their keys are free."""
-        return self._freed(self._settle(DeferredState.EXPIRED, "due_at < ?", self._now - LATE))
+        return self._freed(self._settle(DeferredState.EXPIRED, "due_at + late < ?", self._now))
 
     def give_up(self, message_id: str, error: dict[str, Any]) -> None:
         """It cannot be sent: its key is free. Of one that was leaving it is not known."""
@@ -154,7 +218,7 @@ class DeferredSends:
     ) -> Sequence[tuple[str, str]]:
         """Id and key of those that are held no more."""
         return self._connection.execute(
-            "UPDATE deferred_sends SET state = ?, command = NULL, settled_at = ?, error = ?"
+            "UPDATE deferred_sends SET state = ?, command = NULL, settled_at = ?, error = coalesce(?, error)"
             f" WHERE state = 'held' AND {which} RETURNING id, key",
             (state.value, self._now, json.dumps(error) if error else None, *values),
         ).fetchall()

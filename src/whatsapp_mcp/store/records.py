@@ -156,6 +156,10 @@ class NewDeferred:
     """What to send, as JSON."""
     answer: str
     """What its caller is answered, as JSON."""
+    late: int = 5 * 60 * 1000
+    """Milliseconds after ``due_at`` for which it may still leave."""
+    caller: str | None = None
+    """Who scheduled it, as JSON; None: it is merely held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,12 @@ class DeferredSend:
     """Under which it stands among the sends, for a day."""
     sent_id: str | None = None
     """Under which it left."""
+    scheduled: bool = False
+    """For a time of the caller's choice; else it is held back."""
+    text: str | None = None
+    """Of a text that was scheduled, as long as it may leave."""
+    settled_at: int | None = None
+    """When it became clear what became of it."""
     error: dict[str, Any] | None = None
     """Why it failed, as ``WhatsAppMcpError.to_wire``."""
 

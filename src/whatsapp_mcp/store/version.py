@@ -20,6 +20,7 @@ MIGRATIONS: Final = (
     "deferred_sends",
     "events",
     "newest_arrivals_and_looks",
+    "scheduled_sends",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

@@ -15,7 +15,7 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.lines import LISTENS, Hello
+from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
 from whatsapp_mcp.platform.spawning import start_detached
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
@@ -61,6 +61,8 @@ async def start_session(
         log_level=settings.log_level,
         linger=settings.session_linger,
         pairing=pairing,
+        policy=_policy(settings),
+        schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
     try:
@@ -84,6 +86,18 @@ async def start_session(
     except TimeoutError:
         process.kill()
         return False
+
+
+def _policy(settings: Settings) -> PolicyPlaces:
+    return PolicyPlaces(
+        preset=settings.policy,
+        file=str(settings.policy_path.absolute()),
+        book=str(settings.policy_book_path.absolute()),
+        audit=str(settings.audit_path.absolute()),
+        tokens=str(settings.tokens_path.absolute()),
+        default_token=str(settings.token_path.absolute()),
+        store=str(settings.store_path.absolute()),
+    )
 
 
 def _log(settings: Settings) -> BinaryIO:

@@ -102,10 +102,14 @@ class WhatsAppConnection:
         store = self._intake.store
         self._side_logins = self._new_side_logins(process)
         messages = MessageHandlers(
-            self._account, store, Path(hello.media_dir), lambda: self._in_loop(self._departures.look)
+            self._account,
+            store,
+            Path(hello.media_dir),
+            lambda: self._in_loop(self._departures.look),
+            policy=hello.policy,
         )
         self._deferring = messages.deferring
-        self._departures = Departures(self._deferring, store, self._limiter)
+        self._departures = Departures(self._deferring, store, self._limiter, stay=int(hello.schedule_stay * 3_600_000))
         self._commands = Dispatch(
             AccountHandlers(self._account, store),
             messages,

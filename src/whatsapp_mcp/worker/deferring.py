@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -26,12 +26,13 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.models.delivery import DeferredState
-from whatsapp_mcp.models.outgoing import MediaOut, SentMessage
+from whatsapp_mcp.models.outgoing import MediaOut, SentMessage, TextOut
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.private_files import ensure_private_folder
-from whatsapp_mcp.store.deferred import PREFIX, DeferredSends
+from whatsapp_mcp.store.deferred import LATE, PREFIX, DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
 from whatsapp_mcp.worker.composing import Composer
+from whatsapp_mcp.worker.departure_check import DepartureCheck, NotNow
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
@@ -49,11 +50,18 @@ class Deferring:
     """Called from threads that may wait."""
 
     def __init__(
-        self, store: StoreThread, sends: Sends, composer: Composer, files: Path, changed: Callable[[], None]
+        self,
+        store: StoreThread,
+        sends: Sends,
+        composer: Composer,
+        files: Path,
+        changed: Callable[[], None],
+        check: DepartureCheck,
     ) -> None:
         """
         Args:
             files: a folder of its own for the files of held messages.
+            check: asks the policy about what was scheduled.
             changed: is called when another message is held, or one is not any more.
         """
         self._store = store
@@ -61,6 +69,7 @@ class Deferring:
         self._composer = composer
         self._files = files
         self._changed = changed
+        self._check = check
 
     def hold(self, command: Held) -> SentMessage:
         """Keep a message until it is due; on the disk when it returns.
@@ -68,11 +77,13 @@ class Deferring:
         Raises:
             InvalidArgument: under its key, something else was to be sent.
             NotFound, InvalidArgument: what it answers, or forwards, is not there.
+            RateLimited: too many wait.
             StoreError: it cannot be kept.
         """
         self._composer.check(command)
         message_id = PREFIX + secrets.token_hex(9).upper()
-        due = now_ms() + command.hold * 1000
+        schedule = command.schedule if isinstance(command, p.SendMessage) else None
+        due = schedule.due_at if schedule is not None else now_ms() + command.hold * 1000
         kept = self._with_file(command, message_id)
         answer = SentMessage(message_id=message_id, chat=command.chat, timestamp=due, held_until=due)
         key = command.key or p.SendKey(key=message_id, fingerprint="")
@@ -85,6 +96,8 @@ class Deferring:
             fingerprint=key.fingerprint,
             command=kept.model_dump_json(),
             answer=answer.model_dump_json(exclude={"repeated"}),
+            late=schedule.late if schedule is not None else LATE,
+            caller=schedule.caller if schedule is not None else None,
         )
         stood = None
         try:
@@ -119,6 +132,11 @@ class Deferring:
         except OutcomeUnknown as error:
             logger.warning("a held message may have been sent: %s", error.message)
             self._with_held(lambda held: held.doubt(message_id))
+        except NotNow as not_now:
+            wire = not_now.error.to_wire()
+            self._with_held(lambda held: held.delay(message_id, wire))
+            logger.info("a scheduled message that is due waits: %s", not_now.error.message)
+            return False
         except (NotConnected, SessionTimeout, StoreError) as error:
             logger.info("a message that is due waits: %s", error.message)
             self._with_held(lambda held: held.doubt(message_id))  # of one that was sent and could not be stored
@@ -154,9 +172,13 @@ class Deferring:
         found = self._with_held(lambda held: held.command(message_id))
         if found is None:  # somebody stopped it
             return
-        text, key = found
-        command = _COMMANDS.validate_json(text)
-        self._sends.leave(message_id, key, command.chat, self._composer.compose(command))
+        command = _COMMANDS.validate_json(found.command)
+        text = (
+            command.message.text if isinstance(command, p.SendMessage) and isinstance(command.message, TextOut) else ""
+        )
+        asked = self._check.passed(found.caller, command.chat, text) if found.caller is not None else nullcontext()
+        with asked:
+            self._sends.leave(message_id, found.key, command.chat, self._composer.compose(command))
 
     def _give_up(self, message_id: str, error: WhatsAppMcpError) -> None:
         logger.warning("a held message was not sent: %s", error.message)

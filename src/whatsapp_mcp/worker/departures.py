@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.store.deferred import LATE, DeferredSends, Due
+from whatsapp_mcp.store.deferred import DeferredSends, Due
 from whatsapp_mcp.worker.deferring import Deferring
 from whatsapp_mcp.worker.sleep import LOOK, SLEPT
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -36,18 +36,21 @@ class Departures:
         store: StoreThread,
         limiter: CapacityLimiter,
         *,
+        stay: int = 24 * 3_600_000,
         now: Callable[[], int] = now_ms,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
         Args:
             limiter: of the threads in which messages are sent.
+            stay: milliseconds; only what is due within them is expected to leave here.
             now: milliseconds since 1970.
             pause: waits for so many seconds.
         """
         self._deferring = deferring
         self._store = store
         self._limiter = limiter
+        self._stay = stay
         self._now = now
         self._pause = pause
         self._look = asyncio.Event()
@@ -57,11 +60,11 @@ class Departures:
         """By chat."""
         self._held = 0
         self._known = False
-        """Whether ``_held`` counts all of them."""
+        """Whether ``_held`` counts all of those that are due soon."""
 
     @property
     def are_expected(self) -> bool:
-        """Whether something is held, or leaves just now, as far as is known."""
+        """Whether something is to leave soon, or leaves just now, as far as is known."""
         return bool(not self._known or self._held or self._leaving)
 
     def connection_is(self, *, up: bool) -> None:
@@ -112,11 +115,12 @@ class Departures:
     async def _depart(self) -> float:
         """Let those leave that are due; seconds until it is to be looked again."""
         held = await self._waiting()
-        if held and held[0].due_at + LATE < self._now():
+        if any(one.due_at + one.late < self._now() for one in held):
             await to_thread.run_sync(self._deferring.expire)
             held = await self._waiting()
-        self._held, self._known = len(held), not self._look.is_set()
         now, pause = self._now(), LONGEST
+        self._held = sum(one.due_at <= now + self._stay for one in held)
+        self._known = not self._look.is_set()
         for one in held:
             if self._connected and one.due_at <= now:
                 self._let_leave(one)
@@ -129,7 +133,7 @@ class Departures:
 
     def _next(self, one: Due, now: int) -> int:
         """When there is something to do about it, beside the end of what leaves."""
-        return one.due_at if one.due_at > now else one.due_at + LATE + 1
+        return one.due_at if one.due_at > now else one.due_at + one.late + 1
 
     def _let_leave(self, one: Due) -> None:
         if one.chat in self._leaving or self._stopped is not None:

@@ -47,7 +47,7 @@ def test_core_fits_the_budget() -> None:
 def test_output_schemas_and_the_rest_stay_small() -> None:
     whole = json.dumps([shown(tool) for tool in to_tools(CATALOG.operations)], separators=(",", ":"))
 
-    assert len(whole) <= 1_000 * len(NAMES)
+    assert len(whole) <= 1_050 * len(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

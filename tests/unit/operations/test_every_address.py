@@ -41,6 +41,7 @@ OTHERS: dict[str, Any] = {
     "action": "start",
     "announce": True,
     "archived": True,
+    "at": "2h",
     "call_id": "C1",
     "contact_name": "Ana",
     "contact_phone": "4915100000001",

@@ -61,7 +61,7 @@ def was_sent(bench: Bench) -> None:
 def test_every_operation_that_sends_a_message_takes_a_key() -> None:
     assert {
         *("sendMessage", "sendImage", "sendAudio", "sendFile", "sendVideo", "sendContact", "sendLink"),
-        *("sendLocation", "sendPoll", "sendSticker", "forwardMessage"),
+        *("sendLocation", "sendPoll", "sendSticker", "forwardMessage", "scheduleMessage"),
     } == SENDS
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, BO, ME, NOW, TEAM
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.jid import GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatLabelled, LabelChanged, MessageLabelled
@@ -20,6 +21,7 @@ from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.views import Group, GroupMember, JoinRequest, Newsletter, NewsletterPost, NewsletterText
 from whatsapp_mcp.pipe.account import CheckNumbers
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.store.records import NewDeferred
 
 WORD: Final = "zanzibar"
 HIDDEN: Final = Jid("447700900123", USER)
@@ -42,6 +44,7 @@ GROUPS: Final = (str(HIDDEN_GROUP),)
 CHANNELS: Final = (str(HIDDEN_CHANNEL),)
 IDS: Final = ("HID0", "HID1", "HID2", "HID3", f"HID0 from {HIDDEN} in {HIDDEN}")
 
+COMMAND: Final = json.dumps({"message": {"text": "hello"}})
 NOTHING: Final[dict[str, Any]] = {}
 CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     "appDevices": [],  # of the linked device alone, as the next and the one after it
@@ -57,6 +60,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     "downloadMessageMedia": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
     "getMessageStatus": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
     "listLabels": [NOTHING],
+    "listScheduled": [NOTHING],
     "listChats": [NOTHING, {"search": WORD}, {"search": "4477"}, {"has_media": True}],
     "getChatMessages": [{"chat_jid": chat} for chat in (*CHATS, f"{WORD} contact", str(TEAM))],
     "searchMessages": [
@@ -111,6 +115,9 @@ def closed(tmp_path: Path) -> Iterator[Bench]:
         *(ChatLabelled("7", chat, labelled=True, timestamp=1) for chat in (*ALL_HIDDEN, ANA)),
         MessageLabelled("7", HIDDEN, "HID0", labelled=True, timestamp=1),
     )
+    for number, chat in enumerate((*ALL_HIDDEN, ANA)):
+        new = NewDeferred(f"HELD{number}", chat, now_ms() + 60_000, f"k{number}", 0, "", COMMAND, "{}", caller="{}")
+        bench.writer.with_deferred(lambda held, new=new: held.hold(new))  # type: ignore[misc]
     answer = bench.session.answers
     groups = [_group(TEAM, "Team", parent=HIDDEN_GROUP), _group(HIDDEN_GROUP, f"{WORD} group")]
     answer["list_groups"] = tuple(groups)

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.unit.store.build import ANA, GROUP, NOW, Store, message
+from whatsapp_mcp.errors import RateLimited
 from whatsapp_mcp.models.changes import SendFinished
 from whatsapp_mcp.models.delivery import DeferredState
-from whatsapp_mcp.store.deferred import KEPT, LATE, DeferredSends
+from whatsapp_mcp.store.deferred import KEPT, LATE, MOST, DeferredSends, Leaving
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
 from whatsapp_mcp.store.sends import KEPT as KEPT_KEY
 
@@ -34,6 +35,8 @@ def hold(store: Store, name: str = "HELD1", *, key: str = "", due_at: int = DUE,
         fingerprint=more.get("fingerprint", "f"),
         command='{"what": "to send"}',
         answer=f'{{"message_id":"{name}"}}',
+        late=more.get("late", LATE),
+        caller=more.get("caller"),
     )
     return ask(store, lambda held: held.hold(new))
 
@@ -64,7 +67,7 @@ def test_what_is_held_waits_in_order_of_time(store: Store) -> None:
         ("HELD2", str(GROUP)),
         ("HELD1", str(ANA)),
     ]
-    assert ask(store, lambda held: held.command("HELD1")) == ('{"what": "to send"}', "HELD1")
+    assert ask(store, lambda held: held.command("HELD1")) == Leaving('{"what": "to send"}', "HELD1", None)
     assert known(store) == DeferredSend("HELD1", ANA, DeferredState.HELD, DUE + 5, "HELD1")
 
 
@@ -173,3 +176,47 @@ def test_after_a_month_nobody_asks_any_more(store: Store) -> None:
     hold(store, "HELD3", due_at=store.now)
     assert store.reader.deferred("HELD1") is None
     assert state(store, "HELD2") == "held"
+
+
+# ---- scheduled ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_scheduled_may_be_as_late_as_it_says(store: Store) -> None:
+    hold(store, "HELD1", due_at=NOW - 50_000, late=40_000, caller="{}")
+    hold(store, "HELD2", due_at=NOW - 50_000, late=60_000, caller="{}")
+    assert ask(store, DeferredSends.expire) == ("HELD1",)
+    assert (state(store, "HELD1"), state(store, "HELD2")) == ("expired", "held")
+
+
+def test_why_it_waited_is_told_when_it_expires(store: Store) -> None:
+    hold(store, due_at=NOW - 50_000, caller="{}")
+    ask(store, lambda held: held.delay("HELD1", ERROR))
+    assert known(store).error == ERROR
+    store.writer._connection.execute("UPDATE deferred_sends SET late = 1")
+    ask(store, DeferredSends.expire)
+    assert (known(store).state, known(store).error) == (DeferredState.EXPIRED, ERROR)
+
+
+def test_why_it_waited_is_forgotten_when_it_left(store: Store) -> None:
+    hold(store, caller="{}")
+    ask(store, lambda held: held.delay("HELD1", ERROR))
+    ask(store, lambda held: held.leave("HELD1", b"raw"))
+    store.apply([SendFinished("HELD1", '{"message_id":"S1"}')])
+    assert (known(store).state, known(store).error) == (DeferredState.SENT, None)
+
+
+def test_what_is_scheduled_is_listed_and_what_is_held_back_is_not(store: Store) -> None:
+    hold(store, "HELD1")
+    hold(store, "HELD2", due_at=DUE + 9, caller="{}")
+    hold(store, "HELD3", due_at=DUE, chat=GROUP, caller="{}")
+    ask(store, lambda held: held.cancel("HELD3"))
+    assert [(one.id, one.scheduled) for one in store.reader.scheduled(0)] == [("HELD3", True), ("HELD2", True)]
+    assert [one.id for one in store.reader.scheduled(NOW + 1)] == ["HELD2"], "the other settled before"
+
+
+def test_there_is_an_end_to_what_can_be_scheduled(store: Store) -> None:
+    for number in range(MOST):
+        hold(store, f"HELD{number}", caller="{}")
+    with pytest.raises(RateLimited, match="wait already"):
+        hold(store, "HELD-more", caller="{}")
+    assert hold(store, "HELD-back") is None

@@ -39,7 +39,7 @@ from whatsapp_mcp.pipe.account import (
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import PairPhone
 from whatsapp_mcp.pipe.groups import LeaveGroup, ListGroups, SyncGroups
-from whatsapp_mcp.pipe.lines import AttachedClient, Ended, Notice
+from whatsapp_mcp.pipe.lines import AttachedClient, Ended, Notice, PolicyPlaces
 from whatsapp_mcp.pipe.messages import (
     EditMessage,
     MarkRead,
@@ -90,7 +90,7 @@ class NoProcess:
 class Session:
     """A session process without the process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policy: PolicyPlaces | None = None) -> None:
         path = folder / "messages.db"
         self.client = FakeClient()
         self.told: list[Notice] = []
@@ -101,7 +101,7 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
-        self.messages = MessageHandlers(account, self.thread, folder / "media")
+        self.messages = MessageHandlers(account, self.thread, folder / "media", policy=policy)
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
             self.messages,

@@ -26,7 +26,7 @@ _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")
 _X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", "policy", *_FLAGS})
-_ONE_PARAMETER: Final = ("chat", "message", "forwards", "invitation")
+_ONE_PARAMETER: Final = ("chat", "message", "forwards", "invitation", "later")
 _PARAMETERS: Final = ("people", "adds", "text", "files", "links")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 

@@ -130,6 +130,14 @@ class StoreReader:
             rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
             return chats_view(connection, rows)[0] if rows else None
 
+    def scheduled(self, since: int) -> tuple[DeferredSend, ...]:
+        """Messages that are scheduled, and those of which it became clear after ``since`` what became of them, by the
+        time for which they are. Milliseconds since 1970. Of chats that may be read."""
+        with self._connections.snapshot() as connection:
+            found = deferred.scheduled(connection, since, now_ms()) if connection else ()
+        readable = self.may_read({one.chat for one in found})
+        return tuple(one for one in found if one.chat in readable)
+
     def labels(self) -> tuple[Label, ...]:
         """Those of a business account, by name."""
         with self._connections.snapshot() as connection:

@@ -500,6 +500,13 @@ CREATE TABLE looks (               -- up to where somebody has caught up
 PRAGMA user_version = 11;
 """
 
+_SCHEDULED_SENDS: Final = """
+-- Milliseconds after due_at for which it may still leave.
+ALTER TABLE deferred_sends ADD COLUMN late INTEGER NOT NULL DEFAULT 300000;
+ALTER TABLE deferred_sends ADD COLUMN caller TEXT;  -- JSON: who scheduled it; of what is merely held back NULL
+PRAGMA user_version = 12;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -554,6 +561,11 @@ def events(db: Database) -> None:
 @migrations()
 def newest_arrivals_and_looks(db: Database) -> None:
     _run(db, _NEWEST_ARRIVALS_AND_LOOKS)
+
+
+@migrations()
+def scheduled_sends(db: Database) -> None:
+    _run(db, _SCHEDULED_SENDS)
 
 
 def _run(db: Database, script: str) -> None:

@@ -22,6 +22,7 @@ from whatsapp_mcp.models.content import CallOutcome
 from whatsapp_mcp.models.delivery import DeferredState, ReceiptKind
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.pipe import messages as p
+from whatsapp_mcp.pipe.lines import PolicyPlaces
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.calls import call_content
 from whatsapp_mcp.whatsapp.compose import compose_edit, compose_reaction, compose_revoke
@@ -29,6 +30,7 @@ from whatsapp_mcp.whatsapp.content import read_content
 from whatsapp_mcp.whatsapp.media_downloads import Bounds
 from whatsapp_mcp.worker.composing import Composer
 from whatsapp_mcp.worker.deferring import HELD_FILES, Deferring
+from whatsapp_mcp.worker.departure_check import DepartureCheck
 from whatsapp_mcp.worker.dispatch import handles
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -38,18 +40,27 @@ class MessageHandlers:
     """Sends, and what is done about messages that the store has; that goes into the store too."""
 
     def __init__(
-        self, account: Account, store: StoreThread, media: Path, held_changed: Callable[[], None] = lambda: None
+        self,
+        account: Account,
+        store: StoreThread,
+        media: Path,
+        held_changed: Callable[[], None] = lambda: None,
+        *,
+        policy: PolicyPlaces | None = None,
     ) -> None:
         """
         Args:
             media: the folder of received media; files on their way out lie below it while they are needed.
+            policy: of the account; see `Hello`.
             held_changed: is called when there is something to do about held messages.
         """
         self._account = account
         self._store = store
         self._sends = Sends(account, store)
         self._composer = Composer(account, store, media)
-        self.deferring = Deferring(store, self._sends, self._composer, media / HELD_FILES, held_changed)
+        self.deferring = Deferring(
+            store, self._sends, self._composer, media / HELD_FILES, held_changed, DepartureCheck(policy)
+        )
 
     @handles(p.SendMessage)
     def _send(self, command: p.SendMessage) -> SentMessage:
@@ -64,7 +75,7 @@ class MessageHandlers:
         return self._begin(command)
 
     def _begin(self, command: p.SendMessage | p.ForwardMessage) -> SentMessage:
-        if command.hold:
+        if command.hold or (isinstance(command, p.SendMessage) and command.schedule is not None):
             return self.deferring.hold(command)
         return self._sends.send(command.chat, self._composer.compose(command), command.key)
 

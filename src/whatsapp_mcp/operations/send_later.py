@@ -1,0 +1,112 @@
+"""Operations on messages that leave at a time of the caller's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from whatsapp_mcp.clock import from_ms, now_ms, time_text
+from whatsapp_mcp.errors import InvalidArgument, NotFound, from_wire
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.outgoing import TextOut
+from whatsapp_mcp.operations.held_messages import stop
+from whatsapp_mcp.operations.moments import moment_to_come
+from whatsapp_mcp.operations.outcome import Outcome, Rows
+from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.send import mentioned_in
+from whatsapp_mcp.operations.sending import replying, sent_outcome
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.pipe.messages import Schedule, SendMessage
+from whatsapp_mcp.policy.departures import grant_text
+from whatsapp_mcp.store.records import DeferredSend
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.catalog import arguments as args
+
+LISTED: Final = timedelta(days=7)
+"""For so long it is listed what became of one."""
+_WAITS: Final = (DeferredState.HELD, DeferredState.LEAVING)
+
+
+@operation("scheduleMessage")
+async def schedule_message(services: Services, arguments: args.ScheduleMessageArguments) -> Outcome:
+    text = arguments["message"]
+    if not text.strip():
+        raise InvalidArgument("message is blank", field="message")
+    due = moment_to_come(arguments["at"], "at", now_ms())
+    mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
+    chat, options = await replying(services, arguments)
+    schedule = Schedule(
+        due_at=due.at, late=services.settings.schedule_late_minutes * 60_000, caller=grant_text(services.grant)
+    )
+    command = SendMessage(
+        chat=chat,
+        message=TextOut(text=text),
+        options=options.model_copy(update={"mentions": mentions}),
+        key=services.send_key,
+        schedule=schedule,
+    )
+    return sent_outcome(services, await services.session.call(command), "The message is scheduled.")
+
+
+class _Row(NamedTuple):
+    message: DeferredSend
+    name: str | None
+
+
+@operation("listScheduled")
+async def list_scheduled(services: Services, arguments: args.ListScheduledArguments) -> Outcome:
+    since = now_ms() - LISTED // timedelta(milliseconds=1)
+    found = await services.store.read(lambda store: store.scheduled(since))
+    names = await services.store.read(lambda store: {one.chat: store.display_name(one.chat) for one in found})
+    waiting = sum(one.state in _WAITS for one in found)
+    bad = sum(one.state in (DeferredState.EXPIRED, DeferredState.FAILED, DeferredState.UNKNOWN) for one in found)
+    offset = arguments["offset"]
+    rows = [_Row(one, names[one.chat]) for one in found[offset:]]
+    said = f"{waiting} messages wait{f'; {bad} of the last 7 days did not leave, or may not have' if bad else ''}."
+    return Outcome(said, {"data": Rows(rows, _row_json)}, rows="data", offset=offset, untrusted=True)
+
+
+@operation("cancelScheduled")
+async def cancel_scheduled(services: Services, arguments: args.CancelScheduledArguments) -> Outcome:
+    found = services.store.look(lambda store: store.deferred(arguments["message_id"].strip()))
+    if found is None or not found.scheduled or not _may_see(services, found.chat):
+        raise NotFound(
+            "message_id: no message is scheduled under this id",
+            next_step="Take message_id from listScheduled.",
+            details={"field": "message_id"},
+        )
+    outcome = await stop(services, found)
+    if outcome is None:
+        raise InvalidArgument(
+            "message_id: this message has left already",
+            field="message_id",
+            next_step="revokeMessage deletes it for everyone.",
+        )
+    return outcome
+
+
+def _may_see(services: Services, chat: Jid) -> bool:
+    return bool(services.store.may_read(chat))
+
+
+def _row_json(row: _Row) -> dict[str, Any]:
+    message = row.message
+    return {
+        "message_id": message.sent_id or message.id,
+        "status": message.state.value,
+        "chat_jid": str(message.chat),
+        "chat_name": row.name,
+        "message": message.text,
+        "scheduled_for": time_text(from_ms(message.due_at)),
+        "error": _error_json(message.error),
+    }
+
+
+def _error_json(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    known = from_wire(dict(error))
+    return {"code": known.code, "message": known.message}

@@ -1,0 +1,99 @@
+"""Times to come, as people and models write them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from whatsapp_mcp.clock import from_ms, to_ms
+from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.operations.moments import moment_to_come
+
+NOW = to_ms(datetime(2026, 3, 27, 10, 30, tzinfo=UTC))
+"""Friday, 11:30 in Berlin; two days later the clocks there go forward."""
+
+pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of this process cannot be set here")
+
+
+@pytest.fixture(autouse=True)
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def meant(text: str) -> str:
+    return from_ms(moment_to_come(text, "at", NOW).at).strftime("%m-%d %H:%M:%S")
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2h", "03-27 12:30:00"),
+        (" in 2 hours ", "03-27 12:30:00"),
+        ("In 90 min", "03-27 12:00:00"),
+        ("1h30m", "03-27 12:00:00"),
+        ("in 1 day, 2 hours and 5 minutes", "03-28 12:35:00"),
+        ("45s", "03-27 10:30:45"),
+        ("2026-03-27T12:00", "03-27 11:00:00"),
+        ("2026-03-27 12:00:30", "03-27 11:00:30"),
+        ("2026-03-30T09:00", "03-30 07:00:00"),
+        ("2026-03-30T09:00Z", "03-30 09:00:00"),
+        ("2026-03-30T09:00-05:00", "03-30 14:00:00"),
+        ("12:00", "03-27 11:00:00"),
+        ("at 9:00", "03-28 08:00:00"),
+        ("today 12:15", "03-27 11:15:00"),
+        ("tomorrow at 9:00", "03-28 08:00:00"),
+        ("Tomorrow 09:05", "03-28 08:05:00"),
+    ],
+)
+def test_it_is_meant_in_local_time(text: str, utc: str) -> None:
+    assert meant(text) == utc
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "2",
+        "in",
+        "h",
+        "2026-03-30",
+        "2026-02-30T10:00",
+        "25:00",
+        "9",
+        "2x",
+        "99999d",
+        "noon",
+        "2026-03-30T",
+        "1h2",
+    ],
+)
+def test_what_is_no_time_names_the_field_and_how_to_write_one(text: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape("at: ")) as caught:
+        moment_to_come(text, "at", NOW)
+    assert caught.value.details["field"] == "at"
+    assert "2026-01-31T18:30" in caught.value.next_step
+
+
+@pytest.mark.parametrize("text", ["2026-03-27T11:30", "2026-03-27T10:29:59Z", "today 9:00", "0h", "2020-01-01T00:00"])
+def test_what_has_gone_by_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape("at: this time has gone by; it is 2026-03-27T11:30+01:00 now")):
+        moment_to_come(text, "at", NOW)
+
+
+@pytest.mark.parametrize("text", ["367d", "2027-04-01T09:00", "9000-01-01T00:00"])
+def test_more_than_a_year_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="at: this is more than a year away"):
+        moment_to_come(text, "at", NOW)
+
+
+def test_the_owner_is_told_when_it_is() -> None:
+    assert moment_to_come("2026-03-30T09:00", "at", NOW).told == "Monday 2026-03-30T09:00+02:00"
+    assert moment_to_come("in  72h", "at", NOW).told == "Monday 2026-03-30T12:30+02:00 (in 72h from when it is allowed)"
