@@ -1,5 +1,6 @@
 # make demo   a conversation on the simulator, no phone needed
 # make test   lint, types and all tests
+# make conformance    the protocol's own suites against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
 
@@ -8,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: install demo test lint bench test-windows clean
+.PHONY: install demo test lint bench conformance test-windows clean
 
 install: .venv/installed
 
@@ -43,6 +44,9 @@ test: lint
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench
+
+conformance: .venv/installed-dev
+	@$(BIN)/python -m tests.conformance
 
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows

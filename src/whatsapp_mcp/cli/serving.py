@@ -119,8 +119,8 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
 
         import_parts_on_demand()
         from whatsapp_mcp.assembly import AccountServers, http_access
-        from whatsapp_mcp.server.approval_page import ApprovalPage
         from whatsapp_mcp.server.http import serve_http
+        from whatsapp_mcp.server.owner_pages import OwnerPages
         from whatsapp_mcp.token_file import load_or_create_token
 
         make_folder(settings.data_dir)
@@ -132,8 +132,8 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
         gc.freeze()
         gc.enable()
         click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
-        with contextlib.closing(ApprovalPage(settings)) as page:
-            serving = partial(serve_http, accounts, access=access, announce=page.announce, more_routes=page.routes)
+        with contextlib.closing(OwnerPages(settings, access)) as pages:
+            serving = partial(serve_http, accounts, access=access, announce=pages.announce, more_routes=pages.routes)
             anyio.run(partial(serving, **http))
 
 

@@ -5,7 +5,11 @@ What a token was given goes with each request, as the user of its ASGI scope, to
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 import anyio.to_thread
@@ -21,6 +25,7 @@ from whatsapp_mcp.policy.tokens import Token
 
 SCOPE_PREFIX: Final = "whatsapp:"
 """Before ``read``, ``send`` and ``full`` in the scopes of OAuth."""
+_MOST_LENT: Final = 64
 NOTHING: Final = Grant(name="nobody", scope="read", accounts=(), chats=(), toolsets="")
 
 
@@ -70,6 +75,8 @@ class HttpAccess:
 
     def __init__(self, tokens: Tokens, oauth: OAuth | None = None) -> None:
         self._tokens = tokens
+        self._lent: dict[str, tuple[Token, float]] = {}
+        """Those of pages of our own, by the digest of their secret, and until when by the monotonic clock."""
         self._oauth = oauth
         self._prefix = oauth.prefix if oauth is not None else SCOPE_PREFIX
         self.metadata = oauth.metadata if oauth is not None else None
@@ -81,11 +88,26 @@ class HttpAccess:
         """Without it a token opens nothing."""
         return scope_names("read", self._prefix)[0]
 
+    def lend(self, grant: Grant, seconds: float) -> str:
+        """A token for a page of our own, kept nowhere; it is good so long, and while this server runs."""
+        secret = secrets.token_urlsafe(32)
+        digest, now = hashlib.sha256(secret.encode()).hexdigest(), time.monotonic()
+        self._lent = {known: lent for known, lent in self._lent.items() if lent[1] > now}
+        while len(self._lent) >= _MOST_LENT:
+            del self._lent[next(iter(self._lent))]
+        self._lent[digest] = Token(digest=digest, **asdict(grant)), now + seconds
+        return secret
+
+    def _lent_to(self, digest: str) -> Token | None:
+        token, until = self._lent.get(digest, (None, 0.0))
+        return token if until > time.monotonic() else None
+
     async def verify_token(self, token: str) -> GrantedToken | None:
-        found = self._tokens.holder(token)
+        lent = self._lent_to(hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
+        found = lent or self._tokens.holder(token)
         if found is None:
             return await self._oauth.verify_token(token) if self._oauth is not None else None
-        if self._tokens.is_due(found.name):
+        if lent is None and self._tokens.is_due(found.name):
             await anyio.to_thread.run_sync(self._tokens.note_use, found.name)
         return GrantedToken(
             token="",
@@ -100,7 +122,7 @@ class HttpAccess:
 
     def holds(self, name: str, digest: str) -> bool:
         """Whether a token of ours is still good."""
-        return self._tokens.holds(name, digest)
+        return self._lent_to(digest) is not None or self._tokens.holds(name, digest)
 
     def still_good(self, scope: Mapping[str, Any], at: float) -> bool:
         """Whether who sent this request would be let in now; ``at``: seconds since 1970."""
@@ -108,7 +130,7 @@ class HttpAccess:
         if token is None:
             return True  # nobody's, and answered so
         if token.digest is not None:
-            return self._tokens.holds(token.client_id, token.digest)
+            return self.holds(token.client_id, token.digest)
         return token.expires_at is None or at < token.expires_at
 
 

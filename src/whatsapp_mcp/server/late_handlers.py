@@ -19,7 +19,7 @@ from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.prompt_kinds import PROMPTS
-from whatsapp_mcp.server.resource_kinds import KINDS, kinds_for
+from whatsapp_mcp.server.resource_kinds import KINDS, VIEWS_EXTENSION, kinds_for
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class LateHandlers:
 
     def add_to(self, server: Server[Any]) -> None:
         """What has no place among the arguments of a server."""
+        if any(kind.shape == "view" and self._offer.has_tool(kind.beside) for kind in KINDS):
+            server.extensions[VIEWS_EXTENSION] = {}
         # As an argument, it is warned of: the latest revision has it no more.
         server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self.log.set_level)
         if self.news is not None:

@@ -11,10 +11,14 @@ from mcp.shared.uri_template import UriTemplate
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.server.offer import Offer
 
-Shape = Literal["json", "file", "picture"]
-"""What is read: the result of the operation as text, the file that it fetched, the picture that it made."""
+Shape = Literal["json", "file", "picture", "view"]
+"""What is read: the result of the operation as text, the file that it fetched, the picture that it made; or a page in
+which hosts show such results, and for which nothing is run."""
 
 JSON: Final = "application/json"
+VIEWS_EXTENSION: Final = "io.modelcontextprotocol/ui"
+"""MCP Apps, revision 2026-01-26."""
+VIEW: Final = "text/html;profile=mcp-app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,28 @@ KINDS: Final = (
         while_unlinked=True,
     ),
     ResourceKind(
+        name="pairing",
+        title="Link WhatsApp",
+        uri="ui://whatsapp/pairing",
+        operation="appLogin",
+        beside=("appLogin",),
+        description="For hosts that show pages: the QR code that is valid now, until the account is linked.",
+        shape="view",
+        mime_type=VIEW,
+        for_the_user=True,
+    ),
+    ResourceKind(
+        name="conversation",
+        title="Conversation",
+        uri="ui://whatsapp/conversation",
+        operation="getChatMessages",
+        beside=("getChatMessages",),
+        description="For hosts that show pages: the messages of a chat as a conversation.",
+        shape="view",
+        mime_type=VIEW,
+        for_the_user=True,
+    ),
+    ResourceKind(
         name="chat",
         title="Chat",
         uri="whatsapp://chat/{jid}",
@@ -134,3 +160,7 @@ def kinds_for(offer: Offer, has: Callable[[Operation], bool], *, unlinked: bool 
 def uri_of(name: str, **values: str) -> str:
     """Of one resource of a template."""
     return next(kind for kind in KINDS if kind.name == name).template.expand(values)
+
+
+VIEW_OF: Final[Mapping[str, str]] = {kind.operation: kind.uri for kind in KINDS if kind.shape == "view"}
+"""Tool -> the page in which hosts show its results."""

@@ -18,6 +18,7 @@ from whatsapp_mcp.server.news import SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.reading import Reading, not_found
 from whatsapp_mcp.server.resource_kinds import ResourceKind, kinds_for
+from whatsapp_mcp.server.views import view_html
 from whatsapp_mcp.settings import Settings
 
 MIB: Final = 1024 * 1024
@@ -62,6 +63,8 @@ class Resources:
 
     async def read(self, ctx: _Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         kind, arguments = self.find(ctx, params.uri)
+        if kind.shape == "view":
+            return types.ReadResourceResult(contents=[_view(kind)])
         try:
             async with self._reading.passage(ctx, self._offer.operation(kind.operation)) as passage:
                 outcome = await self._reading.run(ctx, passage, arguments)
@@ -86,6 +89,12 @@ class Resources:
             blob, mime_type = await anyio.to_thread.run_sync(_encoded, kept.path, self._limit), kept.mime_type
         passage.bytes_out = len(blob)
         return types.BlobResourceContents(uri=uri, mime_type=mime_type, blob=blob)
+
+
+def _view(kind: ResourceKind) -> types.TextResourceContents:
+    """Asks for nothing from anywhere, so that a host allows it nothing."""
+    meta = {"ui": {"csp": {}, "prefersBorder": False}}
+    return types.TextResourceContents(uri=kind.uri, mime_type=kind.mime_type, text=view_html(kind.name), _meta=meta)
 
 
 def _encoded(path: Path, limit: int) -> str:

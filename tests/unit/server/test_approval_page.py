@@ -1,4 +1,4 @@
-"""The owner's page of `serve`: who is let in, what is shown, and that an answer counts."""
+"""The owner's pages of `serve`: who is let in, what is shown, and that an answer counts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import httpx2
 import pytest
 
 import whatsapp_mcp.server.http as http
-from tests.unit.server.connections import DEADLINE, FakeAccounts, fake_server
+from tests.unit.server.connections import DEADLINE, FakeAccounts, fake_server, initialize
 from tests.unit.server.fakes import TOKEN, FakeTokens
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.policy.book import PolicyBook
-from whatsapp_mcp.policy.caller import Consent, Question
+from whatsapp_mcp.policy.caller import Consent, Grant, Question
 from whatsapp_mcp.policy.page_key import new_link
-from whatsapp_mcp.server.approval_page import COOKIE, ApprovalPage
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.owner_door import COOKIE
+from whatsapp_mcp.server.owner_pages import OwnerPages
 from whatsapp_mcp.settings import Settings
 
 HERE = "http://127.0.0.1:8765"
@@ -39,10 +40,11 @@ async def browser(
     settings: Settings, *, address: str = "127.0.0.1", base: str = HERE
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser without cookies, at the page of a server that listens at ``HERE``."""
-    with closing(ApprovalPage(settings)) as page:
-        page.announce(f"{HERE}/mcp")
+    access = HttpAccess(FakeTokens())
+    with closing(OwnerPages(settings, access)) as pages:
+        pages.announce(f"{HERE}/mcp")
         paths = http.account_paths(FakeAccounts(default=fake_server()), host="127.0.0.1")
-        app = http.http_app(paths, access=HttpAccess(FakeTokens()), more_routes=page.routes)
+        app = http.http_app(paths, access=access, more_routes=pages.routes)
         transport = httpx2.ASGITransport(app, client=(address, 5000))
         async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=base) as client:
             with anyio.fail_after(DEADLINE):
@@ -117,7 +119,7 @@ async def test_the_link_opens_once_and_the_cookie_is_the_browsers(settings: Sett
         assert others_may_read(settings.approve_page_path) is None
         let_in = await client.get(f"/approve?key={key}")
         cookie = let_in.headers["set-cookie"]
-        assert {"HttpOnly", "SameSite=strict", "Path=/approve"} <= set(cookie.split("; "))
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
         assert (await client.get("/approve")).status_code == 200
         assert (await client.get(f"/approve?key={key}")).headers["location"] == "/approve"  # it has fetched it before
         client.cookies.clear()
@@ -180,7 +182,7 @@ async def test_it_is_for_this_machine_under_its_own_name(settings: Settings, add
         closed = await client.get(f"/approve?key={key}")
         assert closed.status_code == 403
         assert "set-cookie" not in closed.headers
-    with closing(ApprovalPage(settings)) as page:
+    with closing(OwnerPages(settings, HttpAccess(FakeTokens()))) as page:
         page.announce("http://192.0.2.7:8765/mcp")
         assert not settings.approve_page_path.exists()
         page.announce("https://0.0.0.0:8765/mcp")
@@ -216,7 +218,7 @@ async def test_all_accounts_are_shown_and_a_damaged_book_hides_no_other(settings
 def test_the_link_is_told_to_a_terminal_only(
     settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with closing(ApprovalPage(settings)) as page:
+    with closing(OwnerPages(settings, HttpAccess(FakeTokens()))) as page:
         page.announce(f"{HERE}/mcp")
         logged = capsys.readouterr().err
         assert key_of(settings) not in logged
@@ -224,3 +226,33 @@ def test_the_link_is_told_to_a_terminal_only(
         monkeypatch.setattr("sys.stderr.isatty", lambda: True)
         page.announce(f"{HERE}/mcp")
         assert f"{HERE}/approve?key={key_of(settings)}" in capsys.readouterr().err
+
+
+async def test_the_pairing_page_gets_a_token_for_linking_that_account_alone(settings: Settings) -> None:
+    async with browser(settings) as client:
+        assert (await client.get("/pair")).status_code == 403
+        opened = await client.get(f"/pair?key={key_of(settings)}", follow_redirects=True)
+        assert opened.status_code == 200 and opened.url.path == "/pair" and "script-src 'sha256-" in policy_of(opened)
+        token = re.search(r'"token": "([\w-]{43})"', opened.text)
+        assert token is not None
+        bearer = {"Authorization": f"Bearer {token[1]}", "Accept": "application/json, text/event-stream"}
+        for path, status in (("/mcp", 200), ("/mcp/other", 403)):
+            assert (await client.post(path, headers=bearer, json=initialize())).status_code == status
+        assert (await client.get("/approve")).status_code == 200  # one link opens both
+        assert (await client.get("/pair/..%2Fx")).status_code in (403, 404)
+
+
+async def test_what_is_lent_ends(settings: Settings) -> None:
+    access = HttpAccess(FakeTokens())
+    lent = access.lend(Grant("pairing page", toolsets="appLogin"), 60)
+    found = await access.verify_token(lent)
+    assert found is not None and found.grant.toolsets == "appLogin" and access.holds("pairing page", found.digest or "")
+    gone = await access.verify_token(access.lend(Grant("pairing page"), -1))
+    assert gone is None
+    for _ in range(100):
+        access.lend(Grant("pairing page"), 60)
+    assert await access.verify_token(lent) is None  # the oldest makes room
+
+
+def policy_of(response: httpx2.Response) -> str:
+    return str(response.headers["content-security-policy"])

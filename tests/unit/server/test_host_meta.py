@@ -15,7 +15,7 @@ from tests.unit.server.connections import fake_server
 from tests.unit.server.fakes import FakeRunner, settings
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.server.app import build_server
-from whatsapp_mcp.server.host_meta import NEVER_UNASKED
+from whatsapp_mcp.server.host_meta import NEVER_UNASKED, VIEW
 
 ALL = load_catalog()
 
@@ -23,7 +23,9 @@ ALL = load_catalog()
 async def metas(folder: Path, **changes: Any) -> dict[str, dict[str, Any]]:
     under = settings().model_copy(update={"data_dir": folder, "policy": "careful", **changes})
     async with Client(build_server(ALL.operations, FakeRunner(), under), mode="legacy") as host:
-        return {tool.name: tool.meta for tool in (await host.list_tools()).tools if tool.meta}
+        tools = (await host.list_tools()).tools
+    beside_views = {tool.name: {key: tool.meta[key] for key in tool.meta if key != VIEW} for tool in tools if tool.meta}
+    return {name: meta for name, meta in beside_views.items() if meta}
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])

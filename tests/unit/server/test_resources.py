@@ -23,6 +23,7 @@ from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.messages import DownloadMedia
 from whatsapp_mcp.server.app import build_server
+from whatsapp_mcp.server.resource_kinds import VIEWS_EXTENSION
 
 MODES = ("legacy", "2026-07-28")
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n"
@@ -84,7 +85,13 @@ async def test_what_there_is(bench: Bench, mode: str) -> None:
         capabilities = host.server_capabilities
         assert capabilities is not None and capabilities.resources is not None and capabilities.completions is not None
         listed = (await host.list_resources()).resources
-        assert [each.uri for each in listed] == ["whatsapp://chats", "whatsapp://status", "whatsapp://login/qr"]
+        assert [each.uri for each in listed] == [
+            "whatsapp://chats",
+            "whatsapp://status",
+            "whatsapp://login/qr",
+            "ui://whatsapp/pairing",
+            "ui://whatsapp/conversation",
+        ]
         templates = (await host.list_resource_templates()).resource_templates
         assert [each.uri_template for each in templates] == [
             "whatsapp://chat/{jid}",
@@ -94,6 +101,24 @@ async def test_what_there_is(bench: Bench, mode: str) -> None:
         assert all(each.description for each in listed) and all(each.description for each in templates)
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_views_stand_beside_their_tools(bench: Bench, mode: str) -> None:
+    server = build_server(catalog().operations, bench.runner, bench.settings)
+    assert server.get_capabilities().extensions == {VIEWS_EXTENSION: {}}  # of which the revisions of 2025 know nothing
+    async with client(bench, mode) as host:
+        views = {each.name: each.meta for each in (await host.list_tools()).tools if each.meta and "ui" in each.meta}
+        assert {name: meta and meta["ui"] for name, meta in views.items()} == {
+            "appLogin": {"resourceUri": "ui://whatsapp/pairing"},
+            "getChatMessages": {"resourceUri": "ui://whatsapp/conversation"},
+        }
+        for uri in ("ui://whatsapp/pairing", "ui://whatsapp/conversation"):
+            (page,) = (await host.read_resource(uri)).contents
+            assert isinstance(page, types.TextResourceContents) and page.mime_type == "text/html;profile=mcp-app"
+            assert page.meta == {"ui": {"csp": {}, "prefersBorder": False}}
+            assert page.text.startswith("<!doctype html>") and "http" not in page.text.replace("overHttp", "")
+        assert bench.session.commands == []  # to show a page is to run nothing
+
+
 async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Bench) -> None:
     for server in (fake_server(), build_server([catalog().by_name["sendMessage"]], bench.runner, bench.settings)):
         async with Client(server, mode="legacy") as host:
@@ -101,7 +126,8 @@ async def test_a_server_without_tools_that_read_offers_nothing_to_read(bench: Be
             assert capabilities is not None
             assert (capabilities.resources, capabilities.completions, capabilities.prompts) == (None, None, None)
     async with client(bench, names=("getChatMessages",)) as host:
-        assert [each.uri for each in (await host.list_resources()).resources] == ["whatsapp://status"]
+        listed = [each.uri for each in (await host.list_resources()).resources]
+        assert listed == ["whatsapp://status", "ui://whatsapp/conversation"]
         templates = (await host.list_resource_templates()).resource_templates
         assert {each.name for each in templates} == {"chat", "message"}
         assert (await failure_of(host, f"whatsapp://media/{ANA}/A1")).message == "Resource not found"

@@ -1,0 +1,77 @@
+"use strict";
+const of = (id) => document.getElementById(id);
+const shown = new Map(); // message id -> message
+let chat = null;
+let page = {};
+let asked = {};
+
+function rows(answer) {
+  const results = answer.results || {};
+  return (results.data || []).map((row) => ({ ...(results.common || {}), ...row }));
+}
+
+function item(message) {
+  const own = Boolean(message.is_from_me);
+  const element = made("li", "", own ? "own" : "");
+  if (!own) element.append(made("div", message.sender_name || message.sender_jid || "", "who"));
+  if (message.quoted && message.quoted.text) element.append(made("div", message.quoted.text, "quoted"));
+  const kind = message.media_type || message.kind || message.type || "";
+  const text = message.is_revoked ? "This message was deleted." : message.content || "";
+  if (!text || (message.media_type && !message.is_revoked)) element.append(made("div", `[${kind || "message"}]`, "soft"));
+  if (text) element.append(made("div", text, "said"));
+  const marks = (message.reactions || []).map((each) => each.emoji).join(" ");
+  if (marks) element.append(made("div", marks));
+  element.append(made("div", timeOf(message), "when"));
+  return element;
+}
+
+function timeOf(message) {
+  // Written in the server's zone already: what stands there is what its owner's clock showed.
+  const found = /T(\d\d:\d\d)/.exec(message.timestamp || "");
+  return found ? found[1] : "";
+}
+
+function draw() {
+  const messages = [...shown.values()].sort((one, other) => Date.parse(one.timestamp) - Date.parse(other.timestamp));
+  const list = [];
+  let day = "";
+  for (const message of messages) {
+    const its = (message.timestamp || "").slice(0, 10);
+    if (its !== day) list.push(made("li", its, "day"));
+    day = its;
+    list.push(item(message));
+  }
+  of("messages").replaceChildren(...list);
+  of("none").hidden = messages.length > 0;
+}
+
+function add(answer) {
+  const found = rows(answer);
+  for (const message of found) shown.set(message.message_id || message.id, message);
+  const about = (answer.results || {}).chat || (answer.results || {}).chat_info || {};
+  const first = found[0] || {};
+  chat = about.chat_jid || about.jid || first.chat_jid || chat;
+  const name = about.name || first.chat_name;
+  if (name) of("name").textContent = name;
+  page = { cursor: answer.next_cursor, offset: answer.next_offset };
+  of("earlier").hidden = !(server.mayCall && chat && (page.cursor || page.offset));
+  draw();
+}
+
+of("earlier").addEventListener("click", async () => {
+  of("earlier").disabled = true;
+  of("problem").hidden = true;
+  try {
+    const more = page.cursor ? { cursor: page.cursor } : { offset: page.offset };
+    add(said(await server.call("getChatMessages", { ...asked, chat_jid: chat, ...more })));
+  } catch (error) {
+    of("problem").textContent = error.message;
+    of("problem").hidden = false;
+  }
+  of("earlier").disabled = false;
+});
+
+server.start((result) => add(said(result))).catch((error) => {
+  of("problem").textContent = error.message;
+  of("problem").hidden = false;
+});
