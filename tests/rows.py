@@ -28,7 +28,11 @@ def read(results: Any) -> Any:
 
 def _row(row: Json, known: list[tuple[str, Json]]) -> Json:
     whole: Json = _with_addresses(row, known)
-    if not whole.get("is_from_me") and "sender_jid" not in whole and {"chat_jid", "message_id"} <= whole.keys():
+    if (
+        not whole.get("is_from_me")
+        and "sender_jid" not in whole
+        and {"chat_jid", "message_id", "timestamp"} <= whole.keys()
+    ):
         whole["sender_jid"] = whole["chat_jid"]  # whoever writes in a chat with one person
     return _WITHOUT_A_WORD | whole if {"message_id", "timestamp"} <= whole.keys() else whole
 
