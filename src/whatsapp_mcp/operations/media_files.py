@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.settings import Settings
 
+OF_MESSAGE: Final = "message:"
+"""Before the id of a message, whose media is meant."""
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds; a large file takes longer than a message."""
 DOWNLOAD_TIMEOUT: Final = 180.0
@@ -25,7 +31,35 @@ def media_policy(settings: Settings) -> MediaPolicy:
     )
 
 
-def media_source(services: Services, **arguments: str | None) -> MediaSource:
-    """What the one argument names that was given."""
+async def media_source(services: Services, *, name: str | None = None, **arguments: str | None) -> MediaSource:
+    """What the one argument names that was given; ``name`` is what others see it called.
+
+    Raises:
+        WhatsAppMcpError: it names a message whose media cannot be had.
+    """
     field, source = next((field, source) for field, source in arguments.items() if source)
-    return MediaSource(source, field, media_policy(services.settings), services.decoders)
+    kept: Path | None = None
+    if (message := await message_with_media(services, field, source)) is not None:
+        from whatsapp_mcp.operations.message_media import kept_media
+
+        kept, name = await kept_media(services, message), name or message.file_name
+    return MediaSource(source, field, media_policy(services.settings), services.decoders, name=name, kept=kept)
+
+
+async def message_with_media(services: Services, field: str, source: str) -> Message | None:
+    """The message whose media ``message:ID`` names; None: it names something else.
+
+    Raises:
+        NotFound: there is no such message for this caller.
+        InvalidArgument: it has no media.
+    """
+    if not source.startswith(OF_MESSAGE):
+        return None
+    try:
+        _, message = await stored_message(services, source.removeprefix(OF_MESSAGE))
+    except (NotFound, InvalidArgument) as error:
+        error.details["field"] = field
+        raise
+    if not message.media_mimetype:
+        raise InvalidArgument(f"{field}: this message has no media", field=field)
+    return message

@@ -13,6 +13,7 @@ from whatsapp_mcp.media import downloads, sniffing
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
 from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome
 from whatsapp_mcp.operations.registry import operation
@@ -30,14 +31,23 @@ _MIME: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}(?: ?; ?[\w.+-]{1,40}=[\
 
 @operation("downloadMessageMedia")
 async def download_message_media(services: Services, arguments: args.DownloadMessageMediaArguments) -> Outcome:
-    chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
+    _, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
+    place = await kept_media(services, message)
+    with waits_for("looking at the file"):
+        said, images = await _look(services, place, message.media_mimetype)
+    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
+    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
+
+
+async def kept_media(services: Services, message: Message) -> Path:
+    """Where the file of a message lies here, fetched if it was not."""
     place = downloads.target(
         services.settings.media_dir,
-        chat=chat,
+        chat=message.chat,
         message_id=message.id,
-        mimetype=message.media_mimetype,
+        mimetype=message.media_mimetype or "",
         name=message.file_name,
     )
     place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
@@ -54,10 +64,7 @@ async def download_message_media(services: Services, arguments: args.DownloadMes
             await anyio.to_thread.run_sync(downloads.keep, temporary, place)
         finally:
             downloads.discard(temporary)
-    with waits_for("looking at the file"):
-        said, images = await _look(services, place, message.media_mimetype)
-    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
-    return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
+    return place
 
 
 async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:
