@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 from mcp.server.lowlevel import Server
 
-from whatsapp_mcp.account_folder import check_files, check_path, make_folder
+from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SetupError
@@ -185,6 +185,14 @@ class AccountServers:
     @property
     def at_mcp(self) -> str:
         return self._settings.account
+
+    def unasked(self) -> tuple[str, ...]:
+        """Those that have webhooks: programs wait for what happens there, whether or not an agent uses them."""
+        try:
+            names = accounts_in(self._settings.data_dir)
+        except OSError:
+            return ()
+        return tuple(name for name in names if self._of(name).webhooks_path.exists())
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The folder itself, which a later one of the same name is not; None when there is no such account."""

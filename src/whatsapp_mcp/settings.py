@@ -185,6 +185,16 @@ class Settings(BaseModel):
         return self.account_dir / "policy.db"
 
     @property
+    def webhooks_path(self) -> Path:
+        """Receivers of events that are no MCP clients; written by the account's owner."""
+        return self.account_dir / "webhooks.json"
+
+    @property
+    def webhook_progress_path(self) -> Path:
+        """How far each of them is."""
+        return self.account_dir / "webhooks-progress.json"
+
+    @property
     def audit_path(self) -> Path:
         """What was done with the account."""
         return self.account_dir / "audit.jsonl"

@@ -12,8 +12,24 @@ from whatsapp_mcp.cli.commands import cli, demo, doctor, export, reindex, simula
 from whatsapp_mcp.cli.policies import policy
 from whatsapp_mcp.cli.serving import serve, stdio
 from whatsapp_mcp.cli.tokens import token
+from whatsapp_mcp.cli.webhooks import webhook
 
-for command in (stdio, serve, token, simulate, demo, export, reindex, status, doctor, accounts, policy, approve, audit):
+for command in (
+    stdio,
+    serve,
+    token,
+    simulate,
+    demo,
+    export,
+    reindex,
+    status,
+    doctor,
+    accounts,
+    policy,
+    approve,
+    audit,
+    webhook,
+):
     cli.add_command(command)
 
 __all__ = ["cli"]

@@ -19,7 +19,7 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.store.records import Page, Surroundings
+from whatsapp_mcp.store.records import Hint, Page, Suggestion, Surroundings
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.untrusted_text import clean_text, text_part
 
@@ -156,7 +156,27 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
     near = surroundings or [Surroundings((), ())] * len(page.rows)
     hits = [_Hit(*hit) for hit in zip(page.rows, near, strict=True)]
     near_by = [message for hit in near for message in (*hit.before, *hit.after)]
-    return _messages(page, limit, offset, Rows(hits, _hit_json), heard=authors([*page.rows, *near_by]))
+    heard, hint = authors([*page.rows, *near_by]), page.hint
+    if not hint:
+        return _messages(page, limit, offset, Rows(hits, _hit_json), heard=heard)
+    heard |= {*hint.spelled_in, *(one.jid for one in hint.other_chats)}
+    return _messages(page, limit, offset, Rows(hits, _hit_json), heard=heard, hint=_hint_json(hint))
+
+
+def _hint_json(hint: Hint) -> dict[str, Any]:
+    return {
+        "fewer_words": [_suggestion_json(one) for one in hint.fewer_words] or None,
+        "spelling": _suggestion_json(hint.spelling) if hint.spelling else None,
+        "other_chats": [
+            {"chat_jid": str(one.jid), "chat_name": one.name, "total": one.total} for one in hint.other_chats
+        ]
+        or None,
+        "without_filters": hint.without_filters or None,
+    }
+
+
+def _suggestion_json(one: Suggestion) -> dict[str, Any]:
+    return {"query": one.query, "total": one.total, "total_is_more": one.total_is_more or None}
 
 
 class _Hit(NamedTuple):

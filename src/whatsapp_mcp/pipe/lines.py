@@ -15,6 +15,7 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, SessionState
 from whatsapp_mcp.pipe.command import Wire
+from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 
 
 class PolicyPlaces(Wire):
@@ -49,6 +50,8 @@ class Hello(Wire):
     side_login_per_day: int
     """Most such pauses in 24 hours; 0: no limit."""
     log_level: str
+    webhooks: WebhooksBegin | None = None
+    """For the deliverer, as soon as there are webhooks."""
     linger: float = 0.0
     """Seconds to go on after the last server has left."""
     pairing: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
@@ -32,6 +32,10 @@ class ServedAccounts(Protocol):
     @property
     def at_mcp(self) -> str:
         """Name of the account that is served without one."""
+        ...
+
+    def unasked(self) -> Sequence[str]:
+        """Accounts that are started without a request for them."""
         ...
 
     def find(self, name: str) -> Hashable | None:
@@ -76,6 +80,8 @@ class AccountPaths:
     async def running(self) -> AsyncIterator[None]:
         """While inside, accounts can be used; on leaving, the servers of all that were end, side by side."""
         async with anyio.create_task_group() as self._tasks:
+            for name in self._accounts.unasked():
+                self._find(name)
             yield
             for account in self._running.values():
                 account.stop.set()

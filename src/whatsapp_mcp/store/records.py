@@ -18,6 +18,40 @@ if TYPE_CHECKING:
 R = TypeVar("R", Chat, Message)
 
 
+class Suggestion(NamedTuple):
+    """A search that finds something."""
+
+    query: str
+    total: int
+    total_is_more: bool
+    """There are more than ``total``: not all are counted."""
+
+
+class Elsewhere(NamedTuple):
+    """A chat in which a search finds something."""
+
+    jid: Jid
+    name: str | None
+    total: int
+    """Of the newest hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What would find something where a search found nothing."""
+
+    fewer_words: Sequence[Suggestion] = ()
+    spelling: Suggestion | None = None
+    spelled_in: Sequence[Jid] = ()
+    """The chats from whose messages words of ``spelling`` were taken."""
+    other_chats: Sequence[Elsewhere] = ()
+    without_filters: int = 0
+    """So many messages fit the words in the chat, whatever their sender, kind and time."""
+
+    def __bool__(self) -> bool:
+        return bool(self.fewer_words or self.spelling or self.other_chats or self.without_filters)
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
     rows: tuple[R, ...]
@@ -29,6 +63,8 @@ class Page(Generic[R]):
     """Whether others follow."""
     cursors: tuple[str, ...] = ()
     """For each row, where the rest after it begins; empty where rows are not sorted by time."""
+    hint: Hint | None = None
+    """Of a search in all chats that found nothing."""
 
 
 @dataclass(frozen=True, slots=True)

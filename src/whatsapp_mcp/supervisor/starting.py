@@ -16,6 +16,7 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
+from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
@@ -59,6 +60,7 @@ async def start_session(
         side_login_distance=settings.side_login_distance,
         side_login_per_day=settings.side_login_per_day,
         log_level=settings.log_level,
+        webhooks=_webhooks(settings),
         linger=settings.session_linger,
         pairing=pairing,
         policy=_policy(settings),
@@ -86,6 +88,19 @@ async def start_session(
     except TimeoutError:
         process.kill()
         return False
+
+
+def _webhooks(settings: Settings) -> WebhooksBegin:
+    return WebhooksBegin(
+        account=settings.account,
+        store=str(settings.store_path.absolute()),
+        book=str(settings.webhooks_path.absolute()),
+        progress=str(settings.webhook_progress_path.absolute()),
+        policy=str(settings.policy_path.absolute()),
+        preset=settings.policy,
+        audit=str(settings.audit_path.absolute()),
+        log_level=settings.log_level,
+    )
 
 
 def _policy(settings: Settings) -> PolicyPlaces:

@@ -43,6 +43,7 @@ from whatsapp_mcp.worker.connection import WhatsAppConnection
 from whatsapp_mcp.worker.log_file import TellClients, keep_log_small
 from whatsapp_mcp.worker.qr_file import QrFile
 from whatsapp_mcp.worker.sleep import sleep_noticed
+from whatsapp_mcp.worker.webhook_process import WebhookProcess
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -77,6 +78,7 @@ class SessionProcess:
         self._code: tuple[p.QrShown, float] | None = None
         """The QR code of the moment, and when it was shown."""
         self._qr_file = QrFile(folder / QR_FILE_NAME)
+        self._webhooks = WebhookProcess(hello.webhooks)
         self._paused = False
         self._unused: asyncio.TimerHandle | None = None
         self._connection: WhatsAppConnection | None = None
@@ -112,6 +114,7 @@ class SessionProcess:
         if self._connection is not None:
             await self._connection.close()
             await self._clients.answered(ANSWERS_LIMIT)
+        await self._webhooks.end()
         self._qr_file.remove()
         self._ledger.end(ended, now())
         self._ledger.write(self._ledger_path)
@@ -130,6 +133,7 @@ class SessionProcess:
             self._finish(p.Ended(reason=reason, detail=f"{error.message}. {error.next_step}"))
         else:
             self._connection = connection
+            self._webhooks.stored()  # what the last deliverer left
 
     def _in_loop(self, work: Callable[[p.Notice], None], notice: p.Notice) -> None:
         with suppress(RuntimeError):  # the loop is closed
@@ -272,6 +276,9 @@ class SessionProcess:
                 self._qr_file.show(notice.text)
                 self._code = notice, self._loop.time()
                 self._clients.tell(notice)
+            case p.Stored():
+                self._clients.tell(notice)
+                self._webhooks.stored()
             case _:
                 self._clients.tell(notice)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from whatsapp_mcp.media.source.addresses import is_odd_number, is_public
+from whatsapp_mcp.media.source.addresses import Reach, is_odd_number, is_public
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_everything_else_is_closed(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_loopback_can_be_allowed(address: str) -> None:
-    assert is_public(address, allow_loopback=True)
+    assert is_public(address, reach=Reach(loopback=True))
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "0.0.0.0", "::ffff:10.0.0.1", "fe80::1"])
 def test_allowing_loopback_allows_nothing_else(address: str) -> None:
-    assert not is_public(address, allow_loopback=True)
+    assert not is_public(address, reach=Reach(loopback=True))
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ class TestTls:
         server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
         client_context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-        monkeypatch.setattr(web, "_ssl_context", lambda: client_context)
+        monkeypatch.setattr(web, "ssl_context", lambda: client_context)
         site = Site()
         site.answers["/"] = response(b"hello")
         site.answers["/down"] = redirect("http://secure.example/")

@@ -173,6 +173,23 @@ async def test_search_everywhere(bench: Bench) -> None:
     await refused(bench, "chat_jid", tool="searchMessages", query="apple", chat_jid="Nobody here")
 
 
+async def test_what_would_be_found_instead(bench: Bench) -> None:
+    bench.receive("M1", "apple pie for Sunday")
+    bench.receive("B1", "apple juice", chat=BO)
+    found = await bench.run("searchMessages", query="aple sunday", chat_jid="Ana")
+    assert found["hint"] == {
+        "fewer_words": [{"query": "sunday", "total": 1}],
+        "spelling": {"query": "apple sunday", "total": 1},
+    }
+    found = await bench.run("searchMessages", query="juice", chat_jid="Ana")
+    assert found["hint"] == {"other_chats": [{"chat_jid": str(BO), "chat_name": "Bo", "total": 1}]}
+    assert bench.outcome.heard == {BO}
+    found = await bench.run("searchMessages", query="apple", kind="image")
+    assert found["hint"] == {"without_filters": 2}
+    assert "hint" not in await bench.run("searchMessages", query="apple")
+    assert "hint" not in await bench.run("searchMessages", query="zebra")
+
+
 async def test_lines_around_a_hit(bench: Bench) -> None:
     for number in range(7):
         bench.receive(f"M{number}", f"line {number} {'x' * 400 if number == 2 else ''}", timestamp=at(30 - number))

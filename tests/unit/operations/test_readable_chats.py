@@ -68,6 +68,8 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
         {"query": "zanz", "by_relevance": True},
         {"query": "shared", "context_lines": 3},
         {"is_from_me": True},
+        *({"query": text} for text in ("zanzibr", "shared zanzibr", "zazibar words", "shared zebra")),
+        {"query": "zanz", "chat_jid": str(ANA)},
         {"kind": "image"},
         *({"query": WORD, "chat_jid": chat} for chat in CHATS),
     ],

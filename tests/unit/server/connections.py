@@ -47,6 +47,9 @@ class FakeAccounts:
         self.servers = servers
         self.built: list[str] = []
 
+    def unasked(self) -> tuple[str, ...]:
+        return ()
+
     def find(self, name: str) -> int | None:
         return id(self.servers[name]) if name in self.servers else None
 

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from tests.unit.store.build import ANA, BORIS, BORIS_LID, GROUP, ME, Store, at, message, ms, vote
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.app_state import ChatCleared, MessageDeletedForMe, MessageStarred
+from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.views import FOR_EVER
@@ -53,6 +54,26 @@ def test_everything_is_still_there(old: Path) -> None:
     assert (group.name, group.archived, group.muted_until) == ("Family", True, FOR_EVER)
     assert reader.chats(limit=9, offset=0).total == 3
     assert {jid: store.unread(jid) for jid in (ANA, BORIS, GROUP)} == {ANA: 0, BORIS: 1, GROUP: 2}
+    store.close()
+
+
+def newest_by_chat(store: Store) -> tuple[dict[int, int], dict[int, int]]:
+    """As the chats have it, and as their messages say."""
+    execute = store.writer._connection.execute
+    kept = execute("SELECT entity, newest_arrival FROM chats WHERE message_count > 0").fetchall()
+    counted = execute("SELECT chat, max(arrival) FROM messages GROUP BY chat").fetchall()
+    return dict(kept), dict(counted)
+
+
+def test_where_each_chat_ends_is_known(old: Path) -> None:
+    store = Store(old)
+    kept, counted = newest_by_chat(store)
+    assert kept == counted
+    assert len(kept) == 3
+    store.apply([message("N1", 90, from_history=True), message("N2", 91, chat=GROUP, sender=ANA)])
+    store.apply([message("N1", 90), message("B9", 92, chat=BORIS), IdentityLearned(BORIS_LID, BORIS)])
+    kept, counted = newest_by_chat(store)
+    assert kept == counted
     store.close()
 
 

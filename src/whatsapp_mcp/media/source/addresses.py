@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from typing import Final
 
 _V4_CLOSED: Final = tuple(
@@ -45,6 +46,13 @@ _V6_CLOSED: Final = tuple(
     )
 )
 
+_PRIVATE: Final = tuple(
+    ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+"""RFC 1918 and unique local addresses (RFC 4193)."""
+_METADATA: Final = ipaddress.IPv6Network("fd00:ec2::/32")
+"""A cloud's services, among the unique local addresses."""
+
 _V4_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Well-known NAT64 prefix: how networks without IPv4 reach it. 64:ff9b:1::/48, the local one, stays closed."""
@@ -53,14 +61,25 @@ _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 """Upper half of an interface identifier that carries an IPv4 address."""
 
 
-def is_public(text: str, *, allow_loopback: bool = False) -> bool:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which addresses are within reach beside public ones."""
+
+    loopback: bool = False
+    private: bool = False
+    """Those of private networks; metadata services and the like never."""
+
+
+def is_public(text: str, *, reach: Reach = Reach()) -> bool:
     """Whether a link may connect to this address (text form, as the resolver gave it)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    if allow_loopback and address.is_loopback:
+    if reach.loopback and address.is_loopback:
         return True
+    if reach.private and any(address in network for network in _PRIVATE if network.version == address.version):
+        return address not in _METADATA
     if isinstance(address, ipaddress.IPv4Address):
         return _is_public_v4(address)
     return _is_public_v6(address)

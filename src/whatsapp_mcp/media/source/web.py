@@ -26,7 +26,7 @@ import httpx2
 
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
-from whatsapp_mcp.media.source.addresses import is_odd_number, is_public
+from whatsapp_mcp.media.source.addresses import Reach, is_odd_number, is_public
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """``await resolver(host, port)``: the addresses of a host, in text form, best first. OSError when there are none."""
@@ -64,11 +64,11 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         self,
         resolver: Resolver,
         *,
-        allow_loopback: bool = False,
+        reach: Reach,
         dial: httpcore2.AsyncNetworkBackend | None = None,
     ) -> None:
         self._resolver = resolver
-        self._allow_loopback = allow_loopback
+        self._reach = reach
         self._dial = dial or httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -86,7 +86,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError("the name has no address") from error
         if not addresses:
             raise httpcore2.ConnectError("the name has no address")
-        if not all(is_public(address, allow_loopback=self._allow_loopback) for address in addresses):
+        if not all(is_public(address, reach=self._reach) for address in addresses):
             raise NotAllowed("")  # worded by the caller, who knows the field
         failure: Exception | None = None
         for address in addresses[:_MAX_ADDRESSES]:
@@ -147,14 +147,14 @@ async def get(
         NotAllowed: the link, or a redirect, leads to an address that is not public.
     """
     url = check_link(link, field=field)
-    network = GuardedNetwork(resolver, allow_loopback=policy.allow_loopback, dial=dial)
+    network = GuardedNetwork(resolver, reach=Reach(loopback=policy.allow_loopback), dial=dial)
     try:
         async with httpcore2.AsyncConnectionPool(
-            ssl_context=_ssl_context(), network_backend=network, max_connections=1, max_keepalive_connections=0
+            ssl_context=ssl_context(), network_backend=network, max_connections=1, max_keepalive_connections=0
         ) as pool:
             for _hop in range(policy.max_redirects + 1):
                 async with pool.stream(
-                    "GET", _core_url(url), headers=_headers(url, accept), extensions=_TIMEOUTS
+                    "GET", core_url(url), headers=_headers(url, accept), extensions=_TIMEOUTS
                 ) as response:
                     if response.status in _REDIRECTS:
                         url = _redirected(url, _header(response, b"location"), field)
@@ -176,7 +176,7 @@ _TIMEOUTS: Final = {"timeout": {"connect": _CONNECT_TIMEOUT, "read": _READ_TIMEO
 
 
 @functools.cache
-def _ssl_context() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
@@ -191,7 +191,7 @@ def _headers(url: httpx2.URL, accept: str) -> list[tuple[str, str]]:
     ]
 
 
-def _core_url(url: httpx2.URL) -> httpcore2.URL:
+def core_url(url: httpx2.URL) -> httpcore2.URL:
     return httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 

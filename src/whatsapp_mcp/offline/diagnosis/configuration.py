@@ -17,6 +17,7 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.offline.webhooks import list_webhooks
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.file import PolicyFile
@@ -148,6 +149,27 @@ def check_tokens(settings: Settings) -> Check | None:
         return problem("http-tokens", f"{error.message}; none of them opens anything", error.next_step)
     expired = sum(not token.lasts(now_ms()) for token in found)
     return ok("http-tokens", f"{path}, closed to others: {len(found)}, of which {expired} expired")
+
+
+def check_webhooks(settings: Settings) -> Iterator[Check]:
+    """The receivers of events, if there are any."""
+    path = settings.webhooks_path
+    if not path.exists():
+        return
+    try:
+        found = list_webhooks(settings)
+    except SetupError as error:
+        yield problem("webhooks", f"{error.message}; nothing is delivered", error.next_step)
+        return
+    for one in found:
+        if one.state == "stopped":
+            again = f"When it answers, `whatsapp-mcp webhook test {one.name}`, then `… resume {one.name}`."
+            yield problem("webhooks", f"{one.name} is stopped: {one.error}", again)
+        elif one.state == "failing":
+            yield warning("webhooks", f"{one.name} fails since {one.failing_since}: {one.error}", "Look after it.")
+    failing = sum(one.state != "ok" for one in found)
+    if not failing:
+        yield ok("webhooks", f"{len(found)}, closed to others: {path}")
 
 
 def check_policy(settings: Settings) -> Iterator[Check]:

@@ -45,6 +45,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),
         ("policy", lambda: configuration.check_policy(settings)),
+        ("webhooks", lambda: configuration.check_webhooks(settings)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),
         ("http-tokens", lambda: configuration.check_tokens(settings)),
         ("disk", lambda: data.check_disk(settings)),

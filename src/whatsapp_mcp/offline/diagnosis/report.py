@@ -16,6 +16,7 @@ from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
+from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
@@ -86,6 +87,14 @@ class Versions(_View):
     """What neonize announces to WhatsApp; None when it cannot be read from its library."""
 
 
+class WebhookStatus(_View):
+    name: str
+    state: str
+    """``ok``, ``failing`` or ``stopped``."""
+    said: str
+    """How it does, in a few words."""
+
+
 class Status(_View):
     data_dir: Path
     account: str
@@ -99,6 +108,7 @@ class Status(_View):
     store: StoreStatus
     endpoint: EndpointStatus | None
     """None: the real WhatsApp."""
+    webhooks: tuple[WebhookStatus, ...]
     versions: Versions
 
 
@@ -114,8 +124,17 @@ def take_status(settings: Settings) -> Status:
         session=session_status(settings.session_db),
         store=store_status(settings.store_path),
         endpoint=_endpoint_status(settings.endpoint),
+        webhooks=webhook_statuses(settings),
         versions=_versions(),
     )
+
+
+def webhook_statuses(settings: Settings) -> tuple[WebhookStatus, ...]:
+    try:
+        listed = list_webhooks(settings)
+    except (WhatsAppMcpError, OSError):
+        return ()  # `doctor` says why
+    return tuple(WebhookStatus(name=one.name, state=one.state, said=standing_text(one)) for one in listed)
 
 
 def _accounts(settings: Settings) -> tuple[str, ...]:

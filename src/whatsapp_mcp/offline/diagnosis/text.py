@@ -30,6 +30,7 @@ def status_text(status: Status) -> str:
         ("Linked", [_linked(status), *_step(status.session.next_step)]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
         ("WhatsApp", _whatsapp(status)),
+        ("Webhooks", [f"{one.name}: {one.said}" for one in status.webhooks]),
         (
             "Versions",
             [

@@ -121,15 +121,15 @@ def found(
     the words themselves, then short ones.
     """
     before = _place(part.cursor)
-    filters = _scoped(connection, filters)
+    filters = scoped(connection, filters)
     as_typed = query
-    query, places = _widened(connection, query, filters, span)
+    query, places = widened(connection, query, filters, span)
     total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
     if total == 0 or part.limit <= 0:
         return Page((), total, total_is_more=more)
     if by_relevance:
         better = [one for one in (query.side_by_side(), as_typed if as_typed != query else None) if one is not None]
-        best_first = [set(_hits(connection, one, filters, span).newest) for one in better]
+        best_first = [set(hits(connection, one, filters, span).newest) for one in better]
         ranked = _ranked(connection, places.newest[:COUNTED], best_first)
         shown = ranked[part.offset : part.offset + part.limit + 1]
         page = _page(connection, shown, part.limit, total, total_is_more=more)
@@ -142,26 +142,27 @@ def found(
     return _page(connection, shown, part.limit, total, total_is_more=more)
 
 
-def _widened(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> tuple[Query, _Hits]:
+def widened(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> tuple[Query, Hits]:
     """What is searched for in the end, and its hits."""
 
     def is_rare(term: Term) -> bool:
         return _is_rare(connection, term)
 
     wider = query.with_beginnings(lambda term: term.is_long_word and is_rare(term)) or query
-    places = _hits(connection, wider, filters, span)
+    places = hits(connection, wider, filters, span)
     if not places.newest and (widest := wider.with_beginnings(is_rare)):
-        wider, places = widest, _hits(connection, widest, filters, span)
+        wider, places = widest, hits(connection, widest, filters, span)
     return wider, places
 
 
-class _Hits(NamedTuple):
+class Hits(NamedTuple):
     source: _Source
     newest: list[int]
     """Places, one more than ``COUNTED`` where there are more."""
 
 
-def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> _Hits:
+def hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Hits:
+    """What has exactly these words; ``filters`` are ``scoped``."""
     if query.is_blank and filters.among is None and not filters.tags(alone=True):
         return _of_all(connection, filters, span)
     expression = query.match(filters)
@@ -176,10 +177,10 @@ def _hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: 
         where.append(condition)
         all_values += moments
     source = _Source(f"{table} WHERE {' AND '.join(where)}", place, tuple(all_values))
-    return _Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
+    return Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
 
 
-def _of_all(connection: sqlite3.Connection, filters: Filters, span: Span) -> _Hits:
+def _of_all(connection: sqlite3.Connection, filters: Filters, span: Span) -> Hits:
     """Where no word and nothing that has a tag is wanted: of all that is found by anything, in order of time."""
     conditions, values = filters.conditions(alone=True)
     where, moments = span.condition("indexed.id")
@@ -191,7 +192,7 @@ def _of_all(connection: sqlite3.Connection, filters: Filters, span: Span) -> _Hi
         f" ON m.arrival = indexed.id & {ARRIVAL_MASK} WHERE {' AND '.join(conditions)}"
     )
     source = _Source(sql, "indexed.id", (*moments, *values, *filters.apart_from))
-    return _Hits(source, source.places(connection, COUNTED + 1))
+    return Hits(source, source.places(connection, COUNTED + 1))
 
 
 def own_is_rare(connection: sqlite3.Connection) -> bool:
@@ -199,7 +200,7 @@ def own_is_rare(connection: sqlite3.Connection) -> bool:
     return bool((sent or 0) < RARE * (all_of_them or 0))
 
 
-def _scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
+def scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
     """Without the chats that may not be read, as far as that is quick to say."""
     scope = search_scope(connection)
     return replace(filters, among=scope.among, apart_from=(*filters.apart_from, *scope.apart_from))
@@ -207,7 +208,7 @@ def _scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
 
 def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
     """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
-    expression = Query(((term,),), (), is_blank=False).match(_scoped(connection, Filters()))
+    expression = Query(((term,),), (), is_blank=False).match(scoped(connection, Filters()))
     if expression is None:
         return True
     some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from whatsapp_mcp.store.read.catching_up import catch_up
 from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
 from whatsapp_mcp.store.read.conditions import Slice, Span, Where
 from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
+from whatsapp_mcp.store.read.hinting import hint
 from whatsapp_mcp.store.read.inspection import stats_of
 from whatsapp_mcp.store.read.labels import label, labels
 from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
@@ -228,8 +230,9 @@ class StoreReader:
                 own_is_rare=bool(from_me and entity is None and own_is_rare(connection)),
                 links_only=links_only,
             )
-            span, part = Span(start, end), Slice(limit, offset, cursor)
-            return found(connection, Query.parse(text), filters, span, part, by_relevance=by_relevance)
+            query, span, part = Query.parse(text), Span(start, end), Slice(limit, offset, cursor)
+            page = found(connection, query, filters, span, part, by_relevance=by_relevance)
+            return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
 
     def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""

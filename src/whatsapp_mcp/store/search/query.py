@@ -11,7 +11,7 @@ were, so that case, accents and the like do not matter, and whatever else the te
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -119,6 +119,11 @@ class Term:
         return f'({words} OR "{self.digits}"{star})' if self.digits else words
 
     @property
+    def text(self) -> str:
+        """As somebody would type it."""
+        return f'"{self.words}"' if self.quoted else f"{self.words}{'*' * self.prefix}"
+
+    @property
     def is_long_word(self) -> bool:
         """Whether a person who types it may mean words that begin so, though it is one itself."""
         return len(self._last) >= _LONG and self._last.isalpha()
@@ -193,6 +198,24 @@ class Query:
         terms = [term for (term,) in self.wanted]
         phrase = Term(" ".join(term.words for term in terms), prefix=terms[-1].prefix)
         return replace(self, wanted=((phrase,),))
+
+    def part(self, *places: int) -> Query:
+        """The same with these of the wanted words alone."""
+        return replace(self, wanted=tuple(self.wanted[place] for place in places))
+
+    def respelled(self, nearest: Mapping[Term, str]) -> Query:
+        """The same with other words for some."""
+
+        def spelled(term: Term) -> Term:
+            return Term(nearest[term]) if term in nearest else term
+
+        return replace(self, wanted=tuple(tuple(map(spelled, choice)) for choice in self.wanted))
+
+    @property
+    def text(self) -> str:
+        """As somebody would type it, folded."""
+        wanted = [f" {OR.words} ".join(term.text for term in choice) for choice in self.wanted]
+        return " ".join([*wanted, *(f"-{term.text}" for term in self.unwanted)])
 
     def match(self, filters: Filters = Filters()) -> str | None:
         """The expression for ``message_search MATCH``.

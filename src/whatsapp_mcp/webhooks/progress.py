@@ -1,0 +1,65 @@
+"""How far each webhook is, in a file beside the book: the queue is the store itself, and this its read marks.
+
+Only the deliverer writes it; who reads it sees one state or the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whatsapp_mcp.private_files import write_private
+
+logger = logging.getLogger(__name__)
+
+
+class Standing(BaseModel):
+    """Of one webhook. Times are milliseconds since 1970."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    position: int = 0
+    """Everything up to this arrival number is delivered, given up, or not for it."""
+    delivered: int = 0
+    delivered_at: int | None = None
+    refused: int = 0
+    """Events that the receiver did not take, and that were passed over."""
+    failing_since: int | None = None
+    """Nothing has gone through since then."""
+    tries: int = 0
+    """Of the event that comes next."""
+    error: str | None = None
+    """Why the last try failed, in our words."""
+    stopped_at: int | None = None
+    """Nothing more is sent until the owner lets it go on."""
+    resumed: int = 0
+    """``Webhook.resumed`` when this was written: if it is more now, the owner has."""
+    missed: bool = False
+    """Some events were kept no longer when it came to them; said with the next one."""
+
+
+class _Content(BaseModel):
+    version: Annotated[int, Field(ge=1, le=1)] = 1
+    webhooks: dict[str, Standing] = Field(default_factory=dict)
+    """By the id of the webhook."""
+
+
+def read_progress(path: Path) -> dict[str, Standing]:
+    """By the id of the webhook. A file that cannot be read counts as none: then what is kept is sent again, from where
+    each webhook began, under the same ids. Raises OSError."""
+    try:
+        return _Content.model_validate_json(path.read_bytes()).webhooks
+    except FileNotFoundError:
+        return {}
+    except ValidationError:
+        logger.error("%s cannot be read; webhooks begin anew", path)
+        return {}
+
+
+def write_progress(path: Path, standings: dict[str, Standing]) -> None:
+    """Raises OSError."""
+    content = _Content(webhooks=standings)
+    write_private(path, content.model_dump_json(exclude_defaults=True).encode() + b"\n")
