@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import anyio.to_thread
+
 from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.downloads import TEMPORARY
+from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
+from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.settings import Settings
 
 OF_MESSAGE: Final = "message:"
@@ -40,8 +45,6 @@ async def media_source(services: Services, *, name: str | None = None, **argumen
     field, source = next((field, source) for field, source in arguments.items() if source)
     kept: Path | None = None
     if (message := await message_with_media(services, field, source)) is not None:
-        from whatsapp_mcp.operations.message_media import kept_media
-
         kept, name = await kept_media(services, message), name or message.file_name
     return MediaSource(source, field, media_policy(services.settings), services.decoders, name=name, kept=kept)
 
@@ -63,3 +66,29 @@ async def message_with_media(services: Services, field: str, source: str) -> Mes
     if not message.media_mimetype:
         raise InvalidArgument(f"{field}: this message has no media", field=field)
     return message
+
+
+async def kept_media(services: Services, message: Message) -> Path:
+    """Where the file of a message lies here, fetched if it was not."""
+    place = downloads.target(
+        services.settings.media_dir,
+        chat=message.chat,
+        message_id=message.id,
+        mimetype=message.media_mimetype or "",
+        name=message.file_name,
+    )
+    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
+    if not is_kept:
+        temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
+        command = DownloadMedia(
+            target=MessageRef.of(message),
+            path=str(temporary),
+            limit=services.settings.download_limit * MIB,
+            seconds=DOWNLOAD_TIMEOUT - 1,
+        )
+        try:
+            await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
+            await anyio.to_thread.run_sync(downloads.keep, temporary, place)
+        finally:
+            downloads.discard(temporary)
+    return place
