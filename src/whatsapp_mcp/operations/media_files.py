@@ -22,7 +22,7 @@ from whatsapp_mcp.settings import Settings
 OF_MESSAGE: Final = "message:"
 """Before the id of a message, whose media is meant."""
 UPLOAD_TIMEOUT: Final = 75.0
-"""Seconds; a large file takes longer than a message."""
+"""Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
 
 
