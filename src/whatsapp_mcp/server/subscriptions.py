@@ -16,6 +16,7 @@ import mcp.types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import event_from_wire
 
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.errors import WhatsAppMcpError
@@ -122,8 +123,13 @@ class Subscriptions:
         except WhatsAppMcpError as error:
             raise self._reading.refusal(ctx, error, uri) from None
 
-    async def publish(self, event: ServerEvent) -> None:
+    async def list_changed(self, notification: types.ServerNotification) -> None:
         """Tell the streams that asked for it."""
+        event = event_from_wire(notification.method, None)
+        if event is not None:
+            await self.publish(event)
+
+    async def publish(self, event: ServerEvent) -> None:
         for stream in list(self._streams):
             await stream.publish(event)
 
