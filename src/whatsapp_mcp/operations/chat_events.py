@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from whatsapp_mcp.models.event_render import event_json
 from whatsapp_mcp.models.events import USUAL, EventKind, Events
-from whatsapp_mcp.operations.chat_arrivals import position_of
+from whatsapp_mcp.operations.chat_arrivals import position_of, seconds_to_wait
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -23,7 +23,7 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     kinds = tuple(EventKind(kind) for kind in arguments.get("kinds") or USUAL)
     limit, loop = arguments["limit"], asyncio.get_running_loop()
-    deadline = loop.time() + arguments["timeout"]
+    deadline = loop.time() + seconds_to_wait(services, arguments.get("timeout"))
     position = await position_of(services, arguments.get("cursor"))
 
     async def look() -> Events:
