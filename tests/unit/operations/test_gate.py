@@ -109,7 +109,9 @@ def expected(operation: Operation, *, names: bool, elsewhere: bool) -> str:
     act = operation.touches.act
     if act in SERIOUS and names:
         return SERIOUS[act]
-    return "other_chat" if act in ("send", "arrange") and elsewhere else ""
+    # What the account itself wrote for later is taken back wherever it was to go.
+    about_a_chat = operation.touches.chat is not None or operation.touches.message is not None
+    return "other_chat" if act in ("send", "arrange") and elsewhere and about_a_chat else ""
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -246,7 +248,9 @@ async def test_what_each_tool_gives_out_is_looked_at(gate: Bench, operation: Ope
 SENDS: Final = [operation for operation in CHANGING if operation.touches.act == "send"]
 
 
-@pytest.mark.parametrize("operation", SENDS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation", [one for one in SENDS if one.touches.later is None], ids=lambda operation: operation.name
+)
 async def test_sends_are_counted(bench: Bench, operation: Operation) -> None:
     careful(bench, "[limits]\nsends_per_minute = 1")
     await bench.run("sendMessage", phone="Ana", message="one")
