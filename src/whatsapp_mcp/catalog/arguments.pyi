@@ -318,6 +318,7 @@ class WaitForEventArguments(TypedDict):
                 "join_request",
                 "group_change",
                 "call",
+                "typing",
             ]
         ]
     ]
