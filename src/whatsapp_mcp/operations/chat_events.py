@@ -11,7 +11,7 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.event_render import event_json
 from whatsapp_mcp.models.events import USUAL, Event, EventKind, Events
-from whatsapp_mcp.operations.chat_arrivals import position_of
+from whatsapp_mcp.operations.chat_arrivals import position_of, seconds_to_wait
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -28,7 +28,7 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
     chat = await read_from(services, arguments["phone"], field="phone") if arguments.get("phone") else None
     kinds = tuple(EventKind(kind) for kind in arguments.get("kinds") or USUAL)
     limit, loop = arguments["limit"], asyncio.get_running_loop()
-    deadline = loop.time() + arguments["timeout"]
+    deadline = loop.time() + seconds_to_wait(services, arguments.get("timeout"))
     position, typing = await position_of(services, arguments.get("cursor")), _Typing(services, kinds, chat)
 
     async def look() -> Events:
@@ -53,7 +53,10 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
 
 
 def _outcome(found: Events, position: int) -> Outcome:
+    """``position``: where to go on when nothing that has a number happened."""
     events = found.events
+    numbered = [event.arrival for event in events if event.kind is not EventKind.TYPING]
+    after = [*numbered, *[numbered[-1] if numbered else position] * (len(events) - len(numbered))]
     what = "Nothing happened." if not events else f"{len(events)} event{'s' if len(events) > 1 else ''}, in order."
     lost = " Some that happened since that cursor are kept no longer; what they changed is in the chats."
     return Outcome(
@@ -64,8 +67,8 @@ def _outcome(found: Events, position: int) -> Outcome:
             "missed": found.missed or None,
         },
         rows="data",
-        cursors=[str(event.arrival) for event in events],
-        next_cursor=str(max(events[-1].arrival, position) if events else position),
+        cursors=[str(number) for number in after],
+        next_cursor=str(after[-1] if after else position),
         untrusted=bool(events),
         heard=frozenset(event.chat for event in events),
     )

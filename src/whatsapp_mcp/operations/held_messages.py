@@ -67,10 +67,11 @@ async def _settled(services: Services, held: DeferredSend) -> DeferredSend:
 def _outcome(held: DeferredSend) -> Outcome:
     results: dict[str, Any] = {
         "message_id": held.id,
-        "status": held.state.value,
+        "status": held.status,
         "chat_jid": str(held.chat),
-        "scheduled_for" if held.scheduled else "held_until": time_text(from_ms(held.due_at)),
     }
+    if not held.pending:
+        results["scheduled_for" if held.scheduled else "held_until"] = time_text(from_ms(held.due_at))
     if held.error is not None:
         error = from_wire(held.error)
         results["error"] = {"code": error.code, "message": error.message, "next_step": error.next_step}

@@ -11,7 +11,7 @@ from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.settings import Settings
 
 UPLOAD_TIMEOUT: Final = 75.0
-"""Seconds; a large file takes longer than a message."""
+"""Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
 
 

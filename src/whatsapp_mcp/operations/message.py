@@ -17,7 +17,7 @@ from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.held_messages import stop_held
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import expiration_in, sent_outcome
+from whatsapp_mcp.operations.sending import expiration_in, sent_by, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
@@ -94,17 +94,17 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     target = MessageRef.of(message)
     expiration = expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
-    sent = await services.session.call(
-        ForwardMessage(
-            target=target,
-            chat=chat,
-            expiration=expiration,
-            upload_again=again,
-            key=services.send_key,
-            hold=services.hold_seconds,
-        )
+    uploads = again or (chat.is_newsletter and bool(message.media_mimetype))
+    command = ForwardMessage(
+        target=target,
+        chat=chat,
+        expiration=expiration,
+        upload_again=again,
+        key=services.send_key,
+        hold=services.hold_seconds,
+        pending=uploads and not services.hold_seconds,
     )
-    return sent_outcome(services, sent, "The message was forwarded.")
+    return sent_outcome(services, await sent_by(services, command), "The message was forwarded.")
 
 
 @operation("rejectCall")

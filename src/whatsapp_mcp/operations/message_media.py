@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads, sniffing
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.shown import shown_picture
@@ -56,7 +57,7 @@ async def download_message_media(services: Services, arguments: args.DownloadMes
             downloads.discard(temporary)
     with waits_for("looking at the file"):
         said, images = await _look(services, place, message.media_mimetype)
-    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, message.id)
+    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, chat, message.id)
     return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
 
 
@@ -76,8 +77,8 @@ def _is_picture(mimetype: str) -> bool:
     return mimetype.strip().lower().startswith("image/")
 
 
-def _facts(path: Path, mimetype: str, message_id: str) -> tuple[dict[str, Any], KeptFile]:
-    kept = KeptFile(path, sniffing.sniff(path).mimetype)
+def _facts(path: Path, mimetype: str, chat: Jid, message_id: str) -> tuple[dict[str, Any], KeptFile]:
+    kept = KeptFile(path, sniffing.sniff(path).mimetype, chat, message_id)
     facts = {
         "message_id": message_id,
         "file_path": str(path),

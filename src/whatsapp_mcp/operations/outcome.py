@@ -38,6 +38,9 @@ class KeptFile:
     path: Path
     mime_type: str
     """By its content, whatever its sender says."""
+    chat: Jid
+    message_id: str
+    """As the tools take it."""
 
 
 @dataclass(frozen=True, slots=True)

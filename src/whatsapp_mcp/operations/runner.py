@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from whatsapp_mcp.errors import (
     NotConnected,
     NotFound,
     NotLoggedIn,
+    SessionTimeout,
     WhatsAppMcpError,
 )
 from whatsapp_mcp.operations.described import described, digest_of
@@ -61,6 +63,27 @@ def _handler(operation: Operation) -> Handler:
     return REGISTERED[operation.name]
 
 
+async def _in_time(operation: Operation, handler: Handler, services: Services, arguments: Arguments) -> Outcome:
+    """Its outcome, or that it takes longer than the client waits for an answer."""
+    if services.until is None:
+        return await handler(services, arguments)
+    try:
+        async with asyncio.timeout_at(services.until + GRACE) as limit:
+            return await handler(services, arguments)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        waited = services.patience.answer_within or 0
+        raise SessionTimeout(
+            f"not done after {waited:.0f} seconds, as long as this client waits for an answer",
+            next_step="Call again."
+            if operation.effect == "read"
+            else "Look whether it was done before you call again.",
+        ) from None
+
+
+GRACE: Final = 1.5
+"""Seconds that a call has to say something better, when the time is over in which it should be answered."""
 _DID_NOTHING: Final = (InvalidArgument, NotFound, AmbiguousRecipient, NotAllowed, NotLoggedIn, NotConnected)
 """Errors after which it is certain that nothing left, so that it does not count."""
 
@@ -74,7 +97,7 @@ class OperationRunner:
 
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         operation = passage.operation
-        handler = _handler(operation)
+        handler = partial(_in_time, operation, _handler(operation))
         rules = self._gate.enter(passage)
         services = self._within(rules, passage.caller)
         admitted = partial(self._admitted, passage, rules, handler)
@@ -97,7 +120,15 @@ class OperationRunner:
         """What the handler of a call works with: chats that it may not read are not there."""
         readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
-        return replace(self._services, store=store, caller=caller.name, hold_seconds=rules.hold_seconds)
+        seconds = caller.patience.answer_within
+        return replace(
+            self._services,
+            store=store,
+            caller=caller.name,
+            hold_seconds=rules.hold_seconds,
+            patience=caller.patience,
+            until=None if seconds is None else asyncio.get_running_loop().time() + seconds,
+        )
 
     async def _admitted(
         self,
@@ -143,7 +174,10 @@ class OperationRunner:
             if again is not None:
                 passage.call = call
                 return again
+        before = asyncio.get_running_loop().time()
         await self._gate.admit(passage, call, rules, partial(digest_of, services, call, passage.caller.grant.name))
+        if services.until is not None:  # while a person thinks, the host waits
+            services = replace(services, until=services.until + asyncio.get_running_loop().time() - before)
         return await handler(services, arguments)
 
     def _heard(self, passage: Passage, outcome: Outcome) -> None:

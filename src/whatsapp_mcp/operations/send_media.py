@@ -10,7 +10,7 @@ from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.preview import preview
 from whatsapp_mcp.models.outgoing import MediaOut, SendOptions
 from whatsapp_mcp.operations.described import is_link
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_policy, media_source
+from whatsapp_mcp.operations.media_files import media_policy, media_source
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, replying, send
@@ -33,7 +33,7 @@ async def _send(
     async with prepared as media:
         if is_link(source.source):  # how much that is, nobody knew before
             services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
-        return await send(services, chat, media, options, timeout=UPLOAD_TIMEOUT)
+        return await send(services, chat, media, options)
 
 
 @operation("sendImage")

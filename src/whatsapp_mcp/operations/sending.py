@@ -8,12 +8,13 @@ from whatsapp_mcp.clock import from_ms, time_text
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
-from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
+from whatsapp_mcp.models.outgoing import MediaOut, Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
+from whatsapp_mcp.operations.pending import followed
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import number_text, require_written
-from whatsapp_mcp.pipe.messages import SendMessage
+from whatsapp_mcp.pipe.messages import ForwardMessage, SendMessage
 from whatsapp_mcp.store.records import DeferredSend, NamedTarget
 
 if TYPE_CHECKING:
@@ -37,8 +38,13 @@ _SCHEDULED: Final = {
 """Where it is another sentence for those that are scheduled."""
 
 
+PENDING: Final = "The file is still being uploaded; the message is sent once, as soon as that is done."
+
+
 def what_became(held: DeferredSend) -> str:
     """A sentence about it."""
+    if held.status == "pending":
+        return PENDING
     return (_SCHEDULED if held.scheduled else {}).get(held.state) or WHAT_BECAME[held.state]
 
 
@@ -46,6 +52,11 @@ ALREADY_SENT_BY_CALL: Final = "Already sent by the same call a moment ago; nothi
 SEND_AGAIN: Final = (
     "This is the result of the first call. To send the same once more on purpose, call with an idempotency_key that "
     "was not used yet, or with another text."
+)
+
+
+FOLLOW: Final = (
+    "Do not send it again. getMessageStatus with this message_id tells how far it is; revokeMessage stops it."
 )
 
 
@@ -97,18 +108,23 @@ async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOp
     return await addressed(services, arguments, forwarded=forwarded, reply_to=reply_to)
 
 
-async def send(
-    services: Services, chat: Jid, message: Outgoing, options: SendOptions, *, timeout: float | None = None
-) -> Outcome:
-    """Send the message; ``timeout`` in seconds where it takes longer than others."""
-    command = SendMessage(
-        chat=chat, message=message, options=options, key=services.send_key, hold=services.hold_seconds
-    )
-    return sent_outcome(services, await services.session.call(command, timeout=timeout), "The message was sent.")
+async def send(services: Services, chat: Jid, message: Outgoing, options: SendOptions) -> Outcome:
+    """Send the message."""
+    key, hold, uploads = services.send_key, services.hold_seconds, isinstance(message, MediaOut)
+    command = SendMessage(chat=chat, message=message, options=options, key=key, hold=hold, pending=uploads and not hold)
+    return sent_outcome(services, await sent_by(services, command), "The message was sent.")
+
+
+async def sent_by(services: Services, command: SendMessage | ForwardMessage) -> SentMessage:
+    """What became of it; of what is uploaded, as far as its client waits for that."""
+    sent = await services.session.call(command)
+    return await followed(services, sent) if sent.pending else sent
 
 
 def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
     """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
+    if sent.pending:
+        return _pending_outcome(services, sent)
     if sent.held_until is not None:
         return _held_outcome(services, sent, sent.held_until)
     key, note = services.send_key, None
@@ -150,6 +166,22 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
         },
         untrusted=target is not None and target.name_source != "saved",
         note=SEND_AGAIN if sent.repeated and services.send_key and services.send_key.is_of_call else None,
+    )
+
+
+def _pending_outcome(services: Services, sent: SentMessage) -> Outcome:
+    target = services.store.look(lambda store: store.target(sent.chat))
+    return Outcome(
+        PENDING,
+        {
+            "message_id": sent.message_id,
+            "status": "pending",
+            "chat_jid": str(sent.chat),
+            "to": _recipient(sent.chat, target),
+            "repeated": sent.repeated or None,
+        },
+        untrusted=target is not None and target.name_source != "saved",
+        note=FOLLOW,
     )
 
 

@@ -15,7 +15,7 @@ from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
-from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.policy.caller import Grant, Patience
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
@@ -107,6 +107,9 @@ class Store:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
 
 
+_PATIENT: Final = Patience()
+
+
 def _uncounted(_uses: Uses) -> None: ...
 
 
@@ -122,6 +125,10 @@ class Services:
     counting: Callable[[Uses], None] = _uncounted
     """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
+    patience: Patience = _PATIENT
+    """Of the client."""
+    until: float | None = None
+    """When the client wants its answer, by the event loop's clock; None: it waits."""
     grant: Grant = field(default_factory=Grant)
     """What the caller was given; set for what is sent later, by the rules of then."""
     caller: str = "local"

@@ -238,7 +238,7 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
         held = services.store.look(lambda store: store.deferred(message_id))
         if held is not None and (chat is None or chat == _canonical(services, held.chat)):
             raise InvalidArgument(
-                f"message_id: this message has not left (status {held.state})",
+                f"message_id: this message has not left (status {held.status})",
                 field="message_id",
                 next_step="Wait until it has left; or stop it with revokeMessage and send another one.",
             )

@@ -93,6 +93,8 @@ class SendMessage(Command[SentMessage]):
     key: SendKey | None = None
     hold: int = 0
     """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
+    pending: bool = False
+    """Answer at once, with an id of ours: it is sent whoever waits for that; see `AwaitSend`."""
     schedule: Schedule | None = None
     """It leaves at a time of the caller's choice, in the same way."""
 
@@ -119,6 +121,7 @@ class ForwardMessage(Command[SentMessage]):
     """Download the media and upload it anew."""
     key: SendKey | None = None
     hold: int = 0
+    pending: bool = False
     """See `SendMessage`."""
 
 
@@ -127,6 +130,15 @@ class CancelSend(Command[DeferredState | None]):
 
     Answered with what became of it; None when there is none of this id.
     """
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+
+
+class AwaitSend(Command[None]):
+    """Return when a message that leaves later, or is pending, has been sent or never will be; the store says which."""
 
     unconnected = True
     at_any_time = True

@@ -64,6 +64,16 @@ async def cannot_ask(_question: Question) -> Consent:
     return Consent.CANNOT_ASK
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits for an answer."""
+
+    answer_within: float | None = None
+    """Seconds; None: as long as it takes."""
+    waiting: float | None = None
+    """Seconds that a call waits for news, where nobody says how long; None: as long as tools.yaml says."""
+
+
 @dataclass(slots=True)
 class Caller:
     """One call's caller."""
@@ -76,6 +86,7 @@ class Caller:
     """Its name alone, which stays the same when it is upgraded."""
     conversation: Conversation = field(default_factory=Conversation)
     ask: Asking = cannot_ask
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from whatsapp_mcp.policy.caller import Caller, Grant, Scope, cannot_ask
 from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
+from whatsapp_mcp.server.host_limits import patience_of
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
 
@@ -50,6 +51,7 @@ class Callers:
             client=_client(ctx.session.client_params),
             conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
+            patience=patience_of(ctx.session.client_params, listens="progress_token" in (ctx.meta or {})),
         )
 
 

@@ -54,7 +54,8 @@ def _news(given: Given, has: Has) -> str:
     """How to find out what is new."""
     since = given.get("since")
     if has("catchUp"):
-        return f"Call catchUp{f' with since {quoted(since)}' if since else ''}, with next_cursor until nothing follows."
+        time = f" with since as the time (ISO, or 2h) that {quoted(since)} means" if since else ""
+        return f"Call catchUp{time}, and again with its next_cursor until nothing follows."
     from_then = f" Leave out what is older than {quoted(since)}." if since else ""
     if has("checkInbox"):
         return f"Call checkInbox, and again with its next_cursor while it says that there is more.{from_then}"

@@ -19,10 +19,15 @@ from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
 from whatsapp_mcp.store.rows import stored_jid
 
-PREFIX: Final = "HELD"
-"""Of our ids."""
+HELD: Final = "HELD"
+"""Our ids of messages that are held back begin so."""
+PENDING: Final = "SEND"
+"""And those of messages that the session process has taken and sends as soon as it can: uploads."""
+PREFIXES: Final = (HELD, PENDING)
 LATE: Final = 5 * 60 * 1000
 """Milliseconds after which what was held back, was due and could not leave does not leave any more."""
+PENDING_LATE: Final = 60 * 60 * 1000
+"""The same of what is pending; uploading counts."""
 MOST: Final = 100
 """So many messages that are scheduled wait at once."""
 KEPT: Final = 30 * 24 * 60 * 60 * 1000
@@ -38,6 +43,16 @@ class Due(NamedTuple):
     """Milliseconds since 1970."""
     late: int = LATE
     """Milliseconds after it for which it may still leave."""
+
+    @property
+    def late_at(self) -> int:
+        """Then it does not leave any more."""
+        return self.due_at + self.late
+
+    @property
+    def lane(self) -> str:
+        """What is held back leaves in order within its chat, one at a time; what is pending waits for nothing else."""
+        return self.id if self.id.startswith(PENDING) else self.chat
 
 
 class Leaving(NamedTuple):
@@ -88,6 +103,7 @@ def _view(row: sqlite3.Row, now: int) -> DeferredSend:
         text=row["text"],
         settled_at=row["settled_at"],
         error=wire,
+        pending=row["id"].startswith(PENDING),
     )
 
 
@@ -150,6 +166,13 @@ class DeferredSends:
             "SELECT id, chat, due_at, late FROM deferred_sends WHERE state = 'held' ORDER BY due_at, id"
         )
         return tuple(Due(*row) for row in rows)
+
+    def is_open(self, message_id: str) -> bool:
+        """Whether it is held, or being sent."""
+        found = self._connection.execute(
+            "SELECT 1 FROM deferred_sends WHERE id = ? AND state IN ('held', 'leaving')", (message_id,)
+        ).fetchone()
+        return found is not None
 
     def command(self, message_id: str) -> Leaving | None:
         """What is to be sent, while it is held."""

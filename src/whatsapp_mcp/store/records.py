@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
@@ -198,6 +198,9 @@ class NewDeferred:
     """Who scheduled it, as JSON; None: it is merely held back."""
 
 
+_OPEN: Final = (DeferredState.HELD, DeferredState.LEAVING)
+
+
 @dataclass(frozen=True, slots=True)
 class DeferredSend:
     """A message that was to leave later, and what became of it."""
@@ -221,6 +224,13 @@ class DeferredSend:
     """When it became clear what became of it."""
     error: dict[str, Any] | None = None
     """Why it failed, as ``WhatsAppMcpError.to_wire``."""
+    pending: bool = False
+    """It leaves as soon as it can, not at a time."""
+
+    @property
+    def status(self) -> str:
+        """In one word, for a caller."""
+        return "pending" if self.pending and self.state in _OPEN else self.state.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ KEPT: Final = 24 * 60 * 60 * 1000
 def find(connection: sqlite3.Connection, key: str, now: int, kept: int = KEPT) -> KeyedSend | None:
     """What stands under a key, unless that is older than ``kept``. ``now``: milliseconds since 1970."""
     row = connection.execute(
-        "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND started_at > ?", (key, now - kept)
+        "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND (started_at > ?"
+        " OR EXISTS (SELECT 1 FROM deferred_sends AS d WHERE d.key = sends.key AND d.state IN ('held', 'leaving')))",
+        (key, now - kept),
     ).fetchone()
     return KeyedSend(*row) if row else None
 

@@ -107,6 +107,7 @@ class WhatsAppConnection:
             store,
             Path(hello.media_dir),
             lambda: self._in_loop(self._departures.look),
+            self._settled,
             policy=hello.policy,
         )
         self._deferring = messages.deferring
@@ -182,6 +183,9 @@ class WhatsAppConnection:
     def holds_messages(self) -> bool:
         """Whether messages are to leave later."""
         return self._departures.are_expected
+
+    async def _settled(self, message_id: str) -> None:
+        await self._departures.settled(message_id)
 
     async def begin_nothing(self) -> None:
         """Who waits for a side login that has not begun, and what is held, is left to the next process."""

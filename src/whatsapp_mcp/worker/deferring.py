@@ -29,8 +29,9 @@ from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import MediaOut, SentMessage, TextOut
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.private_files import ensure_private_folder
-from whatsapp_mcp.store.deferred import LATE, PREFIX, DeferredSends
+from whatsapp_mcp.store.deferred import HELD, LATE, PENDING, PENDING_LATE, DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.waiting import Wait, Waits, noted
 from whatsapp_mcp.worker.composing import Composer
 from whatsapp_mcp.worker.departure_check import DepartureCheck, NotNow
 from whatsapp_mcp.worker.sends import Sends
@@ -69,10 +70,12 @@ class Deferring:
         self._composer = composer
         self._files = files
         self._changed = changed
+        self._waits: dict[str, Waits] = {}
+        """Of those that are leaving."""
         self._check = check
 
     def hold(self, command: Held) -> SentMessage:
-        """Keep a message until it is due; on the disk when it returns.
+        """Keep a message until it is due, or one that is pending until it is sent; on the disk when it returns.
 
         Raises:
             InvalidArgument: under its key, something else was to be sent.
@@ -81,11 +84,12 @@ class Deferring:
             StoreError: it cannot be kept.
         """
         self._composer.check(command)
-        message_id = PREFIX + secrets.token_hex(9).upper()
+        message_id = (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
         schedule = command.schedule if isinstance(command, p.SendMessage) else None
         due = schedule.due_at if schedule is not None else now_ms() + command.hold * 1000
         kept = self._with_file(command, message_id)
-        answer = SentMessage(message_id=message_id, chat=command.chat, timestamp=due, held_until=due)
+        later = {"pending": True} if command.pending else {"held_until": due}
+        answer = SentMessage(message_id=message_id, chat=command.chat, timestamp=due).model_copy(update=later)
         key = command.key or p.SendKey(key=message_id, fingerprint="")
         new = NewDeferred(
             id=message_id,
@@ -96,7 +100,7 @@ class Deferring:
             fingerprint=key.fingerprint,
             command=kept.model_dump_json(),
             answer=answer.model_dump_json(exclude={"repeated"}),
-            late=schedule.late if schedule is not None else LATE,
+            late=schedule.late if schedule is not None else PENDING_LATE if command.pending else LATE,
             caller=schedule.caller if schedule is not None else None,
         )
         stood = None
@@ -125,10 +129,16 @@ class Deferring:
             self._changed()
         return found[0]
 
+    def wait_of(self, message_id: str) -> Wait | None:
+        """What one waits for that is leaving."""
+        waits = self._waits.get(message_id)
+        return waits.now if waits is not None else None
+
     def leave(self, message_id: str) -> bool:
         """Send one that is due; False when that is not possible now, and it stays held."""
         try:
-            self._send(message_id)
+            with noted() as self._waits[message_id]:
+                self._send(message_id)
         except OutcomeUnknown as error:
             logger.warning("a held message may have been sent: %s", error.message)
             self._with_held(lambda held: held.doubt(message_id))
@@ -146,6 +156,8 @@ class Deferring:
         except Exception:
             logger.exception("a held message could not be sent")
             self._give_up(message_id, WhatsAppMcpError("the session hit an unexpected error"))
+        finally:
+            self._waits.pop(message_id, None)
         self._discard([message_id])
         return True
 

@@ -11,7 +11,9 @@ from typing import Final, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.store.deferred import DeferredSends, Due
+from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.worker.deferring import Deferring
 from whatsapp_mcp.worker.sleep import LOOK, SLEPT
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 RETRY: Final = 1.0
 """Seconds after which one is tried again that could not leave."""
+LOOK_EACH: Final = 0.5
+"""Seconds between two looks at how far one is that somebody waits for."""
 DRAIN: Final = 5.0
 """Seconds that what is just leaving has when they are stopped."""
 LONGEST: Final = 60.0
@@ -57,7 +61,9 @@ class Departures:
         self._connected = False
         self._stopped: float | None = None
         self._leaving: dict[str, asyncio.Task[None]] = {}
-        """By chat."""
+        """By lane."""
+        self._news = asyncio.Event()
+        """Set, and made anew, when something may have become of one."""
         self._held = 0
         self._known = False
         """Whether ``_held`` counts all of those that are due soon."""
@@ -76,6 +82,8 @@ class Departures:
         """Something was held, or is not any more."""
         self._known = False
         self._look.set()
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Until ``stop``."""
@@ -93,6 +101,30 @@ class Departures:
             if self._now() - before > (pause + SLEPT) * 1000:
                 # The computer slept, so the connection may be dead without a sign: this process is to end, see `sleep`.
                 await self._pause(2 * LOOK)
+
+    async def settled(self, message_id: str) -> None:
+        """Return when it is known what became of one; see `AwaitSend`.
+
+        Raises:
+            Moving: not in this process any more.
+        """
+        with waits_for("the message to leave") as wait:
+            while True:
+                if self._stopped is not None:
+                    raise Moving
+                news = self._news
+                if not await self._is_open(message_id):
+                    return
+                while not news.is_set():
+                    if (inner := self._deferring.wait_of(message_id)) is not None:
+                        wait.what, wait.total, wait.done = inner.what, inner.total, inner.so_far()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_EACH):
+                            await news.wait()
+
+    async def _is_open(self, message_id: str) -> bool:
+        work = self._store.run(lambda writer: writer.with_deferred(lambda held: held.is_open(message_id)))
+        return await asyncio.wrap_future(work)
 
     def stop(self) -> None:
         """Nothing more leaves."""
@@ -115,7 +147,7 @@ class Departures:
     async def _depart(self) -> float:
         """Let those leave that are due; seconds until it is to be looked again."""
         held = await self._waiting()
-        if any(one.due_at + one.late < self._now() for one in held):
+        if any(one.late_at < self._now() for one in held):
             await to_thread.run_sync(self._deferring.expire)
             held = await self._waiting()
         now, pause = self._now(), LONGEST
@@ -133,13 +165,13 @@ class Departures:
 
     def _next(self, one: Due, now: int) -> int:
         """When there is something to do about it, beside the end of what leaves."""
-        return one.due_at if one.due_at > now else one.due_at + one.late + 1
+        return one.due_at if one.due_at > now else one.late_at + 1
 
     def _let_leave(self, one: Due) -> None:
-        if one.chat in self._leaving or self._stopped is not None:
+        if one.lane in self._leaving or self._stopped is not None:
             return
         task = asyncio.create_task(self._leave(one))
-        self._leaving[one.chat] = task
+        self._leaving[one.lane] = task
         task.add_done_callback(lambda _: self._left(one))
 
     async def _leave(self, one: Due) -> None:
@@ -154,5 +186,5 @@ class Departures:
             await self._pause(RETRY)
 
     def _left(self, one: Due) -> None:
-        del self._leaving[one.chat]
+        del self._leaving[one.lane]
         self.look()

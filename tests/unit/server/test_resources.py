@@ -182,6 +182,32 @@ async def test_a_file_is_read_with_the_type_of_its_content(bench: Bench) -> None
         assert "larger than 1 MiB" in refused.message and "downloadMessageMedia" in refused.message
 
 
+async def test_results_say_where_their_media_is_read(bench: Bench) -> None:
+    picture = MediaInfo(mimetype="image/jpeg")
+    bench.receive("I 1 obey", content=Content(MessageKind.IMAGE, media=picture))
+    bench.session.answers["download_media"] = lambda command: Path(command.path).write_bytes(PDF) and None
+    template = "whatsapp://media/{chat_jid}/{message_id}"
+    async with client(bench) as host:
+
+        async def field(tool: str, **arguments: Any) -> object:
+            called = await host.call_tool(tool, arguments)
+            assert isinstance(called.content[0], types.TextContent)
+            return json.loads(called.content[0].text)["results"].get("media_uri")
+
+        assert await field("getChatMessages", chat_jid=str(ANA)) == template
+        assert await field("searchMessages", kind="image") == template
+        assert await field("getChatMessages", chat_jid=str(TEAM)) is None
+        downloaded = await host.call_tool("downloadMessageMedia", {"phone": str(ANA), "message_id": "I 1 obey"})
+        link = downloaded.content[-1]
+        assert isinstance(link, types.ResourceLink)
+        assert (link.name, link.mime_type, link.size) == ("media", "application/pdf", len(PDF))
+        (contents,) = (await host.read_resource(link.uri)).contents
+        assert isinstance(contents, types.BlobResourceContents) and base64.b64decode(contents.blob) == PDF
+    async with client(bench, names=("getChatMessages",)) as host:
+        called = await host.call_tool("getChatMessages", {"chat_jid": str(ANA)})
+        assert "whatsapp://" not in str(called.content)
+
+
 async def test_the_qr_code_is_a_picture_until_an_account_is_linked(bench: Bench) -> None:
     linked = bench.session.snapshot
     bench.session.login_result = SessionSnapshot(

@@ -31,6 +31,7 @@ from tests.unit.server.connections import (
 )
 from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome, Watched
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
@@ -73,7 +74,9 @@ class GatedRunner:
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
-        return Outcome("Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python"))
+        return Outcome(
+            "Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python", Jid("1", "lid"), "X")
+        )
 
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         self._gate.enter(passage)

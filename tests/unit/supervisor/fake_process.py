@@ -16,14 +16,29 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 OWN = "4915100000009:7@s.whatsapp.net"
 OWN_LID = "100000000000009:7@lid"
 ON_REQUEST = ("stopped", "restart", "unused", "retired", "logged_out_here")
+
+
+def patiently(step: Callable[[], object]) -> None:
+    """Replace or remove a file; on Windows that is refused while somebody reads it."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            step()
+            return
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 class FakeProcess:
@@ -63,16 +78,7 @@ class FakeProcess:
         self.ledger |= fields
         draft = self.ledger_path.with_suffix(".draft")
         draft.write_text(json.dumps(self.ledger))
-        deadline = time.monotonic() + 5
-        while True:
-            try:
-                draft.replace(self.ledger_path)
-            except PermissionError:  # on Windows, while somebody reads it
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-            else:
-                return
+        patiently(lambda: draft.replace(self.ledger_path))
 
     # -- clients ------------------------------------------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class FakeProcess:
     def end(self, reason: str, detail: str = "") -> NoReturn:
         self.ending.acquire()  # whoever comes second comes too late
         if self.found is not None:
-            self.found.unlink(missing_ok=True)
+            patiently(partial(self.found.unlink, missing_ok=True))
         self.note("end", reason=reason)
         ended = {"type": "ended", "reason": reason, "detail": detail}
         if reason in ON_REQUEST:

@@ -20,15 +20,18 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import DocumentOut, SendOptions, SentMessage, TextOut
+from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.messages import CancelSend, ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage
-from whatsapp_mcp.store.deferred import LATE
+from whatsapp_mcp.store.deferred import LATE, PENDING_LATE
 from whatsapp_mcp.store.records import DeferredSend
+from whatsapp_mcp.waiting import noted
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 from whatsapp_mcp.worker.deferring import HELD_FILES
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.sleep import LOOK
 
 KEY = SendKey(key="order 7", fingerprint="f")
+OF_CALL = SendKey(key="call 0123", fingerprint="", seconds=60)
 
 
 @pytest.fixture
@@ -161,6 +164,14 @@ def test_its_file_is_kept_until_it_left(session: Session, tmp_path: Path) -> Non
     held = hold_file(session, tmp_path)
     kept = tmp_path / "media" / HELD_FILES / held.message_id
     assert kept.read_bytes() == b"content"
+    uploads(session)
+    assert leave(session, held)
+    assert state(session, held) is DeferredState.SENT
+    assert next(arguments[0] for name, arguments in session.client.calls if name == "Upload") == b"content"
+    assert not kept.exists()
+
+
+def uploads(session: Session) -> None:
     answer = neonize_pb2.UploadReturnFunction(
         UploadResponse=neonize_pb2.UploadResponse(
             url="u",
@@ -173,10 +184,6 @@ def test_its_file_is_kept_until_it_left(session: Session, tmp_path: Path) -> Non
         )
     )
     session.client.answers["Upload"] = answer.SerializeToString()
-    assert leave(session, held)
-    assert state(session, held) is DeferredState.SENT
-    assert next(arguments[0] for name, arguments in session.client.calls if name == "Upload") == b"content"
-    assert not kept.exists()
 
 
 def test_its_file_goes_when_it_is_stopped(session: Session, tmp_path: Path) -> None:
@@ -394,3 +401,115 @@ async def test_the_end_waits_for_what_is_leaving(session: Session) -> None:
         async with asyncio.timeout(WAIT):
             await ending
     assert sorted((state(session, held), state(session, later))) == ["held", "sent"], "the next process goes on"
+
+
+# ---- what is pending: it leaves as soon as it can, whoever waits for it ----------------------------------------------
+
+
+def take(session: Session, folder: Path, key: SendKey | None = None) -> SentMessage:
+    source = folder / "source"
+    source.write_bytes(b"content")
+    document = DocumentOut(path=source, mimetype="text/plain", file_name="a.txt")
+    taken = session.run(SendMessage(chat=ANA, message=document, key=key, pending=True))
+    source.unlink()
+    return taken
+
+
+def hang_in(session: Session, function: str, go_on: threading.Event) -> threading.Event:
+    """Let neonize wait in a function until it may go on; says when it is there."""
+    there, call = threading.Event(), session.client.call
+
+    def watched(called: str, *arguments: bytes | int) -> bytes:
+        if called == function:
+            there.set()
+            assert go_on.wait(WAIT)
+        return call(called, *arguments)
+
+    session.client.call = watched  # type: ignore[method-assign, assignment]
+    return there
+
+
+async def test_what_is_pending_is_answered_at_once_and_sent(session: Session, tmp_path: Path) -> None:
+    uploads(session)
+    go_on = threading.Event()
+    there = hang_in(session, "Upload", go_on)
+    async with running(session) as departures:
+        departures.connection_is(up=True)
+        taken = take(session, tmp_path, OF_CALL)
+        assert (taken.pending, taken.held_until, known(session, taken).status) == (True, None, "pending")
+        departures.look()
+        await soon(there.is_set)
+        with noted() as waits:
+            waiting = asyncio.create_task(departures.settled(taken.message_id))
+            await soon(lambda: waits.now is not None and waits.now.what == "uploading the file")
+        again = take(session, tmp_path, OF_CALL)
+        assert again == taken.model_copy(update={"repeated": True}), "a repetition gets the same id, and sends nothing"
+        assert known(session, taken).status == "pending"
+        go_on.set()
+        async with asyncio.timeout(WAIT):
+            await waiting
+        found = known(session, taken)
+        assert (found.state, found.sent_id) == (DeferredState.SENT, "S1")
+    assert how_often(session) == 1
+    done = session.run(ConfirmSend(key=OF_CALL, handed_over=None))
+    assert done is not None
+    assert (done.message_id, done.pending) == ("S1", False)
+
+
+async def test_a_pending_key_counts_however_long_it_takes(session: Session, tmp_path: Path) -> None:
+    taken = take(session, tmp_path, OF_CALL)
+    long_ago = (now_ms() - 3_600_000,)
+    session.thread.run_now(lambda writer: writer._connection.execute("UPDATE sends SET started_at = ?", long_ago))
+    assert take(session, tmp_path, OF_CALL).message_id == taken.message_id
+
+
+async def test_what_is_pending_waits_for_nothing_else_in_its_chat(session: Session, tmp_path: Path) -> None:
+    uploads(session)
+    go_on = threading.Event()
+    there = hang_in(session, "Upload", go_on)
+    async with running(session) as departures:
+        departures.connection_is(up=True)
+        take(session, tmp_path)
+        departures.look()
+        await soon(there.is_set)
+        held = hold(session)
+        make_due(session)
+        departures.look()
+        await soon(lambda: state(session, held) is DeferredState.SENT)
+        go_on.set()
+
+
+async def test_the_next_process_goes_on_with_what_was_being_uploaded(session: Session, tmp_path: Path) -> None:
+    uploads(session)
+    go_on = threading.Event()
+    there = hang_in(session, "Upload", go_on)
+    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4))
+    task = asyncio.create_task(departures.run())
+    departures.connection_is(up=True)
+    taken = take(session, tmp_path)
+    departures.look()
+    await soon(there.is_set)
+    waiting = asyncio.create_task(departures.settled(taken.message_id))
+    await asyncio.sleep(0)
+    departures.stop()
+    with pytest.raises(Moving):
+        await waiting
+    await task
+    assert (state(session, taken), how_often(session)) == (DeferredState.HELD, 0)
+    go_on.set()
+    await departures.ended()
+
+
+@pytest.mark.parametrize(("late", "state_then"), [(LATE + 1, DeferredState.HELD), (PENDING_LATE + 1, "expired")])
+def test_what_is_pending_may_be_uploaded_for_long(session: Session, tmp_path: Path, late: int, state_then: str) -> None:
+    taken = take(session, tmp_path)
+    make_due(session, late=late)
+    session.messages.deferring.expire()
+    assert state(session, taken) == state_then
+
+
+def test_what_is_pending_can_be_stopped(session: Session, tmp_path: Path) -> None:
+    taken = take(session, tmp_path)
+    assert session.run(CancelSend(message_id=taken.message_id)) is DeferredState.CANCELLED
+    assert leave(session, taken)
+    assert how_often(session) == 0

@@ -21,6 +21,11 @@ class Planned(Generic[T]):
     def cancel(self) -> None:
         self._what, self._left = None, 0
 
+    @property
+    def has_happened(self) -> bool:
+        """Whether it was planned, and has begun as often as it was to."""
+        return self._what is not None and self._left == 0
+
     def take(self) -> T | None:
         """What happens on this occasion; ``None``: nothing."""
         if self._left == 0:

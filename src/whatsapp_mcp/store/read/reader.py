@@ -253,7 +253,7 @@ class StoreReader:
             if connection is None:
                 return None
             found = one_message(connection, message_id, chat, field)
-            if found is None and message_id.startswith(deferred.PREFIX):
+            if found is None and message_id.startswith(deferred.PREFIXES):
                 left_as = deferred.sent_as(connection, encodable(message_id))
                 return one_message(connection, left_as, chat, field) if left_as else None
             return found
@@ -433,7 +433,7 @@ class StoreReader:
 
     def deferred(self, message_id: str) -> DeferredSend | None:
         """What became of a message that was to leave later, by the id that its caller was told."""
-        if not message_id.startswith(deferred.PREFIX):
+        if not message_id.startswith(deferred.PREFIXES):
             return None
         with self._connections.snapshot() as connection:
             return deferred.find(connection, encodable(message_id), now_ms()) if connection else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from whatsapp_mcp.clock import now_ms
@@ -36,6 +36,9 @@ from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 
+async def _at_once(_message_id: str) -> None: ...
+
+
 class MessageHandlers:
     """Sends, and what is done about messages that the store has; that goes into the store too."""
 
@@ -45,6 +48,7 @@ class MessageHandlers:
         store: StoreThread,
         media: Path,
         held_changed: Callable[[], None] = lambda: None,
+        settled: Callable[[str], Awaitable[None]] = _at_once,
         *,
         policy: PolicyPlaces | None = None,
     ) -> None:
@@ -53,7 +57,9 @@ class MessageHandlers:
             media: the folder of received media; files on their way out lie below it while they are needed.
             policy: of the account; see `Hello`.
             held_changed: is called when there is something to do about held messages.
+            settled: returns when it is known what became of the message with this id.
         """
+        self._settled = settled
         self._account = account
         self._store = store
         self._sends = Sends(account, store)
@@ -75,13 +81,18 @@ class MessageHandlers:
         return self._begin(command)
 
     def _begin(self, command: p.SendMessage | p.ForwardMessage) -> SentMessage:
-        if command.hold or (isinstance(command, p.SendMessage) and command.schedule is not None):
+        scheduled = isinstance(command, p.SendMessage) and command.schedule is not None
+        if command.hold or command.pending or scheduled:
             return self.deferring.hold(command)
         return self._sends.send(command.chat, self._composer.compose(command), command.key)
 
     @handles(p.CancelSend)
     def _cancel_send(self, command: p.CancelSend) -> DeferredState | None:
         return self.deferring.cancel(command.message_id)
+
+    @handles(p.AwaitSend)
+    async def _await_send(self, command: p.AwaitSend) -> None:
+        await self._settled(command.message_id)
 
     @handles(p.RejectCall)
     def _reject_call(self, command: p.RejectCall) -> None:

@@ -1,0 +1,162 @@
+"""Sends that take longer than their client waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.unit.operations.bench import Bench
+from tests.unit.operations.fakes import ANA, NOW, milliseconds
+from whatsapp_mcp.errors import (
+    InvalidArgument,
+    NotConnected,
+    OutcomeUnknown,
+    SessionCrashed,
+    SessionTimeout,
+    WhatsAppMcpError,
+    WhatsAppRefused,
+)
+from whatsapp_mcp.models.changes import SendFinished
+from whatsapp_mcp.models.outgoing import SentMessage
+from whatsapp_mcp.operations import runner
+from whatsapp_mcp.operations.outcome import Outcome
+from whatsapp_mcp.operations.runner import OperationRunner
+from whatsapp_mcp.operations.sending import FOLLOW
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.pipe.messages import AwaitSend, CancelSend, SendMessage
+from whatsapp_mcp.policy.caller import Patience
+from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.store.deferred import PENDING_LATE, DeferredSends
+from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.store.sends import KEPT
+
+ID = "SEND0123456789ABCDEF01"
+
+
+@pytest.fixture
+def bench(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    outbox = tmp_path_factory.mktemp("outbox")
+    (outbox / "a.bin").write_bytes(b"content")
+    bench.settings = bench.settings.model_copy(update={"outbox": str(outbox)})
+    bench.runner = OperationRunner(bench.services_with(bench.settings), Gate.of(bench.settings))
+    bench.session.answers["send_message"] = lambda _command: taken(bench)
+    bench.caller.patience = Patience(answer_within=20)
+    return bench
+
+
+def taken(bench: Bench, *, age: int = 0) -> SentMessage:
+    """As the session process takes a message."""
+    at = milliseconds(NOW) - age
+    answer = SentMessage(message_id=ID, chat=ANA, timestamp=at, pending=True)
+    new = NewDeferred(ID, ANA, at, ID, KEPT, "", "{}", answer.model_dump_json(exclude={"repeated"}))
+    bench.writer.with_deferred(lambda held: held.hold(new))
+    return answer
+
+
+def sent(bench: Bench) -> None:
+    bench.writer.with_deferred(lambda held: held.leave(ID, b"raw"))
+    bench.send("S1")
+    result = SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
+    bench.learn(SendFinished(ID, result.model_dump_json(exclude={"repeated"})))
+
+
+async def send(bench: Bench) -> Any:
+    return await bench.run("sendFile", phone="Ana", file="a.bin")
+
+
+async def test_a_file_is_taken_by_the_session_and_followed(bench: Bench) -> None:
+    bench.session.answers["await_send"] = lambda _command: sent(bench)
+    results = await send(bench)
+    assert (results["message_id"], results["status"]) == ("S1", "The message was sent.")
+    command, waited = bench.session.commands
+    assert isinstance(command, SendMessage)
+    assert command.pending
+    assert waited == AwaitSend(message_id=ID)
+
+
+async def test_a_text_is_not(bench: Bench) -> None:
+    bench.session.answers.clear()
+    await bench.run("sendMessage", phone="Ana", message="hello")
+    assert not bench.session.last(SendMessage).pending
+
+
+async def test_what_takes_longer_than_the_client_waits_is_pending(bench: Bench) -> None:
+    bench.caller.patience = Patience(answer_within=0.0)
+    results = await send(bench)
+    assert (results["message_id"], results["status"]) == (ID, "pending")
+    assert bench.outcome.note == FOLLOW
+    status = await bench.run("getMessageStatus", message_id=ID, phone="Ana")
+    assert status == {"message_id": ID, "status": "pending", "chat_jid": str(ANA)}
+    with pytest.raises(InvalidArgument, match="status pending"):
+        await bench.run("reactMessage", message_id=ID, phone="Ana", emoji="👍")
+    sent(bench)
+    assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["message_id"] == "S1"
+
+
+async def test_a_pending_one_can_be_stopped(bench: Bench) -> None:
+    bench.caller.patience = Patience(answer_within=0.0)
+    await send(bench)
+    bench.writer.with_deferred(lambda held: held.cancel(ID))
+    results = await bench.run("revokeMessage", message_id=ID, phone="Ana")
+    assert results["status"] == "cancelled"
+    assert not any(isinstance(command, CancelSend) for command in bench.session.commands)
+
+
+async def test_the_session_may_begin_anew_meanwhile(bench: Bench) -> None:
+    asked: list[AwaitSend] = []
+
+    def answer(command: AwaitSend) -> None:
+        asked.append(command)
+        bench.session.announce(len(asked))
+        if len(asked) < 3:
+            raise SessionCrashed("gone")
+        sent(bench)
+
+    bench.session.answers["await_send"] = answer
+    assert (await send(bench))["message_id"] == "S1"
+
+
+@pytest.mark.parametrize(
+    ("becomes", "error"),
+    [
+        (lambda held: held.give_up(ID, WhatsAppRefused("too large").to_wire()), WhatsAppRefused),
+        (lambda held: (held.leave(ID, b"raw"), held.doubt()), OutcomeUnknown),
+        (lambda held: held.cancel(ID), WhatsAppMcpError),
+    ],
+)
+async def test_why_it_was_not_sent(bench: Bench, becomes: Any, error: type[WhatsAppMcpError]) -> None:
+    def settle(held: DeferredSends) -> None:
+        becomes(held)
+
+    bench.session.answers["await_send"] = lambda _command: bench.writer.with_deferred(settle)
+    with pytest.raises(error):
+        await send(bench)
+
+
+async def test_without_a_connection_for_an_hour_it_is_not_sent(bench: Bench) -> None:
+    bench.session.answers["send_message"] = lambda _command: taken(bench, age=PENDING_LATE + 1_000)
+    with pytest.raises(NotConnected):
+        await send(bench)
+
+
+# ---- every other call -----------------------------------------------------------------------------------------------
+
+
+async def test_no_call_outlasts_its_client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(_services: Services, _arguments: Any) -> Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(runner, "GRACE", 0.01)
+    monkeypatch.setattr(runner, "_handler", lambda _operation: hang)
+    bench.caller.patience = Patience(answer_within=0.01)
+    with pytest.raises(SessionTimeout, match="as long as this client waits"):
+        await bench.run("userInfo", phone="Ana")
+
+
+async def test_a_wait_for_news_is_as_long_as_the_client_waits(bench: Bench) -> None:
+    bench.caller.patience = Patience(waiting=0.01)
+    for tool in ("waitForMessage", "waitForEvent"):
+        assert (await bench.run(tool))["timed_out"] is True
