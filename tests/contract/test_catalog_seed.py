@@ -147,6 +147,7 @@ EXPLAINED: Final = (
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
     Explained("*.detail", "added", "what everyday tasks need costs half of what there is"),
     Explained("*.idempotency_key", "added", "who does not know whether a call worked has to be able to repeat it"),
+    Explained("sendFile.filename", "added", "a data: URI has no name, and a link often a useless one"),
     *(Explained(where, "added", "as the seed's successor has it") for where in _FROM_THE_SUCCESSOR),
     Explained(
         "userMyGroups -> results.data[].Participants[].Error",

@@ -21,7 +21,7 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
             cursor = (await host.call("waitForMessage", cursor=cursor, timeout=40))["cursor"]
         chats = await host.call("listChats")
         assert [chat["name"] for chat in chats["data"]] == ["Ana Júlia", "Bruno"]
-        assert chats["pagination"] == {"limit": 25, "offset": 0, "total": 2}
+        assert chats["pagination"] == {"total": 2}
         assert [chat["name"] for chat in (await host.call("listChats", search="julia"))["data"]] == ["Ana Júlia"]
         found = await host.call("getChatMessages", chat_jid=ana.number, search="ORCAMENTO")
         assert [row["content"] for row in found["data"]] == ["Orçamento pronto"]
@@ -131,7 +131,7 @@ async def test_people(shared: SharedAccount) -> None:
         assert not (await host.call("userCheck", phone="4915112345678"))["is_on_whatsapp"]
         info = await host.call("userInfo", phone=ana.number)
         assert info["about"] == "At the beach"
-        assert [device["Device"] for device in info["devices"]] == ["PHONE"]
+        assert info["linked_devices"] == 0
         privacy = await host.call("userMyPrivacy")
         assert privacy["last_seen"] == "all"
         cursor = await host.cursor()

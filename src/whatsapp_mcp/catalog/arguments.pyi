@@ -97,6 +97,7 @@ class SendFileArguments(TypedDict):
     phone: str
     file: NotRequired[str]
     file_url: NotRequired[str]
+    filename: NotRequired[str]
     caption: NotRequired[str]
     reply_message_id: NotRequired[str]
     is_forwarded: NotRequired[bool]
@@ -323,6 +324,7 @@ class WaitForEventArguments(TypedDict):
                 "join_request",
                 "group_change",
                 "call",
+                "typing",
             ]
         ]
     ]
