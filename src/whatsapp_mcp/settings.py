@@ -112,6 +112,11 @@ class Settings(BaseModel):
         ge=1,
         description="Days after which stored messages are removed, with their media; starred ones stay. Unset: never.",
     )
+    typing_events: bool = Field(
+        default=False,
+        description="Tell who waits for events that somebody is typing. neonize ends over a state that it does not "
+        "know, which a sender can choose, and is started again then.",
+    )
     session_linger: float = Field(
         default=10.0,
         ge=0,
@@ -122,7 +127,11 @@ class Settings(BaseModel):
         default=60,
         ge=1,
         le=1440,
-        description="Minutes that a scheduled message may be late, after sleep say; one that is later never leaves.",
+        description="Minutes that a scheduled message may be late, after sleep say.",
+    )
+    schedule_late: Literal["expire", "ask"] = Field(
+        default="expire",
+        description="What becomes of a scheduled message that is later: it never leaves, or the owner is asked.",
     )
     schedule_stay_hours: float = Field(
         default=12.0,

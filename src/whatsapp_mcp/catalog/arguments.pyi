@@ -94,6 +94,7 @@ class SendFileArguments(TypedDict):
     phone: str
     file: NotRequired[str]
     file_url: NotRequired[str]
+    filename: NotRequired[str]
     caption: NotRequired[str]
     reply_message_id: NotRequired[str]
     is_forwarded: NotRequired[bool]
@@ -318,6 +319,7 @@ class WaitForEventArguments(TypedDict):
                 "join_request",
                 "group_change",
                 "call",
+                "typing",
             ]
         ]
     ]

@@ -10,16 +10,14 @@ import anyio.to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media import downloads, sniffing
-from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
-from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
+from whatsapp_mcp.operations.media_files import kept_media, media_policy
 from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
-from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
@@ -34,27 +32,7 @@ async def download_message_media(services: Services, arguments: args.DownloadMes
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
-    place = downloads.target(
-        services.settings.media_dir,
-        chat=chat,
-        message_id=message.id,
-        mimetype=message.media_mimetype,
-        name=message.file_name,
-    )
-    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
-    if not is_kept:
-        temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
-        command = DownloadMedia(
-            target=MessageRef.of(message),
-            path=str(temporary),
-            limit=services.settings.download_limit * MIB,
-            seconds=DOWNLOAD_TIMEOUT - 1,
-        )
-        try:
-            await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
-            await anyio.to_thread.run_sync(downloads.keep, temporary, place)
-        finally:
-            downloads.discard(temporary)
+    place = await kept_media(services, message)
     with waits_for("looking at the file"):
         said, images = await _look(services, place, message.media_mimetype)
     results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, chat, message.id)

@@ -38,7 +38,7 @@ async def _send(
 
 @operation("sendImage")
 async def send_image(services: Services, arguments: args.SendImageArguments) -> Outcome:
-    source = media_source(services, image=arguments.get("image"), image_url=arguments.get("image_url"))
+    source = await media_source(services, image=arguments.get("image"), image_url=arguments.get("image_url"))
     where = await replying(services, arguments)
     image = source.as_image(
         caption=arguments.get("caption") or "",
@@ -51,7 +51,7 @@ async def send_image(services: Services, arguments: args.SendImageArguments) -> 
 
 @operation("sendVideo")
 async def send_video(services: Services, arguments: args.SendVideoArguments) -> Outcome:
-    source = media_source(services, video=arguments.get("video"), video_url=arguments.get("video_url"))
+    source = await media_source(services, video=arguments.get("video"), video_url=arguments.get("video_url"))
     where = await replying(services, arguments)
     video = source.as_video(
         caption=arguments.get("caption") or "",
@@ -65,7 +65,7 @@ async def send_video(services: Services, arguments: args.SendVideoArguments) -> 
 
 @operation("sendAudio")
 async def send_audio(services: Services, arguments: args.SendAudioArguments) -> Outcome:
-    source = media_source(services, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
+    source = await media_source(services, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
     where = await replying(services, arguments)
     audio = source.as_voice_note() if arguments.get("ptt", False) else source.as_audio()
     return await _send(services, where, source, audio)
@@ -73,7 +73,8 @@ async def send_audio(services: Services, arguments: args.SendAudioArguments) -> 
 
 @operation("sendFile")
 async def send_file(services: Services, arguments: args.SendFileArguments) -> Outcome:
-    source = media_source(services, file=arguments.get("file"), file_url=arguments.get("file_url"))
+    given, link = arguments.get("file"), arguments.get("file_url")
+    source = await media_source(services, name=arguments.get("filename"), file=given, file_url=link)
     where = await replying(services, arguments)
     return await _send(services, where, source, source.as_document(caption=arguments.get("caption") or ""))
 
@@ -81,7 +82,7 @@ async def send_file(services: Services, arguments: args.SendFileArguments) -> Ou
 @operation("sendSticker")
 async def send_sticker(services: Services, arguments: args.SendStickerArguments) -> Outcome:
     given, link = arguments.get("sticker"), arguments.get("sticker_url")
-    source = media_source(services, sticker=given, sticker_url=link)
+    source = await media_source(services, sticker=given, sticker_url=link)
     where = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     return await _send(services, where, source, source.as_sticker())
 
