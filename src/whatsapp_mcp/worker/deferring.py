@@ -84,7 +84,8 @@ class Deferring:
             StoreError: it cannot be kept.
         """
         self._composer.check(command)
-        message_id = (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
+        told = command.pending_id if isinstance(command, p.SendMessage) else ""
+        message_id = told or (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
         schedule = command.schedule if isinstance(command, p.SendMessage) else None
         due = schedule.due_at if schedule is not None else now_ms() + command.hold * 1000
         kept = self._with_file(command, message_id)
