@@ -122,7 +122,11 @@ class Settings(BaseModel):
         default=60,
         ge=1,
         le=1440,
-        description="Minutes that a scheduled message may be late, after sleep say; one that is later never leaves.",
+        description="Minutes that a scheduled message may be late, after sleep say.",
+    )
+    schedule_late: Literal["expire", "ask"] = Field(
+        default="expire",
+        description="What becomes of a scheduled message that is later: it never leaves, or the owner is asked.",
     )
     schedule_stay_hours: float = Field(
         default=12.0,

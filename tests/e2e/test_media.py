@@ -52,6 +52,16 @@ async def test_file_arrives_byte_for_byte(shared: SharedAccount) -> None:
         assert (received.kind, received.text) == ("document", "data")
         assert await received.download() == content
 
+        bo = await simulator.add_contact("Bo")
+        came = bo.send_document(b"%PDF-1.4 the plan", name="../plan.pdf", mimetype="application/pdf")
+        await row_where(host, bo.number, kind="document")
+        await host.call("sendFile", phone=ana.number, file=f"message:{came.id}")
+        passed_on = await ana.wait_for_message(start=1)
+        assert await passed_on.download() == b"%PDF-1.4 the plan"
+        assert passed_on.message.documentMessage.fileName == "plan.pdf"
+        await host.call("sendFile", phone=ana.number, file=data_uri(b"a,b", "text/csv"), filename="Table: 1.csv")
+        assert (await ana.wait_for_message(start=2)).message.documentMessage.fileName == "Table_ 1.csv"
+
 
 async def test_voice_note_and_sound(shared: SharedAccount) -> None:
     sound = samples.sound(shared.outbox / "talk.mp3", "mp3", "libmp3lame")

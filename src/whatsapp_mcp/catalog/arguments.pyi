@@ -94,6 +94,7 @@ class SendFileArguments(TypedDict):
     phone: str
     file: NotRequired[str]
     file_url: NotRequired[str]
+    filename: NotRequired[str]
     caption: NotRequired[str]
     reply_message_id: NotRequired[str]
     is_forwarded: NotRequired[bool]

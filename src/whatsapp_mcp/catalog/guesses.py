@@ -77,6 +77,7 @@ TOOLS: Final[Mapping[str, str]] = {
     "get_chat_history get_history read_chat get_conversation get_chat read_conversation history load_messages "
     "get_last_interaction view_chat",
     "searchMessages": "search find_messages search_message search_all search_chat_messages search_history query",
+    "catchUp": "summary summarize summarise get_summary digest get_digest whats_new what_is_new get_updates recap",
     "checkInbox": "inbox get_inbox new_messages get_new_messages unread_messages get_unread get_unread_messages "
     "list_unread check_messages poll_messages",
     "waitForMessage": "wait wait_for_reply await_reply wait_for_response wait_for_settled_message listen "

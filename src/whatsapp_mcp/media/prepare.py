@@ -92,6 +92,10 @@ class MediaSource:
     policy: MediaPolicy
     decoders: DecoderPool | None = None
     """None: one for this source alone."""
+    name: str | None = None
+    """What others see a document called; None: as the source calls itself."""
+    kept: Path | None = None
+    """Where the source lies, of a received file, which is in no outbox folder."""
 
     def as_image(
         self, *, caption: str = "", view_once: bool = False, compress: bool = False, hd: bool = False
@@ -172,7 +176,7 @@ class MediaSource:
         async def convert(fetched: _Fetched) -> DocumentOut:
             found = fetched.file
             kind = kinds.Kind(found.mimetype)
-            name = safe_name(found.name, extension=kind.extension)
+            name = safe_name(self.name or found.name, extension=kind.extension)
             return DocumentOut(path=found.path, mimetype=document_mimetype(kind, name), file_name=name, caption=caption)
 
         return self._prepared(convert, self.policy.file_limit)
@@ -214,7 +218,13 @@ class MediaSource:
                     with waits_for("reading the file", total=1.0) as wait:
                         work = _told(wait, cancelled)
                         found = await fetch(
-                            self.source, folder, field=self.field, limit=limit, policy=self.policy, work=work
+                            self.source,
+                            folder,
+                            field=self.field,
+                            limit=limit,
+                            policy=self.policy,
+                            work=work,
+                            kept=self.kept,
                         )
                     with waits_for("converting the file", total=1.0) as wait:
                         work = _told(wait, cancelled)

@@ -108,6 +108,10 @@ def _messages(
     """A page of messages; ``rows`` show its messages, and what else ``heard`` says."""
     total = f"more than {page.total}" if page.total_is_more else str(page.total)
     pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
+    speaking = frozenset(authors(page.rows) if heard is None else heard)
+    if page.hint:
+        others["hint"] = _hint_json(page.hint)
+        speaking |= {*page.hint.spelled_in, *(one.jid for one in page.hint.other_chats)}
     return Outcome(
         f"{len(page.rows)} of {total} messages.",
         {"data": rows, "pagination": pagination, **others},
@@ -116,7 +120,7 @@ def _messages(
         cursors=page.cursors,
         next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
-        heard=authors(page.rows) if heard is None else heard,
+        heard=speaking,
     )
 
 
@@ -156,11 +160,7 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
     near = surroundings or [Surroundings((), ())] * len(page.rows)
     hits = [_Hit(*hit) for hit in zip(page.rows, near, strict=True)]
     near_by = [message for hit in near for message in (*hit.before, *hit.after)]
-    heard, hint = authors([*page.rows, *near_by]), page.hint
-    if not hint:
-        return _messages(page, limit, offset, Rows(hits, _hit_json), heard=heard)
-    heard |= {*hint.spelled_in, *(one.jid for one in hint.other_chats)}
-    return _messages(page, limit, offset, Rows(hits, _hit_json), heard=heard, hint=_hint_json(hint))
+    return _messages(page, limit, offset, Rows(hits, _hit_json), heard=authors([*page.rows, *near_by]))
 
 
 def _hint_json(hint: Hint) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.scheduled import not_sent
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import read_from
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -42,6 +43,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments) -
         return found, found.messages[-1].arrival if more else max(position, store.newest_arrival())
 
     found, newest = await services.store.read(look)
+    unsent = await services.store.read(not_sent) if not channels else None
     told, total = len(found.messages), f"more than {found.total}" if found.total_is_more else str(found.total)
     what, where = ("posts", "channels") if channels else ("messages", "chats")
     return Outcome(
@@ -52,6 +54,7 @@ async def check_inbox(services: Services, arguments: args.CheckInboxArguments) -
             "total_is_more": found.total_is_more or None,
             "total_chats": found.chats,
             "more": told < found.total,
+            "not_sent": unsent,
         },
         rows="data",
         cursors=[str(message.arrival) for message in found.messages],

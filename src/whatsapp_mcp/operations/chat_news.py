@@ -23,6 +23,7 @@ from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.scheduled import not_sent
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.pipe.account import KeepLook
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
@@ -57,13 +58,14 @@ async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outc
         return stretch, began, store.catch_up(stretch, cursor=before, chats=CHATS, lines=lines)
 
     stretch, began, found = await services.store.read(look)
+    unsent = await services.store.read(lambda store: not_sent(store, began)) if not cursor else None
     cursors = [f"{_encoded(stretch, began)}-{one}" for one in found.cursors]
     told = [message for one in found.chats for message in one.lines]
     asked = sum(bool(one.asked) for one in found.chats)
     return Outcome(
         f"News in {len(found.chats)} chats{' and more' if found.more else ''}; in {asked} something seems to wait for"
         " an answer.",
-        {"since": time_text(from_ms(began)), "data": Rows(found.chats, _chat_json)},
+        {"since": time_text(from_ms(began)), "not_sent": unsent, "data": Rows(found.chats, _chat_json)},
         rows="data",
         cursors=cursors,
         next_cursor=cursors[-1] if found.more and cursors else None,

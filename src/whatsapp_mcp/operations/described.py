@@ -49,11 +49,11 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     added = await _people(services, given, touches.adds)
     # After the people: WhatsApp may be asked about the number of a chat.
     chats, failed = await _chats(services, operation, given)
-    source: Jid | None = None
-    if touches.forwards is not None:
-        source, _ = await stored_message(services, given[touches.forwards])
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
     files = await _files(services, touches.files, given)
+    source = next((file.source for file in files if file.source is not None), None)
+    if touches.forwards is not None:
+        source, _ = await stored_message(services, given[touches.forwards])
     due = moment_to_come(given[touches.later], touches.later, now_ms()) if touches.later is not None else None
     wait = touches.act == "send" and rules.ask.first_contact != "never"
     return Call(

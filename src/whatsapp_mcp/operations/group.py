@@ -146,7 +146,8 @@ async def set_group_photo(services: Services, arguments: args.SetGroupPhotoArgum
     group = await group_of(services, arguments["group_id"])
     if not arguments.get("photo"):
         return await _remove_group_photo(services, group)
-    async with media_source(services, photo=arguments["photo"]).as_square() as path:
+    source = await media_source(services, photo=arguments["photo"])
+    async with source.as_square() as path:
         picture_id = await services.session.call(g.SetGroupPhoto(group=group, path=str(path)), timeout=UPLOAD_TIMEOUT)
     message = "The group's picture was changed."
     return Outcome(message, {"picture_id": picture_id, "message": message})

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Final
 
+import anyio.to_thread
+
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout
+from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.downloads import TEMPORARY
+from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import stored_message
+from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.settings import Settings
 
+OF_MESSAGE: Final = "message:"
+"""Before the id of a message, whose media is meant."""
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
@@ -25,7 +37,70 @@ def media_policy(settings: Settings) -> MediaPolicy:
     )
 
 
-def media_source(services: Services, **arguments: str | None) -> MediaSource:
-    """What the one argument names that was given."""
+async def media_source(services: Services, *, name: str | None = None, **arguments: str | None) -> MediaSource:
+    """What the one argument names that was given; ``name`` is what others see it called.
+
+    Raises:
+        WhatsAppMcpError: it names a message whose media cannot be had.
+    """
     field, source = next((field, source) for field, source in arguments.items() if source)
-    return MediaSource(source, field, media_policy(services.settings), services.decoders)
+    kept: Path | None = None
+    if (message := await message_with_media(services, field, source)) is not None:
+        kept, name = await kept_media(services, message), name or message.file_name
+    return MediaSource(source, field, media_policy(services.settings), services.decoders, name=name, kept=kept)
+
+
+async def message_with_media(services: Services, field: str, source: str) -> Message | None:
+    """The message whose media ``message:ID`` names; None: it names something else.
+
+    Raises:
+        NotFound: there is no such message for this caller.
+        InvalidArgument: it has no media.
+    """
+    if not source.startswith(OF_MESSAGE):
+        return None
+    try:
+        _, message = await stored_message(services, source.removeprefix(OF_MESSAGE))
+    except (NotFound, InvalidArgument) as error:
+        error.details["field"] = field
+        raise
+    if not message.media_mimetype:
+        raise InvalidArgument(f"{field}: this message has no media", field=field)
+    return message
+
+
+async def kept_media(services: Services, message: Message) -> Path:
+    """Where the file of a message lies here, fetched if it was not."""
+    place = downloads.target(
+        services.settings.media_dir,
+        chat=message.chat,
+        message_id=message.id,
+        mimetype=message.media_mimetype or "",
+        name=message.file_name,
+    )
+    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
+    if not is_kept:
+        fetch = partial(_fetch, services, MessageRef.of(message), place)
+        try:
+            await services.under_way.joined(f"download {place}", message.id, fetch, services.until)
+        except TimeoutError:
+            raise SessionTimeout(
+                "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
+            ) from None
+    return place
+
+
+async def _fetch(services: Services, target: MessageRef, place: Path) -> None:
+    """Download it to ``place``, also for whoever asks for it next."""
+    temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
+    command = DownloadMedia(
+        target=target,
+        path=str(temporary),
+        limit=services.settings.download_limit * MIB,
+        seconds=DOWNLOAD_TIMEOUT - 1,
+    )
+    try:
+        await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
+        await anyio.to_thread.run_sync(downloads.keep, temporary, place)
+    finally:
+        downloads.discard(temporary)

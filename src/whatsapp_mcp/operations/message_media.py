@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.errors import InvalidArgument, SessionTimeout, StoreError
+from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.media import downloads, sniffing
-from whatsapp_mcp.media.limits import MIB
+from whatsapp_mcp.media import sniffing
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
-from whatsapp_mcp.operations.media_files import DOWNLOAD_TIMEOUT, media_policy
+from whatsapp_mcp.operations.media_files import kept_media, media_policy
 from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
-from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
 from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
@@ -35,42 +32,11 @@ async def download_message_media(services: Services, arguments: args.DownloadMes
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
-    place = downloads.target(
-        services.settings.media_dir,
-        chat=chat,
-        message_id=message.id,
-        mimetype=message.media_mimetype,
-        name=message.file_name,
-    )
-    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
-    if not is_kept:
-        fetch = partial(_fetch, services, MessageRef.of(message), place)
-        try:
-            await services.under_way.joined(f"download {place}", message.id, fetch, services.until)
-        except TimeoutError:
-            raise SessionTimeout(
-                "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
-            ) from None
+    place = await kept_media(services, message)
     with waits_for("looking at the file"):
         said, images = await _look(services, place, message.media_mimetype)
     results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, chat, message.id)
     return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
-
-
-async def _fetch(services: Services, target: MessageRef, place: Path) -> None:
-    """Download it to ``place``, also for whoever asks for it next."""
-    temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
-    command = DownloadMedia(
-        target=target,
-        path=str(temporary),
-        limit=services.settings.download_limit * MIB,
-        seconds=DOWNLOAD_TIMEOUT - 1,
-    )
-    try:
-        await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
-        await anyio.to_thread.run_sync(downloads.keep, temporary, place)
-    finally:
-        downloads.discard(temporary)
 
 
 async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from whatsapp_mcp.clock import from_ms, now_ms, time_text
-from whatsapp_mcp.errors import InvalidArgument, NotFound, from_wire
+from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import TextOut
@@ -15,6 +14,7 @@ from whatsapp_mcp.operations.held_messages import stop
 from whatsapp_mcp.operations.moments import moment_to_come
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
+from whatsapp_mcp.operations.scheduled import NOT_SENT, scheduled_json
 from whatsapp_mcp.operations.send import mentioned_in
 from whatsapp_mcp.operations.sending import replying, sent_outcome
 from whatsapp_mcp.operations.services import Services
@@ -38,8 +38,12 @@ async def schedule_message(services: Services, arguments: args.ScheduleMessageAr
     due = moment_to_come(arguments["at"], "at", now_ms())
     mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
     chat, options = await replying(services, arguments)
+    settings = services.settings
     schedule = Schedule(
-        due_at=due.at, late=services.settings.schedule_late_minutes * 60_000, caller=grant_text(services.grant)
+        due_at=due.at,
+        late=settings.schedule_late_minutes * 60_000,
+        ask=settings.schedule_late == "ask",
+        caller=grant_text(services.grant),
     )
     command = SendMessage(
         chat=chat,
@@ -62,11 +66,17 @@ async def list_scheduled(services: Services, arguments: args.ListScheduledArgume
     found = await services.store.read(lambda store: store.scheduled(since))
     names = await services.store.read(lambda store: {one.chat: store.display_name(one.chat) for one in found})
     waiting = sum(one.state in _WAITS for one in found)
-    bad = sum(one.state in (DeferredState.EXPIRED, DeferredState.FAILED, DeferredState.UNKNOWN) for one in found)
+    bad = sum(one.state in NOT_SENT for one in found)
     offset = arguments["offset"]
     rows = [_Row(one, names[one.chat]) for one in found[offset:]]
     said = f"{waiting} messages wait{f'; {bad} of the last 7 days did not leave, or may not have' if bad else ''}."
-    return Outcome(said, {"data": Rows(rows, _row_json)}, rows="data", offset=offset, untrusted=True)
+    return Outcome(
+        said,
+        {"data": Rows(rows, lambda row: scheduled_json(row.message, row.name))},
+        rows="data",
+        offset=offset,
+        untrusted=True,
+    )
 
 
 @operation("cancelScheduled")
@@ -90,23 +100,3 @@ async def cancel_scheduled(services: Services, arguments: args.CancelScheduledAr
 
 def _may_see(services: Services, chat: Jid) -> bool:
     return bool(services.store.may_read(chat))
-
-
-def _row_json(row: _Row) -> dict[str, Any]:
-    message = row.message
-    return {
-        "message_id": message.sent_id or message.id,
-        "status": message.state.value,
-        "chat_jid": str(message.chat),
-        "chat_name": row.name,
-        "message": message.text,
-        "scheduled_for": time_text(from_ms(message.due_at)),
-        "error": _error_json(message.error),
-    }
-
-
-def _error_json(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    known = from_wire(dict(error))
-    return {"code": known.code, "message": known.message}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from whatsapp_mcp.errors import SessionTimeout
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.preview import preview
@@ -17,11 +18,14 @@ from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, pending_outcome, replying, send
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.limits import LimitKind
-from whatsapp_mcp.store.deferred import PENDING
+from whatsapp_mcp.store.deferred import HELD, PENDING
 from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+_LATER: Final = 0.7
+"""Seconds: what is uploaded answers by itself when it is time."""
 
 
 async def _send(
@@ -33,7 +37,7 @@ async def _send(
     """The file is read, converted and handed to the session process whether the client waits for that or not."""
     chat, options = where
     await services.session.ready()  # before anything is fetched or converted
-    message_id = PENDING + secrets.token_hex(9).upper()
+    message_id = (HELD if services.hold_seconds else PENDING) + secrets.token_hex(9).upper()
 
     async def work() -> Outcome:
         async with prepared as media:
@@ -42,18 +46,19 @@ async def _send(
             return await send(services, chat, media, options, pending_id=message_id)
 
     key = services.send_key.key if services.send_key is not None else message_id
+    until = services.until + _LATER if services.until is not None else None
     try:
-        return await services.under_way.joined(key, message_id, work, services.until)
+        return await services.under_way.joined(key, message_id, work, until)
     except TimeoutError:
         name = services.under_way.name_of(key)
         if name is None:
-            raise
+            raise SessionTimeout("the answer came too late", next_step="Call again: that tells it.") from None
         return pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
 
 
 @operation("sendImage")
 async def send_image(services: Services, arguments: args.SendImageArguments) -> Outcome:
-    source = media_source(services, image=arguments.get("image"), image_url=arguments.get("image_url"))
+    source = await media_source(services, image=arguments.get("image"), image_url=arguments.get("image_url"))
     where = await replying(services, arguments)
     image = source.as_image(
         caption=arguments.get("caption") or "",
@@ -66,7 +71,7 @@ async def send_image(services: Services, arguments: args.SendImageArguments) -> 
 
 @operation("sendVideo")
 async def send_video(services: Services, arguments: args.SendVideoArguments) -> Outcome:
-    source = media_source(services, video=arguments.get("video"), video_url=arguments.get("video_url"))
+    source = await media_source(services, video=arguments.get("video"), video_url=arguments.get("video_url"))
     where = await replying(services, arguments)
     video = source.as_video(
         caption=arguments.get("caption") or "",
@@ -80,7 +85,7 @@ async def send_video(services: Services, arguments: args.SendVideoArguments) -> 
 
 @operation("sendAudio")
 async def send_audio(services: Services, arguments: args.SendAudioArguments) -> Outcome:
-    source = media_source(services, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
+    source = await media_source(services, audio=arguments.get("audio"), audio_url=arguments.get("audio_url"))
     where = await replying(services, arguments)
     audio = source.as_voice_note() if arguments.get("ptt", False) else source.as_audio()
     return await _send(services, where, source, audio)
@@ -88,7 +93,8 @@ async def send_audio(services: Services, arguments: args.SendAudioArguments) -> 
 
 @operation("sendFile")
 async def send_file(services: Services, arguments: args.SendFileArguments) -> Outcome:
-    source = media_source(services, file=arguments.get("file"), file_url=arguments.get("file_url"))
+    given, link = arguments.get("file"), arguments.get("file_url")
+    source = await media_source(services, name=arguments.get("filename"), file=given, file_url=link)
     where = await replying(services, arguments)
     return await _send(services, where, source, source.as_document(caption=arguments.get("caption") or ""))
 
@@ -96,7 +102,7 @@ async def send_file(services: Services, arguments: args.SendFileArguments) -> Ou
 @operation("sendSticker")
 async def send_sticker(services: Services, arguments: args.SendStickerArguments) -> Outcome:
     given, link = arguments.get("sticker"), arguments.get("sticker_url")
-    source = media_source(services, sticker=given, sticker_url=link)
+    source = await media_source(services, sticker=given, sticker_url=link)
     where = await addressed(services, arguments, forwarded=arguments.get("is_forwarded", False))
     return await _send(services, where, source, source.as_sticker())
 

@@ -120,7 +120,7 @@ async def send(
         key=services.send_key,
         hold=hold,
         pending=isinstance(message, MediaOut) and not hold,
-        pending_id="" if hold else pending_id,
+        pending_id=pending_id,
     )
     return sent_outcome(services, await sent_by(services, command), "The message was sent.")
 

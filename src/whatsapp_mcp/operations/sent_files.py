@@ -9,7 +9,7 @@ from typing import Final
 import anyio.to_thread
 
 from whatsapp_mcp.media.source import paths
-from whatsapp_mcp.operations.media_files import media_policy
+from whatsapp_mcp.operations.media_files import media_policy, message_with_media
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call, SentFile
 from whatsapp_mcp.policy.secrets import FILE_LOOKED_AT, secrets_in_file
@@ -25,6 +25,9 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
     """
     if value[:5].lower() == "data:":
         return SentFile(field, "content that the call brings along", local=False, size=len(value) * 3 // 4)
+    if (message := await message_with_media(services, field, value)) is not None:
+        called = f"the {message.kind.value} of the message {message.id}"
+        return SentFile(field, called, local=False, size=message.file_length or 0, source=message.chat)
     policy = media_policy(services.settings)
 
     def look() -> SentFile:

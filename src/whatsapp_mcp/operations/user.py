@@ -116,7 +116,8 @@ async def user_change_push_name(services: Services, arguments: args.UserChangePu
 
 @operation("userChangeAvatar")
 async def user_change_avatar(services: Services, arguments: args.UserChangeAvatarArguments) -> Outcome:
-    async with media_source(services, avatar=arguments["avatar"]).as_square() as path:
+    source = await media_source(services, avatar=arguments["avatar"])
+    async with source.as_square() as path:
         await services.session.call(SetOwnPicture(path=str(path)), timeout=UPLOAD_TIMEOUT)
     return Outcome("Your picture was changed.")
 

@@ -80,6 +80,8 @@ class Schedule(Wire):
     """Milliseconds since 1970."""
     late: int
     """Milliseconds after it for which it may still leave."""
+    ask: bool = False
+    """When it is later, the owner is asked."""
     caller: str
     """The caller's grant as JSON, for the policy of that moment."""
 

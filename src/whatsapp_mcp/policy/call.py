@@ -37,6 +37,8 @@ class SentFile:
     """Bytes."""
     secrets: tuple[str, ...] = ()
     """What looks like a secret in it, in words."""
+    source: Jid | None = None
+    """The chat in which it came, of a received file."""
 
 
 @dataclass(frozen=True, slots=True)

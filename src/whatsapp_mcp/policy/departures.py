@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.clock import from_ms, local, now_ms
 from whatsapp_mcp.errors import NotAllowed
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.audit import AuditLog
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.call import Call, Party
-from whatsapp_mcp.policy.caller import Caller, Grant
+from whatsapp_mcp.policy.caller import Caller, Grant, Question
 from whatsapp_mcp.policy.file import PolicyFile
-from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.gate import Gate, shown_text
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Preset
 from whatsapp_mcp.policy.tokens import TokenBook
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.untrusted_text import clean
 
 OPERATION: Final = "scheduleMessage"
 _OF_NO_TOKEN: Final = "local"
+_NAME_LENGTH: Final = 60
+_ANSWERED_WITHIN: Final = 24 * 60
+"""Minutes."""
 _GRANTS: Final[TypeAdapter[Grant]] = TypeAdapter(Grant)
 
 
@@ -68,6 +73,26 @@ class DeparturePolicy:
             self.ended(passage, error=error.code)
             raise
         return passage
+
+    def ask_about_late(self, message_id: str, caller: str, chat: Jid, text: str, due_at: int) -> None:
+        """Return when the owner agreed that it is sent though it is late.
+
+        Raises:
+            NotAllowed: the owner said no.
+            ConfirmationNeeded: there is no answer yet; ``details.approval_code``.
+        """
+        name = self._store.display_name(chat)
+        called = f"{chat} (“{clean(name, _NAME_LENGTH)}”)" if name else str(chat)
+        due = local(from_ms(due_at)).isoformat(timespec="minutes")
+        lines = (
+            f"Send a scheduled message late: {called}",
+            f"When: it was due {due}",
+            f"message: {shown_text(text)}",
+            "You are asked because it is later than a scheduled message may be.",
+        )
+        digest = hashlib.sha256(f"late {message_id}".encode()).hexdigest()
+        question = Question(rule="late", text="\n".join(lines), digest=digest)
+        self._gate.ask_later(question, _ANSWERED_WITHIN, _GRANTS.validate_json(caller).name)
 
     def undone(self, passage: Passage) -> None:
         """It certainly was not sent: it does not count."""

@@ -120,6 +120,23 @@ class Gate:
         self._check_chats(passage, call, rules)
         passage.reservation = self._count(_uses(call), passage, rules)
 
+    def ask_later(self, question: Question, minutes: int, caller: str) -> None:
+        """Return when the owner agreed, who is asked in a terminal or on the page, because no host is there to ask.
+
+        Raises:
+            NotAllowed: the owner said no.
+            ConfirmationNeeded: there is no answer yet.
+        """
+        consent = self._book.take(question.digest, now_ms())
+        if consent is Consent.NO:
+            raise NotAllowed("the owner of the account said no to this", details={"rule": "confirmation"})
+        if consent is None:
+            code = self._book.ask(question, minutes, now_ms(), caller=caller)
+            raise ConfirmationNeeded(
+                "it is late, and the owner has to agree that it is sent",
+                details={"rule": question.rule, "approval_code": code, "minutes": minutes},
+            )
+
     def count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
         """What shows on the way of a call; it counts, whatever becomes of the call. Raises RateLimited."""
         self._count(uses, passage, rules)
@@ -290,14 +307,14 @@ def question_text(call: Call, why: tuple[Reason, ...]) -> str:
     lines += [f"Person: {party.called}" for party in people[:_PEOPLE]]
     if len(people) > _PEOPLE:
         lines.append(f"And {len(people) - _PEOPLE} people more")
-    lines += [f"{name}: {_shown(text)}" for name, text in call.texts.items()]
+    lines += [f"{name}: {shown_text(text)}" for name, text in call.texts.items()]
     lines += [f"File: {file.called} ({file.size:,} bytes)" for file in call.files]
-    lines += [f"Link: {_shown(link)}" for link in call.links]
+    lines += [f"Link: {shown_text(link)}" for link in call.links]
     lines.append(f"You are asked because {'; '.join(reason.why for reason in why)}.")
     return "\n".join(lines)
 
 
-def _shown(text: str) -> str:
+def shown_text(text: str) -> str:
     """As much of a text as a person reads, with its end, and how long it is: nothing hides behind a long beginning."""
     plain = " ".join(clean(text, len(text)).split())
     if len(plain) <= _QUOTED:

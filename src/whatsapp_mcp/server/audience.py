@@ -46,9 +46,12 @@ class Audience:
                 tasks.start_soon(patiently, telling, session)
 
 
-async def patiently(telling: Callable[[ServerSession], Awaitable[None]], session: ServerSession) -> None:
+async def patiently(telling: Callable[[ServerSession], Awaitable[None]], session: ServerSession) -> bool:
+    """Whether the client took it."""
     try:
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(PATIENCE) as waiting:
             await telling(session)
     except Exception as error:  # whatever is wrong with its stream is not ours, and the others are told
         logger.debug("a client could not be told: %s", type(error).__name__)
+        return False
+    return not waiting.cancelled_caught

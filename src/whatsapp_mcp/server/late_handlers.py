@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import mcp.types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ServerEvent, ToolsListChanged
 
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner
@@ -149,11 +148,11 @@ class LateHandlers:
         lists = self._lists()
         before, self._told = self._told or lists, lists
         if lists.tools != before.tools:
-            await self._changed(types.ToolListChangedNotification(), ToolsListChanged())
+            await self._changed(types.ToolListChangedNotification())
         if lists.resources != before.resources:
-            await self._changed(types.ResourceListChangedNotification(), ResourcesListChanged())
+            await self._changed(types.ResourceListChangedNotification())
         if lists.prompts != before.prompts:
-            await self._changed(types.PromptListChangedNotification(), PromptsListChanged())
+            await self._changed(types.PromptListChangedNotification())
         if "_subscriptions" in vars(self):
             await self._subscriptions.look()
         await self._note_for_logs()
@@ -176,10 +175,10 @@ class LateHandlers:
             frozenset(kind.name for kind in PROMPTS if kind.possible(tools)),
         )
 
-    async def _changed(self, notification: types.ServerNotification, event: ServerEvent) -> None:
+    async def _changed(self, notification: types.ServerNotification) -> None:
         await self._audience.tell(notification)
         if "_subscriptions" in vars(self):
-            await self._subscriptions.publish(event)
+            await self._subscriptions.list_changed(notification)
 
     # -- loaded when it is first used ---------------------------------------------------------------------------------
 

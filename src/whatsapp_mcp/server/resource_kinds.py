@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
-
-from mcp.shared.uri_template import UriTemplate
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.server.offer import Offer
+
+if TYPE_CHECKING:
+    from mcp.shared.uri_template import UriTemplate
 
 Shape = Literal["json", "file", "picture", "view"]
 """What is read: the result of the operation as text, the file that it fetched, the picture that it made; or a page in
@@ -47,6 +48,8 @@ class ResourceKind:
 
     @property
     def template(self) -> UriTemplate:
+        from mcp.shared.uri_template import UriTemplate  # which a server that is only listed need not load
+
         return UriTemplate.parse(self.uri)
 
     @property

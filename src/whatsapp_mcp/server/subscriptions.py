@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import anyio
 import mcp.types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import event_from_wire
 
 from whatsapp_mcp.catalog import Operation
 from whatsapp_mcp.errors import WhatsAppMcpError
@@ -40,8 +42,8 @@ _Context = ServerRequestContext[Any]
 @dataclass(eq=False)
 class _Subscriber:
     caller: Caller
-    tell: Callable[[str], Awaitable[None]]
-    """That the resource with this URI, as the client wrote it, has changed."""
+    tell: Callable[[str], Awaitable[bool]]
+    """That the resource with this URI, as the client wrote it, has changed; whether the client took it."""
     watched: dict[str, tuple[Operation, Watched]] = field(default_factory=dict)
 
 
@@ -76,8 +78,8 @@ class Subscriptions:
             return known
         session = ctx.session
 
-        async def tell(uri: str) -> None:
-            await patiently(lambda to: to.send_resource_updated(uri), session)
+        async def tell(uri: str) -> bool:
+            return await patiently(lambda to: to.send_resource_updated(uri), session)
 
         made = connection.state[_SUBSCRIBER] = _Subscriber(self._callers.of(ctx), tell)
         self.subscribers.add(made)
@@ -91,7 +93,12 @@ class Subscriptions:
         if len(self._streams) >= MOST_STREAMS:
             raise MCPError(types.INTERNAL_ERROR, "Too many subscriptions; end another one first")
         stream = InMemorySubscriptionBus()
-        subscriber = _Subscriber(self._callers.of(ctx), lambda uri: stream.publish(ResourceUpdated(uri=uri)))
+
+        async def tell(uri: str) -> bool:
+            await stream.publish(ResourceUpdated(uri=uri))
+            return True
+
+        subscriber = _Subscriber(self._callers.of(ctx), tell)
         for uri in (params.notifications.resource_subscriptions or [])[:MOST_OF_A_CLIENT]:
             try:
                 subscriber.watched[uri] = await self._begun(ctx, uri)
@@ -116,21 +123,31 @@ class Subscriptions:
         except WhatsAppMcpError as error:
             raise self._reading.refusal(ctx, error, uri) from None
 
-    async def publish(self, event: ServerEvent) -> None:
+    async def list_changed(self, notification: types.ServerNotification) -> None:
         """Tell the streams that asked for it."""
+        event = event_from_wire(notification.method, None)
+        if event is not None:
+            await self.publish(event)
+
+    async def publish(self, event: ServerEvent) -> None:
         for stream in list(self._streams):
             await stream.publish(event)
 
     async def look(self) -> None:
         """Tell everybody of what has changed since the last look; once, however much it was."""
-        for subscriber in list(self.subscribers):
-            for uri, (operation, before) in list(subscriber.watched.items()):
-                now = await self._now(subscriber.caller, operation, before)
-                if uri not in subscriber.watched or now is None:
-                    continue
+        async with anyio.create_task_group() as tasks:
+            for subscriber in list(self.subscribers):
+                tasks.start_soon(self._look_for, subscriber)
+
+    async def _look_for(self, subscriber: _Subscriber) -> None:
+        for uri, (operation, before) in list(subscriber.watched.items()):
+            now = await self._now(subscriber.caller, operation, before)
+            if uri not in subscriber.watched or now is None or now.mark == before.mark:
+                continue
+            if not await subscriber.tell(uri):
+                return  # it does not read now; what has changed is seen at the next look again
+            if uri in subscriber.watched:
                 subscriber.watched[uri] = operation, now
-                if now.mark != before.mark:
-                    await subscriber.tell(uri)
 
     async def _now(self, caller: Caller, operation: Operation, before: Watched) -> Watched | None:
         """None: it is not there for this caller now, and may be again."""

@@ -184,7 +184,8 @@ class DeferredSends:
     def delay(self, message_id: str, error: dict[str, Any]) -> None:
         """Why it cannot leave now; the reason is told when it expires."""
         self._connection.execute(
-            "UPDATE deferred_sends SET error = ? WHERE id = ? AND state = 'held'", (json.dumps(error), message_id)
+            "UPDATE deferred_sends SET error = :error WHERE id = :id AND state = 'held' AND error IS NOT :error",
+            {"error": json.dumps(error), "id": message_id},
         )
 
     def leave(self, message_id: str, message: bytes) -> bool:

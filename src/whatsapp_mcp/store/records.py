@@ -64,7 +64,7 @@ class Page(Generic[R]):
     cursors: tuple[str, ...] = ()
     """For each row, where the rest after it begins; empty where rows are not sorted by time."""
     hint: Hint | None = None
-    """Of a search in all chats that found nothing."""
+    """Of a search that found nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 HELD_FILES: Final = "held"
 """Folder in the media folder: the files of messages that are held, each under the message's id."""
 
+ANSWERED_WITHIN: Final = 24 * 60 * 60 * 1000
+"""Milliseconds that the owner has to say whether a late message is to be sent."""
+
 Held = p.SendMessage | p.ForwardMessage
 _COMMANDS: Final[TypeAdapter[Held]] = TypeAdapter(Held)
 
@@ -73,6 +76,8 @@ class Deferring:
         self._waits: dict[str, Waits] = {}
         """Of those that are leaving."""
         self._check = check
+        self.asking: set[str] = set()
+        """Those that wait for the owner's answer, so that others of their chats need not wait for them."""
 
     def hold(self, command: Held) -> SentMessage:
         """Keep a message until it is due, or one that is pending until it is sent; on the disk when it returns.
@@ -101,7 +106,7 @@ class Deferring:
             fingerprint=key.fingerprint,
             command=kept.model_dump_json(),
             answer=answer.model_dump_json(exclude={"repeated"}),
-            late=schedule.late if schedule is not None else PENDING_LATE if command.pending else LATE,
+            late=_lateness(schedule) if schedule is not None else PENDING_LATE if command.pending else LATE,
             caller=schedule.caller if schedule is not None else None,
         )
         stood = None
@@ -186,12 +191,22 @@ class Deferring:
         if found is None:  # somebody stopped it
             return
         command = _COMMANDS.validate_json(found.command)
-        text = (
-            command.message.text if isinstance(command, p.SendMessage) and isinstance(command.message, TextOut) else ""
-        )
-        asked = self._check.passed(found.caller, command.chat, text) if found.caller is not None else nullcontext()
-        with asked:
+        with self._asked(message_id, command) if found.caller is not None else nullcontext():
             self._sends.leave(message_id, found.key, command.chat, self._composer.compose(command))
+
+    def _asked(self, message_id: str, command: Held) -> AbstractContextManager[None]:
+        """The policy, and the owner where it is late; see `DepartureCheck`."""
+        assert isinstance(command, p.SendMessage) and command.schedule is not None
+        schedule = command.schedule
+        text = command.message.text if isinstance(command.message, TextOut) else ""
+        if schedule.ask and now_ms() > self._due(message_id) + schedule.late:
+            self.asking.add(message_id)
+            self._check.ask(message_id, schedule.caller, command.chat, text, schedule.due_at)
+        self.asking.discard(message_id)
+        return self._check.passed(schedule.caller, command.chat, text)
+
+    def _due(self, message_id: str) -> int:
+        return next((one.due_at for one in self._with_held(DeferredSends.waiting) if one.id == message_id), 0)
 
     def _give_up(self, message_id: str, error: WhatsAppMcpError) -> None:
         logger.warning("a held message was not sent: %s", error.message)
@@ -220,6 +235,10 @@ class Deferring:
         for message_id in message_ids:
             with suppress(OSError):  # else the next process sweeps it
                 (self._files / message_id).unlink(missing_ok=True)
+
+
+def _lateness(schedule: p.Schedule) -> int:
+    return schedule.late + (ANSWERED_WITHIN if schedule.ask else 0)
 
 
 def _duplicate(source: Path, place: Path) -> None:

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatsapp_mcp.errors import NotAllowed, OutcomeUnknown, RateLimited, SetupError, StoreError, WhatsAppMcpError
+from whatsapp_mcp.errors import (
+    ConfirmationNeeded,
+    NotAllowed,
+    OutcomeUnknown,
+    RateLimited,
+    SetupError,
+    StoreError,
+    WhatsAppMcpError,
+)
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.lines import PolicyPlaces
 
@@ -55,6 +63,19 @@ class DepartureCheck:
             policy.undone(passage)
             raise
         policy.ended(passage)
+
+    def ask(self, message_id: str, caller: str, chat: Jid, text: str, due_at: int) -> None:
+        """Return when the owner agreed that a late message is sent.
+
+        Raises:
+            NotAllowed: the owner said no.
+            NotNow: there is no answer yet.
+        """
+        with self._one:
+            try:
+                self._loaded().ask_about_late(message_id, caller, chat, text, due_at)
+            except (ConfirmationNeeded, StoreError) as error:
+                raise NotNow(error) from error
 
     def _loaded(self) -> DeparturePolicy:
         if self._policy is not None:

@@ -153,7 +153,7 @@ class Departures:
         now, pause = self._now(), LONGEST
         self._held = sum(one.due_at <= now + self._stay for one in held)
         self._known = not self._look.is_set()
-        for one in held:
+        for one in sorted(held, key=lambda one: one.id in self._deferring.asking):
             if self._connected and one.due_at <= now:
                 self._let_leave(one)
             pause = min(pause, (self._next(one, now) - now) / 1000)

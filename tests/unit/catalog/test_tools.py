@@ -139,7 +139,7 @@ def test_what_a_person_with_an_assistant_needs_is_in_core() -> None:
     assert len(core) <= 18
     assert {
         *("appLogin", "appStatus", "appReconnect"),
-        *("listChats", "getChatMessages", "searchMessages", "waitForMessage", "downloadMessageMedia"),
+        *("catchUp", "listChats", "getChatMessages", "searchMessages", "waitForMessage", "downloadMessageMedia"),
         *("userMyContacts", "userMyGroups"),
         *("sendMessage", "sendImage", "sendFile", "forwardMessage"),
         *("reactMessage", "readMessage", "revokeMessage"),

@@ -14,10 +14,18 @@ from tests.unit.operations.test_every_address import OTHERS
 from whatsapp_mcp.catalog import select
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, NotFound, RateLimited, SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import (
+    ConfirmationNeeded,
+    InvalidArgument,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    SetupError,
+    WhatsAppMcpError,
+)
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind
 from whatsapp_mcp.models.views import NumberCheck, Picture
 from whatsapp_mcp.operations import runner
 from whatsapp_mcp.operations.outcome import Outcome
@@ -109,7 +117,9 @@ def expected(operation: Operation, *, names: bool, elsewhere: bool) -> str:
     act = operation.touches.act
     if act in SERIOUS and names:
         return SERIOUS[act]
-    return "other_chat" if act in ("send", "arrange") and elsewhere else ""
+    # What the account itself wrote for later is taken back wherever it was to go.
+    about_a_chat = operation.touches.chat is not None or operation.touches.message is not None
+    return "other_chat" if act in ("send", "arrange") and elsewhere and about_a_chat else ""
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -246,7 +256,9 @@ async def test_what_each_tool_gives_out_is_looked_at(gate: Bench, operation: Ope
 SENDS: Final = [operation for operation in CHANGING if operation.touches.act == "send"]
 
 
-@pytest.mark.parametrize("operation", SENDS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation", [one for one in SENDS if one.touches.later is None], ids=lambda operation: operation.name
+)
 async def test_sends_are_counted(bench: Bench, operation: Operation) -> None:
     careful(bench, "[limits]\nsends_per_minute = 1")
     await bench.run("sendMessage", phone="Ana", message="one")
@@ -417,6 +429,27 @@ async def test_a_file_with_a_secret_is_asked_about(bench: Bench, tmp_path_factor
     with pytest.raises(ConfirmationNeeded) as needed:
         await bench.run("sendFile", phone="Ana", file="notes.txt")
     assert needed.value.details["rule"] == "secrets"
+
+
+async def test_a_received_file_is_the_word_of_its_chat(bench: Bench) -> None:
+    careful(bench)
+    bench.people()
+    picture = Content(MessageKind.IMAGE, "", media=MediaInfo(mimetype="image/jpeg", file_length=3 << 20))
+    bench.receive("P1", content=picture, chat=TEAM, sender=BO)
+    asked: list[Question] = []
+    bench.caller = Caller(ask=answering(Consent.NO, asked))
+    with pytest.raises(NotAllowed):
+        await bench.run("sendFile", phone="Ana", file="message:P1")
+    assert [question.rule for question in asked] == ["other_chat"]
+    assert "the image of the message P1 (3,145,728 bytes)" in asked[0].text
+    for file, error in (("message:M1", InvalidArgument), ("message:NONE", NotFound)):
+        with pytest.raises(error) as refused:
+            await bench.run("sendFile", phone="Ana", file=file)
+        assert refused.value.details["field"] == "file"
+    careful(bench, '[read]\ndeny = ["groups"]\n')
+    bench.caller = Caller(ask=answering(Consent.YES, asked))
+    with pytest.raises(NotFound):  # what may not be read is not there
+        await bench.run("sendFile", phone="Ana", file="message:P1")
 
 
 async def test_bytes_that_come_from_a_link_count_too(bench: Bench) -> None:

@@ -175,3 +175,14 @@ async def test_a_repeated_call_is_told_and_one_for_another_time_is_made(bench: B
     bench.runner = OperationRunner(bench.services_with(settings), Gate.of(settings))
     first = await schedule()
     assert (await schedule() == first) is once
+
+
+async def test_what_did_not_leave_is_told_with_the_news(bench: Bench) -> None:
+    hold(bench)
+    for operation in ("checkInbox", "catchUp"):
+        assert "not_sent" not in await bench.run(operation)
+    error = RateLimited("the limit is reached", limit="sends_per_day").to_wire()
+    bench.writer.with_deferred(lambda held: held.give_up(HELD, error))
+    for operation in ("checkInbox", "catchUp"):
+        (row,) = (await bench.run(operation))["not_sent"]
+        assert (row["status"], row["chat_name"], row["error"]["code"]) == ("failed", "Ana", "rate_limited")

@@ -5,7 +5,7 @@ from typing import Any
 
 import mcp.types as types
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotLoggedIn
@@ -125,7 +125,7 @@ def test_pagination_of_the_operation_is_kept() -> None:
     assert body_of(success(page, budget=2_000))["results"]["pagination"] == {"total": 200}
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, st.integers(2_000, 6_000), st.booleans())
 def test_no_result_exceeds_the_budget(value: Any, budget: int, untrusted: bool) -> None:
     blown_up = {"data": [value] * 40, "more": {"x": value, "long": "ü" * 3_000}}

@@ -33,7 +33,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.systems import needs_posix_shell, needs_signals
+from tests.unit.systems import SLOWNESS, needs_posix_shell, needs_signals
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -48,7 +48,7 @@ async def after_end(running: Program, journal: Path) -> list[str]:
     """What the lifespan noted by the time the program ended, which must be soon and with code 0."""
     began = time.monotonic()
     assert await running.end() == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * SLOWNESS
     return noted(journal)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated, Subscription, ToolsListChanged
+from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 
+import whatsapp_mcp.server.audience as audience
 import whatsapp_mcp.server.news as news
 import whatsapp_mcp.server.subscriptions as subscriptions
 from tests.unit.operations.bench import Bench, catalog
@@ -29,6 +31,7 @@ from whatsapp_mcp.models.changes import ReactionChanged
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.sdk_private import connection_of
 
 __all__ = ["bench"]
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
@@ -227,6 +230,43 @@ async def test_subscriptions_are_bounded(bench: Bench, monkeypatch: pytest.Monke
         with pytest.raises(MCPError):
             async with host.listen(resource_subscriptions=[CHAT]):
                 pass
+
+
+async def test_who_does_not_read_keeps_nobody_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck: list[ServerSession] = []
+    tries: list[str] = []
+    send = ServerSession.send_resource_updated
+
+    async def sent(self: ServerSession, uri: Any) -> None:
+        if any(connection_of(self) is connection_of(each) for each in stuck):
+            tries.append(str(uri))
+            await anyio.sleep_forever()
+        await send(self, uri)
+
+    monkeypatch.setattr(ServerSession, "send_resource_updated", sent)
+    monkeypatch.setattr(audience, "PATIENCE", 0.05)
+    began = subscriptions.Subscriptions.subscribe
+
+    async def noted(self: subscriptions.Subscriptions, ctx: Any, params: Any) -> types.EmptyResult:
+        stuck.append(ctx.session) if not stuck else None
+        return await began(self, ctx, params)
+
+    monkeypatch.setattr(subscriptions.Subscriptions, "subscribe", noted)
+    server = build_server(catalog().operations, bench.runner, bench.settings, session=bench.session)
+    told = Told()
+    access = HttpAccess(FakeTokens())
+    async with serving(server, access=access) as url, AsyncExitStack() as hosts:
+        for _ in range(2):
+            web = httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=DEADLINE)
+            await hosts.enter_async_context(web)
+            transport = streamable_http_client(url, http_client=web)
+            host = await hosts.enter_async_context(Client(transport, mode="legacy", cache=None, message_handler=told))
+            await host.subscribe_resource(CHATS)
+            await host.subscribe_resource(CHAT)
+        bench.receive("N1")
+        await soon(lambda: len(told.uris) == 2)
+        await soon(lambda: len(tries) >= 2)  # it is tried again, and only with the first of what it is to hear of
+        assert set(tries) == {CHATS}
 
 
 async def test_who_is_gone_is_forgotten(bench: Bench, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.store.build import ANA, BORIS, CARLA, GROUP, Store, at, message
+from whatsapp_mcp.jid import STATUS_BROADCAST
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.store.records import Hint
@@ -86,6 +87,17 @@ def test_another_chat(texts: Store) -> None:
     found = hint(texts, "hedghog", chat=GROUP)
     assert found.spelling is None, "nothing is found there under the right name either"
     assert [one.jid for one in hint(texts, "hedgehog", chat=GROUP).other_chats] == [ANA, BORIS]
+
+
+def test_a_search_in_a_chat(texts: Store) -> None:
+    texts.apply([message("S1", 9, "veterinarian", chat=STATUS_BROADCAST, sender=ANA)])
+    page = texts.reader.messages(BORIS, limit=9, offset=0, search="veterinarian")
+    assert page.hint is not None
+    assert [one.jid for one in page.hint.other_chats] == [ANA], "no status updates"
+    page = texts.reader.messages(BORIS, limit=9, offset=0, search="hedghog")
+    assert page.hint is not None
+    assert page.hint.spelling == ("hedgehog", 1, False)
+    assert texts.reader.messages(BORIS, limit=9, offset=0, from_me=True).hint is None
 
 
 def test_without_filters(texts: Store) -> None:

@@ -20,6 +20,7 @@ from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.pipe.lines import PolicyPlaces
 from whatsapp_mcp.pipe.messages import CancelSend, Schedule, SendMessage
+from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.departures import grant_text
 from whatsapp_mcp.policy.tokens import TokenBook
@@ -192,3 +193,76 @@ async def test_a_process_stays_for_what_is_due_soon(account: Account, hours: int
     await departures.ended()
     async with asyncio.timeout(WAIT):
         await task
+
+
+# ---- late ones of which the owner is asked -----------------------------------------------------------------------
+
+
+def schedule_and_ask(account: Account) -> SentMessage:
+    plan = Schedule(due_at=now_ms() + HOUR, late=HOUR, ask=True, caller=grant_text(LOCAL))
+    held = account.session.run(SendMessage(chat=ANA, message=TextOut(text="late words"), schedule=plan))
+    make_due(account.session, late=2 * HOUR)
+    assert not leave(account.session, held)
+    assert account.error(held) == ("confirmation_needed", "late")
+    assert state(account.session, held) is DeferredState.HELD
+    return held
+
+
+def book(account: Account) -> PolicyBook:
+    return PolicyBook(account.policy.with_name("policy.db"))
+
+
+def test_a_late_one_leaves_when_the_owner_says_yes(account: Account) -> None:
+    held = schedule_and_ask(account)
+    (question,) = book(account).pending(now_ms())
+    assert "“late words”" in question.text
+    assert "it was due" in question.text
+    found = known(account.session, held).error
+    assert found is not None
+    assert found["details"]["approval_code"] == question.code
+    assert not leave(account.session, held)
+    book(account).approve(question.code, now_ms())
+    assert leave(account.session, held)
+    assert (state(account.session, held), how_often(account.session)) == (DeferredState.SENT, 1)
+
+
+def test_a_late_one_never_leaves_when_the_owner_says_no(account: Account) -> None:
+    held = schedule_and_ask(account)
+    book(account).refuse(book(account).pending(now_ms())[0].code, now_ms())
+    assert leave(account.session, held)
+    assert account.error(held) == ("not_allowed", "confirmation")
+    assert (state(account.session, held), how_often(account.session)) == (DeferredState.FAILED, 0)
+
+
+async def test_others_of_the_chat_need_not_wait_for_the_answer(account: Account) -> None:
+    session = account.session
+    late = schedule_and_ask(account)
+    other = session.run(
+        SendMessage(
+            chat=ANA,
+            message=TextOut(text="in time"),
+            schedule=Schedule(due_at=now_ms() + 100, late=HOUR, caller=grant_text(LOCAL)),
+        )
+    )
+
+    async def briefly(_seconds: float) -> None:
+        await asyncio.sleep(0.01)
+
+    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), pause=briefly)
+    task = asyncio.create_task(departures.run())
+    departures.connection_is(up=True)
+    await soon(lambda: state(session, other) is DeferredState.SENT)
+    assert state(session, late) is DeferredState.HELD
+    await departures.ended()
+    async with asyncio.timeout(WAIT):
+        await task
+
+
+def test_without_an_answer_it_expires_after_a_day(account: Account) -> None:
+    held = schedule_and_ask(account)
+    make_due(account.session, late=26 * HOUR)
+    account.session.messages.deferring.expire()
+    found = known(account.session, held)
+    assert found.state is DeferredState.EXPIRED
+    assert found.error is not None
+    assert found.error["code"] == "confirmation_needed"

@@ -42,15 +42,21 @@ async def fetch(
     limit: int,
     policy: MediaPolicy,
     work: Work,
+    kept: Path | None = None,
 ) -> SourceFile:
-    """Copy a source of at most ``limit`` bytes into ``folder`` as ``source``, in bounded memory.
+    """Copy a source of at most ``limit`` bytes into ``folder`` as ``source``, in bounded memory. ``kept`` is where it
+    lies when we know that already: it is a file of our own.
 
     Raises:
         InvalidArgument: it does not exist, is empty, too large, or cannot be fetched; names the field.
         NotAllowed: the path or the link leads to where this server must not read.
     """
     target = folder / "source"
-    if source[:5].lower() == "data:":
+    if kept is not None:
+        name = await to_thread.run_sync(
+            lambda: _copy_kept(kept, target, field=field, limit=limit, policy=policy, work=work)
+        )
+    elif source[:5].lower() == "data:":
         name = await to_thread.run_sync(lambda: write_data_uri(source, target, field=field, limit=limit))
     elif source[:9].lower() == "whatsapp:":
         raise paths.came_with_a_message(field)
@@ -67,20 +73,30 @@ async def fetch(
 def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
     """Copy through the opened descriptor; gives the file's name."""
     with paths.opened(source, field=field, policy=policy) as (descriptor, name):
-        expected = os.fstat(descriptor).st_size
-        if expected > limit:
-            raise _too_large(field, limit, policy)
-        written = 0
-        with target.open("xb") as file:
-            while data := os.read(descriptor, _CHUNK):
-                written += len(data)
-                if written > limit:
-                    raise _too_large(field, limit, policy)
-                file.write(data)
-                work.step(written / max(expected, 1))
-        if not written:
-            raise _empty(field)
+        _copy_open(descriptor, target, field=field, limit=limit, policy=policy, work=work)
     return name
+
+
+def _copy_kept(source: Path, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
+    with source.open("rb") as file:
+        _copy_open(file.fileno(), target, field=field, limit=limit, policy=policy, work=work)
+    return source.name
+
+
+def _copy_open(descriptor: int, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> None:
+    expected = os.fstat(descriptor).st_size
+    if expected > limit:
+        raise _too_large(field, limit, policy)
+    written = 0
+    with target.open("xb") as file:
+        while data := os.read(descriptor, _CHUNK):
+            written += len(data)
+            if written > limit:
+                raise _too_large(field, limit, policy)
+            file.write(data)
+            work.step(written / max(expected, 1))
+    if not written:
+        raise _empty(field)
 
 
 async def _download(link: str, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:

@@ -178,7 +178,8 @@ def _told(connection: sqlite3.Connection, drafts: Sequence[_Draft]) -> Iterator[
 
 
 def _news(draft: _Draft, chat: Chat, lines: Sequence[Message], names: dict[int, tuple[str, str | None]]) -> ChatNews:
-    by = Counter(names[row["sender"]] for row in draft.rows if not row["from_me"] and row["kind"] != MessageKind.NOTICE)
+    written = (row["sender"] for row in draft.rows if not row["from_me"] and row["kind"] != MessageKind.NOTICE)
+    by = Counter(names[sender] for sender in written if sender in names)
     wrote = [Wrote(stored_jid(jid), known_as(stored_jid(jid), name), count) for (jid, name), count in by.most_common()]
     answered = {one.arrival for one in lines if any(reaction.from_me for reaction in one.reactions)}
     return ChatNews(

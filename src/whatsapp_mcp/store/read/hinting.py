@@ -13,7 +13,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.listing import COUNTED, hits, scoped, widened
@@ -50,19 +51,27 @@ def hint(connection: sqlite3.Connection, query: Query, filters: Filters, span: S
     if not query.wanted:
         return Hint()
     everywhere = Filters(chat=filters.chat, apart_from=filters.apart_from)
-    nearest = dict(_spellings(connection, query, replace(everywhere, chat=None)))
+    any_chat = _any_chat(connection, filters)
+    elsewhere = replace(filters, chat=None, apart_from=any_chat.apart_from)
+    nearest = dict(_spellings(connection, query, any_chat))
     respelled = query.respelled({term: word for term, (word, _) in nearest.items()})
     spelling = _counted(connection, respelled, filters, span) if nearest else None
     found = Hint(
         fewer_words=_fewer(connection, query, filters, span),
         spelling=spelling,
         spelled_in=[jid for _, jids in nearest.values() for jid in jids] if spelling else (),
-        other_chats=_elsewhere(connection, query, filters, span) if filters.chat is not None else (),
+        other_chats=_elsewhere(connection, query, elsewhere, span) if filters.chat is not None else (),
     )
     if filters == everywhere and span.is_everything:
         return found
     whole = _counted(connection, query, everywhere, Span())
     return replace(found, without_filters=whole.total if whole else 0)
+
+
+def _any_chat(connection: sqlite3.Connection, filters: Filters) -> Filters:
+    """No filters but that status updates are left out, as in every search that names no chat."""
+    status = find_entity(connection, STATUS_BROADCAST) if filters.chat is not None else None
+    return Filters(apart_from=filters.apart_from if status is None else (status,))
 
 
 def _counted(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Suggestion | None:
@@ -93,8 +102,8 @@ def _fewer(connection: sqlite3.Connection, query: Query, filters: Filters, span:
 
 
 def _elsewhere(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> list[Elsewhere]:
-    anywhere = scoped(connection, replace(filters, chat=None))
-    _, found = widened(connection, query, anywhere, span)
+    """Where it finds something in any chat."""
+    _, found = widened(connection, query, scoped(connection, filters), span)
     newest = [place & ARRIVAL_MASK for place in found.newest[:_LOOKED_AT]]
     rows = connection.execute(_WHERE.format(arrivals=", ".join("?" * len(newest))), newest)
     chats = Counter((jid, name) for jid, name in rows)

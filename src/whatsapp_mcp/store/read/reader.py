@@ -182,7 +182,9 @@ class StoreReader:
             filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
             if search and search.strip():
                 check_index(connection, self._connections.path)
-                return found(connection, Query.parse(search), filters, span, part)
+                query = Query.parse(search)
+                page = found(connection, query, filters, span, part)
+                return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
             return listed(connection, filters, span, part)
 
     def search(
