@@ -112,6 +112,11 @@ class Settings(BaseModel):
         ge=1,
         description="Days after which stored messages are removed, with their media; starred ones stay. Unset: never.",
     )
+    typing_events: bool = Field(
+        default=False,
+        description="Tell who waits for events that somebody is typing. neonize ends over a state that it does not "
+        "know, which a sender can choose, and is started again then.",
+    )
     session_linger: float = Field(
         default=10.0,
         ge=0,

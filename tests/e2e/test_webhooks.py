@@ -11,9 +11,10 @@ from typing import Any
 import anyio
 from examples.webhook_receiver import is_authentic
 
-from tests.e2e.harness import paired, until
+from tests.e2e.harness import Host, paired, until
 from tests.e2e.test_inbox import arrived
 from tests.unit.webhooks.receiver import Got, answer, receiving
+from whatsapp_mcp.simulator.people.contact import VirtualContact
 
 
 async def command(data_dir: Path, *arguments: str) -> str:
@@ -33,7 +34,8 @@ async def listed(data_dir: Path) -> Any:
 
 
 async def test_webhooks(tmp_path: Path) -> None:
-    async with receiving() as receiver, receiving() as dead, paired(tmp_path) as (simulator, host):
+    settings = {"WHATSAPP_MCP_TYPING_EVENTS": "true"}
+    async with receiving() as receiver, receiving() as dead, paired(tmp_path, **settings) as (simulator, host):
         ana, ben = await simulator.add_contact("Ana"), await simulator.add_contact("Ben")
         before = ana.say("before there was a webhook")
         await arrived(host, id=before.id)
@@ -64,8 +66,26 @@ async def test_webhooks(tmp_path: Path) -> None:
         audit = (host.data_dir / "default" / "audit.jsonl").read_text()
         assert audit.count('"transport":"webhook"') == 3
         assert "two" not in audit
+        await typing_is_told_of_the_moment(host, ana)
         await command(host.data_dir, "remove", "dead")
         await command(host.data_dir, "remove", "bot")
+
+
+async def typing_is_told_of_the_moment(host: Host, ana: VirtualContact) -> None:
+    """Here, because it is a setting of the account."""
+    seen: list[Any] = []
+
+    async def wait() -> None:
+        while not seen:
+            seen.extend((await host.call("waitForEvent", kinds=["typing"], timeout=5))["data"])
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            while not seen:
+                ana.typing(recording=True)
+                await anyio.sleep(0.2)
+    assert (seen[0]["kind"], seen[0]["status"], seen[0]["sender_name"]) == ("typing", "recording", "Ana")
 
 
 def _time_of(one: Got) -> float:

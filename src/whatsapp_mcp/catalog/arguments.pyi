@@ -319,6 +319,7 @@ class WaitForEventArguments(TypedDict):
                 "join_request",
                 "group_change",
                 "call",
+                "typing",
             ]
         ]
     ]

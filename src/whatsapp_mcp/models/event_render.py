@@ -86,7 +86,7 @@ def _facts(event: Event) -> dict[str, Any]:
         case EventKind.CALL:
             known = facts or (event.message.extra if event.message is not None else {})
             return {"outcome": known.get("outcome"), "video": known.get("video")}
-        case EventKind.VOTE | EventKind.RECEIPT | EventKind.PIN:
+        case EventKind.VOTE | EventKind.RECEIPT | EventKind.PIN | EventKind.TYPING:
             return facts
     return {}
 

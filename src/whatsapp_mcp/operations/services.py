@@ -14,6 +14,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
 from whatsapp_mcp.operations.under_way import UnderWay
 from whatsapp_mcp.pipe.command import Command
+from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
 from whatsapp_mcp.policy.caller import Grant, Patience
 from whatsapp_mcp.policy.chats import ChatList
@@ -48,6 +49,9 @@ class Session(Protocol):
 
     async def call(self, command: Command[R], *, timeout: float | None = None) -> R:
         """Run a command; one that needs the connection waits for it. Raises WhatsAppMcpError."""
+
+    def typing_after(self, mark: int | None) -> tuple[int, tuple[TypingSeen, ...]]:
+        """Who began or ended typing after a mark, as far as it is remembered, and the mark of now; None: the mark."""
 
     async def wait_change(self, timeout: float) -> bool:
         """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, SessionState
+from whatsapp_mcp.models.typing_state import TypingWord
 from whatsapp_mcp.pipe.command import Wire
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 
@@ -50,6 +51,8 @@ class Hello(Wire):
     side_login_per_day: int
     """Most such pauses in 24 hours; 0: no limit."""
     log_level: str
+    typing: bool = False
+    """Tell who is typing."""
     webhooks: WebhooksBegin | None = None
     """For the deliverer, as soon as there are webhooks."""
     linger: float = 0.0
@@ -136,6 +139,15 @@ class Stored(Wire):
     newest_arrival: int
 
 
+class TypingSeen(Wire):
+    """Somebody begins to type, or ends it. Of the moment: nothing keeps it."""
+
+    type: Literal["typing"] = "typing"
+    chat: Jid
+    sender: Jid
+    state: TypingWord
+
+
 class Logged(Wire):
     """What the session process logged."""
 
@@ -187,5 +199,5 @@ class Ended(Wire):
     """What WhatsApp or neonize gave as the reason, if it did."""
 
 
-Notice = StateChanged | QrShown | Stored | Logged | Ended
+Notice = StateChanged | QrShown | Stored | TypingSeen | Logged | Ended
 """What the session process tells by itself."""

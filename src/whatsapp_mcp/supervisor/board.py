@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from whatsapp_mcp.errors import (
     WHATSAPP_SAID,
@@ -17,8 +19,11 @@ from whatsapp_mcp.errors import (
     SessionReplaced,
 )
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
-from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, Welcome
+from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, TypingSeen, Welcome
 from whatsapp_mcp.untrusted_text import said
+
+TYPING_KEPT: Final = 200
+"""So many changes of who types are remembered for those who wait."""
 
 
 class StateBoard:
@@ -29,6 +34,12 @@ class StateBoard:
         self._changed = asyncio.Event()
         self.snapshot = SessionSnapshot(state=SessionState.STARTING, since=now())
         self.newest_arrival = 0
+        self._typing: deque[tuple[int, TypingSeen]] = deque(maxlen=TYPING_KEPT)
+        self._typed = 0
+
+    def typing_after(self, mark: int | None) -> tuple[int, tuple[TypingSeen, ...]]:
+        """Who began or ended typing after a mark, and the mark of now; None: nothing but that mark."""
+        return self._typed, tuple(seen for number, seen in self._typing if mark is not None and number > mark)
 
     @property
     def state(self) -> SessionState:
@@ -47,6 +58,10 @@ class StateBoard:
         match notice:
             case Stored():
                 self.newest_arrival = max(self.newest_arrival, notice.newest_arrival)
+                self.announce()
+            case TypingSeen():
+                self._typed += 1
+                self._typing.append((self._typed, notice))
                 self.announce()
             case QrShown():
                 expires = self._now() + timedelta(seconds=notice.seconds)

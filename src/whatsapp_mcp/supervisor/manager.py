@@ -35,7 +35,7 @@ from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import Logout, PairPhone, Restart
-from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused, TypingSeen
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
 from whatsapp_mcp.settings import Settings
@@ -107,6 +107,10 @@ class SessionManager:
     def newest_arrival(self) -> int:
         """Arrival number of the newest stored message that the session process announced."""
         return self._board.newest_arrival
+
+    def typing_after(self, mark: int | None) -> tuple[int, tuple[TypingSeen, ...]]:
+        """Who began or ended typing after a mark, and the mark of now; None: nothing but that mark."""
+        return self._board.typing_after(mark)
 
     async def wait_change(self, timeout: float) -> bool:
         """Wait until the state changes or something is stored; False when ``timeout`` seconds passed first."""

@@ -60,6 +60,7 @@ async def start_session(
         side_login_distance=settings.side_login_distance,
         side_login_per_day=settings.side_login_per_day,
         log_level=settings.log_level,
+        typing=settings.typing_events,
         webhooks=_webhooks(settings),
         linger=settings.session_linger,
         pairing=pairing,

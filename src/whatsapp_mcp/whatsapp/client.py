@@ -40,6 +40,7 @@ class EventCode:
     HISTORY_SYNC: Final = 13
     MESSAGE: Final = 17
     RECEIPT: Final = 18
+    CHAT_PRESENCE: Final = 19
     JOINED_GROUP: Final = 21
     GROUP_INFO: Final = 22
     CALL_OFFER: Final = 36
@@ -48,8 +49,8 @@ class EventCode:
 
     SUBSCRIBED: Final = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 42, 44)
     """Four more only show that WhatsApp is heard: pair status (2), keep-alive restored (5), stream error (11), offline
-    sync completed (27). Not chat presence (19), bans (8) and connect failures (9): a value that neonize does not know
-    ends its event pump. A ban is recognised by whatsmeow's log line instead."""
+    sync completed (27). Chat presence (19) only where the owner wants it, and not bans (8) and connect failures (9): a
+    value that neonize does not know ends its event pump. A ban is recognised by whatsmeow's log line instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class ClientEvents:
 class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
-    def __init__(self, database: Path, *, log_level: str = "WARN") -> None:
-        """``database``: absolute path of neonize's session database.
+    def __init__(self, database: Path, *, log_level: str = "WARN", typing: bool = False) -> None:
+        """``database``: absolute path of neonize's session database; ``typing``: who types is an event too.
 
         Raises:
             SetupError: neonize cannot use the path.
@@ -83,6 +84,7 @@ class Client:
         self._events: ClientEvents
         self._callbacks: tuple[object, ...]
         self._log_level = log_level
+        self._subscribed = bytes((*EventCode.SUBSCRIBED, *((EventCode.CHAT_PRESENCE,) if typing else ())))
         self._registered = threading.Event()
         self._ended = threading.Event()
         self._last_callback = time.monotonic()
@@ -137,7 +139,6 @@ class Client:
         return bool(self._library.gocode.IsConnected(CLIENT_ID))
 
     def _run(self) -> None:
-        subscribed = bytes(EventCode.SUBSCRIBED)
         props = companion_reg.DeviceProps(
             os="whatsapp-mcp", platformType=companion_reg.DeviceProps.PlatformType.CHROME, requireFullSync=False
         ).SerializeToString()
@@ -150,8 +151,8 @@ class Client:
                 0,
                 self._log_level.encode(),
                 *self._callbacks,
-                subscribed,
-                len(subscribed),
+                self._subscribed,
+                len(self._subscribed),
                 props,
                 len(props),
                 b"",

@@ -89,7 +89,8 @@ class WhatsAppConnection:
         self._disconnected = False
         self._qr_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client = Client(Path(hello.session_db), log_level=_WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN"))
+        level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
+        self._client = Client(Path(hello.session_db), log_level=level, typing=hello.typing)
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
         self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(

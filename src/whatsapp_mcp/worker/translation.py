@@ -14,12 +14,13 @@ from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
-from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged
+from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, TypingSeen
 from whatsapp_mcp.store.files import is_the_files_fault
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
 from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.whatsapp.typing_states import typing_state
 from whatsapp_mcp.whatsapp.whatsmeow_log import source_of_unparsed
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
@@ -86,6 +87,9 @@ class Translation:
                 return self._message(MessageEvent(payload))
             case EventCode.HISTORY_SYNC:
                 return changes_from_history(payload, *self._store.own)
+            case EventCode.CHAT_PRESENCE:
+                seen = typing_state(payload)
+                return [TypingSeen(chat=seen.chat, sender=seen.sender, state=seen.state)]
             case _ if code == SUSPECTED:
                 lost = self._losses.repeated(payload.decode())
                 return [lost] if lost is not None else []

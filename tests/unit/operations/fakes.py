@@ -15,6 +15,7 @@ from whatsapp_mcp.models.side_login import Answer
 from whatsapp_mcp.operations.services import Session
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import PairPhone
+from whatsapp_mcp.pipe.lines import TypingSeen
 
 ME = Jid("4915100000009", "s.whatsapp.net")
 ME_LID = Jid("100000000000009", "lid")
@@ -47,6 +48,7 @@ class FakeSession:
         self.restarts = 0
         self.found: HandedOver | None = None
         self.waits = 0
+        self.typed: list[TypingSeen] = []
         self._changed = asyncio.Event()
 
     def unlinked(self) -> None:
@@ -76,6 +78,13 @@ class FakeSession:
         self.newest_arrival = arrival
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def typing_after(self, mark: int | None) -> tuple[int, tuple[TypingSeen, ...]]:
+        return len(self.typed), tuple(self.typed[mark:]) if mark is not None else ()
+
+    def type(self, seen: TypingSeen) -> None:
+        self.typed.append(seen)
+        self.announce(self.newest_arrival)
 
     async def wait_change(self, timeout: float) -> bool:
         changed = self._changed

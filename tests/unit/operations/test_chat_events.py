@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.unit.operations.bench import BadArguments, Bench, message
-from tests.unit.operations.fakes import ANA, BO, ME
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME
 from whatsapp_mcp.errors import InvalidArgument, NotLoggedIn
 from whatsapp_mcp.models.changes import Change, Live, ReactionChanged
+from whatsapp_mcp.operations.runner import OperationRunner
+from whatsapp_mcp.pipe.lines import TypingSeen
+from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.store.write import event_log
 
 
@@ -100,3 +104,31 @@ async def test_bad_arguments(bench: Bench) -> None:
     for wrong in ({"kinds": ["nonsense"]}, {"timeout": 60}, {"limit": 0}):
         with pytest.raises(BadArguments):
             await bench.run("waitForEvent", **wrong)
+
+
+async def test_typing_is_told_to_who_waits_while_it_happens(bench: Bench) -> None:
+    with pytest.raises(InvalidArgument, match="typing"):
+        await bench.run("waitForEvent", kinds=["typing"])
+    bench.services = replace(bench.services, settings=bench.settings.model_copy(update={"typing_events": True}))
+    bench.runner = OperationRunner(bench.services, Gate.of(bench.settings))
+    happen(bench, message("M1"))
+    bench.session.type(TypingSeen(chat=ANA, sender=ANA, state="composing"))
+    cursor = (await bench.run("waitForMessage", timeout=0))["cursor"]
+    waiting = await started(bench, kinds=["typing", "message"], cursor=cursor, phone=str(ANA))
+    bench.session.type(TypingSeen(chat=BO, sender=BO, state="composing"))
+    bench.session.type(TypingSeen(chat=ANA_LID, sender=ANA_LID, state="recording"))
+    (row,) = (await waiting)["data"]
+    assert (row["kind"], row["status"], row["chat_jid"], row["sender_name"]) == ("typing", "recording", str(ANA), "Ana")
+    assert bench.outcome.next_cursor == cursor, "it has no number"
+    assert (await bench.run("waitForEvent", kinds=["typing"], timeout=0))["timed_out"], "of the moment"
+
+
+async def test_typing_in_chats_that_may_not_be_read_is_not_told(bench: Bench) -> None:
+    bench.settings.policy_path.write_text(f'[read]\ndeny = ["+{ANA.user}"]\n')
+    bench.settings.policy_path.chmod(0o600)
+    bench.services = replace(bench.services, settings=bench.settings.model_copy(update={"typing_events": True}))
+    bench.runner = OperationRunner(bench.services, Gate.of(bench.settings))
+    waiting = await started(bench, kinds=["typing"])
+    for one in (ANA, ANA_LID, BO):
+        bench.session.type(TypingSeen(chat=one, sender=one, state="composing"))
+    assert [row["chat_jid"] for row in (await waiting)["data"]] == [str(BO)]

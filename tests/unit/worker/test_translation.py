@@ -18,7 +18,8 @@ from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent
-from whatsapp_mcp.wire.protos import common, e2e
+from whatsapp_mcp.whatsapp.typing_states import typing_state
+from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2
 from whatsapp_mcp.worker import translation as module
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
@@ -161,3 +162,14 @@ def test_no_account(process: Process) -> None:
 @pytest.mark.parametrize("code", [2, 5, 99])
 def test_what_means_nothing(process: Process, code: int) -> None:
     assert process.means(code, b"\xff") == []
+
+
+def test_who_is_typing_is_a_notice_and_nothing_for_the_store() -> None:
+    event = neonize_pb2.ChatPresence()
+    for field in ("Chat", "Sender"):
+        jid = getattr(event.MessageSource, field)
+        jid.User, jid.Server = "4915100000001", "s.whatsapp.net"
+    states = ((event.COMPOSING, event.TEXT, "composing"), (event.COMPOSING, event.AUDIO, "recording"))
+    for state, media, said in (*states, (event.PAUSED, event.TEXT, "paused")):
+        event.State, event.Media = state, media
+        assert typing_state(event.SerializePartialToString()).state == said
