@@ -38,7 +38,7 @@ _SCHEDULED: Final = {
 """Where it is another sentence for those that are scheduled."""
 
 
-PENDING: Final = "The file is still being uploaded; the message is sent once, as soon as that is done."
+PENDING: Final = "The file is still being converted or uploaded; the message is sent once, as soon as that is done."
 
 
 def what_became(held: DeferredSend) -> str:
@@ -108,10 +108,20 @@ async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOp
     return await addressed(services, arguments, forwarded=forwarded, reply_to=reply_to)
 
 
-async def send(services: Services, chat: Jid, message: Outgoing, options: SendOptions) -> Outcome:
-    """Send the message."""
-    key, hold, uploads = services.send_key, services.hold_seconds, isinstance(message, MediaOut)
-    command = SendMessage(chat=chat, message=message, options=options, key=key, hold=hold, pending=uploads and not hold)
+async def send(
+    services: Services, chat: Jid, message: Outgoing, options: SendOptions, *, pending_id: str = ""
+) -> Outcome:
+    """Send the message; ``pending_id`` is its id as long as it is pending."""
+    hold = services.hold_seconds
+    command = SendMessage(
+        chat=chat,
+        message=message,
+        options=options,
+        key=services.send_key,
+        hold=hold,
+        pending=isinstance(message, MediaOut) and not hold,
+        pending_id=pending_id,
+    )
     return sent_outcome(services, await sent_by(services, command), "The message was sent.")
 
 
@@ -130,7 +140,7 @@ def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: st
     """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed. ``said``: what was done, in a
     sentence."""
     if sent.pending:
-        return _pending_outcome(services, sent)
+        return pending_outcome(services, sent)
     if sent.held_until is not None:
         return _held_outcome(services, sent, sent.held_until)
     key, note = services.send_key, None
@@ -175,7 +185,7 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
     )
 
 
-def _pending_outcome(services: Services, sent: SentMessage) -> Outcome:
+def pending_outcome(services: Services, sent: SentMessage) -> Outcome:
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         PENDING,
