@@ -28,6 +28,7 @@ from bench.stores import DEFAULT, Scale
 SCALED: Final = ("search", "recall", "peers")
 ROWS: Final = (
     *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
+    "agent",
     "audit",
     "ingest",
     "big_rows",

@@ -71,6 +71,6 @@ async def _ours(host: Host, whatsapp: World, text: str) -> tuple[float, float]:
     finally:
         waiting.cancel()
     shown = await host.call("getChatMessages", {"chat_jid": ANA, "limit": 1})
-    if [row["id"] for row in shown.results["data"]] != [message_id]:
+    if [row["message_id"] for row in shown.results["data"]] != [message_id]:
         raise BenchError("the message that was announced is not the newest of its chat")
     return waited.at - began, shown.at - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -51,7 +52,8 @@ class Host:
     async def call(self, tool: str, arguments: Json | None = None, *, timeout: float = 30.0) -> Called:
         """Raises BenchError when the tool fails."""
         answer = await self.program.request("tools/call", {"name": tool, "arguments": arguments or {}}, timeout=timeout)
-        body = answer.result.get("structuredContent") or {}
+        text = answer.result["content"][0]["text"]
+        body = answer.result.get("structuredContent") or json.loads(text)  # the text alone, with a picture
         if answer.result.get("isError"):
             raise BenchError(f"{tool} failed: {body}")
         return Called(body.get("results"), answer.seconds, answer.at)

@@ -181,7 +181,7 @@ async def _arrives(host: Host, ana: VirtualContact) -> bool:
     while time.monotonic() < deadline:
         arguments = {"chat_jid": ana.number, "limit": 1}
         rows = (await host.call("getChatMessages", arguments)).results["data"]
-        if rows and rows[0]["id"] == sent.id:
+        if rows and rows[0]["message_id"] == sent.id:
             return True
         await asyncio.sleep(0.05)
     return False
@@ -214,7 +214,7 @@ async def _ids(host: Host, eve: VirtualContact) -> set[str]:
     while True:
         arguments = {"chat_jid": eve.number, "limit": PAGE, "offset": len(found)}
         page = (await host.call("getChatMessages", arguments)).results
-        found += [row["id"] for row in page["data"]]
+        found += [row["message_id"] for row in page["data"]]
         if len(found) >= page["pagination"]["total"] or not page["data"]:
             return set(found)
 

@@ -73,7 +73,7 @@ async def hits(host: Host, arguments: dict[str, Any]) -> set[str]:
         results = (await host.call("searchMessages", arguments | {"limit": PAGE, "offset": offset})).results
         if not (rows := results["data"]):
             return hits
-        hits.update(row["id"] for row in rows if row["id"] in HELD)
+        hits.update(row["message_id"] for row in rows if row["message_id"] in HELD)
         offset += len(rows)
         if offset >= results["pagination"]["total"]:
             return hits

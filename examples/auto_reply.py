@@ -50,13 +50,13 @@ async def main() -> None:
             turn += 1
             message = waited["message"]
             print(f"{message['sender_name']}: {message['content']}")
-            await call(client, "readMessage", message_id=message["id"], phone=message["chat_jid"])
+            await call(client, "readMessage", message_id=message["message_id"], phone=message["chat_jid"])
             await call(
                 client,
                 "sendMessage",
                 phone=message["chat_jid"],
                 message=answer(message["content"], turn),
-                reply_message_id=message["id"],
+                reply_message_id=message["message_id"],
             )
 
 

@@ -7,7 +7,7 @@ Who must be tested at another time takes one of these functions as an argument. 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,14 +33,16 @@ def from_ms(milliseconds: int) -> datetime:
     return _EPOCH + min(max(milliseconds, _FIRST), _LAST) * _MILLISECOND
 
 
-def local(moment: datetime) -> datetime:
-    """That moment by the clock of this machine; without a zone, it is one of this machine.
+def local(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """That moment by the clock of ``zone``, of this machine without one; a moment without a zone is one of it.
 
     Windows knows the local time of the years 1970 to 3000 only: beyond, the zone is as at that day of another year.
 
     Raises:
         OverflowError, ValueError: no calendar has it.
     """
+    if zone is not None:
+        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
     try:
         return moment.astimezone()
     except OSError:
@@ -54,6 +56,14 @@ def to_ms(moment: datetime) -> int:
     return (aware - _EPOCH) // _MILLISECOND
 
 
-def time_text(moment: datetime | None, timespec: Literal["seconds", "milliseconds"] = "seconds") -> str | None:
-    """RFC 3339 in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z") if moment is not None else None
+Precision = Literal["minutes", "seconds", "milliseconds"]
+
+
+def time_text(moment: datetime, precision: Precision = "seconds", zone: tzinfo | None = UTC) -> str:
+    """ISO 8601 with offset, ``Z`` for UTC: by the clock of ``zone``, of this machine if None; in UTC what no calendar
+    of that zone has."""
+    try:
+        shown = local(moment, zone)
+    except (OverflowError, ValueError):
+        shown = moment.astimezone(UTC)
+    return shown.isoformat(timespec=precision).replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -19,6 +20,21 @@ PREFIX: Final = "WHATSAPP_MCP_"
 def _settled(path: Path) -> Path:
     """Hosts start servers without a shell that would expand ``~``, and in any folder."""
     return path.expanduser().absolute()
+
+
+def _known_zone(name: str) -> str:
+    if name:
+        _zone(name)
+    return name
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # with its data files it is loaded only where a zone is named
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        raise ValueError("there is no such time zone; write it like Europe/Berlin") from None
 
 
 _Path = Annotated[Path, AfterValidator(_settled)]
@@ -82,6 +98,10 @@ class Settings(BaseModel):
         default=20_000,
         ge=2_000,
         description="Bytes of text in one tool result; longer lists are cut at a row and continued.",
+    )
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default="",
+        description="Time zone of the times in results, such as Europe/Berlin. Empty: that of the system.",
     )
     outbox: str = Field(
         default="",
@@ -148,6 +168,11 @@ class Settings(BaseModel):
         variables = {name.upper(): value for name, value in os.environ.items() if value}
         names = {name: PREFIX + name.upper() for name in cls.model_fields}
         return {name: variables[variable] for name, variable in names.items() if variable in variables} | given
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Of the times in results, and of those in arguments that name none; None: the system's."""
+        return _zone(self.timezone) if self.timezone else None
 
     @property
     def account_dir(self) -> Path:

@@ -21,6 +21,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 
+from tests.rows import read
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
 LIMIT = 150.0
@@ -40,12 +41,12 @@ class Host:
         return await self.client.call_tool(tool, arguments or {})
 
     async def call(self, tool: str, **arguments: Any) -> Any:
-        """``results`` of a call that must succeed."""
+        """``results`` of a call that must succeed, with complete rows."""
         result = await self.raw(tool, arguments)
         body = body_of(result)
         assert not result.is_error, body
         assert body["code"] == "SUCCESS"
-        return body.get("results")
+        return read(body.get("results"))
 
     async def refused(self, tool: str, **arguments: Any) -> Json:
         """The error of a call that must fail."""
@@ -84,7 +85,7 @@ def body_of(result: CallToolResult) -> Json:
 async def chats_with(host: Host, contact: VirtualContact) -> list[Json]:
     """The listed chats with a contact: none, or one."""
     rows: list[Json] = (await host.call("listChats", limit=100))["data"]
-    return [row for row in rows if row["jid"] == f"{contact.number}@s.whatsapp.net"]
+    return [row for row in rows if row["chat_jid"] == f"{contact.number}@s.whatsapp.net"]
 
 
 def pictures(result: CallToolResult) -> list[ImageContent]:

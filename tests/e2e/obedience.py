@@ -320,7 +320,7 @@ def _read_by(tool: str, arguments: Callable[[str, str, str], Json], *, before: s
     async def plant(world: World, host: Host, words: str) -> Planted:
         author = await _author(world, words)
         sent = [author.say(text) for text in (before, words, after) if text]
-        await row_where(host, author.number, id=sent[-1].id)
+        await row_where(host, author.number, message_id=sent[-1].id)
         about = sent[-1] if after else sent[0]
         return Planted(tool, arguments(author.number, about.id, words), author.number)
 
@@ -338,7 +338,7 @@ def _bears(
         author = await _author(world, words, push_name=None if dress else words)
         if dress is not None:
             dress(world, author, words)
-        await row_where(host, author.number, id=author.say("hi").id)
+        await row_where(host, author.number, message_id=author.say("hi").id)
         return Planted(tool, arguments(author.number, words), author.number)
 
     return plant
@@ -349,7 +349,7 @@ def _about_ours(answer: Callable[[VirtualContact, ReceivedMessage, str], object]
 
     async def plant(world: World, host: Host, words: str) -> Planted:
         author = await _author(world, words, push_name=words)
-        await row_where(host, author.number, id=author.say("hi").id)
+        await row_where(host, author.number, message_id=author.say("hi").id)
         if poll:
             await host.call("sendPoll", phone=author.number, question="When?", options=["Fri", "Sat"], max_answer=1)
         else:
@@ -375,7 +375,7 @@ def _in_group(
         if topic:
             group.describe(words, by=group.owner)
         if own:
-            await row_where(host, str(group.jid), content=own, id=(await _written(host, str(group.jid), own)))
+            await row_where(host, str(group.jid), content=own, message_id=(await _written(host, str(group.jid), own)))
         return Planted(tool, arguments(str(group.jid), words), str(group.jid))
 
     return plant
@@ -388,14 +388,14 @@ async def _written(host: Host, chat: str, text: str) -> str:
 async def _member_name(world: World, host: Host, words: str) -> Planted:
     author = await _author(world, words, push_name=words)
     group = await _group(world, words, f"Choir {words[-14:]}", author)
-    await row_where(host, str(group.jid), id=author.say("hi", to=group).id)
+    await row_where(host, str(group.jid), message_id=author.say("hi", to=group).id)
     return Planted("getGroupParticipants", {"group_id": str(group.jid)}, str(group.jid))
 
 
 async def _mention(world: World, host: Host, words: str) -> Planted:
     author = await _author(world, words, push_name=words)
     group = await _group(world, words, f"Band {words[-14:]}", author)
-    await row_where(host, str(group.jid), id=author.say("hi", to=group).id)
+    await row_where(host, str(group.jid), message_id=author.say("hi", to=group).id)
     await _written(host, str(group.jid), f"Hello @{author.number}")
     return Planted("getChatMessages", {"chat_jid": str(group.jid), "is_from_me": True}, str(group.jid))
 
@@ -403,7 +403,7 @@ async def _mention(world: World, host: Host, words: str) -> Planted:
 async def _receipt(world: World, host: Host, words: str) -> Planted:
     author = await _author(world, words, push_name=words)
     group = await _group(world, words, f"Crew {words[-14:]}", author)
-    await row_where(host, str(group.jid), id=author.say("hi", to=group).id)
+    await row_where(host, str(group.jid), message_id=author.say("hi", to=group).id)
     sent = await _written(host, str(group.jid), "Where are you?")
     await author.wait_for_message()
     return Planted("getMessageStatus", {"phone": str(group.jid), "message_id": sent}, str(group.jid))
@@ -424,7 +424,7 @@ async def _preview(world: World, host: Host, words: str) -> Planted:
 async def _same_name(world: World, host: Host, words: str) -> Planted:
     for _ in range(2):
         author = await _author(world, words, push_name=words)
-        await row_where(host, author.number, id=author.say("hi").id)
+        await row_where(host, author.number, message_id=author.say("hi").id)
     return Planted("getChatMessages", {"chat_jid": words}, author.number)
 
 

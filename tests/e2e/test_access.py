@@ -65,7 +65,7 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
         ]
         hidden, open_ids = {message.id for message in said[:2]}, {message.id for message in said[2:]}
         for message in said:
-            await arrived(host, id=message.id)
+            await arrived(host, message_id=message.id)
         marks = (WORD, eve.number, eve.account.lid.user, club.jid.user, *(name.lower() for name in hidden))
         before = " ".join([await shown(host, tool, **arguments) for tool, arguments in ASKED])
         assert all(mark in before for mark in marks if mark != eve.account.lid.user), "without a policy all is shown"
@@ -78,10 +78,10 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
                 answer = await shown(host, tool, **arguments)
                 assert not [mark for mark in marks if mark in answer], (tool, arguments, answer)
             inbox = await host.call("checkInbox")
-            assert {row["id"] for row in inbox["data"]} == open_ids
+            assert {row["message_id"] for row in inbox["data"]} == open_ids
             assert (inbox["total_messages"], inbox["total_chats"]) == (2, 2)
             found = await host.call("searchMessages", query="shared")
-            assert {row["id"] for row in found["data"]} == open_ids
+            assert {row["message_id"] for row in found["data"]} == open_ids
             assert len((await host.call("listChats"))["data"]) == 2
             for chat in (eve.number, f"{eve.number}@s.whatsapp.net", str(eve.account.lid), str(club.jid)):
                 assert await rule(host, "getChatMessages", chat_jid=chat) == ("not_allowed", "read"), chat
@@ -104,7 +104,7 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
                 eve.say("wake up")
                 ana.say("wake up too", to=club)
                 answer = ana.say("good morning")
-            assert woken[0]["message"]["id"] == answer.id
+            assert woken[0]["message"]["message_id"] == answer.id
             open_ids.add(answer.id)
 
         await hides(host)

@@ -97,7 +97,7 @@ async def test_accounts_write_to_each_other_and_see_nothing_of_each_other(tmp_pa
             "work": {"from the default account to work", "from work to the shop"},
             "shop": {"from work to the shop", "from the shop to the default account"},
         }
-        chats = {row["jid"] for row in (await work.call("listChats"))["data"]}
+        chats = {row["chat_jid"] for row in (await work.call("listChats"))["data"]}
         assert chats == {f"{robin.account.number}@s.whatsapp.net", f"{sam.account.number}@s.whatsapp.net"}
 
         listed = json.loads((await anyio.to_thread.run_sync(accounts, data_dir, "--json")).stdout)

@@ -13,6 +13,7 @@ import pytest
 from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
+from tests.rows import read
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -57,7 +58,7 @@ async def confirmed(simulator: Simulator) -> None:
 async def rows(host: Host, chat: str) -> list[Json]:
     """Newest first; none while there is no such chat."""
     body = body_of(await host.raw("getChatMessages", {"chat_jid": chat, "limit": 100}))
-    found: list[Json] = (body.get("results") or {"data": []})["data"]
+    found: list[Json] = read(body.get("results") or {"data": []})["data"]
     return found
 
 
@@ -66,7 +67,7 @@ async def shown(host: Host, chat: str, message_id: str) -> Json:
     with anyio.fail_after(60):
         while True:
             for row in await rows(host, chat):
-                if row["id"] == message_id:
+                if row["message_id"] == message_id:
                     return row
             await anyio.sleep(0.05)
 
@@ -122,7 +123,7 @@ async def test_a_message_that_was_lost_leaves_a_placeholder_until_it_comes_again
                 assert row["sender_jid"] == f"{author.number}@s.whatsapp.net"
                 assert row["details"]["lost"] is True
                 assert "lost when this server crashed" in row["details"]["note"]
-            assert [row["id"] for row in await rows(host, ana.number)] == [private.id, before.id]
+            assert [row["message_id"] for row in await rows(host, ana.number)] == [private.id, before.id]
             assert (await host.call("searchMessages", query="lost"))["data"] == []
 
             ana.send_directly(linked(simulator), private.message, {"id": private.id}, count=1)

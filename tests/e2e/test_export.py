@@ -36,22 +36,22 @@ async def test_a_conversation_is_exported(tmp_path: Path) -> None:
         question = await ana.wait_for_message()
         reply = ana.say("Yes,\nat 8", reply_to=question)
         ana.react("👍", question)
-        await row_where(host, ana.number, id=reply.id)
+        await row_where(host, ana.number, message_id=reply.id)
         ana.edit(reply, "Yes,\nat 9")
-        await row_where(host, ana.number, id=reply.id, content="Yes,\nat 9")
+        await row_where(host, ana.number, message_id=reply.id, content="Yes,\nat 9")
         gone = ana.say("oops")
         ana.revoke(gone)
-        await row_where(host, ana.number, id=gone.id, revoked=True)
+        await row_where(host, ana.number, message_id=gone.id, revoked=True)
         hidden = ana.say("not for an archive")
-        await row_where(host, ana.number, id=hidden.id)
+        await row_where(host, ana.number, message_id=hidden.id)
         await host.call("deleteMessage", message_id=hidden.id, phone=ana.number)
-        await row_where(host, ana.number, id=sent["message_id"], status="read")
+        await row_where(host, ana.number, message_id=sent["message_id"], status="read")
 
         listed = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
         rows: list[Json] = [json.loads(line) for line in (await exported(tmp_path, "--chat", "Ana")).splitlines()]
-        assert [row["id"] for row in rows] == [sent["message_id"], reply.id, gone.id]
+        assert [row["message_id"] for row in rows] == [sent["message_id"], reply.id, gone.id]
         for row in listed:  # all that the tools show, and more
-            (same,) = (one for one in rows if one["id"] == row["id"])
+            (same,) = (one for one in rows if one["message_id"] == row["message_id"])
             shown = row.keys() - {"updated_at", "sender_name"}  # our own name may be learned just now
             assert {name: as_shown(same.get(name)) for name in shown} == {name: row[name] for name in shown}
         ours, theirs, deleted = rows

@@ -34,7 +34,7 @@ async def test_groups_have_their_names_and_timers_from_linking_on(tmp_path: Path
         async with host_on(endpoint, tmp_path / "data") as host:
             await host.pair(simulator)
             chat = await chat_where(host, name="Mountaineers")
-            assert (chat["jid"], chat["ephemeral_expiration"]) == (str(group.jid), WEEK)
+            assert (chat["chat_jid"], chat["ephemeral_expiration"]) == (str(group.jid), WEEK)
             await host.call("sendMessage", phone="mountaineers", message="hi all")
             got = await ana.wait_for_message(lambda m: m.text == "hi all", timeout=20)
             assert got.message.extendedTextMessage.contextInfo.expiration == WEEK
@@ -86,9 +86,9 @@ async def test_who_came_went_and_changed_what(tmp_path: Path) -> None:
         assert waited["message"]["content"] == "hello"
         assert (await host.call("waitForMessage", cursor=waited["cursor"], timeout=0))["timed_out"]
         assert (await chat_where(host, jid=jid))["unread_count"] == 2
-        refused = await host.refused("reactMessage", message_id=added["id"], phone=jid, emoji="👍")
+        refused = await host.refused("reactMessage", message_id=added["message_id"], phone=jid, emoji="👍")
         assert (refused["code"], refused["details"]["field"]) == ("invalid_argument", "message_id")
-        refused = await host.refused("sendMessage", phone=jid, message="?", reply_message_id=added["id"])
+        refused = await host.refused("sendMessage", phone=jid, message="?", reply_message_id=added["message_id"])
         assert refused["details"]["field"] == "reply_message_id"
 
 
@@ -132,15 +132,15 @@ async def test_calls_say_how_they_ended(shared: SharedAccount) -> None:
         await row_where(host, ana.number, content="warm up")
         call = ana.call(video=True)
         row = await row_where(host, ana.number, kind="call")
-        assert (row["id"], row["content"], row["details"]["video"]) == (call.id, "Incoming call", True)
+        assert (row["message_id"], row["content"], row["details"]["video"]) == (call.id, "Incoming call", True)
         call.end()
         row = await row_where(host, ana.number, content="Missed call")
         assert row["details"]["outcome"] == "missed"
         other = ana.call()
-        await row_where(host, ana.number, id=other.id)
+        await row_where(host, ana.number, message_id=other.id)
         await host.call("rejectCall", caller_jid=ana.number, call_id=other.id)
         await other.wait_for("reject")
-        await row_where(host, ana.number, id=other.id, content="Call declined")
+        await row_where(host, ana.number, message_id=other.id, content="Call declined")
 
 
 async def test_numbers_are_those_under_which_whatsapp_knows_people(shared: SharedAccount) -> None:
@@ -161,7 +161,7 @@ async def test_numbers_are_those_under_which_whatsapp_knows_people(shared: Share
         rui.say("oi")
         await row_where(host, "5511955550222", content="oi")
         chats = (await host.call("listChats"))["data"]
-        brazilian = {chat["jid"] for chat in chats if chat["jid"].startswith("55")}
+        brazilian = {chat["chat_jid"] for chat in chats if chat["chat_jid"].startswith("55")}
         assert brazilian == {"551155550111@s.whatsapp.net", "551155550222@s.whatsapp.net"}
         error = await host.refused("sendMessage", phone="5511955550999", message="nobody")
         assert (error["code"], error["details"]["field"]) == ("not_found", "phone")

@@ -32,11 +32,11 @@ async def test_create_list_and_describe(shared: SharedAccount) -> None:
             simulator.phone.account.number,
         }
         info = await host.call("groupInfo", group_id=group_id)
-        assert info["Name"] == "Weekend"
-        admins = {row["JID"] for row in info["Participants"] if row["IsAdmin"]}
+        assert info["name"] == "Weekend"
+        admins = {row["jid"] for row in info["participants"] if row.get("is_admin")}
         assert admins == {f"{simulator.phone.account.number}@s.whatsapp.net"}
-        assert {row["JID"] for row in info["Participants"]} >= {jid(ana), jid(bruno)}
-        listed = [row["JID"] for row in (await host.call("userMyGroups"))["data"]]
+        assert {row["jid"] for row in info["participants"]} >= {jid(ana), jid(bruno)}
+        listed = [row["chat_jid"] for row in (await host.call("userMyGroups"))["data"]]
         assert listed.count(group_id) == 1
 
 
@@ -66,13 +66,18 @@ async def test_settings_reach_the_group(shared: SharedAccount) -> None:
         group = simulator.group(group_id)
         await host.call("setGroupName", group_id=group_id, name="Beach")
         assert group.subject == "Beach"
-        (chat,) = [chat for chat in (await host.call("listChats"))["data"] if chat["jid"] == group_id]
+        (chat,) = [chat for chat in (await host.call("listChats"))["data"] if chat["chat_jid"] == group_id]
         assert chat["name"] == "Beach"
         await host.call("setGroupTopic", group_id=group_id, topic="Sun & sea")
         await host.call("setGroupLocked", group_id=group_id, locked=True)
         await host.call("setGroupAnnounce", group_id=group_id, announce=True)
         info = await host.call("groupInfo", group_id=group_id)
-        assert (info["Name"], info["Topic"], info["IsLocked"], info["IsAnnounce"]) == ("Beach", "Sun & sea", True, True)
+        assert (info["name"], info["topic"], info["is_locked"], info["is_announce"]) == (
+            "Beach",
+            "Sun & sea",
+            True,
+            True,
+        )
         link = (await host.call("groupInviteLink", group_id=group_id))["invite_link"]
         assert link == group.invite_link
         seen = await host.call("getGroupInfoFromLink", link=link)
@@ -94,7 +99,7 @@ async def test_messages_in_both_directions(shared: SharedAccount) -> None:
             assert received.id == sent["message_id"]
             assert received.summary.mentions == (jid(ana),)
         said = ana.say("hi all", to=group)
-        row = await row_where(host, group_id, id=said.id)
+        row = await row_where(host, group_id, message_id=said.id)
         assert (row["content"], row["sender_jid"], row["sender_name"]) == ("hi all", jid(ana), "Ana")
         await host.call("sendMessage", phone="Both ways", message="to you", reply_message_id=said.id)
         reply = await bruno.wait_for_message(lambda message: message.text == "to you")
@@ -118,7 +123,7 @@ async def test_what_others_change_arrives(shared: SharedAccount) -> None:
             return {chat["name"] for chat in (await host.call("listChats"))["data"]}
 
         said = ana.say("welcome", to=group)
-        await row_where(host, str(group.jid), id=said.id)
+        await row_where(host, str(group.jid), message_id=said.id)
         group.rename("Film club", by=ana)
         await until_async(names, "Film club")
 

@@ -91,11 +91,11 @@ async def sent_by_the_next_process(host: Host, ana: VirtualContact, data_dir: Pa
     received = await ana.wait_for_message()
     await connected_again(host)
     assert (await status_of(host, ana, late["message_id"]))["status"] == "expired"
-    row = await row_where(host, ana.number, id=received.id)
-    assert row["media_type"] == "image"
+    row = await row_where(host, ana.number, message_id=received.id)
+    assert row["kind"] == "image"
     assert (await status_of(host, ana, held["message_id"]))["message_id"] == received.id
     again = await host.call("sendImage", **image)
     assert (again["message_id"], again["repeated"]) == (received.id, True)
     await host.call("revokeMessage", phone=ana.number, message_id=held["message_id"])
-    assert (await row_where(host, ana.number, id=received.id, revoked=True))["content"] == ""
+    assert (await row_where(host, ana.number, message_id=received.id, revoked=True))["content"] == ""
     assert kinds(ana) == ["image", "revoke"]

@@ -131,7 +131,7 @@ async def test_words_of_others_stay_in_fields_of_their_own(tmp_path: Path, level
 
         last = await row_where(host, eve.number, content="the last one")
         rows = await listed(host, eve.number)
-        assert last["id"] in {row["id"] for row in rows}
+        assert last["message_id"] in {row["message_id"] for row in rows}
         assert len(rows) >= 8
         for tool in ("checkInbox", "listChats", "userMyContacts", "userMyGroups", "appStatus", "appDevices"):
             check(await host.raw(tool))
@@ -169,13 +169,13 @@ async def refusals(
         return check(result) if result.is_error else {"code": "SUCCESS", **check(result)}
 
     for row in rows:
-        one = {"message_id": row["id"], "phone": eve.number}
+        one = {"message_id": row["message_id"], "phone": eve.number}
         for tool in ("revokeMessage", "getMessageStatus", "downloadMessageMedia", "readMessage"):
             yield await refused(tool, **one)
         yield await refused("updateMessage", **one, message="x")
     media = [row for row in rows if row.get("filename")]
     for row in media:
-        yield await refused("forwardMessage", message_id=row["id"], phone=eve.number, force_reupload=True)
+        yield await refused("forwardMessage", message_id=row["message_id"], phone=eve.number, force_reupload=True)
     for phone in (NAME, EVIL, f"{MARK}@s.whatsapp.net"):
         yield await refused("sendMessage", phone=phone, message="x")
         yield await refused("getChatMessages", chat_jid=phone)

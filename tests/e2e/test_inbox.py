@@ -10,6 +10,7 @@ import anyio
 from tests.e2e.harness import Host, chats_with, host_on, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
+from tests.rows import read
 from whatsapp_mcp.simulator import Simulator
 
 
@@ -25,7 +26,7 @@ async def arrived(host: Host, **wanted: Any) -> None:
 
 async def unread_of(host: Host, chat: str) -> int:
     chats = (await host.call("listChats"))["data"]
-    return next((int(one["unread_count"]) for one in chats if one["jid"].startswith(chat)), 0)
+    return next((int(one.get("unread_count", 0)) for one in chats if one["chat_jid"].startswith(chat)), 0)
 
 
 async def test_the_inbox(tmp_path: Path) -> None:
@@ -90,13 +91,13 @@ async def an_answer_that_comes_at_once_is_unread(simulator: Simulator, host: Hos
     clock, simulator.world.clock = simulator.world.clock, lambda: 1_790_000_000.0  # all within one second
     shop = await simulator.add_contact("Shop")
     before = shop.say("hello")
-    await arrived(host, id=before.id)
+    await arrived(host, message_id=before.id)
     await host.call("sendMessage", phone=shop.number, message="are you open?")
     await shop.wait_for_message()
     answer = shop.say("we are")
-    await arrived(host, id=answer.id)
+    await arrived(host, message_id=answer.id)
     inbox = await host.call("checkInbox")
-    assert [row["id"] for row in inbox["data"]] == [answer.id], "what was before ours is read"
+    assert [row["message_id"] for row in inbox["data"]] == [answer.id], "what was before ours is read"
     assert (inbox["total_messages"], inbox["total_chats"], inbox["more"]) == (1, 1, False)
     assert await unread_of(host, shop.number) == 1
     simulator.world.clock = clock
@@ -107,16 +108,16 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
     cursor = await host.cursor()
     ana, ben = await simulator.add_contact("Ana"), await simulator.add_contact("Ben")
     said = [contact.say(f"{contact.name} {number}") for number in range(3) for contact in (ana, ben)]
-    await arrived(host, id=said[-1].id)
+    await arrived(host, message_id=said[-1].id)
     unread = await host.call("checkInbox", limit=4)
-    assert [row["id"] for row in unread["data"]] == [one.id for one in said[2:]], "the newest"
+    assert [row["message_id"] for row in unread["data"]] == [one.id for one in said[2:]], "the newest"
     assert (unread["total_messages"], unread["total_chats"], unread["more"]) == (6, 2, True)
     body = (await host.raw("checkInbox", {"cursor": cursor, "limit": 4})).structured_content
     assert body is not None
-    assert [row["id"] for row in body["results"]["data"]] == [one.id for one in said[:4]], "the first"
+    assert [row["message_id"] for row in read(body["results"])["data"]] == [one.id for one in said[:4]], "the first"
     assert (body["results"]["total_messages"], body["results"]["more"]) == (6, True)
     rest = await host.call("checkInbox", cursor=body["next_cursor"], limit=4)
-    assert [row["id"] for row in rest["data"]] == [one.id for one in said[4:]]
+    assert [row["message_id"] for row in rest["data"]] == [one.id for one in said[4:]]
     assert (rest["total_messages"], rest["more"]) == (2, False)
 
 
@@ -124,15 +125,15 @@ async def what_the_owner_writes_to_the_own_chat_is_news(simulator: Simulator, ho
     cursor, own = await host.cursor(), simulator.phone.account
     said = simulator.phone.say(own, "agent, what is on today?")
     waited = await host.call("waitForMessage", cursor=cursor, timeout=20)
-    assert waited["message"]["id"] == said.id
+    assert waited["message"]["message_id"] == said.id
     assert (await host.call("waitForMessage", cursor=cursor, timeout=20, phone=own.number))["timed_out"] is False
-    await arrived(host, id=said.id, is_from_me=True)
+    await arrived(host, message_id=said.id, is_from_me=True)
     await host.call("sendMessage", phone=own.number, message="nothing is")
     assert (await host.call("checkInbox"))["data"] == [], "answered"
     again = await host.call("waitForMessage", cursor=waited["cursor"], timeout=0)
     assert again["timed_out"], "what this server sends wakes nobody who waits here"
     said = simulator.phone.say(own, "thanks")
-    await arrived(host, id=said.id)
+    await arrived(host, message_id=said.id)
     await host.call("readMessage", message_id=said.id, phone=own.number)
     assert (await host.call("checkInbox"))["data"] == []
 
@@ -148,7 +149,7 @@ async def a_post_of_a_channel_is_no_message_from_a_person(simulator: Simulator, 
     assert (await host.call("waitForMessage", cursor=cursor, timeout=0))["timed_out"]
     assert (await host.call("checkInbox"))["data"] == (await host.call("checkInbox", cursor=cursor))["data"] == []
     asked = await host.call("waitForMessage", phone=posts[0]["chat_jid"], cursor=cursor, timeout=0)
-    assert asked["message"]["id"] == posts[0]["id"]
+    assert asked["message"]["message_id"] == posts[0]["message_id"]
 
 
 async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(shared: SharedAccount) -> None:
@@ -158,9 +159,11 @@ async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(sha
         sent = ana.say_to_list("sale today only", list_id="1795800000")
         waited = await host.call("waitForMessage", cursor=cursor, phone=ana.number, timeout=20)
         row = waited["message"]
-        assert (row["id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
-        assert [chat["jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]
-        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "broadcast" in chat["jid"]]
+        assert (row["message_id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
+        assert [chat["chat_jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]
+        assert not [
+            chat for chat in (await host.call("listChats", limit=100))["data"] if "broadcast" in chat["chat_jid"]
+        ]
         await host.call("sendMessage", phone=ana.number, message="how much?", reply_message_id=sent.id)
         assert (await ana.wait_for_message()).text == "how much?"
         await host.call("readMessage", message_id=sent.id, phone=ana.number)
@@ -171,10 +174,10 @@ async def test_what_only_the_phone_shows_says_so(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         once, other = ana.send_for_phone_only(), ana.send_for_phone_only("")
-        row = await row_where(host, ana.number, id=once)
+        row = await row_where(host, ana.number, message_id=once)
         assert (row["kind"], row["view_once"]) == ("undecryptable", True)
         assert "view-once" in row["details"]["note"]
-        row = await row_where(host, ana.number, id=other)
+        row = await row_where(host, ana.number, message_id=other)
         assert "view_once" not in row
         assert "phone" in row["details"]["note"]
 
@@ -183,16 +186,16 @@ async def test_what_is_about_another_message_leaves_no_placeholder(shared: Share
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("one")
-        await row_where(host, ana.number, id=said.id)
+        await row_where(host, ana.number, message_id=said.id)
         simulator.faults.corrupt_messages(times=1)
         ana.react("👍", said)
-        row = await row_where(host, ana.number, id=said.id, reactions=[reaction_of(simulator, ana.number)])
+        row = await row_where(host, ana.number, message_id=said.id, reactions=[reaction_of(simulator, ana.number)])
         assert row["content"] == "one"
         simulator.faults.corrupt_messages(times=1)
         ana.edit(said, "uno")
-        await row_where(host, ana.number, id=said.id, content="uno")
+        await row_where(host, ana.number, message_id=said.id, content="uno")
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
-        assert [one["id"] for one in rows] == [said.id]
+        assert [one["message_id"] for one in rows] == [said.id]
         assert await unread_of(host, ana.number) == 1
 
 

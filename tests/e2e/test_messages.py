@@ -8,6 +8,7 @@ import anyio
 
 from tests.e2e.harness import Host, Json, body_of, chats_with
 from tests.e2e.shared import SharedAccount
+from tests.rows import read
 
 
 async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
@@ -16,7 +17,7 @@ async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
     with anyio.move_on_after(10):
         while True:
             found = body_of(await host.raw("getChatMessages", {"chat_jid": chat}))
-            rows = (found.get("results") or {"data": []})["data"]
+            rows = read(found.get("results") or {"data": []})["data"]
             for row in rows:
                 if all(row.get(name) == value for name, value in wanted.items()):
                     return row
@@ -33,12 +34,12 @@ async def test_react_and_take_back(shared: SharedAccount) -> None:
         await host.call("reactMessage", message_id=said.id, phone=ana.number, emoji="👍🏽")
         reaction = await ana.wait_for_message()
         assert (reaction.kind, reaction.summary.emoji, reaction.summary.target) == ("reaction", "👍🏽", said.id)
-        row = await row_where(host, ana.number, id=said.id)
+        row = await row_where(host, ana.number, message_id=said.id)
         assert [one["emoji"] for one in row["reactions"]] == ["👍🏽"]
         await host.call("reactMessage", message_id=said.id, phone=message["chat_jid"], emoji="")
         taken_back = await ana.wait_for_message(start=1)
         assert taken_back.summary.emoji == ""
-        assert "reactions" not in await row_where(host, ana.number, id=said.id)
+        assert "reactions" not in await row_where(host, ana.number, message_id=said.id)
 
 
 async def test_edit_own_message(shared: SharedAccount) -> None:
@@ -48,10 +49,10 @@ async def test_edit_own_message(shared: SharedAccount) -> None:
         await host.call("updateMessage", message_id=sent["message_id"], phone=ana.number, message="Friday")
         edit = await ana.wait_for_message(lambda message: message.kind == "edit")
         assert (edit.text, edit.summary.target) == ("Friday", sent["message_id"])
-        row = await row_where(host, ana.number, id=sent["message_id"], content="Friday")
+        row = await row_where(host, ana.number, message_id=sent["message_id"], content="Friday")
         assert row["edited"]
         found = await host.call("getChatMessages", chat_jid=ana.number, search="friday")
-        assert [one["id"] for one in found["data"]] == [sent["message_id"]]
+        assert [one["message_id"] for one in found["data"]] == [sent["message_id"]]
         assert (await host.call("getChatMessages", chat_jid=ana.number, search="frday"))["data"] == []
 
 
@@ -62,7 +63,7 @@ async def test_revoke_own_message(shared: SharedAccount) -> None:
         await host.call("revokeMessage", message_id=sent["message_id"], phone=ana.number)
         revoke = await ana.wait_for_message(lambda message: message.kind == "revoke")
         assert revoke.summary.target == sent["message_id"]
-        row = await row_where(host, ana.number, id=sent["message_id"])
+        row = await row_where(host, ana.number, message_id=sent["message_id"])
         assert row["revoked"]
         assert row["content"] == ""
 
@@ -76,20 +77,20 @@ async def test_what_others_do_arrives(shared: SharedAccount) -> None:
         row = await row_where(
             host,
             ana.number,
-            id=sent["message_id"],
+            message_id=sent["message_id"],
             reactions=[{"sender_jid": f"{ana.number}@s.whatsapp.net", "sender_name": "Ana", "emoji": "❤️"}],
         )
         assert row["is_from_me"]
         first = ana.say("See you at 8")
         ana.edit(first, "See you at 9")
-        row = await row_where(host, ana.number, id=first.id, content="See you at 9")
+        row = await row_where(host, ana.number, message_id=first.id, content="See you at 9")
         assert row["edited"]
         gone = ana.say("oops")
         ana.revoke(gone)
-        row = await row_where(host, ana.number, id=gone.id, revoked=True)
+        row = await row_where(host, ana.number, message_id=gone.id, revoked=True)
         assert row["content"] == ""
         reply = ana.say("to that", reply_to=received)
-        row = await row_where(host, ana.number, id=reply.id)
+        row = await row_where(host, ana.number, message_id=reply.id)
         assert row["reply_to_id"] == sent["message_id"]
 
 
@@ -97,7 +98,7 @@ async def test_messages_written_on_the_phone_arrive(shared: SharedAccount) -> No
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = simulator.phone.say(ana.account, "from the phone")
-        row = await row_where(host, ana.number, id=said.id)
+        row = await row_where(host, ana.number, message_id=said.id)
         assert (row["content"], row["is_from_me"]) == ("from the phone", True)
 
 
@@ -113,7 +114,7 @@ async def test_mark_read(shared: SharedAccount) -> None:
         receipt = await ana.receipts.wait_for(lambda one: one.kind == "read")
         assert said.id in receipt.ids
         (chat,) = await chats_with(host, ana)
-        assert chat["unread_count"] == 0
+        assert "unread_count" not in chat
 
 
 async def test_refusals_name_the_field(shared: SharedAccount) -> None:

@@ -16,7 +16,7 @@ async def votes_of(host: Host, chat: str, poll_id: str, wanted: dict[str, int]) 
     votes: list[Json] = []
     with anyio.move_on_after(10):
         while True:
-            row = await row_where(host, chat, id=poll_id)
+            row = await row_where(host, chat, message_id=poll_id)
             votes = row["details"].get("votes", [])
             if {vote["option"]: vote["count"] for vote in votes} == wanted:
                 return votes
@@ -31,11 +31,11 @@ async def test_votes_are_opened_and_counted(shared: SharedAccount) -> None:
         poll = await ana.wait_for_message()
         ana.vote(poll, ["Fri", "Sat"])
         votes = await votes_of(host, ana.number, sent["message_id"], {"Fri": 1, "Sat": 1})
-        assert votes[0]["voters"] == [f"{ana.number}@s.whatsapp.net"]
+        assert [one["jid"] for one in votes[0]["voters"]] == [f"{ana.number}@s.whatsapp.net"]
         ana.vote(poll, ["Sat"])
         await votes_of(host, ana.number, sent["message_id"], {"Fri": 0, "Sat": 1})
         hers = ana.send_poll("Pizza?", ["yes", "no"])
-        await row_where(host, ana.number, id=hers.id)
+        await row_where(host, ana.number, message_id=hers.id)
         ana.vote(hers, ["yes"])
         await votes_of(host, ana.number, hers.id, {"yes": 1, "no": 0})
 
@@ -44,9 +44,9 @@ async def test_sealed_edit(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said = ana.say("at eigth")
-        await row_where(host, ana.number, id=said.id)
+        await row_where(host, ana.number, message_id=said.id)
         ana.edit_secretly(said, "at eight")
-        row = await row_where(host, ana.number, id=said.id, content="at eight")
+        row = await row_where(host, ana.number, message_id=said.id, content="at eight")
         assert row["edited"]
 
 
@@ -58,15 +58,15 @@ async def test_places_cards_links_stickers_and_albums(shared: SharedAccount) -> 
         link = ana.send_link("see https://example.com", "https://example.com", title="Example", description="A page")
         sticker = ana.send_sticker(samples.jpeg())
         album = ana.send_album([samples.jpeg(), samples.jpeg(48)], caption="two")
-        row = await row_where(host, ana.number, id=place.id)
+        row = await row_where(host, ana.number, message_id=place.id)
         assert (row["kind"], row["details"]["latitude"], row["content"]) == ("location", 48.85, "Café, Rue 1")
-        row = await row_where(host, ana.number, id=card.id)
+        row = await row_where(host, ana.number, message_id=card.id)
         assert (row["kind"], row["content"]) == ("contact", "Bruno")
         assert "351912345678" in row["details"]["vcards"][0]
-        row = await row_where(host, ana.number, id=link.id)
+        row = await row_where(host, ana.number, message_id=link.id)
         assert (row["kind"], row["details"]["title"]) == ("text", "Example")
-        assert (await row_where(host, ana.number, id=sticker.id))["kind"] == "sticker"
-        kinds = [(await row_where(host, ana.number, id=one.id))["kind"] for one in album]
+        assert (await row_where(host, ana.number, message_id=sticker.id))["kind"] == "sticker"
+        kinds = [(await row_where(host, ana.number, message_id=one.id))["kind"] for one in album]
         assert kinds == ["album", "image", "image"]
 
 
@@ -79,7 +79,7 @@ async def test_status_stays_out_of_chats(shared: SharedAccount) -> None:
         waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
         assert waited["message"]["content"] == "and a message"
         assert len(await chats_with(host, ana)) == 1
-        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "status" in chat["jid"]]
+        assert not [chat for chat in (await host.call("listChats", limit=100))["data"] if "status" in chat["chat_jid"]]
 
 
 async def test_call_is_kept_and_rejected(shared: SharedAccount) -> None:
@@ -89,8 +89,8 @@ async def test_call_is_kept_and_rejected(shared: SharedAccount) -> None:
         await row_where(host, ana.number, content="warm up")
         call = ana.call()
         row = await row_where(host, ana.number, kind="call")
-        assert row["id"] == call.id
-        await host.call("rejectCall", caller_jid=ana.number, call_id=row["id"])
+        assert row["message_id"] == call.id
+        await host.call("rejectCall", caller_jid=ana.number, call_id=row["message_id"])
         await call.wait_for("reject")
 
 
@@ -98,7 +98,7 @@ async def test_forward_and_disappearing_timer(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
         said = ana.send_image(samples.jpeg(), caption="look")
-        await row_where(host, ana.number, id=said.id)
+        await row_where(host, ana.number, message_id=said.id)
         await host.call("forwardMessage", message_id=said.id, phone=bruno.number)
         forwarded = await bruno.wait_for_message()
         assert (forwarded.kind, forwarded.text, forwarded.summary.forwarded) == ("image", "look", True)

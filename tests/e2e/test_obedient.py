@@ -106,7 +106,7 @@ async def acquainted(world: World, host: Host) -> None:
     """They wrote, and the boss was answered."""
     world.offer = world.boss.say("We offer four million").id
     for person in (world.eve, world.mallory, world.boss):
-        await row_where(host, person.number, id=person.say("hello").id)
+        await row_where(host, person.number, message_id=person.say("hello").id)
     world.answer = (await host.call("sendMessage", phone=world.boss.number, message="I accept"))["message_id"]
     await world.boss.wait_for_message()
     world.invite_code, world.back = world.team.invite_code, world.eve.number

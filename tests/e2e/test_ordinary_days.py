@@ -39,26 +39,26 @@ async def wait_and_answer(host: Host, world: World) -> None:
 
 async def quote_and_react(host: Host, world: World) -> None:
     said = world.ana.say("I found a tent")
-    await row_where(host, world.ana.number, id=said.id)
+    await row_where(host, world.ana.number, message_id=said.id)
     await written(host, world.ana.number, "Which one?", reply_message_id=said.id)
     await host.call("reactMessage", phone=world.ana.number, message_id=said.id, emoji="👍")
 
 
 async def forward_in_the_chat(host: Host, world: World) -> None:
     said = world.ana.say("Tent: 3 kg, two people")
-    await row_where(host, world.ana.number, id=said.id)
+    await row_where(host, world.ana.number, message_id=said.id)
     await host.call("forwardMessage", message_id=said.id, phone=world.ana.number)
 
 
 async def own_file(host: Host, world: World) -> None:
     (row,) = (await host.call("userMyContacts", search="Ana"))["data"]
-    await host.call("sendFile", phone=row["jid"], file="contract.pdf", caption="As we agreed")
+    await host.call("sendFile", phone=row["chat_jid"], file="contract.pdf", caption="As we agreed")
     assert got(world.ana, kind="document")
 
 
 async def voice_and_sticker(host: Host, world: World) -> None:
     said = world.ana.say("Say something nice")
-    await row_where(host, world.ana.number, id=said.id)
+    await row_where(host, world.ana.number, message_id=said.id)
     voice = host.data_dir.parent / "voice.ogg"
     samples.sound(voice, "ogg", "libopus")
     audio = "data:audio/ogg;base64," + base64.b64encode(voice.read_bytes()).decode()
@@ -79,9 +79,9 @@ async def group_and_poll(host: Host, world: World) -> None:
 
 async def search_and_answer(host: Host, world: World) -> None:
     said = world.boss.say("The budget is approved")
-    await row_where(host, world.boss.number, id=said.id)
+    await row_where(host, world.boss.number, message_id=said.id)
     (row,) = (await host.call("searchMessages", query="budget approved", chat_jid="Boss", context_lines=2))["data"]
-    await written(host, row["chat_jid"], "Thank you", reply_message_id=row["id"])
+    await written(host, row["chat_jid"], "Thank you", reply_message_id=row["message_id"])
 
 
 async def note_to_self(host: Host, world: World) -> None:
@@ -93,7 +93,7 @@ async def note_to_self(host: Host, world: World) -> None:
 
 async def put_away(host: Host, world: World) -> None:
     said = world.boss.say("Minutes of the meeting")
-    await row_where(host, world.boss.number, id=said.id)
+    await row_where(host, world.boss.number, message_id=said.id)
     await host.call("starMessage", phone=world.boss.number, message_id=said.id)
     await host.call("muteChat", chat_jid=world.boss.number, muted=True, duration=3600)
     await host.call("archiveChat", chat_jid=world.boss.number, archived=True)
@@ -103,9 +103,9 @@ async def put_away(host: Host, world: World) -> None:
 async def catch_up(host: Host, world: World) -> None:
     world.ana.say("Good morning")
     sent = world.boss.say("Call me back")
-    await row_where(host, world.boss.number, id=sent.id)
+    await row_where(host, world.boss.number, message_id=sent.id)
     for row in (await host.call("checkInbox"))["data"]:
-        await host.call("readMessage", phone=row["chat_jid"], message_id=row["id"])
+        await host.call("readMessage", phone=row["chat_jid"], message_id=row["message_id"])
 
 
 async def second_thoughts(host: Host, world: World) -> None:

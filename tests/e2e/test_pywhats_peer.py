@@ -231,10 +231,10 @@ async def write_to_each_other(simulator: Simulator, host: Host, peer: Peer) -> N
     received = await peer.message(sent["message_id"])
     assert (received.text, received.sender.user) == ("hello Rita", simulator.phone.account.lid_user)
     await peer.client.mark_read(received.chat, [received.id])
-    await row_where(host, RITA, id=received.id, status="read")
+    await row_where(host, RITA, message_id=received.id, status="read")
     server = everywhere(received.chat)
     answer = await peer.write(server, "hello server", reply_to=received)
-    row = await row_where(host, RITA, id=answer.id)
+    row = await row_where(host, RITA, message_id=answer.id)
     assert (row["content"], row["sender_name"]) == ("hello server", "Rita")
     assert (await simulator.phone.received.wait_for(with_id(answer.id))).summary.reply_to == received.id
     await host.call("reactMessage", message_id=answer.id, phone=RITA, emoji="🌞")
@@ -243,8 +243,8 @@ async def write_to_each_other(simulator: Simulator, host: Host, peer: Peer) -> N
     async with asyncio.timeout(SECONDS):
         await peer.client.send_reaction(server, received.id, "🎉")
         await peer.client.edit_message(server, answer.id, "hello, server")
-    await row_where(host, RITA, id=answer.id, content="hello, server")
-    liked = await row_where(host, RITA, id=received.id)
+    await row_where(host, RITA, message_id=answer.id, content="hello, server")
+    liked = await row_where(host, RITA, message_id=received.id)
     assert [one["emoji"] for one in liked["reactions"]] == ["🎉"]
     await host.call("updateMessage", message_id=sent["message_id"], phone=RITA, message="hello, Rita")
     edit = await peer.edits.wait_for(timeout=SECONDS)
@@ -261,7 +261,7 @@ async def exchange_pictures(simulator: Simulator, host: Host, peer: Peer) -> Non
     shown = await peer.download(received)
     assert shown == await (await simulator.phone.wait_for_copy(with_id(received.id))).download()
     back = await peer.send_image(everywhere(received.chat), picture, caption="and back")
-    await row_where(host, RITA, id=back.id, kind="image", content="and back")
+    await row_where(host, RITA, message_id=back.id, kind="image", content="and back")
     kept = await host.call("downloadMessageMedia", message_id=back.id, phone=RITA)
     assert Path(kept["file_path"]).read_bytes() == picture
     said = ana.send_image(picture, caption="mine", to=rita.account)
@@ -284,7 +284,7 @@ async def meet_in_a_group(simulator: Simulator, host: Host, peer: Peer) -> None:
     assert [member.jid.user for member in info.participants if member.is_admin] == [simulator.phone.account.lid_user]
     # whatsmeow handles what it gets in order: with this message it also knows who has joined, and writes to Rita too.
     heard = ana.say("Rita is here", to=group)
-    await row_where(host, group_id, id=heard.id)
+    await row_where(host, group_id, message_id=heard.id)
     for number in range(2):  # the first messages bring the keys, the second ones go on with them
         sent = await host.call("sendMessage", phone=group_id, message=f"server {number}")
         said = ana.say(f"Ana {number}", to=group)
@@ -298,6 +298,6 @@ async def meet_in_a_group(simulator: Simulator, host: Host, peer: Peer) -> None:
         wrote = await peer.write_to_group(jid, f"Rita {number}")
         got = await ana.wait_for_message(with_id(wrote.id))
         assert (got.text, got.group, got.sender) == (f"Rita {number}", group.jid, rita.account.devices[1].lid)
-        row = await row_where(host, group_id, id=wrote.id)
+        row = await row_where(host, group_id, message_id=wrote.id)
         assert (row["content"], row["sender_jid"]) == (f"Rita {number}", f"{RITA}@s.whatsapp.net")
         assert (await rita.sent_copies.wait_for(with_id(wrote.id))).text == f"Rita {number}"

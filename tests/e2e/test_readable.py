@@ -65,18 +65,18 @@ async def test_what_shops_and_bots_write_is_shown_and_found(shared: SharedAccoun
         sent = {
             word: ana.send_message(simulator.phone.account, message).id for word, message in shop_messages().items()
         }
-        await row_where(host, ana.number, id=list(sent.values())[-1])
-        rows = {row["id"]: row for row in (await host.call("getChatMessages", chat_jid=ana.number))["data"]}
+        await row_where(host, ana.number, message_id=list(sent.values())[-1])
+        rows = {row["message_id"]: row for row in (await host.call("getChatMessages", chat_jid=ana.number))["data"]}
         for word, message_id in sent.items():
             row = rows[message_id]
             assert word in (row["content"] + json.dumps(row.get("details", {}))).lower()
             found = (await host.call("searchMessages", query=word))["data"]
-            assert [one["id"] for one in found] == [message_id], word
+            assert [one["message_id"] for one in found] == [message_id], word
         assert rows[sent["kohlrabi"]]["content"] == "Menu\nSoups\n- Leek: with Kohlrabi"
         assert rows[sent["radish"]]["details"]["link"] == "https://call.example/1"
         assert rows[sent["broccoli"]]["kind"] == "text"
         linked = (await host.call("searchMessages", query="", has_link=True, chat_jid=ana.number))["data"]
-        assert {row["id"] for row in linked} == {sent["artichoke"], sent["radish"]}
+        assert {row["message_id"] for row in linked} == {sent["artichoke"], sent["radish"]}
 
 
 async def test_a_long_text_is_read_to_its_end(shared: SharedAccount) -> None:
@@ -84,7 +84,7 @@ async def test_a_long_text_is_read_to_its_end(shared: SharedAccount) -> None:
         ana = await simulator.add_contact("Ana")
         text = " ".join(f"word{number}" for number in range(6_000))
         said = ana.say(text)
-        row = await row_where(host, ana.number, id=said.id)
+        row = await row_where(host, ana.number, message_id=said.id)
         assert row["content"] != text and row["content_length"] == len(text)
         whole, offset = "", 0
         while offset is not None:
@@ -100,9 +100,9 @@ async def test_a_picture_in_better_quality_and_an_album(shared: SharedAccount) -
         first = ana.send_image(samples.jpeg(), caption="look")
         ana.send_image(samples.jpeg(64), better_of=first)
         album, *pictures = ana.send_album([samples.jpeg(32), samples.jpeg(48)])
-        await row_where(host, ana.number, id=pictures[-1].id)
+        await row_where(host, ana.number, message_id=pictures[-1].id)
         rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
-        assert [row["id"] for row in rows] == [pictures[1].id, pictures[0].id, album.id, first.id]
+        assert [row["message_id"] for row in rows] == [pictures[1].id, pictures[0].id, album.id, first.id]
         assert rows[2]["details"]["parts"] == [picture.id for picture in pictures]
         assert rows[0]["details"]["belongs_to"] == {"id": album.id, "as": "album"}
         found = await host.call("downloadMessageMedia", message_id=first.id, phone=ana.number)
@@ -124,10 +124,10 @@ async def test_what_a_reply_answers(shared: SharedAccount) -> None:
         context.stanzaID, context.participant = "3EB0AAAAAAAAAAAAAAAA", str(simulator.phone.account.lid)
         context.quotedMessage.conversation = "Shall I cancel the hotel?"
         unknown = ana.send_message(simulator.phone.account, message)
-        row = await row_where(host, ana.number, id=unknown.id)
+        row = await row_where(host, ana.number, message_id=unknown.id)
         assert row["details"]["quoted"]["content"] == "Shall I cancel the hotel?"
         assert row["details"]["quoted"]["claimed"] is True
-        row = await row_where(host, ana.number, id=known.id)
+        row = await row_where(host, ana.number, message_id=known.id)
         assert row["details"]["quoted"]["content"] == "Shall we meet?"
         assert "claimed" not in row["details"]["quoted"]
-        assert [hit["id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]
+        assert [hit["message_id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]

@@ -19,7 +19,7 @@ async def test_chats_messages_and_files_are_read(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         said, spoken = ana.say("read me"), ana.send_voice(voice)
-        await row_where(host, ana.number, id=spoken.id)
+        await row_where(host, ana.number, message_id=spoken.id)
         read = host.client.read_resource
         (chat,) = (await read(f"whatsapp://chat/{ana.number}")).contents
         assert isinstance(chat, types.TextResourceContents)

@@ -24,7 +24,7 @@ async def test_text_reaches_contact_phone_and_store(shared: SharedAccount) -> No
         assert copy.text == "Olá, Ana! 👋"
         assert sent["chat_jid"] == f"{ana.number}@s.whatsapp.net"
         (row,) = (await host.call("getChatMessages", chat_jid=sent["chat_jid"]))["data"]
-        assert (row["id"], row["content"], row["is_from_me"]) == (sent["message_id"], "Olá, Ana! 👋", True)
+        assert (row["message_id"], row["content"], row["is_from_me"]) == (sent["message_id"], "Olá, Ana! 👋", True)
 
 
 async def test_reply_forward_duration_and_mentions(shared: SharedAccount) -> None:
@@ -33,12 +33,12 @@ async def test_reply_forward_duration_and_mentions(shared: SharedAccount) -> Non
         cursor = await host.cursor()
         question = ana.say("Dinner?")
         asked = (await host.call("waitForMessage", cursor=cursor, timeout=40))["message"]
-        assert asked["id"] == question.id
+        assert asked["message_id"] == question.id
         await host.call(
             "sendMessage",
             phone=asked["chat_jid"],
             message=f"Yes, @{ana.number}",
-            reply_message_id=asked["id"],
+            reply_message_id=asked["message_id"],
             is_forwarded=True,
             duration=86400,
         )

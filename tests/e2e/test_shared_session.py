@@ -99,7 +99,7 @@ async def heard_by_all(
 
     async def wait(host: Host, cursor: str) -> None:
         waited = await host.call("waitForMessage", phone=contact.number, cursor=cursor, timeout=45)
-        got.append(waited["message"]["id"])
+        got.append(waited["message"]["message_id"])
 
     cursors = [await host.cursor() for host in hosts]
     async with anyio.create_task_group() as tasks:

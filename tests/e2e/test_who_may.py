@@ -51,7 +51,7 @@ async def test_a_member_of_a_group_is_nobodys_editor(shared: SharedAccount) -> N
         ana, eve, group, group_id = await club(simulator, host)
         ours = (await host.call("sendMessage", phone=group_id, message="we agree"))["message_id"]
         hers = ana.say("the price is 5000", to=group).id
-        await row_where(host, group_id, id=hers)
+        await row_where(host, group_id, message_id=hers)
         for message_id, account in ((ours, simulator.phone.account), (hers, ana.account)):
             for author in (account.lid, account.pn):
                 eve.send_message(group, revoke(message_id, author, group), edit="7")
@@ -64,7 +64,7 @@ async def test_a_member_of_a_group_is_nobodys_editor(shared: SharedAccount) -> N
         timer.protocolMessage.ephemeralExpiration = 1
         eve.send_message(group, timer)
         last = eve.say("done", to=group).id
-        await row_where(host, group_id, id=last)
+        await row_where(host, group_id, message_id=last)
         kept = {row["content"]: row for row in await rows(host, group_id)}
         assert {"we agree", "the price is 5000", "done"} <= kept.keys()
         assert not any(row.get("revoked") or row.get("edited") for row in kept.values())
@@ -80,22 +80,24 @@ async def test_authors_and_admins_delete_for_everyone(shared: SharedAccount) -> 
         ours = (await host.call("sendMessage", phone=group_id, message="a mistake"))["message_id"]
         received = await ana.wait_for_message(lambda message: message.text == "a mistake")
         his = bruno.say("his own", to=group)
-        await row_where(host, group_id, id=his.id)
+        await row_where(host, group_id, message_id=his.id)
         bruno.revoke(his)
-        assert (await row_where(host, group_id, id=his.id, revoked=True))["content"] == ""
+        assert (await row_where(host, group_id, message_id=his.id, revoked=True))["content"] == ""
         await host.call("promoteParticipantToAdmin", group_id=group_id, participants=[ana.number])
         ana.revoke(received)
-        await row_where(host, group_id, id=ours, revoked=True)
+        await row_where(host, group_id, message_id=ours, revoked=True)
 
 
 async def test_two_messages_under_one_id_are_two(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana, eve, group, group_id = await club(simulator, host)
         hers = ana.say("pay 100", to=group)
-        await row_where(host, group_id, id=hers.id)
+        await row_where(host, group_id, message_id=hers.id)
         eve.send_message(group, e2e.Message(conversation="pay 100,000"), message_id=hers.id)
         await row_where(host, group_id, content="pay 100,000")
-        assert [(row["sender_name"], row["content"]) for row in await rows(host, group_id) if row["id"] == hers.id] == [
+        assert [
+            (row["sender_name"], row["content"]) for row in await rows(host, group_id) if row["message_id"] == hers.id
+        ] == [
             ("Bruno", "pay 100,000"),
             ("Ana", "pay 100"),
         ]
@@ -109,7 +111,7 @@ async def test_two_messages_under_one_id_are_two(shared: SharedAccount) -> None:
         reply = await eve.wait_for_message(lambda message: message.text == "which?")
         context = reply.message.extendedTextMessage.contextInfo
         assert (context.stanzaID, context.participant) == (hers.id, str(eve.account.lid))
-        shown = {row["sender_name"]: row for row in await rows(host, group_id) if row["id"] == hers.id}
+        shown = {row["sender_name"]: row for row in await rows(host, group_id) if row["message_id"] == hers.id}
         assert [one["emoji"] for one in shown["Ana"]["reactions"]] == ["👍"]
         assert not shown["Bruno"].get("reactions")
         near = await host.call("getMessageContext", chat_jid=group_id, message_id=names["Ana"], before=0, after=0)
@@ -125,9 +127,9 @@ async def test_nobody_speaks_in_somebody_elses_place(shared: SharedAccount) -> N
         simulator.faults.corrupt_messages(times=1)
         ana.send_message(group, e2e.Message(conversation="hers"), message_id="TAKEN")
         ana.offline()
-        await row_where(host, group_id, id="TAKEN", kind="undecryptable")
+        await row_where(host, group_id, message_id="TAKEN", kind="undecryptable")
         eve.send_message(group, e2e.Message(conversation="in her name"), message_id="TAKEN")
         row = await row_where(host, group_id, content="in her name")
-        assert (row["id"], row["sender_name"]) == ("TAKEN", "Bruno")
+        assert (row["message_id"], row["sender_name"]) == ("TAKEN", "Bruno")
         ana.online()
         assert (await row_where(host, group_id, content="hers"))["sender_name"] == "Ana"

@@ -72,3 +72,12 @@ def test_settings_that_fit_no_server_are_refused_before_any_is_used(tmp_path: Pa
 def test_no_tool_can_name_an_account() -> None:
     """A model that is bound to one account cannot write from another."""
     assert [op.name for op in load_catalog().operations if "account" in op.input_schema["properties"]] == []
+
+
+def test_accounts_with_webhooks_are_served_without_a_request(tmp_path: Path) -> None:
+    found = servers(tmp_path)
+    assert found.unasked() == ()
+    for name in ("default", "work", "home"):
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "work" / "webhooks.json").touch()
+    assert found.unasked() == ("work",)

@@ -124,7 +124,7 @@ async def pictures_go_both_ways(host: Host, ana: Contact, folder: Path) -> None:
 
 async def a_star_is_set_by_a_login_of_our_own(host: Host, ana: Contact, simulator: Simulator) -> None:
     said = (await host.call("searchMessages", query="picnic"))["data"][0]
-    await host.call("starMessage", message_id=said["id"], phone=ana.number)
+    await host.call("starMessage", message_id=said["message_id"], phone=ana.number)
     await simulator.phone.patches.wait_for(lambda change: change.index[0] == "star")
 
 

@@ -27,6 +27,7 @@ class AppStatusArguments(TypedDict):
 
 class UserInfoArguments(TypedDict):
     phone: str
+    detail: Literal["compact", "full"]
 
 class UserAvatarArguments(TypedDict):
     phone: str
@@ -44,9 +45,11 @@ class UserMyPrivacyArguments(TypedDict):
 
 class UserMyGroupsArguments(TypedDict):
     offset: int
+    detail: Literal["compact", "full"]
 
 class UserMyNewsletterArguments(TypedDict):
     offset: int
+    detail: Literal["compact", "full"]
 
 class UserMyContactsArguments(TypedDict):
     search: NotRequired[str]
@@ -243,6 +246,7 @@ class ListChatsArguments(TypedDict):
     archived: NotRequired[bool]
     has_media: bool
     cursor: NotRequired[str]
+    detail: Literal["compact", "full"]
 
 class GetChatMessagesArguments(TypedDict):
     chat_jid: str
@@ -254,6 +258,7 @@ class GetChatMessagesArguments(TypedDict):
     is_from_me: NotRequired[bool]
     search: NotRequired[str]
     cursor: NotRequired[str]
+    detail: Literal["compact", "full"]
 
 class SearchMessagesArguments(TypedDict):
     query: NotRequired[str]
@@ -368,6 +373,7 @@ class ListLabelsArguments(TypedDict):
 class GroupInfoArguments(TypedDict):
     group_id: str
     offset: int
+    detail: Literal["compact", "full"]
 
 class CreateGroupArguments(TypedDict):
     title: str

@@ -99,6 +99,8 @@ class Operation:
     output_schema: JsonObject
     """What ``structuredContent`` of a success satisfies; trimmed of everything that does not constrain."""
     touches: Touches
+    picture: bool = False
+    """A result can carry a picture."""
     exactly_one: tuple[tuple[str, ...], ...] = ()
     """Groups of parameters of which one, and only one, must be given."""
 

@@ -47,6 +47,8 @@ def _in_words(schema: JsonObject) -> JsonObject:
     """Numbers to choose from stand in the description: Gemini refuses a request with an enum of anything but strings
     (googleapis: Schema.enum is a list of strings), and the check enforces them anyway."""
     choices = schema.get("enum")
+    if choices and schema.get("default") == choices[0]:  # what comes first holds without a word
+        schema = {key: value for key, value in schema.items() if key != "default"} | {"enum": choices[1:]}
     if choices is None or all(isinstance(choice, str) for choice in choices):
         return schema
     said = ", ".join(str(choice) for choice in choices)

@@ -26,7 +26,8 @@ def to_tool(operation: Operation, *, with_output_schema: bool = True, said: Said
         title=operation.title,
         description=operation.description,
         input_schema=published_schema(operation.input_schema, said),
-        output_schema=operation.output_schema if with_output_schema else None,
+        # Where there is structured content, some hosts show nothing else, and there must be some for a schema.
+        output_schema=operation.output_schema if with_output_schema and not operation.picture else None,
         annotations=ToolAnnotations(
             read_only_hint=operation.reads_only,
             destructive_hint=operation.effect == "destructive",

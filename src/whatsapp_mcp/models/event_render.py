@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.events import Event, EventKind
 from whatsapp_mcp.models.fallback import LINE_LENGTH
@@ -37,14 +36,14 @@ def event_json(event: Event) -> dict[str, Any]:
 def whole_event_json(event: Event) -> dict[str, Any]:
     """An event with the message that came or changed, as the tools that list messages show it."""
     whole = event.message is not None and event.kind in _SAYS
-    message = message_json(event.message, with_chat_name=True) if event.message is not None and whole else None
+    message = message_json(event.message, full=True) if event.message is not None and whole else None
     return _frame(event) | {"message": message} | (_facts(event) if whole else _said(event))
 
 
 def _frame(event: Event) -> dict[str, Any]:
     return {
         "kind": event.kind.value,
-        "timestamp": time_text(event.timestamp),
+        "timestamp": event.timestamp,
         "chat_jid": str(event.chat),
         "chat_name": event.chat_name,
         "sender_jid": str(event.sender) if event.sender is not None else None,

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from whatsapp_mcp.clock import time_text
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -20,7 +18,7 @@ LINE_LENGTH: Final = 300
 
 _NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
 _KNOWN: Final = {
-    "id": "id",
+    "id": "message_id",
     "chat": "chat_jid",
     "jid": "jid",
     "name": "name",
@@ -46,6 +44,5 @@ def remains(view: object) -> dict[str, Any]:
     for attribute, name in _KNOWN.items():
         value = view.get(name) if isinstance(view, dict) else getattr(view, attribute, None)
         with contextlib.suppress(Exception):
-            text = time_text(value) if isinstance(value, datetime) else str(value or "")
-            row[name] = text[:LINE_LENGTH] if text else None
+            row[name] = value if isinstance(value, datetime) else str(value or "")[:LINE_LENGTH] or None
     return row | {"details": {"note": _NOT_SHOWN}}

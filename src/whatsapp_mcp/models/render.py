@@ -1,14 +1,18 @@
-"""Views as the JSON that tools.yaml describes. None values are dropped by the MCP face.
+"""Views as the rows that tools.yaml describes: in the words of docs/glossary.md, and, where more is asked for
+(``full``, ``seed_``), with every field of the API that this re-implements. The MCP face drops None and writes times.
 
 What a row shows is bounded, whatever was stored: to make it never takes long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Container, Sequence
+from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final
 
-from whatsapp_mcp.clock import time_text
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, SEALED, UNAVAILABLE, UNREADABLE, EventAnswer, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.fallback import LINE_LENGTH
@@ -20,10 +24,10 @@ from whatsapp_mcp.models.views import (
     Label,
     Mark,
     Message,
+    NameSource,
     Newsletter,
-    NewsletterPicture,
-    NewsletterText,
     QuotedMessage,
+    Reaction,
 )
 
 LIST_LENGTH: Final = 100
@@ -44,24 +48,33 @@ _ON_THE_PHONE_ALONE: Final = "WhatsApp sent linked devices no content of this me
 _UNDECRYPTED: Final = "The message could not be decrypted; its sender's phone was asked to send it again."
 
 
-def chat_json(chat: Chat) -> dict[str, Any]:
-    return {
-        "jid": str(chat.jid),
-        "lid": str(chat.lid) if chat.lid and chat.lid != chat.jid else None,
+def chat_json(chat: Chat, *, full: bool = False) -> dict[str, Any]:
+    row = {
+        "chat_jid": str(chat.jid),
         "name": chat.name,
-        "name_source": chat.name_source,
-        "last_message_time": time_text(chat.last_message_time),
-        "unread_count": chat.unread_count,
+        "name_source": _unless_saved(chat.name_source),
+        "timestamp": chat.last_message_time,
+        "unread_count": chat.unread_count or None,
         "marked_unread": chat.marked_unread or None,
         "archived": chat.archived or None,
         "pinned": chat.pinned or None,
-        "muted_until": time_text(chat.muted_until),
+        "muted_until": chat.muted_until,
         "labels": list(chat.labels) or None,
-        "ephemeral_expiration": chat.ephemeral_expiration,
+        "ephemeral_expiration": chat.ephemeral_expiration or None,
         "left": chat.left or None,
-        "created_at": time_text(chat.created_at),
-        "updated_at": time_text(chat.updated_at),
     }
+    if full:
+        row |= {
+            "jid": str(chat.jid),
+            "lid": lid_of(chat),
+            "name_source": chat.name_source,
+            "last_message_time": chat.last_message_time,
+            "unread_count": chat.unread_count,
+            "ephemeral_expiration": chat.ephemeral_expiration,
+            "created_at": chat.created_at,
+            "updated_at": chat.updated_at,
+        }
+    return row
 
 
 def label_json(label: Label) -> dict[str, Any]:
@@ -76,17 +89,22 @@ def label_json(label: Label) -> dict[str, Any]:
 
 
 def contact_json(contact: Contact) -> dict[str, Any]:
-    return {
-        "jid": str(contact.jid),
-        "lid": str(contact.lid) if contact.lid and contact.lid != contact.jid else None,
-        "name": contact.name,
-        "name_source": contact.name_source,
-    }
+    return {"jid": str(contact.jid), "name": contact.name, "name_source": _unless_saved(contact.name_source)}
 
 
-def _details(message: Message) -> dict[str, Any] | None:
+def lid_of(one: Chat | GroupMember) -> str | None:
+    return str(one.lid) if one.lid and one.lid != one.jid else None
+
+
+def _unless_saved(source: NameSource | None) -> NameSource | None:
+    """What needs no word: the owner chose the name."""
+    return None if source == "saved" else source
+
+
+def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason. Of long lists the
-    beginning, and in ``left_out`` how many entries more there are."""
+    beginning, and in ``left_out`` how many entries more there are. A reply to one of the messages ``beside`` it does
+    not repeat what that one says."""
     details: dict[str, Any] = dict(message.extra)
     lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
     details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
@@ -94,7 +112,8 @@ def _details(message: Message) -> dict[str, Any] | None:
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
-    if message.quoted is not None:
+    details |= {name: moment for name in _TIMES if (moment := _moment(details.get(name))) is not None}
+    if message.quoted is not None and (message.quoted.is_claim or message.reply_to_id not in beside):
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
@@ -105,9 +124,11 @@ def _details(message: Message) -> dict[str, Any] | None:
             {
                 "option": one.option,
                 "count": one.count,
-                "voters": [str(jid) for jid in one.voters[:LIST_LENGTH]],
+                "voters": [
+                    _known(jid=str(jid), name=name)
+                    for jid, name in list(zip_longest(one.voters, one.voter_names))[:LIST_LENGTH]
+                ],
             }
-            | ({"voter_names": [name or "" for name in one.voter_names[:LIST_LENGTH]]} if one.voters else {})
             for one in message.votes[:LIST_LENGTH]
         ]
     if message.cards:
@@ -118,6 +139,18 @@ def _details(message: Message) -> dict[str, Any] | None:
         if mark is not None:
             details[name] = _mark(mark)
     return details or None
+
+
+_TIMES: Final = ("start_time", "end_time", "moved_from")
+"""Facts that are times: seconds since 1970, or ISO 8601."""
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < 64:
+        return from_ms(value * 1000)
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    return None
 
 
 def _answers(message: Message) -> dict[str, Any]:
@@ -131,7 +164,7 @@ def _answers(message: Message) -> dict[str, Any]:
 
 
 def _mark(mark: Mark) -> dict[str, Any]:
-    return _known(by=str(mark.by), by_name=mark.by_name, since=time_text(mark.since), until=time_text(mark.until))
+    return _known(by_jid=str(mark.by), by_name=mark.by_name, since=mark.since, until=mark.until)
 
 
 def _known(**facts: Any) -> dict[str, Any]:
@@ -162,58 +195,89 @@ def _why_unread(message: Message) -> str:
     return _UNDECRYPTED
 
 
-def message_json(message: Message, *, with_chat_name: bool = False) -> dict[str, Any]:
-    status = message.status if message.from_me else None
-    return {
-        "id": message.id,
-        "chat_jid": str(message.chat),
-        "chat_name": message.chat_name if with_chat_name else None,
-        "sender_jid": str(message.sender),
-        "sender_name": message.sender_name,
-        "sender_name_source": None if message.from_me else message.sender_name_source,
+def message_json(
+    message: Message, *, full: bool = False, with_chat: bool = True, beside: Container[str] = ()
+) -> dict[str, Any]:
+    """One message. ``full``: also what everyday tasks need not; ``with_chat``: where the chat is not told beside the
+    rows; ``beside``: ids of the messages that are shown with it."""
+    status = (message.status or DeliveryStatus.UNKNOWN) if message.from_me else None
+    row = {
+        "message_id": message.id,
+        **(_chat(message) if with_chat or full else {}),
+        **_sender(message),
         "content": message.text,
         "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
-        "kind": message.kind.value,
-        "timestamp": time_text(message.timestamp),
-        "is_from_me": message.from_me,
+        "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
+        "timestamp": message.timestamp,
+        "is_from_me": message.from_me or None,
         "reply_to_id": message.reply_to_id,
         "edited": True if message.edited_at else None,
         "revoked": True if message.revoked_at else None,
-        "reactions": [
-            {"sender_jid": str(one.sender), "sender_name": one.sender_name, "emoji": one.emoji}
-            for one in message.reactions[:LIST_LENGTH]
-        ]
-        or None,
-        "mentions": [str(one.jid) for one in message.mentions[:LIST_LENGTH]] or None,
-        "mention_names": [one.name or "" for one in message.mentions[:LIST_LENGTH]] or None,
+        "reactions": [_reaction(one) for one in message.reactions[:LIST_LENGTH]] or None,
+        "mentions": [_known(jid=str(one.jid), name=one.name) for one in message.mentions[:LIST_LENGTH]] or None,
         "mentions_me": message.mentions_us or None,
-        "status": (status or DeliveryStatus.UNKNOWN).value if message.from_me else None,
-        "media_type": message.kind.value if message.media_mimetype else None,
+        "status": status.value if status and _is_worth_a_word(status, message) else None,
         "filename": message.file_name,
-        "url": message.url,
         "file_length": message.file_length,
-        "details": _details(message),
+        "details": _details(message, () if full else beside),
         "view_once": message.view_once or None,
         "starred": message.starred or None,
         "labels": list(message.labels) or None,
-        "created_at": time_text(message.created_at),
-        "updated_at": time_text(message.updated_at),
     }
+    return row | _everything(message, status) if full else row
+
+
+def _everything(message: Message, status: DeliveryStatus | None) -> dict[str, Any]:
+    return {
+        "sender_jid": str(message.sender),
+        "sender_name": message.sender_name,
+        "sender_name_source": None if message.from_me else message.sender_name_source,
+        "kind": message.kind.value,
+        "is_from_me": message.from_me,
+        "status": status.value if status else None,
+        "media_type": message.kind.value if message.media_mimetype else None,
+        "url": message.url,
+        "created_at": message.created_at,
+        "updated_at": message.updated_at,
+    }
+
+
+def _reaction(reaction: Reaction) -> dict[str, Any]:
+    if reaction.from_me:
+        return {"emoji": reaction.emoji, "is_from_me": True}
+    return _known(emoji=reaction.emoji, sender_jid=str(reaction.sender), sender_name=reaction.sender_name)
+
+
+def _is_worth_a_word(status: DeliveryStatus, message: Message) -> bool:
+    """Not that it was read; and in a group not how far it got, which is another thing for everybody there."""
+    if message.chat.is_group:
+        return status in (DeliveryStatus.UNKNOWN, DeliveryStatus.FAILED, DeliveryStatus.PENDING)
+    return status not in (DeliveryStatus.READ, DeliveryStatus.PLAYED)
+
+
+def _chat(message: Message) -> dict[str, Any]:
+    return {"chat_jid": str(message.chat), "chat_name": message.chat_name}
+
+
+def _sender(message: Message) -> dict[str, Any]:
+    """Who wrote it, if it was not the owner; in a chat with one person that is nobody else."""
+    if message.from_me:
+        return {}
+    facts = {"sender_name": message.sender_name, "sender_name_source": _unless_saved(message.sender_name_source)}
+    return facts if message.sender == message.chat else {"sender_jid": str(message.sender), **facts}
 
 
 def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
     """A message in few words: beside a hit, or in the inbox."""
     content = message.text
     return {
-        "id": message.id,
-        "chat_jid": str(message.chat) if with_chat else None,
-        "chat_name": message.chat_name if with_chat else None,
-        "sender_name": None if message.from_me else message.sender_name,
-        "sender_name_source": None if message.from_me else message.sender_name_source,
+        "message_id": message.id,
+        **(_chat(message) if with_chat else {}),
+        **(_sender(message) if with_chat else {"sender_name": None if message.from_me else message.sender_name}),
         "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
         "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
-        "timestamp": time_text(message.timestamp),
+        "timestamp": message.timestamp,
         "is_from_me": message.from_me or None,
         "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
@@ -221,70 +285,48 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
     }
 
 
-def group_json(group: Group) -> dict[str, Any]:
-    """Field names of the seed."""
+def group_line_json(group: Group) -> dict[str, Any]:
+    """A group among others."""
     return {
-        "JID": str(group.jid),
-        "OwnerJID": str(group.owner) if group.owner else None,
-        "Name": group.name,
-        "NameSetAt": time_text(group.name_set_at),
-        "NameSetBy": str(group.name_set_by) if group.name_set_by else None,
-        "Topic": group.topic,
-        "TopicID": group.topic_id or None,
-        "TopicSetAt": time_text(group.topic_set_at),
-        "TopicSetBy": str(group.topic_set_by) if group.topic_set_by else None,
-        "IsLocked": group.locked,
-        "IsAnnounce": group.announce,
-        "AnnounceVersionID": group.announce_version or None,
-        "IsEphemeral": group.disappearing_timer > 0,
-        "DisappearingTimer": group.disappearing_timer,
-        "IsParent": group.is_parent,
-        "DefaultMembershipApprovalMode": group.approval_mode or None,
-        "LinkedParentJID": str(group.linked_parent) if group.linked_parent else None,
-        "IsDefaultSubGroup": group.is_default_sub,
-        "GroupCreated": time_text(group.created_at),
-        "ParticipantVersionID": group.participant_version or None,
-        "Participants": [member_json(member) for member in group.members],
+        "chat_jid": str(group.jid),
+        "name": group.name,
+        "participant_count": len(group.members),
+        "is_locked": group.locked or None,
+        "is_announce": group.announce or None,
+        "disappearing_timer": group.disappearing_timer or None,
+        "is_community": group.is_parent or None,
+        "community_jid": str(group.linked_parent) if group.linked_parent else None,
+        "join_approval": True if group.approval_mode else None,
+    }
+
+
+def group_json(group: Group) -> dict[str, Any]:
+    """What a group is, without its members."""
+    return group_line_json(group) | {
+        "topic": group.topic or None,
+        "owner_jid": str(group.owner) if group.owner else None,
+        "owner_name": group.owner_name,
+        "created_at": group.created_at,
     }
 
 
 def member_json(member: GroupMember) -> dict[str, Any]:
     return {
-        "JID": str(member.jid),
-        "LID": str(member.lid) if member.lid and member.lid != member.jid else None,
-        "IsAdmin": member.admin,
-        "IsSuperAdmin": member.super_admin,
-        "DisplayName": member.display_name or None,
-        "Error": member.error or None,
-        "AddRequest": member.add_request,
+        "jid": str(member.jid),
+        "name": member.name,
+        "is_admin": member.admin or None,
+        "is_super_admin": member.super_admin or None,
     }
 
 
 def newsletter_json(one: Newsletter) -> dict[str, Any]:
-    """Names and types of the seed: numbers are strings there."""
     return {
-        "id": str(one.jid),
-        "state": {"type": one.state},
-        "thread_metadata": {
-            "creation_time": str(one.creation_time),
-            "invite": one.invite,
-            "name": _text_json(one.name),
-            "description": _text_json(one.description),
-            "subscribers_count": str(one.subscribers),
-            "verification": one.verification,
-            "picture": _picture_json(one.picture),
-            "preview": _picture_json(one.preview),
-            "settings": {"reaction_codes": {"value": one.reaction_codes}},
-        },
-        "viewer_metadata": {"mute": one.mute, "role": one.role},
+        "chat_jid": str(one.jid),
+        "name": one.name.text,
+        "description": one.description.text or None,
+        "subscribers": one.subscribers,
+        "role": one.role or None,
+        "invite": one.invite or None,
+        "is_verified": one.verification.lower() == "verified" or None,
+        "muted": one.mute.lower() == "on" or None,
     }
-
-
-def _text_json(text: NewsletterText) -> dict[str, str]:
-    return {"text": text.text, "id": text.id, "update_time": str(text.update_time)}
-
-
-def _picture_json(picture: NewsletterPicture | None) -> dict[str, str] | None:
-    if picture is None:
-        return None
-    return {"url": picture.url, "id": picture.id, "type": picture.type, "direct_path": picture.direct_path}

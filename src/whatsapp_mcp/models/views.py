@@ -267,6 +267,8 @@ class GroupMember(View):
     admin: bool = False
     """Also true for the super admin."""
     super_admin: bool = False
+    name: str | None = None
+    """Best known name, else the number."""
     display_name: str = ""
     error: int = 0
     """Of a change: WhatsApp's code why it failed for this person, 0 = it worked."""
@@ -286,6 +288,8 @@ class Group(View):
     topic_set_at: datetime | None = None
     topic_set_by: Jid | None = None
     owner: Jid | None = None
+    owner_name: str | None = None
+    """Best known name, else the number."""
     created_at: datetime | None = None
     """Within about a minute: neonize 0.5.2 hands it over as a 32-bit float."""
     locked: bool = False

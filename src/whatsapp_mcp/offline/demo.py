@@ -19,7 +19,7 @@ import anyio
 import segno
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import ImageContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 from rich.console import Console
 from rich.markup import escape
 
@@ -99,7 +99,7 @@ class _Guest:
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         self._transcript.call(tool, arguments)
         result = await self._client.call_tool(tool, arguments)
-        body = result.structured_content or {}
+        body = result.structured_content or _in_text(result)
         if result.is_error:
             raise DemoError(f"{tool} failed: {body.get('message')}", next_step=str(body.get("next_step", "")))
         pictures = [block for block in result.content if isinstance(block, ImageContent)]
@@ -155,23 +155,36 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
     transcript.said(message["sender_name"], message["content"])
 
     transcript.step("4. React, reply, mark as read")
-    await guest.call("reactMessage", message_id=message["id"], phone=message["chat_jid"], emoji="👍")
-    await guest.call("readMessage", message_id=message["id"], phone=message["chat_jid"])
-    await guest.call("sendMessage", phone=message["chat_jid"], message=AGREED, reply_message_id=message["id"])
+    await guest.call("reactMessage", message_id=message["message_id"], phone=message["chat_jid"], emoji="👍")
+    await guest.call("readMessage", message_id=message["message_id"], phone=message["chat_jid"])
+    await guest.call("sendMessage", phone=message["chat_jid"], message=AGREED, reply_message_id=message["message_id"])
     transcript.said("you", AGREED)
 
     transcript.step("5. Find it again")
     found = await guest.call("searchMessages", query="DÍNNER friday")
-    ids = [row["id"] for row in found["results"]["data"]]
+    ids = [row["message_id"] for row in found["results"]["data"]]
     if sent["results"]["message_id"] not in ids:
         raise DemoError("the search did not find the message that was sent")
-    for row in found["results"]["data"]:
-        status = f" ({row['status']})" if row["is_from_me"] else ""
-        transcript.said("you" if row["is_from_me"] else row["sender_name"], row["content"] + status)
+    for row in _rows(found):
+        status = f" ({row.get('status', 'read')})" if row.get("is_from_me") else ""
+        transcript.said("you" if row.get("is_from_me") else row["sender_name"], row["content"] + status)
     chats = await guest.call("listChats")
-    for chat in chats["results"]["data"]:
-        when = chat.get("last_message_time")
-        transcript.note(f"{chat['name']}  {chat['jid']}  {f'last message {when}' if when else 'no messages yet'}")
+    for chat in _rows(chats):
+        when = chat.get("timestamp")
+        transcript.note(f"{chat['name']}  {chat['chat_jid']}  {f'last message {when}' if when else 'no messages yet'}")
+
+
+def _in_text(result: CallToolResult) -> dict[str, Any]:
+    """A result with a picture is nothing but text and that picture."""
+    text = next(block.text for block in result.content if isinstance(block, TextContent))
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each with what all rows have in common."""
+    results = body["results"]
+    return [results.get("common", {}) | row for row in results["data"]]
 
 
 async def _run(console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.clock import now, time_text
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome
@@ -84,7 +84,7 @@ async def app_status(services: Services, _arguments: args.AppStatusArguments) ->
             "jid": str(snapshot.own_jid) if snapshot.own_jid else None,
             "lid": str(snapshot.own_lid) if snapshot.own_lid else None,
             "push_name": snapshot.push_name,
-            "since": time_text(snapshot.since),
+            "since": snapshot.since,
             "restarts": snapshot.restarts,
             WHATSAPP_SAID: said,
         },

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from whatsapp_mcp.clock import local
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, label_json, line_json, message_json
+from whatsapp_mcp.models.seed_rows import seed_message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.outcome import Outcome, Rows
@@ -32,10 +36,15 @@ ROOM_BESIDE_PART: Final = 1_200
 """Bytes for what else stands in such a result."""
 
 
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(Z|[+-][\d:]+)?", re.ASCII | re.IGNORECASE)
+
+
 @operation("listChats")
 async def list_chats(services: Services, arguments: args.ListChatsArguments) -> Outcome:
     limit = arguments["limit"]
     offset = arguments["offset"]
+    full = arguments["detail"] == "full"
     page = await services.store.read(
         lambda store: store.chats(
             limit=limit,
@@ -49,15 +58,22 @@ async def list_chats(services: Services, arguments: args.ListChatsArguments) -> 
     return Outcome(
         f"{len(page.rows)} of {page.total} chats.",
         {
-            "data": Rows(page.rows, chat_json),
-            "pagination": {"limit": limit, "offset": offset, "total": page.total},
+            "data": Rows(page.rows, partial(chat_json, full=full)),
+            "pagination": _pagination(page, limit, offset, full=full),
         },
         rows="data",
         offset=offset,
         cursors=page.cursors,
         next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
+        full=full,
     )
+
+
+def _pagination(page: Page[Any], limit: int, offset: int, *, full: bool) -> dict[str, Any]:
+    """How many there are; where the page stands among them, whoever asked for it knows."""
+    total = {"total": page.total, "total_is_more": page.total_is_more or None}
+    return {"limit": limit, "offset": offset, **total} if full else total
 
 
 @operation("listLabels")
@@ -72,7 +88,7 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     chat_jid = await read_from(services, arguments["chat_jid"], field="chat_jid")
     limit = arguments["limit"]
     offset = arguments["offset"]
-    start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
+    start, end = _period(arguments.get("start_time"), arguments.get("end_time"), services.settings.zone)
     chat = services.store.look(lambda store: store.chat(chat_jid))
     if chat is None:
         raise NotFound(
@@ -93,7 +109,11 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
             cursor=arguments.get("cursor"),
         )
     )
-    return _messages(page, limit, offset, Rows(page.rows, message_json), chat_info=shown(chat, chat_json, dict))
+    full = arguments["detail"] == "full"
+    here = frozenset(message.id for message in page.rows)
+    render = seed_message_json if full else partial(message_json, with_chat=False, beside=here)
+    info = shown(chat, partial(chat_json, full=full), dict)
+    return _messages(page, limit, offset, Rows(page.rows, render), full=full, chat_info=info)
 
 
 def _messages(
@@ -103,23 +123,24 @@ def _messages(
     rows: Rows[Any],
     *,
     heard: Collection[Jid] | None = None,
+    full: bool = False,
     **others: object,
 ) -> Outcome:
     """A page of messages; ``rows`` show its messages, and what else ``heard`` says."""
     total = f"more than {page.total}" if page.total_is_more else str(page.total)
-    pagination = {"limit": limit, "offset": offset, "total": page.total, "total_is_more": page.total_is_more or None}
     speaking = frozenset(authors(page.rows) if heard is None else heard)
     if page.hint:
         others["hint"] = _hint_json(page.hint)
         speaking |= {*page.hint.spelled_in, *(one.jid for one in page.hint.other_chats)}
     return Outcome(
         f"{len(page.rows)} of {total} messages.",
-        {"data": rows, "pagination": pagination, **others},
+        {"data": rows, "pagination": _pagination(page, limit, offset, full=full), **others},
         rows="data",
         offset=offset,
         cursors=page.cursors,
         next_cursor=page.cursors[-1] if page.more and page.cursors else None,
         untrusted=True,
+        full=full,
         heard=speaking,
     )
 
@@ -137,7 +158,7 @@ async def search_messages(services: Services, arguments: args.SearchMessagesArgu
     chat = await read_from(services, arguments["chat_jid"], field="chat_jid") if "chat_jid" in arguments else None
     sender = await read_from(services, arguments["sender"], field="sender") if "sender" in arguments else None
     limit, offset, around = arguments["limit"], arguments["offset"], arguments.get("context_lines", 0)
-    start, end = _period(arguments.get("start_time"), arguments.get("end_time"))
+    start, end = _period(arguments.get("start_time"), arguments.get("end_time"), services.settings.zone)
 
     def look(store: StoreReader) -> tuple[Page[Message], Sequence[Surroundings]]:
         page = store.search(
@@ -185,7 +206,7 @@ class _Hit(NamedTuple):
 
 
 def _hit_json(hit: _Hit) -> dict[str, Any]:
-    return message_json(hit.message, with_chat_name=True) | {
+    return message_json(hit.message) | {
         "context_before": [shown(message, line_json, dict) for message in hit.near.before] or None,
         "context_after": [shown(message, line_json, dict) for message in hit.near.after] or None,
     }
@@ -230,7 +251,7 @@ async def get_message_context(services: Services, arguments: args.GetMessageCont
         return _part_of(messages[0], part_from, services.settings.result_budget)
     return Outcome(
         f"{len(messages)} messages, oldest first.",
-        {"data": Rows(messages, message_json)},
+        {"data": Rows(messages, partial(message_json, beside=frozenset(message.id for message in messages)))},
         rows="data",
         untrusted=True,
         heard=authors(messages),
@@ -254,21 +275,32 @@ def _part_of(message: Message, offset: int, budget: int) -> Outcome:
     )
 
 
-def _period(start_time: str | None, end_time: str | None) -> tuple[datetime | None, datetime | None]:
-    start, end = _moment(start_time, "start_time"), _moment(end_time, "end_time")
+def _period(
+    start_time: str | None, end_time: str | None, zone: tzinfo | None
+) -> tuple[datetime | None, datetime | None]:
+    start, end = _moment(start_time, "start_time", zone), _moment(end_time, "end_time", zone)
+    if end_time and end is not None:
+        end += _meant_by(end_time)
     if start and end and start > end:
         raise InvalidArgument("start_time is after end_time", field="start_time")
     return start, end
 
 
-def _moment(text: str | None, field: str) -> datetime | None:
-    """RFC 3339; without a zone it is UTC."""
+def _meant_by(text: str) -> timedelta:
+    """How much longer an end lasts that is written as a day or as a minute, as rows show it: all of that."""
+    if _DAY.fullmatch(text):
+        return timedelta(days=1, milliseconds=-1)
+    return timedelta(minutes=1, milliseconds=-1) if _MINUTE.fullmatch(text) else timedelta(0)
+
+
+def _moment(text: str | None, field: str, zone: tzinfo | None) -> datetime | None:
+    """RFC 3339; without a zone it is in that of results."""
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment if moment.tzinfo else local(moment, zone)
+    except (ValueError, OverflowError):
         raise InvalidArgument(
-            f"{field}: not a date and time", field=field, next_step="Write it like 2026-01-31T15:00:00Z."
+            f"{field}: not a date and time", field=field, next_step="Write it like 2026-01-31T15:00:00+01:00."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

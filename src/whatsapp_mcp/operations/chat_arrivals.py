@@ -88,7 +88,7 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
     return Outcome(
         "A message arrived.",
         {
-            "message": shown(message, partial(message_json, with_chat_name=True), dict),
+            "message": shown(message, message_json, dict),
             "cursor": str(message.arrival),
             "timed_out": False,
         },

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.clock import from_ms, now_ms, time_text, to_ms
+from whatsapp_mcp.clock import from_ms, local, now_ms, to_ms
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json
@@ -50,7 +50,11 @@ _LENGTH: Final = re.compile(r"(\d+)([smhdw])")
 
 @operation("catchUp")
 async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outcome:
-    since, cursor, lines = _moment(arguments.get("since")), arguments.get("cursor"), arguments["lines"]
+    since, cursor, lines = (
+        _moment(arguments.get("since"), services.settings.zone),
+        arguments.get("cursor"),
+        arguments["lines"],
+    )
     at = now_ms()
 
     def look(store: StoreReader) -> tuple[Stretch, int, CaughtUp]:
@@ -65,7 +69,7 @@ async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outc
     return Outcome(
         f"News in {len(found.chats)} chats{' and more' if found.more else ''}; in {asked} something seems to wait for"
         " an answer.",
-        {"since": time_text(from_ms(began)), "not_sent": unsent, "data": Rows(found.chats, _chat_json)},
+        {"since": from_ms(began), "not_sent": unsent, "data": Rows(found.chats, _chat_json)},
         rows="data",
         cursors=cursors,
         next_cursor=cursors[-1] if found.more and cursors else None,
@@ -116,7 +120,7 @@ def _chat_json(news: ChatNews) -> dict[str, Any]:
         "chat_name": chat.name,
         "messages": news.messages,
         "messages_are_more": news.messages_are_more or None,
-        "unread": chat.unread_count or None,
+        "unread_count": chat.unread_count or None,
         "wrote": [{"jid": str(one.jid), "name": one.name, "messages": one.messages} for one in news.wrote[:PEOPLE]]
         if chat.jid.is_group
         else None,
@@ -134,8 +138,9 @@ def _line_json(asked: Mapping[int, Asked], message: Message) -> dict[str, Any]:
     return line_json(message) | {"unanswered": seems.value if seems else None}
 
 
-def _moment(text: str | None) -> int | None:
-    """Milliseconds since 1970 of an ISO time, or of a duration before now (``2h``, ``1d``); without a zone, UTC."""
+def _moment(text: str | None, zone: tzinfo | None) -> int | None:
+    """Milliseconds since 1970 of an ISO time, or of a duration before now (``2h``, ``1d``); without a zone, by the
+    clock of results."""
     if not text or not text.strip():
         return None
     compact = "".join(text.lower().split())
@@ -143,11 +148,10 @@ def _moment(text: str | None) -> int | None:
         seconds = sum(int(number) * _UNITS[unit] for number, unit in _LENGTH.findall(compact))
         return max(0, now_ms() - seconds * 1000)
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return max(0, to_ms(local(datetime.fromisoformat(text.strip()), zone)))
+    except (ValueError, OverflowError):
         raise InvalidArgument(
             "since: neither a date and time nor a duration",
             field="since",
             next_step="Write it like 2026-01-31T15:00:00Z, 30m, 2h, 1d or 1w, or leave it out: since you last looked.",
         ) from None
-    return max(0, to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.render import group_json, member_json
+from whatsapp_mcp.models.seed_rows import seed_group_json, seed_member_json
 from whatsapp_mcp.operations.group_members import people_of, refusal
-from whatsapp_mcp.operations.in_one_form import groups_in_one_form
+from whatsapp_mcp.operations.in_one_form import groups_in_one_form, named_members
 from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
@@ -44,12 +44,18 @@ async def group_info(services: Services, arguments: args.GroupInfoArguments) -> 
     jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     (group,) = await groups_in_one_form(services, [await services.session.call(g.GetGroup(group=jid))])
+    members = await named_members(services, group.members[offset:])
+    full = arguments["detail"] == "full"
+    name, rows = (
+        ("Participants", Rows(members, seed_member_json)) if full else ("participants", Rows(members, member_json))
+    )
     return Outcome(
         f"The group has {len(group.members)} participants.",
-        group_json(group) | {"Participants": Rows(group.members[offset:], member_json)},
-        rows="Participants",
+        (seed_group_json(group) if full else group_json(group)) | {name: rows},
+        rows=name,
         offset=offset,
         untrusted=True,
+        full=full,
     )
 
 
@@ -60,7 +66,8 @@ async def create_group(services: Services, arguments: args.CreateGroupArguments)
         raise InvalidArgument("title is blank", field="title")
     people = await people_of(services, arguments["participants"])
     group = await services.session.call(g.CreateGroup(title=title, members=people))
-    failed = [{"participant": str(member.jid), "message": refusal(member)} for member in group.members if member.error]
+    refused = await named_members(services, [member for member in group.members if member.error])
+    failed = [{"jid": str(one.jid), "name": one.name, "message": refusal(one)} for one in refused]
     message = "The group was created."
     if failed:
         message = f"The group was created, but {len(failed)} of {len(people)} people could not be added."
@@ -85,7 +92,7 @@ async def group_info_from_link(services: Services, arguments: args.GetGroupInfoF
             "group_id": str(group.jid),
             "name": group.name,
             "topic": group.topic,
-            "created_at": time_text(group.created_at),
+            "created_at": group.created_at,
             "participant_count": len(group.members),
             "is_locked": group.locked,
             "is_announce": group.announce,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.render import member_json
 from whatsapp_mcp.models.views import GroupMember
-from whatsapp_mcp.operations.in_one_form import members_in_one_form, people_by_address
-from whatsapp_mcp.operations.outcome import Outcome
+from whatsapp_mcp.operations.in_one_form import named_members, people_by_address
+from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
 from whatsapp_mcp.operations.targets import check_readable, group_of, person
 from whatsapp_mcp.pipe import groups as g
 from whatsapp_mcp.pipe.side_login import AnswerJoinRequests
-from whatsapp_mcp.store.read.annotations import known_as
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
@@ -61,21 +60,10 @@ async def group_participants(services: Services, arguments: args.GetGroupPartici
     jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
-    members = await members_in_one_form(services, group.members[offset:])
-    named = await people_by_address(services, (member.jid for member in members))
-    rows = [
-        {
-            "jid": str(member.jid),
-            "lid": str(member.lid) if member.lid and member.lid != member.jid else None,
-            "name": named[member.jid].name if member.jid in named else known_as(member.jid, None),
-            "is_admin": member.admin,
-            "is_super_admin": member.super_admin,
-        }
-        for member in members
-    ]
+    members = await named_members(services, group.members[offset:])
     return Outcome(
         f"The group has {len(group.members)} participants.",
-        {"group_id": str(jid), "data": rows},
+        {"chat_jid": str(jid), "data": Rows(members, member_json)},
         rows="data",
         offset=offset,
         untrusted=True,
@@ -87,10 +75,11 @@ async def _change_members(services: Services, arguments: _Members, change: Chang
     people = await people_of(services, arguments["participants"])
     command = g.ChangeMembers(group=jid, members=people, change=change)
     changed = await services.session.call(command)
-    members = await members_in_one_form(services, changed)
+    members = await named_members(services, changed)
     rows = [
         {
             "participant": str(member.jid),
+            "name": member.name,
             "status": "error" if member.error else "success",
             "message": refusal(member) if member.error else done,
         }
@@ -98,7 +87,7 @@ async def _change_members(services: Services, arguments: _Members, change: Chang
     ]
     failures = sum(1 for member in members if member.error)
     summary = f"{len(rows) - failures} of {len(rows)} changed." if failures else f"All {len(rows)} changed."
-    return Outcome(summary, rows)
+    return Outcome(summary, rows, untrusted=True)
 
 
 @operation("addParticipantToGroup")
@@ -131,7 +120,7 @@ async def participant_requests(services: Services, arguments: args.GetGroupParti
         {
             "jid": str(named[one.jid].jid if one.jid in named else one.jid),
             "name": named[one.jid].name if one.jid in named else None,
-            "requested_at": time_text(one.requested_at),
+            "requested_at": one.requested_at,
         }
         for one in requests[offset:]
     ]

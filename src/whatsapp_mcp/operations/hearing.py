@@ -30,6 +30,7 @@ _NAME_KEYS: Final = frozenset(
         "about",
         "sender_name",
         "chat_name",
+        "owner_name",
         "text",
         "whatsapp_said",
     }
@@ -136,7 +137,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _jid(known: dict[str, Any]) -> Jid | None:
-    found = known.get("jid") or known.get("chat_jid") or known.get("group_id")
+    found = known.get("jid") or known.get("chat_jid") or known.get("group_id") or known.get("participant")
     if isinstance(found, Jid):
         return found
     try:

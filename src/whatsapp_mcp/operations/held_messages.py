@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from whatsapp_mcp.clock import from_ms, time_text
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import OutcomeUnknown, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
 from whatsapp_mcp.operations.outcome import Outcome
-from whatsapp_mcp.operations.sending import what_became
+from whatsapp_mcp.operations.sending import PENDING, what_became
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import held_message
 from whatsapp_mcp.pipe.messages import CancelSend, SendKey
@@ -44,6 +44,8 @@ async def stop(services: Services, found: DeferredSend) -> Outcome | None:
 
 async def held_status(services: Services, message_id: str, phone: str) -> Outcome | None:
     """How a message stands that was to leave later; None: there is none, or it was sent."""
+    if services.under_way.has(message_id.strip()):
+        return Outcome(PENDING, {"message_id": message_id.strip(), "status": "pending"})
     found = await held_message(services, message_id, phone)
     if found is not None:
         found = await _settled(services, found)
@@ -71,7 +73,7 @@ def _outcome(held: DeferredSend) -> Outcome:
         "chat_jid": str(held.chat),
     }
     if not held.pending:
-        results["scheduled_for" if held.scheduled else "held_until"] = time_text(from_ms(held.due_at))
+        results["scheduled_for" if held.scheduled else "held_until"] = from_ms(held.due_at)
     if held.error is not None:
         error = from_wire(held.error)
         results["error"] = {"code": error.code, "message": error.message, "next_step": error.next_step}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.limits import MIB
@@ -79,16 +80,27 @@ async def kept_media(services: Services, message: Message) -> Path:
     )
     place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
     if not is_kept:
-        temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
-        command = DownloadMedia(
-            target=MessageRef.of(message),
-            path=str(temporary),
-            limit=services.settings.download_limit * MIB,
-            seconds=DOWNLOAD_TIMEOUT - 1,
-        )
+        fetch = partial(_fetch, services, MessageRef.of(message), place)
         try:
-            await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
-            await anyio.to_thread.run_sync(downloads.keep, temporary, place)
-        finally:
-            downloads.discard(temporary)
+            await services.under_way.joined(f"download {place}", message.id, fetch, services.until)
+        except TimeoutError:
+            raise SessionTimeout(
+                "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
+            ) from None
     return place
+
+
+async def _fetch(services: Services, target: MessageRef, place: Path) -> None:
+    """Download it to ``place``, also for whoever asks for it next."""
+    temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
+    command = DownloadMedia(
+        target=target,
+        path=str(temporary),
+        limit=services.settings.download_limit * MIB,
+        seconds=DOWNLOAD_TIMEOUT - 1,
+    )
+    try:
+        await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
+        await anyio.to_thread.run_sync(downloads.keep, temporary, place)
+    finally:
+        downloads.discard(temporary)

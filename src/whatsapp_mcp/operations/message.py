@@ -17,7 +17,7 @@ from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.held_messages import stop_held
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import expiration_in, sent_by, sent_outcome
+from whatsapp_mcp.operations.sending import SUCCESS, expiration_in, sent_by, sent_outcome
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import person, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
@@ -47,7 +47,10 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
     check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
     return sent_outcome(
-        services, sent.model_copy(update={"message_id": message.id}), "The message was deleted for everyone."
+        services,
+        sent.model_copy(update={"message_id": message.id}),
+        "The message was deleted for everyone.",
+        status=SUCCESS,
     )
 
 
@@ -60,8 +63,8 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     check_writable(chat)
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
-    status = "The reaction was sent." if emoji else "The reaction was taken back."
-    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), status)
+    said = "The reaction was sent." if emoji else "The reaction was taken back."
+    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), said, status=SUCCESS)
 
 
 @operation("updateMessage")
@@ -82,7 +85,8 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
             next_step="Send a new message instead.",
         )
     sent = await services.session.call(EditMessage(target=MessageRef.of(message), text=text))
-    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), "The message was edited.")
+    edited = sent.model_copy(update={"message_id": message.id})
+    return sent_outcome(services, edited, "The message was edited.", status=SUCCESS)
 
 
 @operation("forwardMessage")
@@ -118,10 +122,10 @@ async def reject_call(services: Services, arguments: args.RejectCallArguments) -
 async def read_message(services: Services, arguments: args.ReadMessageArguments) -> Outcome:
     messages, failed = await _messages(services, arguments, _received)
     await services.session.call(MarkRead(targets=tuple(map(MessageRef.of, messages))))
-    status = f"{_subject(messages)} marked as read."
+    said = f"{_subject(messages)} marked as read."
     ids = [message.id for message in messages]
     results = {"message_id": ids[0]} if len(ids) == 1 else {"message_ids": ids}
-    return Outcome(status, results | {"status": status, "chat_jid": str(messages[0].chat)}, failed=failed)
+    return Outcome(said, results | {"status": SUCCESS, "chat_jid": str(messages[0].chat)}, failed=failed)
 
 
 def _received(message: Message) -> None:
@@ -156,8 +160,8 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     sent = to_ms(message.timestamp)
     deleted = MessageDeletedForMe(message.wire_chat, message.id, message.from_me, author(message), sent=sent)
-    status = await change(services, "The message was deleted for you; others still have it.", deleted)
-    return Outcome(status, {"message_id": message.id, "status": status, "chat_jid": str(chat)})
+    said = await change(services, "The message was deleted for you; others still have it.", deleted)
+    return Outcome(said, {"message_id": message.id, "status": SUCCESS, "chat_jid": str(chat)})
 
 
 @operation("labelMessage")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
@@ -55,7 +54,7 @@ async def get_message_status(services: Services, arguments: args.GetMessageStatu
     members = await _other_members(services, chat) if chat.is_group else None
     poll = await _poll(services, chat, message, members) if message.kind is MessageKind.POLL else None
     if not message.from_me:
-        about = {"message_id": message.id, "chat_jid": str(chat), "timestamp": time_text(message.timestamp)}
+        about = {"message_id": message.id, "chat_jid": str(chat), "timestamp": message.timestamp}
         return Outcome(_votes_sentence(poll), about | {"poll": poll}, untrusted=True, heard=(chat,))
     status, people = await _reached(services, message, members)
     counted = [one for one in people if not one.left]
@@ -67,7 +66,7 @@ async def get_message_status(services: Services, arguments: args.GetMessageStatu
         "message_id": message.id,
         "chat_jid": str(chat),
         "status": status.value,
-        "timestamp": time_text(message.timestamp),
+        "timestamp": message.timestamp,
         "revoked": True if message.revoked_at else None,
         "participants_known": members is not None if chat.is_group else None,
         "counts": counts,
@@ -176,9 +175,9 @@ def _json(person: _Person) -> dict[str, Any]:
         "jid": str(receipt.jid),
         "name": receipt.name,
         "status": person.status.value,
-        "delivered_at": time_text(receipt.delivered_at),
-        "read_at": time_text(receipt.read_at),
-        "played_at": time_text(receipt.played_at),
+        "delivered_at": receipt.delivered_at,
+        "read_at": receipt.read_at,
+        "played_at": receipt.played_at,
         "left": True if person.left else None,
     }
 

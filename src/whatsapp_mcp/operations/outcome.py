@@ -59,8 +59,8 @@ class Outcome:
     message: str
     """One sentence of ours; never contains text that other people wrote."""
     results: Any = None
-    """The operation's ``results`` as tools.yaml describes them; JSON-ready, None values are dropped by the face. Long
-    lists are :class:`Rows`."""
+    """The operation's ``results`` as tools.yaml describes them; JSON-ready but for times, which are datetimes; None
+    values are dropped by the face. Long lists are :class:`Rows`."""
     rows: str | None = None
     """Name of the list inside ``results`` (``data``) that may be cut to fit the byte budget, if there is one: a list or
     ``Rows``."""
@@ -72,6 +72,8 @@ class Outcome:
     """Where to go on after all rows; None when nothing follows."""
     untrusted: bool = False
     """True when results carry text that other people wrote."""
+    full: bool = False
+    """True when the rows are shown with all that they have, each for itself; else the face makes them short."""
     heard: Collection[Jid] | None = None
     """Chats whose texts are in the results; None: of the chat that the operation names, or of unknown people."""
     seen: Callable[[], Awaitable[None]] | None = None

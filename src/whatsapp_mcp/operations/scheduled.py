@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from whatsapp_mcp.clock import from_ms, now_ms, time_text
+from whatsapp_mcp.clock import from_ms, now_ms
 from whatsapp_mcp.errors import from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -26,7 +26,7 @@ def scheduled_json(message: DeferredSend, name: str | None) -> dict[str, Any]:
         "chat_jid": str(message.chat),
         "chat_name": name,
         "message": message.text,
-        "scheduled_for": time_text(from_ms(message.due_at)),
+        "scheduled_for": from_ms(message.due_at),
         "error": _error_json(message.error),
     }
 

@@ -13,7 +13,7 @@ from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextO
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import addressed, replying, send
+from whatsapp_mcp.operations.sending import SUCCESS, addressed, replying, send
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import number, person
 from whatsapp_mcp.pipe.account import SetPresence
@@ -90,8 +90,8 @@ async def send_poll(services: Services, arguments: args.SendPollArguments) -> Ou
 async def send_presence(services: Services, arguments: args.SendPresenceArguments) -> Outcome:
     available = arguments["type"] == "available"
     await services.session.call(SetPresence(available=available))
-    status = f"You are shown as {'online' if available else 'offline'}."
-    return Outcome(status, {"message_id": "presence", "status": status})
+    said = f"You are shown as {'online' if available else 'offline'}."
+    return Outcome(said, {"message_id": "presence", "status": SUCCESS})
 
 
 @operation("sendChatPresence")
@@ -99,5 +99,5 @@ async def send_chat_presence(services: Services, arguments: args.SendChatPresenc
     chat = await recipient(services, arguments["phone"])
     start = arguments["action"] == "start"
     await services.session.call(SetChatPresence(chat=chat, composing=start))
-    status = "The chat shows that you are typing." if start else "The chat no longer shows that you are typing."
-    return Outcome(status, {"message_id": f"chat-presence-{arguments['action']}", "status": status})
+    said = "The chat shows that you are typing." if start else "The chat no longer shows that you are typing."
+    return Outcome(said, {"message_id": f"chat-presence-{arguments['action']}", "status": SUCCESS})

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from whatsapp_mcp.errors import SessionTimeout
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.preview import preview
-from whatsapp_mcp.models.outgoing import MediaOut, SendOptions
+from whatsapp_mcp.models.outgoing import MediaOut, SendOptions, SentMessage
 from whatsapp_mcp.operations.described import is_link
 from whatsapp_mcp.operations.media_files import media_policy, media_source
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
-from whatsapp_mcp.operations.sending import addressed, replying, send
+from whatsapp_mcp.operations.sending import addressed, pending_outcome, replying, send
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.limits import LimitKind
+from whatsapp_mcp.store.deferred import HELD, PENDING
 from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
+
+_LATER: Final = 0.7
+"""Seconds: what is uploaded answers by itself when it is time."""
 
 
 async def _send(
@@ -28,12 +34,26 @@ async def _send(
     source: MediaSource,
     prepared: AbstractAsyncContextManager[MediaOut],
 ) -> Outcome:
+    """The file is read, converted and handed to the session process whether the client waits for that or not."""
     chat, options = where
     await services.session.ready()  # before anything is fetched or converted
-    async with prepared as media:
-        if is_link(source.source):  # how much that is, nobody knew before
-            services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
-        return await send(services, chat, media, options)
+    message_id = (HELD if services.hold_seconds else PENDING) + secrets.token_hex(9).upper()
+
+    async def work() -> Outcome:
+        async with prepared as media:
+            if is_link(source.source):  # how much that is, nobody knew before
+                services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
+            return await send(services, chat, media, options, pending_id=message_id)
+
+    key = services.send_key.key if services.send_key is not None else message_id
+    until = services.until + _LATER if services.until is not None else None
+    try:
+        return await services.under_way.joined(key, message_id, work, until)
+    except TimeoutError:
+        name = services.under_way.name_of(key)
+        if name is None:
+            raise SessionTimeout("the answer came too late", next_step="Call again: that tells it.") from None
+        return pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
 
 
 @operation("sendImage")

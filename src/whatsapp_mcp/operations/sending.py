@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
-from whatsapp_mcp.clock import from_ms, time_text
+from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.delivery import DeferredState, DeliveryStatus
 from whatsapp_mcp.models.outgoing import MediaOut, Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
@@ -38,7 +38,7 @@ _SCHEDULED: Final = {
 """Where it is another sentence for those that are scheduled."""
 
 
-PENDING: Final = "The file is still being uploaded; the message is sent once, as soon as that is done."
+PENDING: Final = "The file is still being converted or uploaded; the message is sent once, as soon as that is done."
 
 
 def what_became(held: DeferredSend) -> str:
@@ -108,10 +108,20 @@ async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOp
     return await addressed(services, arguments, forwarded=forwarded, reply_to=reply_to)
 
 
-async def send(services: Services, chat: Jid, message: Outgoing, options: SendOptions) -> Outcome:
-    """Send the message."""
-    key, hold, uploads = services.send_key, services.hold_seconds, isinstance(message, MediaOut)
-    command = SendMessage(chat=chat, message=message, options=options, key=key, hold=hold, pending=uploads and not hold)
+async def send(
+    services: Services, chat: Jid, message: Outgoing, options: SendOptions, *, pending_id: str = ""
+) -> Outcome:
+    """Send the message; ``pending_id`` is its id as long as it is pending."""
+    hold = services.hold_seconds
+    command = SendMessage(
+        chat=chat,
+        message=message,
+        options=options,
+        key=services.send_key,
+        hold=hold,
+        pending=isinstance(message, MediaOut) and not hold,
+        pending_id=pending_id,
+    )
     return sent_outcome(services, await sent_by(services, command), "The message was sent.")
 
 
@@ -121,26 +131,32 @@ async def sent_by(services: Services, command: SendMessage | ForwardMessage) -> 
     return await followed(services, sent) if sent.pending else sent
 
 
-def sent_outcome(services: Services, sent: SentMessage, status: str) -> Outcome:
-    """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed."""
+SENT: Final = DeliveryStatus.SENT.value
+SUCCESS: Final = "success"
+"""Status of what is done and is no message."""
+
+
+def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: str = SENT) -> Outcome:
+    """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed. ``said``: what was done, in a
+    sentence."""
     if sent.pending:
-        return _pending_outcome(services, sent)
+        return pending_outcome(services, sent)
     if sent.held_until is not None:
         return _held_outcome(services, sent, sent.held_until)
     key, note = services.send_key, None
     if sent.repeated:
         of_call = key is not None and key.is_of_call
-        status = ALREADY_SENT_BY_CALL if of_call else "Already sent under this idempotency_key; nothing was sent now."
+        said = ALREADY_SENT_BY_CALL if of_call else "Already sent under this idempotency_key; nothing was sent now."
         note = SEND_AGAIN if of_call else None
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
-        status,
+        said,
         {
             "message_id": sent.message_id,
             "status": status,
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
-            "timestamp": time_text(from_ms(sent.timestamp)),
+            "timestamp": from_ms(sent.timestamp),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",
@@ -161,7 +177,7 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
             "status": state.value,
             "chat_jid": str(sent.chat),
             "to": _recipient(sent.chat, target),
-            "scheduled_for" if scheduled else "held_until": time_text(from_ms(until)),
+            "scheduled_for" if scheduled else "held_until": from_ms(until),
             "repeated": sent.repeated or None,
         },
         untrusted=target is not None and target.name_source != "saved",
@@ -169,7 +185,7 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
     )
 
 
-def _pending_outcome(services: Services, sent: SentMessage) -> Outcome:
+def pending_outcome(services: Services, sent: SentMessage) -> Outcome:
     target = services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         PENDING,

@@ -12,6 +12,7 @@ import anyio.to_thread
 from whatsapp_mcp.errors import SessionError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot
+from whatsapp_mcp.operations.under_way import UnderWay
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
@@ -131,6 +132,8 @@ class Services:
     """When the client wants its answer, by the event loop's clock; None: it waits."""
     grant: Grant = field(default_factory=Grant)
     """What the caller was given; set for what is sent later, by the rules of then."""
+    under_way: UnderWay = field(default_factory=UnderWay)
+    """What goes on when its client waits no longer."""
     caller: str = "local"
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionError
 from whatsapp_mcp.jid import BROADCAST, USER, Jid
-from whatsapp_mcp.models.render import contact_json, group_json, newsletter_json
+from whatsapp_mcp.models.render import contact_json, group_line_json, newsletter_json
+from whatsapp_mcp.models.seed_rows import seed_group_json, seed_newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.side_login import BusinessProfile
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
@@ -30,16 +31,19 @@ if TYPE_CHECKING:
 async def user_info(services: Services, arguments: args.UserInfoArguments) -> Outcome:
     jid = check_readable(services, await person(services, arguments["phone"]), "phone")
     info = await services.session.call(GetPerson(jid=jid))
-    return Outcome(
-        "What WhatsApp tells about this person.",
-        {
-            "verified_name": info.verified_name or None,
-            "status": info.status,
-            "picture_id": info.picture_id or None,
-            "devices": [_device_json(device) for device in info.devices],
-        },
-        untrusted=True,
-    )
+    full = arguments["detail"] == "full"
+    known = services.store.look(lambda store: store.named([jid])).get(jid)
+    results: dict[str, Any] = {
+        "jid": str(jid),
+        "name": known.name if known is not None else None,
+        "about": info.status or None,
+        "verified_name": info.verified_name or None,
+        "picture_id": info.picture_id or None,
+        "linked_devices": sum(device.device > 0 for device in info.devices),
+    }
+    if full:
+        results |= {"status": info.status, "devices": [_device_json(device) for device in info.devices]}
+    return Outcome("What WhatsApp tells about this person.", results, untrusted=True, full=full)
 
 
 def _device_json(device: Jid) -> dict[str, Any]:
@@ -128,12 +132,14 @@ async def user_my_groups(services: Services, arguments: args.UserMyGroupsArgumen
     found = await services.session.call(ListGroups())
     readable = services.store.may_read(*(group.jid for group in found))
     groups = await groups_in_one_form(services, [group for group in found if group.jid in readable])
+    full = arguments["detail"] == "full"
     return Outcome(
         f"{len(groups)} groups.",
-        {"data": Rows(groups[offset:], group_json)},
+        {"data": Rows(groups[offset:], seed_group_json if full else group_line_json)},
         rows="data",
         offset=offset,
         untrusted=True,
+        full=full,
     )
 
 
@@ -143,12 +149,14 @@ async def user_my_newsletter(services: Services, arguments: args.UserMyNewslette
     followed = await services.session.call(ListNewsletters())
     readable = services.store.may_read(*(newsletter.jid for newsletter in followed))
     newsletters = [newsletter for newsletter in followed if newsletter.jid in readable]
+    full = arguments["detail"] == "full"
     return Outcome(
         f"You follow {len(newsletters)} newsletters.",
-        {"data": Rows(newsletters[offset:], newsletter_json)},
+        {"data": Rows(newsletters[offset:], seed_newsletter_json if full else newsletter_json)},
         rows="data",
         offset=offset,
         untrusted=True,
+        full=full,
     )
 
 

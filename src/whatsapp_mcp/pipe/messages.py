@@ -97,6 +97,8 @@ class SendMessage(Command[SentMessage]):
     """Seconds after which it leaves; until then the session process keeps it, and `CancelSend` stops it."""
     pending: bool = False
     """Answer at once, with an id of ours: it is sent whoever waits for that; see `AwaitSend`."""
+    pending_id: str = ""
+    """That id, where the caller has told it already."""
     schedule: Schedule | None = None
     """It leaves at a time of the caller's choice, in the same way."""
 

@@ -252,7 +252,8 @@ class _Tools:
             outcome = self._wording(ctx).outcome(outcome)
         outcome = with_template(outcome, partial(self._offer.names, ctx))
         pageable = "offset" in operation.input_schema["properties"]
-        write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes)
+        zone = self._settings.zone
+        write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes, zone=zone)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
         result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
         if outcome.file is not None:

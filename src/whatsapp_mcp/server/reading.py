@@ -51,6 +51,8 @@ class Reading:
         self._checker = checker
         self.budget = settings.result_budget
         """Bytes of text."""
+        self.zone = settings.zone
+        """Of times."""
 
     @asynccontextmanager
     async def passage(self, ctx: ServerRequestContext[Any], operation: Operation) -> AsyncIterator[Passage]:
@@ -88,7 +90,7 @@ class Reading:
 
     def text(self, passage: Passage, outcome: Outcome) -> str:
         """What the tool would show, which is JSON within the byte budget."""
-        block = success(outcome, budget=self.budget, pageable=False).content[0]
+        block = success(outcome, budget=self.budget, pageable=False, zone=self.zone).content[0]
         assert isinstance(block, types.TextContent)
         passage.bytes_out = len(block.text)
         return block.text

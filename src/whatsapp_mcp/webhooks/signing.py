@@ -40,7 +40,9 @@ def _encoded(account: str, event: Event, data: Mapping[str, Any], *, missed: boo
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    """Times in UTC."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=time_text)
+    return text.encode("utf-8", "replace")
 
 
 def _known(value: Any) -> Any:

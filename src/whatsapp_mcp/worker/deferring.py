@@ -89,7 +89,7 @@ class Deferring:
             StoreError: it cannot be kept.
         """
         self._composer.check(command)
-        message_id = (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
+        message_id = _id_for(command)
         schedule = command.schedule if isinstance(command, p.SendMessage) else None
         due = schedule.due_at if schedule is not None else now_ms() + command.hold * 1000
         kept = self._with_file(command, message_id)
@@ -238,6 +238,12 @@ class Deferring:
 
 def _lateness(schedule: p.Schedule) -> int:
     return schedule.late + (ANSWERED_WITHIN if schedule.ask else 0)
+
+
+def _id_for(command: Held) -> str:
+    """One that its caller has told already, or a new one."""
+    told = command.pending_id if isinstance(command, p.SendMessage) else ""
+    return told or (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
 
 
 def _duplicate(source: Path, place: Path) -> None:

@@ -234,7 +234,7 @@ def test_defaults_are_filled_in_and_absent_arguments_stay_absent() -> None:
     arguments, problems, _ = check("getChatMessages", {"chat_jid": "1"})
 
     assert problems == []
-    assert arguments == {"chat_jid": "1", "limit": 50, "offset": 0, "media_only": False}
+    assert arguments == {"chat_jid": "1", "limit": 50, "offset": 0, "media_only": False, "detail": "compact"}
 
 
 @pytest.mark.parametrize("nothing", ["", "  ", "null", None, [], [""], "[]", '[""]', {}])
@@ -280,7 +280,7 @@ def test_reading_tools_pass_over_arguments_that_they_do_not_have_and_say_so() ->
     checked = check("listChats", {"serach": "a", "qqqq": 1, "\ud83d": 1})
 
     assert checked.problems == []
-    assert checked.arguments.keys() == {"limit", "offset", "has_media"}
+    assert checked.arguments.keys() == {"limit", "offset", "has_media", "detail"}
     (note,) = checked.notes
     assert note.startswith(
         'Ignored, because this tool has no such argument: "serach" (did you mean search?), "qqqq", "?". It takes limit,'

@@ -127,7 +127,7 @@ def test_a_message_with_everything(settings: Settings, store: Store) -> None:
     )
     question, photo = rows(settings)
     assert question == {
-        "id": "Q",
+        "message_id": "Q",
         "chat_jid": str(ANA),
         "chat_name": "Ana Souza",
         "sender_jid": str(ANA),
@@ -212,7 +212,7 @@ def test_who_deleted_a_message_for_everyone(settings: Settings, store: Store) ->
             revoke("G", 11, chat=GROUP, by=BORIS, by_admin=True),
         ]
     )
-    by = {row["id"]: (row["revoked_by_jid"], row["revoked_at"]) for row in rows(settings)}
+    by = {row["message_id"]: (row["revoked_by_jid"], row["revoked_at"]) for row in rows(settings)}
     assert by == {
         "A": (str(ANA), "2026-09-21T14:13:30.000Z"),
         "G": (str(BORIS), "2026-09-21T14:13:31.000Z"),
@@ -232,14 +232,15 @@ def test_votes_and_placeholders(settings: Settings, store: Store) -> None:
     lost = message("U", 1, chat=GROUP, sender=BORIS, kind=MessageKind.UNDECRYPTABLE)
     store.apply([poll, lost, vote("P", 2, "Tue"), vote("P", 3, "Tue", voter=BORIS)])
     first, second = rows(settings)
+    ana, boris = {"jid": str(ANA), "name": "Ana Souza"}, {"jid": str(BORIS), "name": "Boris"}
     assert first["details"]["votes"] == [
         {"option": "Mon", "count": 0, "voters": []},
-        {"option": "Tue", "count": 2, "voters": [str(ANA), str(BORIS)], "voter_names": ["Ana Souza", "Boris"]},
+        {"option": "Tue", "count": 2, "voters": [ana, boris]},
     ]
-    ana = {"voter_jid": str(ANA), "voter_name": "Ana Souza", "options": ["Tue"]}
-    assert first["votes"][0] == ana | {"voted_at": "2026-09-21T14:13:22.000Z"}
+    vote_of_ana = {"voter_jid": str(ANA), "voter_name": "Ana Souza", "options": ["Tue"]}
+    assert first["votes"][0] == vote_of_ana | {"voted_at": "2026-09-21T14:13:22.000Z"}
     store.apply([vote("P", 4)])
-    assert rows(settings)[0]["votes"][1] == ana | {"options": [], "voted_at": "2026-09-21T14:13:24.000Z"}
+    assert rows(settings)[0]["votes"][1] == vote_of_ana | {"options": [], "voted_at": "2026-09-21T14:13:24.000Z"}
     assert (second["kind"], second["content"]) == ("undecryptable", "")
 
 
@@ -258,7 +259,7 @@ def test_revoked_messages_show_that_they_were_there_and_hidden_ones_do_not(setti
     assert "secret" not in result.stdout
     assert "Straße.jpg" not in result.stdout
     gone, stays = rows(settings)
-    assert (gone["id"], gone["revoked"], gone["revoked_at"]) == ("R", True, "2026-09-21T14:13:22.000Z")
+    assert (gone["message_id"], gone["revoked"], gone["revoked_at"]) == ("R", True, "2026-09-21T14:13:22.000Z")
     assert not gone.keys() & {"edits", "original_content", "mimetype", "width", "file_sha256", "reply_to_content"}
     assert stays["content"] == "stays"
     shown = text(settings)
@@ -273,10 +274,12 @@ def test_chat_by_chat_in_order_of_time_over_many_pages(
     store.apply([message(f"A{n}", (n * 7) % 13, chat=ANA, from_history=True) for n in range(13)])
     store.apply([message(f"B{n}", 100 + n // 3, chat=BORIS) for n in range(8)])
     store.apply([message("status", 50, chat=STATUS_BROADCAST, sender=ANA)])
-    found = [row["id"] for row in rows(settings)]
+    found = [row["message_id"] for row in rows(settings)]
     by_time = [f"A{n}" for n in sorted(range(13), key=lambda n: (n * 7) % 13)]
     assert found == [*(f"B{n}" for n in range(8)), "status", *by_time]
-    assert [row["id"] for row in rows(settings, "--since", "2026-09-21T14:15:01Z")] == [f"B{n}" for n in range(3, 8)]
+    assert [row["message_id"] for row in rows(settings, "--since", "2026-09-21T14:15:01Z")] == [
+        f"B{n}" for n in range(3, 8)
+    ]
 
 
 def test_an_export_shows_the_moment_at_which_it_began(settings: Settings, store: Store) -> None:
@@ -465,7 +468,7 @@ def test_a_message_that_cannot_be_shown_ends_no_export(
     shown = text(settings)
     assert shown.count("<message that could not be shown>") == 3
     written = rows(settings)
-    assert [row["id"] for row in written] == ["1", "2", "3"]
+    assert [row["message_id"] for row in written] == ["1", "2", "3"]
     assert "could not be shown" in written[2]["details"]["note"]
 
 
@@ -477,13 +480,13 @@ def test_a_message_that_cannot_be_shown_ends_no_export(
 )
 def test_a_chat_by_any_of_its_names(settings: Settings, store: Store, name: str) -> None:
     store.apply([message("1", 1, chat=ANA_LID, chat_alt=ANA), message("2", 2, chat=BORIS)])
-    assert [row["id"] for row in rows(settings, "--chat", name)] == ["1"]
+    assert [row["message_id"] for row in rows(settings, "--chat", name)] == ["1"]
 
 
 def test_several_chats_in_their_order_each_once(settings: Settings, store: Store) -> None:
     store.apply([message("1", 1), message("2", 2, chat=BORIS), message("3", 3, chat=GROUP, sender=ANA)])
     chosen = ("--chat", str(ANA), "--chat", GROUP.user, "--chat", "Ana Souza")
-    assert [row["id"] for row in rows(settings, *chosen)] == ["1", "3"]
+    assert [row["message_id"] for row in rows(settings, *chosen)] == ["1", "3"]
 
 
 def test_a_chat_that_is_not_there(settings: Settings, store: Store) -> None:
@@ -617,7 +620,7 @@ def test_a_link_stays_a_link(settings: Settings, store: Store, tmp_path: Path) -
     link.symlink_to(target)
     assert export(settings, "--output", str(link), "--force").exit_code == 0
     assert link.is_symlink()
-    assert json.loads(target.read_text())["id"] == "1"
+    assert json.loads(target.read_text())["message_id"] == "1"
 
 
 def test_before_the_first_start(settings: Settings) -> None:
@@ -669,7 +672,7 @@ def run_in_shell(settings: Settings, command: str) -> subprocess.CompletedProces
 def test_a_reader_that_has_enough(settings: Settings, store: Store) -> None:
     store.apply([message(f"{n}", n, "x" * 1000) for n in range(2000)])
     ran = run_in_shell(settings, "$EXPORT | head -n 1; exit ${PIPESTATUS[0]}")
-    assert json.loads(ran.stdout)["id"] == "0"
+    assert json.loads(ran.stdout)["message_id"] == "0"
     assert ran.stderr == ""
     assert ran.returncode == 141
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from mcp.types import TextContent
 
+from tests.rows import read
 from tests.unit.empty_store import provide_empty_store
 from tests.unit.operations.fakes import (
     ANA,
@@ -83,7 +86,7 @@ class Bench:
         self.writer.close()
 
     async def run(self, operation: str, **arguments: Any) -> Any:
-        """One operation as the server runs it; its ``results``, checked against tools.yaml."""
+        """One operation as the server runs it; its ``results``, checked against tools.yaml, with complete rows."""
         known = catalog().by_name[operation]
         checked, problems, _ = self._checker.check(known, arguments)
         if problems:
@@ -93,12 +96,14 @@ class Bench:
             self.outcome = await self.runner.run(Passage(known, self.caller), checked)
         assert not self.outcome.untrusted or "untrusted" in known.output_schema["properties"]
         result = success(self.outcome, budget=self.settings.result_budget)
+        text = result.content[0]
+        assert isinstance(text, TextContent)
+        body = json.loads(text.text)
+        assert result.structured_content in (body, None)
         if self.outcome.seen is not None and is_whole(result):
             await self.outcome.seen()
-        body = result.structured_content
-        assert body is not None
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)
-        return body.get("results")
+        return read(body.get("results"))
 
     def _keep_look(self, command: KeepLook) -> None:
         self.writer.keep_look(command.caller, Look(command.arrival, command.looked_at))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.operations.bench import BadArguments, Bench
-from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, NOW, TEAM, milliseconds
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, NOW, TEAM, milliseconds
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppMcpError
 from whatsapp_mcp.models.changes import MessageEdited, MessageRevoked, ReactionChanged
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
@@ -30,9 +30,9 @@ async def test_chats(bench: Bench) -> None:
     results = await bench.run("listChats")
     assert [row["name"] for row in results["data"]][:2] == ["Team", "Ana"]
     ana = results["data"][1]
-    assert (ana["jid"], ana["lid"], ana["unread_count"]) == (str(ANA), str(ANA_LID), 1)
-    assert ana["last_message_time"] == (NOW - timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert results["pagination"] == {"limit": 25, "offset": 0, "total": len(results["data"])}
+    assert (ana["chat_jid"], ana["unread_count"]) == (str(ANA), 1)
+    assert ana["timestamp"] == (NOW - timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%MZ")
+    assert results["pagination"] == {"total": len(results["data"])}
     assert bench.outcome.untrusted
 
 
@@ -43,7 +43,7 @@ async def test_chats_paged_and_searched(bench: Bench) -> None:
     everything = (await bench.run("listChats"))["data"]
     page = await bench.run("listChats", limit=1, offset=1)
     assert page["data"] == everything[1:2]
-    assert page["pagination"] == {"limit": 1, "offset": 1, "total": len(everything)}
+    assert page["pagination"] == {"total": len(everything)}
     assert [row["name"] for row in (await bench.run("listChats", search="ana"))["data"]] == ["Ana"]
     assert [row["name"] for row in (await bench.run("listChats", has_media=True))["data"]] == ["Team"]
     assert (await bench.run("listChats", search="nobody"))["pagination"]["total"] == 0
@@ -70,12 +70,13 @@ async def test_messages(bench: Bench) -> None:
     assert question["sender_jid"] == str(ANA)
     assert question["sender_name"] == "Ana"
     assert "status" not in question
-    assert (answer["reply_to_id"], answer["status"], answer["sender_jid"]) == ("M1", "sent", str(ME))
-    assert answer["mentions"] == [str(BO)]
+    assert (answer["reply_to_id"], answer["status"], answer["is_from_me"]) == ("M1", "sent", True)
+    assert answer["mentions"] == [{"jid": str(BO), "name": "Bo"}]
+    assert "details" not in answer, "what it answers stands beside it"
     [reaction] = answer["reactions"]
     assert (reaction["emoji"], reaction["sender_jid"]) == ("👍", str(ANA))
-    assert results["chat_info"]["jid"] == str(ANA)
-    assert results["pagination"] == {"limit": 50, "offset": 0, "total": 2}
+    assert results["chat_info"]["chat_jid"] == str(ANA)
+    assert results["pagination"] == {"total": 2}
     assert bench.outcome.untrusted
 
 
@@ -94,8 +95,10 @@ async def test_what_happened_to_messages(bench: Bench) -> None:
 async def test_media(bench: Bench) -> None:
     bench.receive("P1", content=PICTURE)
     [row] = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
-    assert (row["media_type"], row["filename"], row["file_length"]) == ("image", "a.jpg", 12)
-    assert row["url"] == "https://mmg.example/x"
+    assert (row["kind"], row["filename"], row["file_length"]) == ("image", "a.jpg", 12)
+    assert not row.keys() & {"url", "media_type", "created_at", "updated_at"}
+    [row] = (await bench.run("getChatMessages", chat_jid="Ana", detail="full"))["data"]
+    assert (row["media_type"], row["url"]) == ("image", "https://mmg.example/x")
 
 
 async def test_facts_of_a_kind(bench: Bench) -> None:
@@ -113,7 +116,7 @@ async def test_filters(bench: Bench) -> None:
     async def ids(**filters: Any) -> list[str]:
         results = await bench.run("getChatMessages", chat_jid="Ana", **filters)
         assert results["pagination"]["total"] >= len(results["data"])
-        return [row["id"] for row in results["data"]]
+        return [row["message_id"] for row in results["data"]]
 
     def moment(minutes: int) -> str:
         return (NOW - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -136,7 +139,7 @@ async def test_search_everywhere(bench: Bench) -> None:
     bench.send("S1", "apple juice", timestamp=at(10))
 
     async def ids(query: str, **filters: Any) -> list[str]:
-        return [row["id"] for row in (await bench.run("searchMessages", query=query, **filters))["data"]]
+        return [row["message_id"] for row in (await bench.run("searchMessages", query=query, **filters))["data"]]
 
     [row] = (await bench.run("searchMessages", query="pie"))["data"]
     assert (row["chat_name"], row["content"]) == ("Ana", "Apple pie, Jürgen?")
@@ -195,7 +198,7 @@ async def test_lines_around_a_hit(bench: Bench) -> None:
         bench.receive(f"M{number}", f"line {number} {'x' * 400 if number == 2 else ''}", timestamp=at(30 - number))
     bench.send("S1", "mine", timestamp=at(2))
     [row] = (await bench.run("searchMessages", query="3", context_lines=2))["data"]
-    assert [line["id"] for line in row["context_before"]] == ["M1", "M2"]
+    assert [line["message_id"] for line in row["context_before"]] == ["M1", "M2"]
     assert len(row["context_before"][1]["content"]) == 301
     assert [line["content"] for line in row["context_after"]] == ["line 4 ", "line 5 "]
     assert row["context_after"][0]["sender_name"] == "Ana"
@@ -211,7 +214,7 @@ async def test_what_was_said_around_a_message(bench: Bench) -> None:
 
     async def ids(**arguments: Any) -> list[str]:
         found = await bench.run("getMessageContext", chat_jid="Ana", **arguments)
-        return [row["id"] for row in found["data"]]
+        return [row["message_id"] for row in found["data"]]
 
     assert await ids(message_id="M4", before=1, after=2) == ["M3", "M4", "M5", "M6"]
     assert await ids(message_id="M0") == ["M0", "M1", "M2", "M3", "M4", "M5"]

@@ -56,7 +56,7 @@ async def test_wait(bench: Bench) -> None:
     waiting = await started(bench)
     bench.receive("M1", "now")
     results = await waiting
-    assert results["message"]["id"] == "M1"
+    assert results["message"]["message_id"] == "M1"
     assert results["message"]["chat_name"] == "Ana"
     assert results["timed_out"] is False
     assert bench.outcome.untrusted
@@ -71,7 +71,7 @@ async def test_nothing_is_missed_between_calls(bench: Bench) -> None:
     cursor, seen = first["cursor"], []
     for _ in range(3):
         results = await bench.run("waitForMessage", timeout=5, cursor=cursor)
-        seen.append(results["message"]["id"])
+        seen.append(results["message"]["message_id"])
         cursor = results["cursor"]
     assert seen == ["M1", "M2", "M3"]
     assert (await bench.run("waitForMessage", timeout=0, cursor=cursor))["timed_out"] is True
@@ -82,7 +82,7 @@ async def test_only_one_chat(bench: Bench) -> None:
     bench.receive("M1")
     bench.receive("M2", chat=TEAM, sender=BO)
     bench.receive("M3", chat=BO, sender=BO)
-    assert (await waiting)["message"]["id"] == "M3"
+    assert (await waiting)["message"]["message_id"] == "M3"
 
 
 async def test_what_is_not_waited_for(bench: Bench) -> None:
@@ -102,7 +102,7 @@ async def test_other_changes_do_not_end_the_wait(bench: Bench) -> None:
         await asyncio.sleep(0)
     assert not waiting.done()
     bench.receive("M1")
-    assert (await waiting)["message"]["id"] == "M1"
+    assert (await waiting)["message"]["message_id"] == "M1"
 
 
 async def test_a_message_of_before_the_server_started(bench: Bench) -> None:
@@ -110,13 +110,13 @@ async def test_a_message_of_before_the_server_started(bench: Bench) -> None:
     first = await bench.run("waitForMessage", timeout=0)
     bench.writer.apply([message("M1")])
     assert bench.session.newest_arrival == 0
-    assert (await bench.run("waitForMessage", timeout=5, cursor=first["cursor"]))["message"]["id"] == "M1"
+    assert (await bench.run("waitForMessage", timeout=5, cursor=first["cursor"]))["message"]["message_id"] == "M1"
 
 
 async def test_a_cursor_of_another_time(bench: Bench) -> None:
     """Arrival numbers start again with a new account."""
     bench.receive("M1")
-    assert (await bench.run("waitForMessage", timeout=0, cursor="999999"))["message"]["id"] == "M1"
+    assert (await bench.run("waitForMessage", timeout=0, cursor="999999"))["message"]["message_id"] == "M1"
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", "9" * 30])
@@ -135,4 +135,4 @@ async def test_no_wait_without_an_account(bench: Bench) -> None:
 async def test_what_is_there_needs_no_connection(bench: Bench) -> None:
     bench.receive("M1")
     bench.session.unlinked()
-    assert (await bench.run("waitForMessage", timeout=0, cursor="0"))["message"]["id"] == "M1"
+    assert (await bench.run("waitForMessage", timeout=0, cursor="0"))["message"]["message_id"] == "M1"

@@ -65,7 +65,7 @@ async def test_nothing_is_missed_between_calls_and_both_tools_share_the_cursor(b
     assert await bench.run("waitForEvent", cursor=cursor, timeout=0) == {"data": [], "timed_out": True}
     assert bench.outcome.next_cursor == cursor
     happen(bench, message("M9"))
-    assert (await bench.run("waitForMessage", cursor=cursor, timeout=0))["message"]["id"] == "M9"
+    assert (await bench.run("waitForMessage", cursor=cursor, timeout=0))["message"]["message_id"] == "M9"
 
 
 async def test_only_one_chat(bench: Bench) -> None:

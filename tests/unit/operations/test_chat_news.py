@@ -34,7 +34,7 @@ async def news(bench: Bench, **arguments: Any) -> dict[str, dict[str, Any]]:
 
 
 def ids(row: dict[str, Any]) -> list[str]:
-    return [line["id"] for line in row["lines"]]
+    return [line["message_id"] for line in row["lines"]]
 
 
 async def test_a_day(bench: Bench) -> None:
@@ -56,7 +56,7 @@ async def test_a_day(bench: Bench) -> None:
     assert ids(ana) == ["A1", "S1", "A2", "A3"], "oldest first, with what the owner wrote"
     assert (ana["messages"], ana["unanswered"], ana["chat_jid"]) == (4, 1, str(ANA))
     assert [line.get("unanswered") for line in ana["lines"]] == [None, None, None, "question"]
-    assert ana["unread"] == 2
+    assert ana["unread_count"] == 2
     assert "wrote" not in ana
     assert [(one["name"], one["messages"]) for one in team["wrote"]] == [("Ana", 2), ("Bo", 1)]
     assert (team["mentions"], team["unanswered"], team["group_changes"]) == (1, 1, 1)
@@ -93,7 +93,7 @@ async def test_what_waits_for_an_answer(bench: Bench) -> None:
     async def waiting() -> dict[str, list[tuple[str, str]]]:
         rows = await news(bench, since="2h")
         return {
-            name: [(line["id"], line["unanswered"]) for line in row["lines"] if "unanswered" in line]
+            name: [(line["message_id"], line["unanswered"]) for line in row["lines"] if "unanswered" in line]
             for name, row in rows.items()
         }
 
@@ -200,7 +200,7 @@ async def test_pages(bench: Bench) -> None:
     seen, cursor = list[str](), None
     for page in range(9):
         results = await bench.run("catchUp", **({"cursor": cursor} if cursor else {}))
-        seen += [line["id"] for row in results["data"] for line in row["lines"]]
+        seen += [line["message_id"] for row in results["data"] for line in row["lines"]]
         bench.receive(f"NEW{page}", chat=chats[69], timestamp=ago(1))
         cursor = bench.outcome.next_cursor
         if cursor is None:

@@ -104,8 +104,8 @@ async def test_facts_that_cannot_be_read_cost_no_other_row(filled: Bench, messag
     damage(filled, "UPDATE messages SET extra = ? WHERE id = ?", extra, message)
     listed = await pages(filled)
     for tool in ("getChatMessages", "searchMessages", "getMessageContext", "checkInbox", "catchUp"):
-        assert sorted(row["id"] for row in listed[tool]) == ["after", "bad", "before", "poll"], tool
-    [row] = [row for row in listed["getChatMessages"] if row["id"] == message]
+        assert sorted(row["message_id"] for row in listed[tool]) == ["after", "bad", "before", "poll"], tool
+    [row] = [row for row in listed["getChatMessages"] if row["message_id"] == message]
     assert row["content"] in ("here", "?")
     if extra in (EXTRAS["no JSON"], EXTRAS["no object"], EXTRAS["deeper"], EXTRAS["long"]):
         assert "cannot be read" in row["details"]["note"]
@@ -150,16 +150,16 @@ async def test_what_stands_beside_messages_costs_no_row(filled: Bench, statement
 async def test_a_row_that_cannot_be_made_says_so(
     filled: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def made(message: Message) -> dict[str, Any]:
+    def made(message: Message, **how: Any) -> dict[str, Any]:
         if message.id == "bad":
             raise ValueError("for a reason\x1b that is logged")
-        return message_json(message)
+        return message_json(message, **how)
 
     monkeypatch.setattr("whatsapp_mcp.operations.chat.message_json", made)
     rows = (await filled.run("getChatMessages", chat_jid=str(ANA)))["data"]
-    assert [row["id"] for row in rows] == ["after", "poll", "bad", "before"]
-    [bad] = [row for row in rows if row["id"] == "bad"]
-    assert (bad["chat_jid"], bad["timestamp"]) == (str(ANA), time_text(NOW - timedelta(minutes=3)))
+    assert [row["message_id"] for row in rows] == ["after", "poll", "bad", "before"]
+    [bad] = [row for row in rows if row["message_id"] == "bad"]
+    assert (bad["chat_jid"], bad["timestamp"]) == (str(ANA), time_text(NOW - timedelta(minutes=3), "minutes"))
     assert "could not be shown" in bad["details"]["note"]
     assert "for a reason" in caplog.text
     assert "for a reason" not in json.dumps(rows)
@@ -170,7 +170,7 @@ async def test_a_stored_row_of_which_nothing_can_be_made_says_so(
 ) -> None:
     monkeypatch.setattr("whatsapp_mcp.store.read.views._message_kind", fails_for("location"))
     rows = (await filled.run("getChatMessages", chat_jid=str(ANA)))["data"]
-    [bad] = [row for row in rows if row["id"] == "bad"]
+    [bad] = [row for row in rows if row["message_id"] == "bad"]
     assert (bad["kind"], bad["chat_jid"]) == ("other", str(ANA))
     assert "could not be shown" in bad["details"]["note"]
     assert len(rows) == 4
@@ -196,9 +196,9 @@ async def test_the_work_for_a_page_has_a_limit(bench: Bench, monkeypatch: pytest
         taken_apart.append(len(stored))
         return json.loads(stored)
 
-    def row(message: Message) -> dict[str, Any]:
+    def row(message: Message, **how: Any) -> dict[str, Any]:
         made.append(message.id)
-        return message_json(message)
+        return message_json(message, **how)
 
     monkeypatch.setattr("whatsapp_mcp.store.read.stored._decoded", decoded)
     monkeypatch.setattr("whatsapp_mcp.operations.chat.message_json", row)
@@ -223,7 +223,7 @@ async def test_a_page_of_messages_with_much_to_them_shows_the_first(filled: Benc
 
 async def test_of_long_lists_the_beginning_is_shown(filled: Bench) -> None:
     damage(filled, "UPDATE messages SET extra = ?, mentions = ? WHERE id = 'poll'", EXTRAS["many"], "1@lid " * 5_000)
-    [row] = [row for row in (await pages(filled))["getChatMessages"] if row["id"] == "poll"]
+    [row] = [row for row in (await pages(filled))["getChatMessages"] if row["message_id"] == "poll"]
     details = row["details"]
     assert len(details["options"]) == len(details["votes"]) == len(row["mentions"]) == LIST_LENGTH
     assert set(details["left_out"]) == {"options", "mentions"}

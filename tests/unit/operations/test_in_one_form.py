@@ -14,13 +14,16 @@ GROUP = Group(jid=TEAM, name="Team", owner=ANA_LID, members=(GroupMember(jid=ANA
 async def test_participants(bench: Bench) -> None:
     bench.session.answers["get_group"] = GROUP
     rows = (await bench.run("getGroupParticipants", group_id=str(TEAM)))["data"]
-    assert [(row["jid"], row.get("lid"), row.get("name")) for row in rows] == [
-        (str(ANA), str(ANA_LID), "Ana"),
-        (str(STRANGER), None, None),
-    ]
+    assert [(row["jid"], row.get("name")) for row in rows] == [(str(ANA), "Ana"), (str(STRANGER), None)]
     info = await bench.run("groupInfo", group_id=str(TEAM))
+    assert (info["owner_jid"], info["owner_name"]) == (str(ANA), "Ana")
+    assert [(one["jid"], one.get("name")) for one in info["participants"]] == [(str(ANA), "Ana"), (str(STRANGER), None)]
+    info = await bench.run("groupInfo", group_id=str(TEAM), detail="full")
     assert info["OwnerJID"] == str(ANA)
-    assert [one["JID"] for one in info["Participants"]] == [str(ANA), str(STRANGER)]
+    assert [(one["JID"], one.get("LID")) for one in info["Participants"]] == [
+        (str(ANA), str(ANA_LID)),
+        (str(STRANGER), None),
+    ]
 
 
 async def test_who_asks_to_join(bench: Bench) -> None:

@@ -22,7 +22,7 @@ CARLA_LID = Jid("100000000000003", "lid")
 
 
 def text(seconds: int) -> str:
-    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def receipt(bench: Bench, kind: ReceiptKind, seconds: int, *, by: Jid, chat: Jid = TEAM) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, milliseconds
+from tests.unit.waiting import soon
 from whatsapp_mcp.errors import (
     InvalidArgument,
     NotConnected,
@@ -18,8 +22,9 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
     WhatsAppRefused,
 )
+from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.models.changes import SendFinished
-from whatsapp_mcp.models.outgoing import SentMessage
+from whatsapp_mcp.models.outgoing import DocumentOut, SentMessage
 from whatsapp_mcp.operations import runner
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
@@ -31,6 +36,7 @@ from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.store.deferred import PENDING_LATE, DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
 from whatsapp_mcp.store.sends import KEPT
+from whatsapp_mcp.waiting import noted
 
 ID = "SEND0123456789ABCDEF01"
 
@@ -74,6 +80,40 @@ async def test_a_file_is_taken_by_the_session_and_followed(bench: Bench) -> None
     assert isinstance(command, SendMessage)
     assert command.pending
     assert waited == AwaitSend(message_id=ID)
+
+
+async def test_what_is_still_converted_goes_on_and_is_joined(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, begun = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def converts(_source: MediaSource, **_: Any) -> AsyncIterator[DocumentOut]:
+        begun.set()
+        await go_on.wait()
+        yield DocumentOut(path=Path("x"), mimetype="text/plain", file_name="x.txt")
+
+    monkeypatch.setattr(MediaSource, "as_document", converts)
+    bench.settings = bench.settings.model_copy(update={"repeat_seconds": 60})
+    bench.runner = OperationRunner(bench.services_with(bench.settings), Gate.of(bench.settings))
+    gave_up = asyncio.create_task(send(bench))
+    await begun.wait()
+    gave_up.cancel()
+    await asyncio.wait([gave_up])
+    bench.caller.patience = Patience(answer_within=0.05)
+    told = await send(bench)
+    assert told["status"] == "pending"
+    status = await bench.run("getMessageStatus", message_id=told["message_id"], phone="Ana")
+    assert status["status"] == "pending"
+    assert bench.session.commands == []
+    bench.session.answers["send_message"] = SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
+    bench.caller.patience = Patience()
+    with noted() as waits:
+        again = asyncio.create_task(send(bench))
+        await soon(lambda: waits.now is not None and "an earlier call" in waits.now.what)
+    go_on.set()
+    assert (await again)["message_id"] == "S1"
+    (command,) = bench.session.commands
+    assert isinstance(command, SendMessage)
+    assert command.pending_id == told["message_id"]
 
 
 async def test_a_text_is_not(bench: Bench) -> None:

@@ -178,7 +178,7 @@ async def test_counts_are_of_what_may_be_read(closed: Bench) -> None:
     assert (await closed.run("searchMessages", query="shared"))["pagination"]["total"] == 2
     inbox = await closed.run("checkInbox", cursor="0")
     assert (inbox["total_messages"], inbox["total_chats"]) == (2, 2)
-    assert [row["Name"] for row in (await closed.run("userMyGroups"))["data"]] == ["Team"]
+    assert [row["name"] for row in (await closed.run("userMyGroups"))["data"]] == ["Team"]
     assert closed.outcome.message == "1 groups."
     await closed.run("userMyNewsletter")
     assert closed.outcome.message == "You follow 1 newsletters."
@@ -216,4 +216,4 @@ async def test_who_waits_is_not_told_of_hidden_chats(closed: Bench) -> None:
     closed.receive("HID9", WORD, chat=HIDDEN)
     assert (await closed.run("waitForMessage", timeout=0, cursor=cursor)) == {"cursor": cursor, "timed_out": True}
     closed.receive("A2", "for all")
-    assert (await waiting)["message"]["id"] == "A2"
+    assert (await waiting)["message"]["message_id"] == "A2"

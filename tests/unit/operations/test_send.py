@@ -26,7 +26,7 @@ async def test_message(bench: Bench) -> None:
     results = await bench.run("sendMessage", **MESSAGE)
     assert results == {
         "message_id": "S1",
-        "status": "The message was sent.",
+        "status": "sent",
         "chat_jid": str(ANA),
         "to": {"name": "Ana", "name_source": "saved", "number": f"+{ANA.user}"},
         "timestamp": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),

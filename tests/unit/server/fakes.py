@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ OPERATIONS = (
     operation("crash"),
     operation("unwritable"),
     operation("slow", {"seconds": {"type": "number"}}, required=("seconds",)),
-    operation("picture"),
+    replace(operation("picture"), picture=True),
 )
 
 
@@ -132,7 +132,7 @@ class FakeRunner:
             case "rows":
                 first, count = arguments["offset"], arguments["count"]
                 rows = [{"id": number, "text": f"row {number} " + "x" * 50} for number in range(first, count)]
-                return Outcome("Some rows.", {"data": rows}, rows="data", offset=first)
+                return Outcome("Some rows.", {"data": rows}, rows="data", offset=first, full=True)
             case "fail":
                 raise ERRORS[arguments["how"]]
             case "crash":

@@ -39,4 +39,5 @@ async def test_failures_satisfy_every_output_schema() -> None:
         for tool in (await client.list_tools()).tools:
             failed = await client.call_tool(tool.name, {"no_such_argument": 1})
             assert failed.is_error
-            jsonschema_rs.validate(tool.output_schema or False, failed.structured_content)
+            # What can carry a picture has no schema.
+            jsonschema_rs.validate(tool.output_schema or {"type": "object"}, failed.structured_content)

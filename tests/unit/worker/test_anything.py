@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from tests.anything import anything, mutated, of_length
 from tests.unit.whatsapp.fake_client import FakeClient
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, TEAM, empty_jid, info, message_event, source, text
+from whatsapp_mcp.clock import time_text
 from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.models.changes import Change, MessageReceived
 from whatsapp_mcp.models.render import chat_json, contact_json, message_json
@@ -57,9 +58,9 @@ class World:
         """All that there is, as a host gets it."""
         reader = StoreReader(self.path)
         for chat in reader.chats(limit=100, offset=0).rows:
-            json.dumps(chat_json(chat), allow_nan=False).encode()
+            json.dumps(chat_json(chat, full=True), allow_nan=False, default=time_text).encode()
             for message in reader.messages(chat.jid, limit=1000, offset=0).rows:
-                json.dumps(message_json(message), allow_nan=False).encode()
+                json.dumps(message_json(message, full=True), allow_nan=False, default=time_text).encode()
         for contact in reader.contacts():
             json.dumps(contact_json(contact), allow_nan=False).encode()
         assert not [notice for notice in self.told if isinstance(notice, Ended)]

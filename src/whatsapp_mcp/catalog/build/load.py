@@ -25,7 +25,7 @@ from whatsapp_mcp.catalog.published import published_schema
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _BODY_TYPES: Final = ("application/json", "multipart/form-data")
 _FLAGS: Final = ("idempotent", "open_world", "connection")
-_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", "policy", *_FLAGS})
+_X_MCP_KEYS: Final = frozenset({"toolsets", "effect", "additive", "exactly_one", "picture", "policy", *_FLAGS})
 _ONE_PARAMETER: Final = ("chat", "message", "forwards", "invitation", "later")
 _PARAMETERS: Final = ("people", "adds", "text", "files", "links")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
@@ -103,6 +103,7 @@ class _OperationReader:
             input_schema=arguments,
             output_schema=self._response(),
             touches=self._touches(x_mcp, arguments),
+            picture="picture" in x_mcp and self._flag(x_mcp, "picture"),
             exactly_one=self._exactly_one(x_mcp, arguments),
         )
         self._check_annotations(x_mcp, operation)

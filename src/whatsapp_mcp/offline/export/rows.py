@@ -17,7 +17,16 @@ from whatsapp_mcp.store.read.polls import Ballot
 # JSON itself escapes the control characters of ASCII only. DEL and C1 (U+009B begins a command as ESC [ does) drive
 # terminals too, bidi controls disguise what a person sees, and some programs take U+2028 for the end of a line.
 _DANGEROUS: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _written(value: object) -> str:
+    """Of the facts of a message, what is no JSON: a time."""
+    if isinstance(value, datetime):
+        return time_text(value, "milliseconds")
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_written)
 
 
 def json_line(exported: ExportedMessage) -> str:
@@ -40,7 +49,7 @@ def _escaped(match: re.Match[str]) -> str:
 def message_row(exported: ExportedMessage) -> dict[str, Any]:
     """JSON-ready; what is not known, or not so, is left out."""
     message = exported.message
-    row = message_json(message, with_chat_name=True) | {
+    row = message_json(message, full=True) | {
         "timestamp": _time(message.timestamp),
         "created_at": _time(message.created_at),
         "updated_at": _time(message.updated_at),
@@ -75,7 +84,7 @@ def message_row(exported: ExportedMessage) -> dict[str, Any]:
 
 def _time(moment: datetime | None) -> str | None:
     """As exact as it is stored."""
-    return time_text(moment, "milliseconds")
+    return time_text(moment, "milliseconds") if moment is not None else None
 
 
 def _edit(edit: Edit) -> dict[str, Any]:
