@@ -39,7 +39,7 @@ async def test_an_account_is_linked_on_the_page_of_serve(tmp_path: Path) -> None
     data = tmp_path / "data"
     async with (
         whatsapp(tmp_path) as (simulator, endpoint),
-        http_server(endpoint, data) as (url, _, _),
+        http_server(endpoint, data, WHATSAPP_MCP_TOOLSETS="core") as (url, _, _),
         chromium(tmp_path / "profile") as page,
     ):
         origin = url.removesuffix("/mcp")
