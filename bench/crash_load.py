@@ -162,8 +162,10 @@ class User:
     async def act(self) -> None:
         phone = self._to.number
         throw = self._chance.random()
-        if throw < 0.45:
+        if throw < 0.41:
             await self._send("sendMessage", "message", phone=phone)
+        elif throw < 0.45:
+            await self._schedule(phone)
         elif throw < 0.48:
             await self._send("sendImage", "caption", phone=phone, image=_PICTURE)
         elif throw < 0.48 + PAUSING_SHARE:
@@ -179,6 +181,12 @@ class User:
         results = await self._call(tool, {**arguments, field: text})
         if results is not None:
             self.sent[results["message_id"]] = text
+
+    async def _schedule(self, phone: str) -> None:
+        """At most once: nobody says here that it was sent, and a process that is killed may not know."""
+        text = f"Number {len(self.texts)} from server {self._number}"
+        self.texts.add(text)
+        await self._call("scheduleMessage", {"phone": phone, "message": text, "at": f"{self._chance.randint(1, 4)}s"})
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
         """Results; None when it failed."""

@@ -132,7 +132,8 @@ class Page:
                 await asyncio.sleep(0.05)
 
     async def picture(self, path: Path) -> None:
-        """A screenshot of the whole page, as PNG."""
+        """A screenshot of the whole page, as PNG, of what it has painted."""
+        await self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => 1)")
         shot = await self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 

@@ -54,7 +54,11 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     source = next((file.source for file in files if file.source is not None), None)
     if touches.forwards is not None:
         source, _ = await stored_message(services, given[touches.forwards])
-    due = moment_to_come(given[touches.later], touches.later, now_ms()) if touches.later is not None else None
+    due = (
+        moment_to_come(given[touches.later], touches.later, now_ms(), services.settings.zone)
+        if touches.later is not None
+        else None
+    )
     wait = touches.act == "send" and rules.ask.first_contact != "never"
     return Call(
         operation=operation,

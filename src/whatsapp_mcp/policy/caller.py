@@ -28,6 +28,8 @@ class Grant:
     """Only these tools, written as for ``--toolsets``; None: all that the server offers."""
     sends_per_day: int | None = None
     """Of this caller, beside the limits of the account."""
+    unlisted: tuple[str, ...] = ()
+    """Tools that this caller has although the server lists them to nobody: a page of our own."""
 
 
 @dataclass(frozen=True, slots=True)

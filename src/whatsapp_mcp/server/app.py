@@ -194,6 +194,8 @@ class _Tools:
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = self._operations.get(params.name)
+        if operation is None and params.name in self._callers.grant(ctx).unlisted:
+            operation = self._offer.operation(params.name)
         if operation is None:
             raise MCPError(types.INVALID_PARAMS, self._wording(ctx).unknown(params.name))
         passage = Passage(operation, self._callers.of(ctx, params))

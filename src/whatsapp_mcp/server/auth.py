@@ -9,7 +9,6 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 import anyio.to_thread
@@ -75,7 +74,7 @@ class HttpAccess:
 
     def __init__(self, tokens: Tokens, oauth: OAuth | None = None) -> None:
         self._tokens = tokens
-        self._lent: dict[str, tuple[Token, float]] = {}
+        self._lent: dict[str, tuple[Grant, float]] = {}
         """Those of pages of our own, by the digest of their secret, and until when by the monotonic clock."""
         self._oauth = oauth
         self._prefix = oauth.prefix if oauth is not None else SCOPE_PREFIX
@@ -95,29 +94,35 @@ class HttpAccess:
         self._lent = {known: lent for known, lent in self._lent.items() if lent[1] > now}
         while len(self._lent) >= _MOST_LENT:
             del self._lent[next(iter(self._lent))]
-        self._lent[digest] = Token(digest=digest, **asdict(grant)), now + seconds
+        self._lent[digest] = grant, now + seconds
         return secret
 
-    def _lent_to(self, digest: str) -> Token | None:
-        token, until = self._lent.get(digest, (None, 0.0))
-        return token if until > time.monotonic() else None
+    def _lent_to(self, digest: str) -> Grant | None:
+        grant, until = self._lent.get(digest, (None, 0.0))
+        return grant if until > time.monotonic() else None
 
     async def verify_token(self, token: str) -> GrantedToken | None:
-        lent = self._lent_to(hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
-        found = lent or self._tokens.holder(token)
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+        lent = self._lent_to(digest)
+        if lent is not None:
+            return self._granted(lent, digest)
+        found = self._tokens.holder(token)
         if found is None:
             return await self._oauth.verify_token(token) if self._oauth is not None else None
-        if lent is None and self._tokens.is_due(found.name):
+        if self._tokens.is_due(found.name):
             await anyio.to_thread.run_sync(self._tokens.note_use, found.name)
+        return self._granted(found.grant, found.digest)
+
+    def _granted(self, grant: Grant, digest: str) -> GrantedToken:
         return GrantedToken(
             token="",
-            client_id=found.name,
+            client_id=grant.name,
             # Whoever gets a new token under the name of a former one does not get its sessions.
-            subject=found.digest,
-            scopes=scope_names(found.scope, self._prefix),
+            subject=digest,
+            scopes=scope_names(grant.scope, self._prefix),
             expires_at=None,
-            grant=found.grant,
-            digest=found.digest,
+            grant=grant,
+            digest=digest,
         )
 
     def holds(self, name: str, digest: str) -> bool:

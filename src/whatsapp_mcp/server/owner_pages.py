@@ -19,6 +19,7 @@ from whatsapp_mcp.server.owner_door import HEADERS, OwnerDoor, closed
 from whatsapp_mcp.server.views import page_policy, view_page
 from whatsapp_mcp.settings import Settings
 
+_TOOLS: Final = ("appLogin", "appLoginWithCode")
 _LASTS: Final = 1_800.0
 """Seconds for which the pairing page can ask for codes; then it has to be opened anew."""
 
@@ -65,7 +66,7 @@ class OwnerPages:
             account = account_name(given) if given is not None else self._account
         except ValueError:
             return closed("There is no such account.")
-        grant = Grant(name="pairing page", accounts=(account,), toolsets="appLogin,appLoginWithCode")
+        grant = Grant("pairing page", accounts=(account,), toolsets=",".join(_TOOLS), unlisted=_TOOLS)
         url = f"/mcp/{given}" if given is not None else "/mcp"
         page = view_page("pairing", url=url, token=self._access.lend(grant, _LASTS))
         return HTMLResponse(page, headers=HEADERS | {"Content-Security-Policy": page_policy("pairing")})

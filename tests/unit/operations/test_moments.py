@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -97,3 +98,9 @@ def test_more_than_a_year_is_refused(text: str) -> None:
 def test_the_owner_is_told_when_it_is() -> None:
     assert moment_to_come("2026-03-30T09:00", "at", NOW).told == "Monday 2026-03-30T09:00+02:00"
     assert moment_to_come("in  72h", "at", NOW).told == "Monday 2026-03-30T12:30+02:00 (in 72h from when it is allowed)"
+
+
+def test_the_zone_of_the_settings_goes_before_that_of_the_machine() -> None:
+    moment = moment_to_come("2026-03-30T09:00", "at", NOW, ZoneInfo("America/Sao_Paulo"))
+    assert moment.told == "Monday 2026-03-30T09:00-03:00"
+    assert from_ms(moment.at).hour == 12

@@ -100,7 +100,9 @@ class FakeTokens:
         grant = self.grants.get(secret)
         if grant is None:
             return None
-        return Token(digest=digest_of(secret), **asdict(grant))
+        return Token(
+            digest=digest_of(secret), **{name: value for name, value in asdict(grant).items() if name != "unlisted"}
+        )
 
     def holds(self, name: str, digest: str) -> bool:
         return any(grant.name == name and digest_of(secret) == digest for secret, grant in self.grants.items())

@@ -3,7 +3,6 @@ const of = (id) => document.getElementById(id);
 const shown = new Map(); // message id -> message
 let chat = null;
 let page = {};
-let asked = {};
 
 function rows(answer) {
   const results = answer.results || {};
@@ -13,11 +12,12 @@ function rows(answer) {
 function item(message) {
   const own = Boolean(message.is_from_me);
   const element = made("li", "", own ? "own" : "");
-  if (!own) element.append(made("div", message.sender_name || message.sender_jid || "", "who"));
-  if (message.quoted && message.quoted.text) element.append(made("div", message.quoted.text, "quoted"));
-  const kind = message.media_type || message.kind || message.type || "";
-  const text = message.is_revoked ? "This message was deleted." : message.content || "";
-  if (!text || (message.media_type && !message.is_revoked)) element.append(made("div", `[${kind || "message"}]`, "soft"));
+  const details = message.details || {};
+  const kind = message.kind || "text";
+  const text = message.revoked ? "This message was deleted." : message.content || "";
+  if (!own) element.append(made("div", message.sender_name || message.sender_jid || message.chat_name || "", "who"));
+  if (details.quoted && details.quoted.text) element.append(made("div", details.quoted.text, "quoted"));
+  if (kind !== "text") element.append(made("div", `[${[kind, message.filename].filter(Boolean).join(": ")}]`, "soft"));
   if (text) element.append(made("div", text, "said"));
   const marks = (message.reactions || []).map((each) => each.emoji).join(" ");
   if (marks) element.append(made("div", marks));
@@ -47,12 +47,10 @@ function draw() {
 
 function add(answer) {
   const found = rows(answer);
-  for (const message of found) shown.set(message.message_id || message.id, message);
-  const about = (answer.results || {}).chat || (answer.results || {}).chat_info || {};
+  for (const message of found) shown.set(message.message_id, message);
   const first = found[0] || {};
-  chat = about.chat_jid || about.jid || first.chat_jid || chat;
-  const name = about.name || first.chat_name;
-  if (name) of("name").textContent = name;
+  chat = first.chat_jid || chat;
+  if (first.chat_name) of("name").textContent = first.chat_name;
   page = { cursor: answer.next_cursor, offset: answer.next_offset };
   of("earlier").hidden = !(server.mayCall && chat && (page.cursor || page.offset));
   draw();
@@ -63,7 +61,7 @@ of("earlier").addEventListener("click", async () => {
   of("problem").hidden = true;
   try {
     const more = page.cursor ? { cursor: page.cursor } : { offset: page.offset };
-    add(said(await server.call("getChatMessages", { ...asked, chat_jid: chat, ...more })));
+    add(said(await server.call("getChatMessages", { chat_jid: chat, ...more })));
   } catch (error) {
     of("problem").textContent = error.message;
     of("problem").hidden = false;
