@@ -13,6 +13,9 @@ from typing import Final
 _BYTES_ACKED: Final = slice(120, 128)
 """``tcpi_bytes_acked`` of Linux's ``struct tcp_info`` (include/uapi/linux/tcp.h, since 4.1)."""
 
+_TCP_INFO: Final = 11
+"""Linux's number; ``socket`` names it only there."""
+
 
 def sent_since_now() -> Callable[[], float] | None:
     """Says, each time it is called, how many bytes of TCP the other ends have got from this process since now.
@@ -39,6 +42,6 @@ def _acknowledged() -> Iterator[tuple[tuple[str, str], int]]:
                     continue
                 with socket.socket(fileno=os.dup(int(link.name))) as copy:
                     if copy.type is socket.SOCK_STREAM and copy.family in (socket.AF_INET, socket.AF_INET6):
-                        facts = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
+                        facts = copy.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
                         ends = (str(copy.getsockname()), str(copy.getpeername()))
                         yield ends, int.from_bytes(facts[_BYTES_ACKED], sys.byteorder)
