@@ -43,9 +43,9 @@ async def test_the_inbox(tmp_path: Path) -> None:
         await all_that_happened_is_told_once(simulator, host)
         dan = await simulator.add_contact("Dan")
         said = dan.say("one more")
-        await arrived(host, id=said.id)
+        await arrived(host, message_id=said.id)
         async with host_on(endpoint, tmp_path / "data") as other:  # the same client, after a restart
-            assert [[line["id"] for line in row["lines"]] for row in await news(other)] == [[said.id]]
+            assert [[line["message_id"] for line in row["lines"]] for row in await news(other)] == [[said.id]]
         assert await news(host) == []
 
 
@@ -66,8 +66,8 @@ async def all_that_happened_is_told_once(simulator: Simulator, host: Host) -> No
     await arrived(host, content="Missed call")
     named = dora.say("look at this", to=group, mentions=[simulator.phone.account])
     group.rename("Chess club", by=cleo)
-    await arrived(host, id=question.id)
-    await arrived(host, id=named.id)
+    await arrived(host, message_id=question.id)
+    await arrived(host, message_id=named.id)
     with anyio.fail_after(10):  # what happens to a group comes without a message
         while "Chess club" not in str((await host.call("searchMessages", kind="notice"))["data"]):
             await anyio.sleep(0.05)

@@ -52,7 +52,7 @@ async def forward_in_the_chat(host: Host, world: World) -> None:
 
 async def own_file(host: Host, world: World) -> None:
     (row,) = (await host.call("userMyContacts", search="Ana"))["data"]
-    await host.call("sendFile", phone=row["chat_jid"], file="contract.pdf", caption="As we agreed")
+    await host.call("sendFile", phone=row["jid"], file="contract.pdf", caption="As we agreed")
     assert got(world.ana, kind="document")
 
 

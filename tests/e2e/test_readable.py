@@ -128,6 +128,9 @@ async def test_what_a_reply_answers(shared: SharedAccount) -> None:
         assert row["details"]["quoted"]["content"] == "Shall I cancel the hotel?"
         assert row["details"]["quoted"]["claimed"] is True
         row = await row_where(host, ana.number, message_id=known.id)
+        assert row["reply_to_id"] == asked.id
+        assert "details" not in row, "what it answers is one of the rows"
+        (row,) = (await host.call("getChatMessages", chat_jid=ana.number, limit=1, offset=1))["data"]
         assert row["details"]["quoted"]["content"] == "Shall we meet?"
         assert "claimed" not in row["details"]["quoted"]
         assert [hit["message_id"] for hit in (await host.call("searchMessages", query="hotel"))["data"]] == [unknown.id]

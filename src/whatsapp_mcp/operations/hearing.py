@@ -40,8 +40,6 @@ _PREVIEW: Final = ("title", "description")
 _SAVED: Final = "saved"
 DEEP: Final = 6
 """So many lists and objects in each other hold names."""
-BESIDE_ROWS: Final = 2
-"""Names of a result that stand in no row."""
 
 
 class Heard(NamedTuple):
@@ -87,13 +85,13 @@ def _names_beside(message: Message) -> Iterator[str]:
             yield name
 
 
-def names_in(results: Any, of: Jid | None = None, *, deep: int = DEEP) -> Heard:
+def names_in(results: Any, of: Jid | None = None) -> Heard:
     """Of a result with names, or what an error tells. A name that is more than a name (long, or with a number, an
     address or a link in it) can hold an instruction, and counts as a text of its bearer; ``of``: of whom it is where
-    that is not told."""
+    that is not told. What stands in and beside a message is for `authors` to judge."""
     speaking: set[Jid] = set()
     any_name = False
-    for jid, name in _names(results, of, deep):
+    for jid, name in _names(results, of, DEEP):
         any_name = True
         if not is_mere_name(name):
             speaking.add(jid or ANYBODY)
@@ -108,7 +106,7 @@ def is_mere_name(text: str) -> bool:
 
 def _names(value: Any, of: Jid | None, deep: int) -> Iterator[tuple[Jid | None, str]]:
     """Names that others chose, and whose they are."""
-    if deep == 0 or value is None:
+    if deep == 0 or value is None or isinstance(value, Message):
         return
     if isinstance(value, Rows):
         value = list(value.views)

@@ -22,7 +22,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.operations.described import described, digest_of
-from whatsapp_mcp.operations.hearing import BESIDE_ROWS, DEEP, names_in
+from whatsapp_mcp.operations.hearing import names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
@@ -184,7 +184,7 @@ class OperationRunner:
         """The conversation now holds words of others."""
         conversation, touches, call = passage.caller.conversation, passage.operation.touches, passage.call
         chat = call.chat.jid if call is not None and call.chat is not None else None
-        heard = names_in(outcome.results, chat, deep=BESIDE_ROWS if touches.reads == "texts" else DEEP)
+        heard = names_in(outcome.results, chat)
         chats = heard.chats
         if touches.reads == "texts":
             chats |= frozenset((chat or ANYBODY,) if outcome.heard is None else outcome.heard)
