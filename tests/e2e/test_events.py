@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.e2e.harness import Host
 from tests.e2e.shared import SharedAccount
+from tests.rows import read
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 
 Json = dict[str, Any]
@@ -17,7 +18,7 @@ async def events_of(host: Host, cursor: str, *kinds: str, **arguments: Any) -> t
     while not set(kinds) <= {event["kind"] for event in found}:
         body: Any = (await host.raw("waitForEvent", {"cursor": cursor, "timeout": 20} | arguments)).structured_content
         assert not body["results"]["timed_out"], (found, body)
-        found += body["results"]["data"]
+        found += read(body["results"])["data"]
         cursor = body["next_cursor"]
     return found, cursor
 
@@ -50,7 +51,7 @@ async def test_events(shared: SharedAccount) -> None:
         assert by_kind["reaction"]["about"] == "salad"
         assert (by_kind["edit"]["message_id"], by_kind["deletion"]["message_id"]) == (said.id, said.id)
         assert by_kind["call"]["message_id"] == call.id
-        assert {event["sender_name"] for event in found if event["kind"] != "own_message"} == {"Ana"}
+        assert {event["chat_name"] for event in found} == {"Ana"}
         await a_receipt(host, ana, cursor)
 
 

@@ -53,7 +53,7 @@ async def heard(host: Host, contact: VirtualContact, text: str) -> None:
     with anyio.fail_after(60):
         while True:
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))
-            texts = [row["content"] for row in (body.get("results") or {"data": []})["data"]]
+            texts = [row.get("content") for row in (body.get("results") or {"data": []})["data"]]
             if text in texts:
                 assert texts.count(text) == 1
                 return

@@ -39,7 +39,7 @@ async def test_groups_have_their_names_and_timers_from_linking_on(tmp_path: Path
             got = await ana.wait_for_message(lambda m: m.text == "hi all", timeout=20)
             assert got.message.extendedTextMessage.contextInfo.expiration == WEEK
             group.disappear_after(0, by=ana)
-            await chat_where(host, name="Mountaineers", ephemeral_expiration=0)
+            await chat_where(host, name="Mountaineers", ephemeral_expiration=None)
             await host.call("sendMessage", phone="Mountaineers", message="and stay")
             got = await ana.wait_for_message(lambda m: m.text == "and stay", timeout=20)
             assert got.message.extendedTextMessage.contextInfo.expiration == 0
@@ -85,7 +85,7 @@ async def test_who_came_went_and_changed_what(tmp_path: Path) -> None:
         waited = await host.call("waitForMessage", cursor=cursor, timeout=10)
         assert waited["message"]["content"] == "hello"
         assert (await host.call("waitForMessage", cursor=waited["cursor"], timeout=0))["timed_out"]
-        assert (await chat_where(host, jid=jid))["unread_count"] == 2
+        assert (await chat_where(host, chat_jid=jid))["unread_count"] == 2
         refused = await host.refused("reactMessage", message_id=added["message_id"], phone=jid, emoji="👍")
         assert (refused["code"], refused["details"]["field"]) == ("invalid_argument", "message_id")
         refused = await host.refused("sendMessage", phone=jid, message="?", reply_message_id=added["message_id"])
@@ -97,9 +97,9 @@ async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
         ana = await simulator.add_contact("Ana")
         group = await simulator.add_group("Rowing club", [simulator.phone], owner=ana)
         jid = str(group.jid)
-        assert "left" not in await chat_where(host, jid=jid)
+        assert "left" not in await chat_where(host, chat_jid=jid)
         group.remove(simulator.phone, by=ana)
-        await chat_where(host, jid=jid, left=True)
+        await chat_where(host, chat_jid=jid, left=True)
         assert (await row_where(host, jid, kind="notice"))["content"] == f"+{ana.number} removed you"
         refused = await host.refused("sendMessage", phone="Rowing club", message="hi")
         assert (refused["code"], refused["details"]["field"]) == ("not_found", "phone")
@@ -108,7 +108,7 @@ async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
         assert (await host.call("getChatMessages", chat_jid="Rowing club"))["data"], "it can still be read"
         group.add(simulator.phone, by=ana)
         await row_where(host, jid, content=f"+{ana.number} added you")
-        assert "left" not in await chat_where(host, jid=jid)
+        assert "left" not in await chat_where(host, chat_jid=jid)
         await host.call("sendMessage", phone="Rowing club", message="back again")
         await ana.wait_for_message(lambda m: m.text == "back again", timeout=20)
 

@@ -42,7 +42,7 @@ async def test_a_chat_that_is_watched(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")
         first = ana.say("hello")
-        await row_where(host, ana.number, id=first.id)
+        await row_where(host, ana.number, message_id=first.id)
         uri = f"whatsapp://chat/{ana.number}"
         async with host.client.listen(resource_subscriptions=[uri]) as stream:
             assert stream.honored.resource_subscriptions == [uri]

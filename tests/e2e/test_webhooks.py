@@ -38,7 +38,7 @@ async def test_webhooks(tmp_path: Path) -> None:
     async with receiving() as receiver, receiving() as dead, paired(tmp_path, **settings) as (simulator, host):
         ana, ben = await simulator.add_contact("Ana"), await simulator.add_contact("Ben")
         before = ana.say("before there was a webhook")
-        await arrived(host, id=before.id)
+        await arrived(host, message_id=before.id)
         dead.answering = lambda _: answer(503)
         await command(host.data_dir, "add", dead.url, "--allow", "loopback", "--name", "dead")
         secret = await command(

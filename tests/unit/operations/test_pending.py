@@ -13,6 +13,7 @@ import pytest
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, milliseconds
 from tests.unit.waiting import soon
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import (
     InvalidArgument,
     NotConnected,
@@ -54,7 +55,7 @@ def bench(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def taken(bench: Bench, *, age: int = 0) -> SentMessage:
     """As the session process takes a message."""
-    at = milliseconds(NOW) - age
+    at = now_ms() - age
     answer = SentMessage(message_id=ID, chat=ANA, timestamp=at, pending=True)
     new = NewDeferred(ID, ANA, at, ID, KEPT, "", "{}", answer.model_dump_json(exclude={"repeated"}))
     bench.writer.with_deferred(lambda held: held.hold(new))
@@ -75,7 +76,7 @@ async def send(bench: Bench) -> Any:
 async def test_a_file_is_taken_by_the_session_and_followed(bench: Bench) -> None:
     bench.session.answers["await_send"] = lambda _command: sent(bench)
     results = await send(bench)
-    assert (results["message_id"], results["status"]) == ("S1", "The message was sent.")
+    assert (results["message_id"], results["status"]) == ("S1", "sent")
     command, waited = bench.session.commands
     assert isinstance(command, SendMessage)
     assert command.pending

@@ -74,9 +74,8 @@ class GatedRunner:
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
-        return Outcome(
-            "Done.", images=(Image(PNG),), file=KeptFile(Path(__file__), "text/x-python", Jid("1", "lid"), "X")
-        )
+        images = (Image(PNG),) if passage.operation.picture else ()
+        return Outcome("Done.", images=images, file=KeptFile(Path(__file__), "text/x-python", Jid("1", "lid"), "X"))
 
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         self._gate.enter(passage)
