@@ -1,8 +1,7 @@
-"""The group of all commands, and those that show or write what one account holds."""
+"""Commands that look at an account or write what it holds, and the simulated WhatsApp."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -10,18 +9,9 @@ from typing import Any
 
 import click
 
-from whatsapp_mcp import __version__
-from whatsapp_mcp.cli.options import explained, place_options, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, settings_of
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.log_lines import start_logging
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="whatsapp-mcp")
-def cli() -> None:
-    """A WhatsApp account as MCP tools."""
-    gc.enable()  # switched off while the program was loaded
-    start_logging()
 
 
 @click.command()

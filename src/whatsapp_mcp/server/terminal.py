@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from whatsapp_mcp.catalog.operation import Operation
-from whatsapp_mcp.errors import NotAllowed
+from whatsapp_mcp.errors import NotAllowed, SessionError
 from whatsapp_mcp.models.session import SessionSnapshot
 from whatsapp_mcp.operations.outcome import Outcome, Runner
 from whatsapp_mcp.policy.caller import Asking, Caller, Grant, cannot_ask
@@ -31,7 +31,7 @@ BUDGET: Final = 16_000_000
 """Bytes of one answer: a terminal is no model, and what is asked for is shown."""
 
 
-class Answer(NamedTuple):
+class TerminalAnswer(NamedTuple):
     """What a call came to."""
 
     body: JsonObject
@@ -45,7 +45,14 @@ class SeenSession(Protocol):
     @property
     def snapshot(self) -> SessionSnapshot: ...
 
+    @property
+    def newest_arrival(self) -> int: ...
+
+    async def ready(self) -> None: ...
+
     async def wait_change(self, timeout: float) -> bool: ...
+
+    def problem(self) -> SessionError: ...
 
 
 class TerminalCalls:
@@ -70,7 +77,7 @@ class TerminalCalls:
         if ask is None:
             self._conversation.has_read({ANYBODY})
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> Answer:
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> TerminalAnswer:
         """Carry out an operation by its name, with arguments as tools.yaml has them.
 
         Raises:
@@ -88,7 +95,7 @@ class TerminalCalls:
             passage.bytes_out = len(encoded(body))
             if outcome.seen is not None and is_whole(body):
                 await outcome.seen()
-        return Answer(body, outcome)
+        return TerminalAnswer(body, outcome)
 
     def _caller(self) -> Caller:
         return Caller(
