@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import anyio
+import anyio.to_thread
 from mcp.client.stdio import StdioServerParameters
 
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.errors import NotLoggedIn, SetupError
 from whatsapp_mcp.offline.verify.at_phone import Attendant, OwnerAtPhone, SimulatedAtPhone
 from whatsapp_mcp.offline.verify.trial import Phone
+from whatsapp_mcp.pipe.account_lock import is_free
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
 
 FOLDER_PREFIX: Final = "whatsapp-mcp-verify-"
+_ENDED_WITHIN: Final = 20.0
+"""Seconds for the session process to notice that nobody needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,22 @@ async def simulated_place() -> AsyncIterator[ServicePlace]:
                 "WHATSAPP_MCP_SESSION_LINGER": "0",  # nothing outlives the simulator
                 "WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0",
             }
-            yield ServicePlace(
+            place = ServicePlace(
                 name="simulator",
                 data_dir=Path(folder) / "data",
-                account="default",
+                account=DEFAULT_ACCOUNT,
                 environment=environment,
                 phone=SimulatedAtPhone(simulator),
                 simulator=simulator,
             )
+            try:
+                yield place
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(_until_ended, place.data_dir / place.account)
+
+
+def _until_ended(folder: Path) -> None:
+    """Its files go with the folder, and the simulator that it is connected to goes too."""
+    if (lock := folder / "lock").exists():
+        is_free(lock, limit=_ENDED_WITHIN)
