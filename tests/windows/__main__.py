@@ -7,7 +7,6 @@ room said is shown when it has ended; one that fails stops neither the others no
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -23,8 +22,8 @@ _NOT_OF_THE_CORE: Final = {"simulator"}
 """It runs on Linux only."""
 _LONGEST_TEST: Final = 600
 """Seconds, on a busy machine; after them a test is taken to hang."""
-_AT_ONCE: Final = (os.cpu_count() or 1) + 1
-"""A room is one program, and half of its time a wait."""
+_AT_ONCE: Final = 2 * (os.cpu_count() or 1)
+"""Of a room, wine's server or the program runs, one after the other, and for a part of the time neither."""
 _LONG: Final = ("server", "operations", "store", "whatsapp", "worker", "media")
 """Rooms that take longest, and are begun first."""
 
@@ -65,10 +64,13 @@ def run_rooms(rig: Rig) -> list[str]:
 
 
 def _run_room(rig: Rig, room: list[str]) -> tuple[bool, str]:
-    out, began = io.StringIO(), time.monotonic()
-    with rig.apart(Path(room[0]).stem) as apart:
+    """Whether it passed, and what it said, which can be read in ``.windows/said`` while it runs."""
+    name, began = Path(room[0]).stem, time.monotonic()
+    said = rig.folder / "said" / f"{name}.txt"
+    said.parent.mkdir(exist_ok=True)
+    with said.open("w", encoding="utf-8") as out, rig.apart(name) as apart:
         passed = run_unit_tests(apart, room, out)
-    return passed, f"{out.getvalue()}({time.monotonic() - began:.0f} s with the start of Windows)\n"
+    return passed, f"{said.read_text('utf-8')}({time.monotonic() - began:.0f} s with the start of Windows)\n"
 
 
 def main(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ cannot with one of this kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,9 +96,10 @@ class _Silent(dict[Any, Any]):
         return SessionTimeout("WhatsApp was asked")
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(tmp_path_factory.mktemp("filled"))
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Bench]:
+    """A new one for each case: wine's server would keep each of many thousand readings of one store open."""
+    bench = Bench(tmp_path)
     text = Content(MessageKind.TEXT, "hello")
     bench.writer.apply(
         MessageReceived("M1", chat, ANA if chat in (TEAM, STATUS_BROADCAST) else chat, milliseconds(NOW), text)
