@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import resource
 import shutil
@@ -92,8 +93,9 @@ class Rig:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.close()
-            for line in process.stdout:
-                out.write(line.decode("utf-8", "replace").replace("\r", ""))
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            while part := os.read(process.stdout.fileno(), 1 << 16):
+                out.write(decoder.decode(part).replace("\r", ""))
                 out.flush()
         if process.returncode:
             raise SystemExit(process.returncode)

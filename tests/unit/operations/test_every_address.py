@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, ANA_LID, ME, ME_LID, NOW, TEAM, milliseconds
+from tests.unit.systems import some
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageReceived
@@ -115,7 +116,7 @@ async def test_each_is_taken(filled: Bench, operation: str, parameter: str) -> N
     schema = catalog().by_name[operation].input_schema
     wanted = {name: OTHERS[name] for name in schema.get("required", ()) if name in OTHERS}
     wanted |= {name: "/nowhere/file" for name in FILES if name in schema["properties"]}
-    for address in ADDRESSES:
+    for address in some(ADDRESSES):
         given = [address] if parameter in TAKES_SEVERAL else address
         more: dict[str, Any] = {"query": "hello"} if operation == "searchMessages" else {}
         if operation in ("waitForMessage", "waitForEvent"):
