@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.server import heartbeat as room
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.waiting import waits_for
@@ -41,7 +42,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fast")
 async def test_it_says_what_is_waited_for_and_goes_on_saying_it() -> None:
     client = Client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(client.report):
             await client.hears("working")
             with waits_for("the connection"):
@@ -66,7 +67,7 @@ async def test_a_short_call_tells_nothing() -> None:
 @pytest.mark.usefixtures("fast")
 async def test_nothing_is_told_after_the_call() -> None:
     client = Client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(client.report):
             await client.hears("working")
         told = len(client.told)
@@ -82,7 +83,7 @@ async def test_a_client_that_does_not_listen_stops_nothing() -> None:
         asked.set()
         raise ConnectionError
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(report):
             await asked.wait()
             await asyncio.sleep(0)
