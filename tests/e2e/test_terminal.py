@@ -9,8 +9,6 @@ from pathlib import Path
 from tests.e2e.harness import Host, host_on, paired, whatsapp
 from tests.e2e.terminal import Place, run, terminal
 
-CAREFUL = {"WHATSAPP_MCP_POLICY": "careful"}
-
 
 async def test_an_account_is_linked_by_the_code_on_the_terminal(tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, endpoint):
@@ -68,24 +66,24 @@ async def test_what_the_policy_asks_is_asked_here(tmp_path: Path) -> None:
         stranger = await simulator.add_contact("Zoe", saved=False)
         place = Place(tmp_path / "endpoint.json", host.data_dir)
         words = ("send", stranger.number, "Hello Zoe")
-        async with terminal(place, *words, **CAREFUL) as screen:
+        async with terminal(place, *words, WHATSAPP_MCP_POLICY="careful") as screen:
             await screen.see("not among those whom you know")
             await screen.see("Do it?")
             screen.type("n\n")
             assert await screen.end() == 5
             assert "the owner of the account said no" in screen.text
-        async with terminal(place, *words, **CAREFUL) as screen:
+        async with terminal(place, *words, WHATSAPP_MCP_POLICY="careful") as screen:
             await screen.see("Do it?")
             screen.type("\x03")
             assert await screen.end() == 130
-        code, _, error = await run(place, *words, **CAREFUL)
+        code, _, error = await run(place, *words, WHATSAPP_MCP_POLICY="careful")
         assert (code, "whatsapp-mcp approve " in error) == (5, True)
         approval = error.partition("whatsapp-mcp approve ")[2].partition("`")[0]
         async with terminal(place, "approve", approval) as screen:
             await screen.see("type")
             screen.type("yes\n")
             assert await screen.end() == 0
-        assert (await run(place, *words, **CAREFUL))[0] == 0
+        assert (await run(place, *words, WHATSAPP_MCP_POLICY="careful"))[0] == 0
         await stranger.wait_for_message(lambda m: m.text == "Hello Zoe", timeout=30)
         _, out, _ = await run(place, "audit", "--operation", "sendMessage", "--json")
         calls = [json.loads(line) for line in out.splitlines()]

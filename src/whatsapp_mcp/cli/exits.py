@@ -90,13 +90,14 @@ def tell_error(error: WhatsAppMcpError) -> None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """An error of ours ends the command with its message and next step, not with a traceback."""
+def explained(code: int | None = None) -> Iterator[None]:
+    """An error of ours ends the command with its message and next step, not with a traceback; ``code``: in place of the
+    exit code of its kind."""
     try:
         yield
     except WhatsAppMcpError as error:
         tell_error(error)
-        sys.exit(exit_code(error))
+        sys.exit(exit_code(error) if code is None else code)
 
 
 def run(main: Callable[[], object]) -> NoReturn:

@@ -20,6 +20,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "watching": ("watch", "wait"),
     "media": ("media",),
     "serving": ("stdio", "serve"),
+    "verify": ("verify",),
     "commands": ("status", "doctor", "export", "reindex", "simulate", "demo"),
     "accounts": ("accounts",),
     "policies": ("policy",),
