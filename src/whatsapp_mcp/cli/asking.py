@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from whatsapp_mcp.cli.progress import nothing_drawn
 from whatsapp_mcp.untrusted_text import escaped
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def _is_terminal(stream: object) -> bool:
 
 async def ask_owner(question: Question) -> Consent:
     """The policy's question, with the answer of whoever sits there; nobody answers in time: as if nobody could."""
+    with nothing_drawn():
+        return await _asked(question)
+
+
+async def _asked(question: Question) -> Consent:
     from whatsapp_mcp.policy.caller import Consent
 
     for line in question.text.splitlines():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from whatsapp_mcp.cli.asking import ask_owner, can_be_asked
 from whatsapp_mcp.cli.exits import tell
-from whatsapp_mcp.cli.progress import Bar
+from whatsapp_mcp.cli.progress import waits_shown
 from whatsapp_mcp.errors import ConfirmationNeeded, SessionError, WhatsAppMcpError
 
 if TYPE_CHECKING:
@@ -47,8 +45,6 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Operation -> the command for it."""
 
-_LOOK: Final = 0.2
-"""Seconds between two looks at what a call waits for."""
 _NEW: Final = 5.0
 """Seconds after connecting in which messages of before may still come."""
 _QUIET: Final = 0.7
@@ -79,7 +75,7 @@ class UsedAccount:
         """
         session = self.session
         try:
-            async with _shown_waits():
+            with waits_shown():
                 await session.ready()
                 while time.monotonic() - self._began < _LONGEST_CATCHING_UP and _is_new(session.snapshot):
                     if not await session.wait_change(_QUIET):
@@ -119,34 +115,11 @@ class UsedAccount:
             WhatsAppMcpError: in words for a person at a terminal.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        async with _shown_waits():
+        with waits_shown():
             try:
                 return await self._calls.call(operation, given)
             except WhatsAppMcpError as error:
                 raise in_words_of_commands(error, self._names) from error
-
-
-@asynccontextmanager
-async def _shown_waits() -> AsyncIterator[None]:
-    """What is waited for inside is shown when it takes long."""
-    from whatsapp_mcp.waiting import noted
-
-    with noted() as waits, Bar() as bar:
-
-        async def look() -> None:
-            while True:
-                await asyncio.sleep(_LOOK)
-                if (wait := waits.now) is not None:
-                    unit = "" if wait.total in (0.0, 1.0) else "B"
-                    bar.show(wait.what, wait.so_far(), wait.total, unit=unit)
-
-        looking = asyncio.create_task(look())
-        try:
-            yield
-        finally:
-            looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await looking
 
 
 def _is_new(snapshot: SessionSnapshot) -> bool:

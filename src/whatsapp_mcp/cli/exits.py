@@ -131,7 +131,10 @@ def whole_output() -> Iterator[None]:
             tell(f"{error.filename}: {error.strerror}", "Look who owns it, whether it is there, and what it is.")
         elif error.errno in _OUTPUT_ERRORS:
             _let_go_of_output()
-            tell(f"the output cannot be written: {error.strerror}", "Lead it to a file or device that has room.")
+            tell(
+                f"standard output cannot be written to: {error.strerror}",
+                "Lead it to a file or device that has room.",
+            )
         else:
             tell(
                 f"the system refused it: {error.strerror or type(error).__name__}", "`whatsapp-mcp doctor` may say why."

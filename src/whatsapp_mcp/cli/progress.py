@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +17,44 @@ AFTER: Final = 1.0
 """Seconds: what is done by then shows nothing."""
 _BETWEEN: Final = 0.1
 """Seconds between two updates."""
-_WINDOW: Final = 5.0
-"""Seconds over which the rate is taken."""
+_LOOK: Final = 0.2
+"""Seconds between two looks at what is waited for."""
+_STOP: Final = 2.0
+"""Seconds for the last of them to end."""
+_QUIET: Final = threading.Event()
+"""Set while a person is asked something: nothing is drawn over the question."""
+
+
+@contextmanager
+def waits_shown() -> Iterator[None]:
+    """What is waited for inside (`whatsapp_mcp.waiting`) is shown when it takes long."""
+    from whatsapp_mcp.waiting import noted
+
+    done = threading.Event()
+    with noted() as waits, Bar() as bar:
+
+        def follow() -> None:
+            while not done.wait(_LOOK):
+                if (wait := waits.now) is not None:
+                    bar.show(wait.what, wait.so_far(), wait.total, unit="B" if wait.total not in (0.0, 1.0) else "")
+
+        following = threading.Thread(target=follow, daemon=True, name="progress")
+        following.start()
+        try:
+            yield
+        finally:
+            done.set()
+            following.join(_STOP)
+
+
+@contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """While a person reads a question and answers."""
+    _QUIET.set()
+    try:
+        yield
+    finally:
+        _QUIET.clear()
 
 
 class Bar:
@@ -40,9 +79,17 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
+    def _hide(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = self._task = None
+
     def show(self, what: str, done: float = 0.0, total: float = 0.0, *, unit: str = "") -> None:
         """``total``: 0 when nobody knows; ``unit``: ``B`` for bytes, a word for things that are counted."""
         now = time.monotonic()
+        if _QUIET.is_set():
+            self._hide()
+            return
         if what != self._what:
             self._what, self._since, self._next = what, (now, done), max(self._begin, self._next)
         if now < self._next:
@@ -65,7 +112,9 @@ def told(done: float, total: float, unit: str, seconds: float, since: float) -> 
     parts = []
     if total == 1.0:
         parts.append(f"{min(done, total):.0%}".replace("%", " %"))
-    elif unit or total:
+    elif not total and not unit:
+        parts.append(_time(seconds))
+    else:
         parts.append(f"{_amount(done, unit)} of {_amount(total, unit)}" if total else _amount(done, unit))
         if rate > 0:
             parts.append(f"{_amount(rate, unit)}/s")
