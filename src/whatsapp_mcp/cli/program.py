@@ -53,6 +53,8 @@ class _Program(click.Group):
         return {name: command for name, command in found if command is not None}
 
     def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            ctx.color = False
         with explained(), whole_output():  # before click, which would end a broken pipe as a failure
             return super().invoke(ctx)
 
