@@ -25,6 +25,9 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server import stdio
 from whatsapp_mcp.server.app import build_server
 
+GRACE = 4.0 * SLOWNESS
+"""Seconds for calls that are under way when the input ends: more than on a host, so that a busy machine does too."""
+
 
 def pollute() -> None:
     """Write to stdout from Python, from the operating system's level, from C and from a child process."""
@@ -62,7 +65,7 @@ async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
 
 
 async def over_stdio(descriptors: Descriptors) -> None:
-    setattr(stdio, "EOF_GRACE", stdio.EOF_GRACE * SLOWNESS)  # noqa: B010 - a constant elsewhere
+    setattr(stdio, "EOF_GRACE", GRACE)  # noqa: B010 - a constant elsewhere
     pollute()
     server = build_server(OPERATIONS, PollutingRunner(), settings(), lifespan=lifespan)
     await stdio.serve_stdio(server, descriptors, max_line=100_000)

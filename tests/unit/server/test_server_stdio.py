@@ -33,7 +33,9 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.systems import CHILD_LIMIT, SLOWNESS, needs_posix_shell, needs_signals
+from tests.unit.server.program import GRACE
+from tests.unit.systems import CHILD_LIMIT, needs_posix_shell, needs_signals
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -44,7 +46,7 @@ def noted(journal: Path) -> list[str]:
     return journal.read_text().split() if journal.exists() else []
 
 
-async def after_end(running: Program, journal: Path, *, within: float = 5 * SLOWNESS) -> list[str]:
+async def after_end(running: Program, journal: Path, *, within: float = WAIT) -> list[str]:
     """What the lifespan noted by the time the program ended, which must be soon and with code 0."""
     began = time.monotonic()
     assert await running.end() == 0
@@ -179,7 +181,7 @@ async def test_the_end_of_input_does_not_wait_for_ever_nor_for_the_cancelled(tmp
         began = time.monotonic()
         running.hang_up()
         assert await after_end(running, journal) == ["up", "down", "end"]
-        assert time.monotonic() - began < SLOWNESS * stdio.EOF_GRACE
+        assert time.monotonic() - began < GRACE
 
     async with program("stdio", str(journal)) as running:
         await running.initialize()
