@@ -113,6 +113,10 @@ class Settings(BaseModel):
     resource_limit: int = Field(
         default=16, ge=1, le=256, description="MiB of the largest received file that is read as a resource."
     )
+    voice_model: _Path | None = Field(
+        default=None,
+        description="Folder of a Whisper model (CTranslate2), with which transcribeMessage writes down voice notes.",
+    )
     allow_loopback_urls: bool = Field(
         default=False, description="Fetch media and previews from this machine too. For tests only."
     )

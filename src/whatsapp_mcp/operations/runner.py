@@ -37,7 +37,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "app": ("app",),
     "user": ("user",),
     "send": ("send", "send_media", "send_later"),
-    "message": ("message", "message_media", "message_status"),
+    "message": ("message", "message_media", "message_status", "message_transcript"),
     "chat": ("chat", "chat_arrivals", "chat_news", "chat_state", "chat_events"),
     "group": ("group", "group_members"),
     "newsletter": ("newsletter",),

@@ -121,6 +121,8 @@ class Services:
     store: Store
     decoder_pool: Callable[[], DecoderPool] | None = None
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
+    transcriber_pool: Callable[[], DecoderPool] | None = None
+    """The same for ``transcribers``."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
     counting: Callable[[Uses], None] = _uncounted
@@ -143,3 +145,8 @@ class Services:
     def decoders(self) -> DecoderPool | None:
         """Processes for decoding media, shared by all calls; None: each call starts its own."""
         return self.decoder_pool() if self.decoder_pool is not None else None
+
+    @property
+    def transcribers(self) -> DecoderPool | None:
+        """The same for writing down speech."""
+        return self.transcriber_pool() if self.transcriber_pool is not None else None
