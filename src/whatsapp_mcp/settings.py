@@ -107,6 +107,10 @@ class Settings(BaseModel):
         default="",
         description="Folders, separated like PATH, from which files may be sent. Empty: no local file can be sent.",
     )
+    client_roots: bool = Field(
+        default=False,
+        description="Files may be sent also from the folders that a client on this machine names as its roots.",
+    )
     download_limit: int = Field(
         default=256, ge=1, le=2048, description="MiB of the largest received file that is downloaded."
     )

@@ -125,6 +125,7 @@ class OperationRunner:
             self._services,
             store=store,
             caller=caller.name,
+            roots=caller.roots,
             hold_seconds=rules.hold_seconds,
             patience=caller.patience,
             until=None if seconds is None else asyncio.get_running_loop().time() + seconds,
