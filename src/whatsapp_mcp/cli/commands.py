@@ -75,33 +75,15 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
     """
     from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.export import Format, run_export
-<<<<<<< HEAD
-=======
-    from whatsapp_mcp.platform.handles import lead_nowhere, nobody_reads
->>>>>>> main
     from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
     exit_when_terminated()
-<<<<<<< HEAD
     if sys.stdout is None and options["output"] is None:
         raise SetupError("standard output is closed", next_step="Name a file with --output.")
     with waits_shown():
         stream = sys.stdout.buffer if options["output"] is None else None
         done = run_export(settings_of(data_dir, account).store_path, stream, form=Format(form), **options)
-=======
-    with explained():
-        settings = settings_of(data_dir, account)
-        try:
-            done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
-        except OSError as error:
-            if nobody_reads(error):  # whoever read it has enough, as in `| head`
-                lead_nowhere(sys.stdout.fileno())
-                sys.exit(141)  # as if ended by SIGPIPE
-            raise SetupError(
-                f"standard output cannot be written to: {error.strerror}", next_step="Name a file with --output."
-            ) from error
->>>>>>> main
     if done is not None:
         click.echo(done, err=True)
 

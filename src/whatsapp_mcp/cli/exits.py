@@ -117,16 +117,18 @@ def run(main: Callable[[], object]) -> NoReturn:
 @contextmanager
 def whole_output() -> Iterator[None]:
     """What was written has reached its reader when this is left, or the command ends as one that could not be read."""
+    from whatsapp_mcp.platform.handles import nobody_reads
+
     try:
         try:
             yield
         finally:
             if sys.stdout is not None:  # it was closed when the command was started
                 sys.stdout.flush()
-    except BrokenPipeError:
-        _let_go_of_output()
-        sys.exit(Exit.READER_GONE)
     except OSError as error:
+        if nobody_reads(error):
+            _let_go_of_output()
+            sys.exit(Exit.READER_GONE)
         if error.filename is not None:
             tell(f"{error.filename}: {error.strerror}", "Look who owns it, whether it is there, and what it is.")
         elif error.errno in _OUTPUT_ERRORS:

@@ -23,12 +23,8 @@ from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
-<<<<<<< HEAD
-from whatsapp_mcp.server.asking import AskedFirst
-from whatsapp_mcp.server.bodies import is_whole
-=======
 from whatsapp_mcp.server.asking import InputAsked
->>>>>>> main
+from whatsapp_mcp.server.bodies import is_whole
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.calls import Calls, known_errors
 from whatsapp_mcp.server.client_log import ClientLog
@@ -216,14 +212,9 @@ class _Tools:
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = passage.operation
         try:
-<<<<<<< HEAD
             with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
                 outcome, notes = await self._calls.run(passage, params.arguments)
-        except AskedFirst as asked:
-=======
-            return await self._run(ctx, passage, params)
         except InputAsked as asked:
->>>>>>> main
             return asked.result()
         if may_name_a_tool(outcome):
             outcome = self._wording(ctx).outcome(outcome)
