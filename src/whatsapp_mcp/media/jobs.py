@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from whatsapp_mcp.media import limits
 
 Task = Literal["photo", "square", "sticker", "shown", "thumbnail", "video", "voice", "sound", "page"]
+FFMPEG_TASKS: Final[frozenset[Task]] = frozenset({"video", "voice", "sound"})
+"""Those that the extra `media` is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
