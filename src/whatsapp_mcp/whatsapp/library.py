@@ -56,7 +56,7 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     try:
         import neonize._binder as binder
     except (OSError, RuntimeError) as error:
-        raise _unusable("cannot be loaded", loader=str(error)) from error
+        raise _unusable("cannot be loaded", {"loader": str(error)}) from error
 
     root = logging.getLogger()
     root.handlers[:] = handlers
@@ -122,11 +122,11 @@ def _never_download() -> None:
     sys.modules["neonize.download"] = stand_in
 
 
-def _unusable(what: str, **details: object) -> SetupError:
+def _unusable(what: str, details: dict[str, Any] | None = None) -> SetupError:
     return SetupError(
         f"neonize's library {native.library_name()} {what}; none is fetched from elsewhere",
         next_step="Install neonize anew: `whatsapp-mcp doctor` says how.",
-        **details,
+        details=details,
     )
 
 
