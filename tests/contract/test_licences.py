@@ -41,7 +41,7 @@ def declared(package: str) -> str | None:
     classifiers = [
         line.split("::")[-1].strip() for line in told.get_all("Classifier", []) if line.startswith("License")
     ]
-    said = [*told.get_all("License-Expression", []), *told.get_all("License", []), *classifiers, ""][0]
+    said = str([*told.get_all("License-Expression", []), *told.get_all("License", []), *classifiers, ""][0])
     return UNDECLARED.get(package, SAME.get(said, said))
 
 
