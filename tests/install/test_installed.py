@@ -85,7 +85,7 @@ async def test_a_conversation_and_the_way_to_videos(commands: Path, tmp_path: Pa
             cursor = await host.cursor()
             ana.say("to a wheel")
             waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
-            assert [row["content"] for row in waited["data"]] == ["to a wheel"]
+            assert waited["message"]["content"] == "to a wheel"
             sound = "data:audio/mpeg;base64," + "SUQzBAAAAAAAAA=="
             refused = await host.refused("sendAudio", phone=ana.number, audio=sound)
             assert (refused["code"], "whatsapp-web-mcp[media]" in refused["next_step"]) == ("not_installed", True)
