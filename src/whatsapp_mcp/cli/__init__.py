@@ -13,6 +13,7 @@ from whatsapp_mcp.cli.policies import policy
 from whatsapp_mcp.cli.serving import serve, stdio
 from whatsapp_mcp.cli.tokens import token
 from whatsapp_mcp.cli.upgrades import upgrade_check
+from whatsapp_mcp.cli.verify import verify
 from whatsapp_mcp.cli.webhooks import webhook
 
 for command in (
@@ -26,6 +27,7 @@ for command in (
     status,
     doctor,
     upgrade_check,
+    verify,
     accounts,
     policy,
     approve,
