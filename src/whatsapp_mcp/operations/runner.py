@@ -120,15 +120,10 @@ class OperationRunner:
         """What the handler of a call works with: chats that it may not read are not there."""
         readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
-        seconds = caller.patience.answer_within
-        return replace(
-            self._services,
-            store=store,
-            caller=caller.name,
-            hold_seconds=rules.hold_seconds,
-            patience=caller.patience,
-            until=None if seconds is None else asyncio.get_running_loop().time() + seconds,
-        )
+        patience = caller.patience
+        seconds = patience.answer_within
+        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        return self._services.for_call(store, caller.name, rules.hold_seconds, patience, until)
 
     async def _admitted(
         self,

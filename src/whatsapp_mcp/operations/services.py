@@ -114,8 +114,11 @@ _PATIENT: Final = Patience()
 def _uncounted(_uses: Uses) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Services:
+    """Nobody changes one. Not frozen all the same: each call gets its own, and a frozen one takes five times as long to
+    make."""
+
     settings: Settings
     session: Session
     store: Store
@@ -138,6 +141,23 @@ class Services:
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
+
+    def for_call(self, store: Store, caller: str, hold_seconds: int, patience: Patience, until: float | None) -> Services:
+        """The same for one call; `replace` takes three times as long."""
+        return Services(
+            self.settings,
+            self.session,
+            store,
+            self.decoder_pool,
+            self.send_key,
+            self.counting,
+            patience,
+            until,
+            self.grant,
+            self.under_way,
+            caller,
+            hold_seconds,
+        )
 
     @property
     def decoders(self) -> DecoderPool | None:
