@@ -142,7 +142,9 @@ class Services:
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 
-    def for_call(self, store: Store, caller: str, hold_seconds: int, patience: Patience, until: float | None) -> Services:
+    def for_call(
+        self, store: Store, caller: str, hold_seconds: int, patience: Patience, until: float | None
+    ) -> Services:
         """The same for one call; `replace` takes three times as long."""
         return Services(
             self.settings,
