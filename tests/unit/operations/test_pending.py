@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, milliseconds
+from tests.unit.systems import SLOWNESS
 from tests.unit.waiting import soon
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import (
@@ -40,6 +41,8 @@ from whatsapp_mcp.store.sends import KEPT
 from whatsapp_mcp.waiting import noted
 
 ID = "SEND0123456789ABCDEF01"
+BRIEF = Patience(answer_within=SLOWNESS - 1)
+"""The session has taken a message by then, and not sent it."""
 
 
 @pytest.fixture
@@ -124,7 +127,7 @@ async def test_a_text_is_not(bench: Bench) -> None:
 
 
 async def test_what_takes_longer_than_the_client_waits_is_pending(bench: Bench) -> None:
-    bench.caller.patience = Patience(answer_within=0.0)
+    bench.caller.patience = BRIEF
     results = await send(bench)
     assert (results["message_id"], results["status"]) == (ID, "pending")
     assert bench.outcome.note == FOLLOW
@@ -137,7 +140,7 @@ async def test_what_takes_longer_than_the_client_waits_is_pending(bench: Bench) 
 
 
 async def test_a_pending_one_can_be_stopped(bench: Bench) -> None:
-    bench.caller.patience = Patience(answer_within=0.0)
+    bench.caller.patience = BRIEF
     await send(bench)
     bench.writer.with_deferred(lambda held: held.cancel(ID))
     results = await bench.run("revokeMessage", message_id=ID, phone="Ana")
