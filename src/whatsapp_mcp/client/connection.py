@@ -61,9 +61,32 @@ class WhatsApp:
         Raises:
             CallError: the tool failed, or the server refused it.
         """
+        return (await self.answer(tool, **arguments)).get("results")
+
+    async def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The whole answer of a tool: ``message``, ``results`` and, where there is more, ``next_cursor``.
+
+        Raises:
+            CallError: as for :meth:`call`.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
         body = _body(await self.client.call_tool(tool, given), tool)
-        return complete(body.get("results"))
+        return body | {"results": complete(body.get("results"))}
+
+    async def rows(self, tool: str, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
+        """All rows of a tool that answers in pages, with complete rows, page by page.
+
+        Raises:
+            CallError: as for :meth:`call`.
+        """
+        cursor: str | None = arguments.pop("cursor", None)
+        while True:
+            page = await self.answer(tool, cursor=cursor, **arguments)
+            for row in (page["results"] or {}).get("data", []):
+                yield row
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
 
     async def link(self, show: Callable[[str], Awaitable[object]] | None = None) -> bool:
         """Make sure that an account is linked; whether it was not before.
@@ -121,19 +144,17 @@ class WhatsApp:
                 yield message
 
     async def events(self, *kinds: str, chat: str | None = None) -> AsyncIterator[dict[str, Any]]:
-        """Everything that happens from now on (``waitForEvent``), or only these kinds, as complete rows, for ever."""
-        wanted = list(kinds) or None
-        position: str | None = None
+        """Everything that happens (``waitForEvent``), or only these kinds, as complete rows, for ever.
+
+        It begins at :meth:`position` and goes on by itself: messages that it yields come by :meth:`messages` too.
+        """
+        position = await self.position()
         while True:
-            happened = await self.call(
-                "waitForEvent",
-                kinds=wanted,
-                phone=chat,
-                cursor=position,
-                timeout=0 if position is None else LONGEST_WAIT,
+            happened = await self.answer(
+                "waitForEvent", kinds=list(kinds) or None, phone=chat, cursor=position, timeout=LONGEST_WAIT
             )
             position = happened["next_cursor"]
-            for row in happened.get("data", []):
+            for row in (happened["results"] or {}).get("data", []):
                 yield row
 
 
@@ -157,8 +178,8 @@ class ServerOptions(TypedDict, total=False):
 @asynccontextmanager
 async def connect(**options: Unpack[ServerOptions]) -> AsyncIterator[WhatsApp]:
     """Start a server for this program over stdio. It ends with the block; other servers of the account run on."""
-    async with own_server(**options) as client:
-        yield WhatsApp(client)
+    async with _entered(own_server(**options)) as whatsapp:
+        yield whatsapp
 
 
 def own_server(**options: Unpack[ServerOptions]) -> Client:
@@ -182,8 +203,21 @@ async def connect_http(url: str, token: str, *, confirm: Confirm | None = None) 
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(headers=headers, timeout=HTTP_TIMEOUT) as web:
         transport = streamable_http_client(url, http_client=web)
-        async with Client(transport, elicitation_callback=_asking(confirm)) as client:
+        async with _entered(Client(transport, elicitation_callback=_asking(confirm))) as whatsapp:
+            yield whatsapp
+
+
+@asynccontextmanager
+async def _entered(client: Client) -> AsyncIterator[WhatsApp]:
+    """What goes wrong inside is raised as it is: the client's task groups would wrap it in groups of exceptions."""
+    failure: Exception | None = None
+    async with client:
+        try:
             yield WhatsApp(client)
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def server_environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
