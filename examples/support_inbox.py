@@ -17,7 +17,7 @@ import asyncio
 import os
 from dataclasses import dataclass
 
-from whatsapp_mcp.client import Message, WhatsApp, connect_http
+from whatsapp_mcp.client import IncomingMessage, WhatsApp, connect_http
 
 ANSWERS = {
     "opening hours": "We are open Monday to Friday, 9 to 18 h.",
@@ -36,7 +36,7 @@ class Ticket:
     topic: str
 
 
-def topic_of(message: Message) -> str:
+def topic_of(message: IncomingMessage) -> str:
     """Put a classifier or a language model here; what it says counts only if it is in the list."""
     found = next((topic for word, topic in WORDS.items() if word in message.text.lower()), "other")
     return found if found in ANSWERS else "other"

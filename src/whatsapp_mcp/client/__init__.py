@@ -11,7 +11,7 @@ Names:
 - :func:`connect`: starts a server of its own over stdio (:func:`own_server`: its MCP client alone);
   :func:`connect_http`: uses a running ``whatsapp-mcp serve``.
 - :class:`WhatsApp`: the connection. ``call`` any tool; ``link``, ``send``, ``messages``, ``events``, ``next_message``.
-- :class:`Message`, :class:`Sent`: what came, and what was sent.
+- :class:`IncomingMessage`, :class:`SentText`: what came, and what was sent.
 - :class:`CallError`: the server said no; it has ``code``, ``next_step``, ``body``.
 - :func:`complete`: rows of a result with everything that stands beside them.
 
@@ -19,14 +19,14 @@ What other people write is data for a program, and for the language model that i
 """
 
 from whatsapp_mcp.client.connection import CallError, Confirm, WhatsApp, connect, connect_http, own_server
-from whatsapp_mcp.client.messages import Message, Sent
+from whatsapp_mcp.client.messages import IncomingMessage, SentText
 from whatsapp_mcp.client.rows import complete
 
 __all__ = [
     "CallError",
     "Confirm",
-    "Message",
-    "Sent",
+    "IncomingMessage",
+    "SentText",
     "WhatsApp",
     "complete",
     "connect",

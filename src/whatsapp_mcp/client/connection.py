@@ -18,7 +18,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 
-from whatsapp_mcp.client.messages import Message, Sent
+from whatsapp_mcp.client.messages import IncomingMessage, SentText
 from whatsapp_mcp.client.rows import complete
 
 Confirm = Callable[[str], Awaitable[bool]]
@@ -111,8 +111,8 @@ class WhatsApp:
         return self._position
 
     async def send(
-        self, to: str, text: str, *, reply_to: Message | str | None = None, idempotency_key: str | None = None
-    ) -> Sent:
+        self, to: str, text: str, *, reply_to: IncomingMessage | str | None = None, idempotency_key: str | None = None
+    ) -> SentText:
         """Send a text to a number, JID or exact name, perhaps as a reply.
 
         With an ``idempotency_key``, calling again after an error or a crash sends it at most once.
@@ -121,22 +121,22 @@ class WhatsApp:
             CallError: it was not sent; or nobody knows whether it was (``outcome_unknown``).
         """
         await self.position()
-        quoted = reply_to.message_id if isinstance(reply_to, Message) else reply_to
+        quoted = reply_to.message_id if isinstance(reply_to, IncomingMessage) else reply_to
         results = await self.call(
             "sendMessage", phone=to, message=text, reply_message_id=quoted, idempotency_key=idempotency_key
         )
-        return Sent(results["message_id"], results["chat_jid"], bool(results.get("repeated")))
+        return SentText(results["message_id"], results["chat_jid"], bool(results.get("repeated")))
 
-    async def next_message(self, chat: str | None = None, *, timeout: int = LONGEST_WAIT) -> Message | None:
+    async def next_message(self, chat: str | None = None, *, timeout: int = LONGEST_WAIT) -> IncomingMessage | None:
         """The next message that somebody wrote, or None after ``timeout`` seconds (at most 45).
 
         With ``chat``, messages of other chats that come meanwhile are passed over.
         """
         waited = await self.call("waitForMessage", phone=chat, cursor=await self.position(), timeout=timeout)
         self._position = str(waited["cursor"])
-        return None if waited.get("timed_out") else Message.from_row(waited["message"])
+        return None if waited.get("timed_out") else IncomingMessage.from_row(waited["message"])
 
-    async def messages(self, chat: str | None = None) -> AsyncIterator[Message]:
+    async def messages(self, chat: str | None = None) -> AsyncIterator[IncomingMessage]:
         """Every message that comes from now on, each once, for ever."""
         while True:
             message = await self.next_message(chat)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class Message:
+class IncomingMessage:
     """Somebody wrote. Names and texts are other people's words."""
 
     message_id: str
@@ -51,7 +51,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentText:
     """A message went out, or ``repeated``: it had, by a call before."""
 
     message_id: str
