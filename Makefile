@@ -1,9 +1,11 @@
+# make install   what the server needs, in .venv
 # make demo   a conversation on the simulator, no phone needed
 # make test   lint, types and all tests
+# make lint   style and types
+# make bench   the figures of the docs, measured here
 # make conformance    the protocol's own suites against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
-# make test-floors    unit tests and some end-to-end tests with the oldest dependencies that pyproject.toml allows
-# make test-newest    the same with the newest
+# make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
 # make lock           write requirements.lock and requirements-dev.lock anew
 # make dist           wheel and source distribution in dist/, checked
 # What is set up: `make install` takes the newest dependencies, what tests those of requirements-dev.lock, with hashes.
@@ -14,7 +16,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: install demo test lint bench conformance test-windows test-floors test-newest lock dist clean
+.PHONY: help install demo test lint bench conformance test-windows test-newest lock dist clean
+
+help:
+	@sed -n "s/^# \(make .*\)/\1/p" Makefile
 
 install: .venv/installed
 
@@ -59,19 +64,17 @@ conformance: .venv/installed-dev
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows
 
-# What is tried with the ends of the ranges: the rooms that touch dependencies, and the way from a host to WhatsApp.
-RANGE_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
+# What is tried with the newest: the rooms that touch dependencies, and the way from a host to WhatsApp.
+NEWEST_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
 UV := $(BIN)/uv
 
 $(UV): | .venv/bin/python
 	@$(PIP) uv
 
-test-floors: RESOLUTION := lowest-direct
-test-newest: RESOLUTION := highest
-test-floors test-newest: $(UV)
-	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/$(RESOLUTION)
-	@$(UV) pip install --quiet --python .tools/$(RESOLUTION)/bin/python --resolution $(RESOLUTION) --editable '.[dev]'
-	@.tools/$(RESOLUTION)/bin/python -m pytest -n 2 --dist worksteal $(RANGE_TESTS)
+test-newest: $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/newest
+	@$(UV) pip install --quiet --python .tools/newest/bin/python --editable '.[dev]'
+	@.tools/newest/bin/python -m pytest -n 2 --dist worksteal $(NEWEST_TESTS)
 
 # For every system and Python at once. What is locked already stays as it is; remove the files first for the newest.
 lock: $(UV)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from whatsapp_mcp.cli.options import explained
+from whatsapp_mcp.cli.exits import explained
 
 
 @click.command("upgrade-check")
