@@ -29,6 +29,7 @@ GROUND = {
     "untrusted_text",
     "log_lines",
     "waiting",
+    "extras",
     "__init__",
 }
 """What every room may use."""
@@ -51,6 +52,8 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"pipe", "store", "catalog", "media", "policy"},
     "webhooks": {"pipe", "store", "media", "policy"},
     "server": {"catalog", "operations", "policy"},
+    "client": set(),
+    "pytest_plugin": {"client", "simulator"},
     "offline": {"catalog", "pipe", "policy", "session_db", "simulator", "store", "supervisor", "webhooks", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "policy", "server", "store", "supervisor"},
     "cli": {"assembly", "server", "policy", "simulator", "supervisor", "offline"},
@@ -71,7 +74,7 @@ SIMULATOR_ALLOWED: dict[str, set[str]] = {
 }
 """The same inside the simulator."""
 
-SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
+SDK_ROOMS = {"server", "catalog", "assembly", "offline", "client"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
 
 
