@@ -180,7 +180,7 @@ def said(text: str, names: Mapping[str, str] | None = None) -> str:
 
     for argument, option in (names or {}).items():
         # A name that is an ordinary word too is one only where a sentence is about it.
-        anywhere = "" if "_" in argument else r"(?=: | is | and | or )"
+        anywhere = "" if "_" in argument else r"(?=: | is | has | must |\[)"
         before = r"(?<![\w`-])" if "_" in argument else r"(?:(?<=^)|(?<=; ))"
         text = re.sub(rf"{before}{argument}(?!\w){anywhere}", option, text)
     for token, words in _PLAINER.items():
