@@ -17,7 +17,9 @@ from whatsapp_mcp.errors import (
     NotLoggedIn,
     SessionError,
     SessionReplaced,
+    WhatsAppMcpError,
 )
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, TypingSeen, Welcome
 from whatsapp_mcp.untrusted_text import said
@@ -94,6 +96,13 @@ class StateBoard:
         """A session process is there; its notices say how it stands."""
         self.snapshot = self.snapshot.model_copy(update={"restarts": welcome.restarts})
 
+    def linked_as(self, jid: str | None) -> None:
+        """Whose session it is, as neonize's database has it: known before there is a connection."""
+        if jid is not None and self.snapshot.own_jid is None:
+            with contextlib.suppress(ValueError, WhatsAppMcpError):
+                self.snapshot = self.snapshot.model_copy(update={"own_jid": Jid.parse(jid)})
+                self.announce()
+
     def no_account(self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None) -> None:
         """Forget whose session it was."""
         since = self.snapshot.since if state is self.state else self._now()
@@ -153,6 +162,6 @@ class StateBoard:
             case SessionState.OUTDATED:
                 return ClientOutdated(f"WhatsApp refuses this client{because}")
             case SessionState.BANNED:
-                return AccountBanned(f"the account is banned for a time{because}")
+                return AccountBanned(f"the account is banned{because}")
             case _:
                 return NotConnected(f"not connected to WhatsApp (state: {self.state.value}){because}")
