@@ -146,6 +146,8 @@ class WhatsAppConnection:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._intake.recover(self._hello.decrypted)
         self._deferring.recover()
+        if self._hello.pairing:  # what an account held back that was unlinked while no process ran
+            self._go_on_with(self._departures.forget())
         self._go_on_with(self._departures.run())
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
