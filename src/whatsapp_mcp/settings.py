@@ -183,6 +183,18 @@ class Settings(BaseModel):
         le=8784,
         description="The connection outlives the last server for a scheduled message that is due within so many hours.",
     )
+    host: str = Field(default="127.0.0.1", description="Of `serve`: address to listen on.")
+    port: int = Field(default=8765, ge=0, le=65535, description="Of `serve`: port to listen on; 0 picks a free one.")
+    allowed_host: str = Field(
+        default="",
+        description="Of `serve`: names under which clients reach it from elsewhere, comma-separated. Those of loopback "
+        "are always allowed.",
+    )
+    allow_remote: bool = Field(
+        default=False,
+        description="Of `serve`: listen on an address that other machines can reach. TLS is needed then: `--tls-cert`, "
+        "or a proxy.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @model_validator(mode="before")
@@ -269,6 +281,10 @@ class Settings(BaseModel):
     def media_dir(self) -> Path:
         """Received media, and private copies of what is being sent."""
         return self.account_dir / "media"
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.allowed_host.split(",") if name.strip())
 
     @property
     def outbox_folders(self) -> tuple[Path, ...]:

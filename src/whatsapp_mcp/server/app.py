@@ -27,7 +27,7 @@ from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import AskedFirst
 from whatsapp_mcp.server.callers import Callers
-from whatsapp_mcp.server.client_log import ClientLog
+from whatsapp_mcp.server.client_log import ClientLog, sentence_on
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.host_meta import NEVER_UNASKED, meta_of
 from whatsapp_mcp.server.icon import URI
@@ -234,10 +234,11 @@ class _Tools:
         given: JsonObject | None,
         result: types.CallToolResult | types.InputRequiredResult | None,
     ) -> None:
-        """For the audit. Nothing that goes wrong there is the caller's."""
+        """For the log and the audit. Nothing that goes wrong there is the caller's."""
         passage.bytes_in = sum(len(value) if isinstance(value, str) else 8 for value in (given or {}).values())
         if isinstance(result, types.CallToolResult):
             passage.bytes_out = sum(len(block.text) for block in result.content if isinstance(block, types.TextContent))
+        logger.info("%s", sentence_on(passage))
         try:
             self._runner.ended(passage)
         except Exception:

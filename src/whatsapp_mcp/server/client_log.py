@@ -59,7 +59,7 @@ class ClientLog:
         wanted = _wanted_with(ctx)
         if wanted is None:
             return
-        level, sentence = _of_call(passage)
+        level, sentence = _level_of(passage), sentence_on(passage)
         if _LEVELS.index(level) >= _LEVELS.index(wanted):
             notification = _message(level, CALLS, sentence)
             await patiently(lambda session: session.send_notification(notification, ctx.request_id), ctx.session)
@@ -92,14 +92,21 @@ def _wanted_with(ctx: ServerRequestContext[Any]) -> types.LoggingLevel | None:
     return next((level for level in _LEVELS if level == wanted), None)
 
 
-def _of_call(passage: Passage) -> tuple[types.LoggingLevel, str]:
+def _level_of(passage: Passage) -> types.LoggingLevel:
+    if passage.error is None:
+        return "debug"
+    return "error" if passage.error == WhatsAppMcpError.code else "warning"
+
+
+def sentence_on(passage: Passage) -> str:
+    """How a call ended: nothing that it was given or answered is in it."""
     name = passage.operation.name
     if passage.error == WhatsAppMcpError.code:
-        return "error", f"{name} failed unexpectedly."
+        return f"{name} failed unexpectedly."
     if passage.error is not None:
         rule = f" (rule {passage.rule})" if passage.rule is not None else ""
-        return "warning", f"{name} was answered {passage.error}{rule}."
-    return "debug", f"{name} took {(time.perf_counter() - passage.began) * 1_000:.0f} ms."
+        return f"{name} was answered {passage.error}{rule}."
+    return f"{name} took {(time.perf_counter() - passage.began) * 1_000:.0f} ms."
 
 
 def _message(level: types.LoggingLevel, logger: str, sentence: str) -> types.LoggingMessageNotification:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, TypingSeen, Welcome
 from whatsapp_mcp.untrusted_text import said
+
+logger = logging.getLogger(__name__)
 
 TYPING_KEPT: Final = 200
 """So many changes of who types are remembered for those who wait."""
@@ -85,12 +88,19 @@ class StateBoard:
         self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None, **fields: object
     ) -> None:
         """``fields``: other fields of the snapshot that change."""
-        since = self.snapshot.since if state is self.state else self._now()
+        since = self._since(state, detail)
         if state is not SessionState.PAIRING:
             fields |= {"qr_text": None, "qr_expires_at": None}
         fields |= {"state": state, "detail": detail, "whatsapp_said": whatsapp_said, "since": since}
         self.snapshot = self.snapshot.model_copy(update=fields)
         self.announce()
+
+    def _since(self, state: SessionState, detail: str) -> datetime:
+        """When the session came into this state; a new one is logged."""
+        if state is self.state:
+            return self.snapshot.since
+        logger.info("the session is %s%s", state.value, f": {detail}" if detail else "")
+        return self._now()
 
     def attached(self, welcome: Welcome) -> None:
         """A session process is there; its notices say how it stands."""
@@ -105,7 +115,7 @@ class StateBoard:
 
     def no_account(self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None) -> None:
         """Forget whose session it was."""
-        since = self.snapshot.since if state is self.state else self._now()
+        since = self._since(state, detail)
         restarts = self.snapshot.restarts
         self.newest_arrival = 0
         self.snapshot = SessionSnapshot(
