@@ -9,7 +9,7 @@ from typing import Any
 from whatsapp_mcp.offline.diagnosis import configuration, data, installation, process_checks
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
-from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status, store_status
+from whatsapp_mcp.offline.diagnosis.report import session_status, store_status
 from whatsapp_mcp.offline.diagnosis.session_process import session_process_status
 
 Examination = Callable[[], Check | Iterable[Check] | None]
@@ -29,8 +29,6 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
     session = session_status(settings.session_db)
     store = store_status(settings.store_path)
     process = session_process_status(settings)
-    connected = connection_tried(settings) if connect else ()
-    lock = lock_status(settings.lock_path)
     examinations: tuple[tuple[str, Examination], ...] = (
         ("python", installation.check_python),
         ("platform", installation.check_platform),
@@ -44,8 +42,8 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
         ("owners", lambda: data.check_owners(settings)),
-        ("session-process", lambda: process_checks.check_session_process(settings, process, lock, now)),
-        ("connection", lambda: connected),
+        ("session-process", lambda: process_checks.check_session_process(settings, process, now)),
+        ("connection", lambda: connection_tried(settings) if connect else ()),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),
         ("policy", lambda: configuration.check_policy(settings)),

@@ -17,7 +17,7 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
-from whatsapp_mcp.offline.diagnosis.standing import Standing, standing_of
+from whatsapp_mcp.offline.diagnosis.standing import StandingReport, standing_of
 from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
@@ -108,7 +108,7 @@ class Status(_View):
     lock: LockStatus
     session: SessionStatus
     store: StoreStatus
-    standing: Standing
+    standing: StandingReport
     endpoint: EndpointStatus | None
     """None: the real WhatsApp."""
     webhooks: tuple[WebhookStatus, ...]

@@ -40,7 +40,7 @@ STATES: Final = {
 """Of a session that is not as it should be: what happened, and what to do."""
 
 
-class Standing(BaseModel):
+class StandingReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     state: str
@@ -51,28 +51,28 @@ class Standing(BaseModel):
     next_step: str | None = None
 
 
-def standing_of(settings: Settings, process: SessionProcessStatus, now: datetime) -> Standing:
+def standing_of(settings: Settings, process: SessionProcessStatus, now: datetime) -> StandingReport:
     """By the session process; where none runs, by what the last one left."""
     if process.running:
         if not process.answers:
             doctor = "`whatsapp-mcp doctor` says what to do."
-            return Standing(state=UNKNOWN, well=False, message="its process does not answer", next_step=doctor)
+            return StandingReport(state=UNKNOWN, well=False, message="its process does not answer", next_step=doctor)
         if process.state is None:
-            return Standing(state=UNKNOWN, well=True)
+            return StandingReport(state=UNKNOWN, well=True)
         return _in(process.state, process.detail)
     try:
         state, detail = at_rest(settings, now)
     except (WhatsAppMcpError, OSError) as error:
         step = error.next_step if isinstance(error, WhatsAppMcpError) else "Run this command as the server's user."
         said = error.message if isinstance(error, WhatsAppMcpError) else f"it cannot be read: {error.strerror}"
-        return Standing(state=UNKNOWN, well=False, message=said, next_step=step)
-    return _in(state, detail) if state is not None else Standing(state=UNUSED, well=True)
+        return StandingReport(state=UNKNOWN, well=False, message=said, next_step=step)
+    return _in(state, detail) if state is not None else StandingReport(state=UNUSED, well=True)
 
 
-def _in(state: SessionState, detail: str) -> Standing:
+def _in(state: SessionState, detail: str) -> StandingReport:
     if state not in STATES:
-        return Standing(state=state.value, well=True, message=detail)
+        return StandingReport(state=state.value, well=True, message=detail)
     happened, step = STATES[state]
-    return Standing(
+    return StandingReport(
         state=state.value, well=False, message=f"{happened}: {detail}" if detail else happened, next_step=step
     )
