@@ -185,6 +185,17 @@ class DownloadMedia(Command[None]):
     """How long it may take; deleting ``path`` ends it too."""
 
 
+class KeepTranscript(Command[None]):
+    """Note what is said in a message, as a machine heard it."""
+
+    unconnected = True
+    at_any_time = True
+
+    target: MessageRef
+    text: str
+    language: str
+
+
 class SetChatPresence(Command[None]):
     chat: Jid
     composing: bool

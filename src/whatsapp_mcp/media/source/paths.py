@@ -22,6 +22,9 @@ from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
 
 _MAX_PATH: Final = 4096
 _MESSAGE_ID: Final = re.compile(r"(?:message:)?[0-9A-F]{12,64}(?: from \S+@\S+.*)?")
+_FOLDERS: Final = (
+    "another outbox folder (WHATSAPP_MCP_OUTBOX), or to let the roots of this client be one (WHATSAPP_MCP_CLIENT_ROOTS)"
+)
 _FORWARD: Final = "forwardMessage sends on what came with a message: pass its message_id. Or name a file in an outbox."
 
 
@@ -113,12 +116,13 @@ def _outside(source: str, field: str, policy: MediaPolicy) -> NotAllowed:
     if not policy.outbox:
         return NotAllowed(
             f"{field}: this server sends no local files (no outbox folder is configured).",
-            next_step="Pass an https:// link or a data: URI, or ask who runs the server for an outbox folder.",
+            next_step=f"Pass an https:// link or a data: URI, or ask who runs the server for {_FOLDERS}.",
             details={"field": field},
         )
     return NotAllowed(
         f"{field}: only files inside an outbox folder can be sent.",
-        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI.",
+        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI; "
+        f"or ask who runs the server for {_FOLDERS}.",
         details={"field": field},
     )
 

@@ -15,6 +15,7 @@ from whatsapp_mcp.models.changes import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    MessageTranscribed,
     ReactionChanged,
     ReceiptReceived,
 )
@@ -125,6 +126,12 @@ class MessageHandlers:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         bounds = Bounds(command.limit, time.monotonic() + command.seconds)
         self._account.download(stored.file, Path(command.path), bounds)
+
+    @handles(p.KeepTranscript)
+    def _keep_transcript(self, command: p.KeepTranscript) -> None:
+        stored = self._composer.find(command.target)
+        said = MessageTranscribed(stored.wire_chat, stored.id, stored.wire_sender, command.text, command.language)
+        self._store.apply_now(said)
 
     @handles(p.React)
     def _react(self, command: p.React) -> SentMessage:
