@@ -113,12 +113,14 @@ def _outside(source: str, field: str, policy: MediaPolicy) -> NotAllowed:
     if not policy.outbox:
         return NotAllowed(
             f"{field}: this server sends no local files (no outbox folder is configured).",
-            next_step="Pass an https:// link or a data: URI, or ask who runs the server for an outbox folder.",
+            next_step="Pass an https:// link or a data: URI, or ask who runs the server to name an outbox folder "
+            "(WHATSAPP_MCP_OUTBOX).",
             details={"field": field},
         )
     return NotAllowed(
         f"{field}: only files inside an outbox folder can be sent.",
-        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI.",
+        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI. "
+        "Whoever runs the server can name other folders (WHATSAPP_MCP_OUTBOX).",
         details={"field": field},
     )
 
