@@ -93,16 +93,11 @@ async def test_commands_tell_the_state_as_it_is(tmp_path: Path) -> None:
         simulator.faults.drop()
         await state_is(host, "banned")
         assert await told(at) == (1, "banned", 1)
-        assert " UTC (code 101)" in (await command(at, "status")).stdout
         simulator.faults.clear()
         await host.call("appReconnect")
 
         simulator.faults.stream_error("replaced")
         await state_is(host, "replaced")
-        assert await told(at) == (1, "replaced", 1)
+        looked = await command(at, "status", "--json")
+        assert (looked.returncode, json.loads(looked.stdout)["standing"]["state"]) == (1, "replaced")
         assert (await host.refused("appLogin"))["code"] == "session_replaced"
-        await host.call("appReconnect")
-        simulator.faults.drop()
-        simulator.faults.refuse_login(405, times=50)
-        await state_is(host, "outdated")
-        assert await told(at) == (1, "outdated", 1)
