@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
@@ -127,6 +127,29 @@ class ForwardMessage(Command[SentMessage]):
     hold: int = 0
     pending: bool = False
     """See `SendMessage`."""
+
+
+class NotePreparing(Command[None]):
+    """Note that this server still converts a message whose id it has told as pending."""
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+    chat: Jid
+    server: int
+    """Its process."""
+
+
+class NoteNotPrepared(Command[None]):
+    """Note why such a message is not sent."""
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+    error: dict[str, Any]
+    """As ``WhatsAppMcpError.to_wire``."""
 
 
 class CancelSend(Command[DeferredState | None]):

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from mcp.types import ClientCapabilities, RootsCapability
 
-from whatsapp_mcp.server.client_roots import MOST, usable
+from whatsapp_mcp.policy.caller import Roots, no_roots
+from whatsapp_mcp.server.client_roots import MOST, ClientRoots, usable
+
+
+def roots_of(*, allowed: bool = True, request: object = None, offers: bool = True) -> Roots:
+    capabilities = ClientCapabilities(roots=RootsCapability() if offers else None)
+    session = SimpleNamespace(client_capabilities=capabilities)
+    context = SimpleNamespace(session=session, request=request, protocol_version="2025-11-25")
+    return ClientRoots(allowed=allowed).of(cast(Any, context), None)
+
+
+def test_nobody_is_asked_whose_folders_do_not_count() -> None:
+    assert roots_of(allowed=False) is no_roots
+    assert roots_of(offers=False) is no_roots
+    assert roots_of(request=object()) is no_roots, "over HTTP, where a path means another machine's"
+    assert roots_of() is not no_roots
 
 
 def test_folders_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

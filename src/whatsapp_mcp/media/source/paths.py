@@ -66,6 +66,8 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
 def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
     """The allowed folder and the resolved path below it. Says the same of a forbidden path whether it exists or not."""
     if not source or len(source) > _MAX_PATH or is_no_path(source):
+        if _MESSAGE_ID.fullmatch(source):  # with a colon, which Windows has in no name
+            raise _no_such_file(source, field, policy)
         raise InvalidArgument(f"{field}: this is no file path.", field=field)
     outbox = [folder.expanduser() for folder in policy.outbox]
     roots = [Path(os.path.realpath(folder)) for folder in outbox]

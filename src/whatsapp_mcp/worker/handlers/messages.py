@@ -87,6 +87,14 @@ class MessageHandlers:
             return self.deferring.hold(command)
         return self._sends.send(command.chat, self._composer.compose(command), command.key)
 
+    @handles(p.NotePreparing)
+    def _note_preparing(self, command: p.NotePreparing) -> None:
+        self.deferring.preparing(command.message_id, command.chat, command.server)
+
+    @handles(p.NoteNotPrepared)
+    def _note_not_prepared(self, command: p.NoteNotPrepared) -> None:
+        self.deferring.not_prepared(command.message_id, command.error)
+
     @handles(p.CancelSend)
     def _cancel_send(self, command: p.CancelSend) -> DeferredState | None:
         return self.deferring.cancel(command.message_id)
