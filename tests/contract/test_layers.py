@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "server": {"catalog", "operations", "policy"},
     "offline": {"catalog", "pipe", "policy", "session_db", "simulator", "store", "supervisor", "webhooks", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "policy", "server", "store", "supervisor"},
-    "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
+    "cli": {"assembly", "server", "policy", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""

@@ -80,7 +80,7 @@ class AuditRecord:
     """Name and version of the host program, as it says."""
     grant: str
     """Name of the token, or ``local``."""
-    transport: Literal["stdio", "http", "webhook"]
+    transport: Literal["stdio", "http", "terminal", "webhook"]
     conversation: int
     """Number of the MCP session in this process."""
     operation: str

@@ -40,7 +40,8 @@ from whatsapp_mcp.pipe.account import KeepLook
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.server.results import is_whole, success
+from whatsapp_mcp.server.bodies import is_whole
+from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Look
@@ -99,7 +100,7 @@ class Bench:
         assert isinstance(text, TextContent)
         body = json.loads(text.text)
         assert result.structured_content in (body, None)
-        if self.outcome.seen is not None and is_whole(result):
+        if self.outcome.seen is not None and is_whole(result.structured_content or {}):
             await self.outcome.seen()
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)
         return read(body.get("results"))
