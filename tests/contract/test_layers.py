@@ -51,6 +51,8 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"pipe", "store", "catalog", "media", "policy"},
     "webhooks": {"pipe", "store", "media", "policy"},
     "server": {"catalog", "operations", "policy"},
+    "client": set(),
+    "pytest_plugin": {"client", "simulator"},
     "offline": {"catalog", "pipe", "policy", "session_db", "simulator", "store", "supervisor", "webhooks", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "policy", "server", "store", "supervisor"},
     "cli": {"assembly", "server", "policy", "simulator", "supervisor", "offline"},
@@ -71,7 +73,7 @@ SIMULATOR_ALLOWED: dict[str, set[str]] = {
 }
 """The same inside the simulator."""
 
-SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
+SDK_ROOMS = {"server", "catalog", "assembly", "offline", "client"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
 
 
