@@ -148,10 +148,8 @@ def assemble(
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
-        removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(
-            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
-        )
+        removed, linger = settings.data_dir if temporary else None, settings.session_linger
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
