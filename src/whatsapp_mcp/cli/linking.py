@@ -160,15 +160,17 @@ async def _history(one: UsedAccount, before: int, *, as_json: bool) -> None:
 @click.command()
 @place_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--erase", is_flag=True, help="Delete the stored messages too; they cannot be had again.")
 @json_option
-def logout(data_dir: Path | None, account: str | None, yes: bool, as_json: bool) -> None:
-    """Unlink the account from this device; the phone lists it no more."""
+def logout(data_dir: Path | None, account: str | None, yes: bool, erase: bool, as_json: bool) -> None:
+    """Unlink the account from this device; the phone lists it no more. Messages stay, unless --erase is given."""
     from whatsapp_mcp.cli.asking import confirm
 
     settings = settings_of(data_dir, account)
     if not yes:
-        confirm(f"Unlink the account {settings.account}? Its session and messages here are deleted.")
-    _one_call(settings, "appLogout", as_json=as_json)
+        deleted = "session and messages here are" if erase else "session here is"
+        confirm(f"Unlink the account {settings.account}? Its {deleted} deleted.")
+    _one_call(settings, "appLogout", as_json=as_json, erase=erase)
 
 
 @click.command()
@@ -179,11 +181,11 @@ def reconnect(data_dir: Path | None, account: str | None, as_json: bool) -> None
     _one_call(settings_of(data_dir, account), "appReconnect", as_json=as_json)
 
 
-def _one_call(settings: Any, operation: str, *, as_json: bool) -> None:
+def _one_call(settings: Any, operation: str, *, as_json: bool, **arguments: Any) -> None:
     from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
-    body = with_account(settings, lambda one: one.call(operation, {})).body
+    body = with_account(settings, lambda one: one.call(operation, arguments)).body
     if as_json:
         showing.print_json(body)
     else:
