@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.e2e.harness import Host, host_on, paired, whatsapp
+from tests.e2e.harness import Host, host_on, paired, until, whatsapp
 from tests.e2e.terminal import Place, run, terminal
 
 
@@ -127,6 +127,17 @@ async def test_what_the_policy_asks_is_asked_here(tmp_path: Path) -> None:
         calls = [json.loads(line) for line in out.splitlines()]
         assert {call["client"] for call in calls} == {"terminal"}
         assert [call["decision"] for call in calls][-2:] == ["confirmation_needed", "approved"]
+
+
+async def test_the_connection_is_begun_anew(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (_, host):
+        place = Place(tmp_path / "endpoint.json", host.data_dir)
+        before = host.session_pids()
+        code, _, error = await run(place, "reconnect")
+        assert code == 0 or "run it again" in error, "a loaded machine needs longer than a tool waits"
+        await until(lambda: host.session_pids() not in ([], before), what="another session process")
+        code, _, error = await run(place, "logout")
+        assert (code, "nobody can be asked" in error, "--yes" in error) == (1, True, True)
 
 
 async def _has(host: Host, words: str) -> None:

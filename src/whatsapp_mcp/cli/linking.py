@@ -16,6 +16,7 @@ from whatsapp_mcp.errors import SessionError
 if TYPE_CHECKING:
     from whatsapp_mcp.cli.calling import UsedAccount
     from whatsapp_mcp.cli.code_screen import CodeScreen
+    from whatsapp_mcp.server.terminal import TerminalAnswer
 
 _WHERE: Final = "WhatsApp on the phone > Linked devices > Link a device"
 _WITH_NUMBER: Final = f"{_WHERE} > Link with phone number instead"
@@ -185,7 +186,13 @@ def _one_call(settings: Any, operation: str, *, as_json: bool, **arguments: Any)
     from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
-    body = with_account(settings, lambda one: one.call(operation, arguments)).body
+    async def work(one: UsedAccount) -> TerminalAnswer:
+        # What runs has to be found first: to begin anew what nobody has found yet would change nothing.
+        with contextlib.suppress(SessionError):
+            await one.session.ready()
+        return await one.call(operation, arguments)
+
+    body = with_account(settings, work).body
     if as_json:
         showing.print_json(body)
     else:
