@@ -63,6 +63,7 @@ async def start_session(
         typing=settings.typing_events,
         webhooks=_webhooks(settings),
         linger=settings.session_linger,
+        device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
         schedule_stay=settings.schedule_stay_hours,
