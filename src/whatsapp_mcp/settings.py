@@ -159,6 +159,11 @@ class Settings(BaseModel):
         le=8784,
         description="The connection outlives the last server for a scheduled message that is due within so many hours.",
     )
+    record_stanzas: _Path | None = Field(
+        default=None,
+        description="File to which the shapes of stanzas are added: tags, names of attributes, kinds of values, "
+        "nothing that identifies. `whatsapp-mcp verify --record` sets it.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @model_validator(mode="before")
