@@ -11,8 +11,8 @@ from typing import Final
 
 from whatsapp_mcp.wire.node import Node
 
-LONGEST: Final = 400_000
-"""Characters; a longer line is left out."""
+LONGEST: Final = 65_536
+"""Characters that neonize hands on of a line: what is as long was cut off, and counts as closed there."""
 _DEEPEST: Final = 24
 
 _NAME: Final = r"[A-Za-z_][\w:.-]{0,60}"
@@ -21,7 +21,7 @@ _ATTRIBUTE: Final = re.compile(rf' ({_NAME})="(.{{0,4000}}?)"(?= {_NAME}="|/?>)'
 
 
 def stanza_in(text: str) -> Node | None:
-    """The stanza that a line shows; None when it cannot be read to its end."""
+    """The stanza that a line shows, as far as neonize tells it; None when it cannot be read to its end."""
     if len(text) > LONGEST:
         return None
     found = _element(text, 0, 0)
@@ -56,6 +56,9 @@ def _content(text: str, start: int, depth: int, node: Node) -> tuple[Node, int] 
     # It is no element, or looked like some: data, up to where this element is closed for the first time.
     end = text.find(closing, start)
     if end < 0:
-        return None
+        if len(text) < LONGEST:
+            return None
+        node.content = children or b"data"
+        return node, len(text)
     node.content = b"data" if end > start else None
     return node, end + len(closing)

@@ -45,13 +45,13 @@ def test_nothing_differs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("direction", "node", "line"),
     [
-        ("received", Node("notification", {"type": "psa", "id": "1"}, [Node("psa")]), "never made: notification[?]"),
+        ("received", Node("notification", {"type": "gcm", "id": "1"}, [Node("a")]), "never made: notification[gcm]"),
         ("received", Node("ib", {}, [Node("edge_routing", {"ttl": "7"})]), "never made: ib/edge_routing ttl=(number)"),
         ("received", Node("iq", {**KNOWN.attrs, "code": "7"}), "never made: iq[result] code=(number)"),
         ("received", Node("iq", {**KNOWN.attrs, "from": "1@call"}), "never made: iq[result] from=(@call)"),
         ("sent", Node("iq", {"type": "get", "xmlns": "w:stats"}), "not answered: iq[get w:stats]"),
         ("sent", Node("iq", {"type": "set", "xmlns": "w:p"}), "not answered: iq[set w:p]"),
-        ("sent", Node("call", {}), "not answered: call"),
+        ("sent", Node("failure", {}), "not answered: failure"),
     ],
 )
 def test_what_it_does_not_make_or_answer_is_listed(tmp_path: Path, direction: Direction, node: Node, line: str) -> None:

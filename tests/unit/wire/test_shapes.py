@@ -81,10 +81,24 @@ def test_a_stanza_and_its_log_line_have_the_same_shapes() -> None:
         '<iq type="get"/ >',
         "<iq>" * 40 + "</iq>" * 40,
         f"<iq>{'x' * LONGEST}</iq>",
+        "<iq><list>" + "<key><id>000001</id></key>" * 9,
     ],
 )
 def test_what_cannot_be_read_to_its_end_is_no_stanza(text: str) -> None:
     assert stanza_in(text) is None
+
+
+def test_a_line_that_neonize_cut_off_is_read_as_far_as_it_goes() -> None:
+    keys = "<key><id>000001</id><value>0a0b</value></key>" * 2_000
+    found = shapes(f'<iq id="1" type="set" xmlns="encrypt"><type>05</type><list>{keys}</list></iq>'[:LONGEST])
+    assert set(found) == {
+        "iq[set encrypt]",
+        "iq[set encrypt]/type",
+        "iq[set encrypt]/list",
+        "iq[set encrypt]/list/key",
+        "iq[set encrypt]/list/key/id",
+        "iq[set encrypt]/list/key/value",
+    }
 
 
 HOSTILE = [
