@@ -29,6 +29,7 @@ GROUND = {
     "untrusted_text",
     "log_lines",
     "waiting",
+    "extras",
     "__init__",
 }
 """What every room may use."""
@@ -51,9 +52,11 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"pipe", "store", "catalog", "media", "policy"},
     "webhooks": {"pipe", "store", "media", "policy"},
     "server": {"catalog", "operations", "policy"},
+    "client": set(),
+    "pytest_plugin": {"client", "simulator"},
     "offline": {"catalog", "pipe", "policy", "session_db", "simulator", "store", "supervisor", "webhooks", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "policy", "server", "store", "supervisor"},
-    "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
+    "cli": {"assembly", "server", "policy", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""
@@ -71,7 +74,7 @@ SIMULATOR_ALLOWED: dict[str, set[str]] = {
 }
 """The same inside the simulator."""
 
-SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
+SDK_ROOMS = {"server", "catalog", "assembly", "offline", "client"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
 
 
@@ -120,7 +123,7 @@ def test_rooms_of_media() -> None:
     below = {"source": ground | {"source"}, "convert": ground | {"convert"}, "decoder_pool": ground}
     below |= dict.fromkeys(ground, ground)
     middle = ground | {"source", "convert", "decoder_pool", "downloads"}
-    below |= {top: middle for top in ("prepare", "preview", "downloads", "shown")}
+    below |= {top: middle for top in ("prepare", "preview", "downloads", "shown", "transcription")}
     below["decoder"] = ground | {"source", "convert"}  # the other process
     wrong: list[str] = []
     for path in (PACKAGE / "media").rglob("*.py"):

@@ -13,7 +13,7 @@ import pytest
 from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -58,7 +58,7 @@ async def confirmed(simulator: Simulator) -> None:
 async def rows(host: Host, chat: str) -> list[Json]:
     """Newest first; none while there is no such chat."""
     body = body_of(await host.raw("getChatMessages", {"chat_jid": chat, "limit": 100}))
-    found: list[Json] = read(body.get("results") or {"data": []})["data"]
+    found: list[Json] = complete(body.get("results") or {"data": []})["data"]
     return found
 
 
@@ -242,8 +242,8 @@ async def test_a_damaged_store_is_named_and_what_comes_waits_at_whatsapp(tmp_pat
             while f"{store} is not a database" not in error["message"]:  # a busy machine starts slowly
                 error = await host.refused("appDevices")
             assert error["code"] == "not_connected"
-            assert "Move the file away" in error["message"]
-            assert (await host.refused("listChats"))["code"] == "store_error"
+            assert "move it away" in error["message"]
+            assert (await host.refused("listChats"))["code"] == "store_unusable"
             later = ana.say("while it is damaged")
             store.rename(tmp_path / "aside.db")
             await host.call("appReconnect")

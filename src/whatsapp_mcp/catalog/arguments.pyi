@@ -14,7 +14,7 @@ class AppLoginWithCodeArguments(TypedDict):
     phone: str
 
 class AppLogoutArguments(TypedDict):
-    pass
+    erase: bool
 
 class AppReconnectArguments(TypedDict):
     pass
@@ -203,6 +203,11 @@ class RejectCallArguments(TypedDict):
 class DownloadMessageMediaArguments(TypedDict):
     message_id: str
     phone: str
+
+class TranscribeMessageArguments(TypedDict):
+    message_id: str
+    phone: str
+    language: NotRequired[str]
 
 class RevokeMessageArguments(TypedDict):
     message_id: str

@@ -15,9 +15,10 @@ from typing import Final, Self
 import anyio
 
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.extras import MEDIA
 from whatsapp_mcp.media import confinement
 from whatsapp_mcp.media.facts import F, from_json
-from whatsapp_mcp.media.jobs import Job
+from whatsapp_mcp.media.jobs import FFMPEG_TASKS, Job
 from whatsapp_mcp.media.work import OnProgress, UnusableMedia
 from whatsapp_mcp.platform.own_limits import ran_out_of_time
 
@@ -150,7 +151,7 @@ class _Process:
 
 
 class DecoderPool:
-    """Runs jobs in processes of their own, two at a time. Belongs to whoever made it, who closes it.
+    """Runs jobs in processes of their own, ``at_a_time``. Belongs to whoever made it, who closes it.
 
         async with DecoderPool() as pool:
             facts = await pool.run(Job(task="photo", source=…, target=…), JpegFacts)
@@ -158,9 +159,9 @@ class DecoderPool:
     A process that did its job well is kept for some seconds; any other is ended, with whatever it had allocated.
     """
 
-    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS, at_a_time: int = _AT_A_TIME) -> None:
         self._idle_seconds = idle_seconds
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._slots = asyncio.Semaphore(at_a_time)
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
         self._ends: set[asyncio.Task[None]] = set()
@@ -190,9 +191,12 @@ class DecoderPool:
             expected: the dataclass that its answer fills.
 
         Raises:
+            NotInstalled: it takes FFmpeg, which a plain installation does not have.
             UnusableMedia: the file cannot be used, for whatever reason.
             StoreError: the disk is full, or no process can be started.
         """
+        if job.task in FFMPEG_TASKS:
+            MEDIA.require("what has moving pictures or sound")
         async with self._slots:
             process = await self._take()
             fit = False

@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.under_way import UnderWay
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
-from whatsapp_mcp.policy.caller import Grant, Patience
+from whatsapp_mcp.policy.caller import Caller, Grant, Patience, Roots, no_roots
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
@@ -71,7 +71,7 @@ class Session(Protocol):
     async def login_with_code(self, digits: str) -> str:
         """Start pairing by phone number; the code is valid for 160 seconds."""
 
-    async def logout(self) -> bool:
+    async def logout(self, *, erase_messages: bool = False) -> bool:
         """Unlink the device, delete session and messages; whether WhatsApp confirmed it. Raises NotLoggedIn."""
 
     async def restart(self) -> None:
@@ -114,13 +114,18 @@ _PATIENT: Final = Patience()
 def _uncounted(_uses: Uses) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Services:
+    """Nobody changes one. Not frozen all the same: each call gets its own, and a frozen one takes five times as long to
+    make."""
+
     settings: Settings
     session: Session
     store: Store
     decoder_pool: Callable[[], DecoderPool] | None = None
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
+    transcriber_pool: Callable[[], DecoderPool] | None = None
+    """The same for ``transcribers``."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
     counting: Callable[[Uses], None] = _uncounted
@@ -134,12 +139,28 @@ class Services:
     """What the caller was given; set for what is sent later, by the rules of then."""
     under_way: UnderWay = field(default_factory=UnderWay)
     """What goes on when its client waits no longer."""
+    roots: Roots = no_roots
+    """Of the caller: folders that count as an outbox for what it sends."""
     caller: str = "local"
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
 
+    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
+        """The same for one call; `replace` takes five times as long."""
+        made: Services = object.__new__(Services)
+        for name in Services.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.store, made.until, made.hold_seconds = store, until, hold_seconds
+        made.caller, made.roots, made.patience = caller.name, caller.roots, caller.patience
+        return made
+
     @property
     def decoders(self) -> DecoderPool | None:
         """Processes for decoding media, shared by all calls; None: each call starts its own."""
         return self.decoder_pool() if self.decoder_pool is not None else None
+
+    @property
+    def transcribers(self) -> DecoderPool | None:
+        """The same for writing down speech."""
+        return self.transcriber_pool() if self.transcriber_pool is not None else None

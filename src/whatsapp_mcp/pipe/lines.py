@@ -57,6 +57,8 @@ class Hello(Wire):
     """For the deliverer, as soon as there are webhooks."""
     linger: float = 0.0
     """Seconds to go on after the last server has left."""
+    device_name: str = "whatsapp-mcp"
+    """Under which the phone lists this device, from linking on."""
     pairing: bool = False
     """No device is linked: codes will be shown."""
     policy: PolicyPlaces | None = None
@@ -70,8 +72,8 @@ class Hello(Wire):
 LISTENS: Final = b"listens\n"
 """What a session process writes to its standard output when it can be attached to."""
 
-Kind = Literal["stdio", "http", "command"]
-"""Of a client: servers on either transport keep the session process alive, a command does not."""
+Kind = Literal["stdio", "http", "terminal", "command"]
+"""Of a client: servers, whoever they serve, keep the session process alive; a command that only looks does not."""
 
 
 class AttachedClient(Wire):
@@ -187,6 +189,7 @@ EndReason = Literal[
     "pump_died",
     "setup_error",
     "store_error",
+    "store_unusable",
 ]
 
 
@@ -199,6 +202,8 @@ class Ended(Wire):
     """A sentence of ours."""
     whatsapp_said: str | None = None
     """What WhatsApp or neonize gave as the reason, if it did."""
+    until: datetime | None = None
+    """When what it ended for is over, as far as WhatsApp told: the end of a ban."""
 
 
 Notice = StateChanged | QrShown | Stored | TypingSeen | Logged | Ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from whatsapp_mcp.policy.taint import Conversation
@@ -66,6 +67,14 @@ async def cannot_ask(_question: Question) -> Consent:
     return Consent.CANNOT_ASK
 
 
+Roots = Callable[[], Awaitable[tuple[Path, ...]]]
+"""Gives folders of the client's own from which files may be sent, resolved."""
+
+
+async def no_roots() -> tuple[Path, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a client waits for an answer."""
@@ -81,13 +90,14 @@ class Caller:
     """One call's caller."""
 
     grant: Grant = field(default_factory=Grant)
-    transport: Literal["stdio", "http"] = "stdio"
+    transport: Literal["stdio", "http", "terminal"] = "stdio"
     host: str = ""
     """Name and version of the host program, as it says."""
     client: str = ""
     """Its name alone, which stays the same when it is upgraded."""
     conversation: Conversation = field(default_factory=Conversation)
     ask: Asking = cannot_ask
+    roots: Roots = no_roots
     patience: Patience = field(default_factory=Patience)
 
     @property

@@ -14,6 +14,7 @@ from whatsapp_mcp.policy.caller import Caller, Grant, Scope, cannot_ask
 from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
+from whatsapp_mcp.server.client_roots import ClientRoots
 from whatsapp_mcp.server.host_limits import patience_of
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
@@ -28,6 +29,7 @@ class Callers:
     def __init__(self, settings: Settings) -> None:
         self._conversations = Conversations()
         self._questions = Questions()
+        self.roots = ClientRoots(allowed=settings.client_roots)
         self._scope: Scope = settings.scope
         self._local = Grant(scope=settings.scope)
         self._host_process = _host_process()
@@ -44,14 +46,16 @@ class Callers:
         """``params``: of the call of a tool, about which the owner can be asked."""
         grant, session, local = self.grant(ctx), _session(ctx), ctx.request is None
         mark = self._host_process if local else f"http {grant.name} {session}"
+        client = ctx.session.client_params
         return Caller(
             grant=grant,
             transport="stdio" if local else "http",
-            host=_host(ctx.session.client_params),
-            client=_client(ctx.session.client_params),
+            host=_shown(client.client_info.name, client.client_info.version) if client is not None else "",
+            client=_shown(client.client_info.name, "") if client is not None else "",
             conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
-            patience=patience_of(ctx.session.client_params, listens="progress_token" in (ctx.meta or {})),
+            roots=self.roots.of(ctx, params),
+            patience=patience_of(client, listens="progress_token" in (ctx.meta or {})),
         )
 
 
@@ -70,14 +74,6 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
     if ctx.protocol_version >= ROUNDS_SINCE or ctx.request is None:
         return ""
     return str(ctx.request.headers.get(_SESSION, ""))
-
-
-def _host(client: types.InitializeRequestParams | None) -> str:
-    return _shown(client.client_info.name, client.client_info.version) if client is not None else ""
-
-
-def _client(client: types.InitializeRequestParams | None) -> str:
-    return _shown(client.client_info.name, "") if client is not None else ""
 
 
 @lru_cache(64)

@@ -64,6 +64,7 @@ async def start_session(
         webhooks=_webhooks(settings),
         record_stanzas=str(settings.record_stanzas or ""),
         linger=settings.session_linger,
+        device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
         schedule_stay=settings.schedule_stay_hours,

@@ -80,7 +80,7 @@ class NoProcess:
     def restart(self) -> None:
         raise NotImplementedError
 
-    async def log_out(self) -> bool:
+    async def log_out(self, *, erase_messages: bool) -> bool:
         raise NotImplementedError
 
     async def reindex(self) -> int:
@@ -106,7 +106,7 @@ class Session:
             AccountHandlers(account, self.thread),
             self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
-            ProfileHandlers(profiles),
+            ProfileHandlers(profiles, account),
             ControlHandlers(NoProcess()),
             SideLoginHandlers(cast(SideLogins, None)),
         )

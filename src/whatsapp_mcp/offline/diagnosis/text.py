@@ -1,7 +1,8 @@
-"""Status and diagnosis for a person at a terminal of 80 columns."""
+"""Status and diagnosis for a person at a terminal, of 80 columns at most."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +15,8 @@ from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 
 WIDTH: Final = 80
+_NARROW: Final = 60
+"""Columns up to which a text stands below its label, not beside it."""
 _LABEL: Final = 11
 _VERDICT: Final = 9
 _NAME: Final = 17
@@ -25,9 +28,10 @@ def status_text(status: Status) -> str:
     web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
     entries = (
         ("Data", [f"{status.data_dir} (account {status.account!r})", *_others(status)]),
+        ("State", _standing(status)),
         ("Session", _session(status.process, status.lock)),
         ("Servers", _servers(status.process)),
-        ("Linked", [_linked(status), *_step(status.session.next_step)]),
+        ("Linked", [_linked(status), *(_step(status.session.next_step) if status.standing.well else [])]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
         ("WhatsApp", _whatsapp(status)),
         ("Webhooks", [f"{one.name}: {one.said}" for one in status.webhooks]),
@@ -52,6 +56,12 @@ def status_text(status: Status) -> str:
 def _others(status: Status) -> list[str]:
     others = [name for name in status.accounts if name != status.account]
     return [f"other accounts: {', '.join(others)}"] if others else []
+
+
+def _standing(status: Status) -> list[str]:
+    standing = status.standing
+    said = f"{standing.state}: {standing.message}" if standing.message else standing.state
+    return [said, *_step(standing.next_step)]
 
 
 def _session(process: SessionProcessStatus, lock: LockStatus) -> list[str]:
@@ -95,7 +105,7 @@ def _linked(status: Status) -> str:
     session = status.session
     if session.problem is not None:
         return f"unknown: {session.problem}"
-    return f"yes, as {session.jid}" if session.linked else "no: call appLogin from an MCP host and scan the code"
+    return f"yes, as {session.jid}" if session.linked else "no"
 
 
 def _messages(status: Status) -> str:
@@ -142,9 +152,13 @@ def _wrapped(text: str, label: str, indent: int) -> list[str]:
     """``text`` beside ``label``. Paths and commands are not broken: they are there to be copied."""
     # Names, paths and command lines come from outside; a terminal must not obey them.
     shown = "".join(character if character.isprintable() else "?" for character in text)
+    width = min(WIDTH, shutil.get_terminal_size().columns)
+    if width <= _NARROW:
+        below = textwrap.wrap(shown, max(10, width - 1), initial_indent="  ", subsequent_indent="  ")
+        return [label, *below] if label else below
     return textwrap.wrap(
         shown,
-        WIDTH - 1,
+        width - 1,
         initial_indent=f"{label:<{indent}}",
         subsequent_indent=" " * indent,
         break_long_words=False,

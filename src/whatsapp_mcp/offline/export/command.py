@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.offline.export.choice import chosen_chats, chosen_span
 from whatsapp_mcp.offline.export.output import new_file
 from whatsapp_mcp.offline.export.rows import json_line
 from whatsapp_mcp.offline.export.transcript import transcript
+from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.waiting import Wait, waits_for
 
 
 class Format(StrEnum):
@@ -26,7 +29,7 @@ class Format(StrEnum):
 
 def run_export(
     store: Path,
-    stdout: BinaryIO,
+    stdout: BinaryIO | None,
     *,
     chats: Sequence[str] = (),
     since: str | None = None,
@@ -35,13 +38,11 @@ def run_export(
     output: Path | None = None,
     force: bool = False,
 ) -> str | None:
-    """Write messages to ``output``, or to ``stdout`` without one.
+    """Write messages to ``output``, or to ``stdout`` without one; one of them is there.
 
     Args:
-        store: the message store.
         chats: JIDs, numbers or exact names; all chats when empty.
         since, until: dates or times, both inclusive.
-        force: replace ``output`` if it exists.
 
     Returns:
         What was written, for a person; None when it went to ``stdout``.
@@ -54,22 +55,31 @@ def run_export(
         OSError: ``stdout`` cannot be written to.
     """
     span = chosen_span(since, until)
+    jids, total = _chosen(store, chats, span)
+    counter = _Counter()
+    with waits_for("writing messages", total=1.0 if total else 0.0) as wait:
+        messages = counter.counted(exported_messages(store, jids, span), wait, total)
+        if output is None:
+            assert stdout is not None
+            _write(messages, form, stdout)
+            return None
+        with new_file(output, replace=force) as file:
+            _write(messages, form, file)
+    written = f"{counter.messages:,} message" + ("s" if counter.messages != 1 else "")
+    return f"{written} written to {output}"
+
+
+def _chosen(store: Path, chats: Sequence[str], span: Span) -> tuple[Sequence[Jid] | None, int]:
+    """Of which chats messages are written, None for all, and how many that are; 0 where that is not known."""
     with closing(StoreReader(store)) as reader:
         if reader.stats().schema_version == 0:
             raise NotFound(
                 f"there is no message store at {store} yet",
                 next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
             )
-        jids = chosen_chats(reader, chats) if chats else None
-    counter = _Counter()
-    messages = counter.counted(exported_messages(store, jids, span))
-    if output is None:
-        _write(messages, form, stdout)
-        return None
-    with new_file(output, replace=force) as file:
-        _write(messages, form, file)
-    written = f"{counter.messages:,} message" + ("s" if counter.messages != 1 else "")
-    return f"{written} written to {output}"
+        if chats:
+            return chosen_chats(reader, chats), 0
+        return None, reader.stats().messages if span == Span() else 0
 
 
 def _write(messages: Iterable[ExportedMessage], form: Format, file: BinaryIO) -> None:
@@ -83,7 +93,8 @@ class _Counter:
     def __init__(self) -> None:
         self.messages = 0
 
-    def counted(self, messages: Iterable[ExportedMessage]) -> Iterator[ExportedMessage]:
+    def counted(self, messages: Iterable[ExportedMessage], wait: Wait, total: int) -> Iterator[ExportedMessage]:
         for message in messages:
             self.messages += 1
+            wait.done = self.messages / total if total else 0.0
             yield message
