@@ -55,4 +55,4 @@ def test_an_account_that_is_not_linked_is_not_verified(tmp_path: Path) -> None:
     ran = command("verify", "--yes", "--data-dir", str(tmp_path / "data"))
     assert ran.returncode == 2
     assert "the account default is not linked" in ran.stderr
-    assert "appLogin" in ran.stderr
+    assert "whatsapp-mcp login" in ran.stderr

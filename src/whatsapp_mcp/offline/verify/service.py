@@ -72,7 +72,7 @@ def linked_place(settings: Settings, person: Attendant | None) -> ServicePlace:
     if linked_device(settings.session_db) is None:
         raise NotLoggedIn(
             f"the account {settings.account} is not linked, so there is nothing to verify",
-            next_step="Link it first: ask for appLogin in a program that uses this server. To see what the command "
+            next_step="Link it first, with `whatsapp-mcp login`. To see what this command "
             "does, run `whatsapp-mcp verify --simulated`.",
         )
     environment = {"WHATSAPP_MCP_ENDPOINT": str(settings.endpoint)} if settings.endpoint else {}
