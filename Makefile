@@ -1,6 +1,6 @@
 # make demo   a conversation on the simulator, no phone needed
 # make test   lint, types and all tests
-# make conformance    the protocol's own suites against the server; wants npx and a network
+# make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
 
@@ -47,6 +47,7 @@ bench: .venv/installed-dev
 
 conformance: .venv/installed-dev
 	@$(BIN)/python -m tests.conformance
+	@$(BIN)/python -m tests.clients
 
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows

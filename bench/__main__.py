@@ -36,7 +36,7 @@ ROWS: Final = (
     *("search", "recall"),
 )
 """Measured by default."""
-LIMIT: Final = 60.0
+LIMIT: Final = 180.0
 """Seconds one module may take."""
 LIMIT_PER_MESSAGE: Final = 0.001
 """Seconds more for every message of a scaled one, for each peer."""
