@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.clients.recording import given, play, tell
 from tests.clients.scenario import Call, Scenario, Seen
@@ -14,36 +15,36 @@ _TOOL_FAILED = 5
 """Exit code where the result is an error."""
 
 
-async def inspector(scenario: Scenario, *arguments: str) -> tuple[int, dict[str, object]]:
-    """Exit code, and what it printed."""
+async def inspector(scenario: Scenario, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code, and the result that it printed."""
     tools = Path(sys.argv[1])
     settings = [part for name, value in scenario.environment.items() for part in ("-e", f"{name}={value}")]
     server = [scenario.command, *scenario.arguments]
     command = [str(tools / "node"), str(tools / "mcp-inspector"), "--cli", *server, *settings, *arguments]
     process = await asyncio.create_subprocess_exec(
-        *command, "--format", "json", "-q", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *command,
+        *("--connect-timeout", "60000", "--format", "json", "-q"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     said, problems = await process.communicate()
     if not said.strip():
         raise RuntimeError(f"code {process.returncode}: {problems.decode()[-500:]}")
-    return process.returncode or 0, json.loads(said)
+    return process.returncode or 0, json.loads(said)["result"]
 
 
 async def main() -> None:
     scenario = given()
     code, listed = await inspector(scenario, "--method", "tools/list", "--strict")
-    tools = listed["tools"] if code == 0 else []
-    tell(Seen("tools", tools=len(tools) if isinstance(tools, list) else 0))
+    tell(Seen("tools", tools=len(listed["tools"]) if code == 0 else 0))
 
     async def perform(call: Call) -> Seen | None:
         if call.progress:
             return None
         asked = ("--tool-name", call.tool, "--tool-args-json", json.dumps(call.arguments))
         code, result = await inspector(scenario, "--method", "tools/call", *asked)
-        content = result["content"]
-        assert isinstance(content, list)
-        texts = [block["text"] for block in content if block["type"] == "text"]
-        pictures = sum(block["type"] == "image" for block in content)
+        texts = [block["text"] for block in result["content"] if block["type"] == "text"]
+        pictures = sum(block["type"] == "image" for block in result["content"])
         return Seen(call.step, "\n".join(texts), pictures, code == _TOOL_FAILED)
 
     await play(scenario, perform)

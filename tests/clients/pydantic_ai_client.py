@@ -22,7 +22,8 @@ async def main() -> None:
         heard.append(progress)
 
     transport = StdioTransport(scenario.command, scenario.arguments, env=scenario.environment)
-    async with MCPToolset(transport, progress_handler=on_progress) as tools:
+    # It gives a server 5 seconds to start; how busy the machine is is no question here.
+    async with MCPToolset(transport, progress_handler=on_progress, init_timeout=60) as tools:
         tell(Seen("tools", tools=len(await tools.list_tools())))
 
         async def perform(call: Call) -> Seen:
