@@ -43,6 +43,7 @@ from typing import Any, ClassVar, Final
 from whatsapp_mcp.untrusted_text import said
 
 __all__ = [
+    "CODES",
     "AccountBanned",
     "AlreadyLoggedIn",
     "AmbiguousRecipient",
@@ -351,6 +352,8 @@ def _all_classes(cls: type[WhatsAppMcpError]) -> list[type[WhatsAppMcpError]]:
 
 
 _BY_CODE: dict[str, type[WhatsAppMcpError]] = {cls.code: cls for cls in reversed(_all_classes(WhatsAppMcpError))}
+CODES: Final = frozenset(_BY_CODE)
+"""All codes that an error can have."""
 
 
 def from_wire(data: dict[str, Any]) -> WhatsAppMcpError:

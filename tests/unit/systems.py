@@ -6,10 +6,13 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 _ROOT: Final = Path(__file__).parents[2]
 
@@ -40,6 +43,11 @@ def examples(number: int) -> int:
     and more.
     """
     return max(number // _FEWER, 1)
+
+
+def some(cases: Sequence[T]) -> Sequence[T]:
+    """As many of them as `examples` would draw, spread over all: for what has nothing to do with the system."""
+    return cases[::_FEWER]
 
 
 def child_environment(**more: str) -> dict[str, str]:

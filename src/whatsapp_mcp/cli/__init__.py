@@ -12,6 +12,7 @@ from whatsapp_mcp.cli.commands import cli, demo, doctor, export, reindex, simula
 from whatsapp_mcp.cli.policies import policy
 from whatsapp_mcp.cli.serving import serve, stdio
 from whatsapp_mcp.cli.tokens import token
+from whatsapp_mcp.cli.verify import verify
 from whatsapp_mcp.cli.webhooks import webhook
 
 for command in (
@@ -24,6 +25,7 @@ for command in (
     reindex,
     status,
     doctor,
+    verify,
     accounts,
     policy,
     approve,

@@ -58,12 +58,12 @@ def settings_of(data_dir: Path | None, account: str | None) -> Settings:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """An error of ours ends the command with its message and next step, not with a traceback."""
+def explained(code: int = 1) -> Iterator[None]:
+    """An error of ours ends the command with its message and next step and this exit code, not with a traceback."""
     try:
         yield
     except WhatsAppMcpError as error:
         click.echo(f"whatsapp-mcp: {escaped(error.message)}\n{escaped(error.next_step)}", err=True)
         for candidate in error.details.get("candidates", ()):
             click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)
-        sys.exit(1)
+        sys.exit(code)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.unit.media import bombs, samples
 from tests.unit.media.site import Site, redirect, response
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.policy import MediaPolicy
@@ -22,7 +23,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 @pytest.fixture(autouse=True)
 async def deadline() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(2 * WAIT):
         yield
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.unit.media.samples import jpeg
 from tests.unit.media.site import Site, response
 from tests.unit.systems import needs_resource
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
@@ -37,7 +38,7 @@ def small(policy: MediaPolicy) -> MediaPolicy:
 
 @pytest.fixture(autouse=True)
 async def deadline() -> AsyncIterator[None]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(2 * WAIT):
         yield
 
 
@@ -172,7 +173,7 @@ async def test_a_link_has_a_total_time(site: Site, folder: Path, policy: MediaPo
     site.answers["/"] = dripping
     with pytest.raises(InvalidArgument, match="within"):
         await get(site.link(), folder, replace(policy, url_timeout=0.3))
-    with anyio.fail_after(5):
+    with anyio.fail_after(WAIT):
         await stopped.wait()
 
 

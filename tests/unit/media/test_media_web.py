@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.unit.media.site import Site, redirect, response, running_site
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.errors import InvalidArgument, NotAllowed
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import web
@@ -61,7 +62,7 @@ class Dial(httpcore2.AsyncNetworkBackend):
 async def read(
     link: str, policy: MediaPolicy, resolver: web.Resolver = web.system_resolver, dial: Dial | None = None
 ) -> bytes:
-    with anyio.fail_after(10):
+    with anyio.fail_after(WAIT):
         async with web.get(link, field="link", policy=policy, resolver=resolver, dial=dial) as body:
             return b"".join([chunk async for chunk in body.chunks])
 

@@ -7,6 +7,7 @@ import threading
 import anyio
 import pytest
 
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.media.work import Work, stoppable
 
 
@@ -24,7 +25,7 @@ async def test_cancelling_stops_the_thread_and_waits_for_it() -> None:
 
         await anyio.to_thread.run_sync(work)
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(WAIT):
         async with anyio.create_task_group() as group:
             group.start_soon(stoppable, job)
             await anyio.to_thread.run_sync(began.wait)

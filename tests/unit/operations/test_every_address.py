@@ -5,12 +5,14 @@ cannot with one of this kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.operations.bench import Bench, catalog
 from tests.unit.operations.fakes import ANA, ANA_LID, ME, ME_LID, NOW, TEAM, milliseconds
+from tests.unit.systems import some
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.changes import MessageReceived
@@ -95,9 +97,10 @@ class _Silent(dict[Any, Any]):
         return SessionTimeout("WhatsApp was asked")
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(tmp_path_factory.mktemp("filled"))
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Bench]:
+    """A new one for each case: wine's server would keep each of many thousand readings of one store open."""
+    bench = Bench(tmp_path)
     text = Content(MessageKind.TEXT, "hello")
     bench.writer.apply(
         MessageReceived("M1", chat, ANA if chat in (TEAM, STATUS_BROADCAST) else chat, milliseconds(NOW), text)
@@ -113,7 +116,7 @@ async def test_each_is_taken(filled: Bench, operation: str, parameter: str) -> N
     schema = catalog().by_name[operation].input_schema
     wanted = {name: OTHERS[name] for name in schema.get("required", ()) if name in OTHERS}
     wanted |= {name: "/nowhere/file" for name in FILES if name in schema["properties"]}
-    for address in ADDRESSES:
+    for address in some(ADDRESSES):
         given = [address] if parameter in TAKES_SEVERAL else address
         more: dict[str, Any] = {"query": "hello"} if operation == "searchMessages" else {}
         if operation in ("waitForMessage", "waitForEvent"):

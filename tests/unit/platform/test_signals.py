@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from tests.unit.systems import CHILD_LIMIT
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 
 
@@ -20,7 +21,7 @@ async def test_the_handler_is_called_in_the_loop(number: signal.Signals) -> None
     before = signal.getsignal(TERMINATE[0])
     with handled((*INTERRUPT, *TERMINATE), came.set):
         signal.raise_signal(number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             await came.wait()
     assert signal.getsignal(TERMINATE[0]) == before
 
@@ -30,7 +31,7 @@ async def test_a_loop_that_waits_wakes_up() -> None:
     with handled(INTERRUPT, came.set):
         timer = threading.Timer(0.05, signal.raise_signal, INTERRUPT)
         timer.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             await came.wait()
         timer.join()
 

@@ -18,7 +18,7 @@ import anyio
 from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.systems import POSIX
+from tests.unit.systems import CHILD_LIMIT, POSIX
 from whatsapp_mcp.descriptors import Descriptors, claim_stdio
 from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.passage import Passage
@@ -35,7 +35,7 @@ def pollute() -> None:
     libc.fflush(None)
     subprocess.run(["echo", "stray child"] if POSIX else ["cmd", "/c", "echo stray child"], check=True)
     subprocess.run(
-        ["cat"] if POSIX else ["findstr", "x"], check=POSIX, timeout=5
+        ["cat"] if POSIX else ["findstr", "x"], check=POSIX, timeout=CHILD_LIMIT
     )  # would eat the wire from descriptor 0
 
 

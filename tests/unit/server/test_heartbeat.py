@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.server import heartbeat as room
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.waiting import waits_for
@@ -33,14 +34,15 @@ class Client:
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "LOOK", 0.001)
-    monkeypatch.setattr(room, "BEAT", 0.01)
+    """Each look is further from the last than two ticks of Windows' clock, which asyncio takes for one moment."""
+    monkeypatch.setattr(room, "LOOK", 0.04)
+    monkeypatch.setattr(room, "BEAT", 0.05)
 
 
 @pytest.mark.usefixtures("fast")
 async def test_it_says_what_is_waited_for_and_goes_on_saying_it() -> None:
     client = Client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(client.report):
             await client.hears("working")
             with waits_for("the connection"):
@@ -65,12 +67,11 @@ async def test_a_short_call_tells_nothing() -> None:
 @pytest.mark.usefixtures("fast")
 async def test_nothing_is_told_after_the_call() -> None:
     client = Client()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(client.report):
             await client.hears("working")
         told = len(client.told)
-        for _ in range(100):
-            await asyncio.sleep(0.001)
+        await asyncio.sleep(3 * room.LOOK)
     assert len(client.told) == told
 
 
@@ -82,7 +83,7 @@ async def test_a_client_that_does_not_listen_stops_nothing() -> None:
         asked.set()
         raise ConnectionError
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         with heartbeat(report):
             await asked.wait()
             await asyncio.sleep(0)

@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
+from tests.unit.systems import CHILD_LIMIT
+
 
 def printed(code: str) -> list[str]:
     light = "import sys; from whatsapp_mcp.server.light_sdk import import_parts_on_demand; import_parts_on_demand()"
     done = subprocess.run(
-        [sys.executable, "-c", f"{light}\n{code}"], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", f"{light}\n{code}"], capture_output=True, text=True, timeout=CHILD_LIMIT, check=True
     )
     return done.stdout.split()
 
@@ -70,7 +72,7 @@ def test_nothing_is_done_where_it_was_imported_already() -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=CHILD_LIMIT,
         check=True,
     )
     assert done.stdout.split() == ["module", "Client"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
@@ -211,5 +212,5 @@ async def linked(tmp_path: Path, *, with_key: bool = True) -> AsyncIterator[Link
 @asynccontextmanager
 async def deadline() -> AsyncIterator[None]:
     """No test here may hang."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(2 * WAIT):
         yield

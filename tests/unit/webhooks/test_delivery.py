@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from tests.unit.store.build import ANA, BORIS, NOW, Store, message, reaction, revoke
+from tests.unit.waiting import WAIT
 from tests.unit.webhooks.test_posting import SECRET
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.models.changes import Live
@@ -85,7 +86,7 @@ class World:
 
     async def until(self, delivery: Delivery, condition: Callable[[], bool]) -> Standing:
         """Deliver until something holds."""
-        with anyio.fail_after(15):
+        with anyio.fail_after(WAIT):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(delivery.run)
                 while not condition():

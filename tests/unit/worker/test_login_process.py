@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.side_login.linked import Linked, linked
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import (
     AppStateKeysMissing,
@@ -151,11 +152,11 @@ async def test_it_ends_with_its_standard_input(side: Linked) -> None:
         told.put(1, p.GetBusinessProfile(jid=ANA))
         await told.until(p.Accepted)
         told.login.go()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while side.device.link is None:
                 await asyncio.sleep(0.01)
         process = told.login._process
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             assert await process.wait() == 1

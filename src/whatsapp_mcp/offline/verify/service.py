@@ -1,0 +1,121 @@
+"""What is verified against: the service that the account is linked to, or a simulator made for the run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from mcp.client.stdio import StdioServerParameters
+
+from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
+from whatsapp_mcp.errors import NotLoggedIn, SetupError
+from whatsapp_mcp.offline.verify.at_phone import Attendant, OwnerAtPhone, SimulatedAtPhone
+from whatsapp_mcp.offline.verify.trial import Phone
+from whatsapp_mcp.pipe.account_lock import is_free
+from whatsapp_mcp.platform.system import HAS_SIMULATOR
+from whatsapp_mcp.session_db.database import linked_device
+from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
+
+FOLDER_PREFIX: Final = "whatsapp-mcp-verify-"
+_ENDED_WITHIN: Final = 20.0
+"""Seconds for the session process to notice that nobody needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlace:
+    """How the server process is started for a run."""
+
+    name: str
+    """``WhatsApp`` or ``simulator``, as in the report."""
+    data_dir: Path
+    account: str
+    environment: dict[str, str]
+    phone: Phone | None
+    simulator: Simulator | None = None
+    """Made for this run: the account is still to be linked."""
+
+    def server(self) -> StdioServerParameters:
+        """As a host starts it, with all tools."""
+        arguments = ["stdio", "--data-dir", str(self.data_dir), "--account", self.account, "--toolsets", "all"]
+        return StdioServerParameters(
+            command=sys.executable,
+            args=["-P", "-m", "whatsapp_mcp", *arguments],
+            env={**os.environ, **self.environment},
+        )
+
+
+def linked_place(settings: Settings, person: Attendant | None) -> ServicePlace:
+    """The account that the settings name.
+
+    Args:
+        person: who has the phone; None: nobody.
+
+    Raises:
+        NotLoggedIn: it is not linked.
+        StoreError: its database cannot be read.
+    """
+    if linked_device(settings.session_db) is None:
+        raise NotLoggedIn(
+            f"the account {settings.account} is not linked, so there is nothing to verify",
+            next_step="Link it first: ask for appLogin in a program that uses this server. To see what the command "
+            "does, run `whatsapp-mcp verify --simulated`.",
+        )
+    environment = {"WHATSAPP_MCP_ENDPOINT": str(settings.endpoint)} if settings.endpoint else {}
+    return ServicePlace(
+        name="simulator" if settings.endpoint else "WhatsApp",
+        data_dir=settings.data_dir,
+        account=settings.account,
+        environment=environment,
+        phone=OwnerAtPhone(person) if person is not None else None,
+    )
+
+
+@asynccontextmanager
+async def simulated_place() -> AsyncIterator[ServicePlace]:
+    """A simulator and an account that go with the run. Raises SetupError: there is no simulator on this system."""
+    if not HAS_SIMULATOR:
+        raise SetupError(
+            "the simulator needs Linux",
+            next_step="Run it in a Linux container, or verify a linked account without --simulated.",
+        )
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as folder:
+        async with Simulator(SimulatorConfig(history_after_pairing=True)) as simulator:
+            people = await simulator.add_cast()
+            earlier = [HistoryMessage("See you on Friday", author=people[0])]
+            simulator.phone.history.remember(HistoryChat(people[0], earlier))
+            endpoint = Path(folder) / "endpoint.json"
+            simulator.write_endpoint(endpoint)
+            environment = {
+                "WHATSAPP_MCP_ENDPOINT": str(endpoint),
+                "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+                "WHATSAPP_MCP_SESSION_LINGER": "0",  # nothing outlives the simulator
+                "WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0",
+            }
+            place = ServicePlace(
+                name="simulator",
+                data_dir=Path(folder) / "data",
+                account=DEFAULT_ACCOUNT,
+                environment=environment,
+                phone=SimulatedAtPhone(simulator),
+                simulator=simulator,
+            )
+            try:
+                yield place
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(_until_ended, place.data_dir / place.account)
+
+
+def _until_ended(folder: Path) -> None:
+    """Its files go with the folder, and the simulator that it is connected to goes too."""
+    if (lock := folder / "lock").exists():
+        is_free(lock, limit=_ENDED_WITHIN)
