@@ -60,7 +60,7 @@ async def test_a_client_that_begins_its_limit_anew_with_each_progress_never_give
         ana = await simulator.add_contact("Ana")
         with anyio.fail_after(patience) as limit:
 
-            async def on_progress(_progress: float, _total: float | None, _message: str | None) -> None:
+            async def on_progress(progress: float, total: float | None, message: str | None) -> None:
                 limit.deadline = anyio.current_time() + patience
 
             arguments = {"phone": ana.number, "timeout": wait}
