@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.everyday import TASKS, Player, Task, people_talk
+from bench.generate import fill
 from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.program import BenchError
-from bench.row import Row
+from bench.row import Row, median
+from whatsapp_mcp.jid import GROUP
 from whatsapp_mcp.simulator import Simulator
 
 __all__ = ["measure"]
@@ -45,6 +47,10 @@ BEFORE: Final[dict[str, int]] = {
 all as read a call for each."""
 
 _TRIES: Final = 5
+_MANY: Final = 20_000
+"""Messages of the store with many languages."""
+_PAGE: Final = 50
+_BESIDE: Final = {"with one person": 46, "in a group": 54}
 
 
 @dataclass
@@ -86,7 +92,30 @@ async def measure() -> list[Row]:
                 await people_talk(simulator, Player(model.ask))
                 for name, task in (TASKS | _lists(model)).items():
                     await model.play(name, task)
-    return [row for name, task in (TASKS | _lists(model)).items() for row in _rows(name, task, *model.used[name])]
+    rows = [row for name, task in (TASKS | _lists(model)).items() for row in _rows(name, task, *model.used[name])]
+    return rows + await _beside_the_text()
+
+
+async def _beside_the_text() -> list[Row]:
+    """What a message costs besides its text, in chats of many languages and scripts: ours, whatever people write."""
+    count = _counter()
+    costs: dict[str, list[float]] = {"with one person": [], "in a group": []}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        await fill(home / "data" / "default" / "messages.db", _MANY)
+        settings = {"WHATSAPP_MCP_TIMEZONE": "UTC", "WHATSAPP_MCP_RESULT_BUDGET": "60000"}
+        async with hosting(SERVER, environment(home, **settings)) as host:
+            for chat in (await host.call("listChats", {"limit": 60})).results["data"]:
+                text, _ = await host.text("getChatMessages", {"chat_jid": chat["chat_jid"], "limit": _PAGE})
+                rows = json.loads(text)["results"]["data"]
+                if len(rows) == _PAGE:
+                    said = sum(count(row.get("content", "")) for row in rows)
+                    where = "in a group" if chat["chat_jid"].endswith(GROUP) else "with one person"
+                    costs[where].append((count(text) - said) / _PAGE)
+    return [
+        Row(f"a message {where}, beside its text", median(values), "tokens", at_most=_BESIDE[where])
+        for where, values in costs.items()
+    ]
 
 
 def _rows(name: str, task: Task, tokens: int, calls: int) -> list[Row]:
