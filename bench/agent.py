@@ -104,7 +104,7 @@ async def _beside_the_text() -> list[Row]:
         home = Path(folder)
         await fill(home / "data" / "default" / "messages.db", _MANY)
         settings = {"WHATSAPP_MCP_TIMEZONE": "UTC", "WHATSAPP_MCP_RESULT_BUDGET": "60000"}
-        async with hosting(SERVER, environment(home, **settings)) as host:
+        async with hosting(SERVER, environment(home, None, **settings)) as host:
             for chat in (await host.call("listChats", {"limit": 60})).results["data"]:
                 text, _ = await host.text("getChatMessages", {"chat_jid": chat["chat_jid"], "limit": _PAGE})
                 rows = json.loads(text)["results"]["data"]
