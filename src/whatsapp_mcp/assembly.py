@@ -60,8 +60,9 @@ class _OperationsOnDemand:
         self._runner.ended(passage)
 
     async def close(self) -> None:
-        if "_decoders" in vars(self):
-            await self._decoders.close()
+        for pool in ("_decoders", "_transcribers"):
+            if pool in vars(self):
+                await getattr(self, pool).close()
         if "_gate" in vars(self):
             await anyio.to_thread.run_sync(self._gate.close)
 
@@ -72,7 +73,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.store.read.reader import StoreReader
 
         store = Store(StoreReader(self._settings.store_path))
-        services = Services(self._settings, self._manager, store, lambda: self._decoders)
+        services = Services(self._settings, self._manager, store, lambda: self._decoders, lambda: self._transcribers)
         return OperationRunner(services, self._gate)
 
     @cached_property
@@ -86,6 +87,12 @@ class _OperationsOnDemand:
         from whatsapp_mcp.media.decoder_pool import DecoderPool
 
         return DecoderPool()
+
+    @cached_property
+    def _transcribers(self) -> DecoderPool:
+        from whatsapp_mcp.media.transcription import transcribers
+
+        return transcribers()
 
 
 def assemble(

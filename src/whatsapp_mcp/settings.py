@@ -107,11 +107,19 @@ class Settings(BaseModel):
         default="",
         description="Folders, separated like PATH, from which files may be sent. Empty: no local file can be sent.",
     )
+    client_roots: bool = Field(
+        default=False,
+        description="Files may be sent also from the folders that a client on this machine names as its roots.",
+    )
     download_limit: int = Field(
         default=256, ge=1, le=2048, description="MiB of the largest received file that is downloaded."
     )
     resource_limit: int = Field(
         default=16, ge=1, le=256, description="MiB of the largest received file that is read as a resource."
+    )
+    voice_model: _Path | None = Field(
+        default=None,
+        description="Folder of a Whisper model (CTranslate2), with which transcribeMessage writes down voice notes.",
     )
     allow_loopback_urls: bool = Field(
         default=False, description="Fetch media and previews from this machine too. For tests only."

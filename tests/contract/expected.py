@@ -15,6 +15,7 @@ OWN: Final = {
     "appStatus": "as the seed's successor has it",
     "sendSticker": "as the seed's successor has it",
     "downloadMessageMedia": "as the seed's successor has it",
+    "transcribeMessage": "what is said in a voice note",
     "archiveChat": "as the seed's successor has it",
     "forwardMessage": "as the seed's successor has it",
     "rejectCall": "as the seed's successor has it",
@@ -38,6 +39,7 @@ READS: Final = {
         "appDevices",
         "appStatus",
         "downloadMessageMedia",
+        "transcribeMessage",
         "userInfo",
         "userAvatar",
         "userMyPrivacy",
@@ -120,5 +122,6 @@ WITHOUT_CONNECTION: Final = {
         "listLabels",
         "listScheduled",
         "cancelScheduled",
+        "transcribeMessage",
     ),
 }

@@ -120,7 +120,7 @@ def test_rooms_of_media() -> None:
     below = {"source": ground | {"source"}, "convert": ground | {"convert"}, "decoder_pool": ground}
     below |= dict.fromkeys(ground, ground)
     middle = ground | {"source", "convert", "decoder_pool", "downloads"}
-    below |= {top: middle for top in ("prepare", "preview", "downloads", "shown")}
+    below |= {top: middle for top in ("prepare", "preview", "downloads", "shown", "transcription")}
     below["decoder"] = ground | {"source", "convert"}  # the other process
     wrong: list[str] = []
     for path in (PACKAGE / "media").rglob("*.py"):

@@ -22,19 +22,24 @@ _NOT_OF_THE_CORE: Final = {"simulator"}
 """It runs on Linux only."""
 _LONGEST_TEST: Final = 600
 """Seconds, on a busy machine; after them a test is taken to hang."""
-_AT_ONCE: Final = 2 * (os.cpu_count() or 1)
+_AT_ONCE: Final = 3 * (os.cpu_count() or 1)
 """Of a room, wine's server or the program runs, one after the other, and for a part of the time neither."""
-_LONG: Final = ("server", "operations", "store", "whatsapp", "worker", "media")
-"""Rooms that take longest, and are begun first."""
+_LONG: Final = {"server": 3, "operations": 2, "store": 2, "media": 2, "worker": 1, "whatsapp": 1}
+"""Rooms that take longest, which are begun first, and in how many parts."""
 
 
-def rooms() -> list[list[str]]:
-    """What pytest is told for each: the folders of the unit tests, then what lies beside them."""
+def rooms() -> dict[str, list[str]]:
+    """What pytest is told for each: the folders of the unit tests, some in parts, then what lies beside them."""
     unit = ROOT / "tests" / "unit"
-    folders = sorted(path for path in unit.iterdir() if path.is_dir() and path.name not in _NOT_OF_THE_CORE)
-    folders.sort(key=lambda folder: _LONG.index(folder.name) if folder.name in _LONG else len(_LONG))  # stable
-    found = [[f"tests/unit/{folder.name}"] for folder in folders if any(folder.rglob("test_*.py"))]
-    return [*found, sorted(f"tests/unit/{path.name}" for path in unit.glob("test_*.py"))]
+    names = {path.name for path in unit.iterdir() if any(path.glob("**/test_*.py"))} - _NOT_OF_THE_CORE
+    found = {}
+    for name in (*_LONG, *sorted(names - _LONG.keys())):
+        parts = _LONG.get(name, 1)
+        files = sorted((unit / name).glob("**/test_*.py"))
+        for part in range(parts):
+            chosen = files[part::parts] if parts > 1 else [unit / name]
+            found[f"{name}-{part + 1}" if parts > 1 else name] = [str(path.relative_to(ROOT)) for path in chosen]
+    return found | {"beside": sorted(f"tests/unit/{path.name}" for path in unit.glob("test_*.py"))}
 
 
 def run_unit_tests(rig: Rig, arguments: list[str], out: TextIO) -> bool:
@@ -53,7 +58,7 @@ def run_rooms(rig: Rig) -> list[str]:
     """Those that failed."""
     failed: list[str] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = {pool.submit(_run_room, rig, room): room[0] if len(room) == 1 else "tests/unit" for room in rooms()}
+        running = {pool.submit(_run_room, rig, name, tests): name for name, tests in rooms().items()}
         for done in as_completed(running):
             passed, said = done.result()
             sys.stdout.write(f"== {running[done]}\n{said}")
@@ -63,13 +68,13 @@ def run_rooms(rig: Rig) -> list[str]:
     return failed
 
 
-def _run_room(rig: Rig, room: list[str]) -> tuple[bool, str]:
+def _run_room(rig: Rig, name: str, tests: list[str]) -> tuple[bool, str]:
     """Whether it passed, and what it said, which can be read in ``.windows/said`` while it runs."""
-    name, began = Path(room[0]).stem, time.monotonic()
+    began = time.monotonic()
     said = rig.folder / "said" / f"{name}.txt"
     said.parent.mkdir(exist_ok=True)
     with said.open("w", encoding="utf-8") as out, rig.apart(name) as apart:
-        passed = run_unit_tests(apart, room, out)
+        passed = run_unit_tests(apart, tests, out)
     return passed, f"{said.read_text('utf-8')}({time.monotonic() - began:.0f} s with the start of Windows)\n"
 
 

@@ -10,13 +10,13 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult
 from PIL import Image
 
-from tests.e2e.harness import Host, body_of, pictures, simulated, until
+from tests.e2e.harness import Host, Json, body_of, pictures, simulated, until
 from tests.unit.media import samples
 from tests.windows.rig import ROOT, Rig, linux_path, windows_path
 from whatsapp_mcp.endpoint import Endpoint
@@ -43,6 +43,17 @@ def trusted(endpoint: Path) -> Iterator[Path]:
         RIG.run([windows_path(TRUST), "remove", windows_path(Path(found.ca_file))])
 
 
+class PatientHost(Host):
+    """Calls again, as the answer says, when a process was not ready in time: those of wine take longer to start than a
+    tool waits for them, and then nothing was done.
+    """
+
+    async def raw(self, tool: str, arguments: Json | None = None) -> CallToolResult:
+        while body_of(result := await super().raw(tool, arguments))["code"] == "not_connected":
+            pass
+        return result
+
+
 @asynccontextmanager
 async def windows_host(endpoint: Path, folder: Path) -> AsyncIterator[Host]:
     """A server under wine and a client connected to it; what the server says goes to ``server.log``."""
@@ -61,7 +72,7 @@ async def windows_host(endpoint: Path, folder: Path) -> AsyncIterator[Host]:
     through_a_pipe = ["-c", 'exec "$@" 2> >(exec cat >> "$0")', str(folder / "server.log"), *command]
     parameters = StdioServerParameters(command="bash", args=through_a_pipe, env=environment, cwd=ROOT)
     async with Client(parameters, mode="auto") as client:
-        yield Host(client, folder / "data")
+        yield PatientHost(client, folder / "data")
 
 
 def sessions() -> list[int]:
@@ -81,19 +92,9 @@ def sessions() -> list[int]:
     return found
 
 
-async def once_ready(host: Host, tool: str, **arguments: Any) -> dict[str, Any]:
-    """What a call answers in the end. A process of wine may take longer to start than a tool waits for it: then nothing
-    was done, and the tool says to call again.
-    """
-    while (body := body_of(await host.raw(tool, arguments)))["code"] == "not_connected":
-        pass
-    assert body["code"] == "SUCCESS", body
-    return body
-
-
 async def link(host: Host, simulator: Simulator) -> None:
-    body = await once_ready(host, "appLogin")
-    await simulator.phone.scan(body["results"]["qr_text"])
+    login = await host.call("appLogin")
+    await simulator.phone.scan(login["qr_text"])
     await host.call("appDevices")
 
 
@@ -133,7 +134,7 @@ async def pictures_go_both_ways(host: Host, ana: Contact, folder: Path) -> None:
 
 async def a_star_is_set_by_a_login_of_our_own(host: Host, ana: Contact, simulator: Simulator) -> None:
     said = (await host.call("searchMessages", query="picnic"))["data"][0]
-    await once_ready(host, "starMessage", message_id=said["message_id"], phone=ana.number)
+    await host.call("starMessage", message_id=said["message_id"], phone=ana.number)
     await simulator.phone.patches.wait_for(lambda change: change.index[0] == "star")
 
 

@@ -204,6 +204,11 @@ class DownloadMessageMediaArguments(TypedDict):
     message_id: str
     phone: str
 
+class TranscribeMessageArguments(TypedDict):
+    message_id: str
+    phone: str
+    language: NotRequired[str]
+
 class RevokeMessageArguments(TypedDict):
     message_id: str
     phone: str

@@ -62,6 +62,8 @@ TOOLS: Final[Mapping[str, str]] = {
     "rejectCall": "decline_call hang_up",
     "downloadMessageMedia": "download_media get_media download_file download_attachment get_attachment download "
     "view_media get_message_media",
+    "transcribeMessage": "transcribe transcribe_audio transcribe_voice transcribe_voice_note voice_to_text "
+    "speech_to_text get_transcript transcript",
     "revokeMessage": "delete_for_everyone unsend unsend_message recall_message revoke delete_message_for_everyone",
     "deleteMessage": "delete_for_me delete_message_for_me",
     "reactMessage": "react react_to_message send_reaction add_reaction reaction",

@@ -46,7 +46,7 @@ def audit(
 ) -> None:
     """Show what was done with the account, by which host, and what was decided; servers may run meanwhile."""
     from whatsapp_mcp.offline.audit import AuditText, chosen_calls, entry_json, read_calls
-    from whatsapp_mcp.platform.handles import lead_nowhere
+    from whatsapp_mcp.platform.handles import lead_nowhere, nobody_reads
 
     with explained():
         settings = settings_of(data_dir, account)
@@ -57,7 +57,10 @@ def audit(
                 shown = True
                 for line in [entry_json(entry)] if as_json else text.lines(entry):
                     click.echo(line)
-        except BrokenPipeError:  # whoever read it has enough, as in `| head`
+        except OSError as error:
+            if not nobody_reads(error):
+                raise
+            # Whoever read it has enough, as in `| head`.
             lead_nowhere(sys.stdout.fileno())
             sys.exit(141)  # as if ended by SIGPIPE
         except KeyboardInterrupt:

@@ -84,7 +84,7 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
     from whatsapp_mcp.offline.export import Format, run_export
-    from whatsapp_mcp.platform.handles import lead_nowhere
+    from whatsapp_mcp.platform.handles import lead_nowhere, nobody_reads
     from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
@@ -93,10 +93,10 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
         settings = settings_of(data_dir, account)
         try:
             done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
-        except BrokenPipeError:  # whoever read it has enough, as in `| head`
-            lead_nowhere(sys.stdout.fileno())
-            sys.exit(141)  # as if ended by SIGPIPE
         except OSError as error:
+            if nobody_reads(error):  # whoever read it has enough, as in `| head`
+                lead_nowhere(sys.stdout.fileno())
+                sys.exit(141)  # as if ended by SIGPIPE
             raise SetupError(
                 f"standard output cannot be written to: {error.strerror}", next_step="Name a file with --output."
             ) from error

@@ -9,8 +9,12 @@ from typing import Final
 from whatsapp_mcp.media import limits
 from whatsapp_mcp.platform import own_limits
 
-ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1"}
-"""Has to be there when the process starts: every arena of glibc would take 64 MiB of addresses."""
+ENVIRONMENT: Final = {
+    "MALLOC_ARENA_MAX": "1",  # every arena of glibc would take 64 MiB of addresses
+    "HF_HUB_OFFLINE": "1",  # what loads a model takes it from this machine or not at all
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+"""Has to be there when the process starts."""
 
 
 def begin(parent: int) -> None:
@@ -36,7 +40,7 @@ class Meter:
     def now() -> int:
         return own_limits.memory_in_use()
 
-    def grant(self, *, cpu_seconds: int, file_bytes: int) -> None:
+    def grant(self, *, cpu_seconds: int, file_bytes: int, memory: int) -> None:
         """From now on: so much CPU time, files of that size, and the memory of one job."""
-        memory = self._ground + limits.DECODER_MEMORY if self._ground else None
-        own_limits.allow(memory=memory, cpu_seconds=cpu_seconds, file_bytes=file_bytes)
+        most = self._ground + memory if self._ground else None
+        own_limits.allow(memory=most, cpu_seconds=cpu_seconds, file_bytes=file_bytes)

@@ -80,6 +80,19 @@ def _sound(job: Job, work: Work) -> object:
     return SoundFacts(audio.audio_seconds(Path(job.source), job.mimetype))
 
 
+def _speech(job: Job, work: Work) -> object:
+    from whatsapp_mcp.media.convert import audio
+
+    return SoundFacts(audio.speech(Path(job.source), job.mimetype, Path(job.target), work=work))
+
+
+def _transcript(job: Job, work: Work) -> object:
+    from whatsapp_mcp.media.convert import transcript
+
+    language = job.options[0] if job.options else None
+    return transcript.written_down(Path(job.source), Path(job.model), language=language, work=work)
+
+
 def _page(job: Job, work: Work) -> object:
     from whatsapp_mcp.media.source.pages import describe
 
@@ -96,6 +109,8 @@ _TASKS: Final[dict[str, tuple[str, Callable[[Job, Work], object]]]] = {
     "voice": ("convert.audio", _voice),
     "sound": ("convert.audio", _sound),
     "page": ("source.pages", _page),
+    "speech": ("convert.audio", _speech),
+    "transcript": ("convert.transcript", _transcript),
 }
 """Task -> the module of this room that it needs, and what does it."""
 
@@ -112,7 +127,7 @@ class Decoder:
         """Answer with exactly one line that is not progress; whether this process is fit for another job."""
         module, task = _TASKS[job.task]
         self._load(f"whatsapp_mcp.media.{module}")
-        self._meter.grant(cpu_seconds=job.cpu_seconds, file_bytes=job.file_bytes)
+        self._meter.grant(cpu_seconds=job.cpu_seconds, file_bytes=job.file_bytes, memory=job.memory)
         self._say({"at": 0.0})
         try:
             answer: dict[str, object] = {"facts": to_json(task(job, Work(self._progress)))}

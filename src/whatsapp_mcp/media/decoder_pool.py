@@ -150,7 +150,7 @@ class _Process:
 
 
 class DecoderPool:
-    """Runs jobs in processes of their own, two at a time. Belongs to whoever made it, who closes it.
+    """Runs jobs in processes of their own, ``at_a_time``. Belongs to whoever made it, who closes it.
 
         async with DecoderPool() as pool:
             facts = await pool.run(Job(task="photo", source=…, target=…), JpegFacts)
@@ -158,9 +158,9 @@ class DecoderPool:
     A process that did its job well is kept for some seconds; any other is ended, with whatever it had allocated.
     """
 
-    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS, at_a_time: int = _AT_A_TIME) -> None:
         self._idle_seconds = idle_seconds
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._slots = asyncio.Semaphore(at_a_time)
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
         self._ends: set[asyncio.Task[None]] = set()

@@ -60,6 +60,16 @@ class SoundFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptFacts:
+    text: str
+    """What was heard; empty where nobody speaks."""
+    language: str
+    """ISO 639, as the model says."""
+    problem: str
+    """Why nothing was heard: ``model`` that cannot be loaded, ``language`` that it does not know; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class StickerFacts:
     animated: bool
 

@@ -9,7 +9,9 @@ from typing import Literal
 
 from whatsapp_mcp.media import limits
 
-Task = Literal["photo", "square", "sticker", "shown", "thumbnail", "video", "voice", "sound", "page"]
+Task = Literal[
+    "photo", "square", "sticker", "shown", "thumbnail", "video", "voice", "sound", "page", "speech", "transcript"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +26,14 @@ class Job:
     mimetype: str = ""
     """Of the source, by content; of a page, as its server declared it."""
     options: tuple[str, ...] = ()
-    """``compress``, ``hd``: what is switched on."""
+    """``compress``, ``hd``: what is switched on; of a transcript the language, where it is known."""
+    model: str = ""
+    """Folder of the model that writes down speech."""
     file_bytes: int = limits.MIB
     """The largest file it may write."""
     cpu_seconds: int = limits.CPU_SECONDS
+    memory: int = limits.DECODER_MEMORY
+    """Bytes beyond what the libraries take."""
 
     @property
     def seconds(self) -> float:

@@ -19,6 +19,25 @@ CPU_SECONDS: Final = 8
 BYTES_PER_CPU_SECOND: Final = 128 * 1024
 """A film or a sound gets one more second for each of these."""
 
+# -- what writing down speech may use, by a model that the owner chose -----------------------------------------------
+
+SPEECH_RATE: Final = 16_000
+"""Samples a second that such models hear, 16 bits each."""
+SPEECH_SECONDS: Final = 30 * 60
+"""The longest sound that is written down."""
+SPEECH_START_SECONDS: Final = 60
+"""CPU time for loading the model."""
+SPEECH_CPU_PER_SECOND: Final = 8
+"""CPU time for a second of sound; the largest models take about that."""
+SPEECH_CPU_SECONDS: Final = 3_600
+"""The most, whatever the length."""
+SPEECH_MEMORY: Final = 1024 * MIB
+"""Beside the model: threads, the sound, the search for words."""
+SPEECH_MODEL_TIMES: Final = 3
+"""So many times the model's file fits beside it, while its numbers are converted."""
+TRANSCRIPT_CHARACTERS: Final = 40_000
+"""More than anybody says in the longest sound."""
+
 # -- what is unpacked at most ---------------------------------------------------------------------------------------
 
 PICTURE_PIXELS: Final = 40_000_000

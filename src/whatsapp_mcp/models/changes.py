@@ -282,6 +282,18 @@ class SealedReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageTranscribed:
+    """A machine wrote down what is said in a message; it replaces what one heard before."""
+
+    chat: Jid
+    message_id: str
+    author: Jid
+    """Of the message."""
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendFinished:
     """A message of ours that was sent under a key: what the caller of this key gets from now on."""
 
@@ -315,6 +327,7 @@ Change = (
     | NumberSpelled
     | ContactSeen
     | GroupsJoined
+    | MessageTranscribed
     | SendFinished
     | AppStateChange
     | Live

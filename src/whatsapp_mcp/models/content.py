@@ -78,6 +78,12 @@ MENTIONED: Final = "mentioned"
 """In the ``extra`` of a stored message: names of those whom it mentions, for the search alone."""
 
 
+TRANSCRIPT: Final = "transcript"
+"""In the ``extra`` of a stored message: what is said in it, as a machine heard it."""
+TRANSCRIPT_BY_MACHINE: Final = "transcript_by_machine"
+TRANSCRIPT_LANGUAGE: Final = "transcript_language"
+
+
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """All that is needed to download the media later, and to describe it now."""

@@ -21,6 +21,8 @@ class DeliveryStatus(StrEnum):
 class DeferredState(StrEnum):
     """What became of a message that was to leave later."""
 
+    PREPARING = "preparing"
+    """A server still converts what it sends."""
     HELD = "held"
     LEAVING = "leaving"
     """It is being sent."""

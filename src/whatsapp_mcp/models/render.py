@@ -13,7 +13,17 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from whatsapp_mcp.clock import from_ms
-from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, SEALED, UNAVAILABLE, UNREADABLE, EventAnswer, MessageKind
+from whatsapp_mcp.models.content import (
+    LOST,
+    QUOTED_TEXT,
+    SEALED,
+    TRANSCRIPT,
+    TRANSCRIPT_BY_MACHINE,
+    UNAVAILABLE,
+    UNREADABLE,
+    EventAnswer,
+    MessageKind,
+)
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.fallback import LINE_LENGTH
 from whatsapp_mcp.models.views import (
@@ -282,7 +292,16 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
         "filename": message.file_name,
+        **_transcript(message),
     }
+
+
+def _transcript(message: Message) -> dict[str, Any]:
+    """What is said in it, where a machine wrote it down."""
+    text = message.extra.get(TRANSCRIPT)
+    if not isinstance(text, str):
+        return {}
+    return {TRANSCRIPT: text if len(text) <= LINE_LENGTH else f"{text[:LINE_LENGTH]}…", TRANSCRIPT_BY_MACHINE: True}
 
 
 def group_line_json(group: Group) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.content import TRANSCRIPT
 from whatsapp_mcp.models.view import View
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.outcome import Rows
@@ -64,6 +65,7 @@ def _others_speak(message: Message) -> bool:
         message.forwarded
         or (quoted is not None and (quoted.is_claim or not quoted.from_me))
         or any(not one.from_me for one in message.reactions)
+        or TRANSCRIPT in message.extra  # whoever speaks there
         or bool(message.votes or message.answers)  # others vote, come, and can add options
         or any(name in message.extra for name in _PREVIEW)
         or not all(is_mere_name(name) for name in _names_beside(message))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from whatsapp_mcp.clock import from_ms
-from whatsapp_mcp.errors import OutcomeUnknown, from_wire
+from whatsapp_mcp.errors import OutcomeUnknown, SessionError, WhatsAppMcpError, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.sending import PENDING, what_became
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import held_message
+from whatsapp_mcp.pipe.control import GetClients
 from whatsapp_mcp.pipe.messages import CancelSend, SendKey
 from whatsapp_mcp.store.records import DeferredSend
 
+_CLIENTS_SECONDS: Final = 5.0
+_SERVER_GONE: Final = WhatsAppMcpError(
+    "the server that converted the file ended before it was done", next_step="Send it again: nobody got it."
+)
 _IN_DOUBT = (DeferredState.LEAVING, DeferredState.UNKNOWN)
 
 
@@ -31,7 +37,7 @@ async def stop_held(services: Services, message_id: str, phone: str) -> Outcome 
 
 async def stop(services: Services, found: DeferredSend) -> Outcome | None:
     """The same, of one that is known."""
-    if found.state in (DeferredState.HELD, DeferredState.LEAVING):
+    if found.state in (DeferredState.PREPARING, DeferredState.HELD, DeferredState.LEAVING):
         state = await services.session.call(CancelSend(message_id=found.id))
         found = replace(found, state=state or found.state)
     found = await _settled(services, found)
@@ -44,12 +50,29 @@ async def stop(services: Services, found: DeferredSend) -> Outcome | None:
 
 async def held_status(services: Services, message_id: str, phone: str) -> Outcome | None:
     """How a message stands that was to leave later; None: there is none, or it was sent."""
-    if services.under_way.has(message_id.strip()):
-        return Outcome(PENDING, {"message_id": message_id.strip(), "status": "pending"})
     found = await held_message(services, message_id, phone)
+    if found is None and services.under_way.has(message_id.strip()):
+        return Outcome(PENDING, {"message_id": message_id.strip(), "status": "pending"})
     if found is not None:
-        found = await _settled(services, found)
+        found = await _settled(services, await _prepared(services, found))
     return None if found is None or found.state is DeferredState.SENT else _outcome(found)
+
+
+async def _prepared(services: Services, found: DeferredSend) -> DeferredSend:
+    """The same; if a server was to prepare it that has gone, it never leaves."""
+    if found.state is not DeferredState.PREPARING or services.under_way.has(found.id):
+        return found
+    if found.server != os.getpid():
+        try:
+            clients = await services.session.call(GetClients(), timeout=_CLIENTS_SECONDS)
+        except SessionError:  # it begins anew, and the servers attach again
+            return found
+        if any(client.pid == found.server for client in clients):
+            return found
+    known = services.store.look(lambda store: store.deferred(found.id))
+    if known is None or known.state is not DeferredState.PREPARING:  # it was done just now
+        return known or found
+    return replace(found, state=DeferredState.FAILED, error=_SERVER_GONE.to_wire())
 
 
 async def _settled(services: Services, held: DeferredSend) -> DeferredSend:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.media.shown import shown_picture
+from whatsapp_mcp.media.work import UnusableMedia
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
 from whatsapp_mcp.pipe.messages import DownloadMedia, MessageRef
+from whatsapp_mcp.pipe.profiles import DownloadPicture
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.waiting import waits_for
 
 OF_MESSAGE: Final = "message:"
 """Before the id of a message, whose media is meant."""
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
+_PICTURE_LIMIT: Final = 2 * MIB
+"""Of a profile, which phones make 640 pixels wide."""
+_PICTURE_SECONDS: Final = 20.0
 
 
 def media_policy(settings: Settings) -> MediaPolicy:
@@ -37,6 +45,14 @@ def media_policy(settings: Settings) -> MediaPolicy:
     )
 
 
+async def sending_policy(services: Services, source: str) -> MediaPolicy:
+    """The same for what this caller sends; if a file is named, the caller's own folders count as an outbox too."""
+    policy = media_policy(services.settings)
+    if source[:5].lower() == "data:" or source.startswith(OF_MESSAGE) or "://" in source[:32]:
+        return policy
+    return replace(policy, outbox=(*policy.outbox, *await services.roots()))
+
+
 async def media_source(services: Services, *, name: str | None = None, **arguments: str | None) -> MediaSource:
     """What the one argument names that was given; ``name`` is what others see it called.
 
@@ -47,7 +63,8 @@ async def media_source(services: Services, *, name: str | None = None, **argumen
     kept: Path | None = None
     if (message := await message_with_media(services, field, source)) is not None:
         kept, name = await kept_media(services, message), name or message.file_name
-    return MediaSource(source, field, media_policy(services.settings), services.decoders, name=name, kept=kept)
+    policy = await sending_policy(services, source)
+    return MediaSource(source, field, policy, services.decoders, name=name, kept=kept)
 
 
 async def message_with_media(services: Services, field: str, source: str) -> Message | None:
@@ -88,6 +105,21 @@ async def kept_media(services: Services, message: Message) -> Path:
                 "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
             ) from None
     return place
+
+
+async def profile_picture(services: Services, url: str) -> bytes | None:
+    """A small JPEG of a picture that WhatsApp told the address of; None: it cannot be had, or is none."""
+    policy = media_policy(services.settings)
+    place = await anyio.to_thread.run_sync(downloads.draft, policy.temp)
+    try:
+        command = DownloadPicture(url=url, path=str(place), limit=_PICTURE_LIMIT, seconds=_PICTURE_SECONDS)
+        with waits_for("fetching the picture"):
+            await services.session.call(command, timeout=_PICTURE_SECONDS + 1)
+            return await shown_picture(place, policy=policy, decoders=services.decoders)
+    except (UnusableMedia, WhatsAppMcpError, OSError):
+        return None
+    finally:
+        downloads.discard(place)
 
 
 async def _fetch(services: Services, target: MessageRef, place: Path) -> None:

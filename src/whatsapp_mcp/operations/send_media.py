@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
-from whatsapp_mcp.errors import SessionTimeout
+from whatsapp_mcp.errors import SessionError, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.media.preview import preview
@@ -17,6 +18,7 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, pending_outcome, replying, send
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.pipe.messages import NoteNotPrepared, NotePreparing
 from whatsapp_mcp.policy.limits import LimitKind
 from whatsapp_mcp.store.deferred import HELD, PENDING
 from whatsapp_mcp.waiting import waits_for
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _LATER: Final = 0.7
 """Seconds: what is uploaded answers by itself when it is time."""
+_NOTE_SECONDS: Final = 0.5
 
 
 async def _send(
@@ -40,7 +43,12 @@ async def _send(
     message_id = (HELD if services.hold_seconds else PENDING) + secrets.token_hex(9).upper()
 
     async def work() -> Outcome:
-        async with prepared as media:
+        async with AsyncExitStack() as files:
+            try:
+                media = await files.enter_async_context(prepared)
+            except WhatsAppMcpError as error:
+                await _note_not_prepared(services, message_id, error)
+                raise
             if is_link(source.source):  # how much that is, nobody knew before
                 services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
             return await send(services, chat, media, options, pending_id=message_id)
@@ -53,7 +61,17 @@ async def _send(
         name = services.under_way.name_of(key)
         if name is None:
             raise SessionTimeout("the answer came too late", next_step="Call again: that tells it.") from None
+        preparing = NotePreparing(message_id=name, chat=chat, server=os.getpid())
+        with suppress(SessionError):  # it goes on all the same, and this server knows of it
+            await services.session.call(preparing, timeout=_NOTE_SECONDS)
         return pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
+
+
+async def _note_not_prepared(services: Services, message_id: str, error: WhatsAppMcpError) -> None:
+    """For who was told that it is pending."""
+    if services.store.look(lambda store: store.deferred(message_id)) is not None:
+        with suppress(SessionError):
+            await services.session.call(NoteNotPrepared(message_id=message_id, error=error.to_wire()))
 
 
 @operation("sendImage")

@@ -8,8 +8,9 @@ from typing import Final
 
 import anyio.to_thread
 
+from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
-from whatsapp_mcp.operations.media_files import media_policy, message_with_media
+from whatsapp_mcp.operations.media_files import message_with_media, sending_policy
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call, SentFile
 from whatsapp_mcp.policy.secrets import FILE_LOOKED_AT, secrets_in_file
@@ -28,7 +29,7 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
     if (message := await message_with_media(services, field, value)) is not None:
         called = f"the {message.kind.value} of the message {message.id}"
         return SentFile(field, called, local=False, size=message.file_length or 0, source=message.chat)
-    policy = media_policy(services.settings)
+    policy = await sending_policy(services, value)
 
     def look() -> SentFile:
         with paths.opened(value, field=field, policy=policy) as (descriptor, name):
@@ -41,13 +42,17 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
 
 async def digests(services: Services, call: Call) -> list[str]:
     """SHA-256 of what each file of this machine holds now, in hex."""
-    policy = media_policy(services.settings)
 
-    def content_of(file: SentFile) -> str:
+    def content_of(file: SentFile, policy: MediaPolicy) -> str:
         digest = hashlib.sha256()
         with paths.opened(str(call.arguments[file.field]), field=file.field, policy=policy) as (descriptor, _):
             while part := os.read(descriptor, _CHUNK):
                 digest.update(part)
         return digest.hexdigest()
 
-    return [await anyio.to_thread.run_sync(content_of, file) for file in call.files if file.local]
+    found = []
+    for file in call.files:
+        if file.local:
+            policy = await sending_policy(services, str(call.arguments[file.field]))
+            found.append(await anyio.to_thread.run_sync(content_of, file, policy))
+    return found

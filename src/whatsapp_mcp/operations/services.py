@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.under_way import UnderWay
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
-from whatsapp_mcp.policy.caller import Grant, Patience
+from whatsapp_mcp.policy.caller import Grant, Patience, Roots, no_roots
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
@@ -121,6 +121,8 @@ class Services:
     store: Store
     decoder_pool: Callable[[], DecoderPool] | None = None
     """Gives what ``decoders`` is, made when it is first asked for: most calls decode nothing."""
+    transcriber_pool: Callable[[], DecoderPool] | None = None
+    """The same for ``transcribers``."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
     counting: Callable[[Uses], None] = _uncounted
@@ -134,6 +136,8 @@ class Services:
     """What the caller was given; set for what is sent later, by the rules of then."""
     under_way: UnderWay = field(default_factory=UnderWay)
     """What goes on when its client waits no longer."""
+    roots: Roots = no_roots
+    """Of the caller: folders that count as an outbox for what it sends."""
     caller: str = "local"
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
@@ -143,3 +147,8 @@ class Services:
     def decoders(self) -> DecoderPool | None:
         """Processes for decoding media, shared by all calls; None: each call starts its own."""
         return self.decoder_pool() if self.decoder_pool is not None else None
+
+    @property
+    def transcribers(self) -> DecoderPool | None:
+        """The same for writing down speech."""
+        return self.transcriber_pool() if self.transcriber_pool is not None else None

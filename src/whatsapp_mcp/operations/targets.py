@@ -255,7 +255,7 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
 def is_held(services: Services, message_id: str) -> bool:
     """Whether it is the id of a message that has not left."""
     found = services.store.look(lambda store: store.deferred(message_id.strip()))
-    return found is not None and found.state is DeferredState.HELD
+    return found is not None and found.state in (DeferredState.HELD, DeferredState.PREPARING)
 
 
 async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:

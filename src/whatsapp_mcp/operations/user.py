@@ -12,8 +12,8 @@ from whatsapp_mcp.models.seed_rows import seed_group_json, seed_newsletter_json
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.side_login import BusinessProfile
 from whatsapp_mcp.operations.in_one_form import groups_in_one_form
-from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source
-from whatsapp_mcp.operations.outcome import Outcome, Rows
+from whatsapp_mcp.operations.media_files import UPLOAD_TIMEOUT, media_source, profile_picture
+from whatsapp_mcp.operations.outcome import Image, Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.side_login import ask, pause_note
@@ -66,8 +66,12 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments) -
         jid=jid, preview=arguments.get("is_preview", False), community=arguments.get("is_community", False)
     )
     picture = await services.session.call(command)
+    image = await profile_picture(services, picture.url)
     return Outcome(
-        "The picture; its URL expires.", {"url": picture.url, "id": picture.id, "type": picture.type}, untrusted=True
+        "The picture; its URL expires." if image is not None else "The picture cannot be shown here; its URL expires.",
+        {"url": picture.url, "id": picture.id, "type": picture.type},
+        untrusted=True,
+        images=(Image(image, "image/jpeg"),) if image is not None else (),
     )
 
 

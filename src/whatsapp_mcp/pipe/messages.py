@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
@@ -129,6 +129,29 @@ class ForwardMessage(Command[SentMessage]):
     """See `SendMessage`."""
 
 
+class NotePreparing(Command[None]):
+    """Note that this server still converts a message whose id it has told as pending."""
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+    chat: Jid
+    server: int
+    """Its process."""
+
+
+class NoteNotPrepared(Command[None]):
+    """Note why such a message is not sent."""
+
+    unconnected = True
+    at_any_time = True
+
+    message_id: str
+    error: dict[str, Any]
+    """As ``WhatsAppMcpError.to_wire``."""
+
+
 class CancelSend(Command[DeferredState | None]):
     """Keep a held message from leaving; one that is just being sent is waited for.
 
@@ -183,6 +206,17 @@ class DownloadMedia(Command[None]):
     """Bytes of the largest file that is taken."""
     seconds: float
     """How long it may take; deleting ``path`` ends it too."""
+
+
+class KeepTranscript(Command[None]):
+    """Note what is said in a message, as a machine heard it."""
+
+    unconnected = True
+    at_any_time = True
+
+    target: MessageRef
+    text: str
+    language: str
 
 
 class SetChatPresence(Command[None]):

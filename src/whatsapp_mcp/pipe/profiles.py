@@ -13,6 +13,18 @@ class GetPicture(Command[Picture]):
     community: bool
 
 
+class DownloadPicture(Command[None]):
+    """Write a picture to ``path``, a file that does not exist yet (mode 0600)."""
+
+    url: str
+    """As `GetPicture` told it."""
+    path: str
+    limit: int
+    """Bytes of the largest that is taken."""
+    seconds: float
+    """How long it may take; deleting ``path`` ends it too."""
+
+
 class SetOwnPicture(Command[None]):
     """``path``: a square JPEG that the server process prepared; the session process only reads it."""
 

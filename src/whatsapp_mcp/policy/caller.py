@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from whatsapp_mcp.policy.taint import Conversation
@@ -66,6 +67,14 @@ async def cannot_ask(_question: Question) -> Consent:
     return Consent.CANNOT_ASK
 
 
+Roots = Callable[[], Awaitable[tuple[Path, ...]]]
+"""Gives folders of the client's own from which files may be sent, resolved."""
+
+
+async def no_roots() -> tuple[Path, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a client waits for an answer."""
@@ -88,6 +97,7 @@ class Caller:
     """Its name alone, which stays the same when it is upgraded."""
     conversation: Conversation = field(default_factory=Conversation)
     ask: Asking = cannot_ask
+    roots: Roots = no_roots
     patience: Patience = field(default_factory=Patience)
 
     @property

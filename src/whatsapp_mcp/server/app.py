@@ -25,7 +25,7 @@ from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.server.asking import AskedFirst
+from whatsapp_mcp.server.asking import InputAsked
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
@@ -213,7 +213,7 @@ class _Tools:
         operation = passage.operation
         try:
             return await self._run(ctx, passage, params)
-        except AskedFirst as asked:
+        except InputAsked as asked:
             return asked.result()
         except WhatsAppMcpError as known:
             error = known

@@ -22,17 +22,23 @@ _FIELD: Final = "answer"
 _MOST_OPEN: Final = 1_000
 
 
-class AskedFirst(Exception):
-    """The question goes out as the result of the call; the answer comes with the same call again."""
+class InputAsked(Exception):
+    """What is asked goes out as the result of the call; the answer comes with the same call again."""
 
-    def __init__(self, question: Question, state: str) -> None:
+    def __init__(self, requests: types.InputRequests, state: str | None = None) -> None:
         super().__init__("asked first")
-        self._question = question
+        self._requests = requests
         self._state = state
 
     def result(self) -> types.InputRequiredResult:
-        request = types.ElicitRequest(params=_form(self._question))
-        return types.InputRequiredResult(input_requests={_KEY: request}, request_state=self._state)
+        return types.InputRequiredResult(input_requests=self._requests, request_state=self._state)
+
+
+class AskedFirst(InputAsked):
+    """A question to the owner."""
+
+    def __init__(self, question: Question, state: str) -> None:
+        super().__init__({_KEY: types.ElicitRequest(params=_form(question))}, state)
 
 
 class Questions:

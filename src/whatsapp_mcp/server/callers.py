@@ -14,6 +14,7 @@ from whatsapp_mcp.policy.caller import Caller, Grant, Scope, cannot_ask
 from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, Questions
+from whatsapp_mcp.server.client_roots import ClientRoots
 from whatsapp_mcp.server.host_limits import patience_of
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
@@ -28,6 +29,7 @@ class Callers:
     def __init__(self, settings: Settings) -> None:
         self._conversations = Conversations()
         self._questions = Questions()
+        self.roots = ClientRoots(allowed=settings.client_roots)
         self._scope: Scope = settings.scope
         self._local = Grant(scope=settings.scope)
         self._host_process = _host_process()
@@ -51,6 +53,7 @@ class Callers:
             client=_client(ctx.session.client_params),
             conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
+            roots=self.roots.of(ctx, params),
             patience=patience_of(ctx.session.client_params, listens="progress_token" in (ctx.meta or {})),
         )
 

@@ -97,6 +97,10 @@ class LateHandlers:
             server.extensions[VIEWS_EXTENSION] = {}
         # As an argument, it is warned of: the latest revision has it no more.
         server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, self.log.set_level)
+        if self._settings.client_roots:  # the same
+            server.add_notification_handler(
+                "notifications/roots/list_changed", types.NotificationParams, self._callers.roots.changed
+            )
         if self.news is not None:
             server.add_notification_handler(
                 "notifications/initialized", types.NotificationParams, self._audience.joined

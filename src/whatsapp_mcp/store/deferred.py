@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import RateLimited
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.store import sends
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
@@ -66,7 +67,7 @@ class Leaving(NamedTuple):
 
 
 _COLUMNS: Final = (
-    "id, chat, state, due_at, key, sent_id, error, late, caller IS NOT NULL AS scheduled, settled_at,"
+    "id, chat, state, due_at, key, sent_id, error, late, caller IS NOT NULL AS scheduled, settled_at, server,"
     " CASE WHEN caller IS NOT NULL THEN json_extract(command, '$.message.text') END AS text"
 )
 
@@ -89,7 +90,7 @@ def scheduled(connection: sqlite3.Connection, since: int, now: int) -> tuple[Def
 
 def _view(row: sqlite3.Row, now: int) -> DeferredSend:
     state = DeferredState(row["state"])
-    if state is DeferredState.HELD and row["due_at"] + row["late"] < now:
+    if state in (DeferredState.HELD, DeferredState.PREPARING) and row["due_at"] + row["late"] < now:
         state = DeferredState.EXPIRED
     wire: dict[str, Any] | None = json.loads(row["error"]) if row["error"] else None
     return DeferredSend(
@@ -103,7 +104,8 @@ def _view(row: sqlite3.Row, now: int) -> DeferredSend:
         text=row["text"],
         settled_at=row["settled_at"],
         error=wire,
-        pending=row["id"].startswith(PENDING),
+        pending=row["id"].startswith(PENDING) or row["server"] is not None,
+        server=row["server"],
     )
 
 
@@ -136,7 +138,12 @@ class DeferredSends:
         Raises:
             RateLimited: so many are scheduled already that no further one is taken.
         """
-        self._connection.execute("DELETE FROM deferred_sends WHERE settled_at <= ?", (self._now - KEPT,))
+        self._connection.execute(
+            "DELETE FROM deferred_sends WHERE settled_at <= ?1 OR (state = 'preparing' AND (id = ?2 OR due_at <= ?1))",
+            (self._now - KEPT, new.id),
+        )
+        if self.is_cancelled(new.id):
+            return None
         if new.caller is not None and self._scheduled() >= MOST:
             raise RateLimited(
                 f"{MOST} scheduled messages wait already",
@@ -152,6 +159,25 @@ class DeferredSends:
             (new.id, str(new.chat), new.due_at, new.key, new.command, new.answer, new.late, new.caller),
         )
         return None
+
+    def prepare(self, message_id: str, chat: Jid, server: int) -> None:
+        """Note that a server converts what it sends, and has told its id; nothing when it is known already."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO deferred_sends (id, chat, state, due_at, key, answer, late, server)"
+            " VALUES (?1, ?2, 'preparing', ?3, ?1, '', ?4, ?5)",
+            (message_id, str(chat), self._now, PENDING_LATE, server),
+        )
+
+    def not_prepared(self, message_id: str, error: dict[str, Any]) -> None:
+        """Why it could not be converted."""
+        self._settle(DeferredState.FAILED, "id = ?", message_id, error=error, of="preparing")
+
+    def is_cancelled(self, message_id: str) -> bool:
+        """Whether somebody stopped it."""
+        found = self._connection.execute(
+            "SELECT 1 FROM deferred_sends WHERE id = ? AND state = 'cancelled'", (message_id,)
+        ).fetchone()
+        return found is not None
 
     def _scheduled(self) -> int:
         """How many that are scheduled wait."""
@@ -212,7 +238,8 @@ class DeferredSends:
 
     def cancel(self, message_id: str) -> tuple[DeferredState, str] | None:
         """Keep it from leaving, if it is held; its state then, and its key. The key stays taken."""
-        self._settle(DeferredState.CANCELLED, "id = ?", message_id)
+        for state in ("preparing", "held"):
+            self._settle(DeferredState.CANCELLED, "id = ?", message_id, of=state)
         row = self._connection.execute("SELECT state, key FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
         return (DeferredState(row[0]), row[1]) if row else None
 
@@ -238,12 +265,17 @@ class DeferredSends:
         )
 
     def _settle(
-        self, state: DeferredState, which: str, *values: str | int, error: dict[str, Any] | None = None
+        self,
+        state: DeferredState,
+        which: str,
+        *values: str | int,
+        error: dict[str, Any] | None = None,
+        of: str = "held",
     ) -> Sequence[tuple[str, str]]:
-        """Id and key of those that are held no more."""
+        """Id and key of those that are held no more, or in another state ``of``."""
         return self._connection.execute(
             "UPDATE deferred_sends SET state = ?, command = NULL, settled_at = ?, error = coalesce(?, error)"
-            f" WHERE state = 'held' AND {which} RETURNING id, key",
+            f" WHERE state = '{of}' AND {which} RETURNING id, key",
             (state.value, self._now, json.dumps(error) if error else None, *values),
         ).fetchall()
 

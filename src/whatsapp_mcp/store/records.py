@@ -198,7 +198,7 @@ class NewDeferred:
     """Who scheduled it, as JSON; None: it is merely held back."""
 
 
-_OPEN: Final = (DeferredState.HELD, DeferredState.LEAVING)
+_OPEN: Final = (DeferredState.PREPARING, DeferredState.HELD, DeferredState.LEAVING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,8 @@ class DeferredSend:
     """Why it failed, as ``WhatsAppMcpError.to_wire``."""
     pending: bool = False
     """It leaves as soon as it can, not at a time."""
+    server: int | None = None
+    """Process of the server that prepares it."""
 
     @property
     def status(self) -> str:

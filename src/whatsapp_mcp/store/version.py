@@ -21,6 +21,7 @@ MIGRATIONS: Final = (
     "events",
     "newest_arrivals_and_looks",
     "scheduled_sends",
+    "prepared_sends",
 )
 """Names of all migrations, in order; they are in ``schema``."""
 

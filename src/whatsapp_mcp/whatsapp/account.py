@@ -120,6 +120,12 @@ class Account:
         message, _ = unwrap(parse(e2e.Message, raw_message))
         self._downloads.fetch(file_of(message), path, bounds)
 
+    def download_picture(self, address: str, path: Path, bounds: Bounds) -> None:
+        """A profile picture; see ``MediaDownloads.fetch_picture``."""
+        if self._downloads is None:
+            raise NotConnected("there is no way to WhatsApp's media hosts")
+        self._downloads.fetch_picture(address, path, bounds)
+
     def mark_read(self, message_ids: list[str], *, chat: Jid, sender: Jid) -> None:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""
         to, author = to_proto(chat).SerializeToString(), to_proto(sender).SerializeToString()

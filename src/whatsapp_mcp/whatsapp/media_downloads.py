@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 HOST: Final = "mmg.whatsapp.net"
 """The host in the address of every upload; it has what the nearer ones have, which only neonize is told."""
 _ORIGIN: Final = "https://web.whatsapp.com"
+_PICTURE: Final = re.compile(r"https://(?:[a-z0-9-]{1,63}\.){1,4}whatsapp\.net/[!-\"$-\[\]-~]{1,4096}")
+"""The address of a profile picture: a host of WhatsApp's, no port, no user, no fragment."""
 _PATH: Final = re.compile(r"/[!-\"$-\[\]-~]{1,4096}")
 """A path and its query: printable, no fragment, no backslash."""
 _KINDS: Final = {
@@ -105,7 +107,17 @@ class MediaDownloads:
             StoreError: it cannot be written, or there is no space for it.
             WhatsAppRefused: what the host gives is not this file, or it gives nothing.
         """
-        source = _Source.of(message)
+        self._write(_Source.of(message), path, bounds)
+
+    def fetch_picture(self, address: str, path: Path, bounds: Bounds) -> None:
+        """The same for a profile picture, by the address that WhatsApp told. Nothing says what its content is.
+
+        Raises:
+            NotFound: the address leads to no host of WhatsApp's.
+        """
+        self._write(_Picture.at(address), path, bounds)
+
+    def _write(self, source: _Source | _Picture, path: Path, bounds: Bounds) -> None:
         opener = self._opener()
         try:
             with new_private_file(path) as file, waits_for("downloading the file") as wait:
@@ -160,8 +172,36 @@ class _Source:
         return Opener(self.reference) if self.encrypted else _Plain(self.reference)
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A profile picture, which is the same for everybody."""
+
+    address: str
+    encrypted: bool = False
+
+    @classmethod
+    def at(cls, address: str) -> _Picture:
+        found = _PICTURE.fullmatch(address)
+        if found is None:
+            raise NotFound("WhatsApp does not say where this picture lies", next_step="Look at it on the phone.")
+        return cls(address)
+
+    def opened(self) -> _Unknown:
+        return _Unknown()
+
+
+class _Unknown:
+    """What `Opener` is for content of which nothing is announced."""
+
+    def update(self, file: bytes) -> bytes:
+        return file
+
+    def finish(self) -> bytes:
+        return b""
+
+
 class _Plain:
-    """What `Opener` is for an encrypted file."""
+    """What `Opener` is for a file that is not encrypted."""
 
     def __init__(self, reference: MediaReference) -> None:
         self._reference = reference
@@ -178,7 +218,7 @@ class _Plain:
 
 
 def _repeated(
-    opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait
+    opener: OpenerDirector, source: _Source | _Picture, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait
 ) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -198,7 +238,9 @@ def _repeated(
             return
 
 
-def _once(opener: OpenerDirector, source: _Source, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait) -> None:
+def _once(
+    opener: OpenerDirector, source: _Source | _Picture, file: BinaryIO, folder: Path, bounds: Bounds, wait: Wait
+) -> None:
     """One attempt, from the beginning."""
     opened = source.opened()
     overhead = _BLOCK + MAC_SIZE if source.encrypted else 0

@@ -116,7 +116,7 @@ class WhatsAppConnection:
             AccountHandlers(self._account, store),
             messages,
             GroupHandlers(Groups(self._client), self._account, store),
-            ProfileHandlers(Profiles(self._client, self._account)),
+            ProfileHandlers(Profiles(self._client, self._account), self._account),
             SideLoginHandlers(self._side_logins),
             ControlHandlers(process),
         )

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -25,6 +25,7 @@ from whatsapp_mcp.errors import (
     StoreError,
     WhatsAppMcpError,
 )
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import MediaOut, SentMessage, TextOut
 from whatsapp_mcp.pipe import messages as p
@@ -114,11 +115,19 @@ class Deferring:
         except BaseException:
             self._discard([message_id])
             raise
-        if stood is not None:
+        if stood is not None or self._with_held(lambda held: held.is_cancelled(message_id)):
             self._discard([message_id])
-            return stood
+            return stood or answer
         self._changed()
         return answer
+
+    def preparing(self, message_id: str, chat: Jid, server: int) -> None:
+        """A server converts what it sends, and has told its id."""
+        self._with_held(lambda held: held.prepare(message_id, chat, server))
+
+    def not_prepared(self, message_id: str, error: dict[str, Any]) -> None:
+        """It could not be converted."""
+        self._with_held(lambda held: held.not_prepared(message_id, error))
 
     def cancel(self, message_id: str) -> DeferredState | None:
         """Stop a message that is held; of one that is being sent, wait for the end. What became of it."""

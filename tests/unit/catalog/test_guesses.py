@@ -51,7 +51,7 @@ def test_a_guess_leads_to_the_tool_that_does_it(guess: str, meant: str) -> None:
     "guess",
     [
         *("test_elicitation", "test_image_content", "test_sampling", "startElicitation", "add_numbers", "get_weather"),
-        *("send_poll_vote", "delete_chat_messages", "create_event", "transcribe_audio", "echo", "ls", "", "x" * 5000),
+        *("send_poll_vote", "delete_chat_messages", "create_event", "translate_audio", "echo", "ls", "", "x" * 5000),
         *("\ud800", "___", "whatsapp_", "message_in_a_bottle_for_everyone"),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.unit.policy.test_audit import ANA, CALL, NEVER_SLOW
-from tests.unit.systems import child_environment
+from tests.unit.systems import CHILD_LIMIT, child_environment
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.audit import _DECISIONS
@@ -147,7 +147,7 @@ def test_whoever_reads_the_start_ends_it(data: Path) -> None:
     assert program.stdout and program.stderr
     assert json.loads(program.stdout.readline())["operation"] == "listChats"
     program.stdout.close()
-    assert program.wait(30) == 141
+    assert program.wait(CHILD_LIMIT) == 141
     assert program.stderr.read() == b""
     program.stderr.close()
 

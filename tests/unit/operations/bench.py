@@ -25,6 +25,7 @@ from tests.unit.operations.fakes import (
     FakeSession,
     milliseconds,
 )
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.jid import Jid
@@ -44,8 +45,6 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Look
 from whatsapp_mcp.store.write.writer import StoreWriter
-
-WAIT = 10.0
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, milliseconds
+from tests.unit.systems import SLOWNESS
 from tests.unit.waiting import soon
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import (
     InvalidArgument,
+    InvalidMedia,
     NotConnected,
     OutcomeUnknown,
     SessionCrashed,
@@ -25,13 +28,15 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.media.prepare import MediaSource
 from whatsapp_mcp.models.changes import SendFinished
+from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import DocumentOut, SentMessage
 from whatsapp_mcp.operations import runner
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.sending import FOLLOW
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.messages import AwaitSend, CancelSend, SendMessage
+from whatsapp_mcp.pipe.lines import AttachedClient
+from whatsapp_mcp.pipe.messages import AwaitSend, CancelSend, NoteNotPrepared, NotePreparing, SendMessage
 from whatsapp_mcp.policy.caller import Patience
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.store.deferred import PENDING_LATE, DeferredSends
@@ -40,6 +45,8 @@ from whatsapp_mcp.store.sends import KEPT
 from whatsapp_mcp.waiting import noted
 
 ID = "SEND0123456789ABCDEF01"
+BRIEF = Patience(answer_within=SLOWNESS - 1)
+"""The session has taken a message by then, and not sent it."""
 
 
 @pytest.fixture
@@ -104,7 +111,8 @@ async def test_what_is_still_converted_goes_on_and_is_joined(bench: Bench, monke
     assert told["status"] == "pending"
     status = await bench.run("getMessageStatus", message_id=told["message_id"], phone="Ana")
     assert status["status"] == "pending"
-    assert bench.session.commands == []
+    (note,) = bench.session.commands
+    assert note == NotePreparing(message_id=told["message_id"], chat=ANA, server=os.getpid())
     bench.session.answers["send_message"] = SentMessage(message_id="S1", chat=ANA, timestamp=milliseconds(NOW))
     bench.caller.patience = Patience()
     with noted() as waits:
@@ -112,9 +120,71 @@ async def test_what_is_still_converted_goes_on_and_is_joined(bench: Bench, monke
         await soon(lambda: waits.now is not None and "an earlier call" in waits.now.what)
     go_on.set()
     assert (await again)["message_id"] == "S1"
-    (command,) = bench.session.commands
+    command = bench.session.commands[-1]
     assert isinstance(command, SendMessage)
     assert command.pending_id == told["message_id"]
+
+
+async def test_what_cannot_be_converted_after_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def converts(_source: MediaSource, **_: Any) -> AsyncIterator[DocumentOut]:
+        await go_on.wait()
+        raise InvalidMedia("file: it is damaged", field="file")
+        yield
+
+    def not_prepared(command: NoteNotPrepared) -> None:
+        bench.writer.with_deferred(lambda held: held.not_prepared(command.message_id, command.error))
+
+    monkeypatch.setattr(MediaSource, "as_document", converts)
+    bench.session.answers |= {"note_preparing": lambda note: noted_as(bench, note), "note_not_prepared": not_prepared}
+    bench.caller.patience = Patience(answer_within=0.05)
+    told = (await send(bench))["message_id"]
+    assert (await bench.run("getMessageStatus", message_id=told, phone="Ana"))["status"] == "pending"
+    go_on.set()
+    await soon(lambda: bench.session.commands[-1].name == "note_not_prepared")
+    status = await bench.run("getMessageStatus", message_id=told, phone="Ana")
+    assert (status["status"], status["error"]["code"]) == ("failed", "invalid_media")
+    assert not any(isinstance(command, SendMessage) for command in bench.session.commands)
+
+
+def noted_as(bench: Bench, note: NotePreparing) -> None:
+    bench.writer.with_deferred(lambda held: held.prepare(note.message_id, note.chat, note.server))
+
+
+def client(pid: int) -> AttachedClient:
+    return AttachedClient(kind="stdio", pid=pid, command="whatsapp-mcp", since=NOW, version="1")
+
+
+async def test_a_server_that_ends_while_it_converts_is_told_of(bench: Bench) -> None:
+    noted_as(bench, NotePreparing(message_id=ID, chat=ANA, server=4_000_001))
+    bench.session.answers["get_clients"] = (client(4_000_000), client(4_000_001))
+    assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["status"] == "pending"
+    bench.session.answers["get_clients"] = (client(4_000_000),)
+    status = await bench.run("getMessageStatus", message_id=ID, phone="Ana")
+    assert status["status"] == "failed"
+    assert "Send it again" in status["error"]["next_step"]
+    bench.session.answers["get_clients"] = SessionCrashed("gone")
+    assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["status"] == "pending", "nobody knows"
+
+
+async def test_what_this_server_does_not_convert_any_more_has_failed(bench: Bench) -> None:
+    noted_as(bench, NotePreparing(message_id=ID, chat=ANA, server=os.getpid()))
+    assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["status"] == "failed"
+
+
+async def test_what_is_still_converted_can_be_stopped(bench: Bench) -> None:
+    noted_as(bench, NotePreparing(message_id=ID, chat=ANA, server=4_000_001))
+
+    def cancel(command: CancelSend) -> DeferredState | None:
+        found = bench.writer.with_deferred(lambda held: held.cancel(command.message_id))
+        return found[0] if found is not None else None
+
+    bench.session.answers["cancel_send"] = cancel
+    results = await bench.run("revokeMessage", message_id=ID, phone="Ana")
+    assert results["status"] == "cancelled"
+    assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["status"] == "cancelled"
 
 
 async def test_a_text_is_not(bench: Bench) -> None:
@@ -124,7 +194,7 @@ async def test_a_text_is_not(bench: Bench) -> None:
 
 
 async def test_what_takes_longer_than_the_client_waits_is_pending(bench: Bench) -> None:
-    bench.caller.patience = Patience(answer_within=0.0)
+    bench.caller.patience = BRIEF
     results = await send(bench)
     assert (results["message_id"], results["status"]) == (ID, "pending")
     assert bench.outcome.note == FOLLOW
@@ -137,7 +207,7 @@ async def test_what_takes_longer_than_the_client_waits_is_pending(bench: Bench) 
 
 
 async def test_a_pending_one_can_be_stopped(bench: Bench) -> None:
-    bench.caller.patience = Patience(answer_within=0.0)
+    bench.caller.patience = BRIEF
     await send(bench)
     bench.writer.with_deferred(lambda held: held.cancel(ID))
     results = await bench.run("revokeMessage", message_id=ID, phone="Ana")

@@ -58,6 +58,7 @@ CALLS: Final[dict[str, list[dict[str, Any]]]] = {
     "userMyNewsletter": [NOTHING],
     "userMyContacts": [NOTHING, {"search": WORD}, {"search": "4477"}],
     "downloadMessageMedia": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
+    "transcribeMessage": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
     "getMessageStatus": [{"message_id": name, "phone": chat} for name in IDS for chat in (CHATS[0], str(ANA))],
     "listLabels": [NOTHING],
     "listScheduled": [NOTHING],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -67,9 +68,9 @@ VALUES: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(tmp_path_factory.mktemp("crowded"))
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
     text = Content(MessageKind.TEXT, "hello")
     at = milliseconds(NOW)
     bench.people()

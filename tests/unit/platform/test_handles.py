@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.unit.systems import CHILD_LIMIT
-from whatsapp_mcp.platform.handles import blocking_restorer, watchable
+from whatsapp_mcp.platform.handles import blocking_restorer, nobody_reads, watchable
 
 PROGRAM = r"""
 import os
@@ -32,6 +35,19 @@ def test_bytes_pass_as_they_are_and_prints_go_nowhere() -> None:
         [sys.executable, "-c", PROGRAM], input=given, capture_output=True, timeout=CHILD_LIMIT, check=False
     )
     assert (done.stderr, done.stdout) == (b"", given + b"\x1a\n")
+
+
+def test_a_pipe_that_nobody_reads_is_told_from_other_errors() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        with pytest.raises(OSError) as broken:
+            os.write(writing, b"x")
+    finally:
+        os.close(writing)
+    assert nobody_reads(broken.value)
+    assert not nobody_reads(FileNotFoundError(errno.ENOENT, "no such file"))
+    assert nobody_reads(OSError(errno.EINVAL, "while it is being closed")) == (sys.platform == "win32")
 
 
 def test_what_is_closed_cannot_be_duplicated() -> None:

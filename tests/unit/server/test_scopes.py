@@ -52,6 +52,7 @@ EXAMPLES: dict[str, tuple[Scope, ...]] = {
     "getChatMessages": ("read", "send", "full"),
     "searchMessages": ("read", "send", "full"),
     "downloadMessageMedia": ("read", "send", "full"),
+    "transcribeMessage": ("read", "send", "full"),
     "userCheck": ("read", "send", "full"),
     "sendMessage": ("send", "full"),
     "reactMessage": ("send", "full"),

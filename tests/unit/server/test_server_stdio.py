@@ -33,7 +33,9 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.systems import SLOWNESS, needs_posix_shell, needs_signals
+from tests.unit.server.program import GRACE
+from tests.unit.systems import CHILD_LIMIT, needs_posix_shell, needs_signals
+from tests.unit.waiting import WAIT
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -44,11 +46,11 @@ def noted(journal: Path) -> list[str]:
     return journal.read_text().split() if journal.exists() else []
 
 
-async def after_end(running: Program, journal: Path) -> list[str]:
+async def after_end(running: Program, journal: Path, *, within: float = WAIT) -> list[str]:
     """What the lifespan noted by the time the program ended, which must be soon and with code 0."""
     began = time.monotonic()
     assert await running.end() == 0
-    assert time.monotonic() - began < 5 * SLOWNESS
+    assert time.monotonic() - began < within
     return noted(journal)
 
 
@@ -179,7 +181,7 @@ async def test_the_end_of_input_does_not_wait_for_ever_nor_for_the_cancelled(tmp
         began = time.monotonic()
         running.hang_up()
         assert await after_end(running, journal) == ["up", "down", "end"]
-        assert time.monotonic() - began < stdio.EOF_GRACE
+        assert time.monotonic() - began < GRACE
 
     async with program("stdio", str(journal)) as running:
         await running.initialize()
@@ -233,7 +235,7 @@ async def test_a_host_that_stops_reading_ends_it(tmp_path: Path) -> None:
     os.close(reading)
     try:
         running.say(initialize())
-        assert await after_end(running, journal) == ["up", "down", "end"]
+        assert await after_end(running, journal, within=CHILD_LIMIT) == ["up", "down", "end"]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

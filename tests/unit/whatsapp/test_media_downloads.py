@@ -218,3 +218,29 @@ async def test_memory_does_not_grow_with_the_file(simulator: Simulator, tmp_path
         assert (tmp_path / f"{size}").stat().st_size == size * MIB
         peaks.append(int(out))
     assert peaks[1] < 1.1 * peaks[0]
+
+
+PICTURE = "https://pps.whatsapp.net/v/t61.24694-24/1_n.jpg?ccb=11-4&oh=01_Q5"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://pps.whatsapp.net/v/1.jpg",
+        "https://pps.whatsapp.net.example.com/v/1.jpg",
+        "https://example.com/pps.whatsapp.net/1.jpg",
+        "https://evilwhatsapp.net/v/1.jpg",
+        "https://whatsapp.net/v/1.jpg",
+        "https://me@pps.whatsapp.net/v/1.jpg",
+        "https://pps.whatsapp.net:8443/v/1.jpg",
+        "https://pps.whatsapp.net/v/1.jpg#x",
+        "https://pps.whatsapp.net/v/1 2.jpg",
+        "https://pps.whatsapp.net/v/1.jpg\n",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_pictures_come_from_whatsapp_alone(address: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="where this picture lies"):
+        MediaDownloads(None).fetch_picture(address, tmp_path / "picture", Bounds(1, time.monotonic() + 1))
+    assert not (tmp_path / "picture").exists()

@@ -21,7 +21,16 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import DocumentOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.pipe.codec import Moving
-from whatsapp_mcp.pipe.messages import CancelSend, ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage
+from whatsapp_mcp.pipe.messages import (
+    CancelSend,
+    ConfirmSend,
+    ForwardMessage,
+    MessageRef,
+    NoteNotPrepared,
+    NotePreparing,
+    SendKey,
+    SendMessage,
+)
 from whatsapp_mcp.store.deferred import LATE, PENDING_LATE
 from whatsapp_mcp.store.records import DeferredSend
 from whatsapp_mcp.waiting import noted
@@ -513,3 +522,49 @@ def test_what_is_pending_can_be_stopped(session: Session, tmp_path: Path) -> Non
     assert session.run(CancelSend(message_id=taken.message_id)) is DeferredState.CANCELLED
     assert leave(session, taken)
     assert how_often(session) == 0
+
+
+# ---- what a server still converts -----------------------------------------------------------------------------------
+
+PREPARED = "SEND0123456789ABCDEF01"
+
+
+def prepared(session: Session, folder: Path) -> SentMessage:
+    """As the server hands over what it has converted."""
+    file = folder / "file.bin"
+    file.write_bytes(b"content")
+    document = DocumentOut(path=file, mimetype="application/octet-stream", file_name="file.bin")
+    return session.run(SendMessage(chat=ANA, message=document, pending=True, pending_id=PREPARED))
+
+
+def test_what_was_noted_becomes_the_message(session: Session, tmp_path: Path) -> None:
+    session.run(NotePreparing(message_id=PREPARED, chat=ANA, server=7))
+    found = session.reader.deferred(PREPARED)
+    assert found is not None
+    assert (found.state, found.status, found.server) == (DeferredState.PREPARING, "pending", 7)
+    assert session.thread.run_now(lambda writer: writer.with_deferred(lambda held: held.waiting())) == ()
+    sent = prepared(session, tmp_path)
+    assert (sent.message_id, state(session, sent)) == (PREPARED, DeferredState.HELD)
+    session.run(NotePreparing(message_id=PREPARED, chat=ANA, server=7))
+    session.run(NoteNotPrepared(message_id=PREPARED, error={}))
+    assert state(session, sent) is DeferredState.HELD, "a note that comes late says nothing"
+
+
+def test_what_was_stopped_meanwhile_is_not_taken(session: Session, tmp_path: Path) -> None:
+    session.run(NotePreparing(message_id=PREPARED, chat=ANA, server=7))
+    assert session.run(CancelSend(message_id=PREPARED)) is DeferredState.CANCELLED
+    sent = prepared(session, tmp_path)
+    assert state(session, sent) is DeferredState.CANCELLED
+    assert leave(session, sent)
+    assert how_often(session) == 0
+    assert not list((tmp_path / "media" / HELD_FILES).iterdir()), "its file is not kept"
+
+
+def test_what_could_not_be_converted(session: Session) -> None:
+    session.run(NotePreparing(message_id=PREPARED, chat=ANA, server=7))
+    session.run(NoteNotPrepared(message_id=PREPARED, error=InvalidArgument("damaged", field="file").to_wire()))
+    found = session.reader.deferred(PREPARED)
+    assert found is not None
+    assert found.state is DeferredState.FAILED
+    assert found.error is not None
+    assert found.error["message"] == "damaged"

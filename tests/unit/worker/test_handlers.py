@@ -106,7 +106,7 @@ class Session:
             AccountHandlers(account, self.thread),
             self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
-            ProfileHandlers(profiles),
+            ProfileHandlers(profiles, account),
             ControlHandlers(NoProcess()),
             SideLoginHandlers(cast(SideLogins, None)),
         )

@@ -1,8 +1,9 @@
-"""Audio: voice notes as phones record them, and the facts of any other audio."""
+"""Audio: voice notes as phones record them, the facts of any other audio, and sound as models for speech hear it."""
 
 from __future__ import annotations
 
 import math
+import wave
 from array import array
 from collections.abc import Iterator
 from fractions import Fraction
@@ -78,24 +79,49 @@ def audio_seconds(source: Path, mimetype: str) -> int:
     return max(1, round(seconds))
 
 
-def _most_samples(source: Path) -> int:
+def speech(source: Path, mimetype: str, target: Path, *, work: Work) -> int:
+    """Write the sound of a file as models for speech hear it: a plain WAV file, mono, 16 bits. Its length in seconds.
+
+    Raises:
+        UnusableMedia: there is no sound in it, it is too long, or damaged.
+    """
+    rate, most = limits.SPEECH_RATE, limits.SPEECH_SECONDS
+    written = 0
+    with streams.opened(source, mimetype, wanted="audio") as container, wave.open(str(target), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        stream = streams.audio_stream(container)
+        if stream is None:
+            raise UnusableMedia("there is no sound in this file.")
+        for frame in _frames(container, stream, work, most=_most_samples(source, rate), rate=rate):
+            written += frame.samples
+            if written > most * rate:
+                raise UnusableMedia(f"it is longer than {most // 60} minutes, the most that is written down.")
+            file.writeframesraw(bytes(frame.planes[0])[: frame.samples * 2])
+    if not written:
+        raise UnusableMedia("there is no sound in this file.")
+    return max(1, round(written / rate))
+
+
+def _most_samples(source: Path, rate: int = RATE) -> int:
     """How many samples of output a file of this size may become; a minute is always allowed."""
-    return max(60 * RATE, source.stat().st_size * limits.SAMPLES_PER_BYTE)
+    return max(60 * rate, source.stat().st_size * limits.SAMPLES_PER_BYTE)
 
 
-def _frames(container: InputContainer, stream: AudioStream, work: Work, *, most: int) -> Iterator[AudioFrame]:
-    """The sound as mono frames of 20 ms at 48 kHz, 16 bits a sample; the last one may be shorter."""
+def _frames(
+    container: InputContainer, stream: AudioStream, work: Work, *, most: int, rate: int = RATE
+) -> Iterator[AudioFrame]:
+    """The sound as mono frames of 20 ms, 16 bits a sample; the last one may be shorter."""
     total = streams.duration_of(container) or 60.0
-    resampler = AudioResampler(format="s16", layout="mono", rate=RATE, frame_size=FRAME)
+    resampler = AudioResampler(format="s16", layout="mono", rate=rate, frame_size=rate // 50)
     done = 0
     for decoded in container.decode(stream):
         streams.check_sound(decoded.sample_rate, len(decoded.layout.channels))
         decoded.pts = None  # gaps and jumps in the time stamps are not worth keeping in a voice note
         for frame in resampler.resample(decoded):
             done += frame.samples
-            work.step(done / RATE / total)
+            work.step(done / rate / total)
             yield frame
-        if done > limits.SECONDS * RATE:
+        if done > limits.SECONDS * rate:
             raise streams.too_long()
         if done > most:
             raise UnusableMedia("it holds far more sound than its size is worth.", next_step="Pass a shorter one.")

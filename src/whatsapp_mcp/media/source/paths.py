@@ -22,6 +22,9 @@ from whatsapp_mcp.platform.refused import ClosedPlace, SecondName
 
 _MAX_PATH: Final = 4096
 _MESSAGE_ID: Final = re.compile(r"(?:message:)?[0-9A-F]{12,64}(?: from \S+@\S+.*)?")
+_FOLDERS: Final = (
+    "another outbox folder (WHATSAPP_MCP_OUTBOX), or to let the roots of this client be one (WHATSAPP_MCP_CLIENT_ROOTS)"
+)
 _FORWARD: Final = "forwardMessage sends on what came with a message: pass its message_id. Or name a file in an outbox."
 
 
@@ -63,6 +66,8 @@ def opened(source: str, *, field: str, policy: MediaPolicy) -> Iterator[tuple[in
 def _judge(source: str, *, field: str, policy: MediaPolicy) -> tuple[Path, Path]:
     """The allowed folder and the resolved path below it. Says the same of a forbidden path whether it exists or not."""
     if not source or len(source) > _MAX_PATH or is_no_path(source):
+        if _MESSAGE_ID.fullmatch(source):  # with a colon, which Windows has in no name
+            raise _no_such_file(source, field, policy)
         raise InvalidArgument(f"{field}: this is no file path.", field=field)
     outbox = [folder.expanduser() for folder in policy.outbox]
     roots = [Path(os.path.realpath(folder)) for folder in outbox]
@@ -113,12 +118,13 @@ def _outside(source: str, field: str, policy: MediaPolicy) -> NotAllowed:
     if not policy.outbox:
         return NotAllowed(
             f"{field}: this server sends no local files (no outbox folder is configured).",
-            next_step="Pass an https:// link or a data: URI, or ask who runs the server for an outbox folder.",
+            next_step=f"Pass an https:// link or a data: URI, or ask who runs the server for {_FOLDERS}.",
             details={"field": field},
         )
     return NotAllowed(
         f"{field}: only files inside an outbox folder can be sent.",
-        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI.",
+        next_step=f"Put the file into {_listed(policy)} and pass that path, or pass an https:// link or a data: URI; "
+        f"or ask who runs the server for {_FOLDERS}.",
         details={"field": field},
     )
 

@@ -31,6 +31,11 @@ def lead_nowhere(*fds: int) -> None:
         os.close(nothing)
 
 
+def nobody_reads(error: OSError) -> bool:
+    """Whether a write failed because the other end of the pipe is closed."""
+    return isinstance(error, BrokenPipeError)
+
+
 def watchable(*fds: int) -> bool:
     """Whether an event loop can wait for all of them."""
     modes = [os.fstat(fd).st_mode for fd in fds]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import msvcrt
 import os
 import sys
@@ -36,6 +37,13 @@ def lead_nowhere(*fds: int) -> None:
         os.dup2(nothing, fd)
     if nothing > 2:
         os.close(nothing)
+
+
+def nobody_reads(error: OSError) -> bool:
+    """Whether a write failed because the other end of the pipe is closed. While it is being closed, Windows says
+    ERROR_NO_DATA, which its C library knows no word for and calls an invalid argument.
+    """
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EINVAL
 
 
 def watchable(*fds: int) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.models.content import TRANSCRIPT_LANGUAGE
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
 
@@ -33,7 +34,7 @@ _NOT_SEARCHED: Final = frozenset(
     {
         *("type", "note", "outcome", "came_by", "belongs_to", "quoted_chat", "comment_on", "about_id"),
         *("cut", "lost", "unreadable", "unavailable", "broadcast_list"),
-        *("group_id", "newsletter_id", "event_id", "call_id", "invite_code"),
+        *("group_id", "newsletter_id", "event_id", "call_id", "invite_code", TRANSCRIPT_LANGUAGE),
     }
 )
 """Keys of Content.extra that say what a message is, or are read by programs. The texts under all others are found."""

@@ -8,8 +8,17 @@ from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID
-from whatsapp_mcp.models.changes import MessageReceived
-from whatsapp_mcp.models.content import BROADCAST_LIST, QUOTED_TEXT, Content, MediaInfo, MessageKind
+from whatsapp_mcp.models.changes import MessageReceived, MessageTranscribed
+from whatsapp_mcp.models.content import (
+    BROADCAST_LIST,
+    QUOTED_TEXT,
+    TRANSCRIPT,
+    TRANSCRIPT_BY_MACHINE,
+    TRANSCRIPT_LANGUAGE,
+    Content,
+    MediaInfo,
+    MessageKind,
+)
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.models.notices import Happening
@@ -91,6 +100,20 @@ class Messages:
         held = find_held(self._connection, chat, encodable(message_id), author)
         if held is not None and held.is_placeholder:
             self._remove(held, now)
+
+    def transcribed(self, chat: int, author: Address, change: MessageTranscribed, now: int) -> None:
+        """Keep with a message what is said in it; one that is not here, or not any more, says nothing."""
+        held = find_held(self._connection, chat, encodable(change.message_id), author)
+        if held is None or held.revoked_at is not None:
+            return
+        heard = {
+            TRANSCRIPT: change.text,
+            TRANSCRIPT_BY_MACHINE: True,
+            TRANSCRIPT_LANGUAGE: change.language,
+        }
+        extra = dump_extra({**load_extra(held.extra), **heard})
+        self._reindex(held, held._replace(extra=extra))
+        update_message(self._connection, held.arrival, now, "extra = ?", extra)
 
     def absorb(self, better: Held, worse: Held, now: int) -> Held:
         """Of two rows for one message keep the better one, with what the other one knows beyond it."""

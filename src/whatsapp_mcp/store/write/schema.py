@@ -454,7 +454,7 @@ _DEFERRED_SENDS: Final = """
 CREATE TABLE deferred_sends (  -- messages that leave later
     id TEXT PRIMARY KEY,       -- ours
     chat TEXT NOT NULL,        -- JID, as the caller addressed it
-    state TEXT NOT NULL,       -- held, leaving, sent, cancelled, expired, failed, unknown
+    state TEXT NOT NULL,       -- preparing, held, leaving, sent, cancelled, expired, failed, unknown
     due_at INTEGER NOT NULL,
     key TEXT NOT NULL,         -- in sends
     command TEXT,              -- JSON, as long as it may leave
@@ -505,6 +505,12 @@ _SCHEDULED_SENDS: Final = """
 ALTER TABLE deferred_sends ADD COLUMN late INTEGER NOT NULL DEFAULT 300000;
 ALTER TABLE deferred_sends ADD COLUMN caller TEXT;  -- JSON: who scheduled it; of what is merely held back NULL
 PRAGMA user_version = 12;
+"""
+
+_PREPARED_SENDS: Final = """
+-- Process of the server that still converts it, state preparing.
+ALTER TABLE deferred_sends ADD COLUMN server INTEGER;
+PRAGMA user_version = 13;
 """
 
 
@@ -566,6 +572,11 @@ def newest_arrivals_and_looks(db: Database) -> None:
 @migrations()
 def scheduled_sends(db: Database) -> None:
     _run(db, _SCHEDULED_SENDS)
+
+
+@migrations()
+def prepared_sends(db: Database) -> None:
+    _run(db, _PREPARED_SENDS)
 
 
 def _run(db: Database, script: str) -> None:

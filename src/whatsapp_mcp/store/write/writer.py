@@ -29,6 +29,7 @@ from whatsapp_mcp.models.changes import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    MessageTranscribed,
     NumberSpelled,
     PlaceholderRedeemed,
     PollVoted,
@@ -371,6 +372,8 @@ class StoreWriter:
                     self._chat_changed(change, now)
                 case GroupsJoined():
                     self._memberships.listed(change, now)
+                case MessageTranscribed():
+                    self._transcribed(change, now)
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result, now)
                     deferred.finish(self._connection, encodable(change.key), change.result, now)
@@ -388,6 +391,10 @@ class StoreWriter:
             self._messages.store(change, chat, sender, now)
             self._sealed.message_came(chat.entity, change.id)
         self._people.push_name_seen(sender.entity, change.push_name, clamp(change.timestamp), now)
+
+    def _transcribed(self, change: MessageTranscribed, now: int) -> None:
+        author = self._identities.address(change.author)
+        self._messages.transcribed(self._chat(change.chat, None, now), author, change, now)
 
     def _redeemed(self, change: PlaceholderRedeemed, now: int) -> None:
         self._learn(change.chat, change.chat_alt, now)

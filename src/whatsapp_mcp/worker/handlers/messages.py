@@ -15,6 +15,7 @@ from whatsapp_mcp.models.changes import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    MessageTranscribed,
     ReactionChanged,
     ReceiptReceived,
 )
@@ -86,6 +87,14 @@ class MessageHandlers:
             return self.deferring.hold(command)
         return self._sends.send(command.chat, self._composer.compose(command), command.key)
 
+    @handles(p.NotePreparing)
+    def _note_preparing(self, command: p.NotePreparing) -> None:
+        self.deferring.preparing(command.message_id, command.chat, command.server)
+
+    @handles(p.NoteNotPrepared)
+    def _note_not_prepared(self, command: p.NoteNotPrepared) -> None:
+        self.deferring.not_prepared(command.message_id, command.error)
+
     @handles(p.CancelSend)
     def _cancel_send(self, command: p.CancelSend) -> DeferredState | None:
         return self.deferring.cancel(command.message_id)
@@ -125,6 +134,12 @@ class MessageHandlers:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         bounds = Bounds(command.limit, time.monotonic() + command.seconds)
         self._account.download(stored.file, Path(command.path), bounds)
+
+    @handles(p.KeepTranscript)
+    def _keep_transcript(self, command: p.KeepTranscript) -> None:
+        stored = self._composer.find(command.target)
+        said = MessageTranscribed(stored.wire_chat, stored.id, stored.wire_sender, command.text, command.language)
+        self._store.apply_now(said)
 
     @handles(p.React)
     def _react(self, command: p.React) -> SentMessage:
