@@ -1,5 +1,8 @@
+# make install   what the server needs, in .venv
 # make demo   a conversation on the simulator, no phone needed
 # make test   lint, types and all tests
+# make lint   style and types
+# make bench   the figures of the docs, measured here
 # make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
@@ -9,7 +12,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: install demo test lint bench conformance test-windows clean
+.PHONY: help install demo test lint bench conformance test-windows clean
+
+help:
+	@sed -n "s/^# \(make .*\)/\1/p" Makefile
 
 install: .venv/installed
 

@@ -68,9 +68,7 @@ arguments leave (times, sender, kind, chat, links), newest first.
 
 def settings_table() -> str:
     lines = ["| Variable | Option | Default | |", "|---|---|---|---|"]
-    options = {
-        option.name: option.opts[0] for option in cli.commands["stdio"].params if isinstance(option, click.Option)
-    }
+    options = {option.name: option.opts[0] for option in cli.all()["stdio"].params if isinstance(option, click.Option)}
     for name, field in Settings.model_fields.items():
         option = f"`{options[name]}`" if name in options else ""
         lines.append(f"| `WHATSAPP_MCP_{name.upper()}` | {option} | {default_text(name)} | {field.description} |")
@@ -99,7 +97,7 @@ def commands_table() -> str:
 
 def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
     """All commands with their names, those of a group after it with what they are told."""
-    for name, command in group.commands.items():
+    for name, command in (cli.all() if group is cli else group.commands).items():
         told = [
             param.make_metavar(click.Context(command)) for param in command.params if isinstance(param, click.Argument)
         ]

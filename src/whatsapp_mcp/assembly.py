@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-from mcp.server.lowlevel import Server
 
 from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
@@ -16,16 +15,19 @@ from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_c
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+
     from whatsapp_mcp.media.decoder_pool import DecoderPool
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
+    from whatsapp_mcp.policy.caller import Asking
     from whatsapp_mcp.policy.gate import Gate
     from whatsapp_mcp.server.auth import HttpAccess
+    from whatsapp_mcp.server.terminal import TerminalCalls
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -112,6 +114,8 @@ def assemble(
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
     """
+    from whatsapp_mcp.server.app import build_server
+
     operations = offered(settings)
     check_path(settings.session_db)
     make_folder(settings.data_dir)
@@ -171,6 +175,33 @@ def http_access(
     from whatsapp_mcp.server.oauth import OAuthSettings, OAuthTokens
 
     return HttpAccess(book, OAuthTokens(OAuthSettings(issuer, audience, **oauth)))
+
+
+@asynccontextmanager
+async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) -> AsyncIterator[TerminalCalls]:
+    """The same server for one person at a terminal, who is the only one to call.
+
+    Args:
+        ask: puts a question to that person; None when nobody sits there.
+        session: find or start the session process; without it, calls see what is stored and nothing else.
+
+    Raises:
+        SetupError: the catalogue is damaged, or the account's folder cannot be used.
+    """
+    from whatsapp_mcp.server.terminal import TerminalCalls
+
+    operations = offered(settings.model_copy(update={"toolsets": "all"}))
+    check_path(settings.session_db)
+    make_folder(settings.data_dir)
+    make_folder(settings.account_dir)
+    check_files(settings.account_dir)
+    manager = SessionManager(settings, kind="terminal")
+    running = _OperationsOnDemand(settings, manager)
+    async with AsyncExitStack() as stack:
+        if session:
+            await stack.enter_async_context(manager.running())
+        stack.push_async_callback(running.close)
+        yield TerminalCalls(operations, running, settings, ask=ask, session=manager)
 
 
 class AccountServers:

@@ -20,6 +20,7 @@ import pytest
 import whatsapp_mcp
 from whatsapp_mcp.catalog import CORE, load_catalog, select
 from whatsapp_mcp.cli import cli
+from whatsapp_mcp.cli.exits import Exit
 from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.policy.file import parse_rules
 from whatsapp_mcp.settings import Settings
@@ -88,7 +89,7 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
             assert default == shown
         else:
             assert default
-        expected = f"`--{name.replace('_', '-')}`" if name in {p.name for p in cli.commands["stdio"].params} else ""
+        expected = f"`--{name.replace('_', '-')}`" if name in {p.name for p in cli.all()["stdio"].params} else ""
         assert option == expected
 
 
@@ -121,8 +122,21 @@ def test_every_command_and_option_is_in_the_readme() -> None:
         }
 
 
+def test_the_page_of_the_terminal_has_every_exit_code() -> None:
+    text = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\d+) \| (.+) \|$", text, re.MULTILINE))
+    assert rows == {str(code.value): code.meaning for code in Exit}
+
+
+def test_every_command_is_on_a_page_with_an_example() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.name != "README.md")
+    pages += README.partition("<!-- end of commands -->")[2]
+    missing = [name for name, _ in all_commands(cli) if not re.search(rf"(whatsapp-mcp |`){name}\b", pages)]
+    assert missing == []
+
+
 def all_commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    for name, command in (cli.all() if group is cli else group.commands).items():
         yield f"{before}{name}", command
         if isinstance(command, click.Group):
             yield from all_commands(command, f"{before}{name} ")
@@ -163,8 +177,9 @@ def test_command_lines_are_accepted(where: str, arguments: list[str]) -> None:
     group: click.Group = cli
     name, *options = arguments
     while True:
-        assert name in group.commands, f"{where}: no command {name!r}"
-        command = group.commands[name]
+        commands = cli.all() if group is cli else group.commands
+        assert name in commands, f"{where}: no command {name!r}"
+        command = commands[name]
         if not (isinstance(command, click.Group) and options and options[0] in command.commands):
             break
         group, (name, *options) = command, options

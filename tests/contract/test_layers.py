@@ -51,9 +51,11 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"pipe", "store", "catalog", "media", "policy"},
     "webhooks": {"pipe", "store", "media", "policy"},
     "server": {"catalog", "operations", "policy"},
+    "client": set(),
+    "pytest_plugin": {"client", "simulator"},
     "offline": {"catalog", "pipe", "policy", "session_db", "simulator", "store", "supervisor", "webhooks", "wire"},
     "assembly": {"catalog", "media", "offline", "operations", "pipe", "policy", "server", "store", "supervisor"},
-    "cli": {"assembly", "server", "simulator", "supervisor", "offline"},
+    "cli": {"assembly", "server", "policy", "simulator", "supervisor", "offline"},
     "__main__": {"cli"},
 }
 """Room -> rooms it may import; itself and the ground are always allowed."""
@@ -71,7 +73,7 @@ SIMULATOR_ALLOWED: dict[str, set[str]] = {
 }
 """The same inside the simulator."""
 
-SDK_ROOMS = {"server", "catalog", "assembly", "offline"}
+SDK_ROOMS = {"server", "catalog", "assembly", "offline", "client"}
 NEONIZE_ROOMS = {"whatsapp", "wire"}
 
 

@@ -21,7 +21,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
 LIMIT = 150.0
@@ -46,7 +46,7 @@ class Host:
         body = body_of(result)
         assert not result.is_error, body
         assert body["code"] == "SUCCESS"
-        return read(body.get("results"))
+        return complete(body.get("results"))
 
     async def refused(self, tool: str, **arguments: Any) -> Json:
         """The error of a call that must fail."""

@@ -8,7 +8,7 @@ import anyio
 
 from tests.e2e.harness import Json, body_of, paired, until
 from tests.e2e.shared import SharedAccount
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 
 
 async def test_chat_list_and_messages(tmp_path: Path) -> None:
@@ -32,14 +32,14 @@ async def test_chat_list_and_messages(tmp_path: Path) -> None:
         assert [(row["content"], row["chat_name"]) for row in found["data"]] == [("Orçamento pronto", "Ana Júlia")]
         assert (await host.call("searchMessages", query="привет", sender="Ana Júlia"))["data"] == []
         first = await host.raw("searchMessages", {"sender": "Ana Júlia", "limit": 1, "context_lines": 1})
-        [row] = read(body_of(first)["results"])["data"]
+        [row] = complete(body_of(first)["results"])["data"]
         assert (row["content"], [line["content"] for line in row["context_before"]]) == ("ok", ["Orçamento pronto"])
         rest = await host.call("searchMessages", sender="Ana Júlia", cursor=body_of(first)["next_cursor"])
         assert [row["content"] for row in rest["data"]] == ["Orçamento pronto"]
         around = await host.call("getMessageContext", chat_jid=ana.number, message_id=row["message_id"], before=1)
         assert [row["content"] for row in around["data"]] == ["Orçamento pronto", "ok"]
         inbox = await host.raw("checkInbox", {})
-        assert [row["content"] for row in read(body_of(inbox)["results"])["data"]] == [
+        assert [row["content"] for row in complete(body_of(inbox)["results"])["data"]] == [
             "Orçamento pronto",
             "ПРИВЕТ",
             "ok",

@@ -13,7 +13,7 @@ import pytest
 from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -58,7 +58,7 @@ async def confirmed(simulator: Simulator) -> None:
 async def rows(host: Host, chat: str) -> list[Json]:
     """Newest first; none while there is no such chat."""
     body = body_of(await host.raw("getChatMessages", {"chat_jid": chat, "limit": 100}))
-    found: list[Json] = read(body.get("results") or {"data": []})["data"]
+    found: list[Json] = complete(body.get("results") or {"data": []})["data"]
     return found
 
 

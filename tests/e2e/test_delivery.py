@@ -12,7 +12,7 @@ import anyio
 from tests.e2e.harness import Host, Json, body_of, host_on, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_groups import created, jid, people
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 
 
 async def status_when(host: Host, sent: Json, fits: Callable[[Json], bool]) -> Json:
@@ -79,7 +79,7 @@ async def test_of_a_message_to_a_group(tmp_path: Path) -> None:
             assert not result.is_error, body
             assert body["results"]["participants_known"] is False
             assert body["results"]["status"] == "sent"
-            assert by_person(read(body["results"])) == {jid(ana): "read", jid(bruno): "read"}
+            assert by_person(complete(body["results"])) == {jid(ana): "read", jid(bruno): "read"}
             assert "not connected" in body["message"]
 
 

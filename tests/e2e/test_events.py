@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.e2e.harness import Host
 from tests.e2e.shared import SharedAccount
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 
 Json = dict[str, Any]
@@ -18,7 +18,7 @@ async def events_of(host: Host, cursor: str, *kinds: str, **arguments: Any) -> t
     while not set(kinds) <= {event["kind"] for event in found}:
         body: Any = (await host.raw("waitForEvent", {"cursor": cursor, "timeout": 20} | arguments)).structured_content
         assert not body["results"]["timed_out"], (found, body)
-        found += read(body["results"])["data"]
+        found += complete(body["results"])["data"]
         cursor = body["next_cursor"]
     return found, cursor
 

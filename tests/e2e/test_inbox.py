@@ -10,7 +10,7 @@ import anyio
 from tests.e2e.harness import Host, chats_with, host_on, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_messages import row_where
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import Simulator
 
 
@@ -114,7 +114,7 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
     assert (unread["total_messages"], unread["total_chats"], unread["more"]) == (6, 2, True)
     body = (await host.raw("checkInbox", {"cursor": cursor, "limit": 4})).structured_content
     assert body is not None
-    assert [row["message_id"] for row in read(body["results"])["data"]] == [one.id for one in said[:4]], "the first"
+    assert [row["message_id"] for row in complete(body["results"])["data"]] == [one.id for one in said[:4]], "the first"
     assert (body["results"]["total_messages"], body["results"]["more"]) == (6, True)
     rest = await host.call("checkInbox", cursor=body["next_cursor"], limit=4)
     assert [row["message_id"] for row in rest["data"]] == [one.id for one in said[4:]]

@@ -8,7 +8,7 @@ import anyio
 
 from tests.e2e.harness import Host, Json, body_of, chats_with
 from tests.e2e.shared import SharedAccount
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 
 
 async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
@@ -17,7 +17,7 @@ async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
     with anyio.move_on_after(10):
         while True:
             found = body_of(await host.raw("getChatMessages", {"chat_jid": chat}))
-            rows = read(found.get("results") or {"data": []})["data"]
+            rows = complete(found.get("results") or {"data": []})["data"]
             for row in rows:
                 if all(row.get(name) == value for name, value in wanted.items()):
                     return row

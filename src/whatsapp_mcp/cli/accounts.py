@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.options import data_dir_option, explained, read_settings
+from whatsapp_mcp.cli.asking import confirm
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import data_dir_option, read_settings
 from whatsapp_mcp.untrusted_text import escaped
 
 
@@ -75,25 +76,11 @@ def remove(name: str, yes: bool, data_dir: Path | None) -> None:
         place = _place(data_dir)
         found = account_to_remove(place, name)
         if not yes:
-            _ask(f"Delete {found.folder} with all messages and media?")
+            confirm(f"Delete {found.folder} with all messages and media?")
         remove_account(place, name)
     click.echo(f"The account {found.name} is deleted.")
     if found.linked:
         click.echo(f"The phone still lists the device {found.jid}: remove it there, under Linked devices.")
-
-
-def can_be_asked() -> bool:
-    """Whether a person sits at the other end of standard input."""
-    return sys.stdin.isatty()
-
-
-def _ask(question: str) -> None:
-    """Raises SetupError where nobody can answer; ends the command when the answer is no."""
-    from whatsapp_mcp.errors import SetupError
-
-    if not can_be_asked():
-        raise SetupError(f"nobody can be asked: {question}", next_step="Give --yes to do it without asking.")
-    click.confirm(question, abort=True, err=True)
 
 
 def _place(data_dir: Path | None) -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.options import explained, place_options, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, settings_of
 from whatsapp_mcp.errors import InvalidArgument, SetupError
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.options import explained, place_options, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, settings_of
 
 _DECISIONS = (
     *(
@@ -46,24 +46,14 @@ def audit(
 ) -> None:
     """Show what was done with the account, by which host, and what was decided; servers may run meanwhile."""
     from whatsapp_mcp.offline.audit import AuditText, chosen_calls, entry_json, read_calls
-    from whatsapp_mcp.platform.handles import lead_nowhere, nobody_reads
 
     with explained():
         settings = settings_of(data_dir, account)
         text = AuditText(shutil.get_terminal_size().columns)
         shown = False
-        try:
-            for entry in read_calls(settings.audit_path, chosen_calls(settings, **filters), limit=limit, follow=follow):
-                shown = True
-                for line in [entry_json(entry)] if as_json else text.lines(entry):
-                    click.echo(line)
-        except OSError as error:
-            if not nobody_reads(error):
-                raise
-            # Whoever read it has enough, as in `| head`.
-            lead_nowhere(sys.stdout.fileno())
-            sys.exit(141)  # as if ended by SIGPIPE
-        except KeyboardInterrupt:
-            sys.exit(130)
+        for entry in read_calls(settings.audit_path, chosen_calls(settings, **filters), limit=limit, follow=follow):
+            shown = True
+            for line in [entry_json(entry)] if as_json else text.lines(entry):
+                click.echo(line)
     if not shown:
         click.echo("No such call was written down.", err=True)

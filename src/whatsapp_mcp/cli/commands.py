@@ -1,8 +1,7 @@
-"""The group of all commands, and those that show or write what one account holds."""
+"""Commands that look at an account or write what it holds, and the simulated WhatsApp."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -10,18 +9,9 @@ from typing import Any
 
 import click
 
-from whatsapp_mcp import __version__
-from whatsapp_mcp.cli.options import explained, place_options, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, settings_of
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.log_lines import start_logging
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="whatsapp-mcp")
-def cli() -> None:
-    """A WhatsApp account as MCP tools."""
-    gc.enable()  # switched off while the program was loaded
-    start_logging()
 
 
 @click.command()
@@ -83,23 +73,17 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
     JSON lines hold all that is known of each message, times in UTC. Chats come one after the other, the oldest message
     first. In a transcript, and where --since and --until name none, the time zone is that of this machine.
     """
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.export import Format, run_export
-    from whatsapp_mcp.platform.handles import lead_nowhere, nobody_reads
     from whatsapp_mcp.platform.signals import exit_when_terminated
 
     # As Ctrl-C does, so that no half of an export stays behind under a hidden name.
     exit_when_terminated()
-    with explained():
-        settings = settings_of(data_dir, account)
-        try:
-            done = run_export(settings.store_path, sys.stdout.buffer, form=Format(form), **options)
-        except OSError as error:
-            if nobody_reads(error):  # whoever read it has enough, as in `| head`
-                lead_nowhere(sys.stdout.fileno())
-                sys.exit(141)  # as if ended by SIGPIPE
-            raise SetupError(
-                f"standard output cannot be written to: {error.strerror}", next_step="Name a file with --output."
-            ) from error
+    if sys.stdout is None and options["output"] is None:
+        raise SetupError("standard output is closed", next_step="Name a file with --output.")
+    with waits_shown():
+        stream = sys.stdout.buffer if options["output"] is None else None
+        done = run_export(settings_of(data_dir, account).store_path, stream, form=Format(form), **options)
     if done is not None:
         click.echo(done, err=True)
 
@@ -112,9 +96,10 @@ def reindex(data_dir: Path | None, account: str | None) -> None:
     Takes about half a minute for a million messages. To interrupt it does no harm. While servers run, the session
     process does it; it is not connected to WhatsApp for that time, and searches find what the old index has.
     """
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.reindex import run_reindex
 
-    with explained():
+    with explained(), waits_shown():
         done = run_reindex(settings_of(data_dir, account), lambda text: click.echo(text, err=True))
     click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
 

@@ -1,19 +1,16 @@
-"""What the commands share: where the data is, settings from options, errors as text."""
+"""What the commands share: where the data is, and settings from options."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from whatsapp_mcp.account_folder import check_account
-from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.untrusted_text import escaped
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +23,9 @@ def place_options(command: F) -> F:
     """``--data-dir`` and ``--account``: which folder a command is about."""
     account = click.option("--account", metavar="NAME", help="One of the accounts that `whatsapp-mcp accounts` lists.")
     return data_dir_option(account(command))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
@@ -55,15 +55,3 @@ def settings_of(data_dir: Path | None, account: str | None) -> Settings:
     settings = read_settings({"data_dir": data_dir, "account": account})
     check_account(settings.account_dir)
     return settings
-
-
-@contextlib.contextmanager
-def explained(code: int = 1) -> Iterator[None]:
-    """An error of ours ends the command with its message and next step and this exit code, not with a traceback."""
-    try:
-        yield
-    except WhatsAppMcpError as error:
-        click.echo(f"whatsapp-mcp: {escaped(error.message)}\n{escaped(error.next_step)}", err=True)
-        for candidate in error.details.get("candidates", ()):
-            click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)
-        sys.exit(code)

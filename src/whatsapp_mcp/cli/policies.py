@@ -6,22 +6,28 @@ from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.options import explained, place_options, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import json_option, place_options, settings_of
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
 
 
 @click.group(invoke_without_command=True)
 @place_options
+@json_option
 @click.pass_context
-def policy(context: click.Context, data_dir: Path | None, account: str | None) -> None:
+def policy(context: click.Context, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Show what may be done with the account: lists, questions, limits and what is used up, standing answers."""
     context.obj = (data_dir, account)
     if context.invoked_subcommand is not None:
         return
-    from whatsapp_mcp.offline.policies import policy_text
+    from whatsapp_mcp.cli.showing import print_json
+    from whatsapp_mcp.offline.policies import policy_json, policy_text
 
     with explained():
+        if as_json:
+            print_json(policy_json(_settings(None, None)))
+            return
         click.echo(policy_text(_settings(None, None)))
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from whatsapp_mcp.account_folder import check_account, make_folder
-from whatsapp_mcp.cli.options import explained, place_options, read_settings
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, read_settings
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.settings import Settings

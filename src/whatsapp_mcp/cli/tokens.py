@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from whatsapp_mcp.account_folder import make_folder
-from whatsapp_mcp.cli.options import data_dir_option, explained, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import data_dir_option, place_options, read_settings, settings_of
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import escaped
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 
 from whatsapp_mcp.cli.approvals import at_terminal
-from whatsapp_mcp.cli.options import explained, place_options, read_settings
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, read_settings
 from whatsapp_mcp.errors import SetupError
 
 _NOT_RUN: Final = 2
@@ -61,6 +61,8 @@ class _Terminal:
     """The person at standard input and output."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+
         self._console = Console(highlight=False, soft_wrap=True)
 
     def tell(self, text: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from whatsapp_mcp.account_folder import make_folder
-from whatsapp_mcp.cli.options import explained, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import place_options, read_settings, settings_of
 from whatsapp_mcp.untrusted_text import escaped
 
 

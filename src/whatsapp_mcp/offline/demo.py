@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import segno
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, ImageContent, TextContent
@@ -25,11 +24,11 @@ from rich.markup import escape
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
+from whatsapp_mcp.qr_picture import qr_lines
 from whatsapp_mcp.simulator import Simulator
 
 INVITATION: Final = "Dinner on Friday?"
 AGREED: Final = "Great, at seven then."
-_BLOCKS: Final = " ▄▀█"
 LOG_NAME: Final = "server.log"
 TIME_LIMIT: Final = 28.0
 """Seconds; the demo ends by itself before that or says what it waited for."""
@@ -66,21 +65,6 @@ class Transcript:
     def done(self) -> None:
         seconds = time.monotonic() - self._started
         self._console.print(f"\n[bold green]Done[/bold green] in {seconds:.1f} s.")
-
-
-def qr_lines(text: str, encoding: str) -> list[str]:
-    """A QR code as lines of characters: two modules a block, or two ``#`` a module where a console has no blocks."""
-    rows = [[bool(cell) for cell in row] for row in segno.make_qr(text).matrix_iter(border=2)]
-    try:
-        _BLOCKS.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ["".join("  " if cell else "##" for cell in row) for row in rows]
-    if len(rows) % 2:
-        rows.append([False] * len(rows[0]))
-    return [
-        "".join(_BLOCKS[2 * (not up) + (not low)] for up, low in zip(upper, lower, strict=True))
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]
 
 
 class DemoError(SetupError):

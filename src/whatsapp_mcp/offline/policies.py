@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -60,6 +60,26 @@ def policy_text(settings: Settings) -> str:
             lines.append(f"{name} = {_shown(value)}")
     lines += ["", *_limits(settings, rules), "", *_standing(settings)]
     return "\n".join(escaped(line) for line in lines)
+
+
+def policy_json(settings: Settings) -> dict[str, Any]:
+    """The same, for programs. Raises StoreError: the policy's book cannot be read."""
+    file = PolicyFile(settings.policy_path, settings.policy)
+    held = windows(file.rules.limits)
+    with _book(settings) as book:
+        used, standing = book.used(held, now_ms()), book.standing()
+    return {
+        "file": str(settings.policy_path) if settings.policy_path.exists() else None,
+        "problem": file.problem.to_wire() if file.problem is not None else None,
+        "rules": file.rules.model_dump(mode="json"),
+        "limits": [
+            {"name": window.name, "most": window.most, "used": amount}
+            for window, amount in zip(held, used, strict=True)
+        ],
+        "standing": [
+            {"number": one.number, "rule": one.rule, "chat": str(one.chat), "caller": one.caller} for one in standing
+        ],
+    }
 
 
 def _shown(value: object) -> str:

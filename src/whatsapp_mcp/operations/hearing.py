@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +37,8 @@ _NAME_KEYS: Final = frozenset(
         "whatsapp_said",
     }
 )
+_NAMELESS: Final = frozenset({type(None), bool, int, float, str, bytes, datetime, Jid, Message})
+"""Holds no name beneath it."""
 _PREVIEW: Final = ("title", "description")
 """What the page of a link says of itself, in a message of the owner's."""
 _SAVED: Final = "saved"
@@ -91,13 +94,10 @@ def names_in(results: Any, of: Jid | None = None) -> Heard:
     """Of a result with names, or what an error tells. A name that is more than a name (long, or with a number, an
     address or a link in it) can hold an instruction, and counts as a text of its bearer; ``of``: of whom it is where
     that is not told. What stands in and beside a message is for `authors` to judge."""
-    speaking: set[Jid] = set()
-    any_name = False
-    for jid, name in _names(results, of, DEEP):
-        any_name = True
-        if not is_mere_name(name):
-            speaking.add(jid or ANYBODY)
-    return Heard(frozenset(speaking), any_name)
+    found: list[tuple[Jid | None, str]] = []
+    _collect(results, of, DEEP, found)
+    speaking = frozenset(jid or ANYBODY for jid, name in found if not is_mere_name(name))
+    return Heard(speaking, bool(found))
 
 
 @lru_cache(1_024)
@@ -106,25 +106,28 @@ def is_mere_name(text: str) -> bool:
     return len(text) <= _LENGTH and len(text.split()) <= _WORDS and _ADDRESS.search(text) is None
 
 
-def _names(value: Any, of: Jid | None, deep: int) -> Iterator[tuple[Jid | None, str]]:
-    """Names that others chose, and whose they are."""
-    if deep == 0 or value is None or isinstance(value, Message):
+def _collect(value: Any, of: Jid | None, deep: int, found: list[tuple[Jid | None, str]]) -> None:
+    """Names that others chose, and whose they are. Of every result that others' words are in, row by row: what can hold
+    none is passed over without a call."""
+    if deep == 0 or isinstance(value, Message):
         return
     if isinstance(value, Rows):
-        value = list(value.views)
+        value = tuple(value.views)
     if isinstance(value, list | tuple):
         for item in value:
-            yield from _names(item, of, deep - 1)
-    known = _fields(value)
-    of = _jid(known) or of
-    if known.get("name_source") == _SAVED:
+            if type(item) not in _NAMELESS:
+                _collect(item, of, deep - 1, found)
         return
+    known = _fields(value)
+    if not known or known.get("name_source") == _SAVED:
+        return
+    of = _jid(known) or of
     for key, item in known.items():
         if isinstance(item, str):
             if key in _NAME_KEYS and item.strip() and not _is_number_of(item, of):
-                yield of, item
-        else:
-            yield from _names(item, of, deep - 1)
+                found.append((of, item))
+        elif type(item) not in _NAMELESS:
+            _collect(item, of, deep - 1, found)
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -140,8 +143,13 @@ def _jid(known: dict[str, Any]) -> Jid | None:
     found = known.get("jid") or known.get("chat_jid") or known.get("group_id") or known.get("participant")
     if isinstance(found, Jid):
         return found
+    return _parsed(found) if isinstance(found, str) else None
+
+
+@lru_cache(1_024)
+def _parsed(text: str) -> Jid | None:
     try:
-        return Jid.parse(found).bare if isinstance(found, str) else None
+        return Jid.parse(text).bare
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from whatsapp_mcp.clock import from_ms
-from whatsapp_mcp.errors import OutcomeUnknown, SessionError, WhatsAppMcpError, from_wire
+from whatsapp_mcp.errors import OutcomeUnknown, SessionError, from_wire
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.operations.idempotency import earlier
 from whatsapp_mcp.operations.outcome import Outcome
@@ -19,7 +19,7 @@ from whatsapp_mcp.pipe.messages import CancelSend, SendKey
 from whatsapp_mcp.store.records import DeferredSend
 
 _CLIENTS_SECONDS: Final = 5.0
-_SERVER_GONE: Final = WhatsAppMcpError(
+_SERVER_GONE: Final = SessionError(
     "the server that converted the file ended before it was done", next_step="Send it again: nobody got it."
 )
 _IN_DOUBT = (DeferredState.LEAVING, DeferredState.UNKNOWN)

@@ -121,15 +121,8 @@ class OperationRunner:
         readable = self._gate.readable(rules, caller.grant)
         store = self._services.store if readable is None else self._services.store.restricted(readable)
         seconds = caller.patience.answer_within
-        return replace(
-            self._services,
-            store=store,
-            caller=caller.name,
-            roots=caller.roots,
-            hold_seconds=rules.hold_seconds,
-            patience=caller.patience,
-            until=None if seconds is None else asyncio.get_running_loop().time() + seconds,
-        )
+        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        return self._services.for_call(caller, store, until, hold_seconds=rules.hold_seconds)
 
     async def _admitted(
         self,

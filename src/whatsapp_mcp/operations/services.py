@@ -16,7 +16,7 @@ from whatsapp_mcp.operations.under_way import UnderWay
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import TypingSeen
 from whatsapp_mcp.pipe.messages import SendKey
-from whatsapp_mcp.policy.caller import Grant, Patience, Roots, no_roots
+from whatsapp_mcp.policy.caller import Caller, Grant, Patience, Roots, no_roots
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.settings import Settings
@@ -114,8 +114,11 @@ _PATIENT: Final = Patience()
 def _uncounted(_uses: Uses) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Services:
+    """Nobody changes one. Not frozen all the same: each call gets its own, and a frozen one takes five times as long to
+    make."""
+
     settings: Settings
     session: Session
     store: Store
@@ -142,6 +145,15 @@ class Services:
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
+
+    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
+        """The same for one call; `replace` takes five times as long."""
+        made: Services = object.__new__(Services)
+        for name in Services.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.store, made.until, made.hold_seconds = store, until, hold_seconds
+        made.caller, made.roots, made.patience = caller.name, caller.roots, caller.patience
+        return made
 
     @property
     def decoders(self) -> DecoderPool | None:

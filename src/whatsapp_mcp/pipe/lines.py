@@ -68,8 +68,8 @@ class Hello(Wire):
 LISTENS: Final = b"listens\n"
 """What a session process writes to its standard output when it can be attached to."""
 
-Kind = Literal["stdio", "http", "command"]
-"""Of a client: servers on either transport keep the session process alive, a command does not."""
+Kind = Literal["stdio", "http", "terminal", "command"]
+"""Of a client: servers, whoever they serve, keep the session process alive; a command that only looks does not."""
 
 
 class AttachedClient(Wire):

@@ -37,9 +37,9 @@ LONGEST_BODY: Final = 65_536
 """Characters, as many as WhatsApp allows."""
 LONGEST_NAME: Final = 80
 """Characters of a host's name and version, or of a token's name."""
-_SOON: Final = 0.005
+_SOON: Final = 0.02
 """Seconds after which the lines of what only looked are written: its answer does not wait for them, and many go in one
-write."""
+write. To wake up for each call alone takes as long as all else that a call costs here."""
 _RULES_HOLD: Final = 1.0
 """Seconds."""
 _IDLE: Final = 2.0
@@ -80,7 +80,7 @@ class AuditRecord:
     """Name and version of the host program, as it says."""
     grant: str
     """Name of the token, or ``local``."""
-    transport: Literal["stdio", "http", "webhook"]
+    transport: Literal["stdio", "http", "terminal", "webhook"]
     conversation: int
     """Number of the MCP session in this process."""
     operation: str

@@ -90,7 +90,7 @@ class Caller:
     """One call's caller."""
 
     grant: Grant = field(default_factory=Grant)
-    transport: Literal["stdio", "http"] = "stdio"
+    transport: Literal["stdio", "http", "terminal"] = "stdio"
     host: str = ""
     """Name and version of the host program, as it says."""
     client: str = ""

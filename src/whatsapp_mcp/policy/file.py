@@ -12,7 +12,6 @@ import json
 import os
 import re
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +21,6 @@ from pydantic import BaseModel, ValidationError
 from whatsapp_mcp.catalog import SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.platform.below import open_below
-from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.rules import PRESETS, Preset, Rules
 
@@ -126,8 +123,11 @@ def read_rules(path: Path, preset: Preset) -> Rules:
 def _content(path: Path) -> str | None:
     """The file, opened without following a link out of its folder; None when it is not there."""
     try:
-        if not os.path.lexists(path):
+        if not os.path.lexists(path):  # as for most accounts, which load nothing of what follows
             return None
+        from whatsapp_mcp.platform.below import open_below
+        from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change
+
         folder, place = Path(os.path.realpath(path.parent)), Path(os.path.realpath(path))
         if not place.is_relative_to(folder):
             raise _wrong(path, "is a link that leads out of its folder", f"Copy what it leads to to {path}.")
@@ -155,6 +155,8 @@ def _content(path: Path) -> str | None:
 
 def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
     """Raises SetupError as :func:`read_rules` does."""
+    import tomllib
+
     try:
         said = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:

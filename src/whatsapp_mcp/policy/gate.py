@@ -39,6 +39,8 @@ class Gate:
         self._file = file
         self._book = book
         self._audit = audit
+        self._let_in: tuple[Rules | None, Grant | None, set[str]] = (None, None, set())
+        """Operations that these rules allow this caller: the same few are called again and again."""
 
     @classmethod
     def of(cls, settings: Settings) -> Gate:
@@ -61,6 +63,18 @@ class Gate:
         """
         operation, grant = passage.operation, passage.caller.grant
         rules = self._file.to_change() if operation.touches.changes else self._file.rules
+        known_rules, known_grant, let_in = self._let_in
+        if rules is not known_rules or grant is not known_grant:
+            let_in = set()
+            self._let_in = rules, grant, let_in
+        if operation.name not in let_in:
+            self._check(passage, rules)
+            let_in.add(operation.name)
+        return rules
+
+    @staticmethod
+    def _check(passage: Passage, rules: Rules) -> None:
+        operation, grant = passage.operation, passage.caller.grant
         if rules.read_only and operation.touches.changes:
             raise _refused(passage, "read_only", f"{operation.name} changes something, and this account is read-only")
         if not allowed_by_toolsets(operation, rules.toolsets):
@@ -71,7 +85,6 @@ class Gate:
         if not allowed_by_toolsets(operation, grant.toolsets):
             why = f"{operation.name} is not among the toolsets of {grant.name!r}"
             raise _refused(passage, "toolsets", why, where="the token's toolsets (`whatsapp-mcp token create`)")
-        return rules
 
     def ended(self, passage: Passage) -> None:
         """Write down what became of the call. The answer leaves after that where anything was changed, or was not let

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -20,13 +19,14 @@ from mcp.shared.exceptions import MCPError
 from whatsapp_mcp import __version__
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import JsonObject, Operation
-from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
 from whatsapp_mcp.catalog.tool import to_tools
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import InputAsked
+from whatsapp_mcp.server.bodies import is_whole
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.calls import Calls, known_errors
 from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.host_meta import NEVER_UNASKED, meta_of
@@ -35,11 +35,9 @@ from whatsapp_mcp.server.late_handlers import LateHandlers
 from whatsapp_mcp.server.media_links import link_to, with_template, with_uri
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
-from whatsapp_mcp.server.results import failure, is_whole, success
+from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.server.wording import Wording, may_name_a_tool
 from whatsapp_mcp.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 Lifespan = Callable[[Server[Any]], AbstractAsyncContextManager[Any]]
 """What runs around serving: entered once per process, before the first message, and left after the last."""
@@ -88,10 +86,10 @@ def build_server(
     It serves protocol revisions 2025-06-18, 2025-11-25 and 2026-07-28. Nothing but cancellation and the refusal of an
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
     """
-    callers, checker = Callers(settings), ArgumentChecker()
+    callers, calls = Callers(settings), Calls(runner)
     offer = Offer(operations, callers, settings)
-    late = LateHandlers(offer, runner, callers, checker, settings, session)
-    tools = _Tools(offer, runner, callers, checker, settings, late.log)
+    late = LateHandlers(offer, runner, callers, calls, settings, session)
+    tools = _Tools(offer, calls, callers, settings, late.log)
     # Whoever is connected to several accounts has several servers with the same tools.
     named = settings.account != DEFAULT_ACCOUNT
     server = _Server(
@@ -149,18 +147,16 @@ class _Tools:
     def __init__(
         self,
         offer: Offer,
-        runner: Runner,
+        calls: Calls,
         callers: Callers,
-        checker: ArgumentChecker,
         settings: Settings,
         log: ClientLog,
     ) -> None:
         self._offer = offer
         self._log = log
         self._operations = offer.tools
-        self._runner = runner
+        self._calls = calls
         self._budget = settings.result_budget
-        self._checker = checker
         self._callers = callers
         self._settings = settings
         self._listed: dict[tuple[frozenset[str], frozenset[str]], builtins.list[types.Tool]] = {}
@@ -198,58 +194,28 @@ class _Tools:
             operation = self._offer.operation(params.name)
         if operation is None:
             raise MCPError(types.INVALID_PARAMS, self._wording(ctx).unknown(params.name))
-        passage = Passage(operation, self._callers.of(ctx, params))
-        result: types.CallToolResult | types.InputRequiredResult | None = None
-        try:
-            result = await self._answer(ctx, passage, params)
-        finally:
-            self._note(passage, params.arguments, result)
+        with self._calls.passage(operation, self._callers.of(ctx, params)) as passage:
+            try:
+                with known_errors(passage):
+                    result = await self._run(ctx, passage, params)
+            except WhatsAppMcpError as error:
+                required = "results" in operation.output_schema.get("required", ())
+                result = failure(self._wording(ctx).error(error), budget=self._budget, results_required=required)
+            if isinstance(result, types.CallToolResult):
+                texts = (block.text for block in result.content if isinstance(block, types.TextContent))
+                passage.bytes_out = sum(map(len, texts))
         await self._log.call_ended(ctx, passage)
         return result
 
-    async def _answer(
+    async def _run(
         self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
         operation = passage.operation
         try:
-            return await self._run(ctx, passage, params)
+            with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
+                outcome, notes = await self._calls.run(passage, params.arguments)
         except InputAsked as asked:
             return asked.result()
-        except WhatsAppMcpError as known:
-            error = known
-        except Exception:
-            # Its text may hold anything, and in the 2025 revisions the SDK would send it to the client.
-            logger.exception("%s failed unexpectedly", operation.name)
-            error = WhatsAppMcpError(f"{operation.name} failed unexpectedly.")
-        except BaseException:
-            passage.error = "cancelled"
-            raise
-        passage.error = error.code
-        results_required = "results" in operation.output_schema.get("required", ())
-        return failure(self._wording(ctx).error(error), budget=self._budget, results_required=results_required)
-
-    def _note(
-        self,
-        passage: Passage,
-        given: JsonObject | None,
-        result: types.CallToolResult | types.InputRequiredResult | None,
-    ) -> None:
-        """For the audit. Nothing that goes wrong there is the caller's."""
-        passage.bytes_in = sum(len(value) if isinstance(value, str) else 8 for value in (given or {}).values())
-        if isinstance(result, types.CallToolResult):
-            passage.bytes_out = sum(len(block.text) for block in result.content if isinstance(block, types.TextContent))
-        try:
-            self._runner.ended(passage)
-        except Exception:
-            logger.exception("%s was not written down", passage.operation.name)
-
-    async def _run(self, ctx: _Context, passage: Passage, params: types.CallToolRequestParams) -> types.CallToolResult:
-        operation = passage.operation
-        arguments, problems, notes = self._checker.check(operation, params.arguments)
-        if problems:
-            raise invalid(problems)
-        with heartbeat(ctx.session.report_progress):  # tells nobody who did not give a token for it
-            outcome = await self._runner.run(passage, arguments)
         if may_name_a_tool(outcome):
             outcome = self._wording(ctx).outcome(outcome)
         outcome = with_uri(with_template(outcome, partial(self._offer.names, ctx)), ctx.session.client_params)
@@ -260,6 +226,6 @@ class _Tools:
         result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
         if outcome.file is not None:
             result.content += link_to(outcome.file, ctx.session.client_params, ctx.protocol_version)
-        if outcome.seen is not None and is_whole(result):
+        if outcome.seen is not None and is_whole(result.structured_content or {}):
             await outcome.seen()
         return result

@@ -46,15 +46,16 @@ class Callers:
         """``params``: of the call of a tool, about which the owner can be asked."""
         grant, session, local = self.grant(ctx), _session(ctx), ctx.request is None
         mark = self._host_process if local else f"http {grant.name} {session}"
+        client = ctx.session.client_params
         return Caller(
             grant=grant,
             transport="stdio" if local else "http",
-            host=_host(ctx.session.client_params),
-            client=_client(ctx.session.client_params),
+            host=_shown(client.client_info.name, client.client_info.version) if client is not None else "",
+            client=_shown(client.client_info.name, "") if client is not None else "",
             conversation=self._conversations.of(grant.name, session, mark),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
             roots=self.roots.of(ctx, params),
-            patience=patience_of(ctx.session.client_params, listens="progress_token" in (ctx.meta or {})),
+            patience=patience_of(client, listens="progress_token" in (ctx.meta or {})),
         )
 
 
@@ -73,14 +74,6 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
     if ctx.protocol_version >= ROUNDS_SINCE or ctx.request is None:
         return ""
     return str(ctx.request.headers.get(_SESSION, ""))
-
-
-def _host(client: types.InitializeRequestParams | None) -> str:
-    return _shown(client.client_info.name, client.client_info.version) if client is not None else ""
-
-
-def _client(client: types.InitializeRequestParams | None) -> str:
-    return _shown(client.client_info.name, "") if client is not None else ""
 
 
 @lru_cache(64)

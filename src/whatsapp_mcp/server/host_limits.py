@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import mcp.types as types
@@ -38,7 +39,12 @@ _KNOWN: Final = {
 
 def patience_of(client: types.InitializeRequestParams | None, *, listens: bool) -> Patience:
     """How long a client waits; ``listens``: it hears of this call's progress."""
-    limit = _KNOWN.get(client.client_info.name.strip().casefold(), _Limit(None)) if client is not None else _Limit(None)
+    return _patience(client.client_info.name if client is not None else "", listens=listens)
+
+
+@lru_cache(64)
+def _patience(name: str, *, listens: bool) -> Patience:
+    limit = _KNOWN.get(name.strip().casefold(), _Limit(None))
     short = limit.seconds is not None and limit.seconds * SHARE < ANSWER_WITHIN
     return Patience(
         answer_within=None if listens and limit.heeds_progress else ANSWER_WITHIN,

@@ -10,10 +10,10 @@ import mcp.types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 
-from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.operations.outcome import Runner
 from whatsapp_mcp.server.audience import Audience
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.calls import Calls
 from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
@@ -47,7 +47,7 @@ class LateHandlers:
         offer: Offer,
         runner: Runner,
         callers: Callers,
-        checker: ArgumentChecker,
+        calls: Calls,
         settings: Settings,
         board: SessionBoard | None,
     ) -> None:
@@ -55,7 +55,7 @@ class LateHandlers:
         self._offer = offer
         self._runner = runner
         self._callers = callers
-        self._checker = checker
+        self._calls = calls
         self._settings = settings
         self._board = board
         self._audience = Audience(self._wanted)
@@ -196,7 +196,7 @@ class LateHandlers:
     def _reading(self) -> Reading:
         from whatsapp_mcp.server.reading import Reading
 
-        return Reading(self._offer, self._runner, self._callers, self._checker, self._settings, self.log)
+        return Reading(self._offer, self._calls, self._callers, self._settings, self.log)
 
     @cached_property
     def _resources(self) -> Resources:

@@ -3,7 +3,6 @@ check of arguments, gate, memory of what was read, and audit."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,20 +12,18 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp.catalog import Operation
-from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
 from whatsapp_mcp.errors import NotAllowed, NotFound, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Outcome, Runner
+from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import ROUNDS_SINCE
 from whatsapp_mcp.server.callers import Callers
+from whatsapp_mcp.server.calls import Calls, known_errors
 from whatsapp_mcp.server.client_log import ClientLog
 from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
 from whatsapp_mcp.server.wording import Wording
 from whatsapp_mcp.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 RESOURCE_NOT_FOUND: Final = -32002
 """Up to 2025-11-25; later revisions say invalid params."""
@@ -38,17 +35,15 @@ class Reading:
     def __init__(
         self,
         offer: Offer,
-        runner: Runner,
+        calls: Calls,
         callers: Callers,
-        checker: ArgumentChecker,
         settings: Settings,
         log: ClientLog,
     ) -> None:
         self._offer = offer
         self._log = log
-        self._runner = runner
+        self._calls = calls
         self._callers = callers
-        self._checker = checker
         self.budget = settings.result_budget
         """Bytes of text."""
         self.zone = settings.zone
@@ -57,36 +52,19 @@ class Reading:
     @asynccontextmanager
     async def passage(self, ctx: ServerRequestContext[Any], operation: Operation) -> AsyncIterator[Passage]:
         """One run, which is written down at the end. Raises WhatsAppMcpError, in words of ours."""
-        passage = Passage(operation, self._callers.of(ctx))
+        passage = None
         try:
-            yield passage
-        except WhatsAppMcpError as error:
-            passage.error = error.code
-            raise
-        except Exception as error:
-            # Its text may hold anything, and in the 2025 revisions the SDK would send it to the client.
-            logger.exception("%s failed unexpectedly", operation.name)
-            passage.error = WhatsAppMcpError.code
-            raise WhatsAppMcpError(f"{operation.name} failed unexpectedly.") from error
-        except BaseException:
-            passage.error = "cancelled"
-            raise
+            with self._calls.passage(operation, self._callers.of(ctx)) as passage, known_errors(passage):
+                yield passage
         finally:
-            try:
-                self._runner.ended(passage)
-            except Exception:
-                logger.exception("%s was not written down", operation.name)
-            if passage.error != "cancelled":
+            if passage is not None and passage.error != "cancelled":
                 await self._log.call_ended(ctx, passage)
 
     async def run(self, ctx: ServerRequestContext[Any], passage: Passage, arguments: Mapping[str, Any]) -> Outcome:
         """Raises WhatsAppMcpError."""
-        checked, problems, _ = self._checker.check(passage.operation, arguments)
-        if problems:
-            raise invalid(problems)
-        passage.bytes_in = sum(len(value) if isinstance(value, str) else 8 for value in arguments.values())
         with heartbeat(ctx.session.report_progress):
-            return await self._runner.run(passage, checked)
+            outcome, _ = await self._calls.run(passage, arguments)
+        return outcome
 
     def text(self, passage: Passage, outcome: Outcome) -> str:
         """What the tool would show, which is JSON within the byte budget."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, Unpack
+from typing import Self, TypedDict, Unpack
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator.network.host import LoopbackHost
@@ -26,6 +26,19 @@ from whatsapp_mcp.wire.protos import e2e
 log = logging.getLogger(__name__)
 
 _FIRST_FREE_NUMBER = 12025550160
+
+
+class ContactOptions(TypedDict, total=False):
+    """What may be said of somebody new."""
+
+    number: str | None
+    """Made up when missing."""
+    push_name: str | None
+    business_name: str | None
+    about: str | None
+    persona: Persona | None
+    saved: bool
+    """In the phone's address book, under the name."""
 
 
 class Simulator:
@@ -141,29 +154,25 @@ class Simulator:
         self._phones[account] = SimulatedPhone(self.world, self._services, account)
         return self._phones[account]
 
-    async def add_contact(
-        self,
-        name: str,
-        *,
-        number: str | None = None,
-        push_name: str | None = None,
-        business_name: str | None = None,
-        about: str | None = None,
-        persona: Persona | None = None,
-        saved: bool = False,
-    ) -> VirtualContact:
-        """Somebody new on WhatsApp who writes to the default account.
+    async def add_contact(self, name: str, **options: Unpack[ContactOptions]) -> VirtualContact:
+        """Somebody new on WhatsApp who writes to the default account: :meth:`introduce`."""
+        return self.introduce(name, **options)
 
-        ``number`` is made up when missing; ``saved`` puts the contact into the phone's address book as ``name``.
+    def introduce(self, name: str, **options: Unpack[ContactOptions]) -> VirtualContact:
+        """Somebody new on WhatsApp who writes to the default account.
 
         Raises:
             ValueError: the name or number is taken, or the number is not one.
         """
         if name in self._contacts:
             raise ValueError(f"there is a contact {name!r} already")
+        number = options.get("number")
         if number is None:
             number, self._next_number = str(self._next_number), self._next_number + 1
-        account = self.world.add_account(number, push_name or name, business_name=business_name)
+        account = self.world.add_account(
+            number, options.get("push_name") or name, business_name=options.get("business_name")
+        )
+        about = options.get("about")
         if about is not None:
             account.about, account.about_set_at = about, int(self.world.clock())
         contact = VirtualContact(
@@ -172,11 +181,11 @@ class Simulator:
             account,
             name=name,
             owner=self.phone.account,
-            persona=persona,
+            persona=options.get("persona"),
             groups=self.groups.membership,
         )
         self._contacts[name] = contact
-        if saved:
+        if options.get("saved"):
             self.phone.save_contact(account, name)
         return contact
 

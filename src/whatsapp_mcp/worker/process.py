@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -237,7 +238,10 @@ class SessionProcess:
             raise Moving
         async with self.paused("the search index is made anew", connected=False):
             assert self._connection is not None, "or there was nothing to pause"
-            return await asyncio.wrap_future(self._connection.store.run(lambda writer: writer.rebuild_search()))
+            # In the context of the call, whose client is told how far it is.
+            of_call = copy_context()
+            made = self._connection.store.run(lambda writer: of_call.run(writer.rebuild_search))
+            return await asyncio.wrap_future(made)
 
     @asynccontextmanager
     async def paused(self, detail: str, *, connected: bool = True) -> AsyncIterator[None]:

@@ -141,7 +141,7 @@ def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monk
     run("accounts", "add", "work")
     run("accounts", "add", "shop")
     link(Settings(data_dir=data, account="work"))
-    monkeypatch.setattr(sys.modules["whatsapp_mcp.cli.accounts"], "can_be_asked", lambda: True)
+    monkeypatch.setattr(sys.modules["whatsapp_mcp.cli.asking"], "can_be_asked", lambda: True)
     refused = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="n\n")
     assert (refused.exit_code, (data / "work").exists()) == (1, True)
     done = CliRunner().invoke(cli, ["accounts", "remove", "work"], input="y\n")
@@ -163,7 +163,7 @@ def test_an_account_in_use_stays(
         done = run("accounts", *arguments)
     finally:
         lock.release()
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert f"the account 'work' is in use by process {os.getpid()}" in done.stderr
     assert "Close the MCP hosts that use it" in done.stderr
     assert [entry.name for entry in data.iterdir()] == ["work"]
@@ -176,7 +176,7 @@ def test_the_servers_that_use_an_account_are_named(run: Run, data: Path, argumen
     settings = Settings(data_dir=data, account="work")
     with served(settings) as process:
         done = run("accounts", *arguments)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert f"in use by process {SERVER.pid} (whatsapp-mcp stdio)" in done.stderr
     assert not any(isinstance(command, Restart) for command in process.asked), "it goes on"
     assert settings.account_dir.is_dir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from whatsapp_mcp.offline.demo import qr_lines
+from whatsapp_mcp.qr_picture import qr_lines
 
 TEXT = "2@abc,def,ghi"
 

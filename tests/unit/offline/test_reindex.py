@@ -157,7 +157,7 @@ def test_what_the_session_process_answers_is_said(settings: Settings) -> None:
 def test_a_session_process_of_another_version_is_left_alone(settings: Settings) -> None:
     with served(settings, refusal=Refused(why="newer", version="99.0", pid=PID)):
         result = reindex(settings)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "version 99.0" in result.stderr
     assert "Restart the MCP hosts" in result.stderr
 
@@ -171,7 +171,7 @@ def test_who_holds_the_account_and_does_not_listen_is_named(
     damage(settings, DAMAGES["empty"])
     result = reindex(settings)
     lock.release()
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"in use by process {os.getpid()}" in result.stderr
     assert "whatsapp-mcp doctor" in result.stderr
     assert found(reader, "the") == []
@@ -194,7 +194,7 @@ def test_one_that_is_ending_is_waited_for(settings: Settings, reader: StoreReade
 
 def test_without_a_store_none_is_made(tmp_path: Path) -> None:
     result = reindex(Settings(data_dir=tmp_path / "data"))
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "no message store" in result.stderr
     assert list(tmp_path.iterdir()) == []
 

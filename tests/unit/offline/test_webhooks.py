@@ -99,4 +99,4 @@ def test_the_commands(settings: Settings) -> None:
     assert (tried.exit_code, "it cannot be reached" in tried.output) == (1, True)
     assert run.invoke(cli, ["webhook", "resume", "bot", "--skip", *place]).exit_code == 0
     assert run.invoke(cli, ["webhook", "remove", "bot", *place]).exit_code == 0
-    assert run.invoke(cli, ["webhook", "remove", "bot", *place]).exit_code == 1
+    assert run.invoke(cli, ["webhook", "remove", "bot", *place]).exit_code == 4

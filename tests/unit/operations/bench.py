@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema_rs
 from mcp.types import TextContent
 
-from tests.rows import read
 from tests.unit.empty_store import provide_empty_store
 from tests.unit.operations.fakes import (
     ANA,
@@ -28,6 +27,7 @@ from tests.unit.operations.fakes import (
 from tests.unit.waiting import WAIT
 from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
@@ -40,7 +40,8 @@ from whatsapp_mcp.pipe.account import KeepLook
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
-from whatsapp_mcp.server.results import is_whole, success
+from whatsapp_mcp.server.bodies import is_whole
+from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Look
@@ -99,10 +100,10 @@ class Bench:
         assert isinstance(text, TextContent)
         body = json.loads(text.text)
         assert result.structured_content in (body, None)
-        if self.outcome.seen is not None and is_whole(result):
+        if self.outcome.seen is not None and is_whole(result.structured_content or {}):
             await self.outcome.seen()
         jsonschema_rs.Draft202012Validator(known.output_schema, validate_formats=True).validate(body)
-        return read(body.get("results"))
+        return complete(body.get("results"))
 
     def _keep_look(self, command: KeepLook) -> None:
         self.writer.keep_look(command.caller, Look(command.arrival, command.looked_at))

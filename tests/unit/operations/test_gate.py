@@ -151,6 +151,19 @@ async def test_an_account_has_only_the_toolsets_of_its_policy(gate: Bench, opera
     assert await decided(gate, operation) == ("" if operation.name in allowed else "toolsets")
 
 
+async def test_what_was_let_in_once_is_judged_by_the_rules_and_the_grant_of_each_call(gate: Bench) -> None:
+    careful(gate)
+    push_name = catalog().by_name["userChangePushName"]
+    everything, reader = Grant(), Grant(scope="read")
+    for grant, rule in ((everything, ""), (reader, "scope"), (everything, ""), (Grant(toolsets="send"), "toolsets")):
+        gate.caller = Caller(grant=grant)
+        assert await decided(gate, push_name) == rule
+    gate.caller = Caller(grant=everything)
+    assert await decided(gate, push_name) == ""
+    gate.settings.policy_path.write_text("read_only = true\n")
+    assert await decided(gate, push_name) == "read_only"
+
+
 async def test_a_token_whose_chats_are_not_understood_is_named(gate: Bench) -> None:
     careful(gate, grant=Grant("laptop", chats=("friends",)))
     for tool, arguments in (("listChats", {}), ("sendMessage", {"phone": str(ANA), "message": "x"})):

@@ -164,6 +164,7 @@ async def test_a_server_that_ends_while_it_converts_is_told_of(bench: Bench) -> 
     bench.session.answers["get_clients"] = (client(4_000_000),)
     status = await bench.run("getMessageStatus", message_id=ID, phone="Ana")
     assert status["status"] == "failed"
+    assert status["error"]["code"] == "session_error"
     assert "Send it again" in status["error"]["next_step"]
     bench.session.answers["get_clients"] = SessionCrashed("gone")
     assert (await bench.run("getMessageStatus", message_id=ID, phone="Ana"))["status"] == "pending", "nobody knows"

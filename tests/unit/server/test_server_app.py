@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from tests.unit.server.connections import DEADLINE, REVISIONS, connected, fake_server, mode
 from tests.unit.server.fakes import OPERATIONS, SECRET, FakeRunner
 from whatsapp_mcp import __version__
-from whatsapp_mcp.server.results import UNTRUSTED_NOTE
+from whatsapp_mcp.server.bodies import UNTRUSTED_NOTE
 
 
 @pytest.fixture(params=REVISIONS)

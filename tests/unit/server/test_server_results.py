@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotLoggedIn
 from whatsapp_mcp.operations.outcome import Image, Outcome
-from whatsapp_mcp.server.results import UNTRUSTED_NOTE, failure, success
+from whatsapp_mcp.server.bodies import UNTRUSTED_NOTE
+from whatsapp_mcp.server.results import failure, success
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

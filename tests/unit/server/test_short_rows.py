@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.rows import read
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.operations.outcome import Image, Outcome, Rows
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.server.short_rows import factored, trimmed
@@ -80,7 +80,7 @@ def test_a_name_that_somewhere_stands_without_an_address_is_nobodys() -> None:
 def test_where_a_name_comes_from_is_told_with_it() -> None:
     rows = [said(n, "Ana", ANA, sender_name_source="push") for n in range(4)] + [said(5, "Bo", BO)]
     assert short(rows)["people"] == [{"jid": ANA, "name": "Ana", "name_source": "push"}]
-    assert [row["sender_name_source"] for row in read(short(rows))["data"][:4]] == ["push"] * 4
+    assert [row["sender_name_source"] for row in complete(short(rows))["data"][:4]] == ["push"] * 4
 
 
 def test_names_within_a_row_are_of_the_same_people() -> None:
@@ -88,7 +88,7 @@ def test_names_within_a_row_are_of_the_same_people() -> None:
     rows.append(said(9, "Bo", BO))
     results = short(rows)
     assert results["data"][0]["reactions"] == [{"emoji": "👍", "sender_name": "Bo"}]
-    assert read(results)["data"] == rows
+    assert complete(results)["data"] == rows
 
 
 NAMES = st.sampled_from(["Ana", "Bo", "", " ", "+491511", "x" * 90])

@@ -1,7 +1,8 @@
-"""Status and diagnosis for a person at a terminal of 80 columns."""
+"""Status and diagnosis for a person at a terminal, of 80 columns at most."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +15,8 @@ from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 
 WIDTH: Final = 80
+_NARROW: Final = 60
+"""Columns up to which a text stands below its label, not beside it."""
 _LABEL: Final = 11
 _VERDICT: Final = 9
 _NAME: Final = 17
@@ -142,9 +145,13 @@ def _wrapped(text: str, label: str, indent: int) -> list[str]:
     """``text`` beside ``label``. Paths and commands are not broken: they are there to be copied."""
     # Names, paths and command lines come from outside; a terminal must not obey them.
     shown = "".join(character if character.isprintable() else "?" for character in text)
+    width = min(WIDTH, shutil.get_terminal_size().columns)
+    if width <= _NARROW:
+        below = textwrap.wrap(shown, max(10, width - 1), initial_indent="  ", subsequent_indent="  ")
+        return [label, *below] if label else below
     return textwrap.wrap(
         shown,
-        WIDTH - 1,
+        width - 1,
         initial_indent=f"{label:<{indent}}",
         subsequent_indent=" " * indent,
         break_long_words=False,

@@ -13,8 +13,10 @@ from whatsapp_mcp.offline.export.choice import chosen_chats, chosen_span
 from whatsapp_mcp.offline.export.output import new_file
 from whatsapp_mcp.offline.export.rows import json_line
 from whatsapp_mcp.offline.export.transcript import transcript
+from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.waiting import Wait, waits_for
 
 
 class Format(StrEnum):
@@ -26,7 +28,7 @@ class Format(StrEnum):
 
 def run_export(
     store: Path,
-    stdout: BinaryIO,
+    stdout: BinaryIO | None,
     *,
     chats: Sequence[str] = (),
     since: str | None = None,
@@ -35,7 +37,7 @@ def run_export(
     output: Path | None = None,
     force: bool = False,
 ) -> str | None:
-    """Write messages to ``output``, or to ``stdout`` without one.
+    """Write messages to ``output``, or to ``stdout`` without one; one of them is there.
 
     Args:
         store: the message store.
@@ -61,13 +63,16 @@ def run_export(
                 next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
             )
         jids = chosen_chats(reader, chats) if chats else None
+        total = reader.stats().messages if jids is None and span == Span() else 0
     counter = _Counter()
-    messages = counter.counted(exported_messages(store, jids, span))
-    if output is None:
-        _write(messages, form, stdout)
-        return None
-    with new_file(output, replace=force) as file:
-        _write(messages, form, file)
+    with waits_for("writing messages", total=1.0 if total else 0.0) as wait:
+        messages = counter.counted(exported_messages(store, jids, span), wait, total)
+        if output is None:
+            assert stdout is not None
+            _write(messages, form, stdout)
+            return None
+        with new_file(output, replace=force) as file:
+            _write(messages, form, file)
     written = f"{counter.messages:,} message" + ("s" if counter.messages != 1 else "")
     return f"{written} written to {output}"
 
@@ -83,7 +88,8 @@ class _Counter:
     def __init__(self) -> None:
         self.messages = 0
 
-    def counted(self, messages: Iterable[ExportedMessage]) -> Iterator[ExportedMessage]:
+    def counted(self, messages: Iterable[ExportedMessage], wait: Wait, total: int) -> Iterator[ExportedMessage]:
         for message in messages:
             self.messages += 1
+            wait.done = self.messages / total if total else 0.0
             yield message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,3 +59,9 @@ def _unwritable(path: Path, error: OSError) -> SetupError:
         f"{path} cannot be written: {error.strerror or error}",
         next_step="Name a file with --output in a folder that exists, that you may write to, and that has room.",
     )
+
+
+def copied(source: Path, path: Path, *, replace: bool) -> None:
+    """Put a copy of a file there, whole or not at all. Raises SetupError, as :func:`new_file` does."""
+    with source.open("rb") as original, new_file(path, replace=replace) as file:
+        shutil.copyfileobj(original, file)

@@ -10,10 +10,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
+from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.simulator.control.control import ControlServer
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
@@ -71,16 +74,22 @@ async def simulate(options: SimulateOptions, output: TextIO) -> None:
     if options.exit_on_stdin_eof:
         threading.Thread(target=_watch_stdin, args=(loop, stopped), daemon=True, name="stdin-watch").start()
     config = SimulatorConfig(port=options.port, phone_number=options.phone_number, phone_name=options.phone_name)
-    async with Simulator(config) as simulator:
+    with _naming("--phone-number", options.phone_number):
+        made = Simulator(config)
+    async with AsyncExitStack() as stack:
+        with _naming("--port", options.port):
+            simulator = await stack.enter_async_context(made)
         simulator.autoscan = options.autoscan
         if options.personas:
             await simulator.add_cast()
         endpoint = options.endpoint or simulator.directory / "endpoint.json"
         control_path = options.control or simulator.directory / "control.sock"
         control = ControlServer(simulator, control_path, stop=stopped.set)
-        await control.start()
+        with _naming("--control", control_path):
+            await control.start()
         try:
-            simulator.write_endpoint(endpoint)
+            with _naming("--endpoint", endpoint):
+                simulator.write_endpoint(endpoint)
             output.write(json.dumps({"endpoint": str(endpoint), "control": str(control_path)}) + "\n")
             output.flush()
             if options.exit_when_unused is not None:
@@ -88,8 +97,19 @@ async def simulate(options: SimulateOptions, output: TextIO) -> None:
                 unused.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
         finally:
-            endpoint.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a folder, say, which is why the simulator ends
+                endpoint.unlink(missing_ok=True)
             await control.stop()
+
+
+@contextlib.contextmanager
+def _naming(option: str, value: object) -> Iterator[None]:
+    """What cannot be had is an error that names the option. Raises SetupError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise SetupError(f"{option} {value}: {why}", next_step=f"Choose another {option}, or leave it out.") from error
 
 
 async def _until_unused(simulator: Simulator, control: ControlServer, seconds: float) -> None:

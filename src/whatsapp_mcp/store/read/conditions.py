@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from whatsapp_mcp.store.read.names import like_words
 from whatsapp_mcp.store.rows import place_ceiling, place_floor
-from whatsapp_mcp.store.search.query import like_words
 
 MIN_DIGITS: Final = 3
 """Digits that a search for a phone number needs at least."""

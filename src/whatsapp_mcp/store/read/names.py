@@ -1,6 +1,38 @@
-"""Where the name comes from that somebody is shown under."""
+"""The name that somebody is shown under: what it is, and where it comes from."""
 
 from __future__ import annotations
+
+import sqlite3
+from typing import Final, Literal, cast
+
+from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
+from whatsapp_mcp.store.read.annotations import known_as
+from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.rows import stored_jid
+from whatsapp_mcp.store.search.folding import fold
+
+Kind = Literal["person", "group", "newsletter", "broadcast"]
+
+_UNNAMED: Final = {GROUP: "Group", NEWSLETTER: "Channel"}
+
+
+def title_of(jid: Jid, name: str | None) -> str:
+    """The best known name, the number, or what it is."""
+    known = known_as(jid, name)
+    if known is not None:
+        return known
+    return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
+
+
+def named_target(row: sqlite3.Row) -> NamedTarget:
+    """Of a row with ``jid``, ``name``, ``kind`` and ``name_source``."""
+    jid = stored_jid(row["jid"])
+    return NamedTarget(jid, title_of(jid, row["name"]), cast(Kind, row["kind"]), row["name_source"])
+
+
+def like_words(text: str) -> list[str]:
+    """LIKE patterns for ``entities.folded``, all of which must match: each word begins a word of a name."""
+    return [f"% {fold(word)}%" for word in text.split() if fold(word)]
 
 
 def name_source(entities: str, contacts: str) -> str:

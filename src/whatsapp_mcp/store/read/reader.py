@@ -6,12 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
-from whatsapp_mcp.models.events import EventKind, Events
 from whatsapp_mcp.models.views import Chat, Contact, Label, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.connections import ReadConnections
@@ -19,17 +18,6 @@ from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
-from whatsapp_mcp.store.read.arrivals import NO_NEWS, incoming, news, unread
-from whatsapp_mcp.store.read.catching_up import catch_up
-from whatsapp_mcp.store.read.changing import chat_mark, chats_mark
-from whatsapp_mcp.store.read.conditions import Slice, Span, Where
-from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
-from whatsapp_mcp.store.read.hinting import hint
-from whatsapp_mcp.store.read.inspection import stats_of
-from whatsapp_mcp.store.read.labels import label, labels
-from whatsapp_mcp.store.read.listing import chat_page, found, listed, own_is_rare, surroundings
-from whatsapp_mcp.store.read.named import NamedPeople
-from whatsapp_mcp.store.read.naming import one_message
 from whatsapp_mcp.store.read.readable import Judge, ReadableChats
 from whatsapp_mcp.store.read.restricted import (
     RestrictedConnection,
@@ -38,7 +26,6 @@ from whatsapp_mcp.store.read.restricted import (
     newest_readable,
     only_readable,
 )
-from whatsapp_mcp.store.read.views import CHATS, CONTACTS, chats_view, contact_view
 from whatsapp_mcp.store.records import (
     CaughtUp,
     ChatFacts,
@@ -53,9 +40,10 @@ from whatsapp_mcp.store.records import (
     Surroundings,
 )
 from whatsapp_mcp.store.rows import stored_jid
-from whatsapp_mcp.store.search.index import check_index
-from whatsapp_mcp.store.search.query import Filters, Query
 from whatsapp_mcp.untrusted_text import encodable
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.models.events import EventKind, Events
 
 _NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
 
@@ -65,6 +53,9 @@ class StoreReader:
 
     As long as the file does not exist, it answers as an empty store. JIDs may be given in any form; what comes back is
     canonical.
+
+    What makes pages of messages and chats is loaded when the first is asked for: a message that is sent needs none, and
+    the first call of a server waits for all that is loaded with this.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,6 +103,9 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
+        from whatsapp_mcp.store.read.conditions import Slice, Where
+        from whatsapp_mcp.store.read.listing import chat_page
+
         where = Where(
             conditions=[f"chats.entity {_NOT_STATUS}", "(chats.deleted_until < 0 OR chats.message_count > 0)"]
         )
@@ -125,6 +119,8 @@ class StoreReader:
 
     def chat(self, jid: Jid) -> Chat | None:
         """One chat; also one that was deleted, with what is known beyond its messages."""
+        from whatsapp_mcp.store.read.views import CHATS, chats_view
+
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, jid) if connection else None
             if connection is None or entity is None:
@@ -142,10 +138,14 @@ class StoreReader:
 
     def labels(self) -> tuple[Label, ...]:
         """Those of a business account, by name."""
+        from whatsapp_mcp.store.read.labels import labels
+
         with self._connections.snapshot() as connection:
             return labels(connection) if connection else ()
 
     def label(self, label_id: str) -> Label | None:
+        from whatsapp_mcp.store.read.labels import label
+
         with self._connections.snapshot() as connection:
             return label(connection, encodable(label_id)) if connection else None
 
@@ -174,6 +174,12 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
+        from whatsapp_mcp.store.read.conditions import Slice, Span
+        from whatsapp_mcp.store.read.hinting import hint
+        from whatsapp_mcp.store.read.listing import found, listed
+        from whatsapp_mcp.store.search.index import check_index
+        from whatsapp_mcp.store.search.query import Filters, Query
+
         span, part = Span(start, end), Slice(limit, offset, cursor)
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection else None
@@ -218,6 +224,12 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
+        from whatsapp_mcp.store.read.conditions import Slice, Span
+        from whatsapp_mcp.store.read.hinting import hint
+        from whatsapp_mcp.store.read.listing import found, own_is_rare
+        from whatsapp_mcp.store.search.index import check_index
+        from whatsapp_mcp.store.search.query import Filters, Query
+
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
@@ -251,6 +263,8 @@ class StoreReader:
         Raises:
             InvalidArgument: several messages have this id; how to name each is in the details.
         """
+        from whatsapp_mcp.store.read.naming import one_message
+
         with self._connections.snapshot() as connection:
             if connection is None:
                 return None
@@ -262,16 +276,22 @@ class StoreReader:
 
     def around(self, messages: Sequence[Message], *, before: int, after: int) -> tuple[Surroundings, ...]:
         """For each message what was said in its chat around it: so many messages before and after it."""
+        from whatsapp_mcp.store.read.listing import surroundings
+
         with self._connections.snapshot() as connection:
             return surroundings(connection, messages, before=before, after=after) if connection else ()
 
     def unread(self, *, limit: int, channels: bool = False) -> News:
         """The newest messages that are not read yet, in order of arrival: of people, or ``channels``' posts."""
+        from whatsapp_mcp.store.read.arrivals import NO_NEWS, unread
+
         with self._connections.snapshot() as connection:
             return unread(connection, limit, channels=channels) if connection else NO_NEWS
 
     def news(self, arrival: int, *, limit: int, channels: bool = False) -> News:
         """The first messages that arrived after that number, as in ``incoming_after``, and how many there are."""
+        from whatsapp_mcp.store.read.arrivals import NO_NEWS, news
+
         with self._connections.snapshot() as connection:
             return news(connection, arrival, limit, channels=channels) if connection else NO_NEWS
 
@@ -282,6 +302,8 @@ class StoreReader:
         History is not among them; status updates and posts of channels are only where ``chat`` is theirs. One that
         could not be read at first comes again when it can.
         """
+        from whatsapp_mcp.store.read.arrivals import incoming
+
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
@@ -303,6 +325,8 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
+        from whatsapp_mcp.store.read.catching_up import catch_up
+
         with self._connections.snapshot() as connection:
             if connection is None:
                 return CaughtUp((), (), more=False)
@@ -310,11 +334,15 @@ class StoreReader:
 
     def chats_mark(self) -> tuple[int, ...]:
         """Another one each time that the list of chats has changed."""
+        from whatsapp_mcp.store.read.changing import chats_mark
+
         with self._connections.snapshot() as connection:
             return chats_mark(connection) if connection else ()
 
     def chat_mark(self, chat: Jid) -> tuple[int, ...] | None:
         """Another one each time that the chat or one of its newest messages has changed; None where there is none."""
+        from whatsapp_mcp.store.read.changing import chat_mark
+
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection else None
             return chat_mark(connection, entity) if connection is not None and entity is not None else None
@@ -323,6 +351,8 @@ class StoreReader:
         self, arrival: int, kinds: Collection[EventKind], *, chat: Jid | None = None, limit: int
     ) -> Events:
         """What happened after that number, in order; the messages that came as in ``incoming_after``."""
+        from whatsapp_mcp.store.read.happenings import NO_EVENTS, happened
+
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
@@ -355,6 +385,9 @@ class StoreReader:
 
     def contacts(self, *, search: str | None = None) -> tuple[Contact, ...]:
         """People with a name, by name; ``search`` as in ``chats``."""
+        from whatsapp_mcp.store.read.conditions import Where
+        from whatsapp_mcp.store.read.views import CONTACTS, contact_view
+
         where = Where(conditions=["entities.kind = 'person'"])
         where.name(search)
         with self._connections.snapshot() as connection:
@@ -379,6 +412,8 @@ class StoreReader:
 
     def named(self, jids: Collection[Jid]) -> dict[Jid, NamedPerson]:
         """Those of these addresses that are known, each in one form and with the best name, by the address given."""
+        from whatsapp_mcp.store.read.named import NamedPeople
+
         with self._connections.snapshot() as connection:
             return NamedPeople(connection, jids).by_address if connection and jids else {}
 
@@ -443,6 +478,8 @@ class StoreReader:
     # -- the store itself ---------------------------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:
+        from whatsapp_mcp.store.read.inspection import stats_of
+
         with self._connections.snapshot() as connection:
             return stats_of(connection, self._connections.path) if connection else StoreStats(0, 0, 0, 0, None)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.read.names import name_source
+from whatsapp_mcp.store.read.names import like_words, name_source, named_target
 from whatsapp_mcp.store.read.restricted import may_be_read, only_readable
-from whatsapp_mcp.store.read.views import named_target
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.search.folding import fold
-from whatsapp_mcp.store.search.query import like_words
+
+if TYPE_CHECKING:
+    import difflib
 
 _TARGETS: Final = (
     "SELECT entities.jid, entities.name, entities.kind, entities.folded, contacts.full_name, contacts.first_name,"
@@ -76,6 +76,8 @@ def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[N
     patterns = like_words(name)
     if not folded or limit <= 0:
         return ()
+    import difflib  # only where somebody is not found
+
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(folded)
     scored: list[tuple[float, str, sqlite3.Row]] = []

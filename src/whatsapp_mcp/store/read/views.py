@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
-from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import (
     FOR_EVER,
@@ -31,15 +31,12 @@ from whatsapp_mcp.store.read.annotations import (
 )
 from whatsapp_mcp.store.read.marks import answers, keeps, pins
 from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
-from whatsapp_mcp.store.read.names import name_source
+from whatsapp_mcp.store.read.names import Kind, name_source, title_of
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
 from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
-from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import STATUS, stored_jid
-
-Kind = Literal["person", "group", "newsletter", "broadcast"]
 
 _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
@@ -78,14 +75,6 @@ CONTACTS: Final = (
 )
 
 _FOR_EVER: Final = to_ms(FOR_EVER)
-_UNNAMED: Final = {GROUP: "Group", NEWSLETTER: "Channel"}
-
-
-def _title(jid: Jid, name: str | None) -> str:
-    known = known_as(jid, name)
-    if known is not None:
-        return known
-    return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
 
 
 def messages_query(page: str, order: str, *, more: str = "", joins: str = "", text_limit: int = TEXT_LIMIT) -> str:
@@ -105,17 +94,12 @@ def contact_view(row: sqlite3.Row) -> Contact:
     return Contact(
         jid=jid,
         lid=stored_jid(row["lid"]) if row["lid"] else None,
-        name=_title(jid, row["name"]),
+        name=title_of(jid, row["name"]),
         name_source=row["name_source"],
         full_name=row["full_name"],
         push_name=row["push_name"],
         business_name=row["business_name"],
     )
-
-
-def named_target(row: sqlite3.Row) -> NamedTarget:
-    jid = stored_jid(row["jid"])
-    return NamedTarget(jid, _title(jid, row["name"]), cast(Kind, row["kind"]), row["name_source"])
 
 
 def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
@@ -216,7 +200,7 @@ def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
     return Chat(
         jid=jid,
         lid=stored_jid(row["lid"]) if row["lid"] else None,
-        name=_title(jid, row["name"]),
+        name=title_of(jid, row["name"]),
         name_source=row["name_source"],
         kind=cast(Kind, row["kind"]),
         last_message_time=time_or_none(row["last_message_at"]),

@@ -20,6 +20,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.content import TRANSCRIPT_LANGUAGE
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
+from whatsapp_mcp.waiting import waits_for
 
 INDEX_VERSION: Final = f"4 fold {FOLD_VERSION}"
 """Changes when the same message may get another document; the index is made anew then."""
@@ -215,7 +216,15 @@ class SearchIndex:
                 raise
             self._replace_table()
         rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
-        self._connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", documents(rows))
+        (total,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
+        with waits_for("making the search index", total=1.0) as wait:
+
+            def noted() -> Iterator[tuple[int, str]]:
+                for count, row in enumerate(documents(rows)):
+                    wait.done = count / total if total else 1.0
+                    yield row
+
+            self._connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", noted())
 
     def _replace_table(self) -> None:
         """SQLite opens a virtual table before it drops it, which a damaged one does not survive."""

@@ -267,8 +267,3 @@ def _term(found: re.Match[str]) -> tuple[bool, Term]:
     if word is None:
         return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)
     return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))
-
-
-def like_words(text: str) -> list[str]:
-    """LIKE patterns for ``entities.folded``, all of which must match: each word begins a word of a name."""
-    return [f"% {fold(word)}%" for word in text.split() if fold(word)]

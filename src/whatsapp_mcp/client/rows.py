@@ -1,4 +1,4 @@
-"""Rows of a result as docs/results.md says to read them, so that a test can ask one row for everything."""
+"""Short rows of a result made complete, as docs/results.md says to read them: one row then says everything."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ _WITHOUT_A_WORD: Json = {"kind": "text", "is_from_me": False, "content": ""}
 """What holds of a message that does not say otherwise."""
 
 
-def read(results: Any) -> Any:
-    """``results`` with complete rows: what stands beside them for all or for some is in each."""
+def complete(results: Any) -> Any:
+    """``results`` with complete rows: what stands beside them for all or for some is in each.
+
+    A row keeps its own fields and gets those of ``common``, the addresses that ``people`` and ``chats`` give for its
+    names, and what is left out of a message because it is usual (``kind`` text, not from me).
+    """
     if not isinstance(results, dict):
         return results
-    read_ = dict(results)
-    common, people, chats = (read_.pop(name, []) for name in ("common", "people", "chats"))
+    read = dict(results)
+    common, people, chats = (read.pop(name, []) for name in ("common", "people", "chats"))
     known = [("chat_" if "chat_jid" in one else "", one) for one in [*people, *chats]]
     for name, rows in results.items():
         if name in ("data", "participants") and isinstance(rows, list):
             info = results.get("chat_info", {})
             chat = {name: info[name] for name in ("chat_jid",) if name in info}
-            read_[name] = [_row({**chat, **dict(common), **row}, known, info) for row in rows]
+            read[name] = [_row({**chat, **dict(common), **row}, known, info) for row in rows]
     if isinstance(results.get("message"), dict):
-        read_["message"] = _row(results["message"], known)
-    return read_
+        read["message"] = _row(results["message"], known)
+    return read
 
 
 def _row(row: Json, known: list[tuple[str, Json]], chat: Json | None = None) -> Json:
