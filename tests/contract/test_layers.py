@@ -29,6 +29,7 @@ GROUND = {
     "untrusted_text",
     "log_lines",
     "waiting",
+    "extras",
     "__init__",
 }
 """What every room may use."""

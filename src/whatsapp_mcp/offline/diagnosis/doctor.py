@@ -34,6 +34,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("neonize", lambda: installation.check_neonize(now)),
         ("libmagic", installation.check_libmagic),
         ("mcp", installation.check_mcp),
+        ("media", installation.check_media),
         ("settings", lambda: wrong or ok("settings", "valid")),
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),

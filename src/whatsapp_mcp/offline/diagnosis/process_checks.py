@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from typing import Final
 
 from whatsapp_mcp import __version__
+from whatsapp_mcp.errors import ClientOutdated
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import LockStatus
 from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus
 from whatsapp_mcp.settings import Settings
 
-_UPGRADE: Final = "pip install --upgrade neonize, and restart the MCP hosts."
 _STATES: Final = {
     SessionState.LOGGED_OUT: ("the account was logged out", "Call appLogin from an MCP host and scan the code."),
     SessionState.REPLACED: (
         "another program logged in as this linked device",
         "Find the copy of this data directory that is in use and end it; then call appReconnect.",
     ),
-    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", _UPGRADE),
+    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", ClientOutdated.next_step),
     SessionState.BANNED: (
         "WhatsApp has banned the account for a time",
         "Look at the phone; write less, to fewer people.",
