@@ -32,6 +32,7 @@ WhatsAppMcpError                   code, message, next_step, details
 ├── NotInstalled                   a part that a plain installation leaves out; names the extra
 ├── MediaExpired                   WhatsApp no longer has the media of a message
 ├── StoreError                     the message store cannot be used
+│   └── StoreUnusable              nor later: somebody has to do something about its file
 └── SetupError                     configuration or installation is wrong; stops the start
 
 An error travels from the session process to the server process as ``to_wire()`` and comes back with ``from_wire()``.
@@ -76,6 +77,7 @@ __all__ = [
     "SideLoginError",
     "SideReplaced",
     "StoreError",
+    "StoreUnusable",
     "WhatsAppMcpError",
     "WhatsAppRefused",
     "from_wire",
@@ -208,10 +210,13 @@ class ClientOutdated(SessionError):
 
 
 class AccountBanned(SessionError):
-    """WhatsApp banned the account temporarily."""
+    """WhatsApp banned the account temporarily; the message says until when, as far as WhatsApp told."""
 
     code = "account_banned"
-    next_step = "Wait until the ban ends; read the notice in WhatsApp on the phone."
+    next_step = (
+        "Wait until the ban ends: the session connects by itself then, if WhatsApp said when, and otherwise when "
+        "appReconnect is called. Read the notice in WhatsApp on the phone."
+    )
 
 
 class SessionReplaced(SessionError):
@@ -353,6 +358,12 @@ class StoreError(WhatsAppMcpError):
 
     code = "store_error"
     next_step = "Run `whatsapp-mcp doctor`: it names the file and what to do."
+
+
+class StoreUnusable(StoreError):
+    """What no time mends: the file is no database, damaged, or of a newer version."""
+
+    code = "store_unusable"
 
 
 class SetupError(WhatsAppMcpError):

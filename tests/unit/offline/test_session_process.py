@@ -90,7 +90,8 @@ def test_without_a_session_process_its_last_end_is_told(settings: Settings) -> N
         ("logged_out", Verdict.PROBLEM, "appLogin"),
         ("setup_error", Verdict.PROBLEM, "appReconnect"),
         ("store_error", Verdict.PROBLEM, "Mend"),
-        ("connect_failed", Verdict.WARNING, "session.log"),
+        ("connect_failed", Verdict.PROBLEM, "--connect"),
+        ("store_unusable", Verdict.PROBLEM, "Mend"),
         ("pump_died", Verdict.WARNING, "session.log"),
     ],
 )
@@ -169,7 +170,8 @@ def test_one_that_refuses(settings: Settings, why: str, verdict: Verdict) -> Non
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        (SessionState.RECONNECTING, Verdict.WARNING),
+        (SessionState.RECONNECTING, Verdict.PROBLEM),
+        (SessionState.CONNECTING, Verdict.WARNING),
         (SessionState.LOGGED_OUT, Verdict.PROBLEM),
         (SessionState.PAIRING, Verdict.OK),
     ],

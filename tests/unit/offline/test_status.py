@@ -335,7 +335,7 @@ def test_a_damaged_session(settings: Settings) -> None:
     assert str(settings.session_db) in (finding.next_step or "")
 
 
-def test_a_store_damaged_inside(settings: Settings) -> None:
+def test_a_store_unusable_inside(settings: Settings) -> None:
     fill_store(settings)
     content = bytearray(settings.store_path.read_bytes())
     page = 4096
@@ -726,9 +726,11 @@ def test_status_command(settings: Settings) -> None:
     }
 
 
-def test_status_does_not_fail_when_something_is_broken(settings: Settings) -> None:
+def test_status_describes_what_is_broken(settings: Settings) -> None:
     settings.store_path.write_bytes(b"x" * 5000)
-    assert run("status", "--data-dir", str(settings.data_dir))[0] == 0
+    code, text = run("status", "--data-dir", str(settings.data_dir))
+    assert code == 1
+    assert "is not a database" in " ".join(text.split())
 
 
 @needs_modes
