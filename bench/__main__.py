@@ -38,7 +38,7 @@ ROWS: Final = (
 """Measured by default."""
 LONG: Final = ("sustained", "peers")
 """Only when they are named."""
-LIMIT: Final = 60.0
+LIMIT: Final = 180.0
 """Seconds one module may take that has no ``TIMEOUT`` of its own."""
 LIMIT_PER_MESSAGE: Final = 0.001
 """Seconds more for every message of a scaled one, for each peer."""
