@@ -3,7 +3,7 @@
 # make test   lint, types and all tests
 # make lint   style and types
 # make bench   the figures of the docs, measured here
-# make conformance    the protocol's own suites against the server; wants npx and a network
+# make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
 # make lock           write requirements.lock and requirements-dev.lock anew
@@ -60,6 +60,7 @@ bench: .venv/installed-dev
 
 conformance: .venv/installed-dev
 	@$(BIN)/python -m tests.conformance
+	@$(BIN)/python -m tests.clients
 
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows

@@ -197,6 +197,7 @@ def test_a_server_that_starts_loads_nothing_that_only_calls_need() -> None:
         "av",
         "PIL",
         "neonize",
+        "rich",
         "pydantic_settings",
         "mcp.client",
         "mcp.server.mcpserver",
