@@ -35,7 +35,8 @@ from whatsapp_mcp.errors import SetupError
     "--compare",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Run nothing: list the stanzas of a record of `verify --record` that the simulator does not make or answer.",
+    help="Run nothing: list the stanzas of a record of `verify --record FILE` that the simulator does not make or "
+    "answer.",
 )
 @click.option("--remove", type=click.Path(path_type=Path), hidden=True)
 def simulate(remove: Path | None, compare: Path | None, **options: Any) -> None:
