@@ -107,7 +107,7 @@ async def test_accounts_write_to_each_other_and_see_nothing_of_each_other(tmp_pa
             ("work", wanda.account.number, True),
         ]
         refused = await anyio.to_thread.run_sync(accounts, data_dir, "remove", "work", "--yes")
-        assert refused.returncode == 1
+        assert refused.returncode == 3
         assert "the account 'work' is in use by process" in refused.stderr
 
         # With the server goes the session that nobody else uses.
