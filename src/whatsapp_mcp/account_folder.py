@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.platform.ownership import not_ours_alone
+from whatsapp_mcp.platform.ownership import close_folder_to_others, not_ours_alone, others_may_read
 from whatsapp_mcp.private_files import ensure_private_folder
+
+logger = logging.getLogger(__name__)
 
 _BREAKS_URI: Final = "?#%"
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
@@ -77,6 +80,20 @@ def make_folder(folder: Path) -> None:
                 f"the folder {folder} {why}",
                 next_step=f"Start as that user, change its owner, or choose a folder of your own {_CHOOSE_ANOTHER}",
             )
+
+
+def close_folder(folder: Path) -> None:
+    """Take from others what they may do in the folder of an account that was there before, as far as that is possible.
+
+    The data directory itself may be somebody's choice, and hold other things; `doctor` says what is wrong with it.
+    """
+    try:
+        by = others_may_read(folder)
+        if by is not None:
+            close_folder_to_others(folder)
+            logger.warning("the folder %s was open to others (%s) and has been closed to others", folder, by)
+    except OSError as error:
+        logger.warning("the folder %s cannot be closed to others: %s", folder, error.strerror)
 
 
 def check_files(folder: Path) -> None:

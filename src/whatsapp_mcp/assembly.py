@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, make_folder
+from whatsapp_mcp import clock
+from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.supervisor.decision import at_rest
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
     from whatsapp_mcp.media.decoder_pool import DecoderPool
+    from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
     from whatsapp_mcp.policy.caller import Asking
     from whatsapp_mcp.policy.gate import Gate
     from whatsapp_mcp.server.auth import HttpAccess
+    from whatsapp_mcp.server.health import AccountStanding
     from whatsapp_mcp.server.terminal import TerminalCalls
+
+logger = logging.getLogger(__name__)
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -97,6 +105,23 @@ class _OperationsOnDemand:
         return transcribers()
 
 
+def _folder_made(settings: Settings, *, say: bool) -> str:
+    """Make the account's folder, or check the one that is there. That it is new, if it is and ``say`` wants it told.
+
+    Raises:
+        SetupError: it cannot be used.
+    """
+    check_path(settings.session_db)
+    made = f"the folder {settings.account_dir} was made just now" if say and not settings.account_dir.is_dir() else ""
+    make_folder(settings.data_dir)
+    make_folder(settings.account_dir)
+    if made:
+        logger.warning("%s: a new account, unless --data-dir or WHATSAPP_MCP_DATA_DIR is misspelt", made)
+    close_folder(settings.account_dir)
+    check_files(settings.account_dir)
+    return made
+
+
 def assemble(
     settings: Settings,
     *,
@@ -104,6 +129,7 @@ def assemble(
     simulated: bool = False,
     autoscan: bool = True,
     temporary: bool = False,
+    managed: Callable[[SessionManager], None] = lambda _: None,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -113,38 +139,42 @@ def assemble(
         simulated: give the account a WhatsApp of its own, with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
+        managed: is given the session's manager.
     """
     from whatsapp_mcp.server.app import build_server
 
     operations = offered(settings)
-    check_path(settings.session_db)
-    make_folder(settings.data_dir)
-    make_folder(settings.account_dir)
-    check_files(settings.account_dir)
+    made = _folder_made(settings, say=not simulated)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
-        removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(
-            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
-        )
+        removed, linger = settings.data_dir if temporary else None, settings.session_linger
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
         world = None
-        manager = SessionManager(settings, kind=kind)
+        manager = SessionManager(settings, kind=kind, made=made if kind == "stdio" else "")
+    managed(manager)
     running = _OperationsOnDemand(settings, manager)
 
-    @asynccontextmanager
-    async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if world is not None:
-                await stack.enter_async_context(world.running(manager))
-            await stack.enter_async_context(manager.running())
-            stack.push_async_callback(running.close)
-            yield
+    def lifespan(_: Server[Any]) -> AbstractAsyncContextManager[None]:
+        return _running(manager, running, world)
 
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+@asynccontextmanager
+async def _running(
+    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None
+) -> AsyncIterator[None]:
+    """The life of one server."""
+    async with AsyncExitStack() as stack:
+        if world is not None:
+            await stack.enter_async_context(world.running(manager))
+        await stack.enter_async_context(manager.running())
+        stack.push_async_callback(operations.close)
+        yield
 
 
 def http_access(
@@ -218,6 +248,7 @@ class AccountServers:
         offered(settings)
         check_path(settings.session_db)
         self._settings = settings
+        self._managers: dict[str, SessionManager] = {}
         self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
     @property
@@ -242,7 +273,20 @@ class AccountServers:
 
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
-        return self._assemble(self._of(name))
+        return self._assemble(self._of(name), managed=partial(self._managers.__setitem__, name))
+
+    def standing(self, name: str) -> AccountStanding:
+        """By its session manager; of an account that nobody used yet, or that was ended, by what the last one left."""
+        from whatsapp_mcp.server.health import AccountStanding
+
+        known = self._managers[name].snapshot if name in self._managers else None
+        if known is not None and (known.state is not SessionState.STOPPED or known.detail):
+            return AccountStanding(known.state.value, known.state is SessionState.CONNECTED, known.detail)
+        try:
+            state, detail = at_rest(self._of(name), clock.now())
+        except (WhatsAppMcpError, OSError) as error:
+            return AccountStanding("unknown", False, error.message if isinstance(error, WhatsAppMcpError) else "")
+        return AccountStanding(state.value, False, detail) if state is not None else AccountStanding("unused", True)
 
     def _of(self, name: str) -> Settings:
         return self._settings.model_copy(update={"account": name})

@@ -29,8 +29,10 @@ WhatsAppMcpError                   code, message, next_step, details
 ├── WhatsAppRefused                WhatsApp answered with an error
 │   ├── ReachoutTimelock           463: the account may not start new chats for now
 │   └── RateLimited                429: too many requests
+├── NotInstalled                   a part that a plain installation leaves out; names the extra
 ├── MediaExpired                   WhatsApp no longer has the media of a message
 ├── StoreError                     the message store cannot be used
+│   └── StoreUnusable              nor later: somebody has to do something about its file
 └── SetupError                     configuration or installation is wrong; stops the start
 
 An error travels from the session process to the server process as ``to_wire()`` and comes back with ``from_wire()``.
@@ -62,6 +64,7 @@ __all__ = [
     "NotAllowed",
     "NotConnected",
     "NotFound",
+    "NotInstalled",
     "NotLoggedIn",
     "OutcomeUnknown",
     "RateLimited",
@@ -74,6 +77,7 @@ __all__ = [
     "SideLoginError",
     "SideReplaced",
     "StoreError",
+    "StoreUnusable",
     "WhatsAppMcpError",
     "WhatsAppRefused",
     "from_wire",
@@ -155,6 +159,16 @@ class ConfirmationNeeded(WhatsAppMcpError):
     )
 
 
+class NotInstalled(WhatsAppMcpError):
+    """It needs an extra that is not installed; ``details.extra`` names it."""
+
+    code = "not_installed"
+    next_step = (
+        "Whoever runs this server can install it (whatsapp-web-mcp[media]; `whatsapp-mcp doctor` says how). Until "
+        "then, send the file as a document with sendFile."
+    )
+
+
 class SessionError(WhatsAppMcpError):
     """The WhatsApp session is not in a state to do this."""
 
@@ -189,14 +203,20 @@ class ClientOutdated(SessionError):
     """WhatsApp answered 405: the announced client version is too old."""
 
     code = "client_outdated"
-    next_step = "Upgrade the WhatsApp library and restart the MCP hosts: pip install --upgrade neonize whatsapp-web-mcp"
+    next_step = (
+        "Only a newer WhatsApp library helps: `whatsapp-mcp upgrade-check` tells whether there is one, and how to "
+        "install it. Then restart the MCP hosts."
+    )
 
 
 class AccountBanned(SessionError):
-    """WhatsApp banned the account temporarily."""
+    """WhatsApp banned the account temporarily; the message says until when, as far as WhatsApp told."""
 
     code = "account_banned"
-    next_step = "Wait until the ban ends; read the notice in WhatsApp on the phone."
+    next_step = (
+        "Wait until the ban ends: the session connects by itself then, if WhatsApp said when, and otherwise when "
+        "appReconnect is called. Read the notice in WhatsApp on the phone."
+    )
 
 
 class SessionReplaced(SessionError):
@@ -338,6 +358,12 @@ class StoreError(WhatsAppMcpError):
 
     code = "store_error"
     next_step = "Run `whatsapp-mcp doctor`: it names the file and what to do."
+
+
+class StoreUnusable(StoreError):
+    """What no time mends: the file is no database, damaged, or of a newer version."""
+
+    code = "store_unusable"
 
 
 class SetupError(WhatsAppMcpError):

@@ -7,10 +7,12 @@ terminals: no record may look like two, end early, or be obeyed by a terminal.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final
 
@@ -21,7 +23,7 @@ RECORD_LIMIT: Final = 4_000
 TRACEBACK_LIMIT: Final = 12_000
 """Characters of a traceback, of which the end is shown: there is what failed."""
 INDENT: Final = "    | "
-"""What each further line of a record begins with; a record begins with its level."""
+"""What each further line of a record begins with; a record begins with its time and level."""
 
 ALIKE: Final = 30
 """Warnings and errors of one kind that are logged in a minute."""
@@ -84,16 +86,33 @@ class AlikeFilter(logging.Filter):
         return True
 
 
+_CODE: Final = re.compile(r"\b[12]@[^\s,\"]+(?:,[A-Za-z0-9+/]{8,}={0,2}){2,}")
+"""What a QR code says (whatsmeow: pair.go): whoever has it can link in the account's place while it is shown."""
+_NUMBER: Final = re.compile(
+    r"\d{5,20}(?=(?:[.:_]\d{1,4}){0,2}@)"  # of an address
+    r"|\+\d{7,15}(?!\w)"
+    r'|(?<![\w.])(?<!\bt=")\d{10,15}(?![\w.])'  # t: the time of a stanza
+)
+_SHOWN: Final = 2
+
+
+def masked(text: str) -> str:
+    """Without phone numbers, but for the last digits, by which an owner knows which is meant, and without QR codes."""
+    return _NUMBER.sub(lambda found: f"…{found[0][-_SHOWN:]}", _CODE.sub("[QR code]", text))
+
+
 class LineFormatter(logging.Formatter):
-    """``LEVEL logger: message`` on one line, whatever is in it; a traceback below it, each line behind ``INDENT``."""
+    """``TIME LEVEL logger: message`` on one line, whatever is in it, numbers masked; a traceback below it, each line
+    behind ``INDENT``. The time is UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
         try:
             message = record.getMessage()
         except Exception as error:  # the arguments do not fit the message
             message = f"{record.msg} (cannot be filled in: {type(error).__name__})"
-        head = f"{record.levelname} {record.name}: {_start(message, RECORD_LIMIT)}"
-        below = self._below(record)
+        at = datetime.fromtimestamp(record.created, UTC)
+        head = f"{at:%Y-%m-%dT%H:%M:%SZ} {record.levelname} {record.name}: {masked(_start(message, RECORD_LIMIT))}"
+        below = masked(self._below(record))
         return "\n".join([escaped(head), *(f"{INDENT}{escaped(line)}" for line in below.split("\n") if line)])
 
     def _below(self, record: logging.LogRecord) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,8 +20,24 @@ PREFIX: Final = "WHATSAPP_MCP_"
 
 
 def _settled(path: Path) -> Path:
-    """Hosts start servers without a shell that would expand ``~``, and in any folder."""
-    return path.expanduser().absolute()
+    """Hosts start servers without a shell that would expand ``~`` and ``$HOME``, and in any folder."""
+    return _expanded(str(path)).absolute()
+
+
+def _expanded(path: str) -> Path:
+    text = os.path.expandvars(path)
+    if (unknown := _VARIABLE.search(text)) is not None:
+        raise ValueError(f"{unknown[0]} is not set here, so that {text} is no path; write it out")
+    return Path(text).expanduser()
+
+
+def _known_folders(folders: str) -> str:
+    for entry in folders.split(os.pathsep):
+        _expanded(entry)
+    return folders
+
+
+_VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[^}]*\})")
 
 
 def _known_zone(name: str) -> str:
@@ -103,7 +121,7 @@ class Settings(BaseModel):
         default="",
         description="Time zone of the times in results, such as Europe/Berlin. Empty: that of the system.",
     )
-    outbox: str = Field(
+    outbox: Annotated[str, AfterValidator(_known_folders)] = Field(
         default="",
         description="Folders, separated like PATH, from which files may be sent. Empty: no local file can be sent.",
     )
@@ -145,6 +163,12 @@ class Settings(BaseModel):
         description="Tell who waits for events that somebody is typing. neonize ends over a state that it does not "
         "know, which a sender can choose, and is started again then.",
     )
+    device_name: Annotated[str, AfterValidator(str.strip)] = Field(
+        default="",
+        max_length=50,
+        description="Name under which the phone lists this device, from linking on. Empty: this program's name, "
+        "the account's if it is not `default`, and this machine's.",
+    )
     session_linger: float = Field(
         default=10.0,
         ge=0,
@@ -167,6 +191,23 @@ class Settings(BaseModel):
         le=8784,
         description="The connection outlives the last server for a scheduled message that is due within so many hours.",
     )
+    record_stanzas: _Path | None = Field(
+        default=None,
+        description="File to which the shapes of stanzas are added: tags, names of attributes, kinds of values, "
+        "nothing that identifies. `whatsapp-mcp verify --record FILE` sets it.",
+    )
+    host: str = Field(default="127.0.0.1", description="Of `serve`: address to listen on.")
+    port: int = Field(default=8765, ge=0, le=65535, description="Of `serve`: port to listen on; 0 picks a free one.")
+    allowed_host: str = Field(
+        default="",
+        description="Of `serve`: names under which clients reach it from elsewhere, comma-separated. Those of loopback "
+        "are always allowed.",
+    )
+    allow_remote: bool = Field(
+        default=False,
+        description="Of `serve`: listen on an address that other machines can reach. TLS is needed then: `--tls-cert`, "
+        "or a proxy.",
+    )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
 
     @model_validator(mode="before")
@@ -181,6 +222,14 @@ class Settings(BaseModel):
     def zone(self) -> tzinfo | None:
         """Of the times in results, and of those in arguments that name none; None: the system's."""
         return _zone(self.timezone) if self.timezone else None
+
+    @property
+    def shown_name(self) -> str:
+        """Under which the phone lists this device."""
+        if self.device_name:
+            return self.device_name
+        account = "" if self.account == DEFAULT_ACCOUNT else f" {self.account}"
+        return f"whatsapp-mcp{account} on {socket.gethostname().partition('.')[0]}"[:50]
 
     @property
     def account_dir(self) -> Path:
@@ -247,8 +296,12 @@ class Settings(BaseModel):
         return self.account_dir / "media"
 
     @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.allowed_host.split(",") if name.strip())
+
+    @property
     def outbox_folders(self) -> tuple[Path, ...]:
-        return tuple(Path(entry).expanduser() for entry in self.outbox.split(os.pathsep) if entry.strip())
+        return tuple(_expanded(entry) for entry in self.outbox.split(os.pathsep) if entry.strip())
 
     @property
     def approve_page_path(self) -> Path:

@@ -145,6 +145,7 @@ EXPLAINED: Final = (
     *(Explained(f"{operation}.offset", "added", _PAGE) for operation in _PAGED),
     *(Explained(f"{operation}.cursor", "added", _STABLE) for operation in ("listChats", "getChatMessages")),
     Explained("userMyContacts.search", "added", "finding one of a thousand contacts should not cost them all"),
+    Explained("appLogout.erase", "added", "messages that are deleted cannot be had again; that has to be meant"),
     Explained("*.detail", "added", "what everyday tasks need costs half of what there is"),
     Explained("*.idempotency_key", "added", "who does not know whether a call worked has to be able to repeat it"),
     Explained("sendFile.filename", "added", "a data: URI has no name, and a link often a useless one"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.e2e.harness import host_on, paired, until
+from tests.e2e.harness import Host, host_on, paired, until
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis import examine
@@ -67,3 +68,36 @@ async def test_status_reindex_and_export_beside_two_servers(tmp_path: Path) -> N
     assert not ended.running
     assert ended.last_end is not None
     assert ended.last_end.reason == "unused"
+
+
+async def told(data_dir: Path) -> tuple[int, str, int]:
+    """Exit code and word of `status`, exit code of `doctor`."""
+    looked, examined = await command(data_dir, "status", "--json"), await command(data_dir, "doctor")
+    return looked.returncode, json.loads(looked.stdout)["standing"]["state"], examined.returncode
+
+
+async def state_is(host: Host, state: str) -> None:
+    with anyio.fail_after(60):
+        while (await host.call("appStatus"))["state"] != state:
+            await anyio.sleep(0.1)
+
+
+async def test_commands_tell_the_state_as_it_is(tmp_path: Path) -> None:
+    more = {"WHATSAPP_MCP_CALL_TIMEOUT": "2"}
+    async with paired(tmp_path, **more) as (simulator, host):
+        at = host.data_dir
+        assert (await told(at))[:2] == (0, "connected")
+        assert (await command(at, "doctor", "--connect")).stdout.count("WhatsApp answers, after") == 1
+
+        simulator.faults.refuse_login(402, times=50, code=101, expire_seconds=3600)
+        simulator.faults.drop()
+        await state_is(host, "banned")
+        assert await told(at) == (1, "banned", 1)
+        simulator.faults.clear()
+        await host.call("appReconnect")
+
+        simulator.faults.stream_error("replaced")
+        await state_is(host, "replaced")
+        looked = await command(at, "status", "--json")
+        assert (looked.returncode, json.loads(looked.stdout)["standing"]["state"]) == (1, "replaced")
+        assert (await host.refused("appLogin"))["code"] == "session_replaced"

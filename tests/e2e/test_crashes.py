@@ -242,8 +242,8 @@ async def test_a_damaged_store_is_named_and_what_comes_waits_at_whatsapp(tmp_pat
             while f"{store} is not a database" not in error["message"]:  # a busy machine starts slowly
                 error = await host.refused("appDevices")
             assert error["code"] == "not_connected"
-            assert "Move the file away" in error["message"]
-            assert (await host.refused("listChats"))["code"] == "store_error"
+            assert "move it away" in error["message"]
+            assert (await host.refused("listChats"))["code"] == "store_unusable"
             later = ana.say("while it is damaged")
             store.rename(tmp_path / "aside.db")
             await host.call("appReconnect")

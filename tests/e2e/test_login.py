@@ -87,7 +87,7 @@ async def test_reconnect_keeps_the_account_and_files_are_private(tmp_path: Path)
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
 
 
-async def test_logout_unlinks_and_deletes(tmp_path: Path) -> None:
+async def test_logout_unlinks_and_deletes_what_is_asked_for(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana")
         await host.call("sendMessage", phone=ana.number, message="hello")
@@ -95,6 +95,11 @@ async def test_logout_unlinks_and_deletes(tmp_path: Path) -> None:
         assert [device.number for device in simulator.phone.account.devices.values()] == [0]
         error = await host.refused("appDevices")
         assert error["code"] == "not_logged_in"
+        assert len((await host.call("listChats"))["data"]) == 1, "messages cannot be had again"
+        await host.pair(simulator)
+        rows = (await host.call("getChatMessages", chat_jid=ana.number))["data"]
+        assert [row["content"] for row in rows] == ["hello"]
+        await host.call("appLogout", erase=True)
         assert (await host.call("listChats"))["data"] == []
         await host.pair(simulator)
         await host.call("sendMessage", phone=ana.number, message="again")

@@ -228,7 +228,7 @@ async def test_servers_link_and_unlink_together(tmp_path: Path) -> None:
         assert linked[0] == linked[1]
         await two.call("sendMessage", phone=ana.number, message="of the first account")
 
-        await one.call("appLogout")
+        await one.call("appLogout", erase=True)
         for host in (two, one):
             with anyio.fail_after(60):
                 while (error := body_of(await host.raw("appDevices")))["code"] == "SUCCESS":

@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from tests.unit.session_db.session_database import link_device
+from tests.unit.systems import needs_modes
 from whatsapp_mcp.assembly import AccountServers, assemble
 from whatsapp_mcp.catalog import load_catalog
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.pipe.ledger import Ledger
+from whatsapp_mcp.pipe.lines import Ended
+from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
 
@@ -51,7 +57,7 @@ def test_each_server_says_which_account_it_is_and_touches_no_other(tmp_path: Pat
 def test_they_attach_to_their_sessions_as_servers_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, str]] = []
 
-    def manager(settings: Settings, *, kind: str) -> SessionManager:
+    def manager(settings: Settings, *, kind: str, **_: str) -> SessionManager:
         made.append((settings.account, kind))
         return SessionManager(settings)
 
@@ -81,3 +87,31 @@ def test_accounts_with_webhooks_are_served_without_a_request(tmp_path: Path) -> 
         (tmp_path / name).mkdir(mode=0o700)
     (tmp_path / "work" / "webhooks.json").touch()
     assert found.unasked() == ("work",)
+
+
+def test_how_an_account_stands_is_known_before_it_is_used(tmp_path: Path) -> None:
+    accounts = servers(tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data")
+    assert accounts.standing("default") == AccountStanding("unpaired", ready=False)
+    settings.account_dir.mkdir(parents=True)
+    link_device(settings.session_db)
+    assert accounts.standing("default") == AccountStanding("unused", ready=True)
+    ledger = Ledger(started_at=now())
+    ledger.end(Ended(reason="replaced", detail="elsewhere"), now())
+    ledger.write(settings.ledger_path)
+    assert accounts.standing("default") == AccountStanding("replaced", False, "elsewhere")
+    accounts.build("default")
+    assert accounts.standing("default").state == "starting", "its manager knows"
+
+
+@needs_modes
+def test_a_new_account_is_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(data_dir=tmp_path / "dta")
+    assemble(settings)
+    assert f"{settings.account_dir} was made just now" in caplog.text
+    caplog.clear()
+    settings.account_dir.chmod(0o755)
+    assemble(settings)
+    assert "was made" not in caplog.text
+    assert settings.account_dir.stat().st_mode & 0o777 == 0o700, "closed to others, and said"
+    assert "has been closed to others" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from tests.unit.systems import CHILD_LIMIT
 from whatsapp_mcp.log_lines import ALIKE, INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, AlikeFilter, LineFormatter
 
+TIME = "2026-10-26T07:33:20Z"
 FORGED = "X\x1b[2J\x1b]0;pwned\x07\nERROR whatsapp_mcp.session: the account was logged out\r\n"
 HIDDEN = "\u202egnp.exe\u2066\u2028\u0085\x9b31m\U000e0041\U000e01ef\ud800\u200b\u3164"
 
@@ -18,6 +20,7 @@ HIDDEN = "\u202egnp.exe\u2066\u2028\u0085\x9b31m\U000e0041\U000e01ef\ud800\u200b
 def formatted(message: str, *arguments: object, error: Exception | None = None) -> str:
     found = (type(error), error, error.__traceback__) if error is not None else None
     record = logging.LogRecord("whatsapp_mcp.test", logging.WARNING, __file__, 1, message, arguments, found)
+    record.created = 1_793_000_000.5
     return LineFormatter().format(record)
 
 
@@ -31,7 +34,7 @@ def raised(text: str) -> ValueError:
 @pytest.mark.parametrize("text", [FORGED, HIDDEN, FORGED + HIDDEN])
 def test_a_record_is_one_line_that_no_terminal_obeys(text: str) -> None:
     line = formatted("a message of %s", text)
-    assert line.startswith("WARNING whatsapp_mcp.test: a message of ")
+    assert line.startswith(f"{TIME} WARNING whatsapp_mcp.test: a message of ")
     assert line.isprintable()
     assert len(line.splitlines()) == 1
     line.encode()
@@ -47,7 +50,7 @@ def test_control_characters_are_told() -> None:
 
 def test_a_traceback_cannot_pass_for_another_record() -> None:
     first, *below = formatted("failed", error=raised(FORGED + HIDDEN)).split("\n")
-    assert first == "WARNING whatsapp_mcp.test: failed"
+    assert first == f"{TIME} WARNING whatsapp_mcp.test: failed"
     assert below
     assert all(line.startswith(INDENT) and line.isprintable() for line in below)
     assert any("ValueError" in line for line in below)
@@ -56,6 +59,27 @@ def test_a_traceback_cannot_pass_for_another_record() -> None:
 def test_records_have_an_end() -> None:
     assert len(formatted("%s", "x" * 1_000_000)) < RECORD_LIMIT + 100
     assert len(formatted("failed", error=raised("x\n" * 500_000))) < 10 * TRACEBACK_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("of 4915100000009:7@s.whatsapp.net", "of …09:7@s.whatsapp.net"),
+        ("from 100000000000009@lid in 120363000000000001@g.us", "from …09@lid in …01@g.us"),
+        ("user 4915100000009.0:7@lid", "user …09.0:7@lid"),
+        ("to +4915100000001", "to …01"),
+        ("+12025550100, 4915100000001", "…00, …01"),
+        ('<ack t="1761998400" id="3EB0123456789012345678"/>', '<ack t="1761998400" id="3EB0123456789012345678"/>'),
+        ("process 12345 sent 20000000 bytes in 0.5 s", "process 12345 sent 20000000 bytes in 0.5 s"),
+        ("code 2@abc/DEF+1,Zm9vYmFyYmF6cXV1eA==,Zm9vYmFyYmF6,c2VjcmV0c2VjcmV0c2VjcmV0 shown", "code [QR code] shown"),
+    ],
+)
+def test_numbers_and_codes_are_masked(text: str, shown: str) -> None:
+    assert formatted("%s", text) == f"{TIME} WARNING whatsapp_mcp.test: {shown}"
+
+
+def test_numbers_in_tracebacks_are_masked() -> None:
+    assert "4915100000009" not in formatted("failed", error=raised("no session with 4915100000009@s.whatsapp.net"))
 
 
 def test_arguments_that_do_not_fit_are_no_error() -> None:
@@ -87,7 +111,8 @@ def test_whatever_a_process_says_of_its_own_errors() -> None:
     assert done.returncode == 1
     assert "\x1b" not in done.stderr
     assert not [line for line in lines if line.startswith("ERROR whatsapp_mcp: forged")]
-    assert all(line.startswith((INDENT, "INFO ", "WARNING ", "ERROR ", "CRITICAL ")) for line in lines)
+    begins = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR|CRITICAL) ")
+    assert all(line.startswith(INDENT) or begins.match(line) for line in lines)
     assert sum("forged" in line for line in lines) >= 6
 
 

@@ -132,3 +132,33 @@ def test_everything_of_an_account_lies_together() -> None:
 def test_upper_and_lower_case_of_a_variable_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("whatsapp_mcp_toolsets", "group")
     assert Settings().toolsets == "group"
+
+
+@pytest.mark.parametrize("written", ["$MY_PLACE/data", "${MY_PLACE}/data"])
+def test_variables_in_paths_are_filled_in(written: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MY_PLACE", str(tmp_path))
+    monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", written)
+    monkeypatch.setenv("WHATSAPP_MCP_OUTBOX", written)
+    settings = Settings()
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.outbox_folders == (tmp_path / "data",)
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "OUTBOX", "ENDPOINT"])
+def test_a_variable_that_is_not_set_is_no_folder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    monkeypatch.setenv(f"WHATSAPP_MCP_{name}", "$NOWHERE/data")
+    with pytest.raises(ValidationError, match=r"\$NOWHERE is not set"):
+        Settings()
+
+
+def test_how_the_phone_lists_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "attic.example.org")
+    assert Settings().shown_name == "whatsapp-mcp on attic"
+    assert Settings(account="work").shown_name == "whatsapp-mcp work on attic"
+    assert Settings(device_name=" Kitchen ").shown_name == "Kitchen"
+
+
+def test_names_of_a_server_in_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_ALLOWED_HOST", "a.example, b.example:8443,")
+    assert Settings().allowed_hosts == ("a.example", "b.example:8443")

@@ -14,7 +14,7 @@ class AppLoginWithCodeArguments(TypedDict):
     phone: str
 
 class AppLogoutArguments(TypedDict):
-    pass
+    erase: bool
 
 class AppReconnectArguments(TypedDict):
     pass

@@ -31,13 +31,24 @@ from whatsapp_mcp.errors import SetupError
     metavar="SECONDS",
     help="End so long after the last control connection and the last linked device have gone.",
 )
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run nothing: list the stanzas of a record of `verify --record FILE` that the simulator does not make or "
+    "answer.",
+)
 @click.option("--remove", type=click.Path(path_type=Path), hidden=True)
-def simulate(remove: Path | None, **options: Any) -> None:
+def simulate(remove: Path | None, compare: Path | None, **options: Any) -> None:
     """Run a simulated WhatsApp on loopback; point WHATSAPP_MCP_ENDPOINT at its endpoint file.
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
     """
     with explained():
+        if compare is not None:
+            from whatsapp_mcp.simulator.control.comparison import run_compare
+
+            sys.exit(run_compare(compare, sys.stdout))
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         given = {name: value for name, value in options.items() if value is not None}
@@ -108,24 +119,30 @@ def reindex(data_dir: Path | None, account: str | None) -> None:
 @place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
-    """Show account, connection, the servers that use it, where the data is, and versions."""
+    """Show account, connection, the servers that use it, where the data is, and versions.
+
+    Exit code 0 when the account is connected, or would be as soon as a server uses it; 1 when nothing is linked,
+    WhatsApp does not let it in or cannot be reached, or the messages cannot be read.
+    """
     from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
     with explained():
         found = take_status(settings_of(data_dir, account))
     click.echo(found.model_dump_json(indent=2) if as_json else status_text(found))
+    sys.exit(0 if found.standing.well and found.store.problem is None else 1)
 
 
 @click.command()
 @place_options
+@click.option("--connect", is_flag=True, help="Ask WhatsApp too, through the session that runs or one that is started.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(data_dir: Path | None, account: str | None, as_json: bool) -> None:
+def doctor(data_dir: Path | None, account: str | None, connect: bool, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
     options = {"data_dir": data_dir, "account": account}
     given = {name: value for name, value in options.items() if value is not None}
-    diagnosis = examine(given, environment=os.environ, now=now())
+    diagnosis = examine(given, environment=os.environ, now=now(), connect=connect)
     click.echo(diagnosis.model_dump_json(indent=2) if as_json else diagnosis_text(diagnosis))
     sys.exit(0 if diagnosis.healthy else 1)

@@ -49,6 +49,12 @@ def _server_options(command: F) -> F:
             help="With --simulated: the simulated phone scans a shown QR code by itself after two seconds.",
         ),
         click.option("--simulated", is_flag=True, help="Use a simulated WhatsApp with contacts that answer."),
+        click.option(
+            "--endpoint",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Use the simulated WhatsApp of this endpoint file, and never the real one.",
+        ),
     ):
         command = option(command)
     return command
@@ -60,6 +66,12 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
     """Serve one MCP host over stdin and stdout (Claude Desktop, Claude Code, Cursor …)."""
     from whatsapp_mcp.descriptors import claim_stdio
 
+    if sys.stdin.isatty():
+        click.echo(
+            "whatsapp-mcp speaks MCP here, with the program that started it: let an MCP host start it (docs/hosts.md). "
+            "Ctrl-C ends it.",
+            err=True,
+        )
     descriptors = claim_stdio()
     with _server_settings(simulated, options) as settings:
         gc.disable()
@@ -81,12 +93,13 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
 
 @click.command()
 @_server_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
+@click.option("--host", help="Address to listen on; 127.0.0.1 if none is given.")
+@click.option("--port", type=click.IntRange(0, 65535), help="8765 if none is given; 0 picks a free port.")
 @click.option("--allowed-host", multiple=True, help="Name under which clients reach this server, if not loopback.")
 @click.option(
     "--allow-remote",
     is_flag=True,
+    default=None,
     help="Listen on an address that other machines can reach. TLS is needed then: --tls-cert, or a proxy.",
 )
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve TLS with this certificate.")
@@ -108,9 +121,8 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
 
     /mcp is the account that --account names, /mcp/NAME each of the others. An account is started when it is first used.
     """
-    http = {name: options.pop(name) for name in ("host", "port", "allow_remote")}
-    http["allowed_hosts"] = options.pop("allowed_host")
-    http["tls"] = _tls(options.pop("tls_cert"), options.pop("tls_key"))
+    options["allowed_host"] = ",".join(options["allowed_host"]) or None
+    tls = _tls(options.pop("tls_cert"), options.pop("tls_key"))
     oauth = {name: options.pop(f"oauth_{name}") for name in ("issuer", "audience", "jwks_url", "subjects", "prefix")}
     with _server_settings(simulated, options) as settings:
         gc.disable()
@@ -135,7 +147,17 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
         click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
         with contextlib.closing(OwnerPages(settings, access)) as pages:
             serving = partial(serve_http, accounts, access=access, announce=pages.announce, more_routes=pages.routes)
-            anyio.run(partial(serving, **http))
+            anyio.run(partial(serving, tls=tls, **_where(settings)))
+
+
+def _where(settings: Settings) -> dict[str, Any]:
+    """Where `serve` listens, and by which names it is known there."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "allowed_hosts": settings.allowed_hosts,
+        "allow_remote": settings.allow_remote,
+    }
 
 
 def _tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
@@ -163,7 +185,8 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
         sys.setswitchinterval(SWITCH_INTERVAL)
         if simulated:
             if settings.endpoint is not None:
-                raise SetupError("--simulated starts its own simulator; unset WHATSAPP_MCP_ENDPOINT")
+                again = "Leave out --endpoint and unset WHATSAPP_MCP_ENDPOINT, or leave out --simulated."
+                raise SetupError("--simulated starts its own simulator", next_step=again)
             if _keeps_nothing(simulated, options):
                 from whatsapp_mcp.offline.simulated import temporary_data_dir
 

@@ -51,13 +51,17 @@ async def app_login_with_code(services: Services, arguments: args.AppLoginWithCo
 
 
 @operation("appLogout")
-async def app_logout(services: Services, _arguments: args.AppLogoutArguments) -> Outcome:
-    if await services.session.logout():
-        return Outcome("The device is unlinked; its session and its messages were deleted here.")
-    return Outcome(
-        "Session and messages were deleted here, but WhatsApp did not confirm it: "
-        "remove the device on the phone too (Linked devices)."
+async def app_logout(services: Services, arguments: args.AppLogoutArguments) -> Outcome:
+    erase = arguments["erase"]
+    confirmed = await services.session.logout(erase_messages=erase)
+    deleted = (
+        "Its session and the stored messages were deleted here."
+        if erase
+        else "Its session was deleted here. The stored messages are kept, and go on when the account is linked again."
     )
+    if confirmed:
+        return Outcome(f"The device is unlinked. {deleted}")
+    return Outcome(f"WhatsApp did not confirm it: remove the device on the phone too (Linked devices). {deleted}")
 
 
 @operation("appReconnect")

@@ -71,7 +71,7 @@ class Session(Protocol):
     async def login_with_code(self, digits: str) -> str:
         """Start pairing by phone number; the code is valid for 160 seconds."""
 
-    async def logout(self) -> bool:
+    async def logout(self, *, erase_messages: bool = False) -> bool:
         """Unlink the device, delete session and messages; whether WhatsApp confirmed it. Raises NotLoggedIn."""
 
     async def restart(self) -> None:

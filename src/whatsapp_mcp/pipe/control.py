@@ -16,10 +16,11 @@ class PairPhone(Command[str]):
 
 
 class Logout(Command[bool]):
-    """Unlink the device. Whether WhatsApp confirmed it is answered; then the process ends, and session and messages are
-    erased."""
+    """Unlink the device. Whether WhatsApp confirmed it is answered; then the process ends, and the session is deleted,
+    the messages too if that is wanted."""
 
     unconnected = True
+    erase_messages: bool = False
 
 
 class Restart(Command[None]):

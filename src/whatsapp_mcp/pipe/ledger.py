@@ -44,7 +44,9 @@ class Ledger(BaseModel):
     short_lives: int = 0
     """Ends in a row soon after it was connected."""
     erase: bool = False
-    """Session and messages have to be deleted before anything else is done."""
+    """The session has to be deleted before anything else is done."""
+    erase_messages: bool = False
+    """And the messages."""
 
     @classmethod
     def read(cls, path: Path) -> Ledger:

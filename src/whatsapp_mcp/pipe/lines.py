@@ -57,10 +57,14 @@ class Hello(Wire):
     """For the deliverer, as soon as there are webhooks."""
     linger: float = 0.0
     """Seconds to go on after the last server has left."""
+    device_name: str = "whatsapp-mcp"
+    """Under which the phone lists this device, from linking on."""
     pairing: bool = False
     """No device is linked: codes will be shown."""
     policy: PolicyPlaces | None = None
     """None: what is scheduled is refused when it is due."""
+    record_stanzas: str = ""
+    """File for the shapes of stanzas; empty: none."""
     schedule_stay: float = 0.0
     """Hours: it goes on without a server for a scheduled message that is due within them."""
 
@@ -185,6 +189,7 @@ EndReason = Literal[
     "pump_died",
     "setup_error",
     "store_error",
+    "store_unusable",
 ]
 
 
@@ -197,6 +202,8 @@ class Ended(Wire):
     """A sentence of ours."""
     whatsapp_said: str | None = None
     """What WhatsApp or neonize gave as the reason, if it did."""
+    until: datetime | None = None
+    """When what it ended for is over, as far as WhatsApp told: the end of a ban."""
 
 
 Notice = StateChanged | QrShown | Stored | TypingSeen | Logged | Ended

@@ -6,6 +6,7 @@ import sys
 
 if sys.platform == "win32":
     from whatsapp_mcp.platform.windows.ownership import (
+        close_folder_to_others,
         close_to_others,
         how_to_close,
         make_private_folder,
@@ -18,6 +19,7 @@ if sys.platform == "win32":
     )
 else:
     from whatsapp_mcp.platform.posix.ownership import (
+        close_folder_to_others,
         close_to_others,
         how_to_close,
         make_private_folder,
@@ -30,6 +32,7 @@ else:
     )
 
 __all__ = [
+    "close_folder_to_others",
     "close_to_others",
     "how_to_close",
     "make_private_folder",

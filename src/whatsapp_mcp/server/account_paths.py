@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.server.auth import grant_of_request
+from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.server.sessions import AccountSessions
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,10 @@ class ServedAccounts(Protocol):
 
     def build(self, name: str) -> Server[Any]:
         """Raises WhatsAppMcpError."""
+        ...
+
+    def standing(self, name: str) -> AccountStanding:
+        """How an account stands, whether or not it was started; from any thread."""
         ...
 
 
@@ -85,6 +90,14 @@ class AccountPaths:
             yield
             for account in self._running.values():
                 account.stop.set()
+
+    @property
+    def at_mcp(self) -> str:
+        return self._accounts.at_mcp
+
+    def standing(self) -> AccountStanding:
+        """Of the account at ``/mcp``."""
+        return self._accounts.standing(self._accounts.at_mcp)
 
     @property
     def open_sessions(self) -> list[AccountSessions]:

@@ -4,6 +4,7 @@ operation runs behind the gate, and how it ended is written down."""
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +38,7 @@ class Calls:
             passage.error = "cancelled"
             raise
         finally:
+            logger.info("%s", sentence_on(passage))
             try:  # Nothing that goes wrong there is the caller's.
                 self._runner.ended(passage)
             except Exception:
@@ -64,3 +66,14 @@ def known_errors(passage: Passage) -> Iterator[None]:
         logger.exception("%s failed unexpectedly", passage.operation.name)
         passage.error = WhatsAppMcpError.code
         raise WhatsAppMcpError(f"{passage.operation.name} failed unexpectedly.") from error
+
+
+def sentence_on(passage: Passage) -> str:
+    """How a call ended: nothing that it was given or answered is in it."""
+    name = passage.operation.name
+    if passage.error == WhatsAppMcpError.code:
+        return f"{name} failed unexpectedly."
+    if passage.error is not None:
+        rule = f" (rule {passage.rule})" if passage.rule is not None else ""
+        return f"{name} was answered {passage.error}{rule}."
+    return f"{name} took {(time.perf_counter() - passage.began) * 1_000:.0f} ms."

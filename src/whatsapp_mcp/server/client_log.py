@@ -7,7 +7,6 @@ since then it names one with each request, and hears of that request alone.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
@@ -20,6 +19,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.asking import ROUNDS_SINCE
 from whatsapp_mcp.server.audience import Audience, patiently
+from whatsapp_mcp.server.calls import sentence_on
 from whatsapp_mcp.server.sdk_private import connection_of
 
 _LEVELS: Final[tuple[types.LoggingLevel, ...]] = get_args(types.LoggingLevel)
@@ -59,7 +59,7 @@ class ClientLog:
         wanted = _wanted_with(ctx)
         if wanted is None:
             return
-        level, sentence = _of_call(passage)
+        level, sentence = _level_of(passage), sentence_on(passage)
         if _LEVELS.index(level) >= _LEVELS.index(wanted):
             notification = _message(level, CALLS, sentence)
             await patiently(lambda session: session.send_notification(notification, ctx.request_id), ctx.session)
@@ -92,14 +92,10 @@ def _wanted_with(ctx: ServerRequestContext[Any]) -> types.LoggingLevel | None:
     return next((level for level in _LEVELS if level == wanted), None)
 
 
-def _of_call(passage: Passage) -> tuple[types.LoggingLevel, str]:
-    name = passage.operation.name
-    if passage.error == WhatsAppMcpError.code:
-        return "error", f"{name} failed unexpectedly."
-    if passage.error is not None:
-        rule = f" (rule {passage.rule})" if passage.rule is not None else ""
-        return "warning", f"{name} was answered {passage.error}{rule}."
-    return "debug", f"{name} took {(time.perf_counter() - passage.began) * 1_000:.0f} ms."
+def _level_of(passage: Passage) -> types.LoggingLevel:
+    if passage.error is None:
+        return "debug"
+    return "error" if passage.error == WhatsAppMcpError.code else "warning"
 
 
 def _message(level: types.LoggingLevel, logger: str, sentence: str) -> types.LoggingMessageNotification:

@@ -18,7 +18,6 @@ from mcp.server.lowlevel import Server
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.connections import Connection, most_connections
+from whatsapp_mcp.server.health import health_routes
 from whatsapp_mcp.server.listening import TlsFiles, check_remote, listening, security_of, tls_context, url_of
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
@@ -108,7 +108,7 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
 
 
 def http_app(paths: AccountPaths, *, access: HttpAccess, more_routes: Sequence[Route] = ()) -> Starlette:
-    """The ASGI application: the accounts, and ``GET /health`` for supervisors, which needs no token and tells nothing.
+    """The ASGI application: the accounts, and what supervisors ask, which needs no token.
 
     Who has no token gets the same answer at every path, and nothing is done for it.
     """
@@ -117,17 +117,13 @@ def http_app(paths: AccountPaths, *, access: HttpAccess, more_routes: Sequence[R
         routes=[
             Route("/mcp", endpoint=guarded),
             Route("/mcp/{account}", endpoint=guarded),
-            Route("/health", _health),
+            *health_routes(paths.at_mcp, paths.standing),
             *access.routes,
             *more_routes,
         ],
         middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(access))],
         lifespan=lambda _: paths.running(),
     )
-
-
-async def _health(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok"})
 
 
 class _WebServer(uvicorn.Server):
@@ -233,7 +229,7 @@ class _OpenRequests:
             tasks.cancel_scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self._open) >= self.most and scope["path"] != "/health":
+        if len(self._open) >= self.most and scope["path"] not in ("/health", "/ready"):
             busy = JSONResponse({"error": "too many requests at once"}, status_code=503, headers={"Retry-After": "1"})
             await busy(scope, receive, send)
             return

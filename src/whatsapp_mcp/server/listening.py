@@ -96,13 +96,15 @@ def security_of(host: str, allowed_hosts: Sequence[str]) -> TransportSecuritySet
     Raises:
         SetupError: ``host`` can be reached from elsewhere and ``allowed_hosts`` is empty.
     """
-    names = [*_LOOPBACK_NAMES, _in_url(host)] if is_loopback(host) else []
+    names = [_in_url(host)] if is_loopback(host) else []
     names.extend(_in_url(name) for name in allowed_hosts)
     if not names:
         raise SetupError(
             f"{host} can be reached from other machines, and no host name is allowed",
             next_step="Name the hosts that clients use with --allowed-host, or listen on 127.0.0.1.",
         )
+    # What listens everywhere also serves this machine, and no other site's page can have a loopback name.
+    names = list(dict.fromkeys((*_LOOPBACK_NAMES, *names)))
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(
         allowed_hosts=[*names, *(f"{name}:*" for name in names)],

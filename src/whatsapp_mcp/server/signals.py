@@ -1,5 +1,5 @@
-"""SIGINT and SIGTERM (on Windows Ctrl-Break too), the same for both transports: the first asks for an orderly end, a
-later one cuts it short.
+"""SIGINT, SIGTERM and SIGHUP (on Windows Ctrl-Break), the same for both transports: the first asks for an orderly end,
+a later one cuts it short.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
+from whatsapp_mcp.platform.signals import HANGUP, INTERRUPT, TERMINATE, handled, unless_ignored
 
 _SAME_STOP: Final = 0.5
 """Seconds in which a terminal and a launcher such as `uv run` may both deliver the same Ctrl-C."""
@@ -31,5 +31,5 @@ def on_stop_signals(first: Callable[[], object], later: Callable[[], object]) ->
         elif loop.time() - came_at[0] > _SAME_STOP:
             later()
 
-    with handled((*INTERRUPT, *TERMINATE), on_signal):
+    with handled((*INTERRUPT, *TERMINATE, *unless_ignored(HANGUP)), on_signal):
         yield

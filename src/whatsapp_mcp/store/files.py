@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.errors import StoreError, StoreUnusable
 from whatsapp_mcp.platform.files import remove, replace
 from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
@@ -206,7 +206,10 @@ def is_the_files_fault(error: Exception) -> bool:
     return isinstance(cause, OSError)
 
 
-_KEEP: Final = "Nothing was deleted. Move the file away to start with an empty one, or restore a back-up of it."
+_KEEP: Final = (
+    "Nothing was deleted. Close all MCP hosts, then restore a back-up of it, or move it away, with what has its name "
+    "and -wal or -shm behind it, to start with an empty one."
+)
 _REASONS: Final = {
     sqlite3.SQLITE_NOTADB: ("is not a database", _KEEP),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _KEEP),
@@ -217,10 +220,13 @@ _REASONS: Final = {
     sqlite3.SQLITE_IOERR: ("cannot be read or written: input/output error", "Check the disk, and whether it is full."),
 }
 
+_LASTING: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+
 
 def _explain(path: Path, error: sqlite3.Error, what: str) -> StoreError:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     # SQLite's own text can quote what is stored.
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     reason, next_step = _REASONS.get(primary, (f"cannot be used ({name})", StoreError.next_step))
-    return StoreError(f"{what} {path} {reason}", next_step=next_step, details={"path": str(path)})
+    kind = StoreUnusable if primary in _LASTING else StoreError
+    return kind(f"{what} {path} {reason}", next_step=next_step, details={"path": str(path)})

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.errors import StoreError, StoreUnusable
 
 MIGRATIONS: Final = (
     "first_tables",
@@ -44,14 +44,15 @@ def schema_version(connection: sqlite3.Connection, path: Path) -> int:
 def older_store(path: Path, version: int) -> StoreError:
     return StoreError(
         f"the message store {path} is of an older version of whatsapp-web-mcp (schema {version})",
-        next_step="It is brought up to date when the session starts: call again in a few seconds.",
+        next_step="It is brought up to date when the session starts: call again in a few seconds. Without a server, "
+        "`whatsapp-mcp reindex` does it.",
         details={"path": str(path)},
     )
 
 
 def newer_store(path: Path, detail: str) -> StoreError:
-    return StoreError(
+    return StoreUnusable(
         f"the message store {path} was written by a newer version of whatsapp-web-mcp ({detail})",
-        next_step="Upgrade: pip install --upgrade whatsapp-web-mcp. Nothing was changed in the file.",
+        next_step="Upgrade (`whatsapp-mcp upgrade-check` says how). Nothing was changed in the file.",
         details={"path": str(path)},
     )

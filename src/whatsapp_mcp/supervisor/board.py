@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,10 +18,14 @@ from whatsapp_mcp.errors import (
     NotLoggedIn,
     SessionError,
     SessionReplaced,
+    WhatsAppMcpError,
 )
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.lines import Notice, QrShown, StateChanged, Stored, TypingSeen, Welcome
 from whatsapp_mcp.untrusted_text import said
+
+logger = logging.getLogger(__name__)
 
 TYPING_KEPT: Final = 200
 """So many changes of who types are remembered for those who wait."""
@@ -83,20 +88,34 @@ class StateBoard:
         self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None, **fields: object
     ) -> None:
         """``fields``: other fields of the snapshot that change."""
-        since = self.snapshot.since if state is self.state else self._now()
+        since = self._since(state, detail)
         if state is not SessionState.PAIRING:
             fields |= {"qr_text": None, "qr_expires_at": None}
         fields |= {"state": state, "detail": detail, "whatsapp_said": whatsapp_said, "since": since}
         self.snapshot = self.snapshot.model_copy(update=fields)
         self.announce()
 
+    def _since(self, state: SessionState, detail: str) -> datetime:
+        """When the session came into this state; a new one is logged."""
+        if state is self.state:
+            return self.snapshot.since
+        logger.info("the session is %s%s", state.value, f": {detail}" if detail else "")
+        return self._now()
+
     def attached(self, welcome: Welcome) -> None:
         """A session process is there; its notices say how it stands."""
         self.snapshot = self.snapshot.model_copy(update={"restarts": welcome.restarts})
 
+    def linked_as(self, jid: str | None) -> None:
+        """Whose session it is, as neonize's database has it: known before there is a connection."""
+        if jid is not None and self.snapshot.own_jid is None:
+            with contextlib.suppress(ValueError, WhatsAppMcpError):
+                self.snapshot = self.snapshot.model_copy(update={"own_jid": Jid.parse(jid)})
+                self.announce()
+
     def no_account(self, state: SessionState, detail: str = "", *, whatsapp_said: str | None = None) -> None:
         """Forget whose session it was."""
-        since = self.snapshot.since if state is self.state else self._now()
+        since = self._since(state, detail)
         restarts = self.snapshot.restarts
         self.newest_arrival = 0
         self.snapshot = SessionSnapshot(
@@ -153,6 +172,6 @@ class StateBoard:
             case SessionState.OUTDATED:
                 return ClientOutdated(f"WhatsApp refuses this client{because}")
             case SessionState.BANNED:
-                return AccountBanned(f"the account is banned for a time{because}")
+                return AccountBanned(f"the account is banned{because}")
             case _:
                 return NotConnected(f"not connected to WhatsApp (state: {self.state.value}){because}")

@@ -19,8 +19,15 @@ _STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
     "outdated": SessionState.OUTDATED,
     "banned": SessionState.BANNED,
     "setup_error": SessionState.STOPPED,
+    "store_unusable": SessionState.STOPPED,
 }
 """Ends after which nothing is started until somebody asks."""
+
+
+_TRIED_AGAIN: Final[frozenset[EndReason]] = frozenset({"connect_failed", "store_error"})
+"""What prevents the connection now, and may be over at the next try."""
+_LOOK_AGAIN: Final = 60.0
+"""Seconds. The clock by which the end of a ban is waited for stands still while the machine sleeps."""
 
 
 @dataclass(slots=True)
@@ -34,7 +41,9 @@ class Wanted:
     pairing: bool = False
     """Show codes, when no device is linked."""
     erase: bool = False
-    """Delete session and messages."""
+    """Delete the session."""
+    erase_messages: bool = False
+    """And the messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +51,13 @@ class Decision:
     """Start a process, or how things stand without one."""
 
     start: bool
-    linked: bool
+    jid: str | None
+    """Of the linked device; None: there is none, or it is none any more."""
     state: SessionState
     detail: str = ""
     whatsapp_said: str | None = None
     pause: float | None = None
-    """Seconds after which a start is due; None: nothing is to be waited for."""
+    """Seconds after which it is to be decided anew; None: nothing is to be waited for."""
 
 
 def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
@@ -58,19 +68,41 @@ def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
         OSError: the ledger cannot be written.
     """
     ledger = _brought_up_to_date(settings, wanted, now)
-    linked = linked_device(settings.session_db) is not None
+    jid = linked_device(settings.session_db)
     ended = ledger.ended or Ended(reason="stopped")
     detail, said = ("", None) if ended.reason in ON_REQUEST else (ended.detail, ended.whatsapp_said)
     stays = _STAYS_DOWN.get(ended.reason)
-    if not linked:
+    if jid is None:
         state = SessionState.PAIRING if wanted.pairing else stays or SessionState.UNPAIRED
-        return Decision(wanted.pairing, linked, state, "" if wanted.pairing else detail, said)
-    if stays is not None and not (wanted.start or wanted.at_once):
-        return Decision(False, stays is not SessionState.LOGGED_OUT, stays, detail, said)
+        return Decision(wanted.pairing, jid, state, "" if wanted.pairing else detail, said)
+    if stays is not None and ended.until is not None and not wanted.at_once:
+        if (rest := (ended.until - now).total_seconds()) > 0:
+            return Decision(False, jid, stays, detail, said, min(rest, _LOOK_AGAIN))
+    elif stays is not None and not (wanted.start or wanted.at_once):
+        return Decision(False, None if stays is SessionState.LOGGED_OUT else jid, stays, detail, said)
     pause = ledger.pause(now)
     if pause > 0 and not wanted.at_once:
-        return Decision(False, linked, SessionState.RECONNECTING, detail, said, pause)
-    return Decision(True, linked, SessionState.CONNECTING, detail, said)
+        return Decision(False, jid, SessionState.RECONNECTING, detail, said, pause)
+    return Decision(True, jid, SessionState.CONNECTING, detail, said)
+
+
+def at_rest(settings: Settings, now: datetime) -> tuple[SessionState | None, str]:
+    """How an account stands that no process serves, and why; None: the next server connects it. Only looks.
+
+    Raises:
+        StoreError: the session database cannot be read.
+    """
+    ended = Ledger.read(settings.ledger_path).ended
+    stays = _STAYS_DOWN.get(ended.reason) if ended is not None else None
+    detail = ended.detail if ended is not None else ""
+    if linked_device(settings.session_db) is None:
+        logged_out = stays is SessionState.LOGGED_OUT
+        return (SessionState.LOGGED_OUT, detail) if logged_out else (SessionState.UNPAIRED, "")
+    if ended is None or ended.reason in ON_REQUEST:
+        return None, ""
+    if stays is not None:
+        return (stays, detail) if ended.until is None or ended.until > now else (None, "")
+    return (SessionState.RECONNECTING, detail) if ended.reason in _TRIED_AGAIN else (None, "")
 
 
 def note_failed_start(settings: Settings, now: datetime) -> None:
@@ -89,9 +121,10 @@ def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Le
         ledger.end(Ended(reason="crashed", detail="the session process ended unexpectedly"), now)
     if ledger.erase or wanted.erase:
         remove_session(settings.session_db)
-        remove_store(settings.store_path)
+        if ledger.erase_messages or wanted.erase_messages:
+            remove_store(settings.store_path)
         ledger.end(Ended(reason="logged_out_here"), now)
-        ledger.erase = False
+        ledger.erase = ledger.erase_messages = False
     if wanted.at_once:
         ledger.forgive()
     if ledger != before:

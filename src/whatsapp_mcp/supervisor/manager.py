@@ -61,6 +61,9 @@ _WORTH_WAITING: Final = frozenset(
 )
 """States that may become `connected` without anybody's doing; in `pairing`, the code may just have been scanned."""
 
+_NEEDS_SOMEBODY: Final = frozenset({SessionState.REPLACED, SessionState.OUTDATED, SessionState.BANNED})
+"""An account is linked, and pairing anew would not help."""
+
 
 class SessionManager:
     """One server's way to the session of one account.
@@ -76,8 +79,11 @@ class SessionManager:
         prepare: Callable[[], Awaitable[None]] | None = None,
         command: Sequence[str] = SESSION_COMMAND,
         now: Callable[[], datetime] = clock.now,
+        made: str = "",
     ) -> None:
-        """``prepare`` is awaited once, in the background, before a session process is looked for.
+        """``made``: that the account's folder is new, as a sentence; told while nothing is linked.
+
+        ``prepare`` is awaited once, in the background, before a session process is looked for.
 
         ``command`` starts one session process.
         """
@@ -88,6 +94,7 @@ class SessionManager:
         self._client = AttachedClient(
             kind=kind, pid=os.getpid(), command=" ".join(sys.argv)[:200], since=now(), version=__version__
         )
+        self._made = made
         self._board = StateBoard(now)
         self._wanted = Wanted()
         self._looking = Looking(settings)
@@ -175,11 +182,13 @@ class SessionManager:
 
         Raises:
             AlreadyLoggedIn: an account is linked.
-            SessionError: no code within the wait; says why.
+            SessionError: no code within the wait, or the linked account is not let in; says why.
         """
         board = self._board
         self._check_usable()
         if board.snapshot.own_jid is not None or await self._linked():
+            if board.state in _NEEDS_SOMEBODY:
+                raise self.problem()
             raise AlreadyLoggedIn("a WhatsApp account is linked already")
         if self._link is None:
             board.update(SessionState.PAIRING)
@@ -210,8 +219,8 @@ class SessionManager:
         except Moving:
             raise SessionCrashed("pairing ended", next_step="Call appLoginWithCode again.") from None
 
-    async def logout(self) -> bool:
-        """Unlink the device and delete session and messages of the account.
+    async def logout(self, *, erase_messages: bool = False) -> bool:
+        """Unlink the device and delete its session, and the account's messages where that is wanted.
 
         Returns:
             Whether WhatsApp confirmed it; if not, the phone may still list the device.
@@ -229,16 +238,16 @@ class SessionManager:
                     if link is not None and link is not asked:
                         asked = link
                         with contextlib.suppress(Moving, SessionError):
-                            confirmed = await link.call(Logout(), timeout=20)
+                            confirmed = await link.call(Logout(erase_messages=erase_messages), timeout=20)
                         continue
                     if link is None:
-                        self._wanted.erase = True
+                        self._wanted.erase, self._wanted.erase_messages = True, erase_messages
                         self._looking.wake()
                     await board.wait_change(LOGOUT_WAIT)
         except TimeoutError:
             raise self.problem() from None
         finally:
-            self._wanted.erase = False
+            self._wanted.erase = self._wanted.erase_messages = False
         return confirmed
 
     async def restart(self) -> None:
@@ -337,8 +346,8 @@ class SessionManager:
             await self._looking.for_a_reason(decision.pause)
             return None
         if self._board.state is not SessionState.PAIRING:
-            self._board.update(decision.state, decision.detail, whatsapp_said=decision.whatsapp_said)
-        started = await start_session(self._settings, lock, pairing=not decision.linked, command=self._command)
+            self._show(decision)
+        started = await start_session(self._settings, lock, pairing=decision.jid is None, command=self._command)
         wanted.pairing = wanted.start = wanted.at_once = False
         if not started:
             await asyncio.to_thread(note_failed_start, self._settings, self._now())
@@ -350,10 +359,15 @@ class SessionManager:
         self._wanted.start = False
         if self._wanted.pairing:  # since then
             return
-        if decision.linked:
-            self._board.update(decision.state, decision.detail, whatsapp_said=decision.whatsapp_said)
+        if decision.jid is not None:
+            self._show(decision)
         else:
-            self._board.no_account(decision.state, decision.detail, whatsapp_said=decision.whatsapp_said)
+            detail = decision.detail or self._made
+            self._board.no_account(decision.state, detail, whatsapp_said=decision.whatsapp_said)
+
+    def _show(self, decision: Decision) -> None:
+        self._board.update(decision.state, decision.detail, whatsapp_said=decision.whatsapp_said)
+        self._board.linked_as(decision.jid)
 
     async def _use(self, link: Link) -> None:
         self._looking.found()
@@ -362,6 +376,9 @@ class SessionManager:
         self._decided = False
         self._link = link
         self._board.attached(link.welcome)
+        if self._board.snapshot.own_jid is None:
+            with contextlib.suppress(WhatsAppMcpError):
+                self._board.linked_as(await asyncio.to_thread(linked_device, self._settings.session_db))
         async for notice in link.notices():
             if isinstance(notice, Logged):
                 logging.getLogger(notice.logger).log(notice.level, notice.text)

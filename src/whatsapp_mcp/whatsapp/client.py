@@ -72,14 +72,21 @@ class ClientEvents:
 class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
-    def __init__(self, database: Path, *, log_level: str = "WARN", typing: bool = False) -> None:
-        """``database``: absolute path of neonize's session database; ``typing``: who types is an event too.
+    def __init__(
+        self, database: Path, name: str = "whatsapp-mcp", *, log_level: str = "WARN", typing: bool = False
+    ) -> None:
+        """
+        Args:
+            database: absolute path of neonize's session database.
+            name: under which the phone lists this device, once it is linked.
+            typing: who types is an event too.
 
         Raises:
             SetupError: neonize cannot use the path.
         """
         check_path(database)
         self._database = database
+        self._name = name
         self._library: Library
         self._events: ClientEvents
         self._callbacks: tuple[object, ...]
@@ -140,7 +147,7 @@ class Client:
 
     def _run(self) -> None:
         props = companion_reg.DeviceProps(
-            os="whatsapp-mcp", platformType=companion_reg.DeviceProps.PlatformType.CHROME, requireFullSync=False
+            os=self._name, platformType=companion_reg.DeviceProps.PlatformType.CHROME, requireFullSync=False
         ).SerializeToString()
         try:
             error = self._library.gocode.Neonize(

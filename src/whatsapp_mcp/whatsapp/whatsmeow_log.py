@@ -32,16 +32,23 @@ _UNPARSED: Final = re.compile(
 _UNAVAILABLE: Final = re.compile(r'Unavailable message (\S+) from \S+?(?: in \S+?)? \(type: "([a-z_]{1,40})"\)')
 
 
-def ban_in(level: str, logger: str, line: str) -> str | None:
-    """What is known of the ban that a line tells of, in our words; None for any other line."""
+class Ban(NamedTuple):
+    """What WhatsApp tells of a ban that ends."""
+
+    code: str
+    seconds: int | None
+    """How long it lasts from now on, if WhatsApp says so."""
+
+
+def ban_in(level: str, logger: str, line: str) -> Ban | None:
+    """The ban that a line tells of; None for any other line."""
     if (level, logger) != (_LEVEL, _LOGGER):
         return None
     found = _BAN.fullmatch(line)
     if found is None:
         return None
     known = dict(_ATTRIBUTE.findall(found[1]))
-    ending = f" for {known['expire']} seconds" if "expire" in known else ""
-    return f"WhatsApp has banned this account{ending} (code {known.get('code', 'unknown')})"
+    return Ban(known.get("code", "unknown"), int(known["expire"]) if "expire" in known else None)
 
 
 class Source(NamedTuple):

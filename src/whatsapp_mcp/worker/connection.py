@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -13,6 +14,7 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
@@ -28,7 +30,9 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
-from whatsapp_mcp.whatsapp.whatsmeow_log import ban_in, is_repetition, is_unparsed, unavailable_in
+from whatsapp_mcp.whatsapp.recording import recording
+from whatsapp_mcp.whatsapp.unreachable import why_unreachable
+from whatsapp_mcp.whatsapp.whatsmeow_log import Ban, ban_in, is_repetition, is_unparsed, unavailable_in
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -89,8 +93,9 @@ class WhatsAppConnection:
         self._disconnected = False
         self._qr_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
-        self._client = Client(Path(hello.session_db), log_level=level, typing=hello.typing)
+        self._record = recording(hello.record_stanzas)
+        level = "DEBUG" if self._record else _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
+        self._client = Client(Path(hello.session_db), hello.device_name, log_level=level, typing=hello.typing)
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
         self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(
@@ -128,6 +133,7 @@ class WhatsAppConnection:
             endpoint=hello.endpoint,
             require_endpoint=hello.require_endpoint,
             log_level=hello.log_level.upper(),
+            record_stanzas=hello.record_stanzas,
         )
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
         return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
@@ -143,6 +149,8 @@ class WhatsAppConnection:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._intake.recover(self._hello.decrypted)
         self._deferring.recover()
+        if self._hello.pairing:  # what an account held back that was unlinked while no process ran
+            self._go_on_with(self._departures.forget())
         self._go_on_with(self._departures.run())
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
@@ -222,6 +230,8 @@ class WhatsAppConnection:
         self._loop.call_soon_threadsafe(work, *arguments)
 
     def _on_log(self, level: str, name: str, text: str) -> None:
+        if self._record is not None:
+            self._record.line(level, name, text)
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
         shown = levels.get(level, logging.INFO)
         if is_repetition(level, name, text):
@@ -230,7 +240,7 @@ class WhatsAppConnection:
         elif is_unparsed(level, name, text):
             self._intake.unparsed(text)
         elif ban := ban_in(level, name, text):
-            self._in_loop(self._take, p.Ended(reason="banned", detail=ban, whatsapp_said=text))
+            self._in_loop(self._take, _end_by(ban))
         elif explained := unavailable_in(level, name, text):
             self._intake.unavailable(*explained)
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
@@ -299,9 +309,17 @@ class WhatsAppConnection:
             return
         if self._was_connected:
             ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
+        elif (why := why_unreachable(error or "")) is not None:
+            ended = p.Ended(reason="connect_failed", detail=why)
         else:
             ended = p.Ended(reason="connect_failed", detail="neonize ended before it connected", whatsapp_said=error)
         self._take(ended)
+
+
+def _end_by(ban: Ban) -> p.Ended:
+    until = now() + timedelta(seconds=ban.seconds) if ban.seconds is not None else None
+    ending = f" until {until:%Y-%m-%d %H:%M} UTC" if until is not None else ", and does not say until when"
+    return p.Ended(reason="banned", detail=f"WhatsApp has banned it{ending} (code {ban.code})", until=until)
 
 
 def _drop_prints() -> None:

@@ -19,6 +19,7 @@ from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.sealed import StaysClosed, closed, open_sealed
+from whatsapp_mcp.worker.ends import end_reason
 
 logger = logging.getLogger(__name__)
 
@@ -172,4 +173,5 @@ class OpenStore:
         """Take nothing more from WhatsApp. The next process connects only when what is in the journal is stored."""
         unforeseen = "the store could not be written; the log says why"
         detail = f"{error}. {error.next_step}" if isinstance(error, StoreError) else unforeseen
-        self._tell(Ended(reason="store_error", detail=detail))
+        reason = end_reason(error) if isinstance(error, StoreError) else "store_error"
+        self._tell(Ended(reason=reason, detail=detail))

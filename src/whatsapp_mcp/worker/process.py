@@ -26,7 +26,7 @@ from typing import Any, Final, Literal, TypeVar
 from whatsapp_mcp import __version__
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.descriptors import claim_stdio
-from whatsapp_mcp.errors import NotConnected, StoreError, WhatsAppMcpError
+from whatsapp_mcp.errors import NotConnected, WhatsAppMcpError
 from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
@@ -41,6 +41,7 @@ from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
+from whatsapp_mcp.worker.ends import end_reason
 from whatsapp_mcp.worker.log_file import TellClients, keep_log_small
 from whatsapp_mcp.worker.qr_file import QrFile
 from whatsapp_mcp.worker.sleep import sleep_noticed
@@ -130,8 +131,7 @@ class SessionProcess:
             connection = WhatsAppConnection(self._hello, self._take, self)
             connection.start()
         except WhatsAppMcpError as error:
-            reason: p.EndReason = "store_error" if isinstance(error, StoreError) else "setup_error"
-            self._finish(p.Ended(reason=reason, detail=f"{error.message}. {error.next_step}"))
+            self._finish(_end_by(error))
         else:
             self._connection = connection
             self._webhooks.stored()  # what the last deliverer left
@@ -225,8 +225,9 @@ class SessionProcess:
     def restart(self) -> None:
         self._finish(p.Ended(reason="restart", detail="restarted on request"))
 
-    async def log_out(self) -> bool:
+    async def log_out(self, *, erase_messages: bool) -> bool:
         self._ledger.erase = True
+        self._ledger.erase_messages |= erase_messages
         self._ledger.write(self._ledger_path)
         connected = self._standing.state is SessionState.CONNECTED and not self._paused
         confirmed = connected and self._connection is not None and await self._connection.log_out()
@@ -308,6 +309,11 @@ class SessionProcess:
         if not self._finished.done():
             threading.Thread(target=_end_at_the_latest, daemon=True).start()
             self._finished.set_result(p.Ended(reason="logged_out_here") if self._ledger.erase else ended)
+
+
+def _end_by(error: WhatsAppMcpError) -> p.Ended:
+    """Why neonize was not even started."""
+    return p.Ended(reason=end_reason(error), detail=f"{error.message}. {error.next_step}")
 
 
 def _end_at_the_latest() -> None:

@@ -84,13 +84,14 @@ def test_without_a_session_process_its_last_end_is_told(settings: Settings) -> N
     [
         ("unused", Verdict.OK, ""),
         ("restart", Verdict.OK, ""),
-        ("outdated", Verdict.PROBLEM, "pip install --upgrade neonize"),
+        ("outdated", Verdict.PROBLEM, "whatsapp-mcp upgrade-check"),
         ("banned", Verdict.PROBLEM, "phone"),
         ("replaced", Verdict.PROBLEM, "appReconnect"),
         ("logged_out", Verdict.PROBLEM, "appLogin"),
         ("setup_error", Verdict.PROBLEM, "appReconnect"),
         ("store_error", Verdict.PROBLEM, "Mend"),
-        ("connect_failed", Verdict.WARNING, "session.log"),
+        ("connect_failed", Verdict.PROBLEM, "--connect"),
+        ("store_unusable", Verdict.PROBLEM, "Mend"),
         ("pump_died", Verdict.WARNING, "session.log"),
     ],
 )
@@ -169,7 +170,8 @@ def test_one_that_refuses(settings: Settings, why: str, verdict: Verdict) -> Non
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        (SessionState.RECONNECTING, Verdict.WARNING),
+        (SessionState.RECONNECTING, Verdict.PROBLEM),
+        (SessionState.CONNECTING, Verdict.WARNING),
         (SessionState.LOGGED_OUT, Verdict.PROBLEM),
         (SessionState.PAIRING, Verdict.OK),
     ],

@@ -45,6 +45,7 @@ class FakeSession:
         self.login_result: SessionSnapshot | WhatsAppMcpError = self.snapshot
         self.pairing_code: str | WhatsAppMcpError = "ABCD-1234"
         self.logout_confirmed = True
+        self.erased = False
         self.restarts = 0
         self.found: HandedOver | None = None
         self.waits = 0
@@ -107,7 +108,8 @@ class FakeSession:
             raise self.pairing_code
         return self.pairing_code
 
-    async def logout(self) -> bool:
+    async def logout(self, *, erase_messages: bool = False) -> bool:
+        self.erased = erase_messages
         await self.ready()
         return self.logout_confirmed
 

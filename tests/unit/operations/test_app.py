@@ -87,6 +87,14 @@ async def test_logout(bench: Bench, words: str, *, confirmed: bool) -> None:
     bench.session.logout_confirmed = confirmed
     await bench.run("appLogout")
     assert words in bench.outcome.message
+    assert "messages are kept" in bench.outcome.message
+    assert not bench.session.erased
+
+
+async def test_logout_that_erases(bench: Bench) -> None:
+    await bench.run("appLogout", erase=True)
+    assert "messages were deleted" in bench.outcome.message
+    assert bench.session.erased
 
 
 async def test_logout_when_nothing_is_linked(bench: Bench) -> None:

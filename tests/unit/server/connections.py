@@ -20,6 +20,7 @@ from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, FakeTokens, s
 from tests.unit.systems import SLOWNESS, child_environment
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.server.http import serve_http
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -46,6 +47,11 @@ class FakeAccounts:
     def __init__(self, **servers: Server[Any]) -> None:
         self.servers = servers
         self.built: list[str] = []
+        self.standings = [AccountStanding("connected", ready=True)]
+        """One for each time that somebody asks; the last one stays."""
+
+    def standing(self, name: str) -> AccountStanding:
+        return self.standings.pop(0) if len(self.standings) > 1 else self.standings[0]
 
     def unasked(self) -> tuple[str, ...]:
         return ()

@@ -20,6 +20,7 @@ import pytest
 from mcp.server import Server
 
 import whatsapp_mcp.server.connections as connections
+import whatsapp_mcp.server.health as health
 import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import (
     DEADLINE,
@@ -38,6 +39,7 @@ from tests.unit.systems import needs_signals
 from tests.unit.waiting import soon
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.health import AccountStanding
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream"}
 
@@ -122,7 +124,8 @@ async def test_beyond_loopback_only_the_named_hosts_are_served() -> None:
             "wa.example": 200,
             "wa.example:8443": 200,
             "[2001:db8::1]:8765": 200,
-            "127.0.0.1:8765": 421,
+            "127.0.0.1:8765": 200,
+            "localhost:8765": 200,
             "wa.example.evil": 421,
         }.items():
             response = await plain.post("/mcp", json=initialize(), headers={"Host": host})
@@ -137,11 +140,35 @@ def test_beyond_loopback_hosts_must_be_named(host: str) -> None:
         http.account_paths(FakeAccounts(), host=host)
 
 
-async def test_health_tells_nothing_but_that_it_lives() -> None:
-    async with client() as plain:
-        response = await plain.get("/health", headers={"Authorization": ""})
-        assert (response.status_code, response.json()) == (200, {"status": "ok"})
-        assert (await plain.post("/health")).status_code == 405
+async def test_health_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_KEPT", -1.0)
+    accounts = FakeAccounts(default=fake_server())
+    nobody = {"Authorization": ""}
+    async with client(accounts=accounts) as plain:
+        for path in ("/health", "/ready"):
+            response = await plain.get(path, headers=nobody)
+            assert (response.status_code, response.json()) == (200, {"status": "ok"})
+            assert (await plain.post(path)).status_code == 405
+        accounts.standings = [AccountStanding("banned", False, "until tomorrow")]
+        for path, code in (("/health", 200), ("/ready", 503)):
+            response = await plain.get(path, headers=nobody)
+            assert (response.status_code, response.json()) == (code, {"status": "impaired"}), "strangers learn no more"
+            told = (await plain.get(path)).json()
+            assert told == {
+                "status": "impaired",
+                "account": "default",
+                "state": "banned",
+                "detail": "until tomorrow",
+            }
+    assert accounts.built == []
+
+
+async def test_health_is_looked_for_once_a_second_at_most() -> None:
+    accounts = FakeAccounts(default=fake_server())
+    accounts.standings = [AccountStanding("connected", ready=True), AccountStanding("banned", ready=False)]
+    async with client(accounts=accounts) as plain:
+        for _ in range(3):
+            assert (await plain.get("/ready")).status_code == 200
 
 
 # ---- how much --------------------------------------------------------------------------------------------------------

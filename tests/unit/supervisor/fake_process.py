@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -158,12 +158,12 @@ class FakeProcess:
         self.in_ledger(connected_at=_now(), failures=0)
         self.state("connected", own_jid=OWN, own_lid=OWN_LID, push_name="Me", platform="android")
 
-    def end(self, reason: str, detail: str = "") -> NoReturn:
+    def end(self, reason: str, detail: str = "", **more: str) -> NoReturn:
         self.ending.acquire()  # whoever comes second comes too late
         if self.found is not None:
             patiently(partial(self.found.unlink, missing_ok=True))
         self.note("end", reason=reason)
-        ended = {"type": "ended", "reason": reason, "detail": detail}
+        ended = {"type": "ended", "reason": reason, "detail": detail, **more}
         if reason in ON_REQUEST:
             counts = {"failures": 0, "short_lives": 0}
         else:
@@ -220,6 +220,9 @@ class FakeProcess:
             case "end":
                 self.connected()
                 self.end(self.argument, "because of the test")
+            case "ban":
+                until = datetime.now(UTC) + timedelta(seconds=float(self.argument))
+                self.end("banned", f"until {until:%H:%M}", until=until.isoformat())
             case "ended_but_alive":
                 self.connected()
                 self.say(type="ended", reason="replaced", detail="")
@@ -301,7 +304,7 @@ class FakeProcess:
         if call["command"] == "restart":
             self.end("restart")
         if call["command"] == "logout":
-            self.in_ledger(erase=True)
+            self.in_ledger(erase=True, erase_messages=call["arguments"].get("erase_messages", False))
             self.end("logged_out_here")
 
     def reply(self, client: socket.socket, call: dict[str, Any], **answer: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.supervisor.account import COMMAND, TestAccount
+from tests.unit.supervisor.fake_process import OWN
 from tests.unit.systems import child_environment, needs_proc
 from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.errors import (
@@ -354,6 +355,7 @@ async def test_ends_after_which_it_starts_again(linked: TestAccount, reason: str
         ("outdated", SessionState.OUTDATED, ClientOutdated),
         ("banned", SessionState.BANNED, AccountBanned),
         ("setup_error", SessionState.STOPPED, NotConnected),
+        ("store_unusable", SessionState.STOPPED, NotConnected),
     ],
 )
 @pytest.mark.parametrize("behaviour", ["end", "end_at_once"])
@@ -369,6 +371,58 @@ async def test_ends_after_which_it_stays_down(
         await nothing_is_due(manager)
         assert manager.snapshot.state is state
     assert linked.starts == 1
+
+
+async def test_a_ban_ends_by_itself(linked: TestAccount) -> None:
+    linked.will("ban:0.3", "connect")
+    manager = linked.manager()
+    async with manager.running():
+        await reach(manager, SessionState.BANNED)
+        with pytest.raises(AccountBanned, match="until"):
+            await manager.call(SEND)
+        await reach(manager, SessionState.CONNECTED)
+        assert manager.snapshot.detail == ""
+    assert linked.starts == 2
+
+
+async def test_nothing_is_tried_before_a_ban_ends_unless_asked(linked: TestAccount) -> None:
+    linked.will("ban:3600", "connect")
+    async with linked.manager().running() as manager:
+        await reach(manager, SessionState.BANNED)
+    async with linked.manager().running() as later:
+        await reach(later, SessionState.BANNED)
+        assert linked.starts == 1, "a host that is started anew is no reason to log in"
+        with pytest.raises(AccountBanned):
+            await later.login()
+        await later.restart()
+        assert later.snapshot.state is SessionState.CONNECTED
+
+
+async def test_whose_account_it_is_is_known_without_a_connection(linked: TestAccount) -> None:
+    linked.will("stuck")
+    async with linked.manager().running() as first, linked.manager().running() as second:
+        for manager in (first, second):
+            await soon(lambda: manager.snapshot.own_jid is not None)  # noqa: B023
+            assert str(manager.snapshot.own_jid) == OWN
+            assert manager.snapshot.state is SessionState.CONNECTING
+
+
+@pytest.mark.parametrize("reason", ["replaced", "outdated", "banned"])
+async def test_pairing_is_no_way_out_of(linked: TestAccount, reason: str) -> None:
+    linked.will(f"end:{reason}")
+    async with linked.manager().running() as manager:
+        await reach(manager, SessionState(reason))
+        with pytest.raises(SessionError, match="because of the test"):
+            await manager.login()
+    assert linked.starts == 1
+
+
+async def test_a_new_folder_is_told_while_nothing_is_linked(account: TestAccount) -> None:
+    manager = SessionManager(account.settings, command=COMMAND, made="the folder is new")
+    async with manager.running():
+        await reach(manager, SessionState.UNPAIRED)
+        with pytest.raises(NotLoggedIn, match="the folder is new"):
+            await manager.call(SEND)
 
 
 async def test_a_session_process_that_cannot_be_started(linked: TestAccount) -> None:
@@ -622,16 +676,17 @@ def store_something(settings: Settings) -> None:
     StoreWriter(settings.store_path).close()
 
 
-async def test_logout(linked: TestAccount) -> None:
+@pytest.mark.parametrize("erase", [False, True])
+async def test_logout(linked: TestAccount, *, erase: bool) -> None:
     store_something(linked.settings)
     manager = linked.manager()
     async with manager.running():
         await manager.ready()
-        assert await manager.logout()
+        assert await manager.logout(erase_messages=erase)
         assert manager.snapshot.state is SessionState.UNPAIRED
         assert manager.snapshot.own_jid is None
         assert linked_device(linked.settings.session_db) is None
-        assert not linked.settings.store_path.exists()
+        assert linked.settings.store_path.exists() is not erase
         with pytest.raises(NotLoggedIn):
             await manager.logout()
         linked.will("qr")
@@ -640,17 +695,18 @@ async def test_logout(linked: TestAccount) -> None:
     assert linked.starts == 2
 
 
+@pytest.mark.parametrize("erase", [False, True])
 @pytest.mark.parametrize("behaviour", ["connect:unconfirmed", "crash_on_call"])
-async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behaviour: str) -> None:
+async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behaviour: str, *, erase: bool) -> None:
     store_something(linked.settings)
     linked.will(behaviour)
     manager = linked.manager()
     async with manager.running():
         await manager.ready()
-        assert not await manager.logout()
+        assert not await manager.logout(erase_messages=erase)
         assert manager.snapshot.state is SessionState.UNPAIRED
         assert not linked.settings.session_db.exists()
-        assert not linked.settings.store_path.exists()
+        assert linked.settings.store_path.exists() is not erase
         await nothing_is_due(manager)
         assert manager.snapshot.state is SessionState.UNPAIRED
     assert linked.starts == 1

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.whatsapp.whatsmeow_log import (
+    Ban,
     ban_in,
     is_repetition,
     is_unparsed,
@@ -21,9 +22,9 @@ IGNORED = f"Ignoring message 3EB0C0FFEE from {ANA_LID} in {TEAM}: {OLD}"
 
 
 def test_a_ban() -> None:
-    assert ban_in("WARN", "Client", BAN) == "WhatsApp has banned this account for 3600 seconds (code 101)"
+    assert ban_in("WARN", "Client", BAN) == Ban("101", 3600)
     no_end = BAN.replace(' expire="3600"', "")
-    assert ban_in("WARN", "Client", no_end) == "WhatsApp has banned this account (code 101)"
+    assert ban_in("WARN", "Client", no_end) == Ban("101", None)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class NoProcess:
     def restart(self) -> None:
         raise NotImplementedError
 
-    async def log_out(self) -> bool:
+    async def log_out(self, *, erase_messages: bool) -> bool:
         raise NotImplementedError
 
     async def reindex(self) -> int:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from tests.unit.whatsapp.fake_client import DEVICE
 from tests.unit.whatsapp.fake_library import FakeGo, fake_library
 from tests.unit.whatsapp.received import ANA, ME, ME_LID, SECOND, jid, message_event, source, text
 from whatsapp_mcp import __version__
-from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.clock import now, now_ms
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import NotConnected, SetupError, StoreError
 from whatsapp_mcp.jid import Jid
@@ -600,9 +601,10 @@ async def test_a_new_search_index_waits_for_the_next_process_in_a_pause(running:
 async def test_a_logout(running: Running, answer: bytes, confirmed: bool) -> None:
     await running.connected()
     running.go.answers["Logout"] = answer
-    assert (await running.reply(running.call(Logout())))["result"] is confirmed
+    assert (await running.reply(running.call(Logout(erase_messages=confirmed))))["result"] is confirmed
     assert (await running.ended())["reason"] == "logged_out_here"
     assert running.ledger.erase, "by whoever holds the lock next"
+    assert running.ledger.erase_messages is confirmed
 
 
 async def test_the_ledger(running: Running) -> None:
@@ -705,6 +707,24 @@ async def test_ends_before_it_is_connected(running: Running, happens: Callable[[
     assert (await running.ended())["reason"] == reason
 
 
+async def test_a_ban_says_until_when(running: Running) -> None:
+    await running.connected()
+    ENDS["banned"][0](running.go)
+    ended = await running.ended()
+    until: datetime = ended["until"]
+    assert timedelta(0) < until - now() <= timedelta(seconds=60)
+    assert f"until {until:%Y-%m-%d %H:%M} UTC (code 101)" in ended["detail"]
+    assert "<failure" not in str(ended)
+
+
+async def test_without_the_internet_the_end_is_a_sentence(running: Running) -> None:
+    await running.start()
+    running.go.end(b"failed to dial: dial tcp: lookup web.whatsapp.com: no such host")
+    ended = await running.ended()
+    assert ended["detail"].startswith("web.whatsapp.com is not found")
+    assert ended.get("whatsapp_said") is None
+
+
 async def test_a_drop_is_no_end(running: Running) -> None:
     await running.connected()
     running.go.event(EventCode.DISCONNECTED)
@@ -737,8 +757,9 @@ async def test_a_damaged_store(running: Running) -> None:
     running.store_path.write_bytes(b"no database" * 1000)
     await running.start()
     ended = await running.ended()
-    assert ended["reason"] == "store_error"
+    assert ended["reason"] == "store_unusable", "nothing tries it again by itself"
     assert str(running.store_path) in ended["detail"]
+    assert "back-up" in ended["detail"]
     assert running.store_path.exists()
 
 

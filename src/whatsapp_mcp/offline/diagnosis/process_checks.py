@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.report import LockStatus
-from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus
+from whatsapp_mcp.offline.diagnosis.report import LockStatus, lock_status
+from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus, session_process_status
+from whatsapp_mcp.offline.diagnosis.standing import STATES
 from whatsapp_mcp.settings import Settings
 
-_UPGRADE: Final = "pip install --upgrade neonize, and restart the MCP hosts."
-_STATES: Final = {
-    SessionState.LOGGED_OUT: ("the account was logged out", "Call appLogin from an MCP host and scan the code."),
-    SessionState.REPLACED: (
-        "another program logged in as this linked device",
-        "Find the copy of this data directory that is in use and end it; then call appReconnect.",
-    ),
-    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", _UPGRADE),
-    SessionState.BANNED: (
-        "WhatsApp has banned the account for a time",
-        "Look at the phone; write less, to fewer people.",
-    ),
-}
-"""Of a session that stays down: what happened, and what to do."""
 _ENDS: Final = {
     "logged_out": SessionState.LOGGED_OUT,
     "replaced": SessionState.REPLACED,
     "outdated": SessionState.OUTDATED,
     "banned": SessionState.BANNED,
 }
-_BROKEN: Final = frozenset({"setup_error", "store_error"})
-_TROUBLE: Final = frozenset({"crashed", "connect_failed", "pump_died"})
+_BROKEN: Final = frozenset({"setup_error", "store_error", "store_unusable"})
+_TROUBLE: Final = frozenset({"crashed", "pump_died"})
 
 
-def check_session_process(settings: Settings, process: SessionProcessStatus, lock: LockStatus) -> Iterator[Check]:
+def check_session_process(settings: Settings, at: datetime) -> Iterator[Check]:
     """Who serves the account, and if nobody does, whether that is as it should be."""
+    process = session_process_status(settings)
+    lock = lock_status(settings.lock_path)
     if lock.held is None:
         yield problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")
     if process.running:
@@ -45,7 +35,7 @@ def check_session_process(settings: Settings, process: SessionProcessStatus, loc
     else:
         yield _not_running(settings, process, lock)
         if process.last_end is not None and not lock.held:
-            yield _ended(settings, process.last_end)
+            yield _ended(settings, process.last_end, at)
     if process.endpoint is not None and process.endpoint.parent != settings.account_dir:
         yield ok("endpoint-file", f"{process.endpoint}: the path of the account's folder is too long for a socket")
 
@@ -68,16 +58,13 @@ def _running(process: SessionProcessStatus) -> Check:
         )
     servers = f"{len(process.clients)} server" + ("s" if len(process.clients) != 1 else "")
     said = f"{who} since {process.started:%Y-%m-%d %H:%M} UTC" if process.started else who
-    if process.state in _STATES:
-        happened, step = _STATES[process.state]
-        return problem("session-process", f"{said}: {happened}", step)
-    if process.state in (SessionState.RECONNECTING, SessionState.CONNECTING):
-        because = f": {process.detail}" if process.detail else ""
-        return warning(
-            "session-process",
-            f"{said} is {process.state.value}{because}",
-            "Wait a minute; check the internet connection.",
-        )
+    because = f": {process.detail}" if process.detail else ""
+    if process.state is SessionState.CONNECTING:
+        again = "Look again in half a minute, or let `whatsapp-mcp doctor --connect` wait for it."
+        return warning("session-process", f"{said} is connecting{because}", again)
+    if process.state in STATES:
+        happened, step = STATES[process.state]
+        return problem("session-process", f"{said}: {happened} ({process.state.value}){because}", step)
     state = f", {process.state.value}" if process.state else ""
     return ok("session-process", f"{said}{state}; {servers} attached")
 
@@ -101,14 +88,22 @@ def _not_running(settings: Settings, process: SessionProcessStatus, lock: LockSt
     return ok("session-process", f"none runs{left}")
 
 
-def _ended(settings: Settings, last: LastEnd) -> Check:
+def _ended(settings: Settings, last: LastEnd, at: datetime) -> Check:
     """What the end of the last session process means for the next."""
     name = "last-session"
     when = f" on {last.at:%Y-%m-%d %H:%M} UTC" if last.at else ""
     because = f" ({last.detail})" if last.detail else ""
+    if last.until is not None and last.until <= at:
+        return ok(name, f"ended{when}: banned, which is over")
     if (state := _ENDS.get(last.reason)) is not None:
-        happened, step = _STATES[state]
+        happened, step = STATES[state]
         return problem(name, f"ended{when}: {happened}{because}", step)
+    if last.reason == "connect_failed":
+        again = (
+            "Check the internet connection. A server that runs tries again by itself; `whatsapp-mcp doctor --connect` "
+            "tries now."
+        )
+        return problem(name, f"ended{when}: it could not connect{because}", again)
     if last.reason in _BROKEN:
         return problem(
             name, f"ended{when}: {last.detail or last.reason}", "Mend that, then call appReconnect or appLogin."

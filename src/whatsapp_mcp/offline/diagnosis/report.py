@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.account_folder import accounts_in
+from whatsapp_mcp.clock import now
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
+from whatsapp_mcp.offline.diagnosis.standing import StandingReport, standing_of
 from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
@@ -106,6 +108,7 @@ class Status(_View):
     lock: LockStatus
     session: SessionStatus
     store: StoreStatus
+    standing: StandingReport
     endpoint: EndpointStatus | None
     """None: the real WhatsApp."""
     webhooks: tuple[WebhookStatus, ...]
@@ -114,12 +117,14 @@ class Status(_View):
 
 def take_status(settings: Settings) -> Status:
     """Look at everything; what cannot be read is described, never raised."""
+    process = session_process_status(settings)
     return Status(
         data_dir=settings.data_dir,
         account=settings.account,
         accounts=_accounts(settings),
         account_dir=settings.account_dir,
-        process=session_process_status(settings),
+        process=process,
+        standing=standing_of(settings, process, now()),
         lock=lock_status(settings.lock_path),
         session=session_status(settings.session_db),
         store=store_status(settings.store_path),

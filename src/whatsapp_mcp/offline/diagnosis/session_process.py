@@ -48,6 +48,8 @@ class LastEnd(_View):
     whatsapp_said: str | None = None
     at: datetime | None = None
     """None: nobody knows."""
+    until: datetime | None = None
+    """When what it ended for is over, of a ban."""
     pid: int = 0
     version: str = ""
 
@@ -133,6 +135,7 @@ def _last_end(ledger: Ledger) -> LastEnd | None:
         detail=ledger.ended.detail,
         whatsapp_said=ledger.ended.whatsapp_said,
         at=ledger.ended_at,
+        until=ledger.ended.until,
         pid=ledger.pid,
         version=ledger.version,
     )

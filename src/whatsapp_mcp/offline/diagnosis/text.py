@@ -28,9 +28,10 @@ def status_text(status: Status) -> str:
     web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
     entries = (
         ("Data", [f"{status.data_dir} (account {status.account!r})", *_others(status)]),
+        ("State", _standing(status)),
         ("Session", _session(status.process, status.lock)),
         ("Servers", _servers(status.process)),
-        ("Linked", [_linked(status), *_step(status.session.next_step)]),
+        ("Linked", [_linked(status), *(_step(status.session.next_step) if status.standing.well else [])]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
         ("WhatsApp", _whatsapp(status)),
         ("Webhooks", [f"{one.name}: {one.said}" for one in status.webhooks]),
@@ -55,6 +56,12 @@ def status_text(status: Status) -> str:
 def _others(status: Status) -> list[str]:
     others = [name for name in status.accounts if name != status.account]
     return [f"other accounts: {', '.join(others)}"] if others else []
+
+
+def _standing(status: Status) -> list[str]:
+    standing = status.standing
+    said = f"{standing.state}: {standing.message}" if standing.message else standing.state
+    return [said, *_step(standing.next_step)]
 
 
 def _session(process: SessionProcessStatus, lock: LockStatus) -> list[str]:
@@ -98,7 +105,7 @@ def _linked(status: Status) -> str:
     session = status.session
     if session.problem is not None:
         return f"unknown: {session.problem}"
-    return f"yes, as {session.jid}" if session.linked else "no: call appLogin from an MCP host and scan the code"
+    return f"yes, as {session.jid}" if session.linked else "no"
 
 
 def _messages(status: Status) -> str:

@@ -57,6 +57,15 @@ def close_to_others(path: Path) -> None:
         path.chmod(0o600)
 
 
+def close_folder_to_others(folder: Path) -> None:
+    """Leave a folder to its owner alone (mode 0700).
+
+    Raises:
+        OSError: it is somebody else's.
+    """
+    folder.chmod(0o700)
+
+
 def new_private_file(path: Path) -> int:
     """A descriptor to write bytes, of a new file for its owner alone (mode 0600); no child gets it.
 

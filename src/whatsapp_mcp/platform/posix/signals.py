@@ -16,6 +16,14 @@ INTERRUPT: Final = (signal.SIGINT,)
 TERMINATE: Final = (signal.SIGTERM,)
 """What other programs and the system send."""
 
+HANGUP: Final[tuple[signal.Signals, ...]] = (signal.SIGHUP,)
+"""The terminal is gone."""
+
+
+def unless_ignored(numbers: Sequence[signal.Signals]) -> tuple[signal.Signals, ...]:
+    """Those that whoever started this process did not ask it to ignore, as nohup does."""
+    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
+
 
 @contextmanager
 def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) -> Iterator[None]:

@@ -73,6 +73,15 @@ def close_to_others(path: Path) -> None:
         security.protect(path, _user_alone())
 
 
+def close_folder_to_others(folder: Path) -> None:
+    """Leave a folder, and what inherits from it, to its owner alone.
+
+    Raises:
+        OSError: it is somebody else's.
+    """
+    security.protect(folder, _user_alone("OICI"))
+
+
 def new_private_file(path: Path) -> int:
     """A descriptor to write bytes, of a new file for its owner alone, who can rename and delete it meanwhile; no child
     gets it.

@@ -17,6 +17,14 @@ INTERRUPT: Final = (signal.SIGINT,)
 TERMINATE: Final = (signal.SIGTERM, signal.SIGBREAK)
 """Ctrl-Break, a console that is closed, and programs that send either; most end a process without asking."""
 
+HANGUP: Final[tuple[signal.Signals, ...]] = ()
+"""A console that is closed sends one of `TERMINATE`."""
+
+
+def unless_ignored(numbers: Sequence[signal.Signals]) -> tuple[signal.Signals, ...]:
+    """Those that whoever started this process did not ask it to ignore, as nohup does."""
+    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
+
 
 @contextmanager
 def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) -> Iterator[None]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from pathlib import Path
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.simulator.network.certificates import issue_tls_identity, server_context
 from whatsapp_mcp.simulator.network.connection import Connection, NoiseIdentity, SessionOpener
 from whatsapp_mcp.simulator.network.http import HttpRequest, Routes
+from whatsapp_mcp.simulator.network.own_folder import OwnFolder
 from whatsapp_mcp.simulator.network.transport import Listener
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
@@ -32,15 +31,15 @@ class LoopbackHost:
         self.static = KeyPair.generate()
         self.chain = issue_chain(self.root, self.static.public, now=int(config.clock()))
         """The Noise certificates that clients are shown."""
-        self._directory: Path | None = None
+        self._folder: OwnFolder | None = None
         self._listener: Listener | None = None
         self._endpoint: Endpoint | None = None
 
     async def start(self) -> Endpoint:
         """Listen."""
         identity = issue_tls_identity()
-        self._directory = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-", dir=self._config.directory))
-        ca_file = self._directory / "ca.pem"
+        self._folder = await asyncio.to_thread(OwnFolder.make, self._config.directory)
+        ca_file = self._folder.path / "ca.pem"
         ca_file.write_bytes(identity.ca_certificate)
         self._listener = Listener(server_context(identity), self._chat, self._routes)
         port = await self._listener.start(self._config.port)
@@ -53,9 +52,9 @@ class LoopbackHost:
         if self._listener is not None:
             await self._listener.stop()
             self._listener = None
-        if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
-            self._directory = None
+        if self._folder is not None:
+            await asyncio.to_thread(self._folder.remove)
+            self._folder = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -65,9 +64,9 @@ class LoopbackHost:
 
     @property
     def directory(self) -> Path:
-        if self._directory is None:
+        if self._folder is None:
             raise RuntimeError("the simulator is not started")
-        return self._directory
+        return self._folder.path
 
     async def _chat(self, request: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         identity, idle_seconds = NoiseIdentity(self.static, self.chain), self._config.keep_alive_seconds

@@ -18,7 +18,7 @@ class Control(Protocol):
     def restart(self) -> None:
         """End in order; the next process begins anew."""
 
-    async def log_out(self) -> bool:
+    async def log_out(self, *, erase_messages: bool) -> bool:
         """Unlink the device and end; whether WhatsApp confirmed it."""
 
     async def reindex(self) -> int:
@@ -43,8 +43,8 @@ class ControlHandlers:
         self._control.restart()
 
     @handles(p.Logout)
-    async def _log_out(self, _command: p.Logout) -> bool:
-        return await self._control.log_out()
+    async def _log_out(self, command: p.Logout) -> bool:
+        return await self._control.log_out(erase_messages=command.erase_messages)
 
     @handles(p.Reindex)
     async def _reindex(self, _command: p.Reindex) -> int:
