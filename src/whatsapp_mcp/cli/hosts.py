@@ -14,7 +14,8 @@ from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.offline.hosts.entries import HostFileChange, alone, entered, taken_out
 from whatsapp_mcp.offline.hosts.found import look
 from whatsapp_mcp.offline.hosts.known import HOSTS, Host, Launch
-from whatsapp_mcp.offline.hosts.launch import DISTRIBUTION, check_toolsets, this_installation
+from whatsapp_mcp.offline.hosts.launch import check_toolsets, this_installation
+from whatsapp_mcp.offline.installer import NAME
 from whatsapp_mcp.platform.user_folders import here
 from whatsapp_mcp.untrusted_text import escaped
 
@@ -113,7 +114,7 @@ def _tell_about(launch: Launch) -> None:
     """What could surprise the owner, on standard error."""
     if Path(launch.command).stem == "uvx":
         click.echo(
-            f"This was run by uvx, whose environments pass: the entry starts {DISTRIBUTION} by uvx, "
+            f"This was run by uvx, whose environments pass: the entry starts {NAME} by uvx, "
             "which looks for it on the network now and then.",
             err=True,
         )

@@ -269,10 +269,16 @@ def test_a_change_of_somebody_else_is_not_lost(cursor: Path) -> None:
 # ---- what is started
 
 
-def test_an_environment_of_uvx_passes(tmp_path: Path) -> None:
-    found = this_installation(("--scope", "read"), prefix=tmp_path / "archive-v0" / "x", uvx="/usr/bin/uvx")
-    assert found.command == str(Path("/usr/bin/uvx").absolute())
-    assert found.arguments[-3:] == ("stdio", "--scope", "read")
+@needs_modes
+def test_an_environment_of_uvx_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uvx = tmp_path / "bin" / "uvx"
+    uvx.parent.mkdir()
+    uvx.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(uvx.parent))
+    found = this_installation(("--scope", "read"), prefix=tmp_path / "archive-v0" / "x")
+    assert found.command == str(uvx)
+    assert (found.arguments[0], found.arguments[2:]) == ("--from", ("whatsapp-mcp", "stdio", "--scope", "read"))
+    assert found.arguments[1].startswith("whatsapp-web-mcp")
     assert is_ours(found.command, found.arguments)
 
 
