@@ -29,7 +29,7 @@ _STATES = {
 
 
 @click.command()
-@click.argument("host", type=click.Choice(list(HOSTS)), required=False)
+@click.argument("host", type=click.Choice(list(HOSTS)), metavar="[HOST]", required=False)
 @place_options
 @click.option("--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all.")
 @click.option("--scope", type=click.Choice(["read", "send", "full"]), help="Most that the host may do.")
@@ -51,6 +51,8 @@ def install(
     yes: bool,
 ) -> None:
     """Enter this server in the configuration of an MCP host; without one, list hosts with whether they have it.
+
+    HOST is claude-desktop, claude-code, cursor, vscode, windsurf, zed, codex, gemini, goose or librechat.
 
     The difference is shown before it is written. The rest of the file stays as it is, with its comments, and what the
     file held before is kept beside it.

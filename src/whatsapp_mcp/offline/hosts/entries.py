@@ -47,7 +47,7 @@ def values(host: Host, text: str) -> dict[str, Any]:
     """
     if not text.strip("\ufeff \t\r\n"):
         return {}
-    found = json_text.read(text).value if host.form == "json" else _TEXTS[host.form].read(text)
+    found = json_text.value_of(text) if host.form == "json" else _TEXTS[host.form].read(text)
     if not isinstance(found, dict):
         raise CannotChange("line 1: a table is expected")
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,16 +55,14 @@ class JsonNode:
         return next((one for one in self.members or () if one.name == name), None)
 
 
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    position = 0
+def _tokens(text: str, position: int = 0) -> Iterator[_Token]:
+    """The tokens from a place on, where one begins."""
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
             raise CannotChange(f"line {line_of(text, position)}: this is no JSON")
         position = match.end()
-        found.append(_Token(match.lastgroup or "", match[0], match.start(), match.end()))
-    return found
+        yield _Token(match.lastgroup or "", match[0], match.start(), match.end())
 
 
 def line_of(text: str, position: int) -> int:
@@ -160,6 +158,18 @@ def read(text: str) -> JsonNode:
     return _Reader(text).document()
 
 
+def value_of(text: str) -> Any:
+    """The text's value alone. Strict JSON is read by the faster reader: hosts keep megabytes in such files.
+
+    Raises:
+        CannotChange: it is not such JSON.
+    """
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except ValueError:
+        return read(text).value
+
+
 def with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> str:
     """The text with this entry of the table, in place of one of the same name.
 
@@ -191,13 +201,15 @@ def without_entry(text: str, table: str, name: str) -> str:
     if holder is None or old is None:
         raise CannotChange("there is no such entry")
     start, end = old.start, old.end
-    comma = next((t for t in _tokens(text) if t.start >= end and t.kind not in ("blank", "comment")), None)
+    comma = next((token for token in _tokens(text, end) if token.kind not in ("blank", "comment")), None)
     if comma is not None and comma.text == ",":
         text = text[: comma.start] + text[comma.end :]
     else:  # it was the last one: the comma before it goes
-        before = [t for t in _tokens(text) if t.end <= start and t.kind not in ("blank", "comment")]
-        if before and before[-1].text == ",":
-            text = text[: before[-1].start] + text[before[-1].end :]
+        # It lies behind the bracket that opens the table: from there on it is looked for.
+        before = [token for token in _tokens(text, holder.node.start) if token.end <= start]
+        marks = [token for token in before if token.kind not in ("blank", "comment")]
+        if marks[-1].text == ",":
+            text = text[: marks[-1].start] + text[marks[-1].end :]
             start, end = start - 1, end - 1
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
@@ -250,7 +262,7 @@ class _Layout:
             head = self.text[: holder.start + 1] + inside
             return f"{head}{self.newline}{indent}{member}{self.newline}{outer}{self.text[closing:]}"
         end = members[-1].end
-        comma = next((t for t in _tokens(self.text) if t.start >= end and t.text == "," and t.end <= closing), None)
+        comma = next((token for token in _tokens(self.text[:closing], end) if token.text == ","), None)
         after = comma.end if comma is not None else end
         place = self._end_of_line(after, closing)
         between = ("" if comma is not None else ",") + self.text[after:place]
@@ -261,8 +273,8 @@ class _Layout:
 
     def _end_of_line(self, position: int, closing: int) -> int:
         """Where the line of the last member ends, behind its comment; at most where the object does."""
-        for token in _tokens(self.text):
-            if token.start < position or token.kind == "comment":
+        for token in _tokens(self.text, position):
+            if token.kind == "comment":
                 continue
             if token.kind != "blank":
                 return min(token.start, closing)

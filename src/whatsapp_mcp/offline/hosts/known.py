@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -30,10 +30,10 @@ class Host:
     """Name of the table of servers, at the top of the file."""
     files: Callable[[UserFolders], tuple[Path, ...]]
     """Where the file may be, the likeliest first; empty: the host has no place of its own for it."""
-    fixed: Mapping[str, Any]
-    """What an entry has beside command and arguments."""
     after: str
     """What to do so that the host reads it."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """What an entry has beside command and arguments."""
     command_key: str = "command"
 
     def entry(self, launch: Launch, name: str) -> dict[str, Any]:
@@ -101,50 +101,88 @@ HOSTS: Final[Mapping[str, Host]] = {
     host.name: host
     for host in (
         Host(
-            *("claude-desktop", "Claude Desktop", "json", "mcpServers", _claude_desktop, {}),
+            "claude-desktop",
+            "Claude Desktop",
+            form="json",
+            table="mcpServers",
+            files=_claude_desktop,
             after="Quit Claude Desktop altogether and start it again.",
         ),
         Host(
-            *("claude-code", "Claude Code", "json", "mcpServers", _claude_code, _STDIO),
+            "claude-code",
+            "Claude Code",
+            form="json",
+            table="mcpServers",
+            files=_claude_code,
+            fixed=_STDIO,
             after="Start Claude Code again; /mcp shows the server.",
         ),
         Host(
-            *("cursor", "Cursor", "json", "mcpServers", lambda at: (at.home / ".cursor" / "mcp.json",), {}),
+            "cursor",
+            "Cursor",
+            form="json",
+            table="mcpServers",
+            files=lambda at: (at.home / ".cursor" / "mcp.json",),
             after="Switch the server on in Cursor's settings, under MCP.",
         ),
         Host(
-            *("vscode", "VS Code", "json", "servers"),
-            lambda at: (at.programs / "Code" / "User" / "mcp.json",),
-            _STDIO,
+            "vscode",
+            "VS Code",
+            form="json",
+            table="servers",
+            files=lambda at: (at.programs / "Code" / "User" / "mcp.json",),
+            fixed=_STDIO,
             after="Run the command MCP: List Servers in VS Code and start it.",
         ),
         Host(
-            *("windsurf", "Windsurf", "json", "mcpServers"),
-            lambda at: (at.home / ".codeium" / "windsurf" / "mcp_config.json",),
-            {},
+            "windsurf",
+            "Windsurf",
+            form="json",
+            table="mcpServers",
+            files=lambda at: (at.home / ".codeium" / "windsurf" / "mcp_config.json",),
             after="Refresh the servers in Windsurf's settings.",
         ),
         Host(
-            *("zed", "Zed", "json", "context_servers", _zed, {}),
-            after="Zed reads it at once; its agent panel's settings show the server.",
+            "zed",
+            "Zed",
+            form="json",
+            table="context_servers",
+            files=_zed,
+            after="Zed reads it at once; the settings of its agent panel show the server.",
         ),
         Host(
-            *("codex", "Codex", "toml", "mcp_servers", _codex, {}),
+            "codex",
+            "Codex",
+            form="toml",
+            table="mcp_servers",
+            files=_codex,
             after="Start Codex again.",
         ),
         Host(
-            *("gemini", "Gemini CLI", "json", "mcpServers"),
-            lambda at: (at.home / ".gemini" / "settings.json",),
-            {},
+            "gemini",
+            "Gemini CLI",
+            form="json",
+            table="mcpServers",
+            files=lambda at: (at.home / ".gemini" / "settings.json",),
             after="Start Gemini CLI again; /mcp shows the server.",
         ),
         Host(
-            *("goose", "Goose", "yaml", "extensions", _goose, _GOOSE),
+            "goose",
+            "Goose",
+            form="yaml",
+            table="extensions",
+            files=_goose,
+            fixed=_GOOSE,
             command_key="cmd",
             after="Start a new session in Goose.",
         ),
         Host(
-            *("librechat", "LibreChat", "yaml", "mcpServers", _librechat, _STDIO),
+            "librechat",
+            "LibreChat",
+            form="yaml",
+            table="mcpServers",
+            files=_librechat,
+            fixed=_STDIO,
             after="Restart LibreChat. In a container it cannot start this command: use `whatsapp-mcp serve` there.",
         ),
     )
