@@ -45,7 +45,6 @@ def by_place(path: Path) -> str:
 
 def unit() -> configparser.ConfigParser:
     found = configparser.ConfigParser(interpolation=None, strict=False)
-    found.optionxform = str  # type: ignore[assignment,method-assign]
     found.read(PACKAGING / "systemd" / "whatsapp-mcp.service", encoding="utf-8")
     return found
 

@@ -29,7 +29,12 @@ _STATES = {
 
 
 @click.command()
-@click.argument("host", type=click.Choice(list(HOSTS)), metavar="[HOST]", required=False)
+@click.argument(
+    "host",
+    metavar="[HOST]",
+    required=False,
+    shell_complete=lambda ctx, param, incomplete: [one for one in HOSTS if one.startswith(incomplete)],
+)
 @place_options
 @click.option("--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all.")
 @click.option("--scope", type=click.Choice(["read", "send", "full"]), help="Most that the host may do.")
@@ -61,7 +66,7 @@ def install(
         if host is None:
             _list()
             return
-        chosen = HOSTS[host]
+        chosen = _host(host)
         options = _options(data_dir, account, toolsets, scope)
         launch = this_installation(options)
         entry = name or (f"whatsapp-{account}" if account not in (None, "default") else "whatsapp")
@@ -75,6 +80,12 @@ def install(
             )
         change = taken_out(chosen, path, entry) if remove else entered(chosen, path, entry, launch)
         _carry_out(chosen, change, launch, only_print=only_print, remove=remove, yes=yes)
+
+
+def _host(name: str) -> Host:
+    if name not in HOSTS:
+        raise InvalidArgument(f"there is no host {name!r} here", next_step=f"Name one of these: {', '.join(HOSTS)}.")
+    return HOSTS[name]
 
 
 def _carry_out(

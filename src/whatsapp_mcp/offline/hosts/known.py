@@ -44,11 +44,8 @@ class Host:
     def file(self, folders: UserFolders) -> Path | None:
         """The file that the host reads: the first that is there, then the first whose folder is, then the likeliest."""
         files = self.files(folders)
-        for is_it in (Path.is_file, lambda path: path.parent.is_dir()):
-            for path in files:
-                if is_it(path):
-                    return path
-        return files[0] if files else None
+        there = [path for path in files if path.is_file()] or [path for path in files if path.parent.is_dir()]
+        return next(iter([*there, *files]), None)
 
 
 def _claude_desktop(folders: UserFolders) -> tuple[Path, ...]:

@@ -32,7 +32,7 @@ def with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> st
     document = tomlkit.parse(text)
     if table not in document:
         document.add(table, tomlkit.table(is_super_table=True))
-    servers = document[table]
+    servers: Any = document[table]
     if not hasattr(servers, "items"):
         raise CannotChange(f"{table} is no table")
     if name in servers:
@@ -59,7 +59,8 @@ def without_entry(text: str, table: str, name: str) -> str:
     if name not in read(text).get(table, {}):
         raise CannotChange("there is no such entry")
     document = tomlkit.parse(text)
-    del document[table][name]  # type: ignore[union-attr]
-    if not document[table]:
+    servers: Any = document[table]
+    del servers[name]
+    if not servers:
         del document[table]
     return tomlkit.dumps(document)

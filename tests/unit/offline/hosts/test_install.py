@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +29,11 @@ from whatsapp_mcp.offline.hosts.writing import write
 from whatsapp_mcp.platform.user_folders import OperatingSystem, UserFolders
 
 Run = Callable[..., Result]
-LINUX, MACOS, WINDOWS = OperatingSystem
+LINUX, MACOS, WINDOWS = OperatingSystem.LINUX, OperatingSystem.MACOS, OperatingSystem.WINDOWS
 LAUNCH: Final = Launch("/opt/whatsapp/bin/whatsapp-mcp", ("stdio",))
 COMMAND: Final = this_installation(()).command
 
-PLACES: Final = {
+PLACES: Final[dict[str, Mapping[OperatingSystem, str | None]]] = {
     "claude-desktop": {
         LINUX: ".config/Claude/claude_desktop_config.json",
         MACOS: "Library/Application Support/Claude/claude_desktop_config.json",
@@ -228,6 +228,11 @@ def test_an_account_has_an_entry_of_its_own(cursor: Path, run: Run, tmp_path: Pa
 def test_toolsets_are_checked(run: Run) -> None:
     done = run("cursor", "--print", "--toolsets", "core,grup")
     assert (done.exit_code, "grup" in done.stderr) == (1, True)
+
+
+def test_an_unknown_host_is_told_which_there_are(run: Run) -> None:
+    done = run("curser")
+    assert (done.exit_code, "cursor" in done.stderr) == (2, True)
 
 
 def test_variables_that_hosts_do_not_see_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
