@@ -28,12 +28,16 @@ _STATES = {
 }
 
 
+def _completed(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    return [name for name in HOSTS if name.startswith(begun)]
+
+
 @click.command()
 @click.argument(
     "host",
     metavar="[HOST]",
     required=False,
-    shell_complete=lambda ctx, param, incomplete: [one for one in HOSTS if one.startswith(incomplete)],
+    shell_complete=_completed,
 )
 @place_options
 @click.option("--toolsets", metavar="NAMES", help="Toolsets or tools to list, comma-separated; `all` lists all.")
