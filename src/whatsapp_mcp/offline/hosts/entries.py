@@ -66,9 +66,10 @@ def servers(host: Host, text: str) -> dict[str, dict[str, Any]]:
 
 def launch_of(host: Host, entry: Mapping[str, Any]) -> Launch | None:
     """How an entry starts its server; None when it does not start a program, or starts another than this one."""
-    command, arguments = entry.get(host.command_key), entry.get("args", [])
-    if isinstance(command, dict):  # Zed of 2025: {"path": …, "args": […]}
-        command, arguments = command.get("path"), command.get("args", [])
+    said: Mapping[str, Any] = {"path": entry.get(host.command_key), "args": entry.get("args", [])}
+    if isinstance(said["path"], dict):  # Zed of 2025: {"path": …, "args": […]}
+        said = said["path"]
+    command, arguments = said.get("path"), said.get("args", [])
     if not isinstance(command, str) or not isinstance(arguments, list):
         return None
     launch = Launch(command, tuple(map(str, arguments)))

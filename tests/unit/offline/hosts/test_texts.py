@@ -106,11 +106,12 @@ def written_by_hand(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
     def written(value: Any) -> str:
         if isinstance(value, dict | list):
-            items = [
-                (f"{json.dumps(one[0])}{draw(GAPS)}:{draw(GAPS)}{written(one[1])}" if isinstance(value, dict) else one)
-                for one in (value.items() if isinstance(value, dict) else map(written, value))
-            ]
-            comma = "," if items and draw(st.booleans()) else ""
+            if isinstance(value, dict):
+                pairs = [(json.dumps(name), written(one)) for name, one in value.items()]
+                items = [f"{name}{draw(GAPS)}:{draw(GAPS)}{one}" for name, one in pairs]
+            else:
+                items = [written(one) for one in value]
+            comma = "," if draw(st.booleans()) and items else ""
             inside = ",".join(f"{draw(GAPS)}{item}{draw(GAPS)}" for item in items)
             ends = "{}" if isinstance(value, dict) else "[]"
             return f"{ends[0]}{inside}{comma}{draw(GAPS)}{ends[1]}"
