@@ -44,8 +44,10 @@ def with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> st
             del old[key]
     else:
         servers[name] = dict(entry)
-    written = tomlkit.dumps(document)
-    return written if "\r\n" not in text else written.replace("\r\n", "\n").replace("\n", "\r\n")
+    # tomlkit leaves no blank line between a new table and the next one.
+    block = rf"^(\[{re.escape(table)}\.{re.escape(name)}\]\n(?:[^\[\n].*\n)+)(?=\[)"
+    written = re.sub(block, r"\1\n", tomlkit.dumps(document).replace("\r\n", "\n"), flags=re.MULTILINE)
+    return written if "\r\n" not in text else written.replace("\n", "\r\n")
 
 
 def without_entry(text: str, table: str, name: str) -> str:
@@ -61,6 +63,6 @@ def without_entry(text: str, table: str, name: str) -> str:
     document = tomlkit.parse(text)
     servers: Any = document[table]
     del servers[name]
-    if not servers:
+    if not servers and isinstance(servers, tomlkit.items.Table) and servers.is_super_table():
         del document[table]
     return tomlkit.dumps(document)

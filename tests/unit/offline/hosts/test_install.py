@@ -213,6 +213,24 @@ def test_a_file_that_is_wrong_is_left_alone(cursor: Path, run: Run, content: byt
     assert run().exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("codex", 'mcp_servers.a.command = "x"\nz = 1\n'),  # tomlkit would put z into the new table
+        ("goose", "extensions: {a: {cmd: x}}\n"),
+        ("zed", '{"context_servers": {"whatsapp": {"command": "/x/whatsapp-mcp", /* why */ "args": []}}}'),
+    ],
+)
+def test_what_would_change_more_is_refused(name: str, text: str, folders: UserFolders, run: Run) -> None:
+    path = folders.home / str(PLACES[name][LINUX])
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    done = run(name, "--yes")
+    assert done.exit_code == 1
+    assert COMMAND in done.stderr, "the entry is printed to be put in by hand"
+    assert path.read_text() == text
+
+
 def test_an_account_has_an_entry_of_its_own(cursor: Path, run: Run, tmp_path: Path) -> None:
     data = tmp_path / "all data"
     refused = run("cursor", "--yes", "--account", "work", "--data-dir", data)

@@ -156,13 +156,28 @@ model = 'mini'
 
 def test_an_entry_of_toml() -> None:
     changed = toml_text.with_entry(CODEX, "mcp_servers", "whatsapp", ENTRY)
-    lines = changed.splitlines()
-    assert [line for line in lines if line in CODEX.splitlines()] == CODEX.splitlines()
+    block = '[mcp_servers.whatsapp]\ncommand = "/opt/whatsapp-mcp"\nargs = ["stdio"]\n\n'
+    assert changed == CODEX.replace("[profiles.fast]", f"{block}[profiles.fast]")
     assert tomllib.loads(changed) == {
         **tomllib.loads(CODEX),
         "mcp_servers": {**tomllib.loads(CODEX)["mcp_servers"], "whatsapp": ENTRY},
     }
     assert tomllib.loads(toml_text.without_entry(changed, "mcp_servers", "whatsapp")) == tomllib.loads(CODEX)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_tables_of_toml_between_others(newline: str) -> None:
+    text = '[mcp_servers.a]\ncommand = "x" # c\n\n[other]\ny = 1\n\n# b\n[mcp_servers.b]\ncommand = "z"\n'
+    entry = '[mcp_servers.whatsapp]\ncommand = "/opt/whatsapp-mcp"\nargs = ["stdio"]\n\n'
+    before, after = (one.replace("\n", newline) for one in (text, text.replace("[other]", f"{entry}[other]")))
+    assert toml_text.with_entry(before, "mcp_servers", "whatsapp", ENTRY) == after
+    assert toml_text.without_entry(after, "mcp_servers", "whatsapp") == before
+
+
+def test_a_table_of_toml_that_somebody_opened_stays() -> None:
+    text = "[mcp_servers]\n# none yet\n"
+    changed = toml_text.with_entry(text, "mcp_servers", "whatsapp", ENTRY)
+    assert toml_text.without_entry(changed, "mcp_servers", "whatsapp").rstrip() == text.rstrip()
 
 
 def test_an_entry_of_toml_that_is_there_keeps_its_comments() -> None:
