@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,7 +39,7 @@ def note(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def model(bench: Bench, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The library and a model are there."""
     folder = stand_in.model_in(tmp_path_factory.mktemp("models") / "small", SAID)
-    monkeypatch.setenv("PYTHONPATH", str(stand_in.FOLDER))
+    monkeypatch.setenv("PYTHONPATH", str(stand_in.FOLDER), prepend=os.pathsep)
     monkeypatch.setattr(transcription, "is_installed", lambda: True)
     bench.settings = bench.settings.model_copy(update={"voice_model": folder})
     return folder
