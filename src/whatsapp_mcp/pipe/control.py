@@ -35,6 +35,13 @@ class GetClients(Command[tuple[AttachedClient, ...]]):
     unconnected = True
 
 
+class GetQueue(Command[int]):
+    """How much waits to be stored."""
+
+    unconnected = True
+    at_any_time = True
+
+
 class Reindex(Command[int]):
     """Make the search index anew, during a pause, then end; how many messages are in it."""
 

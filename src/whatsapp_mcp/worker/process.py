@@ -222,6 +222,9 @@ class SessionProcess:
     def clients(self) -> tuple[p.AttachedClient, ...]:
         return tuple(self._clients)
 
+    def waiting(self) -> int:
+        return self._connection.store.waiting if self._connection is not None else 0
+
     def restart(self) -> None:
         self._finish(p.Ended(reason="restart", detail="restarted on request"))
 

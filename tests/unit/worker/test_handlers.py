@@ -77,6 +77,9 @@ class NoProcess:
     def clients(self) -> tuple[AttachedClient, ...]:
         raise NotImplementedError
 
+    def waiting(self) -> int:
+        raise NotImplementedError
+
     def restart(self) -> None:
         raise NotImplementedError
 

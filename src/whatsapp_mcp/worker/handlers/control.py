@@ -15,6 +15,9 @@ class Control(Protocol):
     def clients(self) -> tuple[AttachedClient, ...]:
         """Who is attached."""
 
+    def waiting(self) -> int:
+        """How much waits to be stored."""
+
     def restart(self) -> None:
         """End in order; the next process begins anew."""
 
@@ -37,6 +40,10 @@ class ControlHandlers:
     @handles(p.Ping)
     async def _ping(self, _command: p.Ping) -> None:
         """That it is answered is the answer."""
+
+    @handles(p.GetQueue)
+    async def _queue(self, _command: p.GetQueue) -> int:
+        return self._control.waiting()
 
     @handles(p.Restart)
     async def _restart(self, _command: p.Restart) -> None:
