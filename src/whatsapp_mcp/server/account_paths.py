@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.log_lines import about
 from whatsapp_mcp.server.auth import grant_of_request
 from whatsapp_mcp.server.health import WatchedAccounts
 from whatsapp_mcp.server.sessions import AccountSessions
@@ -130,7 +131,8 @@ class AccountPaths:
         if running is None:
             assert self._tasks is not None, "requests come while it runs"
             running = self._running[name] = _Running()
-            self._tasks.start_soon(self._run, name, running, name=f"account {name}")
+            with about(account=name):
+                self._tasks.start_soon(self._run, name, running, name=f"account {name}")
         return running
 
     async def _run(self, name: str, running: _Running) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whatsapp_mcp.log_lines import tell
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.connections import Connection, most_connections
@@ -63,8 +63,7 @@ _QUEUE: Final = 1_024
 
 def announce(url: str) -> None:
     """Tell the terminal."""
-    sys.stderr.write(f"Listening on {url}\n")
-    sys.stderr.flush()
+    tell(f"Listening on {url}")
 
 
 async def serve_http(

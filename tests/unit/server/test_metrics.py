@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -108,10 +109,8 @@ async def test_everything_is_told_once_and_as_prometheus_reads_it() -> None:
 
 
 def test_how_long_calls_took_is_a_histogram(monkeypatch: pytest.MonkeyPatch) -> None:
-    import whatsapp_mcp.server.metrics as metrics
-
     counts, now = CallCounts(), 100.0
-    monkeypatch.setattr(metrics.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
     for seconds in (0.001, 0.2, 70.0):
         passage = ended("userMyContacts")
         passage.began = now - seconds
