@@ -22,6 +22,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "serving": ("stdio", "serve"),
     "verify": ("verify",),
     "commands": ("status", "doctor", "export", "reindex", "simulate", "demo"),
+    "keeping": ("backup", "restore", "vacuum"),
     "accounts": ("accounts",),
     "policies": ("policy",),
     "approvals": ("approve",),

@@ -48,6 +48,12 @@ class Reindex(Command[int]):
     unconnected = True
 
 
+class Vacuum(Command[tuple[int, int]]):
+    """Write the store anew without what is free in it, during a pause, then end; its bytes before and after."""
+
+    unconnected = True
+
+
 class Ping(Command[None]):
     """Whether the process still answers."""
 

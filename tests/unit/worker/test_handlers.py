@@ -89,6 +89,9 @@ class NoProcess:
     async def reindex(self) -> int:
         raise NotImplementedError
 
+    async def vacuum(self) -> tuple[int, int]:
+        raise NotImplementedError
+
 
 class Session:
     """A session process without the process."""

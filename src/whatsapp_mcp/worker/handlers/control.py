@@ -28,6 +28,10 @@ class Control(Protocol):
         """Make the search index anew and end; how many messages are in it. Raises ``Moving`` during another pause."""
         ...
 
+    async def vacuum(self) -> tuple[int, int]:
+        """Write the store anew and end; its bytes before and after. Raises ``Moving`` during another pause."""
+        ...
+
 
 class ControlHandlers:
     def __init__(self, control: Control) -> None:
@@ -56,3 +60,7 @@ class ControlHandlers:
     @handles(p.Reindex)
     async def _reindex(self, _command: p.Reindex) -> int:
         return await self._control.reindex()
+
+    @handles(p.Vacuum)
+    async def _vacuum(self, _command: p.Vacuum) -> tuple[int, int]:
+        return await self._control.vacuum()
