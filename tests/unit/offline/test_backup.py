@@ -17,10 +17,10 @@ from tests.unit.systems import POSIX
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.offline import restore as restoring
 from whatsapp_mcp.offline.webhooks import add_webhook, list_webhooks
 from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.pipe.control import Vacuum
+from whatsapp_mcp.platform.files import replace
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.copying import copy_database
@@ -211,15 +211,15 @@ def test_who_holds_the_account_is_named(settings: Settings, made: Path, monkeypa
 def test_what_fails_half_way_is_taken_back(settings: Settings, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     goes_on(settings)
     before = {path.name: path.read_bytes() for path in settings.account_dir.iterdir() if path.name != "lock"}
-    put, left = restoring.put_in_place, [3]
+    left = [3]
 
     def failing(source: Path, target: Path) -> None:
         left[0] -= 1
         if left[0] == 0:
             raise OSError(28, "No space left on device")
-        put(source, target)
+        replace(source, target)
 
-    monkeypatch.setattr(restoring, "put_in_place", failing)
+    monkeypatch.setattr("whatsapp_mcp.offline.restore.put_in_place", failing)
     result = run("restore", made, "--data-dir", settings.data_dir)
     assert result.exit_code == 1
     assert "No space left" in result.stderr
@@ -242,7 +242,7 @@ def rewritten(made: Path, **entries: bytes) -> Path:
     target = made.with_name("other.zip")
     with zipfile.ZipFile(made) as archive, zipfile.ZipFile(target, "w") as other:
         for name in archive.namelist():
-            other.writestr(name, entries.pop(name.partition(".")[0], None) or archive.read(name))
+            other.writestr(name, entries.pop(name.partition(".")[0], b"") or archive.read(name))
         for name, content in entries.items():
             other.writestr(name, content)
     return target
