@@ -54,8 +54,8 @@ def restore(settings: Settings, source: Path) -> Restored:
         DataDirectoryInUse: servers use the account; says which.
         StoreError: a database in it is damaged, of a newer version, or of another WhatsApp account.
     """
-    make_folder(settings.account_dir)
     with _opened(source) as (archive, about):
+        make_folder(settings.account_dir)
         lock = lock_of_unused(settings)
         drafts = settings.account_dir / f".restore-{secrets.token_hex(4)}"
         try:

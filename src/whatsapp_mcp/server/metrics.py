@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.models.figures import AccountFigures
+from whatsapp_mcp.policy.audit import AuditDecision
 from whatsapp_mcp.policy.passage import Passage
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,7 +39,10 @@ class Metric:
 _OF_ALL: Final = (
     Metric("info", "gauge", ("version",), "Always 1; which version runs."),
     Metric(
-        "calls_total", "counter", ("account", "tool", "outcome"), "Calls that ended; `ok`, or the code of the error."
+        "calls_total",
+        "counter",
+        ("account", "tool", "outcome"),
+        "Calls that ended: `ok`, `asked`, or an error.",
     ),
     Metric(
         "call_duration_seconds", "histogram", ("tool",), "How long calls took, those that waited for news among them."
@@ -88,9 +92,11 @@ class CallCounts:
     def count(self, account: str, passage: Passage) -> None:
         """A call has ended."""
         seconds = time.perf_counter() - passage.began
-        tool, touches = passage.operation.name, passage.operation.touches
-        self._calls[account, tool, passage.error or "ok"] += 1
-        if passage.error is None and touches.act == "send" and touches.later is None:
+        tool = passage.operation.name
+        asked = passage.decision == AuditDecision.ASKED  # the answer comes with another call
+        self._calls[account, tool, passage.error or ("asked" if asked else "ok")] += 1
+        # Without a reservation nothing left: it is for later, was sent before, or the owner is asked.
+        if passage.error is None and passage.operation.touches.act == "send" and passage.reservation is not None:
             self._sends[account] += 1
         took = self._durations[tool]
         took.counts[bisect_left(BUCKETS, seconds)] += 1

@@ -17,6 +17,7 @@ from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeTokens
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.models.figures import AccountFigures, LimitUse, WebhookFigures
 from whatsapp_mcp.policy.caller import Caller, Grant
+from whatsapp_mcp.policy.limits import Reservation
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.health import AccountStanding
@@ -61,6 +62,7 @@ def ended(tool: str, error: str | None = None) -> Passage:
     operation = load_catalog().by_name[tool]
     passage = Passage(operation, Caller(host="a host 4915100000009"))
     passage.error = error
+    passage.reservation = None if error or operation.touches.later else Reservation(1)
     return passage
 
 
@@ -124,10 +126,15 @@ def test_how_long_calls_took_is_a_histogram(monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
-async def test_what_is_scheduled_is_no_send_yet() -> None:
-    counts = CallCounts()
-    counts.count("default", ended("scheduleMessage"))
-    assert {name for name, _ in counts.by_account(["default"])} == {"calls_total"}
+def test_what_is_scheduled_or_asked_about_is_no_send_yet() -> None:
+    counts, asked = CallCounts(), ended("sendMessage")
+    asked.decision, asked.reservation = "asked", None
+    for passage in (asked, ended("scheduleMessage")):
+        counts.count("default", passage)
+    assert {name: sample[1].get("outcome") for name, sample in counts.by_account(["default"])} == {"calls_total": "ok"}
+    assert ("", {"account": "default", "tool": "sendMessage", "outcome": "asked"}, 1) in [
+        sample for _, sample in counts.by_account(["default"])
+    ]
 
 
 async def test_what_cannot_be_told_is_missing() -> None:
