@@ -3,8 +3,12 @@
 # make test   lint, types and all tests
 # make lint   style and types
 # make bench   the figures of the docs, measured here
-# make conformance    the protocol's own suites against the server; wants npx and a network
+# make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
+# make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
+# make lock           write requirements.lock and requirements-dev.lock anew
+# make dist           wheel and source distribution in dist/, checked
+# What is set up: `make install` takes the newest dependencies, what tests those of requirements-dev.lock, with hashes.
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -12,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help install demo test lint bench conformance test-windows clean
+.PHONY: help install demo test lint bench conformance test-windows test-newest lock dist clean
 
 help:
 	@sed -n "s/^# \(make .*\)/\1/p" Makefile
@@ -27,13 +31,16 @@ install: .venv/installed
 	  && PYTHONPATH=.venv/bootstrap $(PYTHON) -m virtualenv --quiet .venv; }
 
 .venv/installed: pyproject.toml | .venv/bin/python
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[media]'
 	@$(BIN)/python -m compileall -q .venv/lib >/dev/null 2>&1 || true
 	@touch $@
 
-.venv/installed-dev: .venv/installed
-	@$(PIP) --editable '.[dev]'
-	@touch $@
+# The package itself is built by the hatchling of the lock file: nothing comes without a hash.
+.venv/installed-dev: pyproject.toml requirements-dev.lock | .venv/bin/python
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-index --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q .venv/lib >/dev/null 2>&1 || true
+	@touch .venv/installed $@
 
 demo: .venv/installed
 	@$(BIN)/whatsapp-mcp demo
@@ -53,9 +60,34 @@ bench: .venv/installed-dev
 
 conformance: .venv/installed-dev
 	@$(BIN)/python -m tests.conformance
+	@$(BIN)/python -m tests.clients
 
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows
 
+# What is tried with the newest: the rooms that touch dependencies, and the way from a host to WhatsApp.
+NEWEST_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
+UV := $(BIN)/uv
+
+$(UV): | .venv/bin/python
+	@$(PIP) uv
+
+test-newest: $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/newest
+	@$(UV) pip install --quiet --python .tools/newest/bin/python --editable '.[dev]'
+	@.tools/newest/bin/python -m pytest -n 2 --dist worksteal $(NEWEST_TESTS)
+
+# For every system and Python at once. What is locked already stays as it is; remove the files first for the newest.
+lock: $(UV)
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+	  --extra media --output-file requirements.lock pyproject.toml
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+	  --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+dist: .venv/installed-dev $(UV)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --directory dist
+	@$(UV) tool run --quiet twine check --strict dist/*
+
 clean:
-	rm -rf .venv .windows .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .tools dist .venv .windows .mypy_cache .ruff_cache .pytest_cache .hypothesis

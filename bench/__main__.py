@@ -1,8 +1,8 @@
 """``python -m bench [ROW ...] [--json] [--check]``: measure, and compare with the budgets.
 
-A row is a module of this package with ``async def measure() -> list[Row]``; without names all are measured, but the
-peers. Everything is a ratio to a floor of the same run, taken in turn with it, so that a noisy machine is noisy for
-both. Ends with 1 if something could not be measured or, with ``--check``, is over its budget.
+A row is a module of this package with ``async def measure() -> list[Row]``; without names all are measured, but
+those of ``LONG``. Everything is a ratio to a floor of the same run, taken in turn with it, so that a noisy machine is
+noisy for both. Ends with 1 if something could not be measured or, with ``--check``, is over its budget.
 
 The rows of ``SCALED`` ask a store of any size, and their ``measure`` takes a ``Scale``: ``--messages 1000000`` for a
 million messages, ``--keep FOLDER`` to have the store made once for several runs.
@@ -36,8 +36,10 @@ ROWS: Final = (
     *("search", "recall"),
 )
 """Measured by default."""
-LIMIT: Final = 60.0
-"""Seconds one module may take."""
+LONG: Final = ("sustained", "peers")
+"""Only when they are named."""
+LIMIT: Final = 180.0
+"""Seconds one module may take that has no ``TIMEOUT`` of its own."""
 LIMIT_PER_MESSAGE: Final = 0.001
 """Seconds more for every message of a scaled one, for each peer."""
 
@@ -55,7 +57,7 @@ def _peer(
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice((*ROWS, "peers")), metavar="[ROW]...")
+@click.argument("names", nargs=-1, type=click.Choice((*ROWS, *LONG)), metavar="[ROW]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of the table.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a row is over its budget.")
 @click.option("--messages", default=DEFAULT, show_default=True, help=f"Size of the store of {', '.join(SCALED)}.")
@@ -93,11 +95,12 @@ async def _measure_all(names: tuple[str, ...], scale: Scale, *, as_json: bool) -
         print(header(), flush=True)
     for name in names:
         scaled = (scale,) if name in SCALED else ()
-        limit = LIMIT + (LIMIT_PER_MESSAGE * scale.messages * max(1, len(scale.peers)) if scaled else 0)
+        module: Any = importlib.import_module(f"bench.{name}")
+        limit = getattr(module, "TIMEOUT", LIMIT)
+        limit += LIMIT_PER_MESSAGE * scale.messages * max(1, len(scale.peers)) if scaled else 0
         try:
             async with asyncio.timeout(limit):
-                measuring: Any = importlib.import_module(f"bench.{name}").measure(*scaled)
-                rows: list[Row] = await measuring
+                rows: list[Row] = await module.measure(*scaled)
         except TimeoutError:
             failures += 1
             print(f"{name}: could not be measured in {limit:g} s", file=sys.stderr)

@@ -1,28 +1,26 @@
-"""Twelve everyday tasks as the calls that a model needs for them, and the tokens (o200k) of what it gets to read.
+"""Twelve everyday tasks (`everyday`) and three lists, and the tokens (o200k) of what a model gets to read for them.
 
 Counted are the texts of the results. Floor of each is what the same task cost before lists were short, measured with
-the calls that it needed then (`BEFORE`); of the three lists there is a budget.
+the calls that it needed then (`BEFORE`). Each has a budget of tokens and of calls.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import io
 import json
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
-from PIL import Image
-
+from bench.everyday import TASKS, Player, Task, people_talk
+from bench.generate import fill
 from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.program import BenchError
-from bench.row import Row
-from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, VirtualContact
+from bench.row import Row, median
+from whatsapp_mcp.jid import GROUP
+from whatsapp_mcp.simulator import Simulator
 
 __all__ = ["measure"]
 
@@ -48,20 +46,16 @@ BEFORE: Final[dict[str, int]] = {
 """Tokens of each task and list at commit 7901bf5, in this same world: there, to catch up is to read five chats, to mark
 all as read a call for each."""
 
-_LISTS: Final = {"50 messages": 2_700, "50 chats": 1_850, "50 contacts": 920}
-_SAID: Final = (
-    *("Shall we take the early train?", "I would rather sleep longer", "Then at ten, at the main station"),
-    *("Did you hear from Bruno?", "Not since Tuesday", "He wanted to bring the tent", "Good, ours is broken"),
-    *("How much was the cabin?", "84 euros a night for all of us", "That is fine", "I have paid the deposit"),
-    *("Who brings the stove?", "I can, but it needs gas", "There is a shop on the way", "Perfect, see you there!"),
-)
-_SECONDS: Final = 30.0
 _TRIES: Final = 5
+_MANY: Final = 20_000
+"""Messages of the store with many languages."""
+_PAGE: Final = 50
+_BESIDE: Final = {"with one person": 46, "in a group": 54}
 
 
 @dataclass
 class _Model:
-    """Calls tools, and counts what it reads."""
+    """Counts what it reads."""
 
     host: Host
     count: Callable[[str], int]
@@ -70,22 +64,19 @@ class _Model:
     used: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Tokens and calls by task."""
 
-    async def call(self, tool: str, **arguments: Any) -> Json:
+    async def ask(self, tool: str, arguments: Json) -> Json:
         text, _ = await self.host.text(tool, arguments)
         self.read += self.count(text)
         self.calls += 1
         body: Json = json.loads(text)
         return body
 
-    async def rows(self, tool: str, **arguments: Any) -> list[Json]:
-        results = (await self.call(tool, **arguments))["results"]
-        jids = {one["name"]: one["chat_jid"] for one in results.get("chats", ())}
-        rows = [{**results.get("common", {}), **row} for row in results["data"]]
-        return [{"chat_jid": jids[row["chat_name"]], **row} if row.get("chat_name") in jids else row for row in rows]
-
-    async def task(self, name: str, play: Callable[[_Model], Awaitable[None]]) -> None:
+    async def play(self, name: str, task: Task) -> None:
         self.read = self.calls = 0
-        await play(self)
+        try:
+            await task.play(Player(self.ask))
+        except (BenchError, LookupError, TypeError) as error:
+            raise BenchError(f"{name}: {error!r}") from error
         self.used[name] = self.read, self.calls
 
 
@@ -97,18 +88,41 @@ async def measure() -> list[Row]:
             settings = {"WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0", "WHATSAPP_MCP_TIMEZONE": "UTC"}
             async with hosting(SERVER, environment(home, home / "endpoint.json", **settings)) as host:
                 await simulator.phone.scan(await _qr_code(host))
-                await _people_talk(simulator, host)
                 model = _Model(host, _counter())
-                for name, play in (*_TASKS.items(), *_PAGES.items()):
-                    await model.task(name, play)
-    return [_row(name, *used) for name, used in model.used.items()]
+                await people_talk(simulator, Player(model.ask))
+                for name, task in (TASKS | _lists(model)).items():
+                    await model.play(name, task)
+    rows = [row for name, task in (TASKS | _lists(model)).items() for row in _rows(name, task, *model.used[name])]
+    return rows + await _beside_the_text()
 
 
-def _row(name: str, tokens: int, calls: int) -> Row:
-    budget = _LISTS.get(name)
-    return Row(
-        name, tokens, "tokens", BEFORE.get(name), at_most=budget, note=f"{calls} call{'' if calls == 1 else 's'}"
-    )
+async def _beside_the_text() -> list[Row]:
+    """What a message costs besides its text, in chats of many languages and scripts: ours, whatever people write."""
+    count = _counter()
+    costs: dict[str, list[float]] = {"with one person": [], "in a group": []}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        await fill(home / "data" / "default" / "messages.db", _MANY)
+        settings = {"WHATSAPP_MCP_TIMEZONE": "UTC", "WHATSAPP_MCP_RESULT_BUDGET": "60000"}
+        async with hosting(SERVER, environment(home, None, **settings)) as host:
+            for chat in (await host.call("listChats", {"limit": 60})).results["data"]:
+                text, _ = await host.text("getChatMessages", {"chat_jid": chat["chat_jid"], "limit": _PAGE})
+                rows = json.loads(text)["results"]["data"]
+                if len(rows) == _PAGE:
+                    said = sum(count(row.get("content", "")) for row in rows)
+                    where = "in a group" if chat["chat_jid"].endswith(GROUP) else "with one person"
+                    costs[where].append((count(text) - said) / _PAGE)
+    return [
+        Row(f"a message {where}, beside its text", median(values), "tokens", at_most=_BESIDE[where])
+        for where, values in costs.items()
+    ]
+
+
+def _rows(name: str, task: Task, tokens: int, calls: int) -> list[Row]:
+    note = f"{calls} call{'' if calls == 1 else 's'}"
+    row = Row(name, tokens, "tokens", BEFORE.get(name), at_most=task.tokens, note=note)
+    over = [Row(f"{name}: calls", calls, "calls", at_most=task.calls)] if calls > task.calls else []
+    return [row, *over]
 
 
 def _counter() -> Callable[[str], int]:
@@ -127,137 +141,20 @@ async def _qr_code(host: Host) -> str:
     raise BenchError("WhatsApp sent no code to link with")
 
 
-# ---- the world -------------------------------------------------------------------------------------------------------
+def _lists(model: _Model) -> dict[str, Task]:
+    async def messages(player: Player) -> None:
+        await player.call("getChatMessages", chat_jid="Ana Souza")
 
+    async def chats(player: Player) -> None:
+        await player.call("listChats", limit=50)
 
-async def _people_talk(simulator: Simulator, host: Host) -> None:
-    """60 saved people with a chat each, 60 messages with Ana, a group with a poll, a document."""
-    ana = await simulator.add_contact("Ana Souza", saved=True)
-    bruno = await simulator.add_contact("Bruno Lima", saved=True)
-    others = [await simulator.add_contact(f"{first} {last}", saved=True) for first in _FIRST for last in _LAST]
-    talk = [HistoryMessage(_SAID[n % len(_SAID)], author=None if n % 3 == 1 else ana) for n in range(60)]
-    talk[40].reply_to, talk[30].reactions = talk[39], ((None, "👍"),)
-    chats = [HistoryChat(ana, talk)]
-    chats += [HistoryChat(one, [HistoryMessage(_SAID[n % len(_SAID)], author=one)]) for n, one in enumerate(others)]
-    simulator.phone.share_history(chats)
-    await simulator.add_group("Weekend trip", [ana, bruno, *others[:6]], owner=simulator.phone)
-    group = simulator.group("Weekend trip")
-    poll = bruno.send_poll("Which weekend?", ["The 5th", "The 12th", "The 19th"], to=group)
-    bruno.vote(poll, ["The 12th"])
-    ana.send_document(b"%PDF-1.4 the contract", name="Cabin contract.pdf", mimetype="application/pdf")
-    bruno.say("We agreed to meet on Friday at eight, at the main station")
-    last = ana.say("Can you send me the address of the cabin?")
-    with anyio.fail_after(_SECONDS):
-        while True:
-            if await _has(host, ana, last.id):
-                return
-            await anyio.sleep(0.05)
+    async def contacts(player: Player) -> None:
+        body = await player.call("userMyContacts")
+        body["results"]["data"] = body["results"]["data"][:50]  # it takes no limit
+        model.read = model.count(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
-
-_FIRST: Final = ("Carla", "David", "Elena", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Katja", "Liam")
-_LAST: Final = ("Berg", "Costa", "Diaz", "Evans", "Fischer", "Garcia")
-
-
-async def _has(host: Host, ana: VirtualContact, message_id: str) -> bool:
-    chats = (await host.call("listChats", {"limit": 100})).results["data"]
-    text, _ = await host.text("searchMessages", {"query": "address"})
-    return len(chats) > 60 and message_id in text and ana.number in text
-
-
-# ---- the tasks -------------------------------------------------------------------------------------------------------
-
-
-async def _unread(model: _Model) -> None:
-    await model.call("checkInbox")
-
-
-async def _what_did_ana_say_about_the_cabin(model: _Model) -> None:
-    await model.call("searchMessages", query="cabin", sender="Ana Souza")
-
-
-async def _reply_to_ana(model: _Model) -> None:
-    asked = (await model.rows("searchMessages", query="address", sender="Ana Souza"))[0]
-    await model.call(
-        "sendMessage", phone=asked["chat_jid"], message="Lake road 5", reply_message_id=asked["message_id"]
-    )
-
-
-async def _send_a_photo_to_the_group(model: _Model) -> None:
-    data = io.BytesIO()
-    Image.new("RGB", (64, 48), "green").save(data, "PNG")
-    picture = f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
-    await model.call("sendImage", phone="Weekend trip", image=picture, caption="The lake")
-
-
-async def _open_the_pdf_of_ana(model: _Model) -> None:
-    found = (await model.rows("searchMessages", kind="document", sender="Ana Souza"))[0]
-    await model.call("downloadMessageMedia", message_id=found["message_id"], phone=found["chat_jid"])
-
-
-async def _who_has_not_voted(model: _Model) -> None:
-    poll = (await model.rows("searchMessages", kind="poll"))[0]
-    await model.call("getMessageStatus", message_id=poll["message_id"], phone=poll["chat_jid"])
-
-
-async def _forward_to_bruno(model: _Model) -> None:
-    found = (await model.rows("searchMessages", query="contract.pdf", kind="document"))[0]
-    await model.call("forwardMessage", message_id=found["message_id"], phone="Bruno Lima")
-
-
-async def _mark_all_read(model: _Model) -> None:
-    rows = await model.rows("checkInbox")
-    await model.call("markChatRead", chat_jid=list(dict.fromkeys(row["chat_jid"] for row in rows)), read=True)
-
-
-async def _who_is_in_the_group(model: _Model) -> None:
-    await model.call("groupInfo", group_id="Weekend trip")
-
-
-async def _make_a_group(model: _Model) -> None:
-    await model.call("createGroup", title="Cabin", participants=["Ana Souza", "Bruno Lima"])
-
-
-async def _when_do_we_meet(model: _Model) -> None:
-    found = (await model.rows("searchMessages", query="agreed meet"))[0]
-    await model.call("getMessageContext", chat_jid=found["chat_jid"], message_id=found["message_id"])
-
-
-async def _catch_me_up(model: _Model) -> None:
-    await model.call("catchUp")
-
-
-_TASKS: Final[dict[str, Callable[[_Model], Awaitable[None]]]] = {
-    "what is unread": _unread,
-    "mark all as read": _mark_all_read,
-    "what did Ana say about the cabin": _what_did_ana_say_about_the_cabin,
-    "reply to Ana": _reply_to_ana,
-    "send a photo to the group": _send_a_photo_to_the_group,
-    "open the PDF that Ana sent": _open_the_pdf_of_ana,
-    "who has not voted": _who_has_not_voted,
-    "forward the PDF to Bruno": _forward_to_bruno,
-    "who is in the group": _who_is_in_the_group,
-    "make a group": _make_a_group,
-    "when did we agree to meet": _when_do_we_meet,
-    "catch me up": _catch_me_up,
-}
-
-
-async def _messages(model: _Model) -> None:
-    await model.call("getChatMessages", chat_jid="Ana Souza")
-
-
-async def _chats(model: _Model) -> None:
-    await model.call("listChats", limit=50)
-
-
-async def _contacts(model: _Model) -> None:
-    body = await model.call("userMyContacts")
-    body["results"]["data"] = body["results"]["data"][:50]  # it takes no limit
-    model.read = model.count(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
-
-
-_PAGES: Final[dict[str, Callable[[_Model], Awaitable[None]]]] = {
-    "50 messages": _messages,
-    "50 chats": _chats,
-    "50 contacts": _contacts,
-}
+    return {
+        "50 messages": Task(messages, 1, 2_700),
+        "50 chats": Task(chats, 1, 1_850),
+        "50 contacts": Task(contacts, 1, 920),
+    }

@@ -25,7 +25,14 @@ class Row:
     """Budget of ``ours`` where more is better (messages per second)."""
     ratio_at_most: float | None = None
     """Budget of ``ratio``."""
+    over_at_most: float | None = None
+    """Budget of what ``ours`` is beyond the floor."""
     note: str = ""
+
+    @property
+    def over(self) -> float | None:
+        """So much more than the floor, in ``unit``."""
+        return None if self.floor is None else self.ours - self.floor
 
     @property
     def ratio(self) -> float | None:
@@ -37,11 +44,12 @@ class Row:
     @property
     def ok(self) -> bool:
         """Within every budget; a row without one is."""
-        ratio = self.ratio
+        ratio, over = self.ratio, self.over
         return (
             (self.at_most is None or self.ours <= self.at_most)
             and (self.at_least is None or self.ours >= self.at_least)
             and (self.ratio_at_most is None or (ratio is not None and ratio <= self.ratio_at_most))
+            and (self.over_at_most is None or (over is not None and over <= self.over_at_most))
         )
 
     @property
@@ -53,6 +61,8 @@ class Row:
             parts.append(f"≥ {_number(self.at_least)} {self.unit}")
         if self.ratio_at_most is not None:
             parts.append(f"≤ {self.ratio_at_most:g} ×")
+        if self.over_at_most is not None:
+            parts.append(f"≤ floor + {_number(self.over_at_most)} {self.unit}")
         return ", ".join(parts)
 
     @property

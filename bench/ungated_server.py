@@ -1,13 +1,15 @@
 """The server of `nothing_server.py` without gate, conversations and audit: the floor of what they cost.
 
-The time limit of a call is not theirs, so that the floor has it too.
+How long a client waits and which folders it names is not theirs, so that the floor asks for it too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
+
+import mcp.types as types
+from mcp.server.context import ServerRequestContext
 
 from bench import nothing_server
 from whatsapp_mcp.operations import runner
@@ -15,12 +17,12 @@ from whatsapp_mcp.operations.outcome import Arguments, Outcome
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.callers import Callers
-from whatsapp_mcp.server.host_limits import ANSWER_WITHIN
+from whatsapp_mcp.server.host_limits import ANSWER_WITHIN, patience_of
 
 
 async def _run(self: runner.OperationRunner, passage: Passage, arguments: Arguments) -> Outcome:
     until = asyncio.get_running_loop().time() + ANSWER_WITHIN
-    services = replace(self._services, until=until)
+    services = self._services.for_call(passage.caller, self._services.store, until, hold_seconds=0)
     return await runner._in_time(passage.operation, runner._handler(passage.operation), services, arguments)
 
 
@@ -28,11 +30,9 @@ def _ended(_runner: runner.OperationRunner, _passage: Passage) -> None:
     """Nothing is written down."""
 
 
-_ANYBODY = Caller()
-
-
-def _of(_callers: Callers, *_call: Any) -> Caller:
-    return _ANYBODY
+def _of(self: Callers, ctx: ServerRequestContext[Any], params: types.CallToolRequestParams | None = None) -> Caller:
+    patience = patience_of(ctx.session.client_params, listens="progress_token" in (ctx.meta or {}))
+    return Caller(roots=self.roots.of(ctx, params), patience=patience)
 
 
 def main() -> None:

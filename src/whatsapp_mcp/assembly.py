@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from whatsapp_mcp.media.decoder_pool import DecoderPool
     from whatsapp_mcp.models.figures import AccountFigures
+    from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
     from whatsapp_mcp.policy.caller import Asking
@@ -114,6 +115,23 @@ class _OperationsOnDemand:
         return transcribers()
 
 
+def _folder_made(settings: Settings, *, say: bool) -> str:
+    """Make the account's folder, or check the one that is there. That it is new, if it is and ``say`` wants it told.
+
+    Raises:
+        SetupError: it cannot be used.
+    """
+    check_path(settings.session_db)
+    made = f"the folder {settings.account_dir} was made just now" if say and not settings.account_dir.is_dir() else ""
+    make_folder(settings.data_dir)
+    make_folder(settings.account_dir)
+    if made:
+        logger.warning("%s: a new account, unless --data-dir or WHATSAPP_MCP_DATA_DIR is misspelt", made)
+    close_folder(settings.account_dir)
+    check_files(settings.account_dir)
+    return made
+
+
 def assemble(
     settings: Settings,
     *,
@@ -138,21 +156,12 @@ def assemble(
     from whatsapp_mcp.server.app import build_server
 
     operations = offered(settings)
-    check_path(settings.session_db)
-    made = "" if simulated or settings.account_dir.is_dir() else f"the folder {settings.account_dir} was made just now"
-    make_folder(settings.data_dir)
-    make_folder(settings.account_dir)
-    if made:
-        logger.warning("%s: a new account, unless --data-dir or WHATSAPP_MCP_DATA_DIR is misspelt", made)
-    close_folder(settings.account_dir)
-    check_files(settings.account_dir)
+    made = _folder_made(settings, say=not simulated)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
-        removed = settings.data_dir if temporary else None
-        world = SimulatedWhatsApp(
-            settings.account_dir, autoscan=autoscan, linger=settings.session_linger, temporary=removed
-        )
+        removed, linger = settings.data_dir if temporary else None, settings.session_linger
+        world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
         manager = SessionManager(settings, kind=kind, prepare=world.start)
     else:
@@ -161,16 +170,23 @@ def assemble(
     managed(manager)
     running = _OperationsOnDemand(settings, manager, ended)
 
-    @asynccontextmanager
-    async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if world is not None:
-                await stack.enter_async_context(world.running(manager))
-            await stack.enter_async_context(manager.running())
-            stack.push_async_callback(running.close)
-            yield
+    def lifespan(_: Server[Any]) -> AbstractAsyncContextManager[None]:
+        return _running(manager, running, world)
 
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+@asynccontextmanager
+async def _running(
+    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None
+) -> AsyncIterator[None]:
+    """The life of one server."""
+    async with AsyncExitStack() as stack:
+        if world is not None:
+            await stack.enter_async_context(world.running(manager))
+        await stack.enter_async_context(manager.running())
+        stack.push_async_callback(operations.close)
+        yield
 
 
 def http_access(

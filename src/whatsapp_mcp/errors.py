@@ -29,6 +29,7 @@ WhatsAppMcpError                   code, message, next_step, details
 ├── WhatsAppRefused                WhatsApp answered with an error
 │   ├── ReachoutTimelock           463: the account may not start new chats for now
 │   └── RateLimited                429: too many requests
+├── NotInstalled                   a part that a plain installation leaves out; names the extra
 ├── MediaExpired                   WhatsApp no longer has the media of a message
 ├── StoreError                     the message store cannot be used
 │   └── StoreUnusable              nor later: somebody has to do something about its file
@@ -63,6 +64,7 @@ __all__ = [
     "NotAllowed",
     "NotConnected",
     "NotFound",
+    "NotInstalled",
     "NotLoggedIn",
     "OutcomeUnknown",
     "RateLimited",
@@ -157,6 +159,16 @@ class ConfirmationNeeded(WhatsAppMcpError):
     )
 
 
+class NotInstalled(WhatsAppMcpError):
+    """It needs an extra that is not installed; ``details.extra`` names it."""
+
+    code = "not_installed"
+    next_step = (
+        "Whoever runs this server can install it (whatsapp-web-mcp[media]; `whatsapp-mcp doctor` says how). Until "
+        "then, send the file as a document with sendFile."
+    )
+
+
 class SessionError(WhatsAppMcpError):
     """The WhatsApp session is not in a state to do this."""
 
@@ -191,7 +203,10 @@ class ClientOutdated(SessionError):
     """WhatsApp answered 405: the announced client version is too old."""
 
     code = "client_outdated"
-    next_step = "Upgrade the WhatsApp library and restart the MCP hosts: pip install --upgrade neonize whatsapp-web-mcp"
+    next_step = (
+        "Only a newer WhatsApp library helps: `whatsapp-mcp upgrade-check` tells whether there is one, and how to "
+        "install it. Then restart the MCP hosts."
+    )
 
 
 class AccountBanned(SessionError):

@@ -191,6 +191,11 @@ class Settings(BaseModel):
         le=8784,
         description="The connection outlives the last server for a scheduled message that is due within so many hours.",
     )
+    record_stanzas: _Path | None = Field(
+        default=None,
+        description="File to which the shapes of stanzas are added: tags, names of attributes, kinds of values, "
+        "nothing that identifies. `whatsapp-mcp verify --record FILE` sets it.",
+    )
     host: str = Field(default="127.0.0.1", description="Of `serve`: address to listen on.")
     port: int = Field(default=8765, ge=0, le=65535, description="Of `serve`: port to listen on; 0 picks a free one.")
     allowed_host: str = Field(

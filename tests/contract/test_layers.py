@@ -29,6 +29,7 @@ GROUND = {
     "untrusted_text",
     "log_lines",
     "waiting",
+    "extras",
     "__init__",
 }
 """What every room may use."""
@@ -196,6 +197,7 @@ def test_a_server_that_starts_loads_nothing_that_only_calls_need() -> None:
         "av",
         "PIL",
         "neonize",
+        "rich",
         "pydantic_settings",
         "mcp.client",
         "mcp.server.mcpserver",

@@ -21,10 +21,10 @@ ACCOUNTS = ("default", "work", "shop")
 
 
 @asynccontextmanager
-async def http_host(url: str, token: str, data_dir: Path) -> AsyncIterator[Host]:
+async def http_host(url: str, token: str, data_dir: Path, mode: str = "legacy") -> AsyncIterator[Host]:
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as web,
-        Client(streamable_http_client(url, http_client=web), mode="legacy") as client,
+        Client(streamable_http_client(url, http_client=web), mode=mode) as client,
     ):
         yield Host(client, data_dir)
 

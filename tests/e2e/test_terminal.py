@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
-from tests.e2e.harness import Host, host_on, paired, whatsapp
+from tests.e2e.harness import Host, host_on, paired, until, whatsapp
 from tests.e2e.terminal import Place, run, terminal
 
 
@@ -61,6 +62,43 @@ async def test_a_talk_at_the_terminal(tmp_path: Path) -> None:
         assert listed.split("\t")[0] == "Ana"
 
 
+async def test_a_code_to_type_links_as_well(tmp_path: Path) -> None:
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        place = Place(endpoint, tmp_path / "data")
+        async with terminal(place, "login", "--phone", "+12025550100", "--no-history") as screen:
+            await screen.see("and type:")
+            (code,) = re.findall(r"^ +([0-9A-Z]{4}-?[0-9A-Z]{4})$", await screen.see("\n\n"), re.MULTILINE)[-1:]
+            await simulator.phone.enter_code(code)
+            await screen.see("Linked as")
+            assert await screen.end() == 0
+
+
+async def test_what_happens_is_watched_until_ctrl_c(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana", saved=True)
+        place = Place(tmp_path / "endpoint.json", host.data_dir)
+        sent = await host.call("sendMessage", phone=ana.number, message="who is there?")
+        message = await ana.wait_for_message(lambda m: m.text == "who is there?", timeout=30)
+        async with terminal(place, "watch", columns=40) as screen:
+            await screen.see("Watching")
+            ana.say("I am")
+            await screen.see("Ana: I am")
+            ana.react("\N{THUMBS UP SIGN}", message)
+            await screen.see("[reaction]")
+            screen.type("\x03")
+            assert await screen.end() == 130
+            assert "Traceback" not in screen.text
+        assert sent["message_id"]
+        async with terminal(place, "wait", "--chat", "Ana") as screen:
+            await asyncio.sleep(0)
+            while screen.process.poll() is None and "once more" not in screen.text:
+                ana.say("once more")
+                await asyncio.sleep(0.5)
+            assert await screen.end() == 0
+            assert "once more" in screen.text
+        assert (await run(place, "wait", "--chat", "Ana", "--timeout", "1"))[0] == 6
+
+
 async def test_what_the_policy_asks_is_asked_here(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         stranger = await simulator.add_contact("Zoe", saved=False)
@@ -89,6 +127,17 @@ async def test_what_the_policy_asks_is_asked_here(tmp_path: Path) -> None:
         calls = [json.loads(line) for line in out.splitlines()]
         assert {call["client"] for call in calls} == {"terminal"}
         assert [call["decision"] for call in calls][-2:] == ["confirmation_needed", "approved"]
+
+
+async def test_the_connection_is_begun_anew(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (_, host):
+        place = Place(tmp_path / "endpoint.json", host.data_dir)
+        before = host.session_pids()
+        code, _, error = await run(place, "reconnect")
+        assert code == 0 or "run it again" in error, "a loaded machine needs longer than a tool waits"
+        await until(lambda: host.session_pids() not in ([], before), what="another session process")
+        code, _, error = await run(place, "logout")
+        assert (code, "nobody can be asked" in error, "--yes" in error) == (1, True, True)
 
 
 async def _has(host: Host, words: str) -> None:

@@ -44,6 +44,31 @@ async def test_a_long_call_says_what_it_waits_for(shared: SharedAccount) -> None
     assert values == sorted(set(values))
 
 
+async def test_a_client_that_waits_for_seconds_is_answered_in_them(shared: SharedAccount) -> None:
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        # It goes by the name of MCP's Python SDK, as openai-agents does, which gives up after 5 seconds. A busy machine
+        # may be slower; others are answered after 30.
+        with anyio.fail_after(20):
+            assert (await host.call("waitForMessage", phone=ana.number))["timed_out"] is True
+            assert (await host.call("waitForEvent", phone=ana.number))["timed_out"] is True
+
+
+async def test_a_client_that_begins_its_limit_anew_with_each_progress_never_gives_up(shared: SharedAccount) -> None:
+    patience, wait = 12, 16
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        with anyio.fail_after(patience) as limit:
+
+            async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+                limit.deadline = anyio.current_time() + patience
+
+            arguments = {"phone": ana.number, "timeout": wait}
+            began = anyio.current_time()
+            await host.client.call_tool("waitForMessage", arguments, progress_callback=on_progress)
+        assert anyio.current_time() - began > patience
+
+
 async def test_a_repeated_send_gets_the_first_result(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana, bo = await simulator.add_contact("Ana"), await simulator.add_contact("Bo")

@@ -8,7 +8,7 @@ afterwards by ``pip check`` in that Python itself.
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 from pip._internal.cli.main import main
 from pip._vendor.packaging import markers
@@ -27,5 +27,7 @@ _WINDOWS: Final = {
 _here: Final = markers.default_environment
 
 if __name__ == "__main__":
-    markers.default_environment = lambda: _here() | _WINDOWS
+    # Any: pip's releases do not agree on the type that it returns.
+    windows: Any = lambda: {**_here(), **_WINDOWS}  # noqa: E731
+    markers.default_environment = windows
     sys.exit(main(sys.argv[1:]))

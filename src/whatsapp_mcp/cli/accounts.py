@@ -23,6 +23,7 @@ def accounts(context: click.Context, data_dir: Path | None, as_json: bool) -> No
         return
     from pydantic import TypeAdapter
 
+    from whatsapp_mcp.cli.showing import print_lines
     from whatsapp_mcp.offline.accounts import ListedAccount, list_accounts
 
     with explained():
@@ -33,7 +34,7 @@ def accounts(context: click.Context, data_dir: Path | None, as_json: bool) -> No
     width = max(len(account.name) for account in found)
     for account in found:
         linked = f"linked as {account.jid}" if account.linked else account.problem or "not linked"
-        click.echo(escaped(f"{account.name:<{width}}  {linked}{', in use' if account.in_use else ''}"))
+        print_lines(escaped(f"{account.name:<{width}}  {linked}{', in use' if account.in_use else ''}"))
 
 
 @accounts.command()

@@ -45,6 +45,8 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Operation -> the command for it."""
 
+_PLAINER: Final[Mapping[str, str]] = {"until scheduled_for, cancelScheduled takes": "until then, cancelScheduled takes"}
+"""Parts of our sentences that name fields of results."""
 _NEW: Final = 5.0
 """Seconds after connecting in which messages of before may still come."""
 _QUIET: Final = 0.7
@@ -177,7 +179,12 @@ def said(text: str, names: Mapping[str, str] | None = None) -> str:
     from whatsapp_mcp.server.wording import Wording
 
     for argument, option in (names or {}).items():
-        text = re.sub(rf"(?<![\w`-]){argument}(?!\w)", option, text)
+        # A name that is an ordinary word too is one only where a sentence is about it.
+        anywhere = "" if "_" in argument else r"(?=: | is | has | must |\[)"
+        before = r"(?<![\w`-])" if "_" in argument else r"(?:(?<=^)|(?<=; ))"
+        text = re.sub(rf"{before}{argument}(?!\w){anywhere}", option, text)
+    for token, words in _PLAINER.items():
+        text = text.replace(token, words)
     text = re.sub(r"\b([Cc])all ([a-z]+(?:[A-Z][a-z]*)+)\b", _run, text)
     text = re.sub(r"\b[a-z]+(?:[A-Z][a-z]*)+\b", _command, text)
     text = re.sub(r"\b([Cc])all again\b", lambda found: f"{'Run' if found[1] == 'C' else 'run'} it again", text)

@@ -31,13 +31,24 @@ from whatsapp_mcp.errors import SetupError
     metavar="SECONDS",
     help="End so long after the last control connection and the last linked device have gone.",
 )
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run nothing: list the stanzas of a record of `verify --record FILE` that the simulator does not make or "
+    "answer.",
+)
 @click.option("--remove", type=click.Path(path_type=Path), hidden=True)
-def simulate(remove: Path | None, **options: Any) -> None:
+def simulate(remove: Path | None, compare: Path | None, **options: Any) -> None:
     """Run a simulated WhatsApp on loopback; point WHATSAPP_MCP_ENDPOINT at its endpoint file.
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
     """
     with explained():
+        if compare is not None:
+            from whatsapp_mcp.simulator.control.comparison import run_compare
+
+            sys.exit(run_compare(compare, sys.stdout))
         from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
         given = {name: value for name, value in options.items() if value is not None}

@@ -49,8 +49,10 @@ class Exit(IntEnum):
 _MEANINGS: Final = {
     Exit.DONE: "Done.",
     Exit.FAILED: "Not done: WhatsApp, the network, a file, a setting or the installation; `doctor` found problems; "
-    "the answer to a question was no.",
-    Exit.USAGE: "The command line is wrong; the message names the option.",
+    "the answer to a question was no; `status`: not well; `verify`: something differs; `upgrade-check`: there "
+    "is something newer.",
+    Exit.USAGE: "The command line is wrong; the message names the option. `verify`: it could not run, or was "
+    "interrupted.",
     Exit.SESSION: "The account is not linked, or not connected (logged out, replaced, outdated, banned), or in use.",
     Exit.NOT_FOUND: "There is no such chat, person, message or file, or a name fits several.",
     Exit.NOT_ALLOWED: "The policy forbids it, a limit is reached, or the owner has to agree first "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, read_settings, settings_of
+from whatsapp_mcp.errors import SessionError
 
 if TYPE_CHECKING:
     from whatsapp_mcp.cli.calling import UsedAccount
     from whatsapp_mcp.cli.code_screen import CodeScreen
+    from whatsapp_mcp.server.terminal import TerminalAnswer
 
 _WHERE: Final = "WhatsApp on the phone > Linked devices > Link a device"
 _WITH_NUMBER: Final = f"{_WHERE} > Link with phone number instead"
@@ -55,6 +58,8 @@ def login(data_dir: Path | None, account: str | None, phone: str | None, history
         before = one.session.newest_arrival
         with CodeScreen(as_json=as_json) as screen:
             new = await _link(one, screen, phone)
+        with contextlib.suppress(SessionError):  # of one that was linked before, and is not connected
+            await one.session.ready()
         state = (await one.call("appStatus", {})).body
         if as_json:
             showing.print_json_line(state)
@@ -141,9 +146,12 @@ async def _history(one: UsedAccount, before: int, *, as_json: bool) -> None:
         while time.monotonic() - last < (_QUIET if count > before else _FIRST):
             if session.newest_arrival > count:
                 count, last = session.newest_arrival, time.monotonic()
-            bar.show("the history", count - before, unit="messages")
+            bar.show("the history" if count > before else "waiting for the history", count - before, unit="messages")
             await asyncio.sleep(_LOOK)
     if as_json:
+        return
+    if count == before:
+        click.echo("No history came yet; it comes by itself while a host or `whatsapp-mcp watch` runs.")
         return
     total = (await one.call("listChats", {"limit": 1})).body["results"]["pagination"]["total"]
     click.echo(f"{count - before:,} messages came, and there are {total:,} chats; more may follow.")
@@ -176,10 +184,16 @@ def reconnect(data_dir: Path | None, account: str | None, as_json: bool) -> None
 
 def _one_call(settings: Any, operation: str, *, as_json: bool, **arguments: Any) -> None:
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
+    from whatsapp_mcp.cli.calling import said, with_account
 
-    body = with_account(settings, lambda one: one.call(operation, arguments)).body
+    async def work(one: UsedAccount) -> TerminalAnswer:
+        # What runs has to be found first: to begin anew what nobody has found yet would change nothing.
+        with contextlib.suppress(SessionError):
+            await one.session.ready()
+        return await one.call(operation, arguments)
+
+    body = with_account(settings, work).body
     if as_json:
         showing.print_json(body)
     else:
-        click.echo(body["message"])
+        click.echo(said(body["message"]))

@@ -21,14 +21,14 @@ def policy(context: click.Context, data_dir: Path | None, account: str | None, a
     context.obj = (data_dir, account)
     if context.invoked_subcommand is not None:
         return
-    from whatsapp_mcp.cli.showing import print_json
+    from whatsapp_mcp.cli.showing import print_json, print_lines
     from whatsapp_mcp.offline.policies import policy_json, policy_text
 
     with explained():
         if as_json:
             print_json(policy_json(_settings(None, None)))
             return
-        click.echo(policy_text(_settings(None, None)))
+        print_lines(policy_text(_settings(None, None)))
 
 
 @policy.command()

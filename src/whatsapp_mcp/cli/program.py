@@ -29,6 +29,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "audit": ("audit",),
     "tokens": ("token",),
     "webhooks": ("webhook",),
+    "upgrades": ("upgrade-check",),
     "completion": ("completion",),
 }
 """Module -> its commands, in the order in which help lists them."""
@@ -44,7 +45,9 @@ class _Program(click.Group):
         if cmd_name not in self.commands:
             for module, names in _MODULES.items():
                 if cmd_name in names:
-                    self.commands[cmd_name] = getattr(import_module(f"whatsapp_mcp.cli.{module}"), cmd_name)
+                    self.commands[cmd_name] = getattr(
+                        import_module(f"whatsapp_mcp.cli.{module}"), cmd_name.replace("-", "_")
+                    )
         return self.commands.get(cmd_name)
 
     def all(self) -> dict[str, click.Command]:

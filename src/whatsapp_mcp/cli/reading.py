@@ -118,7 +118,12 @@ def read(
     if as_json:
         showing.print_json(body)
         return
-    showing.print_messages(reversed(body["results"]["data"]), ids=ids)
+    info = body["results"].get("chat_info") or {}
+    # In a chat with one person, rows need not say whose they are.
+    whose = {"sender_name": info.get("name"), "sender_jid": info.get("chat_jid") or info.get("jid")}
+    told = ("is_from_me", "sender_name", "sender_jid")
+    rows = [row if any(row.get(name) for name in told) else whose | row for row in body["results"]["data"]]
+    showing.print_messages(reversed(rows), ids=ids)
     _say_rest(body, "message", "")
 
 

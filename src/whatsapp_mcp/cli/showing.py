@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,6 +79,17 @@ def shown(text: object) -> str:
 def lines_of(text: object) -> list[str]:
     """What somebody wrote, line by line."""
     return [line.expandtabs(4).rstrip() for line in clean_text(str(text)).splitlines()] or [""]
+
+
+def print_lines(text: str) -> None:
+    """Lines of ours, none of which is broken within a word at a terminal."""
+    console = out()
+    for line in text.splitlines():
+        if is_piped(console) or not line:
+            sys.stdout.write(line + "\n")
+            continue
+        for piece in textwrap.wrap(line, max(NARROW, console.width), subsequent_indent="  ", break_on_hyphens=False):
+            sys.stdout.write(piece + "\n")
 
 
 # -- names and times ---------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
     """List the tokens, with what each may do and when it was last used."""
     from pydantic import TypeAdapter
 
+    from whatsapp_mcp.cli.showing import print_lines
     from whatsapp_mcp.offline.tokens import ListedToken, list_tokens, token_line
 
     with explained():
@@ -74,7 +75,7 @@ def list_(data_dir: Path | None, as_json: bool) -> None:
         click.echo(TypeAdapter(tuple[ListedToken, ...]).dump_json(found, indent=2, exclude_none=True))
         return
     for each in found:
-        click.echo(escaped(token_line(each)))
+        print_lines(escaped(token_line(each)))
 
 
 @token.command()

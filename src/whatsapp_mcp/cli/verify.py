@@ -23,6 +23,9 @@ _NOT_RUN: Final = 2
 @click.option("--yes", is_flag=True, help="Ask nothing; what needs the phone is not tried then.")
 @click.option("--group/--no-group", default=None, help="Also make a group in which nobody else is, and leave it.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Where to write what was seen.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the shapes of the stanzas."
+)
 def verify(
     data_dir: Path | None,
     account: str | None,
@@ -31,6 +34,7 @@ def verify(
     yes: bool,
     group: bool | None,
     report: Path | None,
+    record: Path | None,
 ) -> None:
     """Try every kind of step with the linked account, writing to nobody but its owner; takes about three minutes.
 
@@ -52,7 +56,7 @@ def verify(
         if not simulated:
             settings = read_settings({"data_dir": data_dir, "account": account, "endpoint": endpoint})
             check_account(settings.account_dir)
-        options = VerifyOptions(simulated=simulated, yes=yes, group=group, report=report)
+        options = VerifyOptions(simulated=simulated, yes=yes, group=group, report=report, record=record)
         code = run_verify(settings, options, _Terminal())
     sys.exit(code)
 

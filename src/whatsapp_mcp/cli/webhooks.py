@@ -63,6 +63,7 @@ def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """List the webhooks, with what each is told and how it does."""
     from pydantic import TypeAdapter
 
+    from whatsapp_mcp.cli.showing import print_lines
     from whatsapp_mcp.offline.webhooks import ListedWebhook, list_webhooks, webhook_line
 
     with explained():
@@ -71,7 +72,7 @@ def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
         click.echo(TypeAdapter(tuple[ListedWebhook, ...]).dump_json(found, indent=2, exclude_none=True))
         return
     for each in found:
-        click.echo(escaped(webhook_line(each)))
+        print_lines(escaped(webhook_line(each)))
 
 
 @webhook.command()

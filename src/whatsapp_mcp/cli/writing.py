@@ -43,7 +43,7 @@ def send(
     is asked here, and needs an approval where nobody sits at the terminal.
     """
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
+    from whatsapp_mcp.cli.calling import said, with_account
 
     if text is None and file is None:
         text = _from_input()
@@ -61,7 +61,7 @@ def send(
     if as_json:
         showing.print_json(answer.body)
         return
-    click.echo(f"{answer.body['message']} {answer.body['results'].get('message_id', '')}".rstrip())
+    click.echo(f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip())
 
 
 def _from_input() -> str:
@@ -99,7 +99,7 @@ def schedule(context: click.Context) -> None:
 def add(chat: str, text: str, data_dir: Path | None, account: str | None, at: str | None, as_json: bool) -> None:
     """Send TEXT to CHAT at a later time."""
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
+    from whatsapp_mcp.cli.calling import said, with_account
 
     arguments = {"phone": chat, "message": text, "at": at}
     names = {**NAMES, "at": "--at"}
@@ -109,7 +109,7 @@ def add(chat: str, text: str, data_dir: Path | None, account: str | None, at: st
     if as_json:
         showing.print_json(answer.body)
         return
-    click.echo(f"{answer.body['message']} {answer.body['results'].get('message_id', '')}".rstrip())
+    click.echo(f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip())
 
 
 @schedule.command(name="list")
@@ -127,7 +127,7 @@ def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
         return
     columns = [
         showing.Column("When", worth=30),
-        showing.Column("Chat", worth=20, grows=True),
+        showing.Column("Chat", worth=27, grows=True),
         showing.Column("Id", worth=25),
         showing.Column("State", worth=5, style="dim"),
         showing.Column("Text", worth=10, grows=True),
@@ -143,7 +143,7 @@ def _waiting(row: dict[str, Any]) -> list[str]:
 
     when = showing.moment(row.get("scheduled_for"))
     return [
-        f"{when:%Y-%m-%d %H:%M}" if when else "",
+        f"{when:%d %b %H:%M}" if when else "",
         showing.name_of(row, "chat_name", "chat_jid"),
         showing.shown(row.get("message_id", "")),
         showing.shown(row.get("status") or ""),
@@ -158,7 +158,7 @@ def _waiting(row: dict[str, Any]) -> list[str]:
 def cancel(message_id: str, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Do not send the message with this ID, which `schedule list` shows."""
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
+    from whatsapp_mcp.cli.calling import said, with_account
 
     settings = settings_of(data_dir, account)
     arguments = {"message_id": message_id}
@@ -166,4 +166,4 @@ def cancel(message_id: str, data_dir: Path | None, account: str | None, as_json:
     if as_json:
         showing.print_json(answer.body)
         return
-    click.echo(answer.body["message"])
+    click.echo(said(answer.body["message"]))

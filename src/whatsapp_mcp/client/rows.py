@@ -23,14 +23,15 @@ def complete(results: Any) -> Any:
     known = [("chat_" if "chat_jid" in one else "", one) for one in [*people, *chats]]
     for name, rows in results.items():
         if name in ("data", "participants") and isinstance(rows, list):
-            chat = {name: results["chat_info"][name] for name in ("chat_jid",) if "chat_info" in results}
-            read[name] = [_row({**chat, **dict(common), **row}, known) for row in rows]
+            info = results.get("chat_info", {})
+            chat = {name: info[name] for name in ("chat_jid",) if name in info}
+            read[name] = [_row({**chat, **dict(common), **row}, known, info) for row in rows]
     if isinstance(results.get("message"), dict):
         read["message"] = _row(results["message"], known)
     return read
 
 
-def _row(row: Json, known: list[tuple[str, Json]]) -> Json:
+def _row(row: Json, known: list[tuple[str, Json]], chat: Json | None = None) -> Json:
     whole: Json = _with_addresses(row, known)
     if (
         not whole.get("is_from_me")
@@ -38,6 +39,8 @@ def _row(row: Json, known: list[tuple[str, Json]]) -> Json:
         and {"chat_jid", "message_id", "timestamp"} <= whole.keys()
     ):
         whole["sender_jid"] = whole["chat_jid"]  # whoever writes in a chat with one person
+        names = {f"sender_{name}": value for name, value in (chat or {}).items() if name in ("name", "name_source")}
+        whole = names | whole
     return _WITHOUT_A_WORD | whole if {"message_id", "timestamp"} <= whole.keys() else whole
 
 

@@ -15,9 +15,10 @@ from typing import Final, Self
 import anyio
 
 from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.extras import MEDIA
 from whatsapp_mcp.media import confinement
 from whatsapp_mcp.media.facts import F, from_json
-from whatsapp_mcp.media.jobs import Job
+from whatsapp_mcp.media.jobs import FFMPEG_TASKS, Job
 from whatsapp_mcp.media.work import OnProgress, UnusableMedia
 from whatsapp_mcp.platform.own_limits import ran_out_of_time
 
@@ -190,9 +191,12 @@ class DecoderPool:
             expected: the dataclass that its answer fills.
 
         Raises:
+            NotInstalled: it takes FFmpeg, which a plain installation does not have.
             UnusableMedia: the file cannot be used, for whatever reason.
             StoreError: the disk is full, or no process can be started.
         """
+        if job.task in FFMPEG_TASKS:
+            MEDIA.require("what has moving pictures or sound")
         async with self._slots:
             process = await self._take()
             fit = False

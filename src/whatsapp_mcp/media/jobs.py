@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from whatsapp_mcp.media import limits
 
 Task = Literal[
     "photo", "square", "sticker", "shown", "thumbnail", "video", "voice", "sound", "page", "speech", "transcript"
 ]
+FFMPEG_TASKS: Final[frozenset[Task]] = frozenset({"video", "voice", "sound", "speech"})
+"""Those that the extra `media` is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,12 +209,12 @@ def message_json(
     message: Message, *, full: bool = False, with_chat: bool = True, beside: Container[str] = ()
 ) -> dict[str, Any]:
     """One message. ``full``: also what everyday tasks need not; ``with_chat``: where the chat is not told beside the
-    rows; ``beside``: ids of the messages that are shown with it."""
+    rows, and so not the name of a chat's one other person; ``beside``: ids of the messages that are shown with it."""
     status = (message.status or DeliveryStatus.UNKNOWN) if message.from_me else None
     row = {
         "message_id": message.id,
         **(_chat(message) if with_chat or full else {}),
-        **_sender(message),
+        **(_sender(message) if with_chat or full or message.sender != message.chat else {}),
         "content": message.text,
         "content_length": len(message.text) if len(message.text) > LONG_TEXT else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,

@@ -100,11 +100,11 @@ class OperationRunner:
         handler = partial(_in_time, operation, _handler(operation))
         rules = self._gate.enter(passage)
         services = self._within(rules, passage.caller)
-        admitted = partial(self._admitted, passage, rules, handler)
         if IDEMPOTENCY_KEY not in arguments:
-            return await admitted(services, arguments)
+            return await self._admitted(passage, rules, handler, services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once
 
+        admitted = partial(self._admitted, passage, rules, handler)
         return await run_once(operation.name, admitted, services, arguments)
 
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:

@@ -63,6 +63,8 @@ class Hello(Wire):
     """No device is linked: codes will be shown."""
     policy: PolicyPlaces | None = None
     """None: what is scheduled is refused when it is due."""
+    record_stanzas: str = ""
+    """File for the shapes of stanzas; empty: none."""
     schedule_stay: float = 0.0
     """Hours: it goes on without a server for a scheduled message that is due within them."""
 

@@ -91,6 +91,8 @@ class LoginBegins(Wire):
     endpoint: Endpoint | None = None
     require_endpoint: bool = False
     log_level: str = "WARNING"
+    record_stanzas: str = ""
+    """File for the shapes of stanzas; empty: none."""
     total_seconds: float = 20.0
     """For all requests together."""
     answer_seconds: float = 10.0

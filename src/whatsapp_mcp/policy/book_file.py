@@ -138,7 +138,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > _VERSION:
         raise StoreError(
             f"{_WHAT} {path} was written by a newer version of whatsapp-web-mcp (schema {version})",
-            next_step="Upgrade: pip install --upgrade whatsapp-web-mcp. Nothing was changed in the file.",
+            next_step="Upgrade (`whatsapp-mcp upgrade-check` says how). Nothing was changed in the file.",
             details={"path": str(path)},
         )
     return version

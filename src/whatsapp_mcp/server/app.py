@@ -32,7 +32,7 @@ from whatsapp_mcp.server.heartbeat import heartbeat
 from whatsapp_mcp.server.host_meta import NEVER_UNASKED, meta_of
 from whatsapp_mcp.server.icon import URI
 from whatsapp_mcp.server.late_handlers import LateHandlers
-from whatsapp_mcp.server.media_links import link_to, with_template
+from whatsapp_mcp.server.media_links import link_to, with_template, with_uri
 from whatsapp_mcp.server.news import ChangeWatch, SessionBoard
 from whatsapp_mcp.server.offer import Offer
 from whatsapp_mcp.server.results import failure, success
@@ -218,14 +218,14 @@ class _Tools:
             return asked.result()
         if may_name_a_tool(outcome):
             outcome = self._wording(ctx).outcome(outcome)
-        outcome = with_template(outcome, partial(self._offer.names, ctx))
+        outcome = with_uri(with_template(outcome, partial(self._offer.names, ctx)), ctx.session.client_params)
         pageable = "offset" in operation.input_schema["properties"]
         zone = self._settings.zone
         write = partial(success, outcome, budget=self._budget, pageable=pageable, notes=notes, zone=zone)
         # A result of the usual budget is written in a millisecond or two, less than the way to a thread is worth.
         result = write() if self._budget <= WRITTEN_AT_ONCE else await anyio.to_thread.run_sync(write)
         if outcome.file is not None:
-            result.content += link_to(outcome.file, ctx.protocol_version)
+            result.content += link_to(outcome.file, ctx.session.client_params, ctx.protocol_version)
         if outcome.seen is not None and is_whole(result.structured_content or {}):
             await outcome.seen()
         return result

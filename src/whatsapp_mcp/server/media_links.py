@@ -36,9 +36,26 @@ def _has_media(view: object) -> bool:
     return bool(getattr(message, "media_mimetype", None))
 
 
-def link_to(file: KeptFile, revision: str) -> list[types.ContentBlock]:
+def with_uri(outcome: Outcome, client: types.InitializeRequestParams | None) -> Outcome:
+    """The same; for a host that no link is for, with the file's URI among the facts."""
+    if outcome.file is None or _takes_links(client) or not isinstance(outcome.results, dict):
+        return outcome
+    return replace(outcome, results={**outcome.results, FIELD: _uri(outcome.file)})
+
+
+def link_to(file: KeptFile, client: types.InitializeRequestParams | None, revision: str) -> list[types.ContentBlock]:
     """For a host on another machine, which cannot open the path. The name is ours: a sender could choose a sentence."""
-    if revision < LINKS_SINCE:
+    if revision < LINKS_SINCE or not _takes_links(client):
         return []
-    uri = uri_of("media", chat=str(file.chat), id=file.message_id)
-    return [types.ResourceLink(uri=uri, name=_MEDIA.name, mime_type=file.mime_type, size=file.path.stat().st_size)]
+    size = file.path.stat().st_size
+    return [types.ResourceLink(uri=_uri(file), name=_MEDIA.name, mime_type=file.mime_type, size=size)]
+
+
+def _takes_links(client: types.InitializeRequestParams | None) -> bool:
+    """Not langchain-mcp-adapters (0.3.2), which goes by the name of MCP's Python SDK: it makes of a link a picture or
+    a file with that address for the model's vendor, who cannot fetch it and refuses the whole request."""
+    return client is None or client.client_info.name.strip().casefold() != "mcp"
+
+
+def _uri(file: KeptFile) -> str:
+    return uri_of("media", chat=str(file.chat), id=file.message_id)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from whatsapp_mcp.errors import LoginRefused, NotConnected, SessionTimeout, SideReplaced, WhatsAppMcpError
 from whatsapp_mcp.models.app_state import AppStateChange
-from whatsapp_mcp.session_db.device import SessionDatabase
+from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
 from whatsapp_mcp.side_login.app_state import PendingPatch, plan_patches, push
 from whatsapp_mcp.side_login.changes import changes_of
 from whatsapp_mcp.side_login.collections import Collections
@@ -18,6 +18,7 @@ from whatsapp_mcp.side_login.payload import login_payload
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
+from whatsapp_mcp.wire.shape_record import ShapeRecord
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Batch:
         version: the WhatsApp web version to announce.
         take: gives the requests that came in since it was asked last.
         total_seconds: for everything together.
+        record: of the stanzas' shapes.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Batch:
         *,
         total_seconds: float,
         answer_seconds: float = ANSWER_SECONDS,
+        record: ShapeRecord | None = None,
     ) -> None:
         self._database = database
         self._service = service
@@ -53,6 +56,7 @@ class Batch:
         self._take = take
         self._total_seconds = total_seconds
         self._answer_seconds = answer_seconds
+        self._record = record
         self._collections: Collections | None = None
         self._patches: list[PendingPatch] = []
         self.requests: list[Request] = []
@@ -82,7 +86,9 @@ class Batch:
         while self._has_open():
             logins += 1
             try:
-                async with PassiveLogin(device, self._service, payload, answer_seconds=self._answer_seconds) as login:
+                async with PassiveLogin(
+                    device, self._service, payload, answer_seconds=self._answer_seconds, record=self._record
+                ) as login:
                     while self._has_open():
                         await self._serve(login, self._collections)
             except ConnectionLost as lost:
@@ -99,6 +105,9 @@ class Batch:
         self.requests += fresh
         self._patches += plan_patches(fresh)
         return any(not request.done for request in self.requests)
+
+    def _login(self, device: LinkedDevice, payload: bytes) -> PassiveLogin:
+        return PassiveLogin(device, self._service, payload, answer_seconds=self._answer_seconds, record=self._record)
 
     async def _serve(self, login: PassiveLogin, collections: Collections) -> None:
         for patch in list(self._patches):

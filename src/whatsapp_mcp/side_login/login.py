@@ -29,6 +29,7 @@ from whatsapp_mcp.wire.frames import FrameBuffer, FrameError, frame
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.noise import WA_HEADER, Initiator, NoiseError, Transport
+from whatsapp_mcp.wire.shape_record import ShapeRecord
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, check_response, client_request, new_key
 
 SERVER: Final = Jid("", USER)
@@ -76,6 +77,7 @@ class PassiveLogin:
         service: where.
         payload: serialised ``ClientPayload``.
         answer_seconds: how long one request may take.
+        record: of the stanzas' shapes.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class PassiveLogin:
         payload: bytes,
         *,
         answer_seconds: float = ANSWER_SECONDS,
+        record: ShapeRecord | None = None,
     ) -> None:
         self._device = device
+        self._record = record
         self.service = service
         self._payload = payload
         self._answer_seconds = answer_seconds
@@ -209,12 +213,16 @@ class PassiveLogin:
     async def _send(self, node: Node) -> None:
         if self._ciphers is None:
             raise ConnectionLost("not logged in")
+        if self._record is not None:
+            self._record.take(node, "sent")
         await self._write(self._websocket.message(frame(self._ciphers.send.encrypt(encode(node)))))
 
     async def _receive(self) -> Node:
         if self._ciphers is None:
             raise ConnectionLost("not logged in")
         node = decode(self._ciphers.receive.decrypt(await self._next_frame()))
+        if self._record is not None:
+            self._record.take(node, "received")
         if node.tag == "stream:error":
             raise stream_error(node) or ConnectionLost("WhatsApp ended the connection", node.xml())
         return node

@@ -38,6 +38,7 @@ from whatsapp_mcp.side_login.queries import (
 )
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
+from whatsapp_mcp.wire.shape_record import ShapeRecord
 
 logger = logging.getLogger("whatsapp_mcp.side_login")
 
@@ -76,6 +77,7 @@ class SideLogin:
             self._service,
             self._version,
             self._take,
+            record=ShapeRecord(Path(self._begins.record_stanzas)) if self._begins.record_stanzas else None,
             total_seconds=self._begins.total_seconds,
             answer_seconds=self._begins.answer_seconds,
         )

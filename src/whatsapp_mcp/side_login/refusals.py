@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from whatsapp_mcp.errors import (
+    ClientOutdated,
     LoginRefused,
     RateLimited,
     SideReplaced,
@@ -19,7 +20,7 @@ _REASONS: Final = {
     403: ("the account is locked or was removed from the phone", None),
     405: (
         "WhatsApp refuses this version of the client",
-        "Upgrade the WhatsApp library and restart the MCP hosts: pip install --upgrade neonize whatsapp-web-mcp",
+        ClientOutdated.next_step,
     ),
     406: ("the account is not accepted", None),
     409: ("the client is not accepted at this time", None),

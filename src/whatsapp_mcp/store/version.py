@@ -53,6 +53,6 @@ def older_store(path: Path, version: int) -> StoreError:
 def newer_store(path: Path, detail: str) -> StoreError:
     return StoreUnusable(
         f"the message store {path} was written by a newer version of whatsapp-web-mcp ({detail})",
-        next_step="Upgrade: pip install --upgrade whatsapp-web-mcp. Nothing was changed in the file.",
+        next_step="Upgrade (`whatsapp-mcp upgrade-check` says how). Nothing was changed in the file.",
         details={"path": str(path)},
     )

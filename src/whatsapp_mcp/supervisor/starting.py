@@ -62,6 +62,7 @@ async def start_session(
         log_level=settings.log_level,
         typing=settings.typing_events,
         webhooks=_webhooks(settings),
+        record_stanzas=str(settings.record_stanzas or ""),
         linger=settings.session_linger,
         device_name=settings.shown_name,
         pairing=pairing,

@@ -2,13 +2,15 @@
 
 neonize's Python client object is not used, only its table of C functions (``gocode``): the object starts a thread that
 cannot be ended, stops namesakes when it is collected and fetches URLs and files it is given. What the library does at
-import time is undone here: it wants libmagic, and it takes over the root logger.
+import time is undone here: it wants libmagic, it takes over the root logger, and it would fetch a library from the
+internet where its own is missing or of another version.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import logging
+import re
 import sys
 import types
 from pathlib import Path
@@ -19,6 +21,7 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.environment import executed_with
 from whatsapp_mcp.platform.memory import replace_variable
 from whatsapp_mcp.whatsapp.unknown_values import make_optional
+from whatsapp_mcp.wire import native
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
 
@@ -42,13 +45,18 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     """Load neonize; with an endpoint, make it trust that endpoint's root key instead of WhatsApp's.
 
     Raises:
-        SetupError: an endpoint is required and missing, or the process was not executed with its environment.
+        SetupError: an endpoint is required and missing, the process was not executed with its environment, or neonize's
+            own library is missing or does not fit.
     """
     _check_environment(endpoint, require_endpoint=require_endpoint)
     handlers = logging.getLogger().handlers[:]
     level = logging.getLogger().level
     _provide_libmagic()
-    import neonize._binder as binder
+    _never_download()
+    try:
+        import neonize._binder as binder
+    except (OSError, RuntimeError) as error:
+        raise _unusable("cannot be loaded", {"loader": str(error)}) from error
 
     root = logging.getLogger()
     root.handlers[:] = handlers
@@ -89,6 +97,37 @@ def _provide_libmagic() -> None:
 
         stand_in.from_buffer = stand_in.from_file = refuse  # type: ignore[attr-defined]
         sys.modules["magic"] = stand_in
+
+
+def _never_download() -> None:
+    """What runs here came in the wheel, whose hash an index vouches for.
+
+    neonize fetches a library from a release page when the wheel's is missing or tells another version, checks nothing,
+    and loads it (neonize 0.5.2: _binder.py, ``load_goneonize``; download.py).
+    """
+    path = native.library_path()
+    if path is None or not path.is_file():
+        raise _unusable("is missing")
+    source = path.with_name("download.py")
+    if not source.is_file():
+        return
+    wanted = re.search(r"^__GONEONIZE_VERSION__ = \"([^\"]+)\"$", source.read_text(encoding="utf-8"), re.MULTILINE)
+    stand_in = types.ModuleType("neonize.download")
+    vars(stand_in)["__GONEONIZE_VERSION__"] = wanted[1] if wanted else neonize_version()
+
+    def refuse() -> None:
+        raise _unusable("is of another version than the rest of neonize")
+
+    vars(stand_in)["download"] = refuse
+    sys.modules["neonize.download"] = stand_in
+
+
+def _unusable(what: str, details: dict[str, Any] | None = None) -> SetupError:
+    return SetupError(
+        f"neonize's library {native.library_name()} {what}; none is fetched from elsewhere",
+        next_step="Install neonize anew: `whatsapp-mcp doctor` says how.",
+        details=details,
+    )
 
 
 def _override_root_key(library_path: Path, root_key: bytes) -> None:

@@ -30,6 +30,7 @@ from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
+from whatsapp_mcp.whatsapp.recording import recording
 from whatsapp_mcp.whatsapp.unreachable import why_unreachable
 from whatsapp_mcp.whatsapp.whatsmeow_log import Ban, ban_in, is_repetition, is_unparsed, unavailable_in
 from whatsapp_mcp.worker.departures import Departures
@@ -92,7 +93,8 @@ class WhatsAppConnection:
         self._disconnected = False
         self._qr_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        level = _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
+        self._record = recording(hello.record_stanzas)
+        level = "DEBUG" if self._record else _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
         self._client = Client(Path(hello.session_db), hello.device_name, log_level=level, typing=hello.typing)
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
         self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
@@ -131,6 +133,7 @@ class WhatsAppConnection:
             endpoint=hello.endpoint,
             require_endpoint=hello.require_endpoint,
             log_level=hello.log_level.upper(),
+            record_stanzas=hello.record_stanzas,
         )
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
         return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
@@ -227,6 +230,8 @@ class WhatsAppConnection:
         self._loop.call_soon_threadsafe(work, *arguments)
 
     def _on_log(self, level: str, name: str, text: str) -> None:
+        if self._record is not None:
+            self._record.line(level, name, text)
         levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
         shown = levels.get(level, logging.INFO)
         if is_repetition(level, name, text):

@@ -49,6 +49,10 @@ def test_tools_are_told_as_commands() -> None:
     assert said("Call appReconnect.") == "Run `whatsapp-mcp reconnect`."
     assert said("look with getChatMessages, then call again") == "look with `whatsapp-mcp read CHAT`, then run it again"
     assert said("phone: no such person", {"phone": "CHAT"}) == "CHAT: no such person"
+    assert said("message is required; chat_jid: no", {"message": "TEXT", "chat_jid": "CHAT"}) == (
+        "TEXT is required; CHAT: no"
+    )
+    assert said("the message store is a file", {"message": "TEXT", "file": "--file"}) == "the message store is a file"
     assert said("policy.toml says no") == "policy.toml says no"
 
 

@@ -41,6 +41,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("WHATSAPP_MCP_DATA_DIR", str(settings.data_dir))
+    monkeypatch.delenv("COLUMNS", raising=False)  # as for a pipe: pytest-xdist sets it
     return lambda *arguments, said="": CliRunner().invoke(cli, arguments, input=said)
 
 

@@ -84,7 +84,7 @@ def test_without_a_session_process_its_last_end_is_told(settings: Settings) -> N
     [
         ("unused", Verdict.OK, ""),
         ("restart", Verdict.OK, ""),
-        ("outdated", Verdict.PROBLEM, "pip install --upgrade neonize"),
+        ("outdated", Verdict.PROBLEM, "whatsapp-mcp upgrade-check"),
         ("banned", Verdict.PROBLEM, "phone"),
         ("replaced", Verdict.PROBLEM, "appReconnect"),
         ("logged_out", Verdict.PROBLEM, "appLogin"),

@@ -27,13 +27,21 @@ from tests.unit.systems import CHILD_LIMIT, POSIX, UNDER_WINE, child_environment
 import whatsapp_mcp
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.extras import Extra
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import MessageEdited, MessageReceived, MessageRevoked
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
-from whatsapp_mcp.offline.diagnosis.installation import MCP_TESTED, NEONIZE_TESTED, PYTHON_NEEDED, check_neonize
+from whatsapp_mcp.offline.diagnosis.installation import (
+    MCP_TESTED,
+    NEONIZE_TESTED,
+    PYTHON_NEEDED,
+    check_media,
+    check_neonize,
+)
+from whatsapp_mcp.offline.diagnosis.installer import find_installer
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.settings import Settings
@@ -614,7 +622,7 @@ def test_an_old_library_is_told(tmp_path: Path) -> None:
     assert findings(diagnose(settings, now=start + timedelta(days=90))) == []
     finding = only_finding(diagnose(settings, now=start + timedelta(days=91)))
     assert (finding.name, finding.verdict) == ("whatsapp-web", Verdict.WARNING)
-    assert "pip install --upgrade" in (finding.next_step or "")
+    assert find_installer().upgrade in (finding.next_step or "")
 
 
 @pytest.mark.parametrize(
@@ -625,7 +633,7 @@ def test_an_old_library_is_told(tmp_path: Path) -> None:
         ("0.5.2.post1", Verdict.OK),
         ("0.5.1", Verdict.PROBLEM),
         ("0.4.3.post0", Verdict.PROBLEM),
-        ("0.6.0", Verdict.PROBLEM),
+        ("0.6.0", Verdict.WARNING),
         (None, Verdict.PROBLEM),
     ],
 )
@@ -633,6 +641,19 @@ def test_the_neonize_version(monkeypatch: pytest.MonkeyPatch, version: str | Non
     monkeypatch.setattr("whatsapp_mcp.wire.native.installed_version", lambda: version)
     check = next(iter(check_neonize(NOW)))
     assert check.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("module", "verdict", "said"),
+    [
+        ("whatsapp_mcp", Verdict.OK, whatsapp_mcp.__version__),
+        ("av_that_is_not_there", Verdict.OK, "videos fail (if you want it: "),
+        ("tests.unit.offline.broken_extra", Verdict.PROBLEM, "broken_extra cannot be loaded: ImportError: libx.so.9"),
+    ],
+)
+def test_what_an_extra_brings_is_tried(module: str, verdict: Verdict, said: str) -> None:
+    check = check_media(Extra("media", module, "videos fail"))
+    assert (check.verdict, said in check.message) == (verdict, True), check
 
 
 def test_a_wheel_without_the_library_of_this_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tests.unit.operations.fakes import ANA, ANA_LID, BO, NOW, TEAM, millisecond
 from whatsapp_mcp.errors import InvalidArgument, NotFound, WhatsAppMcpError
 from whatsapp_mcp.models.changes import MessageEdited, MessageRevoked, ReactionChanged
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
+from whatsapp_mcp.server.results import success
 
 PICTURE = Content(MessageKind.IMAGE, "look", media=MediaInfo("image/jpeg", "a.jpg", 12, url="https://mmg.example/x"))
 
@@ -78,6 +79,17 @@ async def test_messages(bench: Bench) -> None:
     assert results["chat_info"]["chat_jid"] == str(ANA)
     assert results["pagination"] == {"total": 2}
     assert bench.outcome.untrusted
+
+
+async def test_rows_of_a_chat_with_one_person_do_not_repeat_the_name(bench: Bench) -> None:
+    bench.people()
+    bench.receive("A1")
+    bench.receive("T1", chat=TEAM, sender=BO)
+    for chat, named in ((ANA, False), (TEAM, True)):
+        await bench.run("getChatMessages", chat_jid=str(chat))
+        results = (success(bench.outcome, budget=20_000).structured_content or {})["results"]
+        assert results["chat_info"]["name"], "whose it is"
+        assert [("sender_name" in row, "sender_jid" in row) for row in results["data"]] == [(named, named)]
 
 
 async def test_what_happened_to_messages(bench: Bench) -> None:

@@ -41,10 +41,19 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-def client(bench: Bench, mode: str = "legacy", names: tuple[str, ...] | None = None, **changes: Any) -> Client:
+A_HOST = types.Implementation(name="some host", version="1")
+
+
+def client(
+    bench: Bench,
+    mode: str = "legacy",
+    names: tuple[str, ...] | None = None,
+    info: types.Implementation | None = A_HOST,
+    **changes: Any,
+) -> Client:
     operations = [each for each in catalog().operations if names is None or each.name in names]
     settings = bench.settings.model_copy(update=changes)
-    return Client(build_server(operations, bench.runner, settings), mode=mode, cache=None)
+    return Client(build_server(operations, bench.runner, settings), mode=mode, cache=None, client_info=info)
 
 
 async def text_of(client: Client, uri: str) -> dict[str, Any]:
@@ -206,6 +215,22 @@ async def test_results_say_where_their_media_is_read(bench: Bench) -> None:
     async with client(bench, names=("getChatMessages",)) as host:
         called = await host.call_tool("getChatMessages", {"chat_jid": str(ANA)})
         assert "whatsapp://" not in str(called.content)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_a_client_that_makes_files_of_links_is_told_the_uri_instead(bench: Bench, mode: str) -> None:
+    bench.receive("I1", content=Content(MessageKind.IMAGE, media=MediaInfo(mimetype="image/jpeg")))
+    bench.session.answers["download_media"] = lambda command: Path(command.path).write_bytes(PDF) and None
+    for info, links in ((None, 0), (A_HOST, 1)):  # None: the name of MCP's Python SDK
+        async with client(bench, mode, info=info) as host:
+            downloaded = await host.call_tool("downloadMessageMedia", {"phone": str(ANA), "message_id": "I1"})
+            assert sum(isinstance(block, types.ResourceLink) for block in downloaded.content) == links
+            assert isinstance(downloaded.content[0], types.TextContent)
+            told = json.loads(downloaded.content[0].text)["results"].get("media_uri")
+            assert (told is None) == bool(links)
+            if told:
+                (contents,) = (await host.read_resource(told)).contents
+                assert isinstance(contents, types.BlobResourceContents)
 
 
 async def test_the_qr_code_is_a_picture_until_an_account_is_linked(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.whatsapp import library
 from whatsapp_mcp.whatsapp.library import load, neonize_version
+from whatsapp_mcp.wire.native import library_name, library_path
 
 ENDPOINT = Endpoint(proxy="http://127.0.0.1:9", ca_file="/ca.pem", noise_root="ab" * 32)
 
@@ -43,6 +44,65 @@ def test_a_process_that_was_not_executed_with_the_endpoint(monkeypatch: pytest.M
         monkeypatch.setenv(name, value)
     with pytest.raises(SetupError, match="not executed with HTTPS_PROXY"):
         load(ENDPOINT, require_endpoint=True)
+
+
+DOWNLOADED = textwrap.dedent(
+    """
+    import socket, sys
+
+    def never(*_, **__):
+        print("asked the internet")
+        raise OSError
+
+    socket.socket.connect = socket.getaddrinfo = never
+    from whatsapp_mcp.whatsapp.library import load
+    try:
+        load(None, require_endpoint=False)
+        print("loaded")
+    except Exception as error:
+        print(type(error).__name__, error)
+    """
+)
+
+
+def neonize_without(folder: Path, name: str) -> Path:
+    """A neonize of which one file is left out."""
+    library = library_path()
+    assert library is not None
+    (folder / "neonize").mkdir()
+    for path in library.parent.iterdir():
+        if path.name not in (name, "__pycache__"):
+            (folder / "neonize" / path.name).symlink_to(path)
+    return folder / "neonize" / name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="links to files")
+@pytest.mark.parametrize(
+    ("left_out", "instead", "said"),
+    [
+        (library_name(), None, "is missing"),
+        (library_name(), b"no library", "cannot be loaded"),
+        ("download.py", b'__GONEONIZE_VERSION__ = "9.9.9"\n', "cannot be loaded"),
+        ("download.py", None, "loaded"),
+    ],
+    ids=["no library", "a broken one", "one of another version", "nothing that downloads"],
+)
+def test_neonize_never_downloads_its_library(tmp_path: Path, left_out: str, instead: bytes | None, said: str) -> None:
+    place = neonize_without(tmp_path, left_out)
+    if instead is not None:
+        place.write_bytes(instead)
+    if said == "loaded":
+        place.write_text("raise ImportError\n")  # the stand-in takes its place, and nothing reads it
+    source = os.pathsep.join((str(tmp_path), str(Path(library.__file__).parents[2])))
+    done = subprocess.run(
+        [sys.executable, "-c", DOWNLOADED],
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        timeout=CHILD_LIMIT,
+    )
+    assert "asked the internet" not in done.stdout
+    assert said in done.stdout, done.stderr
 
 
 CHECK = textwrap.dedent(

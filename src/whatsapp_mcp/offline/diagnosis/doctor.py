@@ -10,7 +10,6 @@ from whatsapp_mcp.offline.diagnosis import configuration, data, installation, pr
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
 from whatsapp_mcp.offline.diagnosis.report import session_status, store_status
-from whatsapp_mcp.offline.diagnosis.session_process import session_process_status
 
 Examination = Callable[[], Check | Iterable[Check] | None]
 
@@ -28,13 +27,13 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
     wrong.extend(configuration.check_variables(environment))
     session = session_status(settings.session_db)
     store = store_status(settings.store_path)
-    process = session_process_status(settings)
     examinations: tuple[tuple[str, Examination], ...] = (
         ("python", installation.check_python),
         ("platform", installation.check_platform),
         ("neonize", lambda: installation.check_neonize(now)),
         ("libmagic", installation.check_libmagic),
         ("mcp", installation.check_mcp),
+        ("media", installation.check_media),
         ("settings", lambda: wrong or ok("settings", "valid")),
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),
@@ -42,7 +41,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
         ("owners", lambda: data.check_owners(settings)),
-        ("session-process", lambda: process_checks.check_session_process(settings, process, now)),
+        ("session-process", lambda: process_checks.check_session_process(settings, now)),
         ("connection", lambda: connection_tried(settings) if connect else ()),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),

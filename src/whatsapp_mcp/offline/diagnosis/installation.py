@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ctypes.util
 import platform
-import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from packaging.version import Version
+
+from whatsapp_mcp.extras import MEDIA, Extra
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
+from whatsapp_mcp.offline.diagnosis.installer import find_installer
 from whatsapp_mcp.platform import mach_o
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.wire import native
@@ -26,9 +31,6 @@ _LIBRARY_AGES_AFTER: Final = timedelta(days=90)
 """WhatsApp has refused whatsmeow's versions after about three months (June to September 2026)."""
 _EARLIEST_NOW: Final = datetime(2026, 9, 21, tzinfo=UTC)
 """neonize 0.5.2 was built on this day, so a clock that says less is wrong."""
-
-_UPGRADE: Final = "pip install --upgrade whatsapp-web-mcp neonize"
-_REINSTALL: Final = "pip install --force-reinstall 'neonize>={},<{}'".format(*NEONIZE_TESTED)
 
 
 def check_python() -> Check:
@@ -53,9 +55,9 @@ def check_neonize(now: datetime) -> Iterator[Check]:
     """The wheel, its library, and how old the WhatsApp web version is that it announces."""
     version = native.installed_version()
     if version is None:
-        yield problem("neonize", "neonize is not installed", _REINSTALL)
+        yield problem("neonize", "neonize is not installed", find_installer().reinstall)
         return
-    yield _check_version("neonize", version, NEONIZE_TESTED, _REINSTALL)
+    yield _check_version("neonize", version, NEONIZE_TESTED)
     yield _check_library(now)
     if (path := native.library_path()) is not None and path.is_file():
         yield from check_minimum_system(path, running=platform.mac_ver()[0])
@@ -75,7 +77,7 @@ def check_minimum_system(library: Path, *, running: str) -> Iterator[Check]:
             header = file.read(mach_o.HEADER_BYTES)
             needed = mach_o.read(header + file.read(mach_o.command_bytes(header))).minimum_system
         except ValueError as error:
-            yield problem("macos", f"{library.name}: {error}", _REINSTALL)
+            yield problem("macos", f"{library.name}: {error}", find_installer().reinstall)
             return
     if needed is not None and needed > (*(int(part) for part in running.split(".")), 0, 0):
         said = ".".join(str(number) for number in needed[:2])
@@ -90,16 +92,20 @@ def _check_library(now: datetime) -> Check:
     path = native.library_path()
     if path is None or not path.is_file():
         name = path.name if path else native.library_name()
-        return problem("whatsapp-web", f"neonize came without the library of this platform ({name})", _REINSTALL)
+        return problem(
+            "whatsapp-web",
+            f"neonize came without the library of this platform ({name})",
+            find_installer().reinstall,
+        )
     try:
         library = native.read_library(path)
     except (OSError, ValueError) as error:
-        return problem("whatsapp-web", f"{path} cannot be read: {error}", _REINSTALL)
+        return problem("whatsapp-web", f"{path} cannot be read: {error}", find_installer().reinstall)
     if library.web_version is None or library.whatsmeow_date is None:
         return warning(
             "whatsapp-web",
             f"{path.name} does not tell which WhatsApp web version it announces",
-            f"Nothing, if linking works. If WhatsApp answers 405: {_UPGRADE}",
+            f"Nothing, if linking works. If WhatsApp answers 405: {find_installer().upgrade}",
         )
     said = f"announces WhatsApp web {library.web_version} (whatsmeow of {library.whatsmeow_date})"
     built = datetime.combine(library.whatsmeow_date, datetime.min.time(), UTC)
@@ -107,7 +113,7 @@ def _check_library(now: datetime) -> Check:
         return warning(
             "whatsapp-web",
             f"{said}: {(now - built).days} days old, and WhatsApp refuses old versions after some months",
-            f"{_UPGRADE} (and restart the MCP hosts)",
+            f"{find_installer().upgrade} (then restart the MCP hosts)",
         )
     return ok("whatsapp-web", said)
 
@@ -122,14 +128,37 @@ def check_mcp() -> Check:
     try:
         version = metadata.version("mcp")
     except metadata.PackageNotFoundError:
-        return problem("mcp", "the MCP SDK is not installed", "pip install --force-reinstall whatsapp-web-mcp")
-    return _check_version("mcp", version, MCP_TESTED, "pip install 'mcp>={},<{}'".format(*MCP_TESTED))
+        return problem("mcp", "the MCP SDK is not installed", find_installer().reinstall)
+    return _check_version("mcp", version, MCP_TESTED)
 
 
-def _check_version(name: str, version: str, tested: tuple[str, str], next_step: str) -> Check:
+@cache
+def check_media(extra: Extra = MEDIA) -> Check:
+    """Whether it can be loaded is tried, once, in a process of its own: it is large, and made of C."""
+    if not extra.installed:
+        return ok("media", f"not installed: {extra.use} (if you want it: {find_installer().add(extra.name)})")
+    code = f"import {extra.module}; print({extra.module}.__version__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return problem("media", f"{extra.module} cannot be loaded: {why}", find_installer().add(extra.name))
+    return ok("media", f"{extra.module} {done.stdout.strip()}")
+
+
+def _check_version(name: str, version: str, tested: tuple[str, str]) -> Check:
+    """One that is too old does not work; one that is newer than this release may, and can be the only one that WhatsApp
+    still accepts."""
     first, beyond = tested
-    if not _parse(first) <= _parse(version) < _parse(beyond):
-        return problem(name, f"{name} {version} is installed; tested are {first} and later, below {beyond}", next_step)
+    if Version(version) < Version(first):
+        return problem(
+            name, f"{name} {version} is installed; {first} is the oldest that works", find_installer().upgrade
+        )
+    if Version(version) >= Version(beyond):
+        return warning(
+            name,
+            f"{name} {version} is newer than what this release was tested with (below {beyond})",
+            f"Nothing, if it works. If not, a newer whatsapp-web-mcp may: {find_installer().upgrade}",
+        )
     return ok(name, f"{name} {version}")
 
 
@@ -145,9 +174,3 @@ def check_clock(now: datetime, newest_message: datetime | None) -> Check:
             "Check the clock of this machine; it seems to be slow.",
         )
     return ok("clock", text)
-
-
-def _parse(version: str) -> tuple[int, ...]:
-    """The numbers at the start of a version: ``0.5.2.post1`` is (0, 5, 2)."""
-    numbers = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in numbers[0].split(".")) if numbers else ()

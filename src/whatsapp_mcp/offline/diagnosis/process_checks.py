@@ -10,7 +10,7 @@ from whatsapp_mcp import __version__
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, lock_status
-from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus
+from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus, session_process_status
 from whatsapp_mcp.offline.diagnosis.standing import STATES
 from whatsapp_mcp.settings import Settings
 
@@ -24,8 +24,9 @@ _BROKEN: Final = frozenset({"setup_error", "store_error", "store_unusable"})
 _TROUBLE: Final = frozenset({"crashed", "pump_died"})
 
 
-def check_session_process(settings: Settings, process: SessionProcessStatus, at: datetime) -> Iterator[Check]:
+def check_session_process(settings: Settings, at: datetime) -> Iterator[Check]:
     """Who serves the account, and if nobody does, whether that is as it should be."""
+    process = session_process_status(settings)
     lock = lock_status(settings.lock_path)
     if lock.held is None:
         yield problem("lock", lock.problem or "the lock cannot be read", "Run this command as the server's user.")

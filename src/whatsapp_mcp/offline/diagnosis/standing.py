@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.errors import ClientOutdated, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 from whatsapp_mcp.settings import Settings
@@ -18,7 +18,6 @@ UNUSED: Final = "unused"
 UNKNOWN: Final = "unknown"
 
 LINK: Final = "Call appLogin from an MCP host and scan the code."
-UPGRADE: Final = "pip install --upgrade neonize, and restart the MCP hosts."
 STATES: Final = {
     SessionState.UNPAIRED: ("no account is linked", LINK),
     SessionState.LOGGED_OUT: ("the account was logged out", LINK),
@@ -26,7 +25,7 @@ STATES: Final = {
         "another program logged in as this linked device",
         "Find the copy of this data directory that is in use and end it; then call appReconnect.",
     ),
-    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", UPGRADE),
+    SessionState.OUTDATED: ("WhatsApp refuses this client as too old", ClientOutdated.next_step),
     SessionState.BANNED: (
         "WhatsApp has banned the account for a time",
         "Look at the phone; write less, to fewer people. A server that runs connects by itself when the ban ends.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from whatsapp_mcp.errors import NotFound
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.offline.export.choice import chosen_chats, chosen_span
 from whatsapp_mcp.offline.export.output import new_file
 from whatsapp_mcp.offline.export.rows import json_line
@@ -40,10 +41,8 @@ def run_export(
     """Write messages to ``output``, or to ``stdout`` without one; one of them is there.
 
     Args:
-        store: the message store.
         chats: JIDs, numbers or exact names; all chats when empty.
         since, until: dates or times, both inclusive.
-        force: replace ``output`` if it exists.
 
     Returns:
         What was written, for a person; None when it went to ``stdout``.
@@ -56,14 +55,7 @@ def run_export(
         OSError: ``stdout`` cannot be written to.
     """
     span = chosen_span(since, until)
-    with closing(StoreReader(store)) as reader:
-        if reader.stats().schema_version == 0:
-            raise NotFound(
-                f"there is no message store at {store} yet",
-                next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
-            )
-        jids = chosen_chats(reader, chats) if chats else None
-        total = reader.stats().messages if jids is None and span == Span() else 0
+    jids, total = _chosen(store, chats, span)
     counter = _Counter()
     with waits_for("writing messages", total=1.0 if total else 0.0) as wait:
         messages = counter.counted(exported_messages(store, jids, span), wait, total)
@@ -75,6 +67,19 @@ def run_export(
             _write(messages, form, file)
     written = f"{counter.messages:,} message" + ("s" if counter.messages != 1 else "")
     return f"{written} written to {output}"
+
+
+def _chosen(store: Path, chats: Sequence[str], span: Span) -> tuple[Sequence[Jid] | None, int]:
+    """Of which chats messages are written, None for all, and how many that are; 0 where that is not known."""
+    with closing(StoreReader(store)) as reader:
+        if reader.stats().schema_version == 0:
+            raise NotFound(
+                f"there is no message store at {store} yet",
+                next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
+            )
+        if chats:
+            return chosen_chats(reader, chats), 0
+        return None, reader.stats().messages if span == Span() else 0
 
 
 def _write(messages: Iterable[ExportedMessage], form: Format, file: BinaryIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.offline.verify.at_phone import Attendant
 from whatsapp_mcp.offline.verify.findings import Findings, report_text
 from whatsapp_mcp.offline.verify.own_chat import Json, OwnChat, body_of
+from whatsapp_mcp.offline.verify.recorder import check_unused, recorder
 from whatsapp_mcp.offline.verify.sequence import Course, Result
 from whatsapp_mcp.offline.verify.service import ServicePlace, linked_place, simulated_place
 from whatsapp_mcp.offline.verify.sight import Ending
@@ -60,6 +61,8 @@ class VerifyOptions:
     group: bool | None = None
     """Whether a group may be made; None: ask, or no."""
     report: Path | None = None
+    record: Path | None = None
+    """Where to write the shapes of stanzas; nobody else may use the account then."""
 
 
 class Terminal(Attendant, Protocol):
@@ -71,8 +74,15 @@ class Terminal(Attendant, Protocol):
 class Guide:
     """One run of the command."""
 
-    def __init__(self, settings: Settings | None, options: VerifyOptions, terminal: Terminal) -> None:
-        """``settings``: of the account; None with ``options.simulated``."""
+    def __init__(
+        self, settings: Settings | None, options: VerifyOptions, terminal: Terminal, more: Mapping[str, str]
+    ) -> None:
+        """
+        Args:
+            settings: of the account; None with ``options.simulated``.
+            more: variables for the server.
+        """
+        self._more = more
         self._settings = settings
         self._options = options
         self._terminal = terminal
@@ -95,6 +105,8 @@ class Guide:
                 async with self._place() as place:
                     self._service = place.name
                     await self._try(place, log)
+                    if self._options.record is not None:
+                        await place.ended()
             except BaseExceptionGroup as group:  # the SDK's task groups wrap what happened inside
                 raise _first(group) from group
             finally:
@@ -137,7 +149,7 @@ class Guide:
 
     async def _try(self, place: ServicePlace, log: IO[str]) -> None:
         info = Implementation(name="whatsapp-mcp verify", version=__version__)
-        transport = stdio_client(place.server(), errlog=log)  # type: ignore[arg-type]
+        transport = stdio_client(place.server(self._more), errlog=log)  # type: ignore[arg-type]
         async with Client(transport, client_info=info, elicitation_callback=self._answer) as client:
             if place.simulator is not None:
                 login = await client.call_tool("appLogin", {})
@@ -166,9 +178,21 @@ def run_verify(settings: Settings | None, options: VerifyOptions, terminal: Term
     Raises:
         WhatsAppMcpError: it could not begin.
     """
-    guide = Guide(settings, options, terminal)
-    if options.report is not None and not options.report.absolute().parent.is_dir():
-        raise SetupError(f"--report: {options.report} is in no folder that there is", next_step="Name another file.")
+    for name, path in (("report", options.report), ("record", options.record)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise SetupError(f"--{name}: {path} is in no folder that there is", next_step="Name another file.")
+    if options.record is None:
+        return _run(Guide(settings, options, terminal, {}), options, terminal)
+    if settings is not None:
+        check_unused(settings)
+    with recorder() as recording:
+        code = _run(Guide(settings, options, terminal, recording.environment), options, terminal)
+        recording.write(options.record)
+        terminal.tell(f"The shapes of the stanzas are in {options.record}: names and kinds of values, and no value.")
+    return code
+
+
+def _run(guide: Guide, options: VerifyOptions, terminal: Terminal) -> int:
     if not guide.agreed():
         terminal.tell("Nothing was done.")
         return NOT_RUN

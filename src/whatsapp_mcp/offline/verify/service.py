@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from mcp.client.stdio import StdioServerParameters
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.errors import NotLoggedIn, SetupError
 from whatsapp_mcp.offline.verify.at_phone import Attendant, OwnerAtPhone, SimulatedAtPhone
+from whatsapp_mcp.offline.verify.recorder import ENDED_WITHIN
 from whatsapp_mcp.offline.verify.trial import Phone
 from whatsapp_mcp.pipe.account_lock import is_free
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
@@ -26,8 +28,6 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
 
 FOLDER_PREFIX: Final = "whatsapp-mcp-verify-"
-_ENDED_WITHIN: Final = 20.0
-"""Seconds for the session process to notice that nobody needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,19 @@ class ServicePlace:
     simulator: Simulator | None = None
     """Made for this run: the account is still to be linked."""
 
-    def server(self) -> StdioServerParameters:
-        """As a host starts it, with all tools."""
+    async def ended(self) -> None:
+        """Wait until no session process uses the account, for some seconds: its files may go then."""
+        lock = self.data_dir / self.account / "lock"
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(partial(is_free, lock, limit=ENDED_WITHIN))
+
+    def server(self, more: Mapping[str, str]) -> StdioServerParameters:
+        """As a host starts it, with all tools, and ``more`` variables."""
         arguments = ["stdio", "--data-dir", str(self.data_dir), "--account", self.account, "--toolsets", "all"]
         return StdioServerParameters(
             command=sys.executable,
             args=["-P", "-m", "whatsapp_mcp", *arguments],
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **more},
         )
 
 
@@ -66,7 +72,7 @@ def linked_place(settings: Settings, person: Attendant | None) -> ServicePlace:
     if linked_device(settings.session_db) is None:
         raise NotLoggedIn(
             f"the account {settings.account} is not linked, so there is nothing to verify",
-            next_step="Link it first: ask for appLogin in a program that uses this server. To see what the command "
+            next_step="Link it first, with `whatsapp-mcp login`. To see what this command "
             "does, run `whatsapp-mcp verify --simulated`.",
         )
     environment = {"WHATSAPP_MCP_ENDPOINT": str(settings.endpoint)} if settings.endpoint else {}
@@ -111,11 +117,4 @@ async def simulated_place() -> AsyncIterator[ServicePlace]:
             try:
                 yield place
             finally:
-                with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(_until_ended, place.data_dir / place.account)
-
-
-def _until_ended(folder: Path) -> None:
-    """Its files go with the folder, and the simulator that it is connected to goes too."""
-    if (lock := folder / "lock").exists():
-        is_free(lock, limit=_ENDED_WITHIN)
+                await place.ended()

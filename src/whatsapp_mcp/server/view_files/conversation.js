@@ -6,7 +6,9 @@ let page = {};
 
 function rows(answer) {
   const results = answer.results || {};
-  return (results.data || []).map((row) => ({ ...(results.common || {}), ...row }));
+  const person = (results.chat_info || {}).name; // of a chat with one, whose rows name nobody
+  const beside = { ...(person ? { chat_name: person } : {}), ...(results.common || {}) };
+  return (results.data || []).map((row) => ({ ...beside, ...row }));
 }
 
 function item(message) {

@@ -68,6 +68,12 @@ class Router:
             raise ValueError(f"two handlers for <{tag}>")
         self._stanzas[tag] = handler
 
+    def answers(self, tag: str, xmlns: str = "", kind: str = "") -> bool:
+        """Whether it knows what to do with such a stanza of a device; of an iq, whether it has an answer."""
+        if tag == "iq" and kind in ("get", "set"):
+            return (xmlns, kind) in self._iq
+        return tag in self._stanzas
+
     def dispatch(self, device: SimDevice, node: Node, reply: Reply) -> None:
         """Handle one stanza that ``device`` sent."""
         handler = self._stanzas.get(node.tag)

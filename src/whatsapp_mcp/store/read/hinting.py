@@ -14,11 +14,12 @@ from difflib import get_close_matches
 from typing import Final
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
+from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.listing import COUNTED, hits, scoped, widened
-from whatsapp_mcp.store.records import Elsewhere, Hint, Suggestion
+from whatsapp_mcp.store.records import Elsewhere, Hint, Page, Suggestion
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, stored_jid
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.search.query import Filters, Query, Term
@@ -44,6 +45,13 @@ _DOCUMENTS: Final = (
     f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
     " WHERE m.arrival IN ({arrivals})"
 )
+
+
+def hinted(
+    page: Page[Message], connection: sqlite3.Connection, query: Query, filters: Filters, span: Span
+) -> Page[Message]:
+    """The page and, if nothing was found, what would find something."""
+    return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
 
 
 def hint(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Hint:

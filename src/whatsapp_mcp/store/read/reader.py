@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -175,7 +174,7 @@ class StoreReader:
             InvalidArgument: not a cursor of this list.
         """
         from whatsapp_mcp.store.read.conditions import Slice, Span
-        from whatsapp_mcp.store.read.hinting import hint
+        from whatsapp_mcp.store.read.hinting import hinted
         from whatsapp_mcp.store.read.listing import found, listed
         from whatsapp_mcp.store.search.index import check_index
         from whatsapp_mcp.store.search.query import Filters, Query
@@ -189,8 +188,7 @@ class StoreReader:
             if search and search.strip():
                 check_index(connection, self._connections.path)
                 query = Query.parse(search)
-                page = found(connection, query, filters, span, part)
-                return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
+                return hinted(found(connection, query, filters, span, part), connection, query, filters, span)
             return listed(connection, filters, span, part)
 
     def search(
@@ -225,7 +223,7 @@ class StoreReader:
             InvalidArgument: not a cursor of this list.
         """
         from whatsapp_mcp.store.read.conditions import Slice, Span
-        from whatsapp_mcp.store.read.hinting import hint
+        from whatsapp_mcp.store.read.hinting import hinted
         from whatsapp_mcp.store.read.listing import found, own_is_rare
         from whatsapp_mcp.store.search.index import check_index
         from whatsapp_mcp.store.search.query import Filters, Query
@@ -246,7 +244,7 @@ class StoreReader:
             )
             query, span, part = Query.parse(text), Span(start, end), Slice(limit, offset, cursor)
             page = found(connection, query, filters, span, part, by_relevance=by_relevance)
-            return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
+            return hinted(page, connection, query, filters, span)
 
     def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""

@@ -1,0 +1,1 @@
+"""What is built, and whether it works where nothing else is."""
