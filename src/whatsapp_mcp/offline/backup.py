@@ -34,7 +34,7 @@ _FAST: Final = 1
 """Level of compression: a store becomes a third, and the disk remains what takes the time."""
 
 
-class About(BaseModel):
+class BackupFacts(BaseModel):
     """The first entry of a backup."""
 
     model_config = ConfigDict(extra="ignore")
@@ -77,7 +77,7 @@ def back_up(settings: Settings, target: Path, *, replace: bool) -> Path:
     made, target = now(), target.expanduser()
     if target.is_dir():
         target = target / f"whatsapp-mcp-{settings.account}-{made:%Y%m%d-%H%M%S}.zip"
-    about = About(version=__version__, account=settings.account, made=made)
+    about = BackupFacts(version=__version__, account=settings.account, made=made)
     with new_file(target, replace=replace) as file, _private_folder(target.parent) as copies:
         _write(file, about, parts, Path(copies), settings)
     return target
@@ -88,7 +88,7 @@ def _private_folder(beside: Path) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=".whatsapp-mcp-", dir=beside)
 
 
-def _write(file: BinaryIO, about: About, parts: list[Path], copies: Path, settings: Settings) -> None:
+def _write(file: BinaryIO, about: BackupFacts, parts: list[Path], copies: Path, settings: Settings) -> None:
     databases = {settings.store_path: MESSAGE_STORE, settings.policy_book_path: "the policy's book"}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:
         archive.writestr(ABOUT, about.model_dump_json(indent=1))

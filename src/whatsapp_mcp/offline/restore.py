@@ -18,7 +18,7 @@ from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.offline.accounts import lock_of_unused
-from whatsapp_mcp.offline.backup import ABOUT, About, parts_of
+from whatsapp_mcp.offline.backup import ABOUT, BackupFacts, parts_of
 from whatsapp_mcp.platform.files import remove_folder, sync
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
@@ -38,7 +38,7 @@ _CHECK_LIMIT: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    about: About
+    about: BackupFacts
     files: tuple[str, ...]
     """Names of what is there now."""
     aside: tuple[Path, ...]
@@ -76,7 +76,7 @@ def restore(settings: Settings, source: Path) -> Restored:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tuple[zipfile.ZipFile, About]]:
+def _opened(source: Path) -> Iterator[tuple[zipfile.ZipFile, BackupFacts]]:
     try:
         archive = zipfile.ZipFile(source.expanduser())
     except (OSError, zipfile.BadZipFile) as error:
@@ -84,7 +84,7 @@ def _opened(source: Path) -> Iterator[tuple[zipfile.ZipFile, About]]:
         raise _no_backup(source, why or "it is cut short, or something else") from error
     with archive:
         try:
-            about = About.model_validate_json(archive.read(ABOUT))
+            about = BackupFacts.model_validate_json(archive.read(ABOUT))
         except (KeyError, ValidationError, zipfile.BadZipFile, OSError) as error:
             raise _no_backup(source, "it is something else, or of a newer version of this program") from error
         yield archive, about
