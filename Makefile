@@ -8,6 +8,7 @@
 # make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
 # make lock           write requirements.lock and requirements-dev.lock anew
 # make dist           wheel and source distribution in dist/, checked
+# make mcpb           the bundle for Claude Desktop in dist/, checked; wants npx and a network
 # What is set up: `make install` takes the newest dependencies, what tests those of requirements-dev.lock, with hashes.
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
 
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help install demo test lint bench conformance test-windows test-newest lock dist clean
+.PHONY: help install demo test lint bench conformance test-windows test-newest lock dist mcpb clean
 
 help:
 	@sed -n "s/^# \(make .*\)/\1/p" Makefile
@@ -88,6 +89,9 @@ dist: .venv/installed-dev $(UV)
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build --directory dist
 	@$(UV) tool run --quiet twine check --strict dist/*
+
+mcpb: .venv/bin/python
+	@$(BIN)/python packaging/mcpb/build.py
 
 clean:
 	rm -rf .tools dist .venv .windows .mypy_cache .ruff_cache .pytest_cache .hypothesis

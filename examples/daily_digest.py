@@ -34,9 +34,10 @@ def digest(chats: list[Chat]) -> str:
 async def make_news(whatsapp: WhatsApp) -> None:
     """Something for the simulated account to be told."""
     await whatsapp.link()
-    for name in ("Ana", "Echo"):
+    for name in ("Ana", "Echo"):  # before anything is read: who has read Ana's words is asked before writing to Echo
         await whatsapp.send(name, "How are you?")
-        await whatsapp.next_message(name)
+    for _ in range(2):
+        await whatsapp.next_message()
 
 
 async def main() -> None:

@@ -20,6 +20,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "watching": ("watch", "wait"),
     "media": ("media",),
     "serving": ("stdio", "serve"),
+    "hosts": ("install",),
     "verify": ("verify",),
     "commands": ("status", "doctor", "export", "reindex", "simulate", "demo"),
     "keeping": ("backup", "restore", "vacuum"),

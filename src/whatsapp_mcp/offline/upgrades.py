@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.offline.diagnosis.installation import NEONIZE_TESTED
-from whatsapp_mcp.offline.diagnosis.installer import NAME, find_installer
+from whatsapp_mcp.offline.installer import NAME, find_installer
 
 INDEX: Final = "https://pypi.org/simple"
 _FORM: Final = "application/vnd.pypi.simple.v1+json"

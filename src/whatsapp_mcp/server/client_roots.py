@@ -22,7 +22,6 @@ from mcp.shared.exceptions import MCPError, NoBackChannelError
 
 from whatsapp_mcp.policy.caller import Roots, no_roots
 from whatsapp_mcp.server.asking import ROUNDS_SINCE, InputAsked
-from whatsapp_mcp.server.sdk_private import connection_of
 from whatsapp_mcp.waiting import waits_for
 
 MOST: Final = 20
@@ -30,7 +29,6 @@ MOST: Final = 20
 KEPT: Final = 600.0
 """Seconds for which an answer counts where clients do not tell of changes."""
 _KEY: Final = "roots"
-_STATE: Final = "whatsapp_mcp.roots"
 _SECONDS: Final = 10.0
 _Context = ServerRequestContext[Any]
 
@@ -43,10 +41,12 @@ class _Told:
 
 
 class ClientRoots:
-    """Of one server."""
+    """Of one server, which has one client: over HTTP nobody is asked. In revision 2026-07-28 the SDK has a connection
+    for each request, so that nothing can be kept there."""
 
     def __init__(self, *, allowed: bool) -> None:
         self._allowed = allowed
+        self._told: _Told | None = None
 
     def of(self, ctx: _Context, params: types.CallToolRequestParams | None) -> Roots:
         """What asks the client of this call, when somebody wants to know."""
@@ -56,18 +56,15 @@ class ClientRoots:
         tells = bool(capabilities.roots.list_changed) and ctx.protocol_version < ROUNDS_SINCE
 
         async def folders() -> tuple[Path, ...]:
-            state = connection_of(ctx.session).state
-            told = state.get(_STATE)
-            if not isinstance(told, _Told) or time.monotonic() > told.until:
-                told = await _asked(ctx, params, float("inf") if tells else KEPT)
-                state[_STATE] = told
-            return told.folders
+            if self._told is None or time.monotonic() > self._told.until:
+                self._told = await _asked(ctx, params, float("inf") if tells else KEPT)
+            return self._told.folders
 
         return folders
 
-    async def changed(self, ctx: _Context, _params: types.NotificationParams | None) -> None:
+    async def changed(self, _ctx: _Context, _params: types.NotificationParams | None) -> None:
         """The client says that they did."""
-        connection_of(ctx.session).state.pop(_STATE, None)
+        self._told = None
 
 
 async def _asked(ctx: _Context, params: types.CallToolRequestParams | None, kept: float) -> _Told:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from whatsapp_mcp.platform.user_folders import OperatingSystem, UserFolders
 from whatsapp_mcp.settings import Settings
 
 
@@ -17,6 +18,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("WHATSAPP"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UserFolders:
+    """Of a user who has no hosts; those of whoever runs the tests are not looked at."""
+    folders = UserFolders(OperatingSystem.LINUX, tmp_path / "home", {})
+    for module in ("cli.hosts", "offline.diagnosis.host_checks"):
+        monkeypatch.setattr(f"whatsapp_mcp.{module}.here", lambda: folders)
+    return folders
 
 
 @pytest.fixture(autouse=True)

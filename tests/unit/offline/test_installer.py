@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_mcp.offline.diagnosis.installer import find_installer
+from whatsapp_mcp.offline.installer import find_installer
 
 VENV = Path("/home/you/env")
 

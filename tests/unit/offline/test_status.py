@@ -41,7 +41,7 @@ from whatsapp_mcp.offline.diagnosis.installation import (
     check_media,
     check_neonize,
 )
-from whatsapp_mcp.offline.diagnosis.installer import find_installer
+from whatsapp_mcp.offline.installer import find_installer
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from whatsapp_mcp.offline.diagnosis import configuration, data, installation, process_checks
+from whatsapp_mcp.offline.diagnosis import configuration, data, host_checks, installation, process_checks
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
 from whatsapp_mcp.offline.diagnosis.report import session_status, store_status
@@ -49,6 +49,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("webhooks", lambda: configuration.check_webhooks(settings)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),
         ("http-tokens", lambda: configuration.check_tokens(settings)),
+        ("hosts", host_checks.check_hosts),
         ("disk", lambda: data.check_disk(settings)),
         ("clock", lambda: installation.check_clock(now, store.newest_message)),
     )

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from whatsapp_mcp.extras import MEDIA, Extra
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.installer import find_installer
+from whatsapp_mcp.offline.installer import find_installer
 from whatsapp_mcp.platform import mach_o
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.wire import native
