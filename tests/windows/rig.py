@@ -220,8 +220,13 @@ def linux_path(path: str) -> Path:
 def _requirements() -> list[str]:
     """What pyproject.toml asks for, the packages of the tests included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    tests = [name for name in project["optional-dependencies"]["dev"] if not name.startswith(_NOT_FOR_TESTS)]
-    return [*project["dependencies"], *tests]
+    extras = project["optional-dependencies"]
+    ours = project["name"]  # an extra names others by it
+    others = [
+        extra for name in extras["dev"] if name.startswith(f"{ours}[") for extra in name[len(ours) + 1 : -1].split(",")
+    ]
+    tests = [name for name in extras["dev"] if not name.startswith((ours, *_NOT_FOR_TESTS))]
+    return [*project["dependencies"], *(name for extra in others for name in extras[extra]), *tests]
 
 
 def _pip(*arguments: str) -> None:
