@@ -145,8 +145,8 @@ def assemble(
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
-        kind: the transport, as others are told. settings: all of them; with ``simulated`` the endpoint is that of the account's own simulator.
-        simulated: give the account a WhatsApp of its own, with contacts that answer.
+        kind: the transport, as others are told; ``simulated``: the account gets a simulator of its own, as endpoint,
+            with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
         managed, ended: are given the session's manager, and each call that has ended.
