@@ -1,7 +1,7 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
 python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
-                                   README.md, docs/simulator.md and docs/policy.md
+                                   README.md, docs/simulator.md, docs/policy.md and docs/operating.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -20,6 +20,7 @@ from whatsapp_mcp.catalog.build.reference import core_tools, reference
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.policy.rules import PRESETS
 from whatsapp_mcp.policy.template import EXPLAINED
+from whatsapp_mcp.server.metrics import METRICS
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
@@ -144,6 +145,14 @@ def policy_table() -> str:
     return "\n".join(lines)
 
 
+def metrics_table() -> str:
+    lines = ["| Metric | Kind | Labels | |", "|---|---|---|---|"]
+    for name, metric in METRICS.items():
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(lines)
+
+
 def with_block(path: Path, name: str, content: str, text: str) -> str:
     """``text`` of the file ``path`` with what stands between the marks of block ``name`` replaced."""
     begin, end = f"<!-- {name}: made by docs/generate.py -->\n", f"<!-- end of {name} -->"
@@ -165,6 +174,7 @@ def pages() -> dict[Path, str]:
         },
         ROOT / "docs" / "simulator.md": {"control": control_table()},
         ROOT / "docs" / "policy.md": {"policy": policy_table()},
+        ROOT / "docs" / "operating.md": {"metrics": metrics_table()},
     }
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),

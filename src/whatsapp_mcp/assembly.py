@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
@@ -14,7 +15,7 @@ from whatsapp_mcp import clock
 from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
-from whatsapp_mcp.errors import SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SessionError, SetupError, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
     from whatsapp_mcp.media.decoder_pool import DecoderPool
+    from whatsapp_mcp.models.figures import AccountFigures
     from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     from whatsapp_mcp.server.terminal import TerminalCalls
 
 logger = logging.getLogger(__name__)
+
+_QUEUE_WAIT: Final = 1.0
+"""Seconds for a session process to say how much waits in it."""
+
+Ended = Callable[[Passage], None]
+"""Is told of each call that has ended."""
 
 
 def offered(settings: Settings) -> tuple[Operation, ...]:
@@ -56,9 +64,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
 class _OperationsOnDemand:
     """What carries out the operations, made at the first call: until then a host waits for `initialize` alone."""
 
-    def __init__(self, settings: Settings, manager: SessionManager) -> None:
+    def __init__(self, settings: Settings, manager: SessionManager, ended: Ended = lambda _: None) -> None:
         self._settings = settings
         self._manager = manager
+        self._ended = ended
 
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         return await self._runner.run(passage, arguments)
@@ -67,6 +76,7 @@ class _OperationsOnDemand:
         return await self._runner.watch(passage, arguments)
 
     def ended(self, passage: Passage) -> None:
+        self._ended(passage)
         self._runner.ended(passage)
 
     async def close(self) -> None:
@@ -130,16 +140,16 @@ def assemble(
     autoscan: bool = True,
     temporary: bool = False,
     managed: Callable[[SessionManager], None] = lambda _: None,
+    ended: Ended = lambda _: None,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
     Args:
-        kind: the transport, as the session process tells who asks which servers there are.
-        settings: all settings; with ``simulated`` the endpoint is that of the account's own simulator.
-        simulated: give the account a WhatsApp of its own, with contacts that answer.
+        kind: the transport, as others are told; ``simulated``: the account gets a simulator of its own, as endpoint,
+            with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
-        managed: is given the session's manager.
+        managed, ended: are given the session's manager, and each call that has ended.
     """
     from whatsapp_mcp.server.app import build_server
 
@@ -156,7 +166,7 @@ def assemble(
         world = None
         manager = SessionManager(settings, kind=kind, made=made if kind == "stdio" else "")
     managed(manager)
-    running = _OperationsOnDemand(settings, manager)
+    running = _OperationsOnDemand(settings, manager, ended)
 
     def lifespan(_: Server[Any]) -> AbstractAsyncContextManager[None]:
         return _running(manager, running, world)
@@ -245,9 +255,12 @@ class AccountServers:
         Raises:
             SetupError: no server can be put together with these settings, whatever the account.
         """
+        from whatsapp_mcp.server.metrics import CallCounts
+
         offered(settings)
         check_path(settings.session_db)
         self._settings = settings
+        self.counts = CallCounts()
         self._managers: dict[str, SessionManager] = {}
         self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
@@ -257,11 +270,7 @@ class AccountServers:
 
     def unasked(self) -> tuple[str, ...]:
         """Those that have webhooks: programs wait for what happens there, whether or not an agent uses them."""
-        try:
-            names = accounts_in(self._settings.data_dir)
-        except OSError:
-            return ()
-        return tuple(name for name in names if self._of(name).webhooks_path.exists())
+        return tuple(name for name in self.names() if self._of(name).webhooks_path.exists())
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The folder itself, which a later one of the same name is not; None when there is no such account."""
@@ -273,7 +282,30 @@ class AccountServers:
 
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
-        return self._assemble(self._of(name), managed=partial(self._managers.__setitem__, name))
+        return self._assemble(
+            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self.counts.count, name)
+        )
+
+    def names(self) -> tuple[str, ...]:
+        try:
+            return accounts_in(self._settings.data_dir)
+        except OSError:
+            return ()
+
+    async def figures(self, name: str) -> AccountFigures:
+        """From its files, and of a session process that runs how much waits there."""
+        from whatsapp_mcp.offline.figures import figures_of
+        from whatsapp_mcp.pipe.control import GetQueue
+
+        found = await anyio.to_thread.run_sync(figures_of, self._of(name))
+        manager = self._managers.get(name)
+        if manager is None or manager.snapshot.state is not SessionState.CONNECTED:
+            return found
+        try:
+            waiting = await manager.call(GetQueue(), timeout=_QUEUE_WAIT)
+        except SessionError:
+            return found
+        return replace(found, queue=waiting)
 
     def standing(self, name: str) -> AccountStanding:
         """By its session manager; of an account that nobody used yet, or that was ended, by what the last one left."""

@@ -6,15 +6,18 @@ terminals: no record may look like two, end early, or be obeyed by a terminal.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 from whatsapp_mcp.untrusted_text import escaped
 
@@ -35,22 +38,51 @@ _SHORTENED: Final = "… [shortened]"
 logger = logging.getLogger("whatsapp_mcp")
 
 
-def start_logging(level: str | None = None) -> None:
+Form = Literal["text", "json"]
+
+_ABOUT: Final[ContextVar[Mapping[str, str] | None]] = ContextVar("what is being done", default=None)
+
+
+@contextmanager
+def about(**facts: str) -> Iterator[None]:
+    """What is logged inside, by this task and whatever it begins, is about this: ``account``, ``client``, ``tool``."""
+    token = _ABOUT.set({**(_ABOUT.get() or {}), **facts})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
+
+
+def start_logging(level: str | None = None, form: Form | None = None) -> None:
     """Log to stderr: warnings of everybody, and what is of ``level`` of this program. Uncaught exceptions are logged
     too, because Python would print their texts as they are.
     """
     if level is not None:
         logger.setLevel(level.upper())
+    if form == "json":
+        for known in logging.root.handlers:
+            if type(known.formatter) is LineFormatter:
+                known.setFormatter(JsonFormatter())
     if logging.root.handlers:  # started before, or by the program that loaded this one
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if form == "json" else LineFormatter())
     handler.addFilter(AlikeFilter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_end_of_thread
     sys.unraisablehook = _log_unraisable
+
+
+def tell(text: str) -> None:
+    """A line for whoever started the program, whatever the level is: as it is, or a record where all lines are."""
+    handlers = [each for each in logging.root.handlers if isinstance(each.formatter, JsonFormatter)]
+    for handler in handlers:
+        handler.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, text, (), None))
+    if not handlers:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 class AlikeFilter(logging.Filter):
@@ -106,20 +138,45 @@ class LineFormatter(logging.Formatter):
     behind ``INDENT``. The time is UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
-        try:
-            message = record.getMessage()
-        except Exception as error:  # the arguments do not fit the message
-            message = f"{record.msg} (cannot be filled in: {type(error).__name__})"
-        at = datetime.fromtimestamp(record.created, UTC)
-        head = f"{at:%Y-%m-%dT%H:%M:%SZ} {record.levelname} {record.name}: {masked(_start(message, RECORD_LIMIT))}"
-        below = masked(self._below(record))
-        return "\n".join([escaped(head), *(f"{INDENT}{escaped(line)}" for line in below.split("\n") if line)])
+        head = f"{_time_of(record)} {record.levelname} {record.name}: {masked(_message_of(record))}"
+        return "\n".join([escaped(head), *(f"{INDENT}{line}" for line in self._below(record))])
 
-    def _below(self, record: logging.LogRecord) -> str:
+    def _below(self, record: logging.LogRecord) -> list[str]:
+        """Lines of the traceback, if there is one."""
         traceback = self.formatException(record.exc_info) if record.exc_info else record.exc_text or ""
         stack = self.formatStack(record.stack_info) if record.stack_info else ""
         text = f"{traceback}\n{stack}"
-        return text if len(text) <= TRACEBACK_LIMIT else f"{_SHORTENED}\n{text[-TRACEBACK_LIMIT:]}"
+        text = text if len(text) <= TRACEBACK_LIMIT else f"{_SHORTENED}\n{text[-TRACEBACK_LIMIT:]}"
+        return [escaped(line) for line in masked(text).split("\n") if line]
+
+
+class JsonFormatter(LineFormatter):
+    """One object a line: ``time``, ``level``, ``logger``, ``message``, ``traceback`` where there is one, and what it
+    is about where that is known. Readers of logs show the texts as they are: nothing in them is obeyed either."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": _time_of(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": escaped(masked(_message_of(record))),
+            **{name: escaped(masked(value)) for name, value in (_ABOUT.get() or {}).items()},
+        }
+        if below := self._below(record):
+            entry["traceback"] = "\n".join(below)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    return f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        message = record.getMessage()
+    except Exception as error:  # the arguments do not fit the message
+        message = f"{record.msg} (cannot be filled in: {type(error).__name__})"
+    return _start(message, RECORD_LIMIT)
 
 
 def _start(text: str, limit: int) -> str:

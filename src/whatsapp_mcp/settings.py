@@ -209,6 +209,9 @@ class Settings(BaseModel):
         "or a proxy.",
     )
     log_level: _Level = Field(default="WARNING", description="Level of the log on stderr: DEBUG, INFO, WARNING, ERROR.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log on stderr: `json` is one object a line, for programs that read it."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,7 @@ from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.exits import Exit
 from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.policy.file import parse_rules
+from whatsapp_mcp.server.metrics import METRICS
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 from whatsapp_mcp.simulator.people.personas import cast
@@ -235,6 +236,44 @@ def test_selections_in_the_text_are_understood(path: Path) -> None:
     for code in re.findall(r"`([^`\s]+,[^`\s]+)`", path.read_text(encoding="utf-8")):
         if all(part.lstrip("+-") in names for part in code.split(",")):
             select(catalog, code)
+
+
+# ---- operating -------------------------------------------------------------------------------------------------------
+
+OPERATING: Final = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def checks_of_doctor() -> set[str]:
+    """Names of all lines that `doctor` can print, from its source."""
+    found: set[str] = set()
+    for path in (PACKAGE / "offline" / "diagnosis").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="ok" | "warning" | "problem" | "_check_version"),
+                    args=[ast.Constant(value=str(name)), *_],
+                ):
+                    found.add(name)
+                case ast.Assign(targets=[ast.Name(id="name" | "_NAME")], value=ast.Constant(value=str(name))):
+                    found.add(name)
+                case ast.AnnAssign(target=ast.Name(id="name" | "_NAME"), value=ast.Constant(value=str(name))):
+                    found.add(name)
+                case ast.Tuple(elts=[ast.Constant(value=str(name)), ast.Lambda() | ast.Attribute()]):
+                    found.add(name)
+    return {name for name in found if re.fullmatch("[a-z-]+", name)}
+
+
+def test_every_line_of_doctor_is_explained() -> None:
+    checks = checks_of_doctor()
+    assert {"python", "last-session", "connection", "search-index", "mcp"} <= checks
+    assert set(table(OPERATING, "What doctor looks at")) == checks
+
+
+def test_every_metric_is_explained() -> None:
+    assert set(table(OPERATING, "Metrics")) >= set(METRICS)
+    named = set(re.findall(r"whatsapp_mcp_[a-z_]*[a-z]", OPERATING))
+    assert named <= set(METRICS), "alerts name metrics that exist"
+    assert all(metric.help.endswith(".") for metric in METRICS.values())
 
 
 # ---- simulator -------------------------------------------------------------------------------------------------------

@@ -110,6 +110,18 @@ async def test_accounts_write_to_each_other_and_see_nothing_of_each_other(tmp_pa
         assert refused.returncode == 3
         assert "the account 'work' is in use by process" in refused.stderr
 
+        async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=60) as web:
+            figures = set((await web.get("/metrics")).text.splitlines())
+            assert (await web.get("/ready/work")).json()["state"] == "connected"
+        assert {
+            'whatsapp_mcp_sends_total{account="default"} 1',
+            'whatsapp_mcp_session_state{account="work",state="connected"} 1',
+            'whatsapp_mcp_session_state{account="shop",state="unused"} 1',  # by this server
+            'whatsapp_mcp_messages{account="default"} 2',
+        } <= figures
+        assert any(line.startswith('whatsapp_mcp_queue{account="work"}') for line in figures)
+        assert not any(phone.account.number in line for phone in (robin, wanda, sam) for line in figures)
+
         # With the server goes the session that nobody else uses.
         server.terminate()
         await until(lambda: sessions(data_dir) == [0, 1, 1], what="the end of the default account's session process")

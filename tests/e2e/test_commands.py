@@ -31,7 +31,7 @@ async def seen(data_dir: Path) -> SessionProcessStatus:
     return await anyio.to_thread.run_sync(session_process_status, Settings(data_dir=data_dir))
 
 
-async def test_status_reindex_and_export_beside_two_servers(tmp_path: Path) -> None:
+async def test_status_reindex_export_backup_and_vacuum_beside_two_servers(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, first):
         data_dir = first.data_dir
         ana = await simulator.add_contact("Ana")
@@ -58,6 +58,14 @@ async def test_status_reindex_and_export_beside_two_servers(tmp_path: Path) -> N
             assert {client.pid for client in after.clients} == {client.pid for client in before.clients}
 
             assert "another needle" in (await command(data_dir, "export")).stdout
+            kept = tmp_path / "kept.zip"
+            assert (await command(data_dir, "backup", str(kept))).returncode == 0
+            refused = await command(data_dir, "restore", str(kept))
+            assert (refused.returncode, "in use by process" in refused.stderr) == (3, True)
+            smaller = await command(data_dir, "vacuum")
+            assert smaller.returncode == 0, smaller.stderr
+            assert f"session process {after.pid} writes the store anew" in smaller.stderr
+            await first.call("sendMessage", phone=ana.number, message="a third one, not in the backup")
             examined = await anyio.to_thread.run_sync(
                 lambda: examine({"data_dir": data_dir}, environment=(), now=now())
             )
@@ -68,6 +76,12 @@ async def test_status_reindex_and_export_beside_two_servers(tmp_path: Path) -> N
     assert not ended.running
     assert ended.last_end is not None
     assert ended.last_end.reason == "unused"
+    restored = await command(data_dir, "restore", str(kept))
+    assert restored.returncode == 0, restored.stderr
+    assert "login" not in restored.stderr, "the account is still linked"
+    exported = (await command(data_dir, "export")).stdout
+    assert "another needle" in exported
+    assert "a third one" not in exported
 
 
 async def told(data_dir: Path) -> tuple[int, str, int]:

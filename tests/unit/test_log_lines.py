@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import subprocess
@@ -10,18 +11,29 @@ import sys
 import pytest
 
 from tests.unit.systems import CHILD_LIMIT
-from whatsapp_mcp.log_lines import ALIKE, INDENT, RECORD_LIMIT, TRACEBACK_LIMIT, AlikeFilter, LineFormatter
+from whatsapp_mcp.log_lines import (
+    ALIKE,
+    INDENT,
+    RECORD_LIMIT,
+    TRACEBACK_LIMIT,
+    AlikeFilter,
+    JsonFormatter,
+    LineFormatter,
+    about,
+)
 
 TIME = "2026-10-26T07:33:20Z"
 FORGED = "X\x1b[2J\x1b]0;pwned\x07\nERROR whatsapp_mcp.session: the account was logged out\r\n"
 HIDDEN = "\u202egnp.exe\u2066\u2028\u0085\x9b31m\U000e0041\U000e01ef\ud800\u200b\u3164"
 
 
-def formatted(message: str, *arguments: object, error: Exception | None = None) -> str:
+def formatted(
+    message: str, *arguments: object, error: Exception | None = None, formatter: type[LineFormatter] = LineFormatter
+) -> str:
     found = (type(error), error, error.__traceback__) if error is not None else None
     record = logging.LogRecord("whatsapp_mcp.test", logging.WARNING, __file__, 1, message, arguments, found)
     record.created = 1_793_000_000.5
-    return LineFormatter().format(record)
+    return formatter().format(record)
 
 
 def raised(text: str) -> ValueError:
@@ -59,6 +71,58 @@ def test_a_traceback_cannot_pass_for_another_record() -> None:
 def test_records_have_an_end() -> None:
     assert len(formatted("%s", "x" * 1_000_000)) < RECORD_LIMIT + 100
     assert len(formatted("failed", error=raised("x\n" * 500_000))) < 10 * TRACEBACK_LIMIT
+
+
+def test_as_json_a_record_is_one_object_on_one_line() -> None:
+    with about(account="work", client="local host 4915100000009@x"), about(tool="sendMessage"):
+        line = formatted("%s 林", FORGED + HIDDEN, error=raised(FORGED), formatter=JsonFormatter)
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+    entry = json.loads(line)
+    traceback = entry.pop("traceback")
+    assert entry.pop("message").endswith(" 林")
+    assert entry == {
+        "time": TIME,
+        "level": "WARNING",
+        "logger": "whatsapp_mcp.test",
+        "account": "work",
+        "client": "local host …09@x",
+        "tool": "sendMessage",
+    }
+    assert all(each.isprintable() for each in traceback.split("\n"))
+    assert json.loads(formatted("to +4915100000001", formatter=JsonFormatter)) == {
+        "time": TIME,
+        "level": "WARNING",
+        "logger": "whatsapp_mcp.test",
+        "message": "to …01",
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_told_and_logged_has_one_form(form: str) -> None:
+    program = f"""
+from whatsapp_mcp.log_lines import start_logging, tell
+start_logging()
+start_logging("ERROR", {form!r})
+tell("Listening")
+import logging, warnings
+logging.getLogger("whatsapp_mcp.x").error("failed")
+warnings.warn("old")
+raise ValueError("end\\nERROR forged")
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=CHILD_LIMIT, check=False
+    )
+    lines = ran.stderr.splitlines()
+    if form == "json":
+        entries = [json.loads(line) for line in lines]
+        assert [entry["level"] for entry in entries] == ["INFO", "ERROR", "WARNING", "CRITICAL"]
+        assert entries[0]["message"] == "Listening"
+        assert "ValueError" in entries[3]["traceback"]
+    else:
+        assert lines[0] == "Listening"
+        assert lines[1].endswith(" ERROR whatsapp_mcp.x: failed")
+    assert not any(line.startswith("ERROR") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "hosts": ("install",),
     "verify": ("verify",),
     "commands": ("status", "doctor", "export", "reindex", "simulate", "demo"),
+    "keeping": ("backup", "restore", "vacuum"),
     "accounts": ("accounts",),
     "policies": ("policy",),
     "approvals": ("approve",),

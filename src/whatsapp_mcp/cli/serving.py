@@ -17,7 +17,7 @@ from whatsapp_mcp.account_folder import check_account, make_folder
 from whatsapp_mcp.cli.exits import explained
 from whatsapp_mcp.cli.options import place_options, read_settings
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.log_lines import start_logging
+from whatsapp_mcp.log_lines import start_logging, tell
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def _server_options(command: F) -> F:
     """Options that `stdio` and `serve` share."""
     for option in (
         click.option("--log-level", help="Level of the log on stderr."),
+        click.option("--log-format", type=click.Choice(["text", "json"]), help="`json`: one object a line."),
         click.option("--read-only", is_flag=True, default=None, help="Offer only tools that change nothing."),
         click.option(
             "--scope",
@@ -144,7 +145,7 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
         )
         gc.freeze()
         gc.enable()
-        click.echo(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).", err=True)
+        tell(f"The bearer token is in {settings.token_path} (shown by `whatsapp-mcp token`).")
         with contextlib.closing(OwnerPages(settings, access)) as pages:
             serving = partial(serve_http, accounts, access=access, announce=pages.announce, more_routes=pages.routes)
             anyio.run(partial(serving, tls=tls, **_where(settings)))
@@ -181,7 +182,7 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
     """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
     with explained(), contextlib.ExitStack() as stack:
         settings = read_settings(options)
-        start_logging(settings.log_level)
+        start_logging(settings.log_level, settings.log_format)
         sys.setswitchinterval(SWITCH_INTERVAL)
         if simulated:
             if settings.endpoint is not None:

@@ -161,7 +161,7 @@ def _check_free(folder: Path) -> None:
         )
 
 
-def _lock_of_unused(settings: Settings) -> AccountLock:
+def lock_of_unused(settings: Settings) -> AccountLock:
     """The account's lock; a session process that no server uses is asked to end.
 
     Raises:
@@ -200,7 +200,7 @@ async def _end_unused(settings: Settings) -> tuple[AttachedClient, ...]:
 
 def _move(settings: Settings, target: Path) -> None:
     """Give the account's folder another name while nobody uses it."""
-    folder, lock = settings.account_dir, _lock_of_unused(settings)
+    folder, lock = settings.account_dir, lock_of_unused(settings)
     try:
         try:
             folder.rename(target)

@@ -35,8 +35,21 @@ class GetClients(Command[tuple[AttachedClient, ...]]):
     unconnected = True
 
 
+class GetQueue(Command[int]):
+    """How much waits to be stored."""
+
+    unconnected = True
+    at_any_time = True
+
+
 class Reindex(Command[int]):
     """Make the search index anew, during a pause, then end; how many messages are in it."""
+
+    unconnected = True
+
+
+class Vacuum(Command[tuple[int, int]]):
+    """Write the store anew without what is free in it, during a pause, then end; its bytes before and after."""
 
     unconnected = True
 

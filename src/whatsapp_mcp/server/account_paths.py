@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.log_lines import about
 from whatsapp_mcp.server.auth import grant_of_request
-from whatsapp_mcp.server.health import AccountStanding
+from whatsapp_mcp.server.health import WatchedAccounts
 from whatsapp_mcp.server.sessions import AccountSessions
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,8 @@ _INVALID_REQUEST: Final = -32600
 _INTERNAL_ERROR: Final = -32603
 
 
-class ServedAccounts(Protocol):
+class ServedAccounts(WatchedAccounts, Protocol):
     """Which accounts there are, and the server of each."""
-
-    @property
-    def at_mcp(self) -> str:
-        """Name of the account that is served without one."""
-        ...
 
     def unasked(self) -> Sequence[str]:
         """Accounts that are started without a request for them."""
@@ -45,10 +41,6 @@ class ServedAccounts(Protocol):
 
     def build(self, name: str) -> Server[Any]:
         """Raises WhatsAppMcpError."""
-        ...
-
-    def standing(self, name: str) -> AccountStanding:
-        """How an account stands, whether or not it was started; from any thread."""
         ...
 
 
@@ -92,12 +84,8 @@ class AccountPaths:
                 account.stop.set()
 
     @property
-    def at_mcp(self) -> str:
-        return self._accounts.at_mcp
-
-    def standing(self) -> AccountStanding:
-        """Of the account at ``/mcp``."""
-        return self._accounts.standing(self._accounts.at_mcp)
+    def accounts(self) -> WatchedAccounts:
+        return self._accounts
 
     @property
     def open_sessions(self) -> list[AccountSessions]:
@@ -143,7 +131,8 @@ class AccountPaths:
         if running is None:
             assert self._tasks is not None, "requests come while it runs"
             running = self._running[name] = _Running()
-            self._tasks.start_soon(self._run, name, running, name=f"account {name}")
+            with about(account=name):
+                self._tasks.start_soon(self._run, name, running, name=f"account {name}")
         return running
 
     async def _run(self, name: str, running: _Running) -> None:

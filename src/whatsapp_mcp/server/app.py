@@ -86,7 +86,7 @@ def build_server(
     It serves protocol revisions 2025-06-18, 2025-11-25 and 2026-07-28. Nothing but cancellation and the refusal of an
     unknown tool (-32602) escapes a call: every failure is a tool result with ``isError``.
     """
-    callers, calls = Callers(settings), Calls(runner)
+    callers, calls = Callers(settings), Calls(runner, settings.account)
     offer = Offer(operations, callers, settings)
     late = LateHandlers(offer, runner, callers, calls, settings, session)
     tools = _Tools(offer, calls, callers, settings, late.log)

@@ -12,6 +12,7 @@ from typing import Any
 from whatsapp_mcp.catalog.check import ArgumentChecker, invalid
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.log_lines import about
 from whatsapp_mcp.operations.outcome import Outcome, Runner
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.passage import Passage
@@ -22,27 +23,29 @@ logger = logging.getLogger(__name__)
 class Calls:
     """Of one server."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, account: str) -> None:
         self._runner = runner
+        self._account = account
         self._checker = ArgumentChecker()
 
     @contextmanager
     def passage(self, operation: Operation, caller: Caller) -> Iterator[Passage]:
         """One call; when it is left, the answer goes out, and before that the call is written down."""
         passage = Passage(operation, caller)
-        try:
-            yield passage
-        except WhatsAppMcpError:
-            raise
-        except BaseException:
-            passage.error = "cancelled"
-            raise
-        finally:
-            logger.info("%s", sentence_on(passage))
-            try:  # Nothing that goes wrong there is the caller's.
-                self._runner.ended(passage)
-            except Exception:
-                logger.exception("%s was not written down", operation.name)
+        with about(account=self._account, client=caller.name, tool=operation.name):
+            try:
+                yield passage
+            except WhatsAppMcpError:
+                raise
+            except BaseException:
+                passage.error = "cancelled"
+                raise
+            finally:
+                logger.info("%s", sentence_on(passage))
+                try:  # Nothing that goes wrong there is the caller's.
+                    self._runner.ended(passage)
+                except Exception:
+                    logger.exception("%s was not written down", operation.name)
 
     async def run(self, passage: Passage, given: Mapping[str, Any] | None) -> tuple[Outcome, Sequence[str]]:
         """What the operation hands back, and remarks on its arguments, a sentence each. Raises WhatsAppMcpError."""

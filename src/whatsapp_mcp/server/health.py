@@ -1,21 +1,29 @@
-"""``GET /health`` and ``GET /ready``, for supervisors: whether the server lives, whether the account can be used."""
+"""What supervisors ask: ``GET /health``, whether the server lives; ``GET /ready``, whether an account can be used;
+``GET /metrics``, how everything does."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from whatsapp_mcp.server.auth import grant_of_request
+from whatsapp_mcp.account_names import account_name
+from whatsapp_mcp.models.figures import AccountFigures
+from whatsapp_mcp.policy.caller import Grant
+from whatsapp_mcp.server.metrics import CONTENT_TYPE, CallCounts, Sample, account_samples, exposition, server_samples
+from whatsapp_mcp.server.watchers import Watchers
 
+PATHS: Final = ("/health", "/ready", "/metrics")
 _KEPT: Final = 1.0
-"""Seconds for which an answer is good: nobody needs a token to ask, and the next one costs a look at files."""
+"""Seconds for which an answer is good: some need no token to ask, and the next one costs a look at files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +34,122 @@ class AccountStanding:
     detail: str = ""
 
 
-def health_routes(account: str, look: Callable[[], AccountStanding]) -> Sequence[Route]:
-    """Of the account at ``/mcp``. Both say ``ok`` or ``impaired``; ``/ready`` says it by its status code too, while
-    ``/health`` is always 200: to start the server again mends no account. Who has a token is told the state.
+class WatchedAccounts(Protocol):
+    """What is looked at."""
+
+    @property
+    def at_mcp(self) -> str:
+        """Name of the account that is served without one."""
+        ...
+
+    @property
+    def counts(self) -> CallCounts:
+        """Of all accounts' servers."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """Of all accounts there are; in a thread."""
+        ...
+
+    def standing(self, name: str) -> AccountStanding:
+        """How an account stands, whether or not it was started; from any thread."""
+        ...
+
+    async def figures(self, name: str) -> AccountFigures:
+        """What is counted of it."""
+        ...
+
+
+class Health:
+    """The routes.
 
     Args:
-        look: how the account stands; called in a thread.
+        accounts: all of them.
+        watchers: who is told more than whether all is well.
+        http_sessions: how many are open.
     """
-    known: list[tuple[float, AccountStanding]] = []
 
-    async def standing() -> AccountStanding:
-        if not known or time.monotonic() - known[0][0] > _KEPT:
-            known[:] = [(time.monotonic(), await anyio.to_thread.run_sync(look))]
-        return known[0][1]
+    def __init__(self, accounts: WatchedAccounts, watchers: Watchers, http_sessions: Callable[[], int]) -> None:
+        self._accounts = accounts
+        self._watchers = watchers
+        self._http_sessions = http_sessions
+        self._known: dict[str, tuple[float, AccountStanding]] = {}
+        self._figures: dict[str, tuple[float, AccountFigures]] = {}
+        self._looking = anyio.Lock()
 
-    async def body(request: Request) -> tuple[dict[str, str], bool]:
-        found = await standing()
+    @property
+    def routes(self) -> Sequence[Route]:
+        """``/health`` is always 200: to start the server again mends no account."""
+        return (
+            Route("/health", self._health),
+            Route("/ready", self._ready),
+            Route("/ready/{account}", self._ready_account),
+            Route("/metrics", self._metrics),
+        )
+
+    async def _health(self, request: Request) -> Response:
+        said, _ = await self._said(request, self._accounts.at_mcp)
+        return JSONResponse(said)
+
+    async def _ready(self, request: Request) -> Response:
+        said, ready = await self._said(request, self._accounts.at_mcp)
+        return JSONResponse(said, status_code=200 if ready else 503)
+
+    async def _ready_account(self, request: Request) -> ASGIApp:
+        grant = self._watchers.grant(request)
+        if grant is None:
+            return self._watchers.refusal
+        try:
+            name = account_name(request.path_params["account"])
+        except ValueError:
+            return _no(404, "no account can have this name")
+        if not _sees(grant, name):  # whether there is such an account is not told
+            return _no(403, "this token may not use this account")
+        if name not in await anyio.to_thread.run_sync(self._accounts.names):
+            return _no(404, "there is no such account")
+        said, ready = await self._said(request, name)
+        return JSONResponse(said, status_code=200 if ready else 503)
+
+    async def _said(self, request: Request, account: str) -> tuple[dict[str, str], bool]:
+        found = await self._standing(account)
         said = {"status": "ok" if found.ready else "impaired"}
-        grant = grant_of_request(request.scope)
-        if request.user.is_authenticated and (grant.accounts is None or account in grant.accounts):
+        if _sees(self._watchers.grant(request), account):
             said |= {"account": account, "state": found.state, "detail": found.detail}
         return said, found.ready
 
-    async def health(request: Request) -> JSONResponse:
-        return JSONResponse((await body(request))[0])
+    async def _standing(self, account: str) -> AccountStanding:
+        known = self._known.get(account)
+        if known is None or time.monotonic() - known[0] > _KEPT:
+            found = await anyio.to_thread.run_sync(self._accounts.standing, account)
+            self._known[account] = known = (time.monotonic(), found)
+        return known[1]
 
-    async def ready(request: Request) -> JSONResponse:
-        said, is_ready = await body(request)
-        return JSONResponse(said, status_code=200 if is_ready else 503)
+    async def _metrics(self, request: Request) -> ASGIApp:
+        grant = self._watchers.grant(request)
+        if grant is None:
+            return self._watchers.refusal
+        if grant.chats is not None:
+            return _no(403, "this token is for some chats only, and figures are of all")
+        names = [name for name in await anyio.to_thread.run_sync(self._accounts.names) if _sees(grant, name)]
+        samples = [*server_samples(self._http_sessions()), *self._accounts.counts.by_account(names)]
+        if grant.accounts is None:
+            samples += self._accounts.counts.durations()
+        for name in names:
+            samples += await self._of_account(name)
+        return Response(exposition(samples), media_type=CONTENT_TYPE)
 
-    return Route("/health", health), Route("/ready", ready)
+    async def _of_account(self, name: str) -> list[tuple[str, Sample]]:
+        async with self._looking:  # one at a time, however many ask
+            known = self._figures.get(name)
+            if known is None or time.monotonic() - known[0] > _KEPT:
+                self._figures[name] = known = (time.monotonic(), await self._accounts.figures(name))
+        standing = await self._standing(name)
+        return [*account_samples(name, standing.state, known[1], ready=standing.ready)]
+
+
+def _sees(grant: Grant | None, account: str) -> bool:
+    return grant is not None and (grant.accounts is None or account in grant.accounts)
+
+
+def _no(status: int, why: str) -> JSONResponse:
+    return JSONResponse({"status": "impaired", "detail": why}, status_code=status)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -22,13 +21,23 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whatsapp_mcp.log_lines import tell
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.connections import Connection, most_connections
-from whatsapp_mcp.server.health import health_routes
-from whatsapp_mcp.server.listening import TlsFiles, check_remote, listening, security_of, tls_context, url_of
+from whatsapp_mcp.server.health import PATHS, Health
+from whatsapp_mcp.server.listening import (
+    TlsFiles,
+    check_remote,
+    is_loopback,
+    listening,
+    security_of,
+    tls_context,
+    url_of,
+)
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
+from whatsapp_mcp.server.watchers import Watchers
 
 MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes of one request; media may come as `data:` URIs."""
@@ -54,8 +63,7 @@ _QUEUE: Final = 1_024
 
 def announce(url: str) -> None:
     """Tell the terminal."""
-    sys.stderr.write(f"Listening on {url}\n")
-    sys.stderr.flush()
+    tell(f"Listening on {url}")
 
 
 async def serve_http(
@@ -82,7 +90,8 @@ async def serve_http(
     check_remote(host, allowed=allow_remote, encrypted=tls is not None)
     context = tls_context(tls) if tls is not None else None
     paths = account_paths(accounts, host=host, allowed_hosts=allowed_hosts)
-    app = http_app(paths, access=access, more_routes=more_routes)
+    trusts_here = is_loopback(host) and not allowed_hosts
+    app = http_app(paths, access=access, trusts_here=trusts_here, more_routes=more_routes)
     requests = _OpenRequests(app, paths, access)
     with listening(host, port) as listener, anyio.CancelScope() as everything:
         url = url_of(host, listener, encrypted=context is not None)
@@ -107,17 +116,20 @@ def account_paths(accounts: ServedAccounts, *, host: str, allowed_hosts: Sequenc
     return AccountPaths(accounts, security, sessions)
 
 
-def http_app(paths: AccountPaths, *, access: HttpAccess, more_routes: Sequence[Route] = ()) -> Starlette:
-    """The ASGI application: the accounts, and what supervisors ask, which needs no token.
+def http_app(
+    paths: AccountPaths, *, access: HttpAccess, trusts_here: bool = False, more_routes: Sequence[Route] = ()
+) -> Starlette:
+    """The ASGI application: the accounts, and what supervisors ask.
 
-    Who has no token gets the same answer at every path, and nothing is done for it.
+    Who has no token gets the same answer at every path, and nothing is done for it; but whether all is well is told.
     """
+    watchers = Watchers(access, trusts_here=trusts_here)
     guarded = RequireAuthMiddleware(paths, [access.required_scope], access.metadata)
     return Starlette(
         routes=[
             Route("/mcp", endpoint=guarded),
             Route("/mcp/{account}", endpoint=guarded),
-            *health_routes(paths.at_mcp, paths.standing),
+            *Health(paths.accounts, watchers, lambda: sum(len(one.open) for one in paths.open_sessions)).routes,
             *access.routes,
             *more_routes,
         ],
@@ -229,7 +241,7 @@ class _OpenRequests:
             tasks.cancel_scope.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self._open) >= self.most and scope["path"] not in ("/health", "/ready"):
+        if len(self._open) >= self.most and not scope["path"].startswith(PATHS):
             busy = JSONResponse({"error": "too many requests at once"}, status_code=503, headers={"Retry-After": "1"})
             await busy(scope, receive, send)
             return

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.log_lines import tell
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.server.approval_page import ApprovalPage
 from whatsapp_mcp.server.auth import HttpAccess
@@ -51,8 +52,7 @@ class OwnerPages:
                 return
             if sys.stderr.isatty():  # not into a log, where others read it
                 said = f"What waits for your approval, and linking by QR code (the link opens once): {link}"
-        sys.stderr.write(f"{said}\n")
-        sys.stderr.flush()
+        tell(said)
 
     def close(self) -> None:
         self._door.close()

@@ -69,7 +69,7 @@ class TerminalCalls:
     ) -> None:
         """``ask``: None when nobody can be asked."""
         self._operations = {operation.name: operation for operation in operations}
-        self._calls = Calls(runner)
+        self._calls = Calls(runner, settings.account)
         self._settings = settings
         self._ask = ask
         self.session = session

@@ -150,6 +150,18 @@ def check_space(path: Path) -> None:
             )
 
 
+def check_room(path: Path, needed: int) -> None:
+    """Raises StoreError when the disk has not so many bytes free, and what is kept free beside them."""
+    with suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+        if free < needed + RESERVE:
+            raise StoreError(
+                f"{path} cannot be written anew: that needs {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free",
+                next_step="Free some space on that disk, and run it again.",
+                details={"path": str(path)},
+            )
+
+
 @contextmanager
 def store_errors(path: Path, what: str = MESSAGE_STORE) -> Iterator[None]:
     """Whatever SQLite or the file system raise inside becomes a StoreError that names the file and the way out."""

@@ -30,6 +30,7 @@ from whatsapp_mcp.errors import (
     SetupError,
     WhatsAppMcpError,
 )
+from whatsapp_mcp.log_lines import about
 from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionState
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
@@ -276,6 +277,10 @@ class SessionManager:
     # -- supervision --------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        with about(account=self._settings.account):
+            await self._run_of_account()
+
+    async def _run_of_account(self) -> None:
         broken = ""
         try:
             if self._prepare is not None:

@@ -39,6 +39,7 @@ from whatsapp_mcp.pipe.versions import is_newer
 from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
 from whatsapp_mcp.worker.ends import end_reason
@@ -222,6 +223,9 @@ class SessionProcess:
     def clients(self) -> tuple[p.AttachedClient, ...]:
         return tuple(self._clients)
 
+    def waiting(self) -> int:
+        return self._connection.store.waiting if self._connection is not None else 0
+
     def restart(self) -> None:
         self._finish(p.Ended(reason="restart", detail="restarted on request"))
 
@@ -235,13 +239,19 @@ class SessionProcess:
         return confirmed
 
     async def reindex(self) -> int:
+        return await self._in_a_pause("the search index is made anew", StoreWriter.rebuild_search)
+
+    async def vacuum(self) -> tuple[int, int]:
+        return await self._in_a_pause("the message store is written anew", StoreWriter.compact)
+
+    async def _in_a_pause(self, detail: str, work: Callable[[StoreWriter], R]) -> R:
         if self._paused:
             raise Moving
-        async with self.paused("the search index is made anew", connected=False):
+        async with self.paused(detail, connected=False):
             assert self._connection is not None, "or there was nothing to pause"
             # In the context of the call, whose client is told how far it is.
             of_call = copy_context()
-            made = self._connection.store.run(lambda writer: of_call.run(writer.rebuild_search))
+            made = self._connection.store.run(lambda writer: of_call.run(work, writer))
             return await asyncio.wrap_future(made)
 
     @asynccontextmanager

@@ -86,6 +86,11 @@ class StoreThread:
         """The highest arrival number given so far."""
         return self._store.writer.newest_arrival
 
+    @property
+    def waiting(self) -> int:
+        """How many events and pieces of work it has not come to."""
+        return self._queue.qsize()
+
     def put_event(self, code: int, payload: bytes, *, note: bool = True) -> None:
         """Hand over one event; returns at once (called from neonize's callback threads).
 

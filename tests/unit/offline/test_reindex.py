@@ -19,7 +19,7 @@ from tests.unit.waiting import wait_until
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.offline import reindex as command
+from whatsapp_mcp.offline import store_work as command
 from whatsapp_mcp.pipe.account_lock import AccountLock, is_free
 from whatsapp_mcp.pipe.control import Reindex
 from whatsapp_mcp.pipe.lines import Refused

@@ -18,10 +18,12 @@ from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, FakeTokens, settings
 from tests.unit.systems import SLOWNESS, child_environment
+from whatsapp_mcp.models.figures import AccountFigures
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.server.http import serve_http
+from whatsapp_mcp.server.metrics import CallCounts
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PROGRAM: Final = ("-m", "tests.unit.server.program")
@@ -49,9 +51,20 @@ class FakeAccounts:
         self.built: list[str] = []
         self.standings = [AccountStanding("connected", ready=True)]
         """One for each time that somebody asks; the last one stays."""
+        self.counts = CallCounts()
+        self.figured = AccountFigures()
+        self.counted: list[str] = []
+        """Of which accounts somebody wanted figures."""
 
     def standing(self, name: str) -> AccountStanding:
         return self.standings.pop(0) if len(self.standings) > 1 else self.standings[0]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.servers)
+
+    async def figures(self, name: str) -> AccountFigures:
+        self.counted.append(name)
+        return self.figured
 
     def unasked(self) -> tuple[str, ...]:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from typing import Any
@@ -17,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 from tests.unit.server.connections import DEADLINE, REVISIONS, connected, fake_server, mode
 from tests.unit.server.fakes import OPERATIONS, SECRET, FakeRunner
 from whatsapp_mcp import __version__
+from whatsapp_mcp.log_lines import JsonFormatter
 from whatsapp_mcp.server.bodies import UNTRUSTED_NOTE
 
 
@@ -220,3 +222,24 @@ async def test_an_unknown_cursor_is_refused(revision: str) -> None:
         with pytest.raises(MCPError) as refused:
             await client.list_tools(cursor="page 2")
     assert refused.value.code == types.INVALID_PARAMS
+
+
+async def test_the_log_of_a_call_names_account_client_and_tool_and_nothing_that_was_said(revision: str) -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter())
+    log = logging.getLogger("whatsapp_mcp.server.calls")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        async with connected("memory", revision) as client:
+            await client.call_tool("echo", {"text": SECRET})
+            await client.call_tool("fail", {"how": "rate_limited"})
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+    echo, fail = map(json.loads, written.getvalue().splitlines())
+    assert (echo["account"], echo["tool"], fail["tool"]) == ("default", "echo", "fail")
+    assert echo["client"].startswith("local")
+    assert fail["message"] == "fail was answered rate_limited."
+    assert SECRET not in written.getvalue()

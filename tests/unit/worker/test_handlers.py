@@ -77,6 +77,9 @@ class NoProcess:
     def clients(self) -> tuple[AttachedClient, ...]:
         raise NotImplementedError
 
+    def waiting(self) -> int:
+        raise NotImplementedError
+
     def restart(self) -> None:
         raise NotImplementedError
 
@@ -84,6 +87,9 @@ class NoProcess:
         raise NotImplementedError
 
     async def reindex(self) -> int:
+        raise NotImplementedError
+
+    async def vacuum(self) -> tuple[int, int]:
         raise NotImplementedError
 
 

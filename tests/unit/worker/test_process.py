@@ -32,7 +32,7 @@ from whatsapp_mcp.models.views import Device, Message
 from whatsapp_mcp.pipe.account import GetDevice, SetPresence
 from whatsapp_mcp.pipe.codec import decode_hello, encode_call, encode_given_up
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.pipe.control import GetClients, Logout, PairPhone, Ping, Reindex, Restart
+from whatsapp_mcp.pipe.control import GetClients, GetQueue, Logout, PairPhone, Ping, Reindex, Restart, Vacuum
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended, Logged
 from whatsapp_mcp.pipe.pieces import MAX_LINE
@@ -587,6 +587,20 @@ async def test_a_new_search_index(running: Running) -> None:
 async def test_a_new_search_index_without_a_connection(running: Running) -> None:
     await running.start()
     assert (await running.reply(running.call(Reindex())))["result"] == 0
+    assert (await running.ended())["reason"] == "restart"
+
+
+async def test_a_store_is_written_anew(running: Running) -> None:
+    await running.connected()
+    running.go.event(EventCode.MESSAGE, message_event(text("find me"), source(ANA, ANA), message_id="A1"))
+    await running.line("stored")
+    assert (await running.reply(running.call(GetQueue())))["result"] == 0
+    call = running.call(Vacuum())
+    state = await running.line("state")
+    assert (state["state"], state["detail"]) == ("reconnecting", "the message store is written anew")
+    before, after = (await running.reply(call))["result"]
+    assert after > 0
+    assert before > 0
     assert (await running.ended())["reason"] == "restart"
 
 

@@ -47,17 +47,15 @@ def _check(path: Path, *, replace: bool) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     if exists and not replace:
-        raise SetupError(
-            f"{path} exists", next_step="Name another file with --output, or replace this one with --force."
-        )
+        raise SetupError(f"{path} exists", next_step="Name another file, or replace this one with --force.")
     if special:
-        raise SetupError(f"{path} is not a regular file", next_step="Name another file with --output.")
+        raise SetupError(f"{path} is not a regular file", next_step="Name another file.")
 
 
 def _unwritable(path: Path, error: OSError) -> SetupError:
     return SetupError(
         f"{path} cannot be written: {error.strerror or error}",
-        next_step="Name a file with --output in a folder that exists, that you may write to, and that has room.",
+        next_step="Name a file in a folder that exists, that you may write to, and that has room.",
     )
 
 

@@ -41,7 +41,7 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
-from whatsapp_mcp.store.files import open_for_writing, store_errors
+from whatsapp_mcp.store.files import check_room, open_for_writing, store_errors
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
@@ -269,6 +269,26 @@ class StoreWriter:
             self._set_meta("index_version", INDEX_VERSION)
             indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
         return indexed
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without what is free in it; takes some ten seconds for a million messages.
+
+        Returns:
+            Its bytes before and after.
+
+        Raises:
+            StoreError: see ``apply``, or there is no room for it. The file is as it was.
+        """
+        with self._lock, store_errors(self._path):
+            before = self._path.stat().st_size
+            check_room(self._path, 2 * before)  # the new file goes through the log
+            self._connection.execute("PRAGMA temp_store = FILE")  # it would be in memory, all of it
+            try:
+                self._connection.execute("VACUUM")
+            finally:
+                self._connection.execute("PRAGMA temp_store = MEMORY")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return before, self._path.stat().st_size
 
     def prune(self) -> bool:
         """Remove some of the messages that are older than they are kept, in one short transaction.

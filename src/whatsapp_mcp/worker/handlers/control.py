@@ -15,6 +15,9 @@ class Control(Protocol):
     def clients(self) -> tuple[AttachedClient, ...]:
         """Who is attached."""
 
+    def waiting(self) -> int:
+        """How much waits to be stored."""
+
     def restart(self) -> None:
         """End in order; the next process begins anew."""
 
@@ -23,6 +26,10 @@ class Control(Protocol):
 
     async def reindex(self) -> int:
         """Make the search index anew and end; how many messages are in it. Raises ``Moving`` during another pause."""
+        ...
+
+    async def vacuum(self) -> tuple[int, int]:
+        """Write the store anew and end; its bytes before and after. Raises ``Moving`` during another pause."""
         ...
 
 
@@ -38,6 +45,10 @@ class ControlHandlers:
     async def _ping(self, _command: p.Ping) -> None:
         """That it is answered is the answer."""
 
+    @handles(p.GetQueue)
+    async def _queue(self, _command: p.GetQueue) -> int:
+        return self._control.waiting()
+
     @handles(p.Restart)
     async def _restart(self, _command: p.Restart) -> None:
         self._control.restart()
@@ -49,3 +60,7 @@ class ControlHandlers:
     @handles(p.Reindex)
     async def _reindex(self, _command: p.Reindex) -> int:
         return await self._control.reindex()
+
+    @handles(p.Vacuum)
+    async def _vacuum(self, _command: p.Vacuum) -> tuple[int, int]:
+        return await self._control.vacuum()

@@ -1,0 +1,67 @@
+"""The commands that keep what an account has: backup, restore, vacuum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from whatsapp_mcp.cli.options import place_options, settings_of
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path), metavar="FILE")
+@place_options
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def backup(target: Path, data_dir: Path | None, account: str | None, force: bool) -> None:
+    """Write messages, policy and webhooks of the account to a file, or into a folder; servers may run meanwhile.
+
+    The messages are those of one moment. Whoever has the file can read them, and it holds the secrets that sign
+    webhooks: it is made for its owner alone. The link to WhatsApp is not in it, nor are media, which are files.
+    """
+    from whatsapp_mcp.cli.progress import waits_shown
+    from whatsapp_mcp.offline.backup import back_up
+    from whatsapp_mcp.platform.signals import exit_when_terminated
+
+    exit_when_terminated()  # so that no half of it stays behind
+    with waits_shown():
+        path = back_up(settings_of(data_dir, account), target, replace=force)
+    click.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="FILE")
+@place_options
+def restore(source: Path, data_dir: Path | None, account: str | None) -> None:
+    """Put back what `backup` wrote; no server may run. What was there is kept beside it under another name.
+
+    The account is then as it was when it was backed up, messages, policy and webhooks, but linked as it is now.
+    """
+    from whatsapp_mcp.cli.progress import waits_shown
+    from whatsapp_mcp.offline.restore import restore as put_back
+    from whatsapp_mcp.platform.signals import exit_when_terminated
+
+    exit_when_terminated()
+    with waits_shown():
+        done = put_back(settings_of(data_dir, account), source)
+    click.echo(f"Restored, as of {done.about.made:%Y-%m-%d %H:%M} UTC: {', '.join(done.files)}")
+    for path in done.aside:
+        click.echo(f"What was there is in {path}; delete it when all is well.", err=True)
+    if not done.linked:
+        click.echo("No account is linked: `whatsapp-mcp login` links it, and the messages are kept.", err=True)
+
+
+@click.command()
+@place_options
+def vacuum(data_dir: Path | None, account: str | None) -> None:
+    """Make the file of the messages as small as it can be, after much was removed; servers may run meanwhile.
+
+    While they do, the session process does it; it is not connected to WhatsApp for that time, some ten seconds for a
+    million messages. Twice the size of the file has to be free on the disk.
+    """
+    from whatsapp_mcp.cli.progress import waits_shown
+    from whatsapp_mcp.offline.reindex import run_vacuum
+
+    with waits_shown():
+        done = run_vacuum(settings_of(data_dir, account), lambda text: click.echo(text, err=True))
+    click.echo(f"{done.before / 1e6:.1f} MB, now {done.after / 1e6:.1f} MB, in {done.seconds:.1f} s")
