@@ -35,6 +35,10 @@ needs_resource = pytest.mark.skipif(not POSIX, reason="Python of Windows has no 
 needs_authorities_in_a_file = pytest.mark.skipif(
     sys.platform != "linux", reason="macOS and Windows do not ask a file for the authorities they trust"
 )
+needs_dev_full = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="Linux alone has a file that is always full",
+)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="the simulator works on Linux only")
 
 

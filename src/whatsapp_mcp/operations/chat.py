@@ -113,8 +113,7 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     here = frozenset(message.id for message in page.rows)
     render = seed_message_json if full else partial(message_json, with_chat=False, beside=here)
     # Looked up again, for it stands for the names in the rows: one that came with a message is in both.
-    chat = services.store.look(lambda store: store.chat(chat_jid)) or chat
-    info = shown(chat, partial(chat_json, full=full), dict)
+    info = shown(services.store.look(lambda store: store.chat(chat_jid)) or chat, partial(chat_json, full=full), dict)
     return _messages(page, limit, offset, Rows(page.rows, render), full=full, chat_info=info)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import whatsapp_mcp
+from tests.unit.systems import child_environment, needs_dev_full
 from whatsapp_mcp import errors
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.cli import cli
@@ -20,10 +19,9 @@ from whatsapp_mcp.cli.progress import told
 
 
 def in_a_child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
     return subprocess.run(
         [sys.executable, "-m", "whatsapp_mcp", *arguments],
-        env=kept | {"PYTHONPATH": str(Path(whatsapp_mcp.__file__).parents[1])} | environment,
+        env=child_environment(**environment),
         capture_output=True,
         text=True,
         timeout=120,
@@ -92,13 +90,13 @@ def test_a_wrong_command_line_is_told_like_any_error() -> None:
     assert "no such command" in CliRunner().invoke(cli, ["chatz"]).stderr.lower()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@needs_dev_full
 @pytest.mark.parametrize("command", ["status", "doctor", "--help"])
 def test_a_full_output_is_no_traceback(command: str, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "whatsapp_mcp", command],
-            env={**os.environ, "WHATSAPP_MCP_DATA_DIR": str(tmp_path)},
+            env=child_environment(WHATSAPP_MCP_DATA_DIR=str(tmp_path)),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

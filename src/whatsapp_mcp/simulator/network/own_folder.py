@@ -29,20 +29,18 @@ class OwnFolder:
         Raises:
             OSError: it cannot be made.
         """
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        _remove_left(path)
-        # Nobody sees the file before it is locked.
-        draft = path / f".{_LOCK}"
-        lock = FileLock.take(draft)
-        if lock is None:
-            raise OSError(f"{draft} is locked")
-        draft.rename(path / _LOCK)
-        return cls(path, lock)
+        while True:
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            lock = FileLock.take(path / _LOCK)
+            # Another one that starts now may have seen the file before it was locked, and remove it with the folder.
+            if lock is not None and (path / _LOCK).exists():
+                _remove_left(path)
+                return cls(path, lock)
 
     def remove(self) -> None:
         """Blocking."""
+        self._lock.release()  # first: Windows removes no file that is open
         shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.release()
 
 
 def _remove_left(own: Path) -> None:
@@ -50,7 +48,8 @@ def _remove_left(own: Path) -> None:
     for folder in own.parent.glob(f"{PREFIX}*"):
         file = folder / _LOCK
         with suppress(OSError):  # of another user, or it is just being removed
-            lock = FileLock.take(file) if file.is_file() else None
+            lock = FileLock.take(file) if folder != own and file.is_file() else None
             if lock is not None:
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.release()
+                shutil.rmtree(folder, ignore_errors=True)  # Windows removes no file that is open
