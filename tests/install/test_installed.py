@@ -29,10 +29,9 @@ def locked(folder: Path) -> Path:
     return constraints
 
 
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(folder: Path) -> Path:
     """The folder of the commands."""
-    folder = tmp_path_factory.mktemp("installed")
+    folder.mkdir()
     (wheel,) = build(ROOT, folder, "wheel")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True, timeout=120)
     pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
@@ -57,19 +56,28 @@ def run(command: Path, *arguments: str, folder: Path) -> subprocess.CompletedPro
     )
 
 
-def test_it_is_what_was_built_and_nothing_of_this_tree(commands: Path, tmp_path: Path) -> None:
+async def test_the_wheel_alone(tmp_path: Path) -> None:
+    """One test, for tests that share an installation may be run by workers that do not."""
+    commands = installed(tmp_path / "installed")
+    it_is_what_was_built_and_nothing_of_this_tree(commands, tmp_path)
+    doctor_finds_no_problem_and_says_what_is_left_out(commands, tmp_path)
+    the_demo_is_played(commands, tmp_path)
+    await a_conversation_and_the_way_to_videos(commands, tmp_path)
+
+
+def it_is_what_was_built_and_nothing_of_this_tree(commands: Path, tmp_path: Path) -> None:
     code = "import importlib.util as u, whatsapp_mcp as w; print(u.find_spec('av'), u.find_spec('pytest'), w.__file__)"
     done = run(commands / "python", "-c", code, folder=tmp_path)
     assert done.stdout.startswith(f"None None {commands.parent}"), done.stderr
 
 
-def test_doctor_finds_no_problem_and_says_what_is_left_out(commands: Path, tmp_path: Path) -> None:
+def doctor_finds_no_problem_and_says_what_is_left_out(commands: Path, tmp_path: Path) -> None:
     done = run(commands / "whatsapp-mcp", "doctor", "--data-dir", str(tmp_path / "data"), folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert re.search(r"^ok +media +not installed", done.stdout, re.MULTILINE)
 
 
-async def test_a_conversation_and_the_way_to_videos(commands: Path, tmp_path: Path) -> None:
+async def a_conversation_and_the_way_to_videos(commands: Path, tmp_path: Path) -> None:
     """Link, send, receive; pictures work without the extra, and what does not names it."""
     async with whatsapp(tmp_path) as (simulator, endpoint):
         ana = await simulator.add_contact("Ana")
@@ -91,7 +99,7 @@ async def test_a_conversation_and_the_way_to_videos(commands: Path, tmp_path: Pa
             assert (refused["code"], "whatsapp-web-mcp[media]" in refused["next_step"]) == ("not_installed", True)
 
 
-def test_the_demo_is_played(commands: Path, tmp_path: Path) -> None:
+def the_demo_is_played(commands: Path, tmp_path: Path) -> None:
     done = run(commands / "whatsapp-web-mcp", "demo", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Friday at 7 works for me" in done.stdout
