@@ -128,6 +128,8 @@ async def test_signals_stop_everything_in_order(tmp_path: Path) -> None:
             server = _start_server(endpoint, data_dir)
             await until(lambda: bool(session_pids(data_dir)), what="the session process")
             (session,) = session_pids(data_dir)
+            # Before its first server has come, it would wait some seconds for another one.
+            await until(lambda: simulator.is_connected, what="the connection")
             server.send_signal(number)
             with anyio.fail_after(60):
                 assert await anyio.to_thread.run_sync(server.wait) == 0, number
