@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.settings import Settings
 
 NAMES = {
     "chat_jid": "CHAT",
@@ -38,16 +39,9 @@ def chats(
 ) -> None:
     """List the chats, the one with the newest message first."""
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
     from whatsapp_mcp.clock import now
 
-    body = with_account(
-        settings_of(data_dir, account),
-        lambda one: one.rows("listChats", arguments, limit),
-        names=NAMES,
-        fresh=True,
-        session=not stored,
-    )
+    body = _found(settings_of(data_dir, account), "listChats", arguments, limit, stored=stored)
     rows = body["results"]["data"]
     if as_json:
         showing.print_json(body)
@@ -105,16 +99,9 @@ def read(
     They are not marked as read.
     """
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
 
     arguments = {"chat_jid": chat, **_times(options)}
-    body = with_account(
-        settings_of(data_dir, account),
-        lambda one: one.rows("getChatMessages", arguments, limit),
-        names=NAMES,
-        fresh=True,
-        session=not stored,
-    )
+    body = _found(settings_of(data_dir, account), "getChatMessages", arguments, limit, stored=stored)
     if as_json:
         showing.print_json(body)
         return
@@ -153,17 +140,10 @@ def search(
 ) -> None:
     """Search all messages for WORDS, newest first: "several words" together, one OR another, -without, beginn*."""
     from whatsapp_mcp.cli import showing
-    from whatsapp_mcp.cli.calling import with_account
 
     arguments = {"query": " ".join(words) or None, **_times(options)}
     names = {**NAMES, "chat_jid": "--chat", "sender": "--from", "kind": "--kind"}
-    body = with_account(
-        settings_of(data_dir, account),
-        lambda one: one.rows("searchMessages", arguments, limit),
-        names=names,
-        fresh=True,
-        session=not stored,
-    )
+    body = _found(settings_of(data_dir, account), "searchMessages", arguments, limit, stored=stored, names=names)
     if as_json:
         showing.print_json(body)
         return
@@ -247,6 +227,23 @@ def _group(row: dict[str, Any]) -> list[str]:
     told = ", ".join(word for name, word in marks.items() if row.get(name))
     count = str(row.get("participant_count") or "")
     return [showing.name_of(row, jid="chat_jid"), count, showing.address(row["chat_jid"]), told]
+
+
+def _found(
+    settings: Settings,
+    operation: str,
+    arguments: dict[str, Any],
+    limit: int,
+    *,
+    stored: bool,
+    names: dict[str, str] = NAMES,
+) -> dict[str, Any]:
+    """The answer with up to so many rows, of however many pages."""
+    from whatsapp_mcp.cli.calling import with_account
+
+    return with_account(
+        settings, lambda one: one.rows(operation, arguments, limit), names=names, fresh=True, session=not stored
+    )
 
 
 async def _body(account: Any, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

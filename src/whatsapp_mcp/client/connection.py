@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO, TypedDict, Unpack
 
 import httpx2
 from mcp import Client
-from mcp.client import ClientRequestContext
+from mcp.client import ClientRequestContext, Transport
 from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -26,8 +26,10 @@ Confirm = Callable[[str], Awaitable[bool]]
 
 LONGEST_WAIT: Final = 45
 """Seconds that one waiting call may take; who waits longer calls again, with the same position."""
-HTTP_TIMEOUT: Final = 90.0
-"""Seconds without a byte after which a request over HTTP is given up: more than any call takes."""
+ANSWERED: Final = 90.0
+"""Seconds after which a call, or a request over HTTP, is given up: the server answers each call before 50."""
+ASKED: Final = 700.0
+"""The same where the owner may be asked during a call: `answer_within` of the policy is at most 600."""
 
 
 class CallError(Exception):
@@ -79,13 +81,16 @@ class WhatsApp:
         Raises:
             CallError: as for :meth:`call`.
         """
-        cursor: str | None = arguments.pop("cursor", None)
         while True:
-            page = await self.answer(tool, cursor=cursor, **arguments)
+            page = await self.answer(tool, **arguments)
             for row in (page["results"] or {}).get("data", []):
                 yield row
-            cursor = page.get("next_cursor")
-            if cursor is None:
+            # Most lists go on by cursor; those without one that did not fit, by offset.
+            if "next_cursor" in page:
+                arguments["cursor"] = page["next_cursor"]
+            elif "next_offset" in page:
+                arguments["offset"] = page["next_offset"]
+            else:
                 return
 
     async def link(self, show: Callable[[str], Awaitable[object]] | None = None) -> bool:
@@ -194,17 +199,22 @@ def own_server(**options: Unpack[ServerOptions]) -> Client:
         command=sys.executable, args=arguments, env=server_environment(options.get("settings"))
     )
     transport = stdio_client(server, errlog=options.get("log") or sys.stderr)
-    return Client(transport, elicitation_callback=_asking(options.get("confirm")))
+    return _client(transport, options.get("confirm"))
 
 
 @asynccontextmanager
 async def connect_http(url: str, token: str, *, confirm: Confirm | None = None) -> AsyncIterator[WhatsApp]:
     """Use a running ``whatsapp-mcp serve``: its URL (``http://127.0.0.1:8765/mcp``) and a token of it."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=HTTP_TIMEOUT) as web:
+    async with httpx2.AsyncClient(headers=headers, timeout=ANSWERED) as web:
         transport = streamable_http_client(url, http_client=web)
-        async with _entered(Client(transport, elicitation_callback=_asking(confirm))) as whatsapp:
+        async with _entered(_client(transport, confirm)) as whatsapp:
             yield whatsapp
+
+
+def _client(transport: Transport, confirm: Confirm | None) -> Client:
+    seconds = ANSWERED if confirm is None else ASKED
+    return Client(transport, elicitation_callback=_asking(confirm), read_timeout_seconds=seconds)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ def complete(results: Any) -> Any:
     for name, rows in results.items():
         if name in ("data", "participants") and isinstance(rows, list):
             info = results.get("chat_info", {})
-            chat = {name: info[name] for name in ("chat_jid",) if name in info}
+            chat = {"chat_jid": info["chat_jid"]} if "chat_jid" in info else {}
             read[name] = [_row({**chat, **dict(common), **row}, known, info) for row in rows]
     if isinstance(results.get("message"), dict):
         read["message"] = _row(results["message"], known)
