@@ -29,3 +29,4 @@ class Extra:
 
 
 MEDIA: Final = Extra("media", "av", "videos and sounds cannot be sent as such, only as documents")
+VOICE: Final = Extra("voice", "faster_whisper", "what is said in voice notes cannot be written down")

@@ -8,7 +8,6 @@ place of a decoder, makes words of that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -20,18 +19,12 @@ from whatsapp_mcp.media.facts import SoundFacts, TranscriptFacts
 from whatsapp_mcp.media.jobs import Job, cpu_seconds_for
 from whatsapp_mcp.media.work import OnProgress
 
-_LIBRARY: Final = "faster_whisper"
 _WEIGHTS: Final = "model.bin"
 MODEL_FILES: Final = (_WEIGHTS, "config.json", "tokenizer.json")
 """Without its own tokenizer the library would ask a hub for one."""
 
 IDLE_SECONDS: Final = 60.0
 """For so long a model stays loaded."""
-
-
-def is_installed() -> bool:
-    """Whether the extra ``voice`` is."""
-    return find_spec(_LIBRARY) is not None
 
 
 def is_model(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, InvalidMedia, SetupError
+from whatsapp_mcp.extras import VOICE
 from whatsapp_mcp.media import transcription
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.facts import TranscriptFacts
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from whatsapp_mcp.catalog import arguments as args
 
 _SOUNDS: Final = (MessageKind.VOICE, MessageKind.AUDIO, MessageKind.VIDEO)
-_INSTALL: Final = "pip install 'whatsapp-web-mcp[voice]'"
 _MODEL: Final = (
     "a folder with a Whisper model in CTranslate2's format, such as https://huggingface.co/Systran/faster-whisper-small"
 )
@@ -66,14 +66,14 @@ def _model(services: Services) -> Path:
     """
     folder = services.settings.voice_model
     steps = []
-    if not transcription.is_installed():
-        steps.append(f"install the library into the environment of this server ({_INSTALL})")
+    if not VOICE.installed:
+        steps.append(f"install the extra {VOICE.name} (whatsapp-web-mcp[{VOICE.name}]; `whatsapp-mcp doctor` says how)")
     if folder is None:
         steps.append(f"put {_MODEL} on this machine and set WHATSAPP_MCP_VOICE_MODEL to it")
     elif not transcription.is_model(folder):
         steps.append(f"put {_MODEL} to where WHATSAPP_MCP_VOICE_MODEL leads ({', '.join(MODEL_FILES)} …)")
     if folder is None or steps:
-        lacks = "there is no speech model" if transcription.is_installed() else "the extra voice is not installed"
+        lacks = "there is no speech model" if VOICE.installed else f"the extra {VOICE.name} is not installed"
         raise _missing(lacks, steps)
     return folder
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.media import samples
 from tests.unit.media.tiny_whisper import make_model
+from whatsapp_mcp.extras import VOICE
 from whatsapp_mcp.media import limits, transcription
 from whatsapp_mcp.media.convert import audio
 from whatsapp_mcp.media.decoder_pool import DecoderPool
@@ -16,7 +17,7 @@ from whatsapp_mcp.media.facts import TranscriptFacts
 from whatsapp_mcp.media.transcription import MODEL_FILES, Transcriber
 from whatsapp_mcp.media.work import UnusableMedia, Work
 
-with_the_extra = pytest.mark.skipif(not transcription.is_installed(), reason="the extra voice is not installed")
+with_the_extra = pytest.mark.skipif(not VOICE.installed, reason="the extra voice is not installed")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from whatsapp_mcp.offline.diagnosis.installation import (
     MCP_TESTED,
     NEONIZE_TESTED,
     PYTHON_NEEDED,
-    check_media,
+    check_extra,
     check_neonize,
 )
 from whatsapp_mcp.offline.installer import find_installer
@@ -652,7 +652,7 @@ def test_the_neonize_version(monkeypatch: pytest.MonkeyPatch, version: str | Non
     ],
 )
 def test_what_an_extra_brings_is_tried(module: str, verdict: Verdict, said: str) -> None:
-    check = check_media(Extra("media", module, "videos fail"))
+    check = check_extra(Extra("media", module, "videos fail"))
     assert (check.verdict, said in check.message) == (verdict, True), check
 
 

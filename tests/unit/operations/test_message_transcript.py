@@ -18,6 +18,7 @@ from tests.unit.operations.fakes import ANA, BO, TEAM
 from tests.unit.waiting import soon
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.errors import InvalidArgument, InvalidMedia, SetupError
+from whatsapp_mcp.extras import Extra
 from whatsapp_mcp.media import transcription
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.models.changes import MessageTranscribed
@@ -40,7 +41,7 @@ def model(bench: Bench, tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     """The library and a model are there."""
     folder = stand_in.model_in(tmp_path_factory.mktemp("models") / "small", SAID)
     monkeypatch.setenv("PYTHONPATH", str(stand_in.FOLDER), prepend=os.pathsep)
-    monkeypatch.setattr(transcription, "is_installed", lambda: True)
+    monkeypatch.setattr(Extra, "installed", True)
     bench.settings = bench.settings.model_copy(update={"voice_model": folder})
     return folder
 
@@ -147,11 +148,11 @@ async def test_without_the_extra_or_a_model_it_says_how_to_get_both(
         assert not bench.session.commands, "nothing was downloaded for it"
         return caught.value
 
-    monkeypatch.setattr(transcription, "is_installed", lambda: False)
+    monkeypatch.setattr(Extra, "installed", False)
     error = await refused(None)
     assert "whatsapp-web-mcp[voice]" in error.next_step
     assert "WHATSAPP_MCP_VOICE_MODEL" in error.next_step
-    monkeypatch.setattr(transcription, "is_installed", lambda: True)
+    monkeypatch.setattr(Extra, "installed", True)
     error = await refused(tmp_path_factory.mktemp("empty"))
     assert "whatsapp-web-mcp[voice]" not in error.next_step
     assert "tokenizer.json" in error.next_step

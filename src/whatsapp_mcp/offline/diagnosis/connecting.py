@@ -10,6 +10,7 @@ from whatsapp_mcp.errors import NotConnected, SessionCrashed, SessionTimeout, Wh
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.attached import Observer, attached
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem
+from whatsapp_mcp.offline.diagnosis.standing import LINK
 from whatsapp_mcp.pipe.account import GetPrivacy
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.session_db.database import linked_device
@@ -27,7 +28,7 @@ def connection_tried(settings: Settings) -> tuple[Check, ...]:
     """Through the session process that runs, or one that is started for it and ends by itself afterwards."""
     try:
         if linked_device(settings.session_db) is None:
-            return (problem(_NAME, "no account is linked", "Link one: call appLogin from an MCP host."),)
+            return (problem(_NAME, "no account is linked", LINK),)
         seconds = asyncio.run(_asked(settings))
     except WhatsAppMcpError as error:
         return (problem(_NAME, error.message, error.next_step),)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from whatsapp_mcp.extras import MEDIA, VOICE
 from whatsapp_mcp.offline.diagnosis import configuration, data, host_checks, installation, process_checks
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
@@ -33,7 +34,8 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("neonize", lambda: installation.check_neonize(now)),
         ("libmagic", installation.check_libmagic),
         ("mcp", installation.check_mcp),
-        ("media", installation.check_media),
+        ("media", lambda: installation.check_extra(MEDIA)),
+        ("voice", lambda: installation.check_extra(VOICE)),
         ("settings", lambda: wrong or ok("settings", "valid")),
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),

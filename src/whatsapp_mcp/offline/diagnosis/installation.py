@@ -15,7 +15,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from whatsapp_mcp.extras import MEDIA, Extra
+from whatsapp_mcp.extras import Extra
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.installer import find_installer
 from whatsapp_mcp.platform import mach_o
@@ -133,16 +133,16 @@ def check_mcp() -> Check:
 
 
 @cache
-def check_media(extra: Extra = MEDIA) -> Check:
+def check_extra(extra: Extra) -> Check:
     """Whether it can be loaded is tried, once, in a process of its own: it is large, and made of C."""
     if not extra.installed:
-        return ok("media", f"not installed: {extra.use} (if you want it: {find_installer().add(extra.name)})")
+        return ok(extra.name, f"not installed: {extra.use} (if you want it: {find_installer().add(extra.name)})")
     code = f"import {extra.module}; print({extra.module}.__version__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        return problem("media", f"{extra.module} cannot be loaded: {why}", find_installer().add(extra.name))
-    return ok("media", f"{extra.module} {done.stdout.strip()}")
+        return problem(extra.name, f"{extra.module} cannot be loaded: {why}", find_installer().add(extra.name))
+    return ok(extra.name, f"{extra.module} {done.stdout.strip()}")
 
 
 def _check_version(name: str, version: str, tested: tuple[str, str]) -> Check:

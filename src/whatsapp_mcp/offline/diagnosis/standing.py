@@ -17,7 +17,7 @@ UNUSED: Final = "unused"
 """Linked, and nothing is known against it; no server uses it, so that it is not connected."""
 UNKNOWN: Final = "unknown"
 
-LINK: Final = "Call appLogin from an MCP host and scan the code."
+LINK: Final = "Run `whatsapp-mcp login`, or call appLogin from an MCP host, and scan the code."
 STATES: Final = {
     SessionState.UNPAIRED: ("no account is linked", LINK),
     SessionState.LOGGED_OUT: ("the account was logged out", LINK),
