@@ -68,7 +68,7 @@ async def play(messages: int, *, seed: int, home: Path) -> Figures:
     async with _linked(home) as (simulator, host):
         eve, ana = await simulator.add_contact("Eve"), await simulator.add_contact("Ana")
         ana.say("hello")
-        await host.call("waitForMessage", {"phone": ana.number, "timeout": 30})
+        await host.call("waitForMessage", {"phone": ana.number, "cursor": "0", "timeout": 30})
         expected: set[str] = set()
         for number, content in enumerate(_poison(messages, random.Random(seed))):
             message_id = eve.send_bytes(simulator.phone.account, content)

@@ -23,7 +23,7 @@ async def test_odd_receipts_do_not_keep_the_account_away(shared: SharedAccount) 
     async with shared.borrowed() as (simulator, host):
         eve, ana = await simulator.add_contact("Eve"), await simulator.add_contact("Ana")
         ana.say("hello")
-        await host.call("waitForMessage", phone=ana.number, timeout=30)
+        await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=30)
         told = await host.call("sendMessage", phone=eve.number, message="hello")
         for number in range(20):
             eve.send_receipt(simulator.phone.account.lid, [told["message_id"]], "kind-of-tomorrow")
