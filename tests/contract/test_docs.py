@@ -32,7 +32,6 @@ from whatsapp_mcp.simulator.people.personas import cast
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path(whatsapp_mcp.__file__).parent
-README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES: Final = sorted((ROOT / "examples").glob("*.json"))
 
@@ -43,6 +42,10 @@ _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 def by_name(path: Path) -> str:
     return path.name
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -81,8 +84,8 @@ def test_what_is_generated_is_up_to_date() -> None:
 # ---- settings --------------------------------------------------------------------------------------------------------
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    rows = table(README, "Settings")
+def test_every_setting_is_on_its_page_with_its_default() -> None:
+    rows = table(page("settings.md"), "All settings")
     assert set(rows) == {f"WHATSAPP_MCP_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         option, default, description = rows[f"WHATSAPP_MCP_{name.upper()}"]
@@ -111,9 +114,9 @@ def test_policies_on_pages_are_right(path: Path) -> None:
 # ---- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_every_command_and_option_is_in_the_readme() -> None:
+def test_every_command_and_option_is_on_its_page() -> None:
     # A command of a group stands there with the names of its arguments.
-    rows = {re.sub(r" \[?[A-Z]+\]?", "", name): row for name, row in table(README, "Commands").items()}
+    rows = {re.sub(r" \[?[A-Z]+\]?", "", name): row for name, row in table(page("commands.md"), "All commands").items()}
     commands = dict(all_commands(cli))
     assert set(rows) == {f"whatsapp-mcp {name}" for name in commands}
     for name, command in commands.items():
@@ -132,8 +135,8 @@ def test_the_page_of_the_terminal_has_every_exit_code() -> None:
 
 
 def test_every_command_is_on_a_page_with_an_example() -> None:
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.name != "README.md")
-    pages += README.partition("<!-- end of commands -->")[2]
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.name != "commands.md")
+    pages += page("commands.md").partition("<!-- end of commands -->")[2]
     missing = [name for name, _ in all_commands(cli) if not re.search(rf"(whatsapp-mcp |`){name}\b", pages)]
     assert missing == []
 
@@ -231,11 +234,12 @@ def test_make_targets_exist() -> None:
 # ---- tools -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_readme_names_the_toolsets_and_the_tools_of_core() -> None:
+def test_the_page_of_tools_names_the_toolsets_and_the_tools_of_core() -> None:
     catalog = load_catalog()
-    assert set(table(README, "Tools")) == set(catalog.toolsets)
+    head = page("tools.md").partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", head, re.MULTILINE)) == set(catalog.toolsets)
     core = {operation.name for operation in catalog.operations if CORE in operation.toolsets}
-    text = README.partition("<!-- core:")[2].partition("<!-- end of core -->")[0]
+    text = head.partition("In `core` are ")[2]
     assert set(re.findall(r"\[(\w+)\]", text)) == core
 
 
@@ -439,14 +443,17 @@ def test_examples_of_hosts(path: Path) -> None:
         select(load_catalog(), toolsets, read_only="--read-only" in server["args"])
 
 
-def test_the_readme_shows_the_examples() -> None:
-    shown = [json.loads(block) for block in blocks(ROOT / "README.md", "json")]
-    assert shown == [json.loads((ROOT / "examples" / name).read_text()) for name in ("cursor.json", "simulated.json")]
-
-
-def test_the_page_of_hosts_shows_the_example_of_windows() -> None:
-    shown = [json.loads(block) for block in blocks(ROOT / "docs" / "hosts.md", "json")]
-    assert json.loads((ROOT / "examples" / "claude-desktop-windows.json").read_text()) in shown
+@pytest.mark.parametrize(
+    ("where", "example"),
+    [
+        ("README.md", "cursor.json"),
+        ("docs/using.md", "simulated.json"),
+        ("docs/hosts.md", "claude-desktop-windows.json"),
+    ],
+)
+def test_a_page_shows_the_example(where: str, example: str) -> None:
+    shown = [json.loads(block) for block in blocks(ROOT / where, "json")]
+    assert json.loads((ROOT / "examples" / example).read_text()) in shown
 
 
 def test_the_changelog_has_this_version() -> None:
