@@ -1,7 +1,7 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
 python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
-                                   README.md, docs/simulator.md, docs/policy.md and docs/operating.md
+                                   docs/settings.md and other pages, and the picture of README.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from picture import conversation
 
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
 from whatsapp_mcp.catalog.build.reference import core_tools, reference
@@ -32,6 +33,25 @@ TOOLS_HEAD = """\
 
 Made from tools.yaml by `python docs/generate.py`; edit tools.yaml and run it again.
 
+Each operation of [tools.yaml](../tools.yaml) is one tool. Listed to the model are those of the toolset `core`;
+`--toolsets` (`WHATSAPP_MCP_TOOLSETS`) chooses others, for example `core,send`, `core,+sendPoll`,
+`all,-appLogout`, `all`. `--read-only` leaves out every tool that changes something.
+
+| Toolset | Tools for |
+|---|---|
+| `core` | what most conversations need; the default |
+| `app` | linking the account, and the connection |
+| `user` | people, and the own profile |
+| `send` | sending messages of every kind, and presence |
+| `message` | acting on a message that exists |
+| `chat` | reading and arranging conversations |
+| `group` | groups and their members |
+| `newsletter` | channels |
+
+In `core` are CORE_TOOLS
+
+## What all have in common
+
 Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands below each tool, without
 what is unknown: results carry no null. A failure is a tool result with `isError`, `{"code", "message", "results": null,
 "next_step", …}`. Who or where (`phone`, `chat_jid`, `group_id`, `participants`) is a phone number with country code, a
@@ -44,6 +64,8 @@ sent nothing gives the key back. If a process was killed between sending and Wha
 whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing, until a receipt
 of somebody who got the message proves that it was sent; from then on it returns the result.
 
+## What catchUp takes for new
+
 `catchUp` tells what is new in the chats of people and groups, the chat with the newest message first. `since` is an ISO
 time (without a zone UTC) or a duration before now: `30m`, `2h`, `1d`, `1w`, `1d12h`. Without it, it is the last look
 of this client: up to where `catchUp` has shown it everything, kept in the message store by token and name of the
@@ -52,6 +74,8 @@ gets the last day. The look moves when the last page was shown whole, never for 
 (`next_cursor`), nor when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a
 guess by form: a question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after
 which the owner neither wrote in that chat nor reacted to it.
+
+## What a search finds
 
 What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
 punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
@@ -167,11 +191,8 @@ def pages() -> dict[Path, str]:
     """What every file that holds something generated should contain."""
     catalog = read_tools_yaml()
     blocks = {
-        ROOT / "README.md": {
-            "core": core_tools(catalog),
-            "settings": settings_table(),
-            "commands": commands_table(),
-        },
+        ROOT / "docs" / "settings.md": {"settings": settings_table()},
+        ROOT / "docs" / "commands.md": {"commands": commands_table()},
         ROOT / "docs" / "simulator.md": {"control": control_table()},
         ROOT / "docs" / "policy.md": {"policy": policy_table()},
         ROOT / "docs" / "operating.md": {"metrics": metrics_table()},
@@ -179,7 +200,8 @@ def pages() -> dict[Path, str]:
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),
         CATALOG / "arguments.pyi": arguments_module(catalog),
-        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog)}\n",
+        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD.replace('CORE_TOOLS', core_tools(catalog))}{reference(catalog)}\n",
+        ROOT / "docs" / "images" / "conversation.svg": conversation(),
     }
     for path, contents in blocks.items():
         text = path.read_text(encoding="utf-8")

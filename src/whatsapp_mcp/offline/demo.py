@@ -171,8 +171,8 @@ def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [results.get("common", {}) | row for row in results["data"]]
 
 
-async def _run(console: Console) -> None:
-    transcript = Transcript(console)
+async def play(transcript: Transcript) -> None:
+    """The whole demo, told to ``transcript``."""
     with tempfile.TemporaryDirectory(prefix="whatsapp-mcp-demo-") as folder:
         try:
             with anyio.fail_after(TIME_LIMIT):
@@ -199,7 +199,7 @@ def run_demo() -> None:
             next_step="Run it in a Linux container, or link a real account with `whatsapp-mcp stdio`.",
         )
     try:
-        anyio.run(_run, Console(highlight=False))
+        anyio.run(play, Transcript(Console(highlight=False)))
     except BaseExceptionGroup as group:  # the SDK's task groups wrap what happened inside
         raise _first(group) from group
 

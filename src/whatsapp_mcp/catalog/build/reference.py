@@ -35,7 +35,7 @@ def core_tools(catalog: Catalog) -> str:
 
 def _link(operation: Operation) -> str:
     # Anchors as GitHub makes them of headings: lower case.
-    return f"[{operation.name}](docs/tools.md#{operation.name.lower()})"
+    return f"[{operation.name}](#{operation.name.lower()})"
 
 
 def reference(catalog: Catalog) -> str:
