@@ -119,8 +119,8 @@ class Rig:
 
     @contextmanager
     def kept_up(self) -> Iterator[None]:
-        """The services that wine starts with its first program, and the desktop with the first that loads what draws, for
-        the time of the body: else a program that is tested would start them, and its output would end only with theirs.
+        """The services that wine starts with its first program, and the desktop with the first that draws, for the time
+        of the body: else a program that is tested would start them, and its output would end only with theirs.
         """
         up = self._prefix / "up"
         up.unlink(missing_ok=True)

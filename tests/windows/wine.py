@@ -16,7 +16,7 @@ _SPEED: Final = "files and processes of wine are slower than Windows', so that t
 
 OF_WINE: Final = {
     "tests/unit/offline/test_upgrades.py": {
-        "test_nothing_newer": "the rig runs this project from its folder, not installed, so that it has no version there",
+        "test_nothing_newer": "the rig runs this project from its folder: it is not installed, and has no version",
     },
     "tests/unit/platform/test_files.py": {
         "test_who_writes_a_new_file_sees_that_it_was_deleted": _DELETED,
