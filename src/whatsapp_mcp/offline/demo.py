@@ -58,9 +58,14 @@ class Transcript:
         self._console.print(f"  [yellow]{escape(who)}[/yellow]: {escape(text)}")
 
     def qr(self, text: str) -> None:
+        lines = qr_lines(text, self._console.encoding)
+        if len(lines[0]) > self._console.width:
+            self.note(f"the QR code is not drawn: it needs {len(lines[0])} columns, and here are {self._console.width}")
+            return
+        indent = " " * min(4, self._console.width - len(lines[0]))
         # Printed without markup or wrapping: a QR code is a picture made of characters.
-        for line in qr_lines(text, self._console.encoding):
-            self._console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
+        for line in lines:
+            self._console.print(indent + line, highlight=False, markup=False, soft_wrap=True)
 
     def done(self) -> None:
         seconds = time.monotonic() - self._started
