@@ -45,7 +45,8 @@ def test_all_of_it_is_there_for_who_asks(code: str) -> None:
 
 
 def test_a_server_on_stdio_is_imported_without_http() -> None:
-    code = "from whatsapp_mcp.server import stdio\nprint({'starlette', 'uvicorn', 'mcp.server.auth'} & sys.modules.keys())"
+    http = {"starlette", "uvicorn", "mcp.server.auth"}
+    code = f"from whatsapp_mcp.server import stdio\nprint({http} & sys.modules.keys())"
     assert printed(code, http=False) == ["set()"]
 
 
