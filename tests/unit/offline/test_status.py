@@ -656,6 +656,12 @@ def test_what_an_extra_brings_is_tried(module: str, verdict: Verdict, said: str)
     assert (check.verdict, said in check.message) == (verdict, True), check
 
 
+def test_an_extra_that_does_not_end_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whatsapp_mcp.offline.diagnosis.installation._LOADING_LIMIT", 0.5)
+    check = check_extra(Extra("media", "tests.unit.offline.endless_extra", "videos fail"))
+    assert (check.verdict, "it takes more than 0.5 seconds" in check.message) == (Verdict.PROBLEM, True), check
+
+
 def test_a_wheel_without_the_library_of_this_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whatsapp_mcp.wire.native.library_path", lambda: tmp_path / "neonize-plan9-mips.so")
     finding = only_finding(diagnose(Settings(data_dir=tmp_path / "data")))
