@@ -27,7 +27,7 @@ _START_LIMIT: Final = 120.0
 """Seconds for the first program."""
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
-_NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
+_NOT_FOR_TESTS: Final = ("mkdocs", "mypy", "ruff", "types-")
 _PYWIN32: Final = ("win32", "win32/lib", "pywin32_system32")
 """What pywin32's .pth file would add in a real site-packages."""
 
