@@ -25,7 +25,7 @@ from bench.program import BenchError
 from bench.row import Row, header, line
 from bench.stores import DEFAULT, Scale
 
-SCALED: Final = ("search", "recall", "peers")
+SCALED: Final = ("search", "recall", "history", "peers")
 ROWS: Final = (
     *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
     "agent",
@@ -33,10 +33,11 @@ ROWS: Final = (
     "ingest",
     "big_rows",
     "policy",
-    *("search", "recall"),
+    "webhooks",
+    *("search", "recall", "history"),
 )
 """Measured by default."""
-LONG: Final = ("sustained", "peers")
+LONG: Final = ("sustained", "download", "peers")
 """Only when they are named."""
 LIMIT: Final = 180.0
 """Seconds one module may take that has no ``TIMEOUT`` of its own."""
