@@ -25,8 +25,8 @@ __all__ = ["TIMEOUT", "measure"]
 
 SIZE: Final = 2_000_000_000
 SMALL: Final = 2_000_000
-TIMEOUT: Final = 480.0
-SECONDS: Final = 170.0
+TIMEOUT: Final = 900.0
+SECONDS: Final = 400.0
 """For the download."""
 BEFORE: Final = 50
 PAUSE: Final = 0.05
