@@ -1,7 +1,7 @@
 """The floor of a start and of an answer: the least MCP server, as the SDK documents it.
 
-``python -m bench.bare_server [ANSWERS]``: a JSON file with results by the name of a tool, which it answers as they stand
-there. Any other tool answers next to nothing.
+``python -m bench.bare_server [ANSWERS]``: a JSON file with results by the name of a tool, which it answers as they
+stand there. Any other tool answers next to nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``sendMessage`` over MCP → acknowledged, against the sum of its parts, each measured message by message in turn.
 
-Plain neonize on the same simulator (`plain_neonize.py` says what is in it) is the larger part, and what no server can be
-quicker than. A message that is sent once, whoever is killed, and that the next call can read costs two commits to the disk
+Plain neonize on the same simulator (`plain_neonize.py` says what is in it) is the larger part, and no server can be
+quicker. A message that is sent once, whoever is killed, and that the next call can read costs two commits to the disk
 beside it, before it leaves and after; and being asked costs a call that does nothing. The floor is all three.
 """
 
