@@ -28,7 +28,6 @@ from whatsapp_mcp.whatsapp.unknown_values import make_optional
 from whatsapp_mcp.wire import native
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
-
 _PACKAGES: Final = ("neonize", "neonize.utils")
 _BINDER: Final = "neonize._binder"
 
@@ -76,7 +75,7 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
 
 
 def _binder() -> types.ModuleType:
-    """neonize's module that loads the library, without the packages that it is in, unless it wants something of them."""
+    """neonize's module that loads the library, without the packages that it is in unless it wants something of them."""
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         if name not in sys.modules and spec is not None:
