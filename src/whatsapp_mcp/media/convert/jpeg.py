@@ -23,7 +23,7 @@ _JFIF_HEADER: Final = re.compile(rb"\0\x10JFIF\0.{7}\0\0", re.DOTALL)
 
 
 def is_bare(data: bytes) -> bool:
-    """Whether a JPEG holds its picture and nothing else: no EXIF, comment, profile or preview, nothing after its end."""
+    """Whether a JPEG holds its picture and nothing else: no EXIF, comment, profile, preview, nothing after its end."""
     at = 2
     while (marker := _MARKER.match(data, at)) is not None:
         kind, at = marker[1][0], marker.end()

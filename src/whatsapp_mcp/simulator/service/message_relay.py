@@ -56,6 +56,9 @@ class SimMessages:
         if to is None or not node.get("id"):
             log.warning("%r sent a message without address or id: %s", sender, node.xml())
             return
+        addressee = self._world.account(to)
+        if addressee is not None and addressee is not sender.account:
+            sender.note_form(addressee, to)
         error = self._faults.ack_error.take() if not sender.is_local else None
         kind = self.kinds.get(to.server)
         if error is None:
@@ -129,32 +132,31 @@ class SimMessages:
                 log.warning("%r addressed a device that is not in the chat: %s", sender, addressed.get("jid"))
                 continue
             for enc in addressed.children("enc"):
-                self._deliver(sender, target, node, enc, chat, to)
+                self._deliver(sender, target, node, enc, chat)
         for enc in node.children("enc"):
             # Without <participants>: for exactly one device, a peer message to the phone or an answer to a retry
             # receipt.
             target = self._world.device(to)
             if target is not None:
-                self._deliver(sender, target, node, enc, chat, to)
+                self._deliver(sender, target, node, enc, chat)
 
-    def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount, to: Jid) -> None:
+    def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount) -> None:
         if target is sender or sender.account in target.account.blocked:
             return
-        pass_on(self._faults, sender, target, node, self._attributes(sender, target, node, chat, to), [enc])
+        pass_on(self._faults, sender, target, node, self._attributes(sender, target, node, chat), [enc])
 
-    def _attributes(
-        self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount, to: Jid
-    ) -> dict[str, Attr]:
-        # Whoever writes to a number is answered in numbers, whoever writes to a LID in LIDs.
-        attrs = relayed_attributes(self._world, sender, node, sender.lid if to.is_lid else sender.pn)
+    def _attributes(self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount) -> dict[str, Attr]:
+        attrs = relayed_attributes(self._world, sender, node, target.name_of(sender))
         for name in ("category", "push_priority"):
             if node.get(name):
                 attrs[name] = node.get(name)
         if target.account is not sender.account:
-            attrs["sender_pn" if to.is_lid else "sender_lid"] = sender.account.pn if to.is_lid else sender.account.lid
+            other = "sender_pn" if target.uses_lid(sender.account) else "sender_lid"
+            attrs[other] = target.other_name_of(sender.account)
         elif node.get("category") != "peer":
-            attrs["recipient"] = chat.lid if to.is_lid else chat.pn
-            attrs["peer_recipient_pn" if to.is_lid else "peer_recipient_lid"] = chat.pn if to.is_lid else chat.lid
+            attrs["recipient"] = target.name_of(chat)
+            other = "peer_recipient_pn" if target.uses_lid(chat) else "peer_recipient_lid"
+            attrs[other] = target.other_name_of(chat)
         return attrs
 
 
