@@ -41,10 +41,10 @@ _MAX_RETRIES = 5
 class Actor(ABC):
     """The phone (device 0) of an account."""
 
-    def __init__(self, world: World, router: Router, account: SimAccount) -> None:
+    def __init__(self, world: World, router: Router, account: SimAccount, signal: SignalDevice | None = None) -> None:
         self.world = world
         self.account = account
-        self.signal = SignalDevice()
+        self.signal = signal or SignalDevice()
         self.sender_keys = SenderKeys()
         self.encryption = Encryption(self.signal, self.sender_keys)
         self.secrets = MessageSecrets(world)

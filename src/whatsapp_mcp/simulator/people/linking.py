@@ -66,8 +66,8 @@ class Linking:
         self._account = account
         self._identity = identity
         self._pairing = pairing
-        self._raw_id = secrets.randbelow(1 << 31)
-        self._key_index = 0
+        self.raw_id = secrets.randbelow(1 << 31)
+        self.key_index = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: asyncio.Task[None] | None = None
         self._seen: tuple[str, float] | None = None
@@ -129,11 +129,11 @@ class Linking:
         return plain[64:]
 
     async def _link(self, session: PairingSession, adv_secret: bytes) -> SimDevice:
-        self._key_index += 1
+        self.key_index += 1
         details = adv.ADVDeviceIdentity(
-            rawID=self._raw_id,
+            rawID=self.raw_id,
             timestamp=int(self._world.clock()),
-            keyIndex=self._key_index,
+            keyIndex=self.key_index,
             accountType=adv.E2EE,
             deviceType=adv.E2EE,
         ).SerializeToString()
@@ -148,7 +148,7 @@ class Linking:
         """Which linked devices there are now, signed, and when."""
         linked = [device for device in self._account.devices.values() if not device.is_local]
         now = int(self._world.clock())
-        return now, signed_key_index_list(self._identity, linked, raw_id=self._raw_id, newest=self._key_index, now=now)
+        return now, signed_key_index_list(self._identity, linked, raw_id=self.raw_id, newest=self.key_index, now=now)
 
     def _on_link_request(self, request: LinkRequest) -> None:
         if request.account is self._account:
