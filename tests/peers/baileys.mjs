@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { ProxyAgent } from 'undici'
 
+for (const name of ['log', 'info', 'warn', 'debug']) console[name] = () => {} // its Signal library prints sessions
+
 const imported = await import('@whiskeysockets/baileys')
 const baileys = imported.default?.makeWASocket ? imported.default : imported
 const folder = process.argv[2]
@@ -16,7 +18,7 @@ const media = { dispatcher: new ProxyAgent(process.env.PROXY), httpsAgent: agent
 const silent = Object.fromEntries(['trace', 'debug', 'info', 'warn', 'error'].map(level => [level, () => {}]))
 silent.level = process.env.LOG ?? 'silent'
 silent.child = () => silent
-if (process.env.LOG) for (const level of ['warn', 'error']) silent[level] = (...what) => console.error(level, ...what)
+if (process.env.LOG) for (const level of ['info', 'warn', 'error']) silent[level] = (...what) => console.error(level, ...what)
 
 const seen = new Map()
 let socket
@@ -69,9 +71,18 @@ const COMMANDS = {
 			reuploadRequest: socket.updateMediaMessage
 		})
 	},
-	async votes(poll, update, options) {
-		return baileys.getAggregateVotesInPollMessage({ message: poll.message, pollUpdates: update }, options)
+	// Opened as its documentation says: with the numbers that are in the keys.
+	async vote(update, poll) {
+		const { vote, pollCreationMessageKey } = update.message.pollUpdateMessage
+		const opened = baileys.decryptPollVote(vote, {
+			pollEncKey: poll.message.messageContextInfo.messageSecret,
+			pollCreatorJid: baileys.jidNormalizedUser(socket.user.id),
+			pollMsgId: pollCreationMessageKey.id,
+			voterJid: update.key.remoteJid
+		})
+		return opened.selectedOptions.map(option => Buffer.from(option).toString('hex'))
 	},
+	pin: async (chat, pin) => socket.chatModify({ pin }, chat),
 	me: async () => socket.user,
 	async hang_up() {
 		stopping = true
