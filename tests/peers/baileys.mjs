@@ -33,6 +33,12 @@ const EVENTS = [
 
 const remember = message => message?.key?.id && !seen.get(message.key.id)?.message && seen.set(message.key.id, message)
 
+// What was just sent may be asked for again before it is noted here.
+async function found(id) {
+	for (let left = 50; left > 0 && !seen.has(id); left--) await new Promise(done => setTimeout(done, 20))
+	return seen.get(id)
+}
+
 async function connect() {
 	const { state, saveCreds } = await baileys.useMultiFileAuthState(folder)
 	socket = baileys.makeWASocket({
@@ -43,7 +49,7 @@ async function connect() {
 		options: media,
 		browser: baileys.Browsers.ubuntu('Chrome'),
 		syncFullHistory: true,
-		getMessage: async key => seen.get(key.id)?.message
+		getMessage: async key => (await found(key.id))?.message
 	})
 	socket.ev.on('creds.update', saveCreds)
 	for (const name of EVENTS) socket.ev.on(name, data => {

@@ -4,6 +4,7 @@ retry.go)."""
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import OrderedDict
 from typing import Protocol
@@ -107,13 +108,14 @@ class SimMessages:
     def _already_seen(self, sender: SimDevice, node: Node) -> bool:
         """A client whose connection broke before the ack sends the same message again; it must arrive once.
 
-        An answer to a retry receipt has the id of the message too, but goes to one device and counts its attempts.
+        An answer to a retry receipt has the id of the message too, be it for one device or (some clients) for all of
+        them once more; but it is encrypted anew.
         """
-        attempts = "".join(enc.get("count") for enc in node.children("enc"))
         if node.get("edit") and node.child("plaintext") is not None:
             return False  # in a newsletter, with the id of what it changes; twice is as good as once
-        target = f"{node.get('to')} {node.get('participant')} {attempts}" if node.child("participants") is None else ""
-        key = sender, node.get("id"), target
+        encrypted = node.children("enc") + [enc for to in addressed_parts(node) for enc in to.children("enc")]
+        content = hashlib.sha256(b"".join(enc.data for enc in encrypted)).hexdigest()
+        key = sender, node.get("id"), f"{node.get('to')} {node.get('participant')} {content}"
         if key in self._seen:
             log.info("%r sent message %s again", sender, node.get("id"))
             return True

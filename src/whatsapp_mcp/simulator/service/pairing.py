@@ -93,15 +93,9 @@ def parse_registration(payload: wa6.ClientPayload, noise_public: bytes) -> Regis
         props = companion_reg.DeviceProps.FromString(data.deviceProps)
     except DecodeError as error:
         raise PairingError("deviceProps is not a DeviceProps message") from error
-    inline = _takes_inline(props)
+    inline = props.historySyncConfig.inlineInitialPayloadInE2EeMsg
     signed = SignedPreKey(int.from_bytes(data.eSkeyID, "big"), data.eSkeyVal, data.eSkeySig)
     return Registration(noise_public, data.eIdent, int.from_bytes(data.eRegid, "big"), signed, props.os, inline)
-
-
-def _takes_inline(props: companion_reg.DeviceProps) -> bool:
-    """What says nothing of it is taken to be like whatsmeow, which does."""
-    wanted = props.historySyncConfig
-    return wanted.inlineInitialPayloadInE2EeMsg or not wanted.HasField("inlineInitialPayloadInE2EeMsg")
 
 
 class PairingSession:
