@@ -21,7 +21,7 @@ from whatsapp_mcp.simulator import Record, SimulatedPhone
 
 Json = dict[str, Any]
 
-SECONDS = 40.0
+SECONDS = 20.0
 """For one step."""
 _LINE_LIMIT = 1 << 26
 
