@@ -1,8 +1,8 @@
 """The packages of the peers that run on Node: in a folder beside the project, which Git ignores.
 
 `python -m tests.peers` installs them (`make conformance` does so too); it takes some minutes. Nothing of them is a
-dependency of this project, and tests that need them are skipped where they are not. Baileys' Signal library has the GPL:
-it is run, as a program of its own, and never distributed.
+dependency of this project, and tests that need them are skipped where they are not. The Signal library of Baileys has
+the GPL: it runs as a program of its own, and is never distributed.
 """
 
 from __future__ import annotations
