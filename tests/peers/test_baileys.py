@@ -6,7 +6,7 @@ checks neither the chain of Noise certificates nor the signatures of identities:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from whatsapp_mcp.simulator import (
     HistoryChat,
     HistoryMessage,
     ReceivedMessage,
+    ReceivedReceipt,
     SimulatedPhone,
     Simulator,
     VirtualContact,
@@ -125,6 +126,10 @@ async def write_to_each_other(rita: Rita, host: Host) -> None:
     assert copies[0] == "hello server", "the own phone has it too"
 
 
+def confirms(message_id: str) -> Callable[[ReceivedReceipt], bool]:
+    return lambda receipt: message_id in receipt.ids
+
+
 def reaction(emoji: str, number: str, name: str) -> dict[str, Any]:
     return {"emoji": emoji, "sender_jid": f"{number}@s.whatsapp.net", "sender_name": name}
 
@@ -204,7 +209,7 @@ async def chat_with_ana(rita: Rita) -> None:
         said = ana.say(f"ping {number}", to=rita_account)
         received = await peer.message(said.id)
         assert (text_of(received), received["key"]["remoteJid"]) == (f"ping {number}", rita.ana_jid)
-        await ana.receipts.wait_for(lambda receipt, said=said: said.id in receipt.ids, timeout=SECONDS)
+        await ana.receipts.wait_for(confirms(said.id), timeout=SECONDS)
         answer = await peer.send(rita.ana_jid, {"text": f"pong {number}"}, quoted={"$message": said.id})
         got = await rita.got(answer)
         assert (got.text, got.summary.reply_to) == (f"pong {number}", said.id)

@@ -219,6 +219,7 @@ class Initiator:
         static: the linked device's noise key pair.
         verify_certificate: called with the certificate chain and the server's static key; it raises when it does not
             trust them. Nothing that identifies us has been sent by then, and nothing will be when it raises.
+        header: what goes before the first frame.
         ephemeral: only for reproducible tests.
     """
 
@@ -227,12 +228,13 @@ class Initiator:
         static: KeyPair,
         verify_certificate: Callable[[bytes, bytes], None],
         *,
+        header: bytes = WA_HEADER,
         ephemeral: KeyPair | None = None,
     ) -> None:
         self._static = static
         self._verify_certificate = verify_certificate
         self._ephemeral = ephemeral or KeyPair.generate()
-        self._handshake = Handshake()
+        self._handshake = Handshake(header)
 
     def client_hello(self) -> bytes:
         """The first frame (``WA_HEADER`` goes before it)."""
