@@ -20,7 +20,7 @@ from whatsapp_mcp.simulator.service.prekeys import key_nodes
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import adv, e2e, wa6
 
 
@@ -209,6 +209,19 @@ async def test_a_history_is_put_where_the_device_looks_for_it(simulator: Simulat
 # ---- how they name people --------------------------------------------------------------------------------------------
 
 
+class Noted:
+    """Takes what a simulated device gets, unread."""
+
+    def __init__(self) -> None:
+        self.stanzas: list[Node] = []
+
+    def send(self, node: Node) -> None:
+        self.stanzas.append(node)
+
+    def farewell(self, node: Node) -> None:
+        self.stanzas.append(node)
+
+
 async def message(client: RawClient) -> Node:
     while (node := await client.receive()).tag != "message":
         pass
@@ -261,7 +274,7 @@ async def test_what_is_encrypted_names_people_as_the_stanza_does(simulator: Simu
             opened.append(content)
         return encrypt(target, content)
 
-    ana._encrypt = note  # type: ignore[method-assign]
+    ana._encrypt = note  # type: ignore[assignment, method-assign]
     ana.react("👍", got)
     vote = ana.vote(got, ["Sat"])
     device.goes_by_lid = True
@@ -283,13 +296,12 @@ async def test_a_group_message_for_one_device_goes_to_that_one(form: str, simula
     client, device = await login(simulator, lid=True)
     ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
     group = await simulator.add_group("Trip", [ana, bruno], owner=simulator.phone)
-    received: dict[str, list[Node]] = {"Ana": [], "Bruno": []}
-    for contact in (ana, bruno):
-        contact.send = received[contact.name].append  # type: ignore[method-assign]
+    for_ana, for_bruno = Noted(), Noted()
+    ana.device.link, bruno.device.link = for_ana, for_bruno
     own = Node("enc", {"v": "2", "type": "msg", "count": "1"}, b"for Ana")
     shared = Node("enc", {"v": "2", "type": "skmsg"}, b"for all")
     named = Node("participants", {}, [Node("to", {"jid": ana.device.lid}, [own])])
-    attrs = {"id": "A1", "to": group.jid, "type": "text"}
+    attrs: dict[str, Attr] = {"id": "A1", "to": group.jid, "type": "text"}
     if form == "fanout":
         client.send(Node("message", {**attrs, "device_fanout": "false"}, [named]))
     else:
@@ -298,9 +310,9 @@ async def test_a_group_message_for_one_device_goes_to_that_one(form: str, simula
     while (answer := await client.receive()).get("class") != "message":
         pass
     assert not answer.get("error")
-    (node,) = [node for node in received["Ana"] if node.tag == "message"]
+    (node,) = [node for node in for_ana.stanzas if node.tag == "message"]
     assert [enc.data for enc in node.children("enc")] == [b"for Ana", *([b"for all"] if form == "beside" else [])]
-    assert not [node for node in received["Bruno"] if node.tag == "message"]
+    assert not [node for node in for_bruno.stanzas if node.tag == "message"]
     client.send(Node("message", {**attrs, "id": "A2", "participant": device.lid}, [own]))
     assert (await client.receive()).get("class") == "message", "and never back to the sender"
 
@@ -309,14 +321,13 @@ async def test_a_message_that_is_encrypted_anew_for_all_arrives_again(simulator:
     """Some clients answer a retry receipt of a phone so; what is repeated as it was arrives once."""
     client, _ = await login(simulator)
     ana = await simulator.add_contact("Ana")
-    received: list[Node] = []
-    ana.send = received.append  # type: ignore[method-assign]
+    ana.device.link = noted = Noted()
     for content in (b"one", b"one", b"two"):
         enc = Node("enc", {"v": "2", "type": "msg"}, content)
         parts = Node("participants", {}, [Node("to", {"jid": ana.device.pn}, [enc])])
         client.send(Node("message", {"id": "A1", "to": ana.account.pn, "type": "text"}, [parts]))
         assert (await client.receive()).get("class") == "message"
-    assert [enc.data for node in received for enc in node.children("enc")] == [b"one", b"two"]
+    assert [enc.data for node in noted.stanzas for enc in node.children("enc")] == [b"one", b"two"]
 
 
 async def test_what_is_unknown_is_still_refused(simulator: Simulator) -> None:
