@@ -15,7 +15,7 @@ from whatsapp_mcp import clock
 from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
-from whatsapp_mcp.errors import SessionError, SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 _QUEUE_WAIT: Final = 1.0
 """Seconds for a session process to say how much waits in it."""
 
+_UNUSABLE: Final = "a database of the account is damaged, or of a newer version: `whatsapp-mcp doctor` says which"
 Ended = Callable[[Passage], None]
 """Is told of each call that has ended."""
 
@@ -262,6 +263,8 @@ class AccountServers:
         self._settings = settings
         self.counts = CallCounts()
         self._managers: dict[str, SessionManager] = {}
+        self._unusable: dict[str, tuple[int, ...]] = {}
+        """Accounts with a call that found a database damaged, and which files there were: others are well again."""
         self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
     @property
@@ -283,8 +286,18 @@ class AccountServers:
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
         return self._assemble(
-            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self.counts.count, name)
+            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self._ended, name)
         )
+
+    def _ended(self, name: str, passage: Passage) -> None:
+        self.counts.count(name, passage)
+        if passage.error == StoreUnusable.code:
+            self._unusable[name] = self._databases(name)
+
+    def _databases(self, name: str) -> tuple[int, ...]:
+        """Which files they are now."""
+        settings = self._of(name)
+        return tuple(path.stat().st_ino for path in (settings.store_path, settings.policy_book_path) if path.exists())
 
     def names(self) -> tuple[str, ...]:
         try:
@@ -311,6 +324,11 @@ class AccountServers:
         """By its session manager; of an account that nobody used yet, or that was ended, by what the last one left."""
         from whatsapp_mcp.server.health import AccountStanding
 
+        try:
+            if self._unusable.get(name) == self._databases(name):
+                return AccountStanding(SessionState.STOPPED.value, False, _UNUSABLE)
+        except OSError:
+            pass  # it is being replaced
         known = self._managers[name].snapshot if name in self._managers else None
         if known is not None and (known.state is not SessionState.STOPPED or known.detail):
             return AccountStanding(known.state.value, known.state is SessionState.CONNECTED, known.detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended
+from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
@@ -115,3 +118,32 @@ def test_a_new_account_is_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "was made" not in caplog.text
     assert settings.account_dir.stat().st_mode & 0o777 == 0o700, "closed to others, and said"
     assert "has been closed to others" in caplog.text
+
+
+def test_an_account_whose_store_a_call_found_damaged_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[Callable[[Passage], None]] = []
+
+    def assembled(settings: Settings, *, ended: Callable[[Passage], None], **_: object) -> None:
+        ends.append(ended)
+
+    monkeypatch.setattr("whatsapp_mcp.assembly.assemble", assembled)
+    settings = Settings(data_dir=tmp_path / "data")
+    link_device(settings.session_db)
+    settings.store_path.write_bytes(b"damaged")
+    accounts = servers(tmp_path / "data")
+    accounts.build("default")
+    assert accounts.standing("default").ready
+    passage = Passage(load_catalog().by_name["listChats"], Caller())
+    ends[0](passage)
+    assert accounts.standing("default").ready
+    passage.error = "store_unusable"
+    ends[0](passage)
+    standing = accounts.standing("default")
+    assert (standing.ready, standing.state) == (False, "stopped")
+    assert "whatsapp-mcp doctor" in standing.detail
+    restored = settings.store_path.with_name("restored")
+    restored.write_bytes(b"another file")
+    restored.replace(settings.store_path)
+    assert accounts.standing("default").ready

@@ -16,6 +16,7 @@ from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
+from whatsapp_mcp.waiting import waits_for
 
 CONNECT_LIMIT: Final = 40.0
 """Seconds for a session process to start and to connect."""
@@ -29,7 +30,8 @@ def connection_tried(settings: Settings) -> tuple[Check, ...]:
     try:
         if linked_device(settings.session_db) is None:
             return (problem(_NAME, "no account is linked", LINK),)
-        seconds = asyncio.run(_asked(settings))
+        with waits_for("WhatsApp's answer"):
+            seconds = asyncio.run(_asked(settings))
     except WhatsAppMcpError as error:
         return (problem(_NAME, error.message, error.next_step),)
     except OSError as error:
