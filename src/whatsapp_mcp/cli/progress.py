@@ -36,7 +36,8 @@ def waits_shown() -> Iterator[None]:
         def follow() -> None:
             while not done.wait(_LOOK):
                 if (wait := waits.now) is not None:
-                    bar.show(wait.what, wait.so_far(), wait.total, unit="B" if wait.total not in (0.0, 1.0) else "")
+                    unit = wait.unit or ("B" if wait.total not in (0.0, 1.0) else "")
+                    bar.show(wait.what, wait.so_far(), wait.total, unit=unit)
 
         following = threading.Thread(target=follow, daemon=True, name="progress")
         following.start()
@@ -110,7 +111,7 @@ def told(done: float, total: float, unit: str, seconds: float, since: float) -> 
     """`12.0 of 40.0 MB, 3.1 MB/s, 9 s left`."""
     rate = since / seconds if seconds > 0 else 0.0
     parts = []
-    if total == 1.0:
+    if total == 1.0 and not unit:
         parts.append(f"{min(done, total):.0%}".replace("%", " %"))
     elif not total and not unit:
         parts.append(_time(seconds))
