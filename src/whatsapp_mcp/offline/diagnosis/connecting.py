@@ -23,6 +23,7 @@ CONNECT_LIMIT: Final = 40.0
 ANSWER_LIMIT: Final = 20.0
 """Seconds for WhatsApp to answer a question about the account's own settings: it reads, and nobody sees it."""
 _NAME: Final = "connection"
+_NETWORK: Final = "Check the internet connection, and whether a proxy or firewall lets WhatsApp through."
 
 
 def connection_tried(settings: Settings) -> tuple[Check, ...]:
@@ -32,6 +33,8 @@ def connection_tried(settings: Settings) -> tuple[Check, ...]:
             return (problem(_NAME, "no account is linked", LINK),)
         with waits_for("WhatsApp's answer"):
             seconds = asyncio.run(_asked(settings))
+    except SessionTimeout as error:
+        return (problem(_NAME, error.message, _NETWORK),)
     except WhatsAppMcpError as error:
         return (problem(_NAME, error.message, error.next_step),)
     except OSError as error:
