@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -245,6 +246,14 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
         yield TerminalCalls(operations, running, settings, ask=ask, session=manager)
 
 
+def _has_scheduled(store: Path) -> bool:
+    from whatsapp_mcp.store.read.reader import StoreReader
+
+    with suppress(WhatsAppMcpError), closing(StoreReader(store)) as reader:  # what cannot be read, `doctor` tells
+        return any(one.settled_at is None for one in reader.scheduled(clock.now_ms()))
+    return False
+
+
 class AccountServers:
     """The servers of all accounts of a data directory, for a transport that serves them side by side."""
 
@@ -272,8 +281,13 @@ class AccountServers:
         return self._settings.account
 
     def unasked(self) -> tuple[str, ...]:
-        """Those that have webhooks: programs wait for what happens there, whether or not an agent uses them."""
-        return tuple(name for name in self.names() if self._of(name).webhooks_path.exists())
+        """Those with webhooks, since programs wait for what happens there, and with messages that are to leave later:
+        whether or not an agent uses them."""
+        return tuple(
+            name
+            for name in self.names()
+            if self._of(name).webhooks_path.exists() or _has_scheduled(self._of(name).store_path)
+        )
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The folder itself, which a later one of the same name is not; None when there is no such account."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from tests.unit.session_db.session_database import link_device
 from tests.unit.systems import needs_modes
 from whatsapp_mcp.assembly import AccountServers, assemble
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.clock import now
+from whatsapp_mcp.clock import now, now_ms
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 
@@ -89,7 +93,20 @@ def test_accounts_with_webhooks_are_served_without_a_request(tmp_path: Path) -> 
     for name in ("default", "work", "home"):
         (tmp_path / name).mkdir(mode=0o700)
     (tmp_path / "work" / "webhooks.json").touch()
+    (tmp_path / "home" / "messages.db").write_bytes(b"damaged: that is told when it is used")
     assert found.unasked() == ("work",)
+
+
+def test_an_account_with_a_scheduled_message_is_started_unasked(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    settings.account_dir.mkdir(mode=0o700)
+    found = servers(tmp_path)
+    with closing(StoreWriter(settings.store_path)) as writer:
+        ana = Jid.parse("12025550111@s.whatsapp.net")
+        new = NewDeferred("HELD1", ana, now_ms() + 3_600_000, "k", 0, "", '{"text": "hi"}', "{}", caller="{}")
+        assert found.unasked() == ()
+        writer.with_deferred(lambda held: held.hold(new))
+        assert found.unasked() == ("default",)
 
 
 def test_how_an_account_stands_is_known_before_it_is_used(tmp_path: Path) -> None:
