@@ -1,7 +1,7 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
-python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
-                                   docs/settings.md and other pages, and the picture of README.md
+python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md,
+                                   docs/tools/, tables of other pages, and the picture of README.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -17,7 +17,7 @@ import click
 from picture import conversation
 
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
-from whatsapp_mcp.catalog.build.reference import core_tools, reference
+from whatsapp_mcp.catalog.build.reference import core_tools, overview, toolset_pages
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.policy.rules import PRESETS
 from whatsapp_mcp.policy.template import EXPLAINED
@@ -26,12 +26,11 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "docs" / "recorded" / "examples.json"
 CATALOG = ROOT / "src" / "whatsapp_mcp" / "catalog"
 
 TOOLS_HEAD = """\
 # Tools
-
-Made from tools.yaml by `python docs/generate.py`; edit tools.yaml and run it again.
 
 Each operation of [tools.yaml](../tools.yaml) is one tool. Listed to the model are those of the toolset `core`;
 `--toolsets` (`WHATSAPP_MCP_TOOLSETS`) chooses others, for example `core,send`, `core,+sendPoll`,
@@ -50,12 +49,19 @@ Each operation of [tools.yaml](../tools.yaml) is one tool. Listed to the model a
 
 In `core` are CORE_TOOLS
 
+## All tools
+
+A page for each toolset has their arguments, their results, and a call of each as it was answered on the simulator.
+
+OVERVIEW
+
 ## What all have in common
 
-Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands below each tool, without
-what is unknown: results carry no null. A failure is a tool result with `isError`, `{"code", "message", "results": null,
-"next_step", …}`. Who or where (`phone`, `chat_jid`, `group_id`, `participants`) is a phone number with country code, a
-JID, or an exact and unique name. Limits that stand in the third column are checked before anything happens.
+Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands with
+each tool, without what is unknown: rows carry no null. A failure is a tool result with `isError`, `{"code", "message",
+"results": null, "next_step", …}`: [troubleshooting](troubleshooting.md). Who or where (`phone`, `chat_jid`, `group_id`,
+`participants`) is a phone number with country code, a JID, or an exact and unique name. Limits that stand in the third
+column are checked before anything happens.
 
 What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
 worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
@@ -87,7 +93,6 @@ without blanks between words are searched by character, anywhere. A search that 
 `hint` what would be found: with fewer words, another spelling (a word that a message has, never one from chats that may
 not be read), in another chat, or without sender, kind and times. Without words, `searchMessages` shows what the other
 arguments leave (times, sender, kind, chat, links), newest first.
-
 """
 
 
@@ -200,9 +205,14 @@ def pages() -> dict[Path, str]:
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),
         CATALOG / "arguments.pyi": arguments_module(catalog),
-        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD.replace('CORE_TOOLS', core_tools(catalog))}{reference(catalog)}\n",
+        ROOT / "docs" / "tools.md": (
+            TOOLS_HEAD.replace("CORE_TOOLS", core_tools(catalog)).replace("OVERVIEW", overview(catalog))
+        ),
         ROOT / "docs" / "images" / "conversation.svg": conversation(),
     }
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    for toolset, text in toolset_pages(catalog, examples).items():
+        texts[ROOT / "docs" / "tools" / f"{toolset}.md"] = f"{text}\n"
     for path, contents in blocks.items():
         text = path.read_text(encoding="utf-8")
         for name, content in contents.items():

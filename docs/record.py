@@ -2,6 +2,7 @@
 
 python docs/record.py                 all of it
 python docs/record.py conversation    the demo, of which docs/picture.py makes the picture of README.md
+python docs/record.py examples        a call of every tool (docs/example_calls.py) for docs/tools/
 
 Then `python docs/generate.py` makes the pages of it.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
+import example_calls
 from picture import RECORDED
 from rich.console import Console
 
@@ -40,10 +43,18 @@ class _Recorder(Transcript):
 async def conversation() -> None:
     recorder = _Recorder()
     await play(recorder)
-    RECORDED.write_text(json.dumps(recorder.events, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    _keep(RECORDED, recorder.events)
 
 
-PLAYED: dict[str, Callable[[], Awaitable[None]]] = {"conversation": conversation}
+async def examples() -> None:
+    _keep(RECORDED.with_name("examples.json"), dict(sorted((await example_calls.examples()).items())))
+
+
+def _keep(path: Path, recorded: object) -> None:
+    path.write_text(json.dumps(recorded, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+PLAYED: dict[str, Callable[[], Awaitable[None]]] = {"conversation": conversation, "examples": examples}
 
 
 def main() -> None:

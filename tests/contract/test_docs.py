@@ -17,12 +17,15 @@ from typing import Any, Final
 
 import click
 import pytest
+from bench.tools_list import listed_characters
+from jsonschema_rs import Draft202012Validator
 
 import whatsapp_mcp
 from whatsapp_mcp.catalog import CORE, load_catalog, select
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.exits import Exit
 from whatsapp_mcp.errors import CODES
+from whatsapp_mcp.offline.demo import AGREED, INVITATION
 from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.policy.file import parse_rules
 from whatsapp_mcp.server.metrics import METRICS
@@ -32,7 +35,7 @@ from whatsapp_mcp.simulator.people.personas import cast
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path(whatsapp_mcp.__file__).parent
-PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES: Final = sorted((ROOT / "examples").glob("*.json"))
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -244,8 +247,8 @@ def test_the_page_of_tools_names_the_toolsets_and_the_tools_of_core() -> None:
 
 
 def test_every_tool_that_works_has_its_reference_with_all_arguments() -> None:
-    text = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
-    sections = {section.split("\n", 1)[0]: section for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]}
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "tools").glob("*.md"))
+    sections = {section.split("\n", 1)[0]: section for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
     assert set(sections) == set(handlers())
     for operation in load_catalog().operations:
         section = sections[operation.name]
@@ -257,6 +260,45 @@ def test_every_tool_that_works_has_its_reference_with_all_arguments() -> None:
                 assert f"default `{json.dumps(schema['default']).strip(chr(34))}`" in row
             for value in schema.get("enum", ()):
                 assert f"`{value}`" in row
+
+
+RECORDED: Final = ROOT / "docs" / "recorded"
+
+
+@pytest.mark.parametrize("name", sorted(load_catalog().by_name))
+def test_every_tool_has_an_example_that_is_still_right(name: str) -> None:
+    """As docs/record.py played it: a changed schema, or a tool that is new, wants to be played again."""
+    example = json.loads((RECORDED / "examples.json").read_text(encoding="utf-8")).get(name)
+    assert example, "give docs/example_calls.py a call of it, and run python docs/record.py"
+    operation = load_catalog().by_name[name]
+    Draft202012Validator(operation.input_schema).validate(example["arguments"])
+    structured = {key: value for key, value in example["answer"].items() if value is not None}
+    Draft202012Validator(operation.output_schema).validate(structured)
+    assert not re.search(r"/tmp/|/root/|127\.0\.0\.1", json.dumps(example)), "of the machine it was played on"
+
+
+def test_the_conversation_in_the_readme_is_the_demo() -> None:
+    """Its picture is drawn of it by docs/generate.py."""
+    events = json.loads((RECORDED / "conversation.json").read_text(encoding="utf-8"))
+    assert [event["text"] for event in events if event.get("said") == "you"][:2] == [INVITATION, AGREED]
+    calls = [event for event in events if "call" in event]
+    for event in calls:
+        Draft202012Validator(load_catalog().by_name[event["call"]].input_schema).validate(event["arguments"])
+    demo = (PACKAGE / "offline" / "demo.py").read_text(encoding="utf-8")
+    assert [event["call"] for event in calls] == re.findall(r'guest\.call\(\s*"(\w+)"', demo)
+
+
+def test_the_figures_in_the_readme_are_about_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    operations = load_catalog().operations
+    seed = json.loads((ROOT / "tests" / "contract" / "seed.json").read_text(encoding="utf-8"))["operations"]
+    assert f"| {len(seed)}, and {len(operations) - len(seed)} of its own |" in text
+    core, everything = (
+        int(figure.replace(",", ""))
+        for figure in re.search(r"\| ([\d,]+) by default; ([\d,]+) all \|", text).groups()  # type: ignore[union-attr]
+    )
+    assert core == pytest.approx(listed_characters(select(load_catalog(), CORE).operations), rel=0.03)
+    assert everything == pytest.approx(listed_characters(operations), rel=0.03)
 
 
 WORDS_OF_OTHERS: Final = {
@@ -401,7 +443,7 @@ def test_every_page_and_example_is_reached_from_another() -> None:
         for path in PAGES
         for link in _LINK.findall(path.read_text(encoding="utf-8"))
     }
-    assert {path.resolve() for path in (*(ROOT / "docs").glob("*.md"), *EXAMPLES)} <= linked
+    assert {path.resolve() for path in (*(ROOT / "docs").rglob("*.md"), *EXAMPLES)} <= linked
 
 
 def test_every_room_is_in_the_page_on_architecture() -> None:

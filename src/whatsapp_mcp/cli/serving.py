@@ -80,7 +80,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
 
         from whatsapp_mcp.server.light_sdk import import_parts_on_demand
 
-        import_parts_on_demand()
+        import_parts_on_demand(http=False)
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.stdio import serve_stdio
 

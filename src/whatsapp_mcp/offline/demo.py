@@ -145,7 +145,7 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
 
     transcript.step("4. React, reply, mark as read")
     await guest.call("reactMessage", message_id=message["message_id"], phone=message["chat_jid"], emoji="👍")
-    await guest.call("readMessage", message_id=message["message_id"], phone=message["chat_jid"])
+    await guest.call("readMessage", message_id=[message["message_id"]], phone=message["chat_jid"])
     await guest.call("sendMessage", phone=message["chat_jid"], message=AGREED, reply_message_id=message["message_id"])
     transcript.said("you", AGREED)
 
