@@ -1,7 +1,8 @@
 # make install   what the server needs, in .venv
 # make demo   a conversation on the simulator, no phone needed
-# make test   lint, types and all tests
+# make test   style, types, documentation and all tests
 # make lint   style and types
+# make docs   the documentation as a site in site/; fails when a link or an anchor leads nowhere
 # make bench   the figures of the docs, measured here
 # make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help install demo test lint bench conformance test-windows test-newest lock dist mcpb clean
+.PHONY: help install demo test lint docs bench conformance test-windows test-newest lock dist mcpb clean
 
 help:
 	@sed -n "s/^# \(make .*\)/\1/p" Makefile
@@ -53,7 +54,10 @@ lint: .venv/installed-dev
 	  $(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src && wait $$other
 	@$(BIN)/mypy
 
-test: lint
+docs: .venv/installed-dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+
+test: lint docs
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: .venv/installed-dev
@@ -94,4 +98,4 @@ mcpb: .venv/bin/python
 	@$(BIN)/python packaging/mcpb/build.py
 
 clean:
-	rm -rf .tools dist .venv .windows .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .tools dist site .venv .windows .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,6 +27,8 @@ MAX_LINE: Final = 1 << 24
 END_LIMIT: Final = 16.0
 """Seconds a program has to end after its stdin closed; a session may take ten of them to drain."""
 LOG_TAIL: Final = 2000
+_NO_BYTE_CODE: Final = "PYTHONDONTWRITEBYTECODE"
+"""With it, and no cache, every start compiles all of our modules, and hardly any of the floor's."""
 
 
 class BenchError(Exception):
@@ -133,7 +135,7 @@ async def running(
             stdout=asyncio.subprocess.PIPE,
             stderr=log.file,
             cwd=folder,
-            env=dict(environment),
+            env={name: value for name, value in environment.items() if name != _NO_BYTE_CODE},
             limit=MAX_LINE,
             start_new_session=True,  # Ctrl-C is for the bench, which then ends its programs in order
         )

@@ -1,7 +1,7 @@
 """Writes what is made of tools.yaml, and the parts of the documentation that are made from the code.
 
-python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md, the tables of
-                                   README.md, docs/simulator.md, docs/policy.md and docs/operating.md
+python docs/generate.py            catalog.json and arguments.pyi of whatsapp_mcp.catalog, docs/tools.md,
+                                   docs/tools/, tables of other pages, and the picture of README.md
 python docs/generate.py --check    exit code 1 and the names of the files if they are not up to date
 """
 
@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from picture import conversation
 
 from whatsapp_mcp.catalog.build.files import arguments_module, catalog_json, read_tools_yaml
-from whatsapp_mcp.catalog.build.reference import core_tools, reference
+from whatsapp_mcp.catalog.build.reference import core_tools, overview, toolset_pages
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.policy.rules import PRESETS
 from whatsapp_mcp.policy.template import EXPLAINED
@@ -25,17 +26,42 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator.control.control import Commands
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "docs" / "recorded" / "examples.json"
 CATALOG = ROOT / "src" / "whatsapp_mcp" / "catalog"
 
 TOOLS_HEAD = """\
 # Tools
 
-Made from tools.yaml by `python docs/generate.py`; edit tools.yaml and run it again.
+Each operation of [tools.yaml](../tools.yaml) is one tool. Listed to the model are those of the toolset `core`;
+`--toolsets` (`WHATSAPP_MCP_TOOLSETS`) chooses others, for example `core,send`, `core,+sendPoll`,
+`all,-appLogout`, `all`. `--read-only` leaves out every tool that changes something.
 
-Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands below each tool, without
-what is unknown: results carry no null. A failure is a tool result with `isError`, `{"code", "message", "results": null,
-"next_step", …}`. Who or where (`phone`, `chat_jid`, `group_id`, `participants`) is a phone number with country code, a
-JID, or an exact and unique name. Limits that stand in the third column are checked before anything happens.
+| Toolset | Tools for |
+|---|---|
+| `core` | what most conversations need; the default |
+| `app` | linking the account, and the connection |
+| `user` | people, and the own profile |
+| `send` | sending messages of every kind, and presence |
+| `message` | acting on a message that exists |
+| `chat` | reading and arranging conversations |
+| `group` | groups and their members |
+| `newsletter` | channels |
+
+In `core` are CORE_TOOLS
+
+## All tools
+
+A page for each toolset has their arguments, their results, and a call of each as it was answered on the simulator.
+
+OVERVIEW
+
+## What all have in common
+
+Every result is `{"code": "SUCCESS", "message": …, "results": …}`; what `results` holds stands with
+each tool, without what is unknown: rows carry no null. A failure is a tool result with `isError`, `{"code", "message",
+"results": null, "next_step", …}`: [troubleshooting](troubleshooting.md). Who or where (`phone`, `chat_jid`, `group_id`,
+`participants`) is a phone number with country code, a JID, or an exact and unique name. Limits that stand in the third
+column are checked before anything happens.
 
 What sends a message takes an `idempotency_key`, any text of up to 200 characters. Whoever does not know whether a call
 worked calls again with the same key and the same arguments: for 24 hours, that returns the first result (`repeated`:
@@ -43,6 +69,8 @@ true) and sends nothing. The key is stored before the message is sent, so restar
 sent nothing gives the key back. If a process was killed between sending and WhatsApp's acknowledgement, it is unknown
 whether the message went out: such a key is answered with the error `outcome_unknown` and sends nothing, until a receipt
 of somebody who got the message proves that it was sent; from then on it returns the result.
+
+## What catchUp takes for new
 
 `catchUp` tells what is new in the chats of people and groups, the chat with the newest message first. `since` is an ISO
 time (without a zone UTC) or a duration before now: `30m`, `2h`, `1d`, `1w`, `1d12h`. Without it, it is the last look
@@ -52,6 +80,8 @@ gets the last day. The look moves when the last page was shown whole, never for 
 (`next_cursor`), nor when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a
 guess by form: a question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after
 which the owner neither wrote in that chat nor reacted to it.
+
+## What a search finds
 
 What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
 punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
@@ -63,7 +93,6 @@ without blanks between words are searched by character, anywhere. A search that 
 `hint` what would be found: with fewer words, another spelling (a word that a message has, never one from chats that may
 not be read), in another chat, or without sender, kind and times. Without words, `searchMessages` shows what the other
 arguments leave (times, sender, kind, chat, links), newest first.
-
 """
 
 
@@ -167,11 +196,8 @@ def pages() -> dict[Path, str]:
     """What every file that holds something generated should contain."""
     catalog = read_tools_yaml()
     blocks = {
-        ROOT / "README.md": {
-            "core": core_tools(catalog),
-            "settings": settings_table(),
-            "commands": commands_table(),
-        },
+        ROOT / "docs" / "settings.md": {"settings": settings_table()},
+        ROOT / "docs" / "commands.md": {"commands": commands_table()},
         ROOT / "docs" / "simulator.md": {"control": control_table()},
         ROOT / "docs" / "policy.md": {"policy": policy_table()},
         ROOT / "docs" / "operating.md": {"metrics": metrics_table()},
@@ -179,8 +205,14 @@ def pages() -> dict[Path, str]:
     texts = {
         CATALOG / "catalog.json": catalog_json(catalog),
         CATALOG / "arguments.pyi": arguments_module(catalog),
-        ROOT / "docs" / "tools.md": f"{TOOLS_HEAD}{reference(catalog)}\n",
+        ROOT / "docs" / "tools.md": (
+            TOOLS_HEAD.replace("CORE_TOOLS", core_tools(catalog)).replace("OVERVIEW", overview(catalog))
+        ),
+        ROOT / "docs" / "images" / "conversation.svg": conversation(),
     }
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    for toolset, text in toolset_pages(catalog, examples).items():
+        texts[ROOT / "docs" / "tools" / f"{toolset}.md"] = f"{text}\n"
     for path, contents in blocks.items():
         text = path.read_text(encoding="utf-8")
         for name, content in contents.items():

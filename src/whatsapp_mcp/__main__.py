@@ -1,10 +1,12 @@
 """``python -m whatsapp_mcp`` and the ``whatsapp-mcp`` command."""
 
 import gc
+import os
 
 gc.disable()  # importing makes many objects and hardly any garbage; the commands switch it on again
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none; all packages would be looked through
 
-from whatsapp_mcp.cli import cli  # noqa: E402 - after the collector is off
+from whatsapp_mcp.cli import cli  # noqa: E402 - after both
 from whatsapp_mcp.platform.console import never_fail_on_text  # noqa: E402
 
 

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.platform.data_folder import data_folder
@@ -163,7 +163,7 @@ class Settings(BaseModel):
         description="Tell who waits for events that somebody is typing. neonize ends over a state that it does not "
         "know, which a sender can choose, and is started again then.",
     )
-    device_name: Annotated[str, AfterValidator(str.strip)] = Field(
+    device_name: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
         default="",
         max_length=50,
         description="Name under which the phone lists this device, from linking on. Empty: this program's name, "

@@ -11,7 +11,7 @@ from whatsapp_mcp.operations.runner import handlers
 
 ROOT: Final = Path(__file__).parents[2]
 CALLS: Final = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "e2e").glob("*.py"))
-REFERENCE: Final = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+REFERENCE: Final = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "tools").glob("*.md"))
 
 
 def missing() -> dict[str, list[str]]:
@@ -22,7 +22,7 @@ def missing() -> dict[str, list[str]]:
         lacks = {
             "a handler": name not in handlers(),
             "an end-to-end test": not re.search(rf'"{name}"', CALLS),
-            "a section in docs/tools.md": not re.search(rf"^#+ `?{name}`?$", REFERENCE, re.MULTILINE),
+            "a section in docs/tools": not re.search(rf"^#+ `?{name}`?$", REFERENCE, re.MULTILINE),
         }
         if what := [one for one, is_missing in lacks.items() if is_missing]:
             found[name] = what

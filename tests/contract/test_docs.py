@@ -11,16 +11,21 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 import click
 import pytest
+from bench.tools_list import listed_characters
+from jsonschema_rs import Draft202012Validator
 
 import whatsapp_mcp
 from whatsapp_mcp.catalog import CORE, load_catalog, select
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.exits import Exit
+from whatsapp_mcp.errors import CODES
+from whatsapp_mcp.offline.demo import AGREED, INVITATION
 from whatsapp_mcp.operations.runner import handlers
 from whatsapp_mcp.policy.file import parse_rules
 from whatsapp_mcp.server.metrics import METRICS
@@ -30,8 +35,7 @@ from whatsapp_mcp.simulator.people.personas import cast
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path(whatsapp_mcp.__file__).parent
-README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES: Final = sorted((ROOT / "examples").glob("*.json"))
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -41,6 +45,10 @@ _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 def by_name(path: Path) -> str:
     return path.name
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -79,8 +87,8 @@ def test_what_is_generated_is_up_to_date() -> None:
 # ---- settings --------------------------------------------------------------------------------------------------------
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    rows = table(README, "Settings")
+def test_every_setting_is_on_its_page_with_its_default() -> None:
+    rows = table(page("settings.md"), "All settings")
     assert set(rows) == {f"WHATSAPP_MCP_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         option, default, description = rows[f"WHATSAPP_MCP_{name.upper()}"]
@@ -109,9 +117,9 @@ def test_policies_on_pages_are_right(path: Path) -> None:
 # ---- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_every_command_and_option_is_in_the_readme() -> None:
+def test_every_command_and_option_is_on_its_page() -> None:
     # A command of a group stands there with the names of its arguments.
-    rows = {re.sub(r" \[?[A-Z]+\]?", "", name): row for name, row in table(README, "Commands").items()}
+    rows = {re.sub(r" \[?[A-Z]+\]?", "", name): row for name, row in table(page("commands.md"), "All commands").items()}
     commands = dict(all_commands(cli))
     assert set(rows) == {f"whatsapp-mcp {name}" for name in commands}
     for name, command in commands.items():
@@ -130,8 +138,8 @@ def test_the_page_of_the_terminal_has_every_exit_code() -> None:
 
 
 def test_every_command_is_on_a_page_with_an_example() -> None:
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.name != "README.md")
-    pages += README.partition("<!-- end of commands -->")[2]
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES if path.name != "commands.md")
+    pages += page("commands.md").partition("<!-- end of commands -->")[2]
     missing = [name for name, _ in all_commands(cli) if not re.search(rf"(whatsapp-mcp |`){name}\b", pages)]
     assert missing == []
 
@@ -188,6 +196,30 @@ def test_command_lines_are_accepted(where: str, arguments: list[str]) -> None:
         command.make_context(name, options)  # raises when an option is unknown or wrong
 
 
+OPTIONS_OF_OTHERS: Final = {
+    *("--help", "--kills", "--seed", "--messages", "--check"),
+    *("--strict", "--debug", "--platform", "--refresh", "--upgrade"),
+}
+"""Of our benchmarks and of other programs; and the one that every command has."""
+
+
+def test_options_in_the_text_exist() -> None:
+    ours = {
+        spelling
+        for _, command in all_commands(cli)
+        for option in command.params
+        if isinstance(option, click.Option)
+        for spelling in (*option.opts, *option.secondary_opts)
+    }
+    named = {
+        option
+        for path in PAGES
+        for code in re.findall(r"`([^`\n]+)`", path.read_text(encoding="utf-8"))
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)
+    }
+    assert named - ours == OPTIONS_OF_OTHERS
+
+
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -205,17 +237,18 @@ def test_make_targets_exist() -> None:
 # ---- tools -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_readme_names_the_toolsets_and_the_tools_of_core() -> None:
+def test_the_page_of_tools_names_the_toolsets_and_the_tools_of_core() -> None:
     catalog = load_catalog()
-    assert set(table(README, "Tools")) == set(catalog.toolsets)
+    head = page("tools.md").partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", head, re.MULTILINE)) == set(catalog.toolsets)
     core = {operation.name for operation in catalog.operations if CORE in operation.toolsets}
-    text = README.partition("<!-- core:")[2].partition("<!-- end of core -->")[0]
+    text = head.partition("In `core` are ")[2]
     assert set(re.findall(r"\[(\w+)\]", text)) == core
 
 
 def test_every_tool_that_works_has_its_reference_with_all_arguments() -> None:
-    text = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
-    sections = {section.split("\n", 1)[0]: section for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]}
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "tools").glob("*.md"))
+    sections = {section.split("\n", 1)[0]: section for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
     assert set(sections) == set(handlers())
     for operation in load_catalog().operations:
         section = sections[operation.name]
@@ -229,6 +262,57 @@ def test_every_tool_that_works_has_its_reference_with_all_arguments() -> None:
                 assert f"`{value}`" in row
 
 
+RECORDED: Final = ROOT / "docs" / "recorded"
+
+
+@pytest.mark.parametrize("name", sorted(load_catalog().by_name))
+def test_every_tool_has_an_example_that_is_still_right(name: str) -> None:
+    """As docs/record.py played it: a changed schema, or a tool that is new, wants to be played again."""
+    example = json.loads((RECORDED / "examples.json").read_text(encoding="utf-8")).get(name)
+    assert example, "give docs/example_calls.py a call of it, and run python docs/record.py"
+    operation = load_catalog().by_name[name]
+    Draft202012Validator(operation.input_schema).validate(example["arguments"])
+    structured = {key: value for key, value in example["answer"].items() if value is not None}
+    Draft202012Validator(operation.output_schema).validate(structured)
+    assert not re.search(r"/tmp/|/root/|127\.0\.0\.1", json.dumps(example)), "of the machine it was played on"
+
+
+def test_the_conversation_in_the_readme_is_the_demo() -> None:
+    """Its picture is drawn of it by docs/generate.py."""
+    events = json.loads((RECORDED / "conversation.json").read_text(encoding="utf-8"))
+    assert [event["text"] for event in events if event.get("said") == "you"][:2] == [INVITATION, AGREED]
+    calls = [event for event in events if "call" in event]
+    for event in calls:
+        Draft202012Validator(load_catalog().by_name[event["call"]].input_schema).validate(event["arguments"])
+    demo = (PACKAGE / "offline" / "demo.py").read_text(encoding="utf-8")
+    assert [event["call"] for event in calls] == re.findall(r'guest\.call\(\s*"(\w+)"', demo)
+
+
+def test_the_figures_in_the_readme_are_about_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    operations = load_catalog().operations
+    seed = json.loads((ROOT / "tests" / "contract" / "seed.json").read_text(encoding="utf-8"))["operations"]
+    assert f"| {len(seed)}, and {len(operations) - len(seed)} of its own |" in text
+    core, everything = (
+        int(figure.replace(",", ""))
+        for figure in re.search(r"\| ([\d,]+) by default; ([\d,]+) all \|", text).groups()  # type: ignore[union-attr]
+    )
+    assert core == pytest.approx(listed_characters(select(load_catalog(), CORE).operations), rel=0.03)
+    assert everything == pytest.approx(listed_characters(operations), rel=0.03)
+
+
+WORDS_OF_OTHERS: Final = {
+    *("destructiveHint", "openWorldHint", "readOnlyHint", "isError", "structuredContent", "operationId"),
+    *("chatInput", "clientInfo", "mcpServers", "sessionId", "toolCallId", "fromMe"),
+}
+"""What MCP, hosts and WhatsApp write like the name of a tool."""
+
+
+def test_tools_in_the_text_exist() -> None:
+    named = {word for path in PAGES for word in re.findall(r"`([a-z]+[A-Z]\w+)`", path.read_text(encoding="utf-8"))}
+    assert named - set(load_catalog().by_name) == WORDS_OF_OTHERS
+
+
 @pytest.mark.parametrize("path", PAGES, ids=by_name)
 def test_selections_in_the_text_are_understood(path: Path) -> None:
     catalog = load_catalog()
@@ -236,6 +320,49 @@ def test_selections_in_the_text_are_understood(path: Path) -> None:
     for code in re.findall(r"`([^`\s]+,[^`\s]+)`", path.read_text(encoding="utf-8")):
         if all(part.lstrip("+-") in names for part in code.split(",")):
             select(catalog, code)
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+TROUBLESHOOTING: Final = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+_CODE: Final = re.compile(r"^### ([a-z_]+)\n\n(\S.+?)(?=\n##|\Z)", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def error_codes() -> set[str]:
+    """Those of every class of errors in the source, whatever of it has been imported."""
+    named = {
+        str(node.value.value)
+        for path in PACKAGE.rglob("*.py")
+        if "simulator" not in path.parts
+        for of_class in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(of_class, ast.ClassDef)
+        for node in of_class.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        if "code" in {target.id for target in _targets(node)} and isinstance(node.value.value, str)
+        if node.value.value  # a field of a dataclass with an empty default is no code
+    }
+    assert named >= CODES
+    return named
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.Name]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [target for target in targets if isinstance(target, ast.Name)]
+
+
+def test_every_error_code_is_explained_with_what_to_do() -> None:
+    explained = _CODE.findall(TROUBLESHOOTING)
+    assert sorted(code for code, _ in explained) == sorted(error_codes())
+    assert all(len(text.split()) >= 10 for _, text in explained)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=by_name)
+def test_codes_in_the_text_exist(path: Path) -> None:
+    """What a page says that a call is answered with."""
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"(?:answered?|answers|error|fails? with|ends with)(?: the error)? `([a-z]+(?:_[a-z]+)+)`", text)
+    assert set(named) <= error_codes()
 
 
 # ---- operating -------------------------------------------------------------------------------------------------------
@@ -271,7 +398,7 @@ def test_every_line_of_doctor_is_explained() -> None:
 
 def test_every_metric_is_explained() -> None:
     assert set(table(OPERATING, "Metrics")) >= set(METRICS)
-    named = set(re.findall(r"whatsapp_mcp_[a-z_]*[a-z]", OPERATING))
+    named = {name for path in PAGES for name in re.findall(r"whatsapp_mcp_[a-z_]*[a-z]", path.read_text("utf-8"))}
     assert named <= set(METRICS), "alerts name metrics that exist"
     assert all(metric.help.endswith(".") for metric in METRICS.values())
 
@@ -316,7 +443,7 @@ def test_every_page_and_example_is_reached_from_another() -> None:
         for path in PAGES
         for link in _LINK.findall(path.read_text(encoding="utf-8"))
     }
-    assert {path.resolve() for path in (*(ROOT / "docs").glob("*.md"), *EXAMPLES)} <= linked
+    assert {path.resolve() for path in (*(ROOT / "docs").rglob("*.md"), *EXAMPLES)} <= linked
 
 
 def test_every_room_is_in_the_page_on_architecture() -> None:
@@ -358,14 +485,17 @@ def test_examples_of_hosts(path: Path) -> None:
         select(load_catalog(), toolsets, read_only="--read-only" in server["args"])
 
 
-def test_the_readme_shows_the_examples() -> None:
-    shown = [json.loads(block) for block in blocks(ROOT / "README.md", "json")]
-    assert shown == [json.loads((ROOT / "examples" / name).read_text()) for name in ("cursor.json", "simulated.json")]
-
-
-def test_the_page_of_hosts_shows_the_example_of_windows() -> None:
-    shown = [json.loads(block) for block in blocks(ROOT / "docs" / "hosts.md", "json")]
-    assert json.loads((ROOT / "examples" / "claude-desktop-windows.json").read_text()) in shown
+@pytest.mark.parametrize(
+    ("where", "example"),
+    [
+        ("README.md", "cursor.json"),
+        ("docs/using.md", "simulated.json"),
+        ("docs/hosts.md", "claude-desktop-windows.json"),
+    ],
+)
+def test_a_page_shows_the_example(where: str, example: str) -> None:
+    shown = [json.loads(block) for block in blocks(ROOT / where, "json")]
+    assert json.loads((ROOT / "examples" / example).read_text()) in shown
 
 
 def test_the_changelog_has_this_version() -> None:

@@ -203,12 +203,14 @@ def test_a_server_that_starts_loads_nothing_that_only_calls_need() -> None:
         "mcp.client",
         "mcp.server.mcpserver",
         "httpx2",
+        "starlette",
+        "uvicorn",
         "whatsapp_mcp.models.views",
         "whatsapp_mcp.operations.runner",
         "whatsapp_mcp.store.read.reader",
     }
     started = "whatsapp_mcp.cli, whatsapp_mcp.assembly, whatsapp_mcp.server.stdio"
-    light = "from whatsapp_mcp.server.light_sdk import import_parts_on_demand as light; light()"
+    light = "from whatsapp_mcp.server.light_sdk import import_parts_on_demand as light; light(http=False)"
     code = f"{light}; import sys, {started}; print(sorted({slow} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "[]\n"

@@ -25,8 +25,11 @@ def command(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_step_is_as_expected_and_nothing_differs_from_the_simulator(tmp_path: Path) -> None:
     report, record = tmp_path / "report.md", tmp_path / "stanzas.jsonl"
-    ran = command("verify", "--simulated", "--yes", "--report", str(report), "--record", str(record))
+    ran = command("verify", "--simulated", "--yes", "--report", str(report), "--record", str(record), "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["as_expected"], told["left_behind"]) == (True, [])
+    assert [(step["step"], step["outcome"]) for step in told["steps"]] == [(step.name, "as expected") for step in STEPS]
     text = report.read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.startswith("| ")][1:]
     assert [(row[1], row[3]) for row in rows] == [(step.name, "as expected") for step in STEPS]

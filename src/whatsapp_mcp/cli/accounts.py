@@ -7,48 +7,45 @@ from pathlib import Path
 import click
 
 from whatsapp_mcp.cli.asking import confirm
-from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import data_dir_option, read_settings
-from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.cli.options import data_dir_option, json_option, read_settings
+from whatsapp_mcp.cli.saying import done, print_json, say
 
 
 @click.group(invoke_without_command=True)
 @data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def accounts(context: click.Context, data_dir: Path | None, as_json: bool) -> None:
     """List the accounts, each a WhatsApp account of its own, with whether it is linked and in use."""
     context.obj = data_dir
     if context.invoked_subcommand is not None:
         return
-    from pydantic import TypeAdapter
+    from whatsapp_mcp.offline.accounts import list_accounts
 
-    from whatsapp_mcp.cli.showing import print_lines
-    from whatsapp_mcp.offline.accounts import ListedAccount, list_accounts
-
-    with explained():
-        found = list_accounts(_place(None))
+    found = list_accounts(_place(None))
     if as_json:
-        click.echo(TypeAdapter(tuple[ListedAccount, ...]).dump_json(found, indent=2))
+        print_json([account.model_dump(mode="json") for account in found])
         return
     width = max(len(account.name) for account in found)
     for account in found:
         linked = f"linked as {account.jid}" if account.linked else account.problem or "not linked"
-        print_lines(escaped(f"{account.name:<{width}}  {linked}{', in use' if account.in_use else ''}"))
+        say(f"{account.name:<{width}}  {linked}{', in use' if account.in_use else ''}")
 
 
 @accounts.command()
 @click.argument("name")
 @data_dir_option
-def add(name: str, data_dir: Path | None) -> None:
+@json_option
+def add(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Add an account; it is linked by appLogin like the first one."""
     from whatsapp_mcp.offline.accounts import add_account
 
-    with explained():
-        folder = add_account(_place(data_dir), name)
-    click.echo(
+    folder = add_account(_place(data_dir), name)
+    done(
         f"{folder} is ready. Start a host's server with `whatsapp-mcp stdio --account {folder.name}`; "
-        f"`whatsapp-mcp serve` has it at /mcp/{folder.name}."
+        f"`whatsapp-mcp serve` has it at /mcp/{folder.name}.",
+        {"name": folder.name, "folder": str(folder)},
+        as_json=as_json,
     )
 
 
@@ -56,32 +53,39 @@ def add(name: str, data_dir: Path | None) -> None:
 @click.argument("old")
 @click.argument("new")
 @data_dir_option
-def rename(old: str, new: str, data_dir: Path | None) -> None:
+@json_option
+def rename(old: str, new: str, data_dir: Path | None, as_json: bool) -> None:
     """Give an account another name; no server may use it meanwhile."""
     from whatsapp_mcp.offline.accounts import rename_account
 
-    with explained():
-        folder = rename_account(_place(data_dir), old, new)
-    click.echo(f"It is called {folder.name} now. Change --account or /mcp/… in the hosts that use it.")
+    folder = rename_account(_place(data_dir), old, new)
+    done(
+        f"It is called {folder.name} now. Change --account or /mcp/… in the hosts that use it.",
+        {"name": folder.name, "folder": str(folder)},
+        as_json=as_json,
+    )
 
 
 @accounts.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir_option
-def remove(name: str, yes: bool, data_dir: Path | None) -> None:
+@json_option
+def remove(name: str, yes: bool, data_dir: Path | None, as_json: bool) -> None:
     """Delete an account with its messages and media; no server may use it meanwhile."""
     from whatsapp_mcp.offline.accounts import account_to_remove, remove_account
 
-    with explained():
-        place = _place(data_dir)
-        found = account_to_remove(place, name)
-        if not yes:
-            confirm(f"Delete {found.folder} with all messages and media?")
-        remove_account(place, name)
-    click.echo(f"The account {found.name} is deleted.")
-    if found.linked:
-        click.echo(f"The phone still lists the device {found.jid}: remove it there, under Linked devices.")
+    place = _place(data_dir)
+    found = account_to_remove(place, name)
+    if not yes:
+        confirm(f"Delete {found.folder} with all messages and media?")
+    remove_account(place, name)
+    still = f" The phone still lists the device {found.jid}: remove it there, under Linked devices."
+    done(
+        f"The account {found.name} is deleted.{still if found.linked else ''}",
+        {"name": found.name, "device_still_listed": found.jid if found.linked else None},
+        as_json=as_json,
+    )
 
 
 def _place(data_dir: Path | None) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from whatsapp_mcp.cli.progress import nothing_drawn
-from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.cli.saying import say
 
 if TYPE_CHECKING:
     from whatsapp_mcp.policy.caller import Consent, Question
@@ -22,10 +22,11 @@ _LONGEST: Final = 1_024
 
 def can_be_asked() -> bool:
     """Whether a person reads standard error and can answer on standard input."""
-    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
-def _is_terminal(stream: object) -> bool:
+def is_terminal(stream: object) -> bool:
+    """``stream``: of `sys`; None when it was closed."""
     return stream is not None and bool(getattr(stream, "isatty", bool)())
 
 
@@ -39,7 +40,7 @@ async def _asked(question: Question) -> Consent:
     from whatsapp_mcp.policy.caller import Consent
 
     for line in question.text.splitlines():
-        click.echo(escaped(line), err=True)
+        say(line, err=True)
     choices = "[y]es, [a]lways in this chat, [N]o" if question.can_be_always else "[y]es, [N]o"
     click.echo(f"Do it? {choices}: ", nl=False, err=True)
     try:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import place_options, settings_of
+from whatsapp_mcp.cli.options import json_lines_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import say
 
 _DECISIONS = (
     *(
@@ -35,7 +35,7 @@ _DECISIONS = (
 @click.option("--decision", type=click.Choice(_DECISIONS), help="Only with this outcome.")
 @click.option("--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest; 0 shows all.")
 @click.option("--follow", is_flag=True, help="Go on with the calls that come.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_lines_option
 def audit(
     data_dir: Path | None,
     account: str | None,
@@ -47,13 +47,12 @@ def audit(
     """Show what was done with the account, by which host, and what was decided; servers may run meanwhile."""
     from whatsapp_mcp.offline.audit import AuditText, chosen_calls, entry_json, read_calls
 
-    with explained():
-        settings = settings_of(data_dir, account)
-        text = AuditText(shutil.get_terminal_size().columns)
-        shown = False
-        for entry in read_calls(settings.audit_path, chosen_calls(settings, **filters), limit=limit, follow=follow):
-            shown = True
-            for line in [entry_json(entry)] if as_json else text.lines(entry):
-                click.echo(line)
+    settings = settings_of(data_dir, account)
+    text = AuditText(shutil.get_terminal_size().columns)
+    shown = False
+    for entry in read_calls(settings.audit_path, chosen_calls(settings, **filters), limit=limit, follow=follow):
+        shown = True
+        for line in [entry_json(entry)] if as_json else text.lines(entry):
+            click.echo(line)
     if not shown:
-        click.echo("No such call was written down.", err=True)
+        say("No such call was written down.", err=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import place_options, settings_of
+from whatsapp_mcp.cli.exits import Exit
+from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import done, print_json, say
 from whatsapp_mcp.errors import SetupError
 
 
@@ -69,29 +70,27 @@ def simulate(remove: Path | None, compare: Path | None, **options: Any) -> None:
 
     Prints one line of JSON with the paths of the endpoint file and of the control socket when it listens.
     """
-    with explained():
-        if compare is not None:
-            from whatsapp_mcp.simulator.control.comparison import run_compare
+    if compare is not None:
+        from whatsapp_mcp.simulator.control.comparison import run_compare
 
-            sys.exit(run_compare(compare, sys.stdout))
-        from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
+        sys.exit(run_compare(compare, sys.stdout))
+    from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
 
-        given = {name: value for name, value in options.items() if value is not None}
-        code = run_simulate(SimulateOptions(**given), sys.stdout)
-        if remove is not None:
-            from whatsapp_mcp.offline.simulated import remove_data_dir
+    given = {name: value for name, value in options.items() if value is not None}
+    code = run_simulate(SimulateOptions(**given), sys.stdout)
+    if remove is not None:
+        from whatsapp_mcp.offline.simulated import remove_data_dir
 
-            remove_data_dir(remove)
-        sys.exit(code)
+        remove_data_dir(remove)
+    sys.exit(code)
 
 
 @click.command()
 def demo() -> None:
     """Play a conversation on a simulated WhatsApp; no phone and no internet needed."""
-    with explained():
-        from whatsapp_mcp.offline.demo import run_demo
+    from whatsapp_mcp.offline.demo import run_demo
 
-        run_demo()
+    run_demo()
 
 
 @click.command()
@@ -119,14 +118,15 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
         raise SetupError("standard output is closed", next_step="Name a file with --output.")
     with waits_shown():
         stream = sys.stdout.buffer if options["output"] is None else None
-        done = run_export(settings_of(data_dir, account).store_path, stream, form=Format(form), **options)
-    if done is not None:
-        click.echo(done, err=True)
+        written = run_export(settings_of(data_dir, account).store_path, stream, form=Format(form), **options)
+    if written is not None:
+        say(written, err=True)
 
 
 @click.command()
 @place_options
-def reindex(data_dir: Path | None, account: str | None) -> None:
+@json_option
+def reindex(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Make the search index of the stored messages anew; servers may run meanwhile.
 
     Takes about half a minute for a million messages. To interrupt it does no harm. While servers run, the session
@@ -135,39 +135,52 @@ def reindex(data_dir: Path | None, account: str | None) -> None:
     from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.reindex import run_reindex
 
-    with explained(), waits_shown():
-        done = run_reindex(settings_of(data_dir, account), lambda text: click.echo(text, err=True))
-    click.echo(f"{done.messages:,} message{'s' if done.messages != 1 else ''} indexed in {done.seconds:.1f} s")
+    with waits_shown():
+        made = run_reindex(settings_of(data_dir, account), lambda text: say(text, err=True))
+    done(
+        f"{made.messages:,} message{'s' if made.messages != 1 else ''} indexed in {made.seconds:.1f} s",
+        {"messages": made.messages, "seconds": round(made.seconds, 3)},
+        as_json=as_json,
+    )
 
 
 @click.command()
 @place_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Show account, connection, the servers that use it, where the data is, and versions.
 
     Exit code 0 when the account is connected, or would be as soon as a server uses it; 1 when nothing is linked,
-    WhatsApp does not let it in or cannot be reached, or the messages cannot be read.
+    WhatsApp does not let it in or cannot be reached, or a database cannot be read or is damaged.
     """
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
-    with explained():
+    with waits_shown():
         found = take_status(settings_of(data_dir, account))
-    click.echo(found.model_dump_json(indent=2) if as_json else status_text(found))
-    sys.exit(0 if found.standing.well and found.store.problem is None else 1)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        click.echo(status_text(found))
+    sys.exit(Exit.DONE if found.well else Exit.FAILED)
 
 
 @click.command()
 @place_options
 @click.option("--connect", is_flag=True, help="Ask WhatsApp too, through the session that runs or one that is started.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def doctor(data_dir: Path | None, account: str | None, connect: bool, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
     options = {"data_dir": data_dir, "account": account}
     given = {name: value for name, value in options.items() if value is not None}
-    diagnosis = examine(given, environment=os.environ, now=now(), connect=connect)
-    click.echo(diagnosis.model_dump_json(indent=2) if as_json else diagnosis_text(diagnosis))
+    with waits_shown():
+        diagnosis = examine(given, environment=os.environ, now=now(), connect=connect)
+    if as_json:
+        print_json(diagnosis.model_dump(mode="json"))
+    else:
+        click.echo(diagnosis_text(diagnosis))
     sys.exit(0 if diagnosis.healthy else 1)

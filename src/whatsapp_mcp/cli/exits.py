@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 import click
 
+from whatsapp_mcp.cli.saying import JSON_WANTED, failed, say
 from whatsapp_mcp.errors import (
     AmbiguousRecipient,
     ConfirmationNeeded,
@@ -80,12 +81,16 @@ def exit_code(error: WhatsAppMcpError) -> Exit:
 
 def tell(message: str, next_step: str = "") -> None:
     """An error, in the one style that all have."""
-    click.echo(f"whatsapp-mcp: {escaped(message)}", err=True)
+    say(f"whatsapp-mcp: {message}", err=True)
     if next_step:
-        click.echo(escaped(next_step), err=True)
+        say(next_step, err=True)
 
 
 def tell_error(error: WhatsAppMcpError) -> None:
+    """On standard error; with `--json` also, for the program that asked, where it reads."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get(JSON_WANTED):
+        failed(error)
     tell(error.message, error.next_step)
     for candidate in error.details.get("candidates", ()):
         click.echo(escaped(f"  {candidate['jid']}  {candidate['name']}"), err=True)

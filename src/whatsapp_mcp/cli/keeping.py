@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
-from whatsapp_mcp.cli.options import place_options, settings_of
+from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import done, say
 
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path), metavar="FILE")
 @place_options
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-def backup(target: Path, data_dir: Path | None, account: str | None, force: bool) -> None:
+@json_option
+def backup(target: Path, data_dir: Path | None, account: str | None, force: bool, as_json: bool) -> None:
     """Write messages, policy and webhooks of the account to a file, or into a folder; servers may run meanwhile.
 
     The messages are those of one moment. Whoever has the file can read them, and it holds the secrets that sign
@@ -26,13 +28,15 @@ def backup(target: Path, data_dir: Path | None, account: str | None, force: bool
     exit_when_terminated()  # so that no half of it stays behind
     with waits_shown():
         path = back_up(settings_of(data_dir, account), target, replace=force)
-    click.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    size = path.stat().st_size
+    done(f"{path} ({size / 1e6:.1f} MB)", {"file": str(path), "bytes": size}, as_json=as_json)
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="FILE")
 @place_options
-def restore(source: Path, data_dir: Path | None, account: str | None) -> None:
+@json_option
+def restore(source: Path, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Put back what `backup` wrote; no server may run. What was there is kept beside it under another name.
 
     The account is then as it was when it was backed up, messages, policy and webhooks, but linked as it is now.
@@ -43,17 +47,25 @@ def restore(source: Path, data_dir: Path | None, account: str | None) -> None:
 
     exit_when_terminated()
     with waits_shown():
-        done = put_back(settings_of(data_dir, account), source)
-    click.echo(f"Restored, as of {done.about.made:%Y-%m-%d %H:%M} UTC: {', '.join(done.files)}")
-    for path in done.aside:
-        click.echo(f"What was there is in {path}; delete it when all is well.", err=True)
-    if not done.linked:
-        click.echo("No account is linked: `whatsapp-mcp login` links it, and the messages are kept.", err=True)
+        restored = put_back(settings_of(data_dir, account), source)
+    made = restored.about.made
+    results = {
+        "made": made.isoformat(),
+        "files": list(restored.files),
+        "kept_beside": [str(path) for path in restored.aside],
+        "linked": restored.linked,
+    }
+    done(f"Restored, as of {made:%Y-%m-%d %H:%M} UTC: {', '.join(restored.files)}", results, as_json=as_json)
+    for path in restored.aside:
+        say(f"What was there is in {path}; delete it when all is well.", err=True)
+    if not restored.linked:
+        say("No account is linked: `whatsapp-mcp login` links it, and the messages are kept.", err=True)
 
 
 @click.command()
 @place_options
-def vacuum(data_dir: Path | None, account: str | None) -> None:
+@json_option
+def vacuum(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Make the file of the messages as small as it can be, after much was removed; servers may run meanwhile.
 
     While they do, the session process does it; it is not connected to WhatsApp for that time, some ten seconds for a
@@ -63,5 +75,9 @@ def vacuum(data_dir: Path | None, account: str | None) -> None:
     from whatsapp_mcp.offline.reindex import run_vacuum
 
     with waits_shown():
-        done = run_vacuum(settings_of(data_dir, account), lambda text: click.echo(text, err=True))
-    click.echo(f"{done.before / 1e6:.1f} MB, now {done.after / 1e6:.1f} MB, in {done.seconds:.1f} s")
+        written = run_vacuum(settings_of(data_dir, account), lambda text: say(text, err=True))
+    done(
+        f"{written.before / 1e6:.1f} MB, now {written.after / 1e6:.1f} MB, in {written.seconds:.1f} s",
+        {"bytes_before": written.before, "bytes": written.after, "seconds": round(written.seconds, 3)},
+        as_json=as_json,
+    )

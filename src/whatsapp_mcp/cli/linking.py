@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.saying import answered, print_json_line, say
 from whatsapp_mcp.errors import SessionError
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ def login(data_dir: Path | None, account: str | None, phone: str | None, history
     The code changes every 20 to 60 seconds, and is drawn anew in its place. Ctrl-C before the scan links nothing.
     """
     from whatsapp_mcp.account_folder import make_folder
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import with_account
     from whatsapp_mcp.cli.code_screen import CodeScreen
 
@@ -62,7 +62,7 @@ def login(data_dir: Path | None, account: str | None, phone: str | None, history
             await one.session.ready()
         state = (await one.call("appStatus", {})).body
         if as_json:
-            showing.print_json_line(state)
+            print_json_line(state)
         else:
             _say_linked(state["results"], new=new)
         if new and history:
@@ -122,6 +122,7 @@ async def _scanned(one: UsedAccount, shown: dict[str, Any], screen: CodeScreen) 
         else:
             raise session.problem()
         await session.wait_change(1.0)
+        screen.look_at_size()
     return True
 
 
@@ -133,7 +134,7 @@ def _say_linked(state: dict[str, Any], *, new: bool) -> None:
 
     number = str(state.get("jid") or "").partition("@")[0].partition(":")[0]
     who = " ".join(filter(None, (showing.shown(state.get("push_name") or ""), f"+{number}" if number else "")))
-    click.echo(f"Linked as {who}." if new else f"An account is linked already: {who}.")
+    say(f"Linked as {who}." if new else f"An account is linked already: {who}.")
 
 
 async def _history(one: UsedAccount, before: int, *, as_json: bool) -> None:
@@ -151,11 +152,11 @@ async def _history(one: UsedAccount, before: int, *, as_json: bool) -> None:
     if as_json:
         return
     if count == before:
-        click.echo("No history came yet; it comes by itself while a host or `whatsapp-mcp watch` runs.")
+        say("No history came yet; it comes by itself while a host or `whatsapp-mcp watch` runs.")
         return
     total = (await one.call("listChats", {"limit": 1})).body["results"]["pagination"]["total"]
-    click.echo(f"{count - before:,} messages came, and there are {total:,} chats; more may follow.")
-    click.echo("`whatsapp-mcp chats` lists them.")
+    say(f"{count - before:,} messages came, and there are {total:,} chats; more may follow.")
+    say("`whatsapp-mcp chats` lists them.")
 
 
 @click.command()
@@ -183,7 +184,6 @@ def reconnect(data_dir: Path | None, account: str | None, as_json: bool) -> None
 
 
 def _one_call(settings: Any, operation: str, *, as_json: bool, **arguments: Any) -> None:
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
     async def work(one: UsedAccount) -> TerminalAnswer:
@@ -193,7 +193,4 @@ def _one_call(settings: Any, operation: str, *, as_json: bool, **arguments: Any)
         return await one.call(operation, arguments)
 
     body = with_account(settings, work).body
-    if as_json:
-        showing.print_json(body)
-    else:
-        click.echo(said(body["message"]))
+    answered(body, said(body["message"]), as_json=as_json)

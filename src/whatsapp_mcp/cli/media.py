@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import print_json
 
 NAMES = {"phone": "CHAT", "message_id": "ID"}
 
@@ -36,7 +37,6 @@ def get(
     as_json: bool,
 ) -> None:
     """Download the file of the message ID in CHAT, which `read --media` shows, and print where it is."""
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import with_account
 
     settings = settings_of(data_dir, account)
@@ -49,6 +49,6 @@ def get(
         copied(place, output, replace=force)
         place = output
     if as_json:
-        showing.print_json(body)
+        print_json(body)
     else:
         click.echo(place)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from whatsapp_mcp.account_folder import check_account
+from whatsapp_mcp.cli.saying import JSON_WANTED
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.settings import Settings
 
@@ -25,7 +26,17 @@ def place_options(command: F) -> F:
     return data_dir_option(account(command))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def _json_option(help_text: str) -> Callable[[F], F]:
+    def noted(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+        wanted: bool = given or context.meta.get(JSON_WANTED, False)  # given to the group, it is for the command too
+        context.meta[JSON_WANTED] = wanted
+        return wanted
+
+    return click.option("--json", "as_json", is_flag=True, help=help_text, callback=noted)
+
+
+json_option = _json_option("Print JSON.")
+json_lines_option = _json_option("Print JSON lines.")
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:

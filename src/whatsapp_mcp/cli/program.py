@@ -76,5 +76,6 @@ def cli() -> None:
     """A WhatsApp account as MCP tools, and at the command line."""
     from whatsapp_mcp.log_lines import start_logging
 
+    gc.freeze()  # what was loaded stays, and need not be gone through
     gc.enable()  # switched off while the program was loaded
     start_logging()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import print_json, say
 from whatsapp_mcp.settings import Settings
 
 NAMES = {
@@ -44,7 +45,7 @@ def chats(
     body = _found(settings_of(data_dir, account), "listChats", arguments, limit, stored=stored)
     rows = body["results"]["data"]
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     columns = [
         showing.Column("Chat", worth=30, grows=True),
@@ -103,7 +104,7 @@ def read(
     arguments = {"chat_jid": chat, **_times(options)}
     body = _found(settings_of(data_dir, account), "getChatMessages", arguments, limit, stored=stored)
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     info = body["results"].get("chat_info") or {}
     # In a chat with one person, rows need not say whose they are.
@@ -145,7 +146,7 @@ def search(
     names = {**NAMES, "chat_jid": "--chat", "sender": "--from", "kind": "--kind"}
     body = _found(settings_of(data_dir, account), "searchMessages", arguments, limit, stored=stored, names=names)
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     showing.print_messages(body["results"]["data"], chats=True, ids=ids)
     _say_rest(body, "message", _hint(body["results"].get("hint") or {}))
@@ -183,7 +184,7 @@ def contacts(
     )
     rows = body["results"]["data"] = body["results"]["data"][:limit]
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     columns = [
         showing.Column("Name", worth=30, grows=True),
@@ -208,7 +209,7 @@ def groups(data_dir: Path | None, account: str | None, as_json: bool) -> None:
 
     body = with_account(settings_of(data_dir, account), lambda one: _body(one, "userMyGroups", {}), names=NAMES)
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     columns = [
         showing.Column("Group", worth=30, grows=True),
@@ -262,7 +263,7 @@ def _say_rest(body: dict[str, Any], what: str, nothing: str) -> None:
     total = (body["results"].get("pagination") or {}).get("total")
     count = len(body["results"]["data"])
     if not count:
-        click.echo(f"No {what}. {nothing}".rstrip(), err=True)
+        say(f"No {what}. {nothing}".rstrip(), err=True)
     elif total is not None and total > count:
         more = " or more" if body["results"]["pagination"].get("total_is_more") else ""
-        click.echo(f"{count} of {total:,}{more}; --limit shows more.", err=True)
+        say(f"{count} of {total:,}{more}; --limit shows more.", err=True)

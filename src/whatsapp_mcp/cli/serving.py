@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from whatsapp_mcp.account_folder import check_account, make_folder
-from whatsapp_mcp.cli.exits import explained
 from whatsapp_mcp.cli.options import place_options, read_settings
+from whatsapp_mcp.cli.saying import say
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.log_lines import start_logging, tell
 from whatsapp_mcp.settings import Settings
@@ -68,7 +68,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
     from whatsapp_mcp.descriptors import claim_stdio
 
     if sys.stdin.isatty():
-        click.echo(
+        say(
             "whatsapp-mcp speaks MCP here, with the program that started it: let an MCP host start it (docs/hosts.md). "
             "Ctrl-C ends it.",
             err=True,
@@ -80,7 +80,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
 
         from whatsapp_mcp.server.light_sdk import import_parts_on_demand
 
-        import_parts_on_demand()
+        import_parts_on_demand(http=False)
         from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.stdio import serve_stdio
 
@@ -165,8 +165,7 @@ def _tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
-        with explained():
-            raise SetupError("--tls-cert and --tls-key go together", next_step="Give both, or neither.")
+        raise SetupError("--tls-cert and --tls-key go together", next_step="Give both, or neither.")
     from whatsapp_mcp.server.listening import TlsFiles
 
     return TlsFiles(certificate, key)
@@ -180,7 +179,7 @@ def _keeps_nothing(simulated: bool, options: dict[str, Any]) -> bool:
 @contextlib.contextmanager
 def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Settings]:
     """Settings of a server. A simulated one without a data directory gets one of its own that goes with it."""
-    with explained(), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         settings = read_settings(options)
         start_logging(settings.log_level, settings.log_format)
         sys.setswitchinterval(SWITCH_INTERVAL)

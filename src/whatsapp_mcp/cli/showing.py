@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from whatsapp_mcp.cli.saying import NARROW
 from whatsapp_mcp.untrusted_text import clean_text, escaped
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ JsonObject = Mapping[str, Any]
 
 PIPED_WIDTH: Final = 160
 """Columns where the output is no terminal, unless COLUMNS says otherwise."""
-NARROW: Final = 20
-"""Columns that are needed at least."""
 GAP: Final = 2
 _TIME: Final = 6
 """Columns of the time before a message."""
@@ -61,16 +58,6 @@ def is_piped(console: Console) -> bool:
     return not console.is_terminal and not os.environ.get("COLUMNS")
 
 
-def print_json(value: object) -> None:
-    """The same structured result that a tool gives."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-def print_json_line(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
-
-
 def shown(text: object) -> str:
     """What somebody wrote, on one line."""
     return " ".join(clean_text(str(text)).split())
@@ -79,17 +66,6 @@ def shown(text: object) -> str:
 def lines_of(text: object) -> list[str]:
     """What somebody wrote, line by line."""
     return [line.expandtabs(4).rstrip() for line in clean_text(str(text)).splitlines()] or [""]
-
-
-def print_lines(text: str) -> None:
-    """Lines of ours, none of which is broken within a word at a terminal."""
-    console = out()
-    for line in text.splitlines():
-        if is_piped(console) or not line:
-            sys.stdout.write(line + "\n")
-            continue
-        for piece in textwrap.wrap(line, max(NARROW, console.width), subsequent_indent="  ", break_on_hyphens=False):
-            sys.stdout.write(piece + "\n")
 
 
 # -- names and times ---------------------------------------------------------------------------------------------------
@@ -158,6 +134,8 @@ class Column:
     """It takes the room that is left, and is shortened where there is none."""
     right: bool = False
     style: str = ""
+    needed: bool = False
+    """Where there is no room for it, it stands on a line of its own below its row: a later command takes it."""
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -195,6 +173,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
             line.append(text, "bold" if is_title else columns[at].style)
             line.append("" if last else " " * GAP)
         console.print(line, soft_wrap=True, end="\n")
+        for at in [] if is_title else [at for at, column in enumerate(columns) if column.needed and at not in kept]:
+            console.print(Text(f"  {cells[at]}", columns[at].style), soft_wrap=True)
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------
@@ -248,6 +228,9 @@ def message_text(row: JsonObject, *, ids: bool = False) -> Text:
     if quoted.get("content"):
         text.append(f"> {shortened(shown(quoted['content']), 60)}\n", "dim")
     text.append("\n".join(lines_of(row.get("content") or "")))
+    for one in (row.get("details") or {}).get("votes") or ():
+        text.append(f"\n- {shown(one.get('option') or '')}")
+        text.append(f" ({one['count']})" if one.get("count") else "", "dim")
     marks = ["edited" if row.get("edited") else "", "starred" if row.get("starred") else ""]
     status = row.get("status")
     marks.append(str(status) if status in ("failed", "pending", "unknown") else "")

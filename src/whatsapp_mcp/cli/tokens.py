@@ -8,26 +8,25 @@ from typing import Any
 import click
 
 from whatsapp_mcp.account_folder import make_folder
-from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import data_dir_option, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.options import data_dir_option, json_option, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.saying import done, print_json, say
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.untrusted_text import escaped
 
 
 @click.group(invoke_without_command=True)
 @place_options
+@json_option
 @click.pass_context
-def token(context: click.Context, data_dir: Path | None, account: str | None) -> None:
+def token(context: click.Context, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Show the bearer token `default` of `serve`, which may do everything; makes it if there is none."""
     context.obj = data_dir
     if context.invoked_subcommand is not None:
         return
     from whatsapp_mcp.token_file import load_or_create_token
 
-    with explained():
-        settings = settings_of(data_dir, account)
-        make_folder(settings.data_dir)
-        click.echo(load_or_create_token(settings.token_path))
+    settings = settings_of(data_dir, account)
+    make_folder(settings.data_dir)
+    _show_secret("default", load_or_create_token(settings.token_path), as_json=as_json)
 
 
 @token.command()
@@ -47,47 +46,53 @@ def token(context: click.Context, data_dir: Path | None, account: str | None) ->
 @click.option("--toolsets", metavar="NAMES", help="Only these toolsets or tools, comma-separated.")
 @click.option("--expires", metavar="TIME", help="After 12h, 30d or 4w, or at the end of 2026-12-31.")
 @click.option("--sends-per-day", type=click.IntRange(min=1), help="Most messages in 24 hours, in each account.")
-def create(name: str, data_dir: Path | None, **options: Any) -> None:
+@json_option
+def create(name: str, data_dir: Path | None, as_json: bool, **options: Any) -> None:
     """Make a token and print it: it is kept nowhere, so this is the only time that it can be seen."""
     from whatsapp_mcp.offline.tokens import create_token
 
-    with explained():
-        settings = _settings(data_dir)
-        make_folder(settings.data_dir)
-        secret = create_token(settings, name, **options)
-    click.echo(secret)
-    click.echo(f"This is the token {name}; it is not shown again. Servers know it at once.", err=True)
+    settings = _settings(data_dir)
+    make_folder(settings.data_dir)
+    secret = create_token(settings, name, **options)
+    _show_secret(name, secret, as_json=as_json)
+    say(f"This is the token {name}; it is not shown again. Servers know it at once.", err=True)
+
+
+def _show_secret(name: str, secret: str, *, as_json: bool) -> None:
+    """Alone on its line, which is never broken: it is copied, or read by a program."""
+    if as_json:
+        done(f"The token {name}.", {"name": name, "token": secret}, as_json=True)
+    else:
+        click.echo(secret)
 
 
 @token.command(name="list")
 @data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(data_dir: Path | None, as_json: bool) -> None:
     """List the tokens, with what each may do and when it was last used."""
-    from pydantic import TypeAdapter
+    from whatsapp_mcp.offline.tokens import list_tokens, token_line
 
-    from whatsapp_mcp.cli.showing import print_lines
-    from whatsapp_mcp.offline.tokens import ListedToken, list_tokens, token_line
-
-    with explained():
-        found = list_tokens(_settings(data_dir))
+    found = list_tokens(_settings(data_dir))
     if as_json:
-        click.echo(TypeAdapter(tuple[ListedToken, ...]).dump_json(found, indent=2, exclude_none=True))
+        print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for each in found:
-        print_lines(escaped(token_line(each)))
+        say(token_line(each))
+    if not found:
+        say("No token beside `default`, which `whatsapp-mcp token` shows.", err=True)
 
 
 @token.command()
 @click.argument("name")
 @data_dir_option
-def revoke(name: str, data_dir: Path | None) -> None:
+@json_option
+def revoke(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Take a token away: it opens nothing from now on, and what it has open ends."""
     from whatsapp_mcp.offline.tokens import revoke_token
 
-    with explained():
-        revoke_token(_settings(data_dir), name)
-    click.echo(escaped(f"The token {name} is revoked."))
+    revoke_token(_settings(data_dir), name)
+    done(f"The token {name} is revoked.", {"name": name}, as_json=as_json)
 
 
 def _settings(data_dir: Path | None) -> Settings:

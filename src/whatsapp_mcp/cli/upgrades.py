@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from whatsapp_mcp.cli.exits import explained
+from whatsapp_mcp.cli.options import json_option
+from whatsapp_mcp.cli.saying import print_json, say_lines
 
 
 @click.command("upgrade-check")
@@ -17,7 +18,7 @@ from whatsapp_mcp.cli.exits import explained
     metavar="URL",
     help="Package index to ask; PyPI without it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def upgrade_check(index: str | None, as_json: bool) -> None:
     """Ask the package index for something newer, and say how to install it; exit code 1 if there is.
 
@@ -25,7 +26,9 @@ def upgrade_check(index: str | None, as_json: bool) -> None:
     """
     from whatsapp_mcp.offline.upgrades import INDEX, look_for_upgrades, upgrades_text
 
-    with explained():
-        upgrades = look_for_upgrades(index or INDEX)
-    click.echo(upgrades.model_dump_json(indent=2) if as_json else upgrades_text(upgrades))
+    upgrades = look_for_upgrades(index or INDEX)
+    if as_json:
+        print_json(upgrades.model_dump(mode="json"))
+    else:
+        say_lines(upgrades_text(upgrades))
     sys.exit(1 if upgrades.available else 0)

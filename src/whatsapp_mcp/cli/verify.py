@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
 from whatsapp_mcp.cli.approvals import at_terminal
 from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import place_options, read_settings
+from whatsapp_mcp.cli.options import json_option, place_options, read_settings
+from whatsapp_mcp.cli.saying import print_json
 from whatsapp_mcp.errors import SetupError
 
 _NOT_RUN: Final = 2
@@ -26,6 +27,7 @@ _NOT_RUN: Final = 2
 @click.option(
     "--record", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the shapes of the stanzas."
 )
+@json_option
 def verify(
     data_dir: Path | None,
     account: str | None,
@@ -35,6 +37,7 @@ def verify(
     group: bool | None,
     report: Path | None,
     record: Path | None,
+    as_json: bool,
 ) -> None:
     """Try every kind of step with the linked account, writing to nobody but its owner; takes about three minutes.
 
@@ -42,7 +45,7 @@ def verify(
     Exit code 0: all as expected; 1: something differs; 2: it could not run, or was interrupted.
     """
     from whatsapp_mcp.account_folder import check_account
-    from whatsapp_mcp.offline.verify import VerifyOptions, run_verify
+    from whatsapp_mcp.offline.verify import VerifyOptions, report_json, run_verify
 
     with explained(_NOT_RUN):
         if simulated and endpoint is not None:
@@ -57,26 +60,29 @@ def verify(
             settings = read_settings({"data_dir": data_dir, "account": account, "endpoint": endpoint})
             check_account(settings.account_dir)
         options = VerifyOptions(simulated=simulated, yes=yes, group=group, report=report, record=record)
-        code = run_verify(settings, options, _Terminal())
+        code, findings = run_verify(settings, options, _Terminal(sys.stderr if as_json else sys.stdout))
+    if as_json and findings is not None:
+        print_json(report_json(findings))
     sys.exit(code)
 
 
 class _Terminal:
-    """The person at standard input and output."""
+    """The person at standard input, who reads what goes to ``stream``."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
+    def __init__(self, stream: TextIO) -> None:
+        from whatsapp_mcp.cli.showing import console_on
 
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = console_on(stream)
+        self._asks_on_error = stream is sys.stderr
 
     def tell(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(text, soft_wrap=True)
 
     def mark(self, text: str, style: str) -> None:
-        self._console.print(text, style=style, markup=False)
+        self._console.print(text, style=style, soft_wrap=True)
 
     def agrees(self, question: str) -> bool:
         try:
-            return click.confirm(question, default=False)
+            return click.confirm(question, default=False, err=self._asks_on_error)
         except click.Abort:
             return False

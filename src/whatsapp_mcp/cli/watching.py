@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from whatsapp_mcp.cli.exits import Exit
-from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.options import json_lines_option, json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import print_json, print_json_line, say
 
 if TYPE_CHECKING:
     from whatsapp_mcp.cli.calling import UsedAccount
@@ -31,7 +32,7 @@ _chat = click.option("--chat", "phone", metavar="CHAT", help="Only in this chat.
     help="Only these, comma-separated: message, own_message, edit, deletion, reaction, vote, answer, pin, receipt, "
     "join_request, group_change, call, typing.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@json_lines_option
 def watch(data_dir: Path | None, account: str | None, phone: str | None, kinds: str | None, as_json: bool) -> None:
     """Show messages and what else happens, as it happens, until Ctrl-C."""
     from whatsapp_mcp.cli.calling import with_account
@@ -44,10 +45,10 @@ def watch(data_dir: Path | None, account: str | None, phone: str | None, kinds: 
         while True:
             body = (await one.call("waitForEvent", {**arguments, "cursor": cursor})).body
             if cursor is None and not as_json:
-                click.echo("Watching; Ctrl-C ends it.", err=True)
+                say("Watching; Ctrl-C ends it.", err=True)
             cursor, arguments["timeout"] = body.get("next_cursor", cursor), _ONCE
             if body["results"].get("missed"):
-                click.echo("Some of what happened before was missed.", err=True)
+                say("Some of what happened before was missed.", err=True)
             _show(body["results"]["data"], as_json=as_json)
 
     with_account(settings_of(data_dir, account), work, names=NAMES)
@@ -58,7 +59,7 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
     for row in rows:
         if as_json:
-            showing.print_json_line(row)
+            print_json_line(row)
         else:
             showing.print_event(row)
     sys.stdout.flush()
@@ -88,10 +89,10 @@ def wait(data_dir: Path | None, account: str | None, phone: str | None, timeout:
 
     body = with_account(settings_of(data_dir, account), work, names=NAMES)
     if as_json:
-        showing.print_json(body)
+        print_json(body)
     elif message := body["results"].get("message"):
         showing.print_messages([message], chats=True, ids=True)
     else:
-        click.echo("Nobody wrote.", err=True)
+        say("Nobody wrote.", err=True)
     if not body["results"].get("message"):
         sys.exit(Exit.NOTHING_CAME)

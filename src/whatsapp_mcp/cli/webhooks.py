@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from whatsapp_mcp.account_folder import make_folder
-from whatsapp_mcp.cli.exits import explained
-from whatsapp_mcp.cli.options import place_options, read_settings, settings_of
-from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.cli.options import json_option, place_options, read_settings, settings_of
+from whatsapp_mcp.cli.saying import done, print_json, say
 
 
 @click.group(invoke_without_command=True)
@@ -43,71 +42,72 @@ def webhook(context: click.Context) -> None:
     multiple=True,
     help="It may be on this machine, or in a private network; may be repeated.",
 )
-def add(url: str, data_dir: Path | None, account: str | None, **options: Any) -> None:
+@json_option
+def add(url: str, data_dir: Path | None, account: str | None, as_json: bool, **options: Any) -> None:
     """Add a receiver, and print the secret that signs its requests: this is the only time that it can be seen."""
     from whatsapp_mcp.offline.webhooks import add_webhook
 
-    with explained():
-        settings = read_settings({"data_dir": data_dir, "account": account})
-        make_folder(settings.data_dir)
-        make_folder(settings.account_dir)
-        made = add_webhook(settings, url, **options)
-    click.echo(made.secret)
-    click.echo(escaped(f"This is the secret of the webhook {made.name}; it is not shown again."), err=True)
+    settings = read_settings({"data_dir": data_dir, "account": account})
+    make_folder(settings.data_dir)
+    make_folder(settings.account_dir)
+    made = add_webhook(settings, url, **options)
+    if as_json:
+        done(f"The webhook {made.name} is added.", {"name": made.name, "secret": made.secret}, as_json=True)
+    else:
+        click.echo(made.secret)
+    say(f"This is the secret of the webhook {made.name}; it is not shown again.", err=True)
 
 
 @webhook.command(name="list")
 @place_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """List the webhooks, with what each is told and how it does."""
-    from pydantic import TypeAdapter
+    from whatsapp_mcp.offline.webhooks import list_webhooks, webhook_line
 
-    from whatsapp_mcp.cli.showing import print_lines
-    from whatsapp_mcp.offline.webhooks import ListedWebhook, list_webhooks, webhook_line
-
-    with explained():
-        found = list_webhooks(settings_of(data_dir, account))
+    found = list_webhooks(settings_of(data_dir, account))
     if as_json:
-        click.echo(TypeAdapter(tuple[ListedWebhook, ...]).dump_json(found, indent=2, exclude_none=True))
+        print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for each in found:
-        print_lines(escaped(webhook_line(each)))
+        say(webhook_line(each))
+    if not found:
+        say("No webhook. `whatsapp-mcp webhook add URL` adds one.", err=True)
 
 
 @webhook.command()
 @click.argument("name")
 @place_options
-def remove(name: str, data_dir: Path | None, account: str | None) -> None:
+@json_option
+def remove(name: str, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Take a webhook away: nothing more is sent, within two seconds."""
     from whatsapp_mcp.offline.webhooks import remove_webhook
 
-    with explained():
-        remove_webhook(settings_of(data_dir, account), name)
-    click.echo(escaped(f"The webhook {name} is removed."))
+    remove_webhook(settings_of(data_dir, account), name)
+    done(f"The webhook {name} is removed.", {"name": name}, as_json=as_json)
 
 
 @webhook.command()
 @click.argument("name")
 @place_options
 @click.option("--skip", "skips", is_flag=True, help="Leave out what waits, and begin with what happens from now on.")
-def resume(name: str, data_dir: Path | None, account: str | None, skips: bool) -> None:
+@json_option
+def resume(name: str, data_dir: Path | None, account: str | None, skips: bool, as_json: bool) -> None:
     """Let a webhook that was stopped, or waits for its next try, go on at once."""
     from whatsapp_mcp.offline.webhooks import resume_webhook
 
-    with explained():
-        resume_webhook(settings_of(data_dir, account), name, skips=skips)
-    click.echo(escaped(f"The webhook {name} goes on."))
+    resume_webhook(settings_of(data_dir, account), name, skips=skips)
+    done(f"The webhook {name} goes on.", {"name": name}, as_json=as_json)
 
 
 @webhook.command()
 @click.argument("name")
 @place_options
-def test(name: str, data_dir: Path | None, account: str | None) -> None:
+@json_option
+def test(name: str, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Send a signed request of type `test` to a webhook now, and say what became of it."""
     from whatsapp_mcp.offline.webhooks import try_webhook
 
-    with explained():
-        taken, said = try_webhook(settings_of(data_dir, account), name)
-    click.echo(escaped(f"{'Taken' if taken else 'Not taken'}: {said}."), err=not taken)
+    taken, said = try_webhook(settings_of(data_dir, account), name)
+    done(f"{'Taken' if taken else 'Not taken'}: {said}.", {"name": name, "taken": taken, "said": said}, as_json=as_json)
     sys.exit(0 if taken else 1)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from whatsapp_mcp.cli.options import json_option, place_options, settings_of
+from whatsapp_mcp.cli.saying import answered, print_json, say
 from whatsapp_mcp.errors import InvalidArgument
 
 NAMES = {"phone": "CHAT", "message": "TEXT", "file": "--file", "caption": "TEXT", "reply_message_id": "--reply-to"}
@@ -42,7 +43,6 @@ def send(
     Without TEXT it is read from standard input. The policy holds as it does for hosts: what it wants to be asked about
     is asked here, and needs an approval where nobody sits at the terminal.
     """
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
     if text is None and file is None:
@@ -58,10 +58,8 @@ def send(
     settings = settings_of(data_dir, account)
     names = {**NAMES, **({argument: "--file" for _, argument in _KINDS.values()})}
     answer = with_account(settings, lambda one: one.call(operation, arguments), names=names)
-    if as_json:
-        showing.print_json(answer.body)
-        return
-    click.echo(f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip())
+    sentence = f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip()
+    answered(answer.body, sentence, as_json=as_json)
 
 
 def _from_input() -> str:
@@ -98,7 +96,6 @@ def schedule(context: click.Context) -> None:
 @json_option
 def add(chat: str, text: str, data_dir: Path | None, account: str | None, at: str | None, as_json: bool) -> None:
     """Send TEXT to CHAT at a later time."""
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
     arguments = {"phone": chat, "message": text, "at": at}
@@ -106,10 +103,8 @@ def add(chat: str, text: str, data_dir: Path | None, account: str | None, at: st
     answer = with_account(
         settings_of(data_dir, account), lambda one: one.call("scheduleMessage", arguments), names=names
     )
-    if as_json:
-        showing.print_json(answer.body)
-        return
-    click.echo(f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip())
+    sentence = f"{said(answer.body['message'])} {answer.body['results'].get('message_id', '')}".rstrip()
+    answered(answer.body, sentence, as_json=as_json)
 
 
 @schedule.command(name="list")
@@ -123,19 +118,19 @@ def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     settings = settings_of(data_dir, account)
     body = with_account(settings, lambda one: one.call("listScheduled", {}), session=False).body
     if as_json:
-        showing.print_json(body)
+        print_json(body)
         return
     columns = [
         showing.Column("When", worth=30),
         showing.Column("Chat", worth=27, grows=True),
-        showing.Column("Id", worth=25),
+        showing.Column("Id", worth=6, needed=True),
         showing.Column("State", worth=5, style="dim"),
         showing.Column("Text", worth=10, grows=True),
     ]
     rows = body["results"]["data"]
     showing.print_table(columns, [_waiting(row) for row in rows])
     if not rows:
-        click.echo("Nothing waits to be sent.", err=True)
+        say("Nothing waits to be sent.", err=True)
 
 
 def _waiting(row: dict[str, Any]) -> list[str]:
@@ -157,13 +152,9 @@ def _waiting(row: dict[str, Any]) -> list[str]:
 @json_option
 def cancel(message_id: str, data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Do not send the message with this ID, which `schedule list` shows."""
-    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.calling import said, with_account
 
     settings = settings_of(data_dir, account)
     arguments = {"message_id": message_id}
     answer = with_account(settings, lambda one: one.call("cancelScheduled", arguments), names={"message_id": "ID"})
-    if as_json:
-        showing.print_json(answer.body)
-        return
-    click.echo(said(answer.body["message"]))
+    answered(answer.body, said(answer.body["message"]), as_json=as_json)

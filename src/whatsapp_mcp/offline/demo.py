@@ -58,9 +58,14 @@ class Transcript:
         self._console.print(f"  [yellow]{escape(who)}[/yellow]: {escape(text)}")
 
     def qr(self, text: str) -> None:
+        lines = qr_lines(text, self._console.encoding)
+        if len(lines[0]) > self._console.width:
+            self.note(f"the QR code is not drawn: it needs {len(lines[0])} columns, and here are {self._console.width}")
+            return
+        indent = " " * min(4, self._console.width - len(lines[0]))
         # Printed without markup or wrapping: a QR code is a picture made of characters.
-        for line in qr_lines(text, self._console.encoding):
-            self._console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
+        for line in lines:
+            self._console.print(indent + line, highlight=False, markup=False, soft_wrap=True)
 
     def done(self) -> None:
         seconds = time.monotonic() - self._started
@@ -140,7 +145,7 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
 
     transcript.step("4. React, reply, mark as read")
     await guest.call("reactMessage", message_id=message["message_id"], phone=message["chat_jid"], emoji="👍")
-    await guest.call("readMessage", message_id=message["message_id"], phone=message["chat_jid"])
+    await guest.call("readMessage", message_id=[message["message_id"]], phone=message["chat_jid"])
     await guest.call("sendMessage", phone=message["chat_jid"], message=AGREED, reply_message_id=message["message_id"])
     transcript.said("you", AGREED)
 
@@ -171,8 +176,8 @@ def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [results.get("common", {}) | row for row in results["data"]]
 
 
-async def _run(console: Console) -> None:
-    transcript = Transcript(console)
+async def play(transcript: Transcript) -> None:
+    """The whole demo, told to ``transcript``."""
     with tempfile.TemporaryDirectory(prefix="whatsapp-mcp-demo-") as folder:
         try:
             with anyio.fail_after(TIME_LIMIT):
@@ -199,7 +204,7 @@ def run_demo() -> None:
             next_step="Run it in a Linux container, or link a real account with `whatsapp-mcp stdio`.",
         )
     try:
-        anyio.run(_run, Console(highlight=False))
+        anyio.run(play, Transcript(Console(highlight=False)))
     except BaseExceptionGroup as group:  # the SDK's task groups wrap what happened inside
         raise _first(group) from group
 

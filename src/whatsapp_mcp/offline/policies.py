@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from whatsapp_mcp.account_folder import accounts_in
-from whatsapp_mcp.clock import from_ms, local, now_ms
+from whatsapp_mcp.clock import from_ms, local, now_ms, time_text
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.policy.book import PendingApproval, PolicyBook, plain_code
 from whatsapp_mcp.policy.file import PolicyFile, read_rules
@@ -22,7 +22,7 @@ from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.template import template
 from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.untrusted_text import clean_text, escaped
 
 _CONNECT_TIMEOUT: Final = 2.0
 _MIB: Final = 1_048_576
@@ -159,12 +159,34 @@ def waiting_text(accounts: Sequence[Settings]) -> str:
     """What waits for an answer, as lines for a terminal."""
     shown: list[str] = []
     for settings in accounts:
-        with _book(settings) as book:
-            found = [question_text(one) for one in book.pending(now_ms())]
+        found = [question_text(one) for one in _pending(settings)]
         if found and len(accounts) > 1:
             shown.append(f"Account {settings.account}:")
         shown += found
     return "\n\n".join(shown) or "Nothing waits for an approval."
+
+
+def waiting_json(accounts: Sequence[Settings]) -> list[dict[str, Any]]:
+    """The same, for programs. Times are RFC 3339, in UTC."""
+    return [
+        {
+            "account": settings.account,
+            "approval_code": one.code,
+            "question": clean_text(one.text),
+            "rule": one.rule,
+            "caller": one.caller,
+            "can_be_always": one.can_be_always,
+            "asked": time_text(from_ms(one.asked_at)),
+            "until": time_text(from_ms(one.expires_at)),
+        }
+        for settings in accounts
+        for one in _pending(settings)
+    ]
+
+
+def _pending(settings: Settings) -> Sequence[PendingApproval]:
+    with _book(settings) as book:
+        return list(book.pending(now_ms()))
 
 
 def question_text(one: PendingApproval) -> str:
@@ -180,10 +202,9 @@ def waiting(accounts: Sequence[Settings], code: str) -> tuple[Settings, PendingA
         NotFound: none that waits.
     """
     for settings in accounts:
-        with _book(settings) as book:
-            for one in book.pending(now_ms()):
-                if one.code == plain_code(code):
-                    return settings, one
+        for one in _pending(settings):
+            if one.code == plain_code(code):
+                return settings, one
     raise NotFound(
         "no question with this code waits for an answer",
         next_step="`whatsapp-mcp approve` lists what waits. A question that was answered, or is too old, has to be "

@@ -139,3 +139,14 @@ def test_names_and_addresses() -> None:
     assert showing.address("1203-1@g.us") == "1203-1@g.us"
     assert showing.name_of({"jid": "12025550111@s.whatsapp.net"}) == "+12025550111"
     assert showing.sender_of({"is_from_me": True}) == "You"
+
+
+def test_what_a_later_command_takes_is_never_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [showing.Column("When", worth=30), showing.Column("Id", worth=6, needed=True)]
+    made = width(monkeypatch, 40)
+    showing.print_table(columns, [["29 Nov 12:07, as long as it likes", "HELDCE1355C234520702E6"]])
+    assert [line.rstrip() for line in made.getvalue().splitlines()] == [
+        "When",
+        "29 Nov 12:07, as long as it likes",
+        "  HELDCE1355C234520702E6",
+    ]

@@ -15,7 +15,7 @@ from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account import GetDevice
 from whatsapp_mcp.pipe.command import COMMANDS, Command, Wire
 from whatsapp_mcp.pipe.control import Vacuum
-from whatsapp_mcp.pipe.lines import Notice
+from whatsapp_mcp.pipe.lines import Notice, Stored
 from whatsapp_mcp.pipe.messages import SendMessage
 from whatsapp_mcp.worker.dispatch import COMMAND_MODULES
 
@@ -101,6 +101,14 @@ def test_notices(kind: type[BaseModel], *, optional: bool) -> None:
     notice = sample(kind, optional=optional)
     assert isinstance(notice, Wire)
     assert codec.decode_from_session(codec.encode(notice)) == notice
+
+
+def test_what_reads_notices_is_built_once() -> None:
+    line = codec.encode(Stored(newest_arrival=1))
+    codec.decode_from_session(line)
+    before = codec._adapter.cache_info().misses
+    codec.decode_from_session(line)
+    assert codec._adapter.cache_info().misses == before
 
 
 def test_an_error_survives_the_pipe() -> None:

@@ -10,8 +10,10 @@ import pytest
 from tests.unit.systems import CHILD_LIMIT
 
 
-def printed(code: str) -> list[str]:
-    light = "import sys; from whatsapp_mcp.server.light_sdk import import_parts_on_demand; import_parts_on_demand()"
+def printed(code: str, *, http: bool = True, before: str = "") -> list[str]:
+    light = (
+        f"import sys; from whatsapp_mcp.server import light_sdk\n{before}\nlight_sdk.import_parts_on_demand({http=})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{light}\n{code}"], capture_output=True, text=True, timeout=CHILD_LIMIT, check=True
     )
@@ -40,6 +42,44 @@ def test_all_of_it_is_there_for_who_asks(code: str) -> None:
         "module",
         "module",
     ]
+
+
+def test_a_server_on_stdio_is_imported_without_http() -> None:
+    http = {"starlette", "uvicorn", "mcp.server.auth"}
+    code = f"from whatsapp_mcp.server import stdio\nprint({http} & sys.modules.keys())"
+    assert printed(code, http=False) == ["set()"]
+
+
+def test_http_is_there_for_who_asks_the_server_of_stdio_for_it() -> None:
+    code = """
+import mcp.server.lowlevel.server as lowlevel
+from starlette.applications import Starlette
+app = lowlevel.Starlette(routes=[lowlevel.Mount("/a", routes=[])])
+print(type(app) is Starlette, isinstance(app, lowlevel.Starlette), app.routes[0].path)
+print(lowlevel.AuthSettings.model_fields["issuer_url"].is_required())
+class Ours(lowlevel.Starlette): pass
+print(issubclass(Ours, Starlette))
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+print(AuthSettings.__name__, StreamableHTTPSessionManager.__name__)
+"""
+    expected = ["True", "True", "/a", "True", "True", "AuthSettings", "StreamableHTTPSessionManager"]
+    assert printed(code, http=False) == expected
+
+
+def test_an_sdk_that_needs_http_at_once_is_imported_as_ever() -> None:
+    needed = "light_sdk._HTTP = ('mcp.server.context',)  # it makes types of what is in there"
+    code = "from mcp.server.lowlevel import Server; print(Server('any').name)"
+    assert printed(code, http=False, before=needed) == ["any"]
+
+
+def test_models_of_a_revision_are_completed_when_they_are_used() -> None:
+    code = """
+import mcp_types._v2025_11_25 as models
+print(models.CallToolRequestParams.__pydantic_complete__)
+print(models.CallToolRequestParams.model_validate({"name": "sendMessage"}).name)
+"""
+    assert printed(code) == ["False", "sendMessage"]
 
 
 def test_what_is_not_there_is_said_as_ever() -> None:

@@ -32,6 +32,8 @@ _LIBRARY_AGES_AFTER: Final = timedelta(days=90)
 _EARLIEST_NOW: Final = datetime(2026, 9, 21, tzinfo=UTC)
 """neonize 0.5.2 was built on this day, so a clock that says less is wrong."""
 
+_LOADING_LIMIT: Final = 60.0
+
 
 def check_python() -> Check:
     found = platform.python_version()
@@ -138,11 +140,18 @@ def check_extra(extra: Extra) -> Check:
     if not extra.installed:
         return ok(extra.name, f"not installed: {extra.use} (if you want it: {find_installer().add(extra.name)})")
     code = f"import {extra.module}; print({extra.module}.__version__)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode != 0:
-        why = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    command, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    try:
+        said, error = child.communicate(timeout=_LOADING_LIMIT)
+        why = (error.strip().splitlines() or ["it ended without a word"])[-1]
+    except subprocess.TimeoutExpired:
+        # Its pipes are not read to their end, as subprocess.run() does: on Windows that has no limit.
+        child.kill()
+        why = f"it takes more than {_LOADING_LIMIT:g} seconds"
+    if child.returncode != 0:
         return problem(extra.name, f"{extra.module} cannot be loaded: {why}", find_installer().add(extra.name))
-    return ok(extra.name, f"{extra.module} {done.stdout.strip()}")
+    return ok(extra.name, f"{extra.module} {said.strip()}")
 
 
 def _check_version(name: str, version: str, tested: tuple[str, str]) -> Check:

@@ -6,6 +6,7 @@ refuses every other recipient. :mod:`.findings` decides what may stand in a repo
 
 from __future__ import annotations
 
+from whatsapp_mcp.offline.verify.findings import report_json
 from whatsapp_mcp.offline.verify.guide import VerifyOptions, run_verify
 
-__all__ = ["VerifyOptions", "run_verify"]
+__all__ = ["VerifyOptions", "report_json", "run_verify"]

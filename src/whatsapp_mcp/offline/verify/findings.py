@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Final
+from typing import Any, Final
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.errors import CODES
@@ -89,6 +89,32 @@ def report_text(findings: Findings) -> str:
     return "\n".join(lines) + "\n"
 
 
+def report_json(findings: Findings) -> dict[str, Any]:
+    """The same, for programs."""
+    return {
+        "service": _word(findings.service),
+        "as_expected": findings.is_as_expected,
+        "versions": {name: _version(found) for name, found in _versions()},
+        "system": _word(platform.system()),
+        "left_behind": [_word(one) for one in findings.left],
+        "steps": [
+            {
+                "step": _word(result.step.name),
+                "expected": _word(result.step.expected),
+                "outcome": _word(result.ending),
+                "seen": [_word(one) for one in result.seen],
+                "error": _word(result.code) if result.code else None,
+                "seconds": _seconds(result),
+            }
+            for result in findings.results
+        ],
+    }
+
+
+def _seconds(result: Result) -> float:
+    return round(min(max(result.seconds, 0.0), _LONGEST), 1)
+
+
 def _row(result: Result) -> str:
     cells = (
         _word(result.step.name),
@@ -96,7 +122,7 @@ def _row(result: Result) -> str:
         _word(result.ending),
         _words(result.seen),
         _word(result.code) if result.code else "",
-        f"{min(max(result.seconds, 0.0), _LONGEST):.1f}",
+        f"{_seconds(result):.1f}",
     )
     return f"| {' | '.join(cells)} |"
 

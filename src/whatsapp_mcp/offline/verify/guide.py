@@ -172,8 +172,8 @@ class Guide:
             self._terminal.mark(f"  {'':12} expected: {result.step.expected}", "dim")
 
 
-def run_verify(settings: Settings | None, options: VerifyOptions, terminal: Terminal) -> int:
-    """The exit code.
+def run_verify(settings: Settings | None, options: VerifyOptions, terminal: Terminal) -> tuple[int, Findings | None]:
+    """The exit code, and what was found; None: nothing was tried.
 
     Raises:
         WhatsAppMcpError: it could not begin.
@@ -186,16 +186,16 @@ def run_verify(settings: Settings | None, options: VerifyOptions, terminal: Term
     if settings is not None:
         check_unused(settings)
     with recorder() as recording:
-        code = _run(Guide(settings, options, terminal, recording.environment), options, terminal)
+        found = _run(Guide(settings, options, terminal, recording.environment), options, terminal)
         recording.write(options.record)
         terminal.tell(f"The shapes of the stanzas are in {options.record}: names and kinds of values, and no value.")
-    return code
+    return found
 
 
-def _run(guide: Guide, options: VerifyOptions, terminal: Terminal) -> int:
+def _run(guide: Guide, options: VerifyOptions, terminal: Terminal) -> tuple[int, Findings | None]:
     if not guide.agreed():
         terminal.tell("Nothing was done.")
-        return NOT_RUN
+        return NOT_RUN, None
     interrupted = False
     try:
         anyio.run(guide.run)
@@ -210,14 +210,14 @@ def _run(guide: Guide, options: VerifyOptions, terminal: Terminal) -> int:
     findings = guide.findings
     if findings is None:
         terminal.tell("Nothing was tried.")
-        return NOT_RUN
+        return NOT_RUN, None
     terminal.tell(f"\n{findings.counts()}; left behind: {', '.join(findings.left) or 'nothing'}.")
     if options.report is not None:
         _write(options.report, report_text(findings))
         terminal.tell(f"The report is in {options.report}: read it, it names neither you nor anybody else.")
     if interrupted:
-        return NOT_RUN
-    return AS_EXPECTED if findings.is_as_expected else SOMETHING_DIFFERS
+        return NOT_RUN, findings
+    return (AS_EXPECTED if findings.is_as_expected else SOMETHING_DIFFERS), findings
 
 
 def _write(path: Path, text: str) -> None:

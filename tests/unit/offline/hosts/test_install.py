@@ -31,7 +31,8 @@ from whatsapp_mcp.platform.user_folders import OperatingSystem, UserFolders
 Run = Callable[..., Result]
 LINUX, MACOS, WINDOWS = OperatingSystem.LINUX, OperatingSystem.MACOS, OperatingSystem.WINDOWS
 LAUNCH: Final = Launch("/opt/whatsapp/bin/whatsapp-mcp", ("stdio",))
-COMMAND: Final = this_installation(()).command
+HERE: Final = this_installation(())
+"""How the installation that is tested is started."""
 
 PLACES: Final[dict[str, Mapping[OperatingSystem, str | None]]] = {
     "claude-desktop": {
@@ -118,15 +119,15 @@ def test_what_each_host_is_given(name: str, folders: UserFolders, run: Run) -> N
     assert done.exit_code == 0, done.output
     path = folders.home / str(PLACES[name][LINUX])
     table, fixed = WRITTEN[name]
-    entry = {**fixed, "command": COMMAND, "args": ["stdio", "--toolsets", "core,group", "--scope", "send"]}
+    entry = {**fixed, "command": HERE.command, "args": [*HERE.arguments, "--toolsets", "core,group", "--scope", "send"]}
     assert READ[path.suffix](path.read_text()) == {table: {"whatsapp": entry}}
-    assert Path(COMMAND).is_absolute()
+    assert Path(HERE.command).is_absolute()
 
 
 def test_what_goose_is_given(folders: UserFolders, run: Run) -> None:
     assert run("goose", "--yes").exit_code == 0
     (table,) = yaml_text.read((folders.home / ".config" / "goose" / "config.yaml").read_text()).values()
-    assert table["whatsapp"]["cmd"] == COMMAND
+    assert table["whatsapp"]["cmd"] == HERE.command
     assert (table["whatsapp"]["name"], table["whatsapp"]["type"]) == ("whatsapp", "stdio")
     assert table["whatsapp"]["enabled"] is True
 
@@ -134,7 +135,7 @@ def test_what_goose_is_given(folders: UserFolders, run: Run) -> None:
 def test_librechat_has_no_place_of_its_own(run: Run, tmp_path: Path) -> None:
     refused = run("librechat", "--yes")
     assert (refused.exit_code, "--file" in refused.output) == (2, True)
-    assert yaml_text.read(run("librechat", "--print").stdout)["mcpServers"]["whatsapp"]["command"] == COMMAND
+    assert yaml_text.read(run("librechat", "--print").stdout)["mcpServers"]["whatsapp"]["command"] == HERE.command
     path = tmp_path / "librechat.yaml"
     path.write_text("version: 1.2.8 # of the file\ncache: true\n")
     assert run("librechat", "--file", path, "--yes").exit_code == 0
@@ -185,7 +186,7 @@ def test_what_the_owner_added_stays(cursor: Path, run: Run) -> None:
     cursor.write_text(json.dumps({"mcpServers": {"whatsapp": mine}}))
     assert run("cursor", "--yes").exit_code == 0
     entry = json.loads(cursor.read_text())["mcpServers"]["whatsapp"]
-    assert entry == {**mine, "command": COMMAND, "args": ["stdio"]}
+    assert entry == {**mine, "command": HERE.command, "args": list(HERE.arguments)}
 
 
 @pytest.mark.parametrize("arguments", [(), ("--remove",)])
@@ -227,7 +228,8 @@ def test_what_would_change_more_is_refused(name: str, text: str, folders: UserFo
     path.write_text(text)
     done = run(name, "--yes")
     assert done.exit_code == 1
-    assert COMMAND in done.stderr, "the entry is printed to be put in by hand"
+    written = HERE.command if path.suffix == ".yaml" else json.dumps(HERE.command)
+    assert written in done.stderr, "the entry is printed to be put in by hand"
     assert path.read_text() == text
 
 
@@ -240,7 +242,7 @@ def test_an_account_has_an_entry_of_its_own(cursor: Path, run: Run, tmp_path: Pa
     assert run("cursor", "--yes", "--account", "work", "--data-dir", data).exit_code == 0
     servers = values(HOSTS["cursor"], cursor.read_text())["mcpServers"]
     assert sorted(servers) == ["files", "whatsapp", "whatsapp-work"]
-    assert servers["whatsapp-work"]["args"] == ["stdio", "--data-dir", str(data), "--account", "work"]
+    assert servers["whatsapp-work"]["args"] == [*HERE.arguments, "--data-dir", str(data), "--account", "work"]
 
 
 def test_toolsets_are_checked(run: Run) -> None:
