@@ -12,7 +12,7 @@ from bench.row import Row
 from whatsapp_mcp.catalog import Operation, load_catalog, select
 from whatsapp_mcp.catalog.tool import to_tools
 
-__all__ = ["measure"]
+__all__ = ["listed_characters", "measure"]
 
 ALL: Final = 16_000
 CORE: Final = 6_500
@@ -26,11 +26,15 @@ async def measure() -> list[Row]:
     rows = []
     for toolset, budget in (("all", ALL), ("core", CORE)):
         listed = tuple(op for op in select(catalog, toolset).operations if toolset == "core" or op.name in seed)
-        rows.append(Row(f"tools/list {toolset}", _size(listed), "chars", at_most=budget, note=f"{len(listed)} tools"))
+        rows.append(
+            Row(
+                f"tools/list {toolset}", listed_characters(listed), "chars", at_most=budget, note=f"{len(listed)} tools"
+            )
+        )
     return rows
 
 
-def _size(operations: Sequence[Operation]) -> int:
+def listed_characters(operations: Sequence[Operation]) -> int:
     shown = [
         {"name": t.name, "description": t.description, "inputSchema": t.input_schema} for t in to_tools(operations)
     ]

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 import pytest
+from bench.tools_list import listed_characters
 from jsonschema_rs import Draft202012Validator
 
 import whatsapp_mcp
@@ -273,6 +274,7 @@ def test_every_tool_has_an_example_that_is_still_right(name: str) -> None:
     Draft202012Validator(operation.input_schema).validate(example["arguments"])
     structured = {key: value for key, value in example["answer"].items() if value is not None}
     Draft202012Validator(operation.output_schema).validate(structured)
+    assert not re.search(r"/tmp/|/root/|127\.0\.0\.1", json.dumps(example)), "of the machine it was played on"
 
 
 def test_the_conversation_in_the_readme_is_the_demo() -> None:
@@ -284,6 +286,19 @@ def test_the_conversation_in_the_readme_is_the_demo() -> None:
         Draft202012Validator(load_catalog().by_name[event["call"]].input_schema).validate(event["arguments"])
     demo = (PACKAGE / "offline" / "demo.py").read_text(encoding="utf-8")
     assert [event["call"] for event in calls] == re.findall(r'guest\.call\(\s*"(\w+)"', demo)
+
+
+def test_the_figures_in_the_readme_are_about_right() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    operations = load_catalog().operations
+    seed = json.loads((ROOT / "tests" / "contract" / "seed.json").read_text(encoding="utf-8"))["operations"]
+    assert f"| {len(seed)}, and {len(operations) - len(seed)} of its own |" in text
+    core, everything = (
+        int(figure.replace(",", ""))
+        for figure in re.search(r"\| ([\d,]+) by default; ([\d,]+) all \|", text).groups()  # type: ignore[union-attr]
+    )
+    assert core == pytest.approx(listed_characters(select(load_catalog(), CORE).operations), rel=0.03)
+    assert everything == pytest.approx(listed_characters(operations), rel=0.03)
 
 
 WORDS_OF_OTHERS: Final = {

@@ -27,7 +27,7 @@ _START_LIMIT: Final = 120.0
 """Seconds for the first program."""
 _PACKAGES: Final = ("wine", "wine64", "gcc-mingw-w64-x86-64")
 """Of Debian; some 700 MB."""
-_NOT_FOR_TESTS: Final = ("mypy", "ruff", "types-")
+_NOT_FOR_TESTS: Final = ("mkdocs", "mypy", "ruff", "types-")
 _PYWIN32: Final = ("win32", "win32/lib", "pywin32_system32")
 """What pywin32's .pth file would add in a real site-packages."""
 
@@ -119,12 +119,15 @@ class Rig:
 
     @contextmanager
     def kept_up(self) -> Iterator[None]:
-        """The services that wine starts with its first program, for the time of the body: else one of several programs
-        that run at once would start them, and its output would end only with theirs.
+        """The services that wine starts with its first program, and the desktop with the first that draws, for the time
+        of the body: else a program that is tested would start them, and its output would end only with theirs.
         """
         up = self._prefix / "up"
         up.unlink(missing_ok=True)
-        code = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
+        code = (
+            "import ctypes, pathlib, sys; ctypes.WinDLL('user32').GetDesktopWindow(); "
+            "pathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
+        )
         with subprocess.Popen(
             self.command("-c", code, windows_path(up)), env=self.environment(),
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

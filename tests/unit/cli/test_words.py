@@ -15,7 +15,7 @@ from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.calling import COMMANDS, in_words_of_commands, said
 from whatsapp_mcp.cli.exits import Exit, exit_code
-from whatsapp_mcp.cli.progress import told
+from whatsapp_mcp.cli.progress import told, told_shortly
 
 
 def in_a_child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +41,12 @@ def in_a_child(*arguments: str, **environment: str) -> subprocess.CompletedProce
 )
 def test_progress_tells_rate_and_time_left(arguments: tuple[float, float, str, float, float], text: str) -> None:
     assert told(*arguments) == text
+
+
+def test_progress_on_a_narrow_terminal_tells_the_share_and_time_left() -> None:
+    assert told_shortly(12_000_000, 40_000_000, "B", 4.0, 12_000_000) == "30 %, 9 s left"
+    assert told_shortly(2_500, 0, "messages", 2.0, 2_500) == "2,500, 1,250/s"
+    assert told_shortly(0.25, 1.0, "", 10.0, 0.25) == "25 %, 30 s left"
 
 
 def test_tools_are_told_as_commands() -> None:

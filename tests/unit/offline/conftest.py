@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from whatsapp_mcp.platform.user_folders import OperatingSystem, UserFolders
+from whatsapp_mcp.private_files import ensure_private_folder
 from whatsapp_mcp.settings import Settings
 
 
@@ -41,5 +42,5 @@ def signals_as_before() -> Iterator[None]:
 def settings(tmp_path: Path) -> Settings:
     """Settings whose account folder exists, as a server leaves it."""
     settings = Settings(data_dir=tmp_path / "data")
-    settings.account_dir.mkdir(mode=0o700, parents=True)
+    ensure_private_folder(settings.account_dir)
     return settings

@@ -26,6 +26,7 @@ from whatsapp_mcp.policy.audit_entries import audit_entries
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.tokens import TokenBook
+from whatsapp_mcp.private_files import ensure_private_folder, write_private
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 
@@ -35,10 +36,11 @@ WRITTEN = Path(__file__).with_name("data_0_1_0.zip")
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     with zipfile.ZipFile(WRITTEN) as archive:
-        archive.extractall(tmp_path / "data")
-    for path in (tmp_path / "data").rglob("*"):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    (tmp_path / "data").chmod(0o700)
+        for name in archive.namelist():
+            path = tmp_path / "data" / name
+            ensure_private_folder(path if name.endswith("/") else path.parent)
+            if not name.endswith("/"):
+                write_private(path, archive.read(name))
     return Settings(data_dir=tmp_path / "data")
 
 
