@@ -33,6 +33,7 @@ from whatsapp_mcp.simulator import (
 from whatsapp_mcp.wire.message_secrets import option_hash
 
 RITA = "12025550150"
+ON_DEMAND = 6
 READ = 4
 """The status of a message, as Baileys counts."""
 
@@ -190,6 +191,12 @@ async def learn_what_was(rita: Rita) -> None:
     )
     (before,) = [one for one in history["messages"] if one["key"]["id"] == rita.old.id]
     assert (text_of(before), before["key"]["remoteJid"]) == ("long ago", rita.ana_jid)
+    start, first = len(peer.events), HistoryMessage("the very first", author=rita.ana, time=rita.old.seconds - 60)
+    first.seconds = rita.old.seconds - 60
+    rita.phone.history.chats[0].messages.insert(0, first)
+    await peer.call("fetchMessageHistory", 10, before["key"], rita.old.seconds)
+    older = await peer.event("messaging-history.set", lambda data: data["syncType"] == ON_DEMAND, start=start)
+    assert [one["key"]["id"] for one in older["messages"]] == [first.id]
     await peer.events.wait_for(lambda event: "'name': 'Ana Ruiz'" in str(event.data), timeout=SECONDS)
     start = len(peer.events)
     ChatSettings(rita.phone).pin(rita.ana.account.pn)
@@ -213,7 +220,7 @@ async def chat_with_ana(rita: Rita) -> None:
         answer = await peer.send(rita.ana_jid, {"text": f"pong {number}"}, quoted={"$message": said.id})
         got = await rita.got(answer)
         assert (got.text, got.summary.reply_to) == (f"pong {number}", said.id)
-        await peer.update(answer, lambda update: update.get("status") == READ)
+        await peer.arrival(answer)
     ana.react("👍", got)
     await peer.event("messages.reaction", lambda data: data[0]["key"]["id"] == answer)
     ana.edit(said, "ping!")
