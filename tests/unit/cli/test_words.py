@@ -93,7 +93,8 @@ def test_a_wrong_command_line_is_told_like_any_error() -> None:
         "whatsapp-mcp: invalid value for '--limit': 'abc' is not a whole number\n"
         "`whatsapp-mcp chats --help` shows how it is used.\n"
     ).replace("whatsapp-mcp chats", "cli chats")
-    assert "no such command" in CliRunner().invoke(cli, ["chatz"]).stderr.lower()
+    assert "no such command 'chatz'. Did you mean 'chats'?" in CliRunner().invoke(cli, ["chatz"]).stderr
+    assert "no such command 'xyzzy'\n" in CliRunner().invoke(cli, ["xyzzy"]).stderr
 
 
 @needs_dev_full
