@@ -12,6 +12,7 @@ from whatsapp_mcp.cli.asking import ask_owner, can_be_asked
 from whatsapp_mcp.cli.exits import tell
 from whatsapp_mcp.cli.progress import waits_shown
 from whatsapp_mcp.errors import ConfirmationNeeded, SessionError, WhatsAppMcpError
+from whatsapp_mcp.log_lines import start_logging
 
 if TYPE_CHECKING:
     from whatsapp_mcp.models.session import SessionSnapshot
@@ -145,6 +146,9 @@ def with_account(
         fresh: have what came meanwhile first, where that is possible.
         session: find or start the session process; otherwise only what is stored can be seen.
     """
+
+    # A person is told by errors what matters now; warnings, of each try to connect say, would stand between the rows.
+    start_logging(settings.log_level if "log_level" in settings.model_fields_set else "ERROR")
 
     async def main() -> T:
         from whatsapp_mcp.assembly import at_terminal
