@@ -46,8 +46,12 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Operation -> the command for it."""
 
-_PLAINER: Final[Mapping[str, str]] = {"until scheduled_for, cancelScheduled takes": "until then, cancelScheduled takes"}
-"""Parts of our sentences that name fields of results."""
+PLAINER: Final[Mapping[str, str]] = {
+    "until scheduled_for, cancelScheduled takes": "until then, cancelScheduled takes",
+    "Ask who is meant, then pass the number or JID. A near name whose name_source is push was chosen by that person "
+    "and proves nothing.": "`whatsapp-mcp contacts` and `whatsapp-mcp groups` list them; give the number or address.",
+}
+"""Parts of our sentences that are for a model, or name fields of results."""
 _NEW: Final = 5.0
 """Seconds after connecting in which messages of before may still come."""
 _QUIET: Final = 0.7
@@ -187,7 +191,7 @@ def said(text: str, names: Mapping[str, str] | None = None) -> str:
         anywhere = "" if "_" in argument else r"(?=: | is | has | must |\[)"
         before = r"(?<![\w`-])" if "_" in argument else r"(?:(?<=^)|(?<=; ))"
         text = re.sub(rf"{before}{argument}(?!\w){anywhere}", option, text)
-    for token, words in _PLAINER.items():
+    for token, words in PLAINER.items():
         text = text.replace(token, words)
     text = re.sub(r"\b([Cc])all ([a-z]+(?:[A-Z][a-z]*)+)\b", _run, text)
     text = re.sub(r"\b[a-z]+(?:[A-Z][a-z]*)+\b", _command, text)
