@@ -24,6 +24,31 @@ from whatsapp_mcp.errors import SetupError
 )
 @click.option("--phone-number", help="Number of the simulated phone, digits with country code.")
 @click.option("--phone-name", help="Display name of the simulated phone.")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NUMBER[=NAME]",
+    help="A further account with a phone of its own, for another client; may be given several times.",
+)
+@click.option("--history", is_flag=True, help="Newly linked devices get the history by themselves, as with WhatsApp.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep keys, accounts, linked devices and groups there over restarts.",
+)
+@click.option(
+    "--listen-tls",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Speak TLS at this port too, for clients that know no proxies; 0 picks a free one.",
+)
+@click.option(
+    "--hosts-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a hosts file that leads such a client here, and say how to use it.",
+)
 @click.option("--autoscan", type=float, metavar="SECONDS", help="Scan a code that the phone is shown after a while.")
 @click.option("--exit-with-stdin", "exit_on_stdin_eof", is_flag=True, help="End when standard input ends.")
 @click.option(

@@ -122,7 +122,8 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
-    details |= {name: moment for name in _TIMES if (moment := _moment(details.get(name))) is not None}
+    for name in details.keys() & _TIMES:
+        details[name] = _moment(details[name]) or details[name]
     if message.quoted is not None and (message.quoted.is_claim or message.reply_to_id not in beside):
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
@@ -151,7 +152,7 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     return details or None
 
 
-_TIMES: Final = ("start_time", "end_time", "moved_from")
+_TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
 """Facts that are times: seconds since 1970, or ISO 8601."""
 
 

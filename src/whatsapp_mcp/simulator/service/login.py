@@ -69,6 +69,7 @@ class Login:
         if device is None:
             connection.farewell(LoginRefusal(401).node())
             return None
+        device.goes_by_lid = payload.lidDbMigrated
         return DeviceSession(self, connection, device, passive=payload.passive)
 
     def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> SimDevice | None:
@@ -133,7 +134,7 @@ class Login:
                 self._flush(device, device.link)
             for notify in self.on_active:
                 notify(device)
-        return ()
+        return [Node(child.tag) for child in node.children()]
 
     def _remove_companion(self, device: SimDevice, node: Node) -> Sequence[Node]:
         """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go
