@@ -262,6 +262,26 @@ async def go_and_come_back(rita: Rita) -> None:
     assert not any(event.data.get("qr") for event in peer.events.since(start) if event.name == "connection.update")
 
 
+async def test_is_a_second_device_beside_our_server(kind: NodePeer, tmp_path: Path) -> None:
+    """One account with two linked devices, of two kinds: each sees what the other one writes."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.phone.history.automatic = True
+        async with baileys(kind, simulator.endpoint, tmp_path / "second") as peer:
+            await peer.link(simulator.phone)
+            said = ana.say("to both of you").id
+            assert text_of(await peer.message(said)) == "to both of you"
+            await row_where(host, ana.number, message_id=said)
+            sent = str((await host.call("sendMessage", phone=ana.number, message="from the server"))["message_id"])
+            copy = await peer.message(sent)
+            assert (text_of(copy), copy["key"]["fromMe"]) == ("from the server", True)
+            assert copy["key"]["remoteJid"] == str(ana.account.pn)
+            wrote = await peer.send(str(ana.account.pn), {"text": "from Baileys"})
+            row = await row_where(host, ana.number, message_id=wrote)
+            assert (row["content"], row["is_from_me"]) == ("from Baileys", True)
+            assert [message.text for message in ana.inbox] == ["from the server", "from Baileys"]
+
+
 async def test_links_by_code(kind: NodePeer, tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, _):
         phone = simulator.add_account(RITA, "Rita")
