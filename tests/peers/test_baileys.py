@@ -33,6 +33,7 @@ from whatsapp_mcp.simulator import (
 from whatsapp_mcp.wire.message_secrets import option_hash
 
 RITA = "12025550150"
+ON_DEMAND = 6
 READ = 4
 """The status of a message, as Baileys counts."""
 
@@ -190,6 +191,12 @@ async def learn_what_was(rita: Rita) -> None:
     )
     (before,) = [one for one in history["messages"] if one["key"]["id"] == rita.old.id]
     assert (text_of(before), before["key"]["remoteJid"]) == ("long ago", rita.ana_jid)
+    start, first = len(peer.events), HistoryMessage("the very first", author=rita.ana, time=rita.old.seconds - 60)
+    first.seconds = rita.old.seconds - 60
+    rita.phone.history.chats[0].messages.insert(0, first)
+    await peer.call("fetchMessageHistory", 10, before["key"], rita.old.seconds)
+    older = await peer.event("messaging-history.set", lambda data: data["syncType"] == ON_DEMAND, start=start)
+    assert [one["key"]["id"] for one in older["messages"]] == [first.id]
     await peer.events.wait_for(lambda event: "'name': 'Ana Ruiz'" in str(event.data), timeout=SECONDS)
     start = len(peer.events)
     ChatSettings(rita.phone).pin(rita.ana.account.pn)
@@ -213,7 +220,7 @@ async def chat_with_ana(rita: Rita) -> None:
         answer = await peer.send(rita.ana_jid, {"text": f"pong {number}"}, quoted={"$message": said.id})
         got = await rita.got(answer)
         assert (got.text, got.summary.reply_to) == (f"pong {number}", said.id)
-        await peer.update(answer, lambda update: update.get("status") == READ)
+        await peer.arrival(answer)
     ana.react("👍", got)
     await peer.event("messages.reaction", lambda data: data[0]["key"]["id"] == answer)
     ana.edit(said, "ping!")
@@ -260,6 +267,26 @@ async def go_and_come_back(rita: Rita) -> None:
     assert (await rita.got(answer)).text == "back again"
     assert text_of(await peer.message(ana.say("good", to=rita.phone.account).id)) == "good"
     assert not any(event.data.get("qr") for event in peer.events.since(start) if event.name == "connection.update")
+
+
+async def test_is_a_second_device_beside_our_server(kind: NodePeer, tmp_path: Path) -> None:
+    """One account with two linked devices, of two kinds: each sees what the other one writes."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        simulator.phone.history.automatic = True
+        async with baileys(kind, simulator.endpoint, tmp_path / "second") as peer:
+            await peer.link(simulator.phone)
+            said = ana.say("to both of you").id
+            assert text_of(await peer.message(said)) == "to both of you"
+            await row_where(host, ana.number, message_id=said)
+            sent = str((await host.call("sendMessage", phone=ana.number, message="from the server"))["message_id"])
+            copy = await peer.message(sent)
+            assert (text_of(copy), copy["key"]["fromMe"]) == ("from the server", True)
+            assert copy["key"]["remoteJid"] == str(ana.account.pn)
+            wrote = await peer.send(str(ana.account.pn), {"text": "from Baileys"})
+            row = await row_where(host, ana.number, message_id=wrote)
+            assert (row["content"], row["is_from_me"]) == ("from Baileys", True)
+            assert [message.text for message in ana.inbox] == ["from the server", "from Baileys"]
 
 
 async def test_links_by_code(kind: NodePeer, tmp_path: Path) -> None:

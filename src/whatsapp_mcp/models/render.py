@@ -128,7 +128,7 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
-    if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
+    if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
@@ -192,6 +192,11 @@ def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
         "claimed": quoted.is_claim or None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _is_unread(message: Message) -> bool:
+    """What it says is not known."""
+    return message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None
 
 
 def _why_unread(message: Message) -> str:
@@ -285,11 +290,13 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "message_id": message.id,
         **(_chat(message) if with_chat else {}),
         **(_sender(message) if with_chat else {"sender_name": None if message.from_me else message.sender_name}),
-        "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
+        "content": (content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…") or None,
         "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": message.timestamp,
         "is_from_me": message.from_me or None,
+        "revoked": True if message.revoked_at else None,
+        "details": {"note": _why_unread(message)} if _is_unread(message) else None,
         "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
         "filename": message.file_name,

@@ -51,18 +51,21 @@ class Keeper:
     async def _keep_on(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                self.save()
-            except OSError as error:
-                log.warning("what is to be kept cannot be written: %s", error)
+            self._try_to_save()
+
+    def _try_to_save(self) -> None:
+        try:
+            self.save()
+        except OSError as error:
+            log.warning("what is to be kept cannot be written: %s", error)
 
     async def stop(self) -> None:
-        """Write for the last time. Raises OSError."""
+        """Write for the last time."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-            self.save()
+            self._try_to_save()
 
 
 # --- to the file ---

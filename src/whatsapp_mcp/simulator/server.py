@@ -169,6 +169,7 @@ class Simulator:
                 restore_devices(self.world, phone.account, one)
                 known = phone.account.devices
                 phone.shared_with |= {known[number] for number in one.phone.shared_with if number in known}
+                phone.linking.sign_devices()
         restore_groups(self.world, self.groups, kept.groups)
         self._kept.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.systems import child_environment, needs_dev_full
-from whatsapp_mcp import errors
+from whatsapp_mcp import errors, operations
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.cli.calling import COMMANDS, in_words_of_commands, said
+from whatsapp_mcp.cli.calling import COMMANDS, PLAINER, in_words_of_commands, said
 from whatsapp_mcp.cli.exits import Exit, exit_code
 from whatsapp_mcp.cli.progress import told, told_shortly
 
@@ -60,6 +61,16 @@ def test_tools_are_told_as_commands() -> None:
     assert said("policy.toml says no") == "policy.toml says no"
 
 
+@pytest.mark.parametrize("text", PLAINER)
+def test_what_is_put_plainer_is_said_somewhere(text: str) -> None:
+    folder = Path(operations.__file__).parent
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py"))
+    assert any(
+        isinstance(node, ast.Constant) and text in str(node.value) for tree in trees for node in ast.walk(tree)
+    ), text
+    assert said(text) != text
+
+
 @pytest.mark.parametrize("kind", sorted({kind for kind in vars(errors).values() if isinstance(kind, type)}, key=str))
 def test_no_next_step_names_a_tool(kind: type) -> None:
     if not issubclass(kind, errors.WhatsAppMcpError):
@@ -93,7 +104,8 @@ def test_a_wrong_command_line_is_told_like_any_error() -> None:
         "whatsapp-mcp: invalid value for '--limit': 'abc' is not a whole number\n"
         "`whatsapp-mcp chats --help` shows how it is used.\n"
     ).replace("whatsapp-mcp chats", "cli chats")
-    assert "no such command" in CliRunner().invoke(cli, ["chatz"]).stderr.lower()
+    assert "no such command 'chatz'. Did you mean 'chats'?" in CliRunner().invoke(cli, ["chatz"]).stderr
+    assert "no such command 'xyzzy'\n" in CliRunner().invoke(cli, ["xyzzy"]).stderr
 
 
 @needs_dev_full

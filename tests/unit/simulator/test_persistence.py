@@ -49,6 +49,7 @@ async def test_what_was_linked_stays_linked(tmp_path: Path) -> None:
         assert kept.description is not None and kept.description.text == "At eight"
         assert after.phone.account.push_name == "Robin R."
         device = after.phone.account.devices[1]
+        assert after.phone.account.key_index_list is not None, "others may write to the device"
         assert (device.one_time_prekeys, device.uses_lid(ana.account)) == ({6: last}, False)
         payload = wa6.ClientPayload(username=int(after.phone.account.number), device=1, passive=False)
         client = await RawClient.connect(endpoint.model_copy(update={"proxy": after.endpoint.proxy}), noise, payload)

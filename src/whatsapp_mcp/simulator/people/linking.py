@@ -77,7 +77,7 @@ class Linking:
         self.autoscan: float | None = None
         """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
         person."""
-        account.sign_devices = self._sign_devices
+        account.sign_devices = self.sign_devices
         pairing.on_request.append(self._on_link_request)
 
     async def scan(self, qr_text: str) -> SimDevice:
@@ -144,11 +144,12 @@ class Linking:
         box = adv.ADVSignedDeviceIdentityHMAC(details=signed, HMAC=hmac.digest(adv_secret, signed, "sha256"))
         return await self._pairing.complete(session, self._account, box.SerializeToString(), signed)
 
-    def _sign_devices(self) -> tuple[int, bytes]:
-        """Which linked devices there are now, signed, and when."""
+    def sign_devices(self) -> None:
+        """Say, signed, which linked devices there are now."""
         linked = [device for device in self._account.devices.values() if not device.is_local]
         now = int(self._world.clock())
-        return now, signed_key_index_list(self._identity, linked, raw_id=self.raw_id, newest=self.key_index, now=now)
+        signed = signed_key_index_list(self._identity, linked, raw_id=self.raw_id, newest=self.key_index, now=now)
+        self._account.key_index_list = now, signed
 
     def _on_link_request(self, request: LinkRequest) -> None:
         if request.account is self._account:

@@ -20,7 +20,7 @@ class DeviceLists:
         """``device`` was linked or unlinked."""
         account = device.account
         if account.sign_devices is not None:
-            account.key_index_list = account.sign_devices()
+            account.sign_devices()
         for other in self._world.accounts:
             for receiver in other.devices.values():
                 if receiver.is_local or receiver is device:

@@ -212,8 +212,8 @@ class SimAccount:
         self.collections: dict[str, Collection] = {}
         self.key_index_list: tuple[int, bytes] | None = None
         """When the phone signed the list of its linked devices, and that list (``ADVSignedKeyIndexList``)."""
-        self.sign_devices: Callable[[], tuple[int, bytes]] | None = None
-        """Makes a new one, on the phone."""
+        self.sign_devices: Callable[[], None] | None = None
+        """Lets the phone make a new one."""
         self.last_seen: float | None = None
         self.presence_subscribers: set[SimDevice] = set()
 
