@@ -6,8 +6,7 @@ Signal session and its SQLite database, Noise, socket), the simulator's acknowle
 incoming messages everything up to the moment neonize calls back into Python. It does less than neonize's own
 ``NewClient.send_message``, which also looks for mentions and links.
 
-Answers JSON-RPC lines on stdin: ``pair``, ``connected``, ``send``, ``received``, ``histories``; `plain_neonize` is the
-parent's side.
+Answers JSON-RPC lines on stdin: ``pair``, ``connected``, ``send``, ``received``; `plain_neonize` is the parent's side.
 The environment that keeps it on loopback must exist when it is executed; `whatsapp_mcp.whatsapp.library` refuses to
 load neonize otherwise.
 """
@@ -53,11 +52,6 @@ class Plain:
         """Wait for a message; ``time.monotonic()`` when neonize handed it over."""
         return float((await self._program.request("received", {"id": message_id})).result["at"])
 
-    async def histories(self, count: int, *, timeout: float) -> float:
-        """Wait until so many history syncs were handed over since the start; ``time.monotonic()`` of the last one."""
-        asked = {"count": count, "timeout": timeout}
-        return float((await self._program.request("histories", asked, timeout=timeout + LIMIT)).result["at"])
-
 
 @asynccontextmanager
 async def plain_neonize(folder: Path, endpoint: Path) -> AsyncIterator[Plain]:
@@ -87,7 +81,6 @@ class _Device:
 
         self._codes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._histories: queue.SimpleQueue[float] = queue.SimpleQueue()
         self._connected = threading.Event()
         self._events = ClientEvents(
             event=self._on_event,
@@ -106,8 +99,6 @@ class _Device:
 
         if code == EventCode.MESSAGE:
             self._messages.put(_Event(time.monotonic(), payload))
-        elif code == EventCode.HISTORY_SYNC:
-            self._histories.put(time.monotonic())
         elif code == EventCode.CONNECTED:
             self._connected.set()
 
@@ -139,12 +130,6 @@ class _Device:
             if message_id == message.Info.ID:
                 return {"at": event.at}
 
-    def histories(self, count: int, timeout: float) -> Json:
-        deadline = time.monotonic() + timeout
-        for _ in range(count):
-            at = self._histories.get(timeout=max(0.0, deadline - time.monotonic()))
-        return {"at": at}
-
 
 def main() -> None:
     from whatsapp_mcp.descriptors import claim_stdio
@@ -166,8 +151,6 @@ def main() -> None:
                         answer = {"result": device.send(asked["to"], asked["text"])}
                     case "received":
                         answer = {"result": device.received(asked["id"])}
-                    case "histories":
-                        answer = {"result": device.histories(asked["count"], asked["timeout"])}
                     case unknown:
                         answer = {"error": f"no method {unknown}"}
             except Exception as error:

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.as_sent import as_event
+from bench.as_events import as_event
 from bench.generate import LID_OF_OURS, NUMBER_OF_OURS, History
 from bench.memory import MEBIBYTE
 from bench.program import BenchError

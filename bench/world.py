@@ -1,8 +1,7 @@
 """A simulated WhatsApp as a process of its own, so that its work and that of the measuring never share a thread.
 
 Two accounts, one for the server and one for plain neonize, and one contact, Ana, who writes to both. Run as a program
-it answers JSON-RPC lines: ``scan``, ``say``, ``offer``, ``remember``, ``share``, ``settle``; `world` is the parent's
-side.
+it answers JSON-RPC lines: ``scan``, ``say``, ``send_file``, ``share``, ``settle``; `world` is the parent's side.
 """
 
 from __future__ import annotations
@@ -26,6 +25,9 @@ Who = Literal["server", "plain"]
 
 ANA: Final = "5511987650001"
 PLAIN: Final = "4915112345670"
+DAY: Final = 86_400
+FILE_LIMIT: Final = 240.0
+"""Seconds that the simulator may take to encrypt and keep a large file, or to write down a part of a history."""
 PAUSE: Final = 0.03
 """Seconds after the last confirmation, for what clients still write into their databases."""
 
@@ -45,18 +47,17 @@ class World:
         said = (await self._program.request("say", {"who": who, "text": text})).result
         return said["id"], said["at"]
 
-    async def offer(self, who: Who, size: int, *, timeout: float) -> str:
-        """Ana sends a file of so many bytes; the id of her message."""
-        return str((await self._program.request("offer", {"who": who, "size": size}, timeout=timeout)).result["id"])
+    async def send_file(self, size: int) -> str:
+        """Ana sends the server a file of so many bytes; the id of her message."""
+        return str((await self._program.request("send_file", {"size": size}, timeout=FILE_LIMIT)).result["id"])
 
-    async def remember(self, messages: int, last: str, *, timeout: float) -> int:
-        """Put a history on the media hosts, the last message of which says ``last``; of how many parts it is."""
-        asked = {"messages": messages, "last": last}
-        return int((await self._program.request("remember", asked, timeout=timeout)).result["parts"])
+    async def share(self, messages: int, *, first: int, word: str) -> None:
+        """The server's phone shares as many old messages of a chat with Ana; the oldest is ``word``.
 
-    async def share(self, who: Who) -> None:
-        """The phone tells its devices of all parts."""
-        await self._program.request("share", {"who": who})
+        Args:
+            first: how many it has shared before; those are newer.
+        """
+        await self._program.request("share", {"messages": messages, "first": first, "word": word}, timeout=FILE_LIMIT)
 
     async def settle(self) -> None:
         """Wait until nobody owes a confirmation any more, and a little longer."""
@@ -73,8 +74,20 @@ async def world(folder: Path) -> AsyncIterator[World]:
         yield World(program, endpoint)
 
 
+def _past(ana: Any, *, messages: int, first: int, word: str) -> Any:
+    """A chat with her: each message a minute before the one that was shared before it."""
+    from whatsapp_mcp.simulator import HistoryChat, HistoryMessage
+
+    newest = time.time() - DAY - 60 * first
+    told = [
+        HistoryMessage(f"Number {first + n} of what we said about Friday", ana, newest - 60 * n)
+        for n in range(messages)
+    ]
+    told[-1].content = word
+    return HistoryChat(ana, told[::-1])
+
+
 async def _answer(endpoint: Path) -> None:
-    from bench.world_files import Histories, large_document
     from whatsapp_mcp.simulator import Simulator
 
     reader = asyncio.StreamReader(limit=1 << 24)
@@ -83,7 +96,6 @@ async def _answer(endpoint: Path) -> None:
     async with Simulator() as simulator:
         phones = {"server": simulator.phone, "plain": simulator.add_account(PLAIN, "Plain")}
         ana = await simulator.add_contact("Ana", number=ANA)
-        histories = Histories(simulator.world.media)
         simulator.write_endpoint(endpoint)
         while line := await reader.readline():
             request: Json = json.loads(line)
@@ -96,14 +108,12 @@ async def _answer(endpoint: Path) -> None:
                     at = time.monotonic()
                     sent = ana.say(asked["text"], to=phones[asked["who"]].account)
                     result = {"id": sent.id, "at": at}
-                case "offer":
-                    document = await asyncio.to_thread(large_document, simulator.world.media, asked["size"])
-                    result = {"id": ana.send_message(phones[asked["who"]].account, document).id}
-                case "remember":
-                    await asyncio.to_thread(histories.make, asked["messages"], asked["last"])
-                    result = {"parts": len(histories)}
+                case "send_file":
+                    content = bytes(asked["size"])
+                    sent = ana.send_document(content, name="large.bin", to=phones["server"].account)
+                    result = {"id": sent.id}
                 case "share":
-                    histories.share(phones[asked["who"]])
+                    phones["server"].history.share([_past(ana, **asked)], kind="recent", inline=False)
                 case "settle":
                     await simulator.until_delivered()
             sys.stdout.write(json.dumps({"id": request["id"], "result": result}) + "\n")
