@@ -78,7 +78,7 @@ def kept_world(
     accounts += [_account(contact.account, contact, _actor(contact), contact.name) for contact in contacts]
     known = {account.number for account in accounts}
     groups = [_group(group) for group in world.groups.values() if known.issuperset(m.number for m in group.members)]
-    return KeptWorld(host=host.to_json(), accounts=accounts, groups=groups)
+    return KeptWorld(host=host.to_keep(), accounts=accounts, groups=groups)
 
 
 def _actor(actor: Actor) -> KeptPhone:

@@ -72,7 +72,7 @@ class Simulator:
         self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
         kept = read_kept(self.config.state) if self.config.state is not None else None
-        keys = HostKeys.from_json(kept.host) if kept is not None else None
+        keys = HostKeys.of(kept.host) if kept is not None else None
         self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults, keys)
         self._keeper = Keeper(self.config.state, self._to_keep) if self.config.state is not None else None
         self._phones: dict[SimAccount, SimulatedPhone] = {}
