@@ -137,10 +137,8 @@ def messages_view(
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
         made = _message(row, extra, attached.to(key), people)
-        if row["revoked_at"] is not None:
-            return made
         quoted, belongs = answered.get(row["arrival"]), belonging.get(key, ())
-        if quoted is None and not belongs:
+        if row["revoked_at"] is not None or (quoted is None and not belongs):
             return made
         if quoted is not None:
             quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
