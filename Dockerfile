@@ -19,7 +19,11 @@ COPY --from=build /opt/whatsapp /opt/whatsapp
 ENV PATH=/opt/whatsapp/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/data \
-    WHATSAPP_MCP_DATA_DIR=/data
+    WHATSAPP_MCP_DATA_DIR=/data \
+    WHATSAPP_MCP_SESSION_LINGER=0 \
+    WHATSAPP_MCP_SCHEDULE_STAY_HOURS=0
+# With these two the session process ends with the server, which waits until it has stored everything: nothing outlives
+# the first process of a container.
 USER 10001:10001
 VOLUME /data
 EXPOSE 8765

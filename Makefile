@@ -67,6 +67,7 @@ bench: .venv/installed-dev
 conformance: .venv/installed-dev
 	@$(BIN)/python -m tests.conformance
 	@$(BIN)/python -m tests.clients
+	@$(BIN)/python -m tests.peers
 
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows

@@ -4,8 +4,9 @@ A row is a module of this package with ``async def measure() -> list[Row]``; wit
 those of ``LONG``. Everything is a ratio to a floor of the same run, taken in turn with it, so that a noisy machine is
 noisy for both. Ends with 1 if something could not be measured or, with ``--check``, is over its budget.
 
-The rows of ``SCALED`` ask a store of any size, and their ``measure`` takes a ``Scale``: ``--messages 1000000`` for a
-million messages, ``--keep FOLDER`` to have the store made once for several runs.
+The rows of ``SCALED`` are of any size, and their ``measure`` takes a ``Scale``: ``--messages 1000000`` for a million
+messages, ``--keep FOLDER`` to have the store made once for several runs, ``--webhooks 20 --file-mib 50`` to try the
+others small.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bench.program import BenchError
 from bench.row import Row, header, line
 from bench.stores import DEFAULT, Scale
 
-SCALED: Final = ("search", "recall", "peers")
+SCALED: Final = ("search", "recall", "peers", "history", "webhooks", "download")
 ROWS: Final = (
     *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
     "agent",
@@ -36,7 +37,7 @@ ROWS: Final = (
     *("search", "recall"),
 )
 """Measured by default."""
-LONG: Final = ("sustained", "peers")
+LONG: Final = ("sustained", "peers", "history", "webhooks", "download")
 """Only when they are named."""
 LIMIT: Final = 180.0
 """Seconds one module may take that has no ``TIMEOUT`` of its own."""
@@ -61,6 +62,8 @@ def _peer(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of the table.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a row is over its budget.")
 @click.option("--messages", default=DEFAULT, show_default=True, help=f"Size of the store of {', '.join(SCALED)}.")
+@click.option("--webhooks", default=Scale().webhooks, show_default=True, help="Webhooks of the row of that name.")
+@click.option("--file-mib", default=Scale().file_mib, show_default=True, help="Size of the file of download.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep such stores here, for other runs.")
 @click.option("--peer", "peers", multiple=True, callback=_peer, help="NAME=FOLDER of a peer's checkout, for peers.")
 def main(
@@ -70,11 +73,13 @@ def main(
     messages: int,
     keep: Path | None,
     peers: tuple[tuple[str, Path], ...],
+    webhooks: int,
+    file_mib: int,
 ) -> None:
     """Measure all rows, or the named ones."""
     if not sys.platform.startswith("linux"):
         raise click.ClickException("the bench needs Linux, as the simulator does")
-    scale = Scale(messages, keep.resolve() if keep else None, peers)
+    scale = Scale(messages, keep.resolve() if keep else None, peers, webhooks, file_mib)
     try:
         rows, failures = asyncio.run(_measure_all(names or ROWS, scale, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -33,6 +33,8 @@ class Scale(NamedTuple):
     """Folder of stores that are used again."""
     peers: tuple[tuple[str, Path], ...] = ()
     """Names and checkouts of other servers."""
+    webhooks: int = 1_000
+    file_mib: int = 2_048
 
 
 class LargeStore(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -15,7 +16,7 @@ from whatsapp_mcp import clock
 from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
-from whatsapp_mcp.errors import SessionError, SetupError, WhatsAppMcpError
+from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.policy.passage import Passage
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 _QUEUE_WAIT: Final = 1.0
 """Seconds for a session process to say how much waits in it."""
 
+_UNUSABLE: Final = "a database of the account is damaged, or of a newer version: `whatsapp-mcp doctor` says which"
 Ended = Callable[[Passage], None]
 """Is told of each call that has ended."""
 
@@ -244,6 +246,14 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
         yield TerminalCalls(operations, running, settings, ask=ask, session=manager)
 
 
+def _has_scheduled(store: Path) -> bool:
+    from whatsapp_mcp.store.read.reader import StoreReader
+
+    with suppress(WhatsAppMcpError), closing(StoreReader(store)) as reader:  # what cannot be read, `doctor` tells
+        return any(one.settled_at is None for one in reader.scheduled(clock.now_ms()))
+    return False
+
+
 class AccountServers:
     """The servers of all accounts of a data directory, for a transport that serves them side by side."""
 
@@ -262,6 +272,8 @@ class AccountServers:
         self._settings = settings
         self.counts = CallCounts()
         self._managers: dict[str, SessionManager] = {}
+        self._unusable: dict[str, tuple[int, ...]] = {}
+        """Accounts with a call that found a database damaged, and which files there were: others are well again."""
         self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
 
     @property
@@ -269,8 +281,13 @@ class AccountServers:
         return self._settings.account
 
     def unasked(self) -> tuple[str, ...]:
-        """Those that have webhooks: programs wait for what happens there, whether or not an agent uses them."""
-        return tuple(name for name in self.names() if self._of(name).webhooks_path.exists())
+        """Those with webhooks, since programs wait for what happens there, and with messages that are to leave later:
+        whether or not an agent uses them."""
+        return tuple(
+            name
+            for name in self.names()
+            if self._of(name).webhooks_path.exists() or _has_scheduled(self._of(name).store_path)
+        )
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The folder itself, which a later one of the same name is not; None when there is no such account."""
@@ -283,8 +300,18 @@ class AccountServers:
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
         return self._assemble(
-            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self.counts.count, name)
+            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self._ended, name)
         )
+
+    def _ended(self, name: str, passage: Passage) -> None:
+        self.counts.count(name, passage)
+        if passage.error == StoreUnusable.code:
+            self._unusable[name] = self._databases(name)
+
+    def _databases(self, name: str) -> tuple[int, ...]:
+        """Which files they are now."""
+        settings = self._of(name)
+        return tuple(path.stat().st_ino for path in (settings.store_path, settings.policy_book_path) if path.exists())
 
     def names(self) -> tuple[str, ...]:
         try:
@@ -311,6 +338,11 @@ class AccountServers:
         """By its session manager; of an account that nobody used yet, or that was ended, by what the last one left."""
         from whatsapp_mcp.server.health import AccountStanding
 
+        try:
+            if self._unusable.get(name) == self._databases(name):
+                return AccountStanding(SessionState.STOPPED.value, False, _UNUSABLE)
+        except OSError:
+            pass  # it is being replaced
         known = self._managers[name].snapshot if name in self._managers else None
         if known is not None and (known.state is not SessionState.STOPPED or known.detail):
             return AccountStanding(known.state.value, known.state is SessionState.CONNECTED, known.detail)

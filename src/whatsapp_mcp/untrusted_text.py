@@ -70,6 +70,8 @@ def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:
 
     A longer text ends with a remark that it was shortened. Applying it twice changes nothing more.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text  # most of them, names of fields included; no rule below is about such characters
     cut = len(text) > _LOOKED_AT * limit
     if cut:  # what is not shown need not be looked through
         text = text[: _LOOKED_AT * limit]

@@ -26,15 +26,20 @@ class Wait:
     what: str
     """In words of ours, lower case: `uploading the file`."""
     total: float = 0.0
-    """How much there is to do: bytes, or 1.0 where ``done`` is a share of the whole; 0: nobody knows."""
+    """How much there is to do: bytes, things that are counted, or 1.0 where ``done`` is a share of the whole; 0: nobody
+    knows."""
     done: float = 0.0
     measure: Callable[[], float] | None = None
     """Says ``done`` instead, when somebody looks."""
+    unit: str = ""
+    """What is counted: `messages`; without one bytes, or a share."""
 
     def text(self) -> str:
-        """`uploading the file: 3.2 of 12.0 MB`, `converting: 40 %`."""
+        """`uploading the file: 3.2 of 12.0 MB`, `converting: 40 %`, `writing messages: 1,200 of 3,400`."""
         if self.total <= 0:
             return self.what
+        if self.unit:
+            return f"{self.what}: {self.so_far():,.0f} of {self.total:,.0f}"
         done = min(self.so_far(), self.total)
         if self.total == 1.0:
             return f"{self.what}: {done:.0%}".replace("%", " %")
@@ -79,9 +84,11 @@ def noted() -> Iterator[Waits]:
 
 
 @contextmanager
-def waits_for(what: str, *, total: float = 0.0, measure: Callable[[], float] | None = None) -> Iterator[Wait]:
+def waits_for(
+    what: str, *, total: float = 0.0, measure: Callable[[], float] | None = None, unit: str = ""
+) -> Iterator[Wait]:
     """Say that the call waits for this inside; see :class:`Wait`."""
-    wait, waits = Wait(what, total, measure=measure), _OF_CALL.get()
+    wait, waits = Wait(what, total, measure=measure, unit=unit), _OF_CALL.get()
     if waits is None:
         yield wait
         return

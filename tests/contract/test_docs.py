@@ -197,7 +197,7 @@ def test_command_lines_are_accepted(where: str, arguments: list[str]) -> None:
 
 
 OPTIONS_OF_OTHERS: Final = {
-    *("--help", "--kills", "--seed", "--messages", "--check"),
+    *("--help", "--kills", "--seed", "--messages", "--webhooks", "--file-mib", "--check"),
     *("--strict", "--debug", "--platform", "--refresh", "--upgrade"),
 }
 """Of our benchmarks and of other programs; and the one that every command has."""

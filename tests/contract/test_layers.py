@@ -68,8 +68,9 @@ SIMULATOR_ALLOWED: dict[str, set[str]] = {
     "network": {"state"},
     "service": {"state", "content", "network"},
     "people": {"state", "content", "signal", "service"},
-    "server": {"state", "network", "service", "people"},
-    "control": {"state", "content", "service", "people", "server"},
+    "persistence": {"state", "network", "service", "people"},
+    "server": {"state", "network", "service", "people", "persistence"},
+    "control": {"state", "content", "network", "service", "people", "server"},
     "__init__": {"state", "content", "service", "people", "server", "control"},
 }
 """The same inside the simulator."""

@@ -21,6 +21,7 @@ import whatsapp_mcp
 from whatsapp_mcp.catalog import load_catalog, select
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.supervisor.link import STOP_GRACE
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGING: Final = ROOT / "packaging"
@@ -173,6 +174,15 @@ def test_what_the_compose_file_sets_is_right() -> None:
     select(load_catalog(), settings.toolsets)
     targets = {one["target"] for one in COMPOSE["services"]["whatsapp"]["volumes"] if isinstance(one, dict)}
     assert {str(folder) for folder in settings.outbox_folders} == targets
+
+
+def test_a_container_that_is_stopped_loses_nothing() -> None:
+    """The session process ends with the server (`Link.leave` waits for it), within what Docker is told to wait."""
+    image = dict(re.findall(r"^(?:ENV |    )(WHATSAPP_MCP_[A-Z_]+)=(\S+)", DOCKERFILE, re.MULTILINE))
+    assert (image["WHATSAPP_MCP_SESSION_LINGER"], image["WHATSAPP_MCP_SCHEDULE_STAY_HOURS"]) == ("0", "0")
+    assert set(image) <= set(VARIABLES)
+    grace = COMPOSE["services"]["whatsapp"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > STOP_GRACE
 
 
 # ---- units

@@ -8,9 +8,7 @@ What it cannot do, and what is therefore not here (pywhats 0.2.0):
 - link by code: ``pairing.py`` knows the QR code only;
 - make a group or follow an invite link: ``messaging/group.py`` has one request, the query. Rita's phone follows it;
 - pictures in groups: ``Receiver._handle_group_message`` hands on nothing but text, and ``Client.send_image`` looks for
-  the devices of a person. They go from person to person;
-- read app state and history: ``Receiver._handle_protocol_message`` takes them from the number of the account only,
-  while the phone writes from its LID.
+  the devices of a person. They go from person to person.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from typing import TypeVar
 
 import pytest
 from pywhats.client import Client
-from pywhats.events import JID, GroupInfo, Message, MessageEdit, Reaction, Receipt
+from pywhats.events import JID, Contact, GroupInfo, HistorySync, Message, MessageEdit, Pin, Reaction, Receipt
 
 from tests.e2e.harness import Host, paired, until, whatsapp
 from tests.e2e.test_media import data_uri
@@ -32,7 +30,17 @@ from tests.e2e.test_messages import row_where
 from tests.unit.media import samples
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator import ReceivedMessage, ReceivedReceipt, Record, SentMessage, SimulatedPhone, Simulator
+from whatsapp_mcp.simulator import (
+    ChatSettings,
+    HistoryChat,
+    HistoryMessage,
+    ReceivedMessage,
+    ReceivedReceipt,
+    Record,
+    SentMessage,
+    SimulatedPhone,
+    Simulator,
+)
 
 RITA = "12025550150"
 SECONDS = 40.0
@@ -51,6 +59,9 @@ class Peer:
         self.edits: Record[MessageEdit] = self._record("message_edit")
         self.reactions: Record[Reaction] = self._record("reaction")
         self.receipts: Record[Receipt] = self._record("receipt")
+        self.histories: Record[HistorySync] = self._record("history_sync")
+        self.contacts: Record[Contact] = self._record("contact")
+        self.pins: Record[Pin] = self._record("pin")
         self.failures: Record[tuple[str, str]] = Record("message that pywhats cannot decrypt")
 
         async def keep_failure(message_id: str, reason: str) -> None:
@@ -182,7 +193,7 @@ async def test_chats_with_a_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             said = ana.say(f"ping {number}", to=rita.account)
             received = await peer.message(said.id)
             assert received.text == f"ping {number}"
-            assert (received.chat.user, received.chat.server) == (ana.account.lid_user, "lid")
+            assert (received.chat.user, received.chat.server) == (ana.number, "s.whatsapp.net"), "it goes by numbers"
             await ana.receipts.wait_for(delivered(said, device.lid))
             answer = await peer.write(received.chat, f"pong {number}", reply_to=received)
             got = await ana.wait_for_message(with_id(answer.id))
@@ -193,7 +204,22 @@ async def test_chats_with_a_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert len(peer.failures) == 0
 
 
-async def test_a_chat_that_begins_with_a_number_goes_on_with_the_lid(
+async def test_what_was_and_what_is_set_comes_from_the_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with whatsapp(tmp_path) as (simulator, _), linked(simulator, tmp_path, monkeypatch) as peer:
+        ana, rita = await simulator.add_contact("Ana"), rita_of(simulator)
+        rita.save_contact(ana.account, "Ana Ruiz")
+        name = await peer.contacts.wait_for(timeout=SECONDS)
+        assert (name.full_name, name.jid.user) == ("Ana Ruiz", ana.number)
+        ChatSettings(rita).pin(ana.account.pn)
+        pin = await peer.pins.wait_for(timeout=SECONDS)
+        assert (pin.pinned, pin.jid.user) == (True, ana.number)
+        rita.share_history([HistoryChat(ana, [HistoryMessage("long ago", author=ana)])])
+        history = await peer.histories.wait_for(timeout=SECONDS)
+        assert (history.message_count, history.conversation_ids) == (1, [str(ana.account.pn)])
+        assert len(peer.failures) == 0
+
+
+async def test_a_chat_is_answered_in_the_form_that_it_was_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with whatsapp(tmp_path) as (simulator, _), linked(simulator, tmp_path, monkeypatch) as peer:
@@ -202,16 +228,15 @@ async def test_a_chat_that_begins_with_a_number_goes_on_with_the_lid(
         assert (await ana.wait_for_message(with_id(first.id))).text == "is this your number?"
         said = ana.say("yes", to=rita.account)
         received = await peer.message(said.id)
-        assert (received.text, received.chat.server) == ("yes", "lid")
-        answer = await peer.write(received.chat, "good")
-        assert (await ana.wait_for_message(with_id(answer.id))).text == "good"
+        assert (received.text, received.chat.server) == ("yes", "s.whatsapp.net")
+        # pywhats keeps another session for each form of address.
+        for form, server in ((JID(ana.account.lid_user, "lid"), "lid"), (JID(ana.number), "s.whatsapp.net")):
+            wrote = await peer.write(form, f"by {server}")
+            assert (await ana.wait_for_message(with_id(wrote.id))).text == f"by {server}"
+            twice = ana.say("still me", to=rita.account)
+            received = await peer.message(twice.id)
+            assert (received.text, received.chat.server) == ("still me", server)
         assert len(peer.failures) == 0
-        # By number again: pywhats keeps another session for it and cannot read an answer to the LID, until it asks.
-        again = await peer.write(JID(ana.number), "and now?")
-        assert (await ana.wait_for_message(with_id(again.id))).text == "and now?"
-        twice = ana.say("still me", to=rita.account)
-        assert (await peer.message(twice.id)).text == "still me"
-        assert [message_id for message_id, _ in peer.failures] == [twice.id]
 
 
 async def test_talks_with_our_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +254,7 @@ async def test_talks_with_our_server(tmp_path: Path, monkeypatch: pytest.MonkeyP
 async def write_to_each_other(simulator: Simulator, host: Host, peer: Peer) -> None:
     sent = await host.call("sendMessage", phone=RITA, message="hello Rita")
     received = await peer.message(sent["message_id"])
-    assert (received.text, received.sender.user) == ("hello Rita", simulator.phone.account.lid_user)
+    assert (received.text, received.sender.user) == ("hello Rita", simulator.phone.account.number)
     await peer.client.mark_read(received.chat, [received.id])
     await row_where(host, RITA, message_id=received.id, status=None)  # left out of what was read
     server = everywhere(received.chat)

@@ -40,7 +40,12 @@ def test_every_file_of_the_package_is_in_it(wheel: dict[str, bytes]) -> None:
         and "__pycache__" not in path.parts
         and not (name := path.relative_to(PACKAGE).as_posix()).startswith(LEFT_OUT)
     }
-    assert {"whatsapp_mcp/catalog/catalog.json", "whatsapp_mcp/wire/tokens.txt", "whatsapp_mcp/py.typed"} < set(here)
+    assert {
+        "whatsapp_mcp/catalog/catalog.json",
+        "whatsapp_mcp/wire/tokens.txt",
+        "whatsapp_mcp/wire/tokens_2.txt",
+        "whatsapp_mcp/py.typed",
+    } < set(here)
     assert {name: data for name, data in wheel.items() if ".dist-info/" not in name} == here
 
 

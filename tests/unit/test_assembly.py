@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,17 @@ from tests.unit.session_db.session_database import link_device
 from tests.unit.systems import needs_modes
 from whatsapp_mcp.assembly import AccountServers, assemble
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.clock import now
+from whatsapp_mcp.clock import now, now_ms
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.lines import Ended
+from whatsapp_mcp.policy.caller import Caller
+from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.health import AccountStanding
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.records import NewDeferred
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.supervisor.manager import SessionManager
 
 
@@ -86,7 +93,20 @@ def test_accounts_with_webhooks_are_served_without_a_request(tmp_path: Path) -> 
     for name in ("default", "work", "home"):
         (tmp_path / name).mkdir(mode=0o700)
     (tmp_path / "work" / "webhooks.json").touch()
+    (tmp_path / "home" / "messages.db").write_bytes(b"damaged: that is told when it is used")
     assert found.unasked() == ("work",)
+
+
+def test_an_account_with_a_scheduled_message_is_started_unasked(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    settings.account_dir.mkdir(mode=0o700)
+    found = servers(tmp_path)
+    with closing(StoreWriter(settings.store_path)) as writer:
+        ana = Jid.parse("12025550111@s.whatsapp.net")
+        new = NewDeferred("HELD1", ana, now_ms() + 3_600_000, "k", 0, "", '{"text": "hi"}', "{}", caller="{}")
+        assert found.unasked() == ()
+        writer.with_deferred(lambda held: held.hold(new))
+        assert found.unasked() == ("default",)
 
 
 def test_how_an_account_stands_is_known_before_it_is_used(tmp_path: Path) -> None:
@@ -115,3 +135,32 @@ def test_a_new_account_is_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "was made" not in caplog.text
     assert settings.account_dir.stat().st_mode & 0o777 == 0o700, "closed to others, and said"
     assert "has been closed to others" in caplog.text
+
+
+def test_an_account_whose_store_a_call_found_damaged_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[Callable[[Passage], None]] = []
+
+    def assembled(settings: Settings, *, ended: Callable[[Passage], None], **_: object) -> None:
+        ends.append(ended)
+
+    monkeypatch.setattr("whatsapp_mcp.assembly.assemble", assembled)
+    settings = Settings(data_dir=tmp_path / "data")
+    link_device(settings.session_db)
+    settings.store_path.write_bytes(b"damaged")
+    accounts = servers(tmp_path / "data")
+    accounts.build("default")
+    assert accounts.standing("default").ready
+    passage = Passage(load_catalog().by_name["listChats"], Caller())
+    ends[0](passage)
+    assert accounts.standing("default").ready
+    passage.error = "store_unusable"
+    ends[0](passage)
+    standing = accounts.standing("default")
+    assert (standing.ready, standing.state) == (False, "stopped")
+    assert "whatsapp-mcp doctor" in standing.detail
+    restored = settings.store_path.with_name("restored")
+    restored.write_bytes(b"another file")
+    restored.replace(settings.store_path)
+    assert accounts.standing("default").ready

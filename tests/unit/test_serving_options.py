@@ -62,3 +62,22 @@ def test_an_endpoint_and_a_simulator_of_its_own_exclude_each_other(tmp_path: Pat
     result = CliRunner().invoke(cli, options)
     assert result.exit_code == 1
     assert "--endpoint" in result.output
+
+
+def test_what_would_have_no_effect_is_told(
+    served: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_TOOLSET", "all")
+    monkeypatch.setenv("WHATSAPP_MCP_XYZZY", "1")
+    serve(tmp_path, "--endpoint", str(tmp_path / "missing.json"))
+    told = [record.getMessage() for record in caplog.records if record.name == serving.__name__]
+    assert told[0] == (
+        "WHATSAPP_MCP_TOOLSET is no setting and has no effect. Did you mean WHATSAPP_MCP_TOOLSETS? Rename or unset it."
+    )
+    assert told[1].startswith("WHATSAPP_MCP_XYZZY is no setting and has no effect.")
+    assert f"endpoint file {tmp_path / 'missing.json'}" in told[2]
+    caplog.clear()
+    monkeypatch.delenv("WHATSAPP_MCP_TOOLSET")
+    monkeypatch.delenv("WHATSAPP_MCP_XYZZY")
+    serve(tmp_path)
+    assert [record for record in caplog.records if record.name == serving.__name__] == []

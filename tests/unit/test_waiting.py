@@ -61,6 +61,8 @@ async def test_calls_do_not_hear_of_each_other() -> None:
     [
         (Wait("messages"), "messages"),
         (Wait("converting", 1.0, 0.4), "converting: 40 %"),
+        (Wait("writing", 3_400, 1_200, unit="messages"), "writing: 1,200 of 3,400"),
+        (Wait("writing", 1, 1, unit="messages"), "writing: 1 of 1"),
         (Wait("uploading", 12_000_000, 3_200_000), "uploading: 3.2 of 12.0 MB"),
         (Wait("uploading", 12_000_000, measure=lambda: 13_000_000), "uploading: 12.0 of 12.0 MB"),
     ],

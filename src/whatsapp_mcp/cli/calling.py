@@ -12,6 +12,7 @@ from whatsapp_mcp.cli.asking import ask_owner, can_be_asked
 from whatsapp_mcp.cli.exits import tell
 from whatsapp_mcp.cli.progress import waits_shown
 from whatsapp_mcp.errors import ConfirmationNeeded, SessionError, WhatsAppMcpError
+from whatsapp_mcp.log_lines import start_logging
 
 if TYPE_CHECKING:
     from whatsapp_mcp.models.session import SessionSnapshot
@@ -45,8 +46,12 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Operation -> the command for it."""
 
-_PLAINER: Final[Mapping[str, str]] = {"until scheduled_for, cancelScheduled takes": "until then, cancelScheduled takes"}
-"""Parts of our sentences that name fields of results."""
+PLAINER: Final[Mapping[str, str]] = {
+    "until scheduled_for, cancelScheduled takes": "until then, cancelScheduled takes",
+    "Ask who is meant, then pass the number or JID. A near name whose name_source is push was chosen by that person "
+    "and proves nothing.": "`whatsapp-mcp contacts` and `whatsapp-mcp groups` list them; give the number or address.",
+}
+"""Parts of our sentences that are for a model, or name fields of results."""
 _NEW: Final = 5.0
 """Seconds after connecting in which messages of before may still come."""
 _QUIET: Final = 0.7
@@ -146,6 +151,9 @@ def with_account(
         session: find or start the session process; otherwise only what is stored can be seen.
     """
 
+    # A person is told by errors what matters now; warnings, of each try to connect say, would stand between the rows.
+    start_logging(settings.log_level if "log_level" in settings.model_fields_set else "ERROR")
+
     async def main() -> T:
         from whatsapp_mcp.assembly import at_terminal
 
@@ -183,7 +191,7 @@ def said(text: str, names: Mapping[str, str] | None = None) -> str:
         anywhere = "" if "_" in argument else r"(?=: | is | has | must |\[)"
         before = r"(?<![\w`-])" if "_" in argument else r"(?:(?<=^)|(?<=; ))"
         text = re.sub(rf"{before}{argument}(?!\w){anywhere}", option, text)
-    for token, words in _PLAINER.items():
+    for token, words in PLAINER.items():
         text = text.replace(token, words)
     text = re.sub(r"\b([Cc])all ([a-z]+(?:[A-Z][a-z]*)+)\b", _run, text)
     text = re.sub(r"\b[a-z]+(?:[A-Z][a-z]*)+\b", _command, text)

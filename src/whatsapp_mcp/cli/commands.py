@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from whatsapp_mcp.cli.exits import Exit
 from whatsapp_mcp.cli.options import json_option, place_options, settings_of
 from whatsapp_mcp.cli.saying import done, print_json, say
 from whatsapp_mcp.errors import SetupError
@@ -23,6 +24,31 @@ from whatsapp_mcp.errors import SetupError
 )
 @click.option("--phone-number", help="Number of the simulated phone, digits with country code.")
 @click.option("--phone-name", help="Display name of the simulated phone.")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NUMBER[=NAME]",
+    help="A further account with a phone of its own, for another client; may be given several times.",
+)
+@click.option("--history", is_flag=True, help="Newly linked devices get the history by themselves, as with WhatsApp.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep keys, accounts, linked devices and groups there over restarts.",
+)
+@click.option(
+    "--listen-tls",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Speak TLS at this port too, for clients that know no proxies; 0 picks a free one.",
+)
+@click.option(
+    "--hosts-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a hosts file that leads such a client here, and say how to use it.",
+)
 @click.option("--autoscan", type=float, metavar="SECONDS", help="Scan a code that the phone is shown after a while.")
 @click.option("--exit-with-stdin", "exit_on_stdin_eof", is_flag=True, help="End when standard input ends.")
 @click.option(
@@ -125,16 +151,18 @@ def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     """Show account, connection, the servers that use it, where the data is, and versions.
 
     Exit code 0 when the account is connected, or would be as soon as a server uses it; 1 when nothing is linked,
-    WhatsApp does not let it in or cannot be reached, or the messages cannot be read.
+    WhatsApp does not let it in or cannot be reached, or a database cannot be read or is damaged.
     """
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.diagnosis import status_text, take_status
 
-    found = take_status(settings_of(data_dir, account))
+    with waits_shown():
+        found = take_status(settings_of(data_dir, account))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
         click.echo(status_text(found))
-    sys.exit(0 if found.standing.well and found.store.problem is None else 1)
+    sys.exit(Exit.DONE if found.well else Exit.FAILED)
 
 
 @click.command()
@@ -143,12 +171,14 @@ def status(data_dir: Path | None, account: str | None, as_json: bool) -> None:
 @json_option
 def doctor(data_dir: Path | None, account: str | None, connect: bool, as_json: bool) -> None:
     """Look for problems and say what to do about them; exit code 1 if there are any. Changes nothing."""
+    from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.clock import now
     from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine
 
     options = {"data_dir": data_dir, "account": account}
     given = {name: value for name, value in options.items() if value is not None}
-    diagnosis = examine(given, environment=os.environ, now=now(), connect=connect)
+    with waits_shown():
+        diagnosis = examine(given, environment=os.environ, now=now(), connect=connect)
     if as_json:
         print_json(diagnosis.model_dump(mode="json"))
     else:

@@ -143,14 +143,14 @@ def _options(data_dir: Path | None, account: str | None, toolsets: str | None, s
 def _tell_about(launch: Launch) -> None:
     """What could surprise the owner, on standard error."""
     if Path(launch.command).stem == "uvx":
-        click.echo(
+        say(
             f"This was run by uvx, whose environments pass: the entry starts {NAME} by uvx, "
             "which looks for it on the network now and then.",
             err=True,
         )
     names = sorted(name for name in os.environ if name.upper().startswith("WHATSAPP_MCP_"))
     if names:
-        click.echo(f"Hosts do not see the variables of this terminal: {', '.join(names)}.", err=True)
+        say(f"Hosts do not see the variables of this terminal: {', '.join(names)}.", err=True)
 
 
 def _list(*, as_json: bool) -> None:

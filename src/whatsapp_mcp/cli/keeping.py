@@ -21,6 +21,7 @@ def backup(target: Path, data_dir: Path | None, account: str | None, force: bool
     The messages are those of one moment. Whoever has the file can read them, and it holds the secrets that sign
     webhooks: it is made for its owner alone. The link to WhatsApp is not in it, nor are media, which are files.
     """
+    from whatsapp_mcp.cli import showing
     from whatsapp_mcp.cli.progress import waits_shown
     from whatsapp_mcp.offline.backup import back_up
     from whatsapp_mcp.platform.signals import exit_when_terminated
@@ -29,7 +30,7 @@ def backup(target: Path, data_dir: Path | None, account: str | None, force: bool
     with waits_shown():
         path = back_up(settings_of(data_dir, account), target, replace=force)
     size = path.stat().st_size
-    done(f"{path} ({size / 1e6:.1f} MB)", {"file": str(path), "bytes": size}, as_json=as_json)
+    done(f"{path} ({showing.size(size)})", {"file": str(path), "bytes": size}, as_json=as_json)
 
 
 @click.command()

@@ -51,6 +51,20 @@ class _Program(click.Group):
                     )
         return self.commands.get(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            meant = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not meant:
+                raise
+            said = f"{error.format_message().rstrip('.')}. Did you mean {meant[0]!r}?"
+            raise click.UsageError(said, ctx) from error
+
     def all(self) -> dict[str, click.Command]:
         """Every command by its name."""
         context = click.Context(self)

@@ -19,6 +19,10 @@ _BETWEEN: Final = 0.1
 """Seconds between two updates."""
 _LOOK: Final = 0.2
 """Seconds between two looks at what is waited for."""
+_WIDE: Final = 90
+"""Columns for a bar and all that is told of it."""
+_BARE: Final = 64
+"""Columns for a bar and a share."""
 _STOP: Final = 2.0
 """Seconds for the last of them to end."""
 _QUIET: Final = threading.Event()
@@ -36,7 +40,8 @@ def waits_shown() -> Iterator[None]:
         def follow() -> None:
             while not done.wait(_LOOK):
                 if (wait := waits.now) is not None:
-                    bar.show(wait.what, wait.so_far(), wait.total, unit="B" if wait.total not in (0.0, 1.0) else "")
+                    unit = wait.unit or ("B" if wait.total not in (0.0, 1.0) else "")
+                    bar.show(wait.what, wait.so_far(), wait.total, unit=unit)
 
         following = threading.Thread(target=follow, daemon=True, name="progress")
         following.start()
@@ -67,6 +72,7 @@ class Bar:
         self._next = self._begin
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._narrow = False
         self._what = ""
         self._since = (0.0, 0.0)
 
@@ -96,11 +102,13 @@ class Bar:
             return
         self._next = now + _BETWEEN
         if self._progress is None:
-            self._progress = _started()
-            if self._progress is None:
+            started = _started()
+            if started is None:
                 self._next = float("inf")
                 return
-        facts = told(done, total, unit, now - self._since[0], done - self._since[1])
+            self._progress, self._narrow = started
+        tell = told_shortly if self._narrow else told
+        facts = tell(done, total, unit, now - self._since[0], done - self._since[1])
         if self._task is None:
             self._task = self._progress.add_task(what, total=None, told="")
         self._progress.update(self._task, description=what, total=total or None, completed=done, told=facts)
@@ -110,7 +118,7 @@ def told(done: float, total: float, unit: str, seconds: float, since: float) -> 
     """`12.0 of 40.0 MB, 3.1 MB/s, 9 s left`."""
     rate = since / seconds if seconds > 0 else 0.0
     parts = []
-    if total == 1.0:
+    if total == 1.0 and not unit:
         parts.append(f"{min(done, total):.0%}".replace("%", " %"))
     elif not total and not unit:
         parts.append(_time(seconds))
@@ -121,6 +129,13 @@ def told(done: float, total: float, unit: str, seconds: float, since: float) -> 
     if total and rate > 0 and done < total:
         parts.append(f"{_time((total - done) / rate)} left")
     return ", ".join(parts)
+
+
+def told_shortly(done: float, total: float, unit: str, seconds: float, since: float) -> str:
+    """`30 %, 9 s left`: of what there is to do; of other things as much as fits all the same."""
+    if not total:
+        return told(done, total, unit, seconds, since)
+    return told(done / total, 1.0, "", seconds, since / total)
 
 
 def _amount(number: float, unit: str) -> str:
@@ -134,7 +149,8 @@ def _time(seconds: float) -> str:
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
 
 
-def _started() -> Progress | None:
+def _started() -> tuple[Progress, bool] | None:
+    """And whether there is little room."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -144,13 +160,12 @@ def _started() -> Progress | None:
     console = console_on(sys.stderr)
     if console.is_dumb_terminal:
         return None
-    narrow = console.width < 70
     columns = [
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        *([] if narrow else [BarColumn(bar_width=20)]),
+        *([] if console.width < _BARE else [BarColumn(bar_width=20)]),
         TextColumn("{task.fields[told]}", markup=False),
     ]
     progress = Progress(*columns, console=console, transient=True)
     progress.start()
-    return progress
+    return progress, console.width < _WIDE

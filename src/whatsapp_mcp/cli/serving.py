@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,12 +17,15 @@ import click
 from whatsapp_mcp.account_folder import check_account, make_folder
 from whatsapp_mcp.cli.options import place_options, read_settings
 from whatsapp_mcp.cli.saying import say
+from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.log_lines import start_logging, tell
-from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from whatsapp_mcp.server.listening import TlsFiles
+
+logger = logging.getLogger(__name__)
 
 SWITCH_INTERVAL: Final = 0.001
 """Seconds for which a thread of a server may keep Python to itself while others wait: calls beside a large page."""
@@ -194,4 +198,20 @@ def _server_settings(simulated: bool, options: dict[str, Any]) -> Iterator[Setti
                 settings = settings.model_copy(update={"data_dir": folder, "session_linger": 0.0})
                 make_folder(settings.account_dir)
         check_account(settings.account_dir)
+        _warn(settings)
         yield settings
+
+
+def _warn(settings: Settings) -> None:
+    """Of what would have another effect than its owner thinks; hosts keep it in their logs. `doctor` says more."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    if any(name.upper().startswith(PREFIX) and name.upper() not in known for name in os.environ):
+        from whatsapp_mcp.offline.diagnosis.configuration import check_variables
+
+        for check in check_variables(os.environ):
+            logger.warning("%s. %s", check.message, check.next_step)
+    if settings.endpoint is not None:
+        try:
+            Endpoint.read(settings.endpoint)
+        except SetupError as error:
+            logger.warning("%s. %s", error.message, error.next_step)

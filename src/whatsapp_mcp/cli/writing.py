@@ -124,7 +124,7 @@ def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
         showing.Column("When", worth=30),
         showing.Column("Chat", worth=27, grows=True),
         showing.Column("Id", worth=6, needed=True),
-        showing.Column("State", worth=5, style="dim"),
+        showing.Column("State", worth=12, style="dim"),
         showing.Column("Text", worth=10, grows=True),
     ]
     rows = body["results"]["data"]

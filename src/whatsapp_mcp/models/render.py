@@ -122,12 +122,13 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
-    details |= {name: moment for name in _TIMES if (moment := _moment(details.get(name))) is not None}
+    for name in details.keys() & _TIMES:
+        details[name] = _moment(details[name]) or details[name]
     if message.quoted is not None and (message.quoted.is_claim or message.reply_to_id not in beside):
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
-    if message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None:
+    if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
         details["votes"] = [
@@ -151,7 +152,7 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     return details or None
 
 
-_TIMES: Final = ("start_time", "end_time", "moved_from")
+_TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
 """Facts that are times: seconds since 1970, or ISO 8601."""
 
 
@@ -191,6 +192,11 @@ def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
         "claimed": quoted.is_claim or None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _is_unread(message: Message) -> bool:
+    """What it says is not known."""
+    return message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None
 
 
 def _why_unread(message: Message) -> str:
@@ -284,11 +290,13 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
         "message_id": message.id,
         **(_chat(message) if with_chat else {}),
         **(_sender(message) if with_chat else {"sender_name": None if message.from_me else message.sender_name}),
-        "content": content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…",
+        "content": (content if len(content) <= LINE_LENGTH else f"{content[:LINE_LENGTH]}…") or None,
         "content_length": len(content) if len(content) > LINE_LENGTH else None,
         "kind": None if message.kind is MessageKind.TEXT else message.kind.value,
         "timestamp": message.timestamp,
         "is_from_me": message.from_me or None,
+        "revoked": True if message.revoked_at else None,
+        "details": {"note": _why_unread(message)} if _is_unread(message) else None,
         "mentions_me": message.mentions_us or None,
         "view_once": message.view_once or None,
         "filename": message.file_name,

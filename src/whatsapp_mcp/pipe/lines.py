@@ -170,6 +170,7 @@ class CallWaits(Wire):
     what: str
     total: float = 0.0
     done: float = 0.0
+    unit: str = ""
 
 
 EndReason = Literal[

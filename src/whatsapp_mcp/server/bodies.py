@@ -6,12 +6,13 @@ settings. Lists are made short (`short_rows`), unless all is asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from math import isfinite
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from whatsapp_mcp.clock import Precision, time_text
 from whatsapp_mcp.errors import WHATSAPP_SAID, WhatsAppMcpError
@@ -102,7 +103,7 @@ def _sentence(text: str, limit: int) -> str:
 
 def encoded(value: Any) -> bytes:
     """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return to_json(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,11 @@ def _ready(value: Any, how: _Writing, depth: int = _DEPTH) -> Any:
         case _ if depth == 0:
             return None
         case dict():
-            items = ((how.change(str(key)), _ready(item, how, depth - 1)) for key, item in value.items())
-            return {key: item for key, item in items if item is not None}
+            present = ((key, _ready(item, how, depth - 1)) for key, item in value.items() if item is not None)
+            return {how.change(str(key)): item for key, item in present if item is not None}
         case list() | tuple():
-            items = (_ready(item, how, depth - 1) for item in value)
-            return [item for item in items if item is not None]
+            present = (_ready(item, how, depth - 1) for item in value if item is not None)
+            return [item for item in present if item is not None]
         case Rows():
             return [row for row, _ in _made(value, how, full=True)]
     raise TypeError(f"{type(value).__name__} is no JSON")

@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import to_json
 
 JsonObject = dict[str, Any]
 
@@ -36,8 +36,14 @@ def factored(rows: Sequence[JsonObject]) -> JsonObject:
     if len(rows) < 2:
         return {}
     beside = _common(rows)
+    named: list[_Named] = []
+    _find_names(rows, named)
+    borne: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one in named:
+        borne[one.name].add(one.jid)
     for table, key in ((PEOPLE, "jid"), (CHATS, "chat_jid")):
-        if entries := _told_once(rows, key):
+        of_table = [one for one in named if (one.prefix == "chat_") == (key == "chat_jid")]
+        if entries := _told_once(of_table, borne, key):
             beside[table] = entries
     return beside
 
@@ -57,65 +63,65 @@ def _common(rows: Sequence[JsonObject]) -> JsonObject:
     return {COMMON: same} if same else {}
 
 
-@dataclass
-class _Bearer:
-    """Whoever bears a name on a page."""
+class _Named(NamedTuple):
+    """A name in an object of a row."""
 
-    entry: JsonObject
-    places: list[tuple[JsonObject, str, str]] = field(default_factory=list)
-    """Objects that name the bearer, with the names of their fields for address and for the name's origin."""
+    where: JsonObject
+    prefix: str
+    """Stands before ``name``, ``jid`` and ``name_source`` in the names of the fields."""
+    name: str
+    jid: str | None
 
-    @property
-    def saved(self) -> int:
-        """Bytes by which the page is shorter when it is told once."""
-        inline = sum(
-            _size({name: where[name] for name in (jid, source) if name in where}) - 1
-            for where, jid, source in self.places
-        )
-        return inline - _size(self.entry) - 1
+    def inline(self) -> list[str]:
+        """The fields that say whose the name is."""
+        return [field for field in (f"{self.prefix}jid", f"{self.prefix}name_source") if field in self.where]
 
-
-def _told_once(rows: Sequence[JsonObject], key: str) -> list[JsonObject]:
-    """Entries for those who are better told once; the rows lose their addresses."""
-    bearers: dict[str, _Bearer] = {}
-    names: defaultdict[str, set[str | None]] = defaultdict(set)
-    for where in (each for row in rows for each in _objects(row)):
-        for prefix, name in _names(where):
-            jid_field, source = f"{prefix}jid", f"{prefix}name_source"
-            jid = where.get(jid_field)
-            names[name].add(jid if isinstance(jid, str) else None)
-            if not isinstance(jid, str) or (prefix == "chat_") != (key == "chat_jid"):
-                continue
-            origin = {"name_source": where[source]} if source in where else {}
-            entry = {key: jid, "name": name, **origin}
-            bearer = bearers.setdefault(jid, _Bearer(entry))
-            if bearer.entry == entry:
-                bearer.places.append((where, jid_field, source))
-    moved = [one for jid, one in bearers.items() if names[one.entry["name"]] == {jid} and one.saved > 0]
-    if sum(one.saved for one in moved) < _FRAME:
-        return []
-    for one in moved:
-        for where, jid_field, source in one.places:
-            where.pop(jid_field)
-            where.pop(source, None)
-    return [one.entry for one in moved]
+    def entry(self, key: str) -> JsonObject:
+        """The same, told beside the rows."""
+        source = self.where.get(f"{self.prefix}name_source")
+        return {key: self.jid, "name": self.name} | ({"name_source": source} if source is not None else {})
 
 
-def _names(where: JsonObject) -> list[tuple[str, str]]:
-    """Names in an object, each with what stands before ``name`` and ``jid`` in the names of their fields."""
-    ends = [(key.removesuffix("name"), value) for key, value in where.items() if key == "name" or key.endswith("_name")]
-    return [(prefix, value) for prefix, value in ends if isinstance(value, str) and value.strip()]
-
-
-def _objects(value: Any) -> Iterator[JsonObject]:
-    """All objects in a row, the row included."""
+def _find_names(value: Any, found: list[_Named]) -> None:
+    """All names in ``value``, in their order."""
     if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _objects(item)
+        for field, name in value.items():
+            if (field == "name" or field.endswith("_name")) and isinstance(name, str) and name.strip():
+                prefix = field.removesuffix("name")
+                jid = value.get(f"{prefix}jid")
+                found.append(_Named(value, prefix, name, jid if isinstance(jid, str) else None))
+        value = value.values()
+    for item in value:
+        if isinstance(item, dict | list):
+            _find_names(item, found)
+
+
+def _told_once(named: Iterable[_Named], borne: Mapping[str, set[str | None]], key: str) -> list[JsonObject]:
+    """Entries for those who are better told once; the rows lose their addresses.
+
+    ``borne``: who bears each name on the page; whoever bears one without an address is None.
+    """
+    places: defaultdict[str, list[_Named]] = defaultdict(list)
+    for one in named:
+        if one.jid is not None:
+            places[one.jid].append(one)
+    moved, saved = [], 0
+    for jid, of_one in places.items():
+        entry = of_one[0].entry(key)
+        same = [one for one in of_one if one.entry(key) == entry]
+        gain = sum(_size({field: one.where[field] for field in one.inline()}) - 1 for one in same) - _size(entry) - 1
+        if gain > 0 and borne[entry["name"]] == {jid}:
+            moved.append((entry, same))
+            saved += gain
+    if saved < _FRAME:
+        return []
+    for entry, same in moved:
+        borne[entry["name"]].add(None)
+        for one in same:
+            for field in one.inline():
+                del one.where[field]
+    return [entry for entry, _ in moved]
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(to_json(value))

@@ -9,16 +9,25 @@ from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.simulator.network.host import LoopbackHost
+from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.simulator.network.host import HostKeys, LoopbackHost
 from whatsapp_mcp.simulator.people.contact import VirtualContact
-from whatsapp_mcp.simulator.people.personas import TRAVELLERS, Persona, cast
-from whatsapp_mcp.simulator.people.phone import SimulatedPhone
+from whatsapp_mcp.simulator.people.personas import TRAVELLERS, CastMember, Persona, cast
+from whatsapp_mcp.simulator.people.phone import SimulatedPhone, signal_of
+from whatsapp_mcp.simulator.persistence import (
+    Keeper,
+    kept_world,
+    restore_account,
+    restore_devices,
+    restore_groups,
+)
 from whatsapp_mcp.simulator.service.groups.group import Group, GroupOptions
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
 from whatsapp_mcp.simulator.service.services import SimServices
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.kept import KeptPhone, KeptWorld, read_kept
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
@@ -26,6 +35,7 @@ from whatsapp_mcp.wire.protos import e2e
 log = logging.getLogger(__name__)
 
 _FIRST_FREE_NUMBER = 12025550160
+_TRIP = "Weekend trip"
 
 
 class ContactOptions(TypedDict, total=False):
@@ -61,13 +71,18 @@ class Simulator:
         """All groups, and what can be done in them."""
         self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
-        self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults)
+        kept = read_kept(self.config.state) if self.config.state is not None else None
+        keys = HostKeys.from_json(kept.host) if kept is not None else None
+        self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults, keys)
+        self._keeper = Keeper(self.config.state, self._to_keep) if self.config.state is not None else None
         self._phones: dict[SimAccount, SimulatedPhone] = {}
         self._contacts: dict[str, VirtualContact] = {}
         self._next_number = _FIRST_FREE_NUMBER
+        self._kept = {account.number: account for account in kept.accounts} if kept is not None else {}
         self.phone = self.add_account(self.config.phone_number, self.config.phone_name)
         """The phone of the default account."""
-        self.phone.history.automatic = self.config.history_after_pairing
+        if kept is not None:
+            self._restore(kept)
 
     # --- life ---
 
@@ -80,13 +95,19 @@ class Simulator:
 
     async def start(self) -> Endpoint:
         """Listen; from now on :attr:`endpoint` is usable."""
+        if self.config.state is not None:
+            ensure_private_folder(self.config.state)
         endpoint = await self.host.start()
+        if self._keeper is not None:
+            self._keeper.start()
         log.info("simulating WhatsApp at %s", endpoint.proxy)
         return endpoint
 
     async def stop(self) -> None:
         """Cut all connections and stop listening."""
         self.faults.resume()
+        if self._keeper is not None:
+            await self._keeper.stop()
         await self.dismiss_contacts()
         for phone in self._phones.values():
             await phone.linking.stop()
@@ -124,6 +145,48 @@ class Simulator:
             if not device.is_local
         )
 
+    # --- what outlives it ---
+
+    def _to_keep(self) -> KeptWorld:
+        return kept_world(self.world, self.host.keys, self._phones.values(), self._contacts.values())
+
+    def _restore(self, kept: KeptWorld) -> None:
+        """Everybody of before, and then what refers to them."""
+        for account in kept.accounts:
+            if account.number in self._numbers:
+                continue
+            if account.contact is None:
+                self.add_account(account.number, account.push_name)
+            else:
+                self.introduce(
+                    account.contact,
+                    number=account.number,
+                    push_name=account.push_name,
+                    business_name=account.business_name,
+                )
+        for phone in self._phones.values():
+            if (one := self._kept.get(phone.account.number)) is not None and one.contact is None:
+                restore_devices(self.world, phone.account, one)
+                known = phone.account.devices
+                phone.shared_with |= {known[number] for number in one.phone.shared_with if number in known}
+                phone.linking.sign_devices()
+        restore_groups(self.world, self.groups, kept.groups)
+        self._kept.clear()
+
+    @property
+    def _numbers(self) -> set[str]:
+        return {account.number for account in self.world.accounts}
+
+    def _registered(
+        self, number: str, push_name: str, business_name: str | None = None
+    ) -> tuple[SimAccount, KeptPhone | None]:
+        """A new account, with what it had before if it was kept."""
+        kept = self._kept.get(number)
+        account = self.world.add_account(number, kept.push_name if kept else push_name, business_name=business_name)
+        if kept is not None:
+            restore_account(account, kept)
+        return account, kept.phone if kept else None
+
     # --- codes on a screen ---
 
     @property
@@ -134,25 +197,39 @@ class Simulator:
 
     @autoscan.setter
     def autoscan(self, seconds: float | None) -> None:
-        self.phone.linking.autoscan = seconds
+        for phone in self._phones.values():
+            phone.linking.autoscan = seconds
 
-    def show_qr(self, text: str) -> float | None:
+    def show_qr(self, text: str, phone: SimulatedPhone | None = None) -> float | None:
         """A client shows this QR code. With :attr:`autoscan` the phone scans it; returns in how many seconds, or
         ``None``."""
-        return self.phone.linking.see_qr(text)
+        return (phone or self.phone).linking.see_qr(text)
 
-    def show_code(self, code: str) -> float | None:
+    def show_code(self, code: str, phone: SimulatedPhone | None = None) -> float | None:
         """A client shows this pairing code. With :attr:`autoscan` it is typed in; returns in how many seconds, or
         ``None``."""
-        return self.phone.linking.see_code(code)
+        return (phone or self.phone).linking.see_code(code)
 
     # --- people ---
 
     def add_account(self, number: str, push_name: str) -> SimulatedPhone:
         """A further account with a phone, for a further client."""
-        account = self.world.add_account(number, push_name)
-        self._phones[account] = SimulatedPhone(self.world, self._services, account)
-        return self._phones[account]
+        account, kept = self._registered(number, push_name)
+        phone = self._phones[account] = SimulatedPhone(self.world, self._services, account, kept)
+        phone.history.automatic = self.config.history_after_pairing
+        phone.linking.autoscan = self._phones[next(iter(self._phones))].linking.autoscan
+        return phone
+
+    def phone_of(self, number: str) -> SimulatedPhone:
+        """The phone of an account by its number.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for phone in self._phones.values():
+            if phone.account.number == number:
+                return phone
+        raise KeyError(f"no account {number!r}; there are: {', '.join(a.number for a in self._phones)}")
 
     async def add_contact(self, name: str, **options: Unpack[ContactOptions]) -> VirtualContact:
         """Somebody new on WhatsApp who writes to the default account: :meth:`introduce`."""
@@ -168,10 +245,8 @@ class Simulator:
             raise ValueError(f"there is a contact {name!r} already")
         number = options.get("number")
         if number is None:
-            number, self._next_number = str(self._next_number), self._next_number + 1
-        account = self.world.add_account(
-            number, options.get("push_name") or name, business_name=options.get("business_name")
-        )
+            number = self._free_number()
+        account, kept = self._registered(number, options.get("push_name") or name, options.get("business_name"))
         about = options.get("about")
         if about is not None:
             account.about, account.about_set_at = about, int(self.world.clock())
@@ -183,28 +258,41 @@ class Simulator:
             owner=self.phone.account,
             persona=options.get("persona"),
             groups=self.groups.membership,
+            signal=signal_of(kept) if kept is not None else None,
         )
         self._contacts[name] = contact
         if options.get("saved"):
             self.phone.save_contact(account, name)
         return contact
 
+    def _free_number(self) -> str:
+        while str(self._next_number) in self._numbers:
+            self._next_number += 1
+        self._next_number += 1
+        return str(self._next_number - 1)
+
     async def add_cast(self) -> list[VirtualContact]:
         """The people of the demonstration: Ana, Bruno, Chen, Echo and a florist, and a group with some of them."""
-        people = [
-            await self.add_contact(
-                member.name,
-                number=member.number,
-                business_name=member.business_name,
-                about=member.about,
-                persona=member.persona,
-                saved=member.saved,
-            )
-            for member in cast()
-        ]
+        people = [self._cast(member) for member in cast()]
         friends = [person for person in people if person.name in TRAVELLERS]
-        await self.add_group("Weekend trip", friends, owner=self.phone, description="Where to? Who drives?")
+        if not any(group.subject == _TRIP for group in self.groups.all):  # kept from before
+            await self.add_group(_TRIP, friends, owner=self.phone, description="Where to? Who drives?")
         return people
+
+    def _cast(self, member: CastMember) -> VirtualContact:
+        """Somebody of the demonstration, perhaps known from before."""
+        known = self._contacts.get(member.name)
+        if known is not None:
+            known.persona = member.persona
+            return known
+        return self.introduce(
+            member.name,
+            number=member.number,
+            business_name=member.business_name,
+            about=member.about,
+            persona=member.persona,
+            saved=member.saved,
+        )
 
     async def add_group(
         self, subject: str, members: Sequence[Person], *, owner: Person | None = None, **options: Unpack[GroupOptions]

@@ -62,6 +62,7 @@ class _Call:
     def note(self, waits: codec.Json) -> None:
         """What the session process waits for, for this call."""
         self.wait.what, self.wait.total, self.wait.done = waits["what"], waits["total"], waits["done"]
+        self.wait.unit = waits.get("unit", "")
 
 
 class Link:

@@ -54,6 +54,8 @@ R = TypeVar("R")
 QR_WAIT: Final = 25.0
 """Seconds appLogin waits for the first code: process start, TLS, Noise (whatsmeow gives the handshake 20 s)."""
 RESTART_WAIT: Final = 25.0
+FOUND_WAIT: Final = 10.0
+"""Seconds within which a server that was just started knows whether a session process runs."""
 LOGOUT_WAIT: Final = 40.0
 CONNECTION: Final = "the connection to WhatsApp"
 
@@ -259,7 +261,10 @@ class SessionManager:
         """
         self._check_usable()
         await self._check_linked()
-        link, board = self._link, self._board
+        board = self._board
+        with waits_for(CONNECTION):  # what nobody has found yet cannot be ended
+            await board.wait_for(lambda: self._link is not None or board.state is not SessionState.STARTING, FOUND_WAIT)
+        link = self._link
         if link is not None:
             with contextlib.suppress(Moving, SessionCrashed):
                 await link.call(Restart(), timeout=self._settings.call_timeout)

@@ -1,20 +1,24 @@
 """Loading the neonize library: the only module that imports it.
 
 neonize's Python client object is not used, only its table of C functions (``gocode``): the object starts a thread that
-cannot be ended, stops namesakes when it is collected and fetches URLs and files it is given. What the library does at
-import time is undone here: it wants libmagic, it takes over the root logger, and it would fetch a library from the
-internet where its own is missing or of another version.
+cannot be ended, stops namesakes when it is collected and fetches URLs and files it is given. So its packages are not
+imported, only the module that loads the library: with them come libraries for HTTP, HTML and pictures, a fifth of the
+memory of a session process. What is imported all the same, with a neonize that is built in another way, wants libmagic
+and takes over the root logger, which is undone; and a library is never fetched from the internet, where neonize's own
+is missing or of another version.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import importlib.util
 import logging
 import re
 import sys
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
@@ -23,6 +27,9 @@ from whatsapp_mcp.platform.memory import replace_variable
 from whatsapp_mcp.whatsapp.unknown_values import make_optional
 from whatsapp_mcp.wire import native
 from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
+
+_PACKAGES: Final = ("neonize", "neonize.utils")
+_BINDER: Final = "neonize._binder"
 
 
 def neonize_version() -> str:
@@ -51,10 +58,9 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     _check_environment(endpoint, require_endpoint=require_endpoint)
     handlers = logging.getLogger().handlers[:]
     level = logging.getLogger().level
-    _provide_libmagic()
     _never_download()
     try:
-        import neonize._binder as binder
+        binder = _binder()
     except (OSError, RuntimeError) as error:
         raise _unusable("cannot be loaded", {"loader": str(error)}) from error
 
@@ -66,6 +72,21 @@ def load(endpoint: Endpoint | None, *, require_endpoint: bool) -> Library:
     if endpoint is not None:
         _override_root_key(path, endpoint.root_public)
     return Library(binder)
+
+
+def _binder() -> types.ModuleType:
+    """neonize's module that loads the library, without the packages that it is in unless it wants something of them."""
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if name not in sys.modules and spec is not None:
+            sys.modules[name] = importlib.util.module_from_spec(spec)  # its own code does not run
+    try:
+        return importlib.import_module(_BINDER)
+    except (ImportError, AttributeError):
+        for name in _PACKAGES:
+            sys.modules.pop(name, None)
+    _provide_libmagic()
+    return importlib.import_module(_BINDER)
 
 
 def _check_environment(endpoint: Endpoint | None, *, require_endpoint: bool) -> None:

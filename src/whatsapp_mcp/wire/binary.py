@@ -16,7 +16,7 @@ from typing import Final
 
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.wire.node import Attr, Node
-from whatsapp_mcp.wire.tokens import DOUBLE, DOUBLE_INDEX, SINGLE, SINGLE_INDEX
+from whatsapp_mcp.wire.tokens import NEWEST, Dictionary
 
 __all__ = ["Attr", "BinaryError", "Node", "decode", "encode"]
 
@@ -64,18 +64,18 @@ class BinaryError(ValueError):
     """Bytes that are no binary XML, or a node that has no binary form."""
 
 
-def encode(node: Node) -> bytes:
+def encode(node: Node, tokens: Dictionary = NEWEST) -> bytes:
     """The frame body (before encryption) of a stanza: flag byte 0 and the node.
 
     Raises:
         BinaryError: the node has no binary form: too long or too deep, a device on a server that has none …
     """
-    writer = _Writer()
+    writer = _Writer(tokens)
     writer.node(node, 0)
     return bytes(writer.out)
 
 
-def decode(data: bytes) -> Node:
+def decode(data: bytes, tokens: Dictionary = NEWEST) -> Node:
     """The stanza in a frame body (after decryption).
 
     Raises:
@@ -84,7 +84,7 @@ def decode(data: bytes) -> Node:
     if not data:
         raise BinaryError("empty frame")
     body = _inflate(data[1:]) if data[0] & _COMPRESSED else data[1:]
-    reader = _Reader(body)
+    reader = _Reader(body, tokens)
     node = reader.node(0)
     if reader.position != len(body):
         raise BinaryError(f"{len(body) - reader.position} bytes left after the node")
@@ -105,8 +105,9 @@ def _inflate(data: bytes) -> bytes:
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, tokens: Dictionary) -> None:
         self.out = bytearray(b"\0")
+        self.single, self.double = tokens.single_index, tokens.double_index
 
     def node(self, node: Node, depth: int) -> None:
         if depth >= _MAX_DEPTH:
@@ -145,9 +146,9 @@ class _Writer:
 
     def string(self, text: str) -> None:
         """The shortest form: token, digits two to a byte, or raw UTF-8."""
-        if (single := SINGLE_INDEX.get(text)) is not None:
+        if (single := self.single.get(text)) is not None:
             self.out.append(single)
-        elif (double := DOUBLE_INDEX.get(text)) is not None:
+        elif (double := self.double.get(text)) is not None:
             self.out += bytes((_DICTIONARY_0 + double[0], double[1]))
         elif not 0 < len(text) <= _PACKED_MAX:
             self.raw(_utf8(text))
@@ -231,8 +232,9 @@ def _split_integrator(jid: Jid) -> tuple[int, str]:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, tokens: Dictionary) -> None:
         self.data = data
+        self.tokens = tokens
         self.position = 0
         self.nodes = 0
 
@@ -308,9 +310,9 @@ class _Reader:
     def value(self, tag: int) -> str | bytes:
         """A string or bytes: ``str`` for tokens and packed digits, ``bytes`` for what came as bytes."""
         if tag < _DICTIONARY_0:
-            return SINGLE[tag]
+            return self.tokens.single[tag]
         if tag <= _DICTIONARY_3:
-            return DOUBLE[tag - _DICTIONARY_0][self.byte()]
+            return self.tokens.double[tag - _DICTIONARY_0][self.byte()]
         if tag == _BINARY_8:
             return self.take(self.byte())
         if tag == _BINARY_20:

@@ -1,4 +1,4 @@
-"""The Noise XX handshake of WhatsApp, both sides, without I/O.
+"""The Noise handshakes of WhatsApp, both sides, without I/O.
 
 ``Noise_XX_25519_AESGCM_SHA256`` (noiseprotocol.org) with WhatsApp's connection header as prologue and a protobuf,
 ``HandshakeMessage``, around the three messages. Source: whatsmeow socket/noisehandshake.go, handshake.go.
@@ -8,6 +8,10 @@
     finish(…)           <-- ephemeral, static, certificate chain --
                         -- static, login payload -->  finish(…)
     transport()                             transport()
+
+A client that was there before may know the server's static key, and sends its own and the payload with its first
+message already (pattern IK; the server's side only). When it means a key that the server has no more, both go on as
+above, under the name of the pattern XXfallback.
 """
 
 from __future__ import annotations
@@ -26,7 +30,10 @@ from whatsapp_mcp.wire.keys import KeyPair, hkdf
 WA_HEADER: Final = b"WA\x06\x03"
 """Sent once by the client before its first frame: "WA", protocol version 6, token dictionary version 3."""
 
-_PATTERN: Final = b"Noise_XX_25519_AESGCM_SHA256\0\0\0\0"
+_XX: Final = b"Noise_XX_25519_AESGCM_SHA256\0\0\0\0"
+_IK: Final = b"Noise_IK_25519_AESGCM_SHA256\0\0\0\0"
+_XX_FALLBACK: Final = hashlib.sha256(b"Noise_XXfallback_25519_AESGCM_SHA256").digest()
+"""Used as they are when they fit into a hash, else by their hash (Noise, 5.2)."""
 
 
 class NoiseError(ValueError):
@@ -75,9 +82,9 @@ class Transport(NamedTuple):
 class Handshake:
     """Noise's symmetric state: a running hash of everything seen, and a key that grows with every key agreement."""
 
-    def __init__(self, header: bytes = WA_HEADER) -> None:
-        self._hash = self._chaining_key = _PATTERN
-        self._cipher = Cipher(_PATTERN)
+    def __init__(self, header: bytes = WA_HEADER, pattern: bytes = _XX) -> None:
+        self._hash = self._chaining_key = pattern
+        self._cipher = Cipher(pattern)
         self.finished = False
         self.mix_hash(header)
 
@@ -126,27 +133,63 @@ class Responder:
     Args:
         static: the server's static key pair, certified by ``certificate_chain``.
         certificate_chain: serialised ``waCert.CertChain`` (see ``certificates.issue_chain``).
+        header: what the client sent before its first frame.
         ephemeral: only for reproducible tests.
     """
 
-    def __init__(self, static: KeyPair, certificate_chain: bytes, *, ephemeral: KeyPair | None = None) -> None:
+    def __init__(
+        self,
+        static: KeyPair,
+        certificate_chain: bytes,
+        *,
+        header: bytes = WA_HEADER,
+        ephemeral: KeyPair | None = None,
+    ) -> None:
         self._static = static
         self._chain = certificate_chain
+        self._header = header
         self._ephemeral = ephemeral or KeyPair.generate()
-        self._handshake = Handshake()
+        self._handshake = Handshake(header)
+        self.login: ClientLogin | None = None
+        """Who the client is, once it has said so: in its first frame or in its second."""
 
     def server_hello(self, client_hello: bytes) -> bytes:
-        """Answer the first frame of a client."""
+        """Answer the first frame of a client. When :attr:`login` is known then, there is no second."""
+        hello = _parse(client_hello).clientHello
+        if hello.static and hello.payload:
+            try:
+                return self._answer_known(hello)
+            except NoiseError:
+                self._handshake = Handshake(self._header, _XX_FALLBACK)
         noise = self._handshake
-        client_ephemeral = _parse(client_hello).clientHello.ephemeral
-        noise.mix_hash(client_ephemeral)
+        noise.mix_hash(hello.ephemeral)
         noise.mix_hash(self._ephemeral.public)
-        noise.mix_key(_agree(self._ephemeral, client_ephemeral))
+        noise.mix_key(_agree(self._ephemeral, hello.ephemeral))
         message = protos.wa6.HandshakeMessage()
         message.serverHello.ephemeral = self._ephemeral.public
         message.serverHello.static = noise.encrypt(self._static.public)
-        noise.mix_key(_agree(self._static, client_ephemeral))
+        noise.mix_key(_agree(self._static, hello.ephemeral))
         message.serverHello.payload = noise.encrypt(self._chain)
+        return message.SerializeToString()
+
+    def _answer_known(self, hello: protos.wa6.HandshakeMessage.ClientHello) -> bytes:
+        """Pattern IK. Raises NoiseError: it was made for another static key."""
+        noise = Handshake(self._header, _IK)
+        noise.mix_hash(self._static.public)
+        noise.mix_hash(hello.ephemeral)
+        noise.mix_key(_agree(self._static, hello.ephemeral))
+        noise_public = noise.decrypt(hello.static)
+        noise.mix_key(_agree(self._static, noise_public))
+        payload = noise.decrypt(hello.payload)
+        noise.mix_hash(self._ephemeral.public)
+        noise.mix_key(_agree(self._ephemeral, hello.ephemeral))
+        noise.mix_key(_agree(self._ephemeral, noise_public))
+        message = protos.wa6.HandshakeMessage()
+        message.serverHello.ephemeral = self._ephemeral.public
+        message.serverHello.payload = noise.encrypt(self._chain)
+        noise.finished = True
+        self._handshake = noise
+        self.login = ClientLogin(noise_public, payload)
         return message.SerializeToString()
 
     def finish(self, client_finish: bytes) -> ClientLogin:
@@ -160,7 +203,8 @@ class Responder:
         self._handshake.mix_key(_agree(self._ephemeral, noise_public))
         payload = self._handshake.decrypt(finish.payload)
         self._handshake.finished = True
-        return ClientLogin(noise_public, payload)
+        self.login = ClientLogin(noise_public, payload)
+        return self.login
 
     def transport(self) -> Transport:
         """The ciphers for everything after the handshake."""
@@ -175,6 +219,7 @@ class Initiator:
         static: the linked device's noise key pair.
         verify_certificate: called with the certificate chain and the server's static key; it raises when it does not
             trust them. Nothing that identifies us has been sent by then, and nothing will be when it raises.
+        header: what goes before the first frame.
         ephemeral: only for reproducible tests.
     """
 
@@ -183,12 +228,13 @@ class Initiator:
         static: KeyPair,
         verify_certificate: Callable[[bytes, bytes], None],
         *,
+        header: bytes = WA_HEADER,
         ephemeral: KeyPair | None = None,
     ) -> None:
         self._static = static
         self._verify_certificate = verify_certificate
         self._ephemeral = ephemeral or KeyPair.generate()
-        self._handshake = Handshake()
+        self._handshake = Handshake(header)
 
     def client_hello(self) -> bytes:
         """The first frame (``WA_HEADER`` goes before it)."""

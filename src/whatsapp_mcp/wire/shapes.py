@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from whatsapp_mcp.wire.node import Node
-from whatsapp_mcp.wire.tokens import DOUBLE_INDEX, SINGLE_INDEX
+from whatsapp_mcp.wire.tokens import NEWEST
 
 Direction = Literal["sent", "received"]
 UNKNOWN: Final = "?"
@@ -60,7 +60,7 @@ _MORE_WORDS: Final = (
     *("votes", "w:auth:key", "w:biz:catalog", "w:mex", "xwa2"),
 )
 """Names of the protocol that are in no dictionary."""
-WORDS: Final = frozenset((*SINGLE_INDEX, *DOUBLE_INDEX, *_MORE_WORDS))
+WORDS: Final = frozenset((*NEWEST.single_index, *NEWEST.double_index, *_MORE_WORDS))
 
 _LABELS: Final = ("type", "xmlns", "class", "category")
 """What of a stanza's attributes says which stanza it is."""

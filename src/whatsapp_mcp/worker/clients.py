@@ -151,7 +151,7 @@ class _Attached:
             timer = loop.call_later(TELL_EACH, look)
             if (wait := waits.now) is not None and (said := wait.text()) != told:
                 told = said
-                self.write(p.CallWaits(id=call_id, what=wait.what, total=wait.total, done=wait.done))
+                self.write(p.CallWaits(id=call_id, what=wait.what, total=wait.total, done=wait.done, unit=wait.unit))
 
         timer = loop.call_later(TELL_EACH, look)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.systems import child_environment, needs_dev_full
-from whatsapp_mcp import errors
+from whatsapp_mcp import errors, operations
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.cli import cli
-from whatsapp_mcp.cli.calling import COMMANDS, in_words_of_commands, said
+from whatsapp_mcp.cli.calling import COMMANDS, PLAINER, in_words_of_commands, said
 from whatsapp_mcp.cli.exits import Exit, exit_code
-from whatsapp_mcp.cli.progress import told
+from whatsapp_mcp.cli.progress import told, told_shortly
 
 
 def in_a_child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +44,12 @@ def test_progress_tells_rate_and_time_left(arguments: tuple[float, float, str, f
     assert told(*arguments) == text
 
 
+def test_progress_on_a_narrow_terminal_tells_the_share_and_time_left() -> None:
+    assert told_shortly(12_000_000, 40_000_000, "B", 4.0, 12_000_000) == "30 %, 9 s left"
+    assert told_shortly(2_500, 0, "messages", 2.0, 2_500) == "2,500, 1,250/s"
+    assert told_shortly(0.25, 1.0, "", 10.0, 0.25) == "25 %, 30 s left"
+
+
 def test_tools_are_told_as_commands() -> None:
     assert said("Call appReconnect.") == "Run `whatsapp-mcp reconnect`."
     assert said("look with getChatMessages, then call again") == "look with `whatsapp-mcp read CHAT`, then run it again"
@@ -52,6 +59,16 @@ def test_tools_are_told_as_commands() -> None:
     )
     assert said("the message store is a file", {"message": "TEXT", "file": "--file"}) == "the message store is a file"
     assert said("policy.toml says no") == "policy.toml says no"
+
+
+@pytest.mark.parametrize("text", PLAINER)
+def test_what_is_put_plainer_is_said_somewhere(text: str) -> None:
+    folder = Path(operations.__file__).parent
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py"))
+    assert any(
+        isinstance(node, ast.Constant) and text in str(node.value) for tree in trees for node in ast.walk(tree)
+    ), text
+    assert said(text) != text
 
 
 @pytest.mark.parametrize("kind", sorted({kind for kind in vars(errors).values() if isinstance(kind, type)}, key=str))
@@ -87,7 +104,8 @@ def test_a_wrong_command_line_is_told_like_any_error() -> None:
         "whatsapp-mcp: invalid value for '--limit': 'abc' is not a whole number\n"
         "`whatsapp-mcp chats --help` shows how it is used.\n"
     ).replace("whatsapp-mcp chats", "cli chats")
-    assert "no such command" in CliRunner().invoke(cli, ["chatz"]).stderr.lower()
+    assert "no such command 'chatz'. Did you mean 'chats'?" in CliRunner().invoke(cli, ["chatz"]).stderr
+    assert "no such command 'xyzzy'\n" in CliRunner().invoke(cli, ["xyzzy"]).stderr
 
 
 @needs_dev_full

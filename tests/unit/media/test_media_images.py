@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
 
 from tests.unit.media import samples
-from whatsapp_mcp.media.convert import images
+from whatsapp_mcp.media.convert import images, jpeg
 from whatsapp_mcp.media.work import UnusableMedia
 
 
@@ -71,6 +72,52 @@ def test_sizes(kind: str, options: dict[str, bool], size: tuple[int, int], tmp_p
         assert small.format == "JPEG"
         assert small.size == (100, 50)
     assert len(facts.thumbnail) < 5000
+
+
+@pytest.mark.parametrize("options", [{}, {"hd": True}])
+@pytest.mark.parametrize("save_options", [{}, {"quality": 97}, {"progressive": True}, {"restart_marker_blocks": 4}])
+def test_a_jpeg_without_anything_to_remove_stays_as_it_is(
+    save_options: dict[str, int], options: dict[str, bool], tmp_path: Path, target: Path
+) -> None:
+    source = tmp_path / "x"
+    samples.noise(300, 200).save(source, "JPEG", **save_options)
+    facts = images.photo(source, target, **options)
+    assert target.read_bytes() == source.read_bytes()
+    assert (facts.width, facts.height) == (300, 200)
+    target.unlink()
+    images.photo(source, target, compress=True)
+    assert target.stat().st_size < source.stat().st_size
+
+
+def _with_preview(data: bytes) -> bytes:
+    """In the JFIF header, as large as it says."""
+    return data[:4] + (19).to_bytes(2, "big") + data[6:18] + b"\1\1" + b"RGB" + data[20:]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda data: data[:2] + b"\xff\xfe\0\x08SECRET" + data[2:],  # a comment
+        lambda data: data[:20] + b"\xff\xed\0\x08SECRET" + data[20:],  # what photo programs add
+        lambda data: data + b"SECRET",
+        lambda data: data[:20] + b"SECRET" + data[20:],  # between two segments
+        _with_preview,
+    ],
+)
+def test_whatever_else_a_jpeg_holds_is_removed(told: Callable[[bytes], bytes], tmp_path: Path, target: Path) -> None:
+    bare, more = samples.jpeg(), told(samples.jpeg())
+    assert (jpeg.is_bare(bare), jpeg.is_bare(more)) == (True, False)
+    (tmp_path / "x").write_bytes(more)
+    images.photo(tmp_path / "x", target)
+    data = target.read_bytes()
+    assert jpeg.is_bare(data)
+    assert b"SECRET" not in data
+
+
+def test_a_jpeg_that_is_cut_off_is_refused_as_before(tmp_path: Path, target: Path) -> None:
+    (tmp_path / "x").write_bytes(samples.jpeg()[:-30])
+    with pytest.raises(UnusableMedia):
+        images.photo(tmp_path / "x", target)
 
 
 def test_small_pictures_are_not_enlarged(tmp_path: Path, target: Path) -> None:

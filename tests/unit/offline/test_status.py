@@ -32,7 +32,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import MessageEdited, MessageReceived, MessageRevoked
 from whatsapp_mcp.models.content import Content, MessageKind
-from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, status_text, take_status
+from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, report, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
 from whatsapp_mcp.offline.diagnosis.installation import (
     MCP_TESTED,
@@ -347,6 +347,37 @@ def test_a_store_unusable_inside(settings: Settings) -> None:
     assert str(settings.store_path) in finding.message
 
 
+def test_damage_inside_a_store_that_opens(settings: Settings) -> None:
+    link(settings)
+    with closing(StoreWriter(settings.store_path)) as writer:
+        writer.apply([received("12025550101", f"A{n}", "tea or coffee? " * 20) for n in range(500)])
+    whole = take_status(settings)
+    assert (whole.well, whole.store.checked, whole.store.messages) == (True, True, 500)
+    with closing(sqlite3.connect(settings.store_path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'").fetchone()
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(settings.store_path.read_bytes())
+    content[(root - 1) * page : root * page] = b"\xff" * page
+    settings.store_path.write_bytes(bytes(content))
+    found = take_status(settings)
+    assert found.store.checked
+    assert (found.standing.well, found.well) == (True, False)
+    assert "is damaged" in status_text(found)
+    done = CliRunner().invoke(cli, ["status"], env={"WHATSAPP_MCP_DATA_DIR": str(settings.data_dir)})
+    assert done.exit_code == 1
+
+
+def test_what_is_too_large_is_not_said_to_be_whole(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    link(settings)
+    fill_store(settings)
+    assert take_status(settings).store.checked
+    monkeypatch.setattr(report, "find_damage", lambda *_, **__: (None, False))
+    found = take_status(settings)
+    assert (found.well, found.store.checked) == (True, False)
+    assert "not looked into to the end" in " ".join(status_text(found).split())
+    assert "too large" in next(check.message for check in diagnose(settings).checks if check.name == "store")
+
+
 def change_store(settings: Settings, sql: str) -> None:
     with closing(sqlite3.connect(settings.store_path)) as connection, connection:
         connection.execute(sql)
@@ -449,7 +480,7 @@ def test_a_comparison_that_would_take_too_long(settings: Settings) -> None:
     writer.apply([received("12025550101", f"A{n}", f"number {n}") for n in range(3000)])
     writer.close()
     assert find_index_fault(settings.store_path, limit=0.0) == (None, False)
-    assert find_index_fault(settings.store_path) == (None, True)
+    assert find_index_fault(settings.store_path, limit=60.0) == (None, True)
 
 
 def test_a_store_from_a_newer_version(settings: Settings) -> None:

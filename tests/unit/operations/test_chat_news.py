@@ -220,3 +220,14 @@ async def test_without_a_connection(bench: Bench) -> None:
 
 async def test_an_empty_store(bench: Bench) -> None:
     assert await news(bench) == {}
+
+
+async def test_a_line_without_words_says_what_came(bench: Bench) -> None:
+    bench.receive("P1", timestamp=ago(9), content=Content(MessageKind.IMAGE, ""))
+    bench.receive("X1", timestamp=ago(8), content=Content(MessageKind.UNDECRYPTABLE, ""))
+    picture, unread = (await news(bench))["Ana"]["lines"]
+    assert (picture["kind"], unread["kind"]) == ("image", "undecryptable")
+    assert "content" not in picture
+    assert "content" not in unread
+    assert "details" not in picture
+    assert len(unread["details"]["note"]) > 20

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.systems import CHILD_LIMIT
 from tests.unit.waiting import WAIT
-from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
+from whatsapp_mcp.platform.signals import HANGUP, INTERRUPT, TERMINATE, handled
 
 
 @pytest.mark.parametrize("number", [*INTERRUPT, *TERMINATE])
@@ -48,15 +48,16 @@ def test_another_thread_changes_nothing() -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_what_is_half_done_is_undone() -> None:
-    program = """
+@pytest.mark.parametrize("number", [*TERMINATE, *HANGUP])
+def test_what_is_half_done_is_undone(number: signal.Signals) -> None:
+    program = f"""
 import signal, sys
-from whatsapp_mcp.platform.signals import TERMINATE, exit_when_terminated
+from whatsapp_mcp.platform.signals import exit_when_terminated
 exit_when_terminated()
 try:
-    signal.raise_signal(TERMINATE[0])
+    signal.raise_signal({int(number)})
 finally:
     print("undone")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=CHILD_LIMIT, check=False)
-    assert (done.returncode, done.stdout.strip()) == (128 + signal.SIGTERM, b"undone")
+    assert (done.returncode, done.stdout.strip()) == (128 + number, b"undone")

@@ -265,8 +265,10 @@ async def test_who_does_not_read_keeps_nobody_waiting(bench: Bench, monkeypatch:
             await host.subscribe_resource(CHAT)
         bench.receive("N1")
         await soon(lambda: len(told.uris) == 2)
-        await soon(lambda: len(tries) >= 2)  # it is tried again, and only with the first of what it is to hear of
-        assert set(tries) == {CHATS}
+        # It is tried again, and only with the first of what it is to hear of. A look may have been under way when the
+        # message came, past the chats.
+        await soon(lambda: len(tries) >= 3)
+        assert set(tries[1:]) == {CHATS}
 
 
 async def test_who_is_gone_is_forgotten(bench: Bench, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ class Linked:
 
     @property
     def phone_key(self) -> SimSyncKey:
-        return self.simulator.phone._sync_key
+        return self.simulator.phone.sync_key
 
 
 @asynccontextmanager

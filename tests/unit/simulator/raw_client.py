@@ -15,8 +15,9 @@ from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.noise import WA_HEADER, Initiator, Transport
 from whatsapp_mcp.wire.protos import companion_reg, wa6
+from whatsapp_mcp.wire.tokens import NEWEST, Dictionary, dictionary
 
-__all__ = ["RawClient", "open_tunnel", "registration"]
+__all__ = ["RawClient", "open_directly", "open_tunnel", "registration"]
 
 DEADLINE = 10.0
 
@@ -31,6 +32,12 @@ async def open_tunnel(endpoint: Endpoint, host: str) -> tuple[asyncio.StreamRead
     context = ssl.create_default_context(cafile=endpoint.ca_file)
     await writer.start_tls(context, server_hostname=host)
     return reader, writer
+
+
+async def open_directly(endpoint: Endpoint, port: int, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """TLS to a host of the simulator, at the port for clients that know no proxies."""
+    context = ssl.create_default_context(cafile=endpoint.ca_file)
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=host)
 
 
 def registration(identity: KeyPair, *, forge: bool = False) -> wa6.ClientPayload:
@@ -55,12 +62,25 @@ class RawClient:
     socket: websocket.WebSocketBuffer
     noise: Transport
     frames: FrameBuffer
+    tokens: Dictionary = NEWEST
     waiting: list[bytes] = field(default_factory=list)
 
     @classmethod
-    async def connect(cls, endpoint: Endpoint, static: KeyPair, payload: wa6.ClientPayload) -> RawClient:
+    async def connect(
+        cls,
+        endpoint: Endpoint,
+        static: KeyPair,
+        payload: wa6.ClientPayload,
+        *,
+        version: int = 3,
+        tls_port: int | None = None,
+    ) -> RawClient:
+        """``version``: of the dictionary; ``tls_port``: without the proxy."""
         async with asyncio.timeout(DEADLINE):
-            reader, writer = await open_tunnel(endpoint, "web.whatsapp.com")
+            if tls_port is None:
+                reader, writer = await open_tunnel(endpoint, "web.whatsapp.com")
+            else:
+                reader, writer = await open_directly(endpoint, tls_port, "web.whatsapp.com")
             key = websocket.new_key()
             origin = "https://web.whatsapp.com"
             writer.write(websocket.client_request("web.whatsapp.com", "/ws/chat", key=key, origin=origin))
@@ -70,10 +90,11 @@ class RawClient:
                 root = endpoint.root_public
                 certificates.verify_chain(chain, root_public=root, server_static=server_static, now=int(time.time()))
 
-            initiator = Initiator(static, verify)
+            header = WA_HEADER[:-1] + bytes([version])
+            initiator = Initiator(static, verify, header=header)
             socket, frames = websocket.WebSocketBuffer("client"), FrameBuffer()
-            client = cls(reader, writer, socket, None, frames)  # type: ignore[arg-type]
-            writer.write(socket.message(WA_HEADER + frame(initiator.client_hello())))
+            client = cls(reader, writer, socket, None, frames, dictionary(version))  # type: ignore[arg-type]
+            writer.write(socket.message(header + frame(initiator.client_hello())))
             finish = initiator.finish(await client.frame(), payload.SerializeToString())
             writer.write(socket.message(frame(finish)))
             client.noise = initiator.transport()
@@ -92,10 +113,10 @@ class RawClient:
 
     async def receive(self) -> Node:
         async with asyncio.timeout(DEADLINE):
-            return decode(self.noise.receive.decrypt(await self.frame()))
+            return decode(self.noise.receive.decrypt(await self.frame()), self.tokens)
 
     def send(self, node: Node) -> None:
-        self.writer.write(self.socket.message(frame(self.noise.send.encrypt(encode(node)))))
+        self.writer.write(self.socket.message(frame(self.noise.send.encrypt(encode(node, self.tokens)))))
 
     def send_garbage(self) -> None:
         self.writer.write(self.socket.message(frame(b"\x00" * 40)))

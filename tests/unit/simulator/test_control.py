@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -16,13 +17,18 @@ from pathlib import Path
 import pytest
 
 from tests.unit.simulator.neonize_client import neonize_client
-from whatsapp_mcp.simulator import ControlClient, ControlError, ControlServer, Endpoint, Simulator
+from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.simulator import ControlClient, ControlError, ControlServer, Endpoint, SimulateOptions, Simulator
+from whatsapp_mcp.simulator.control.command import simulate as run_once
+from whatsapp_mcp.simulator.network.hosts_file import HOSTS
 
 PROGRAM = """
 import json, sys
 from pathlib import Path
 from whatsapp_mcp.simulator.control.command import SimulateOptions, run_simulate
-sys.exit(run_simulate(SimulateOptions(**json.loads(sys.argv[1])), sys.stdout))
+given = json.loads(sys.argv[1])
+given |= {name: Path(given[name]) for name in ("state", "hosts_file") if name in given}
+sys.exit(run_simulate(SimulateOptions(**given), sys.stdout))
 """
 
 
@@ -114,7 +120,9 @@ async def test_a_dead_simulators_socket_is_replaced_and_a_living_ones_is_not(sim
 
 
 @asynccontextmanager
-async def simulate(options: dict[str, object]) -> AsyncIterator[tuple[asyncio.subprocess.Process, Endpoint, Path]]:
+async def simulate(
+    options: dict[str, object], *, stderr: int | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Endpoint, Path]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -122,6 +130,7 @@ async def simulate(options: dict[str, object]) -> AsyncIterator[tuple[asyncio.su
         json.dumps(options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     try:
@@ -171,3 +180,66 @@ async def test_a_client_is_linked_by_autoscan_and_talks_to_a_persona(tmp_path: P
         answer = await client.events.wait_for(lambda e: e.name == "Message" and e.data["Info"]["Pushname"] == "Bruno")
         assert answer.data["Message"]["conversation"] == "Olá! Você já tomou café hoje?"
         assert any(event.name == "ChatPresence" for event in client.events)
+
+
+async def test_two_accounts_without_python(tmp_path: Path) -> None:
+    """Two clients of one world, with nothing but the command and its control socket; and again after a restart."""
+    options: dict[str, object] = {
+        "accounts": ["12025550150=Rita"],
+        "history": True,
+        "state": str(tmp_path / "state"),
+        "personas": False,
+    }
+    async with simulate(options) as (process, endpoint, path), ControlClient(path) as control:
+        assert path.parent == tmp_path / "state"
+        (tmp_path / "robin").mkdir()
+        (tmp_path / "rita").mkdir()
+        async with (
+            neonize_client(endpoint, tmp_path / "robin") as robin,
+            neonize_client(endpoint, tmp_path / "rita") as rita,
+        ):
+            await robin.call("start")
+            await rita.call("start")
+            await control.call("scan", qr=await robin.event("qr"))
+            await control.call("scan", qr=await rita.event("qr"), account="12025550150")
+            await robin.event("Connected")
+            await rita.event("Connected")
+            await robin.event("HistorySync")
+            await rita.call("send_text", to="12025550100@s.whatsapp.net", text="hello Robin")
+            await robin.events.wait_for(lambda event: event.name == "Message" and "hello Robin" in str(event.data))
+        copies = await control.call("phone_copies", account="12025550150")
+        assert [copy["text"] for copy in copies] == ["hello Robin"]
+        await control.call("phone_say", to="12025550150", text="hi", account="me")
+        await control.call("add_account", number="12025550151", name="Third")
+        await control.call("stop")
+        await asyncio.wait_for(process.wait(), 20)
+    async with simulate(options) as (_, again, path), ControlClient(path) as control:
+        assert again.noise_root == endpoint.noise_root
+        accounts = {one["number"]: one for one in (await control.call("status"))["accounts"]}
+        assert sorted(accounts) == ["12025550100", "12025550150", "12025550151"]
+        assert [one["device"] for one in accounts["12025550150"]["linked_devices"]] == [1]
+
+
+async def test_a_hosts_file_and_what_to_do_with_it(tmp_path: Path) -> None:
+    options: dict[str, object] = {"listen_tls": 0, "hosts_file": str(tmp_path / "hosts"), "personas": False}
+    async with simulate(options, stderr=asyncio.subprocess.PIPE) as (process, endpoint, _):
+        assert process.stderr is not None
+        assert (tmp_path / "hosts").read_text().splitlines()[1].split() == ["127.0.0.1", *HOSTS]
+        said = (await asyncio.wait_for(process.stderr.read(4096), 20)).decode()
+        assert f"mount --bind {tmp_path / 'hosts'} /etc/hosts" in said
+        assert endpoint.ca_file in said
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"hosts_file": Path("/nonexistent/hosts")}, "--listen-tls"),
+        ({"accounts": ["12025550100"]}, "--account"),
+        ({"accounts": ["Rita"]}, "--account"),
+        ({"listen_tls": 0, "hosts_file": Path("/nonexistent/hosts")}, "--hosts-file"),
+    ],
+)
+async def test_what_cannot_be_had_names_its_option(options: dict[str, object], named: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        await run_once(SimulateOptions(**options), io.StringIO())  # type: ignore[arg-type]
+    assert named in caught.value.message + caught.value.next_step

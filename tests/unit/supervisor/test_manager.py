@@ -772,6 +772,17 @@ async def test_restart(linked: TestAccount) -> None:
     assert linked.happened.count("end") == 2
 
 
+async def test_a_restart_right_at_the_start_ends_the_process_that_runs(linked: TestAccount) -> None:
+    first, second = linked.manager(), linked.manager()
+    async with first.running():
+        await first.ready()
+        async with second.running():
+            assert second.snapshot.state is SessionState.STARTING
+            await second.restart()
+            assert linked.starts == 2
+            await first.ready()
+
+
 async def test_restarts_at_once(linked: TestAccount) -> None:
     manager = linked.manager()
     async with manager.running():

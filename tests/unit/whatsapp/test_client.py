@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.anything import of_length
 from tests.unit.whatsapp.fake_library import WAIT, FakeGo, fake_library
 from whatsapp_mcp.errors import NotConnected, SetupError
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
+from whatsapp_mcp.whatsapp.whatsmeow_log import Ban, ban_in
 from whatsapp_mcp.wire.protos import companion_reg
 
 SESSION_DB = Path("/somewhere/session.db")
@@ -113,6 +115,15 @@ def test_log_lines_are_told(client: Client, go: FakeGo, heard: Heard) -> None:
     up(client, go, heard)
     go.log("WARN", "Client", "Temporary ban connect failure")
     assert heard.next() == ("log", "WARN", "Client", "Temporary ban connect failure")
+
+
+def test_a_log_line_that_is_not_utf8_is_told_as_text(client: Client, go: FakeGo, heard: Heard) -> None:
+    """Python's protobufs hand such a text out as bytes; a ban with a broken message in it is a ban all the same."""
+    up(client, go, heard)
+    said = b'Temporary ban connect failure: <failure code="101" expire="60" message="caf\xe9"/>'
+    go.raw_log(of_length(2, b"WARN") + of_length(3, b"Client") + of_length(1, said))
+    heard_name, level, name, text = heard.next()
+    assert (heard_name, ban_in(level, name, text)) == ("log", Ban("101", 60))
 
 
 # ---- calls ----------------------------------------------------------------------------------------------------------

@@ -46,6 +46,36 @@ def test_a_process_that_was_not_executed_with_the_endpoint(monkeypatch: pytest.M
         load(ENDPOINT, require_endpoint=True)
 
 
+LOADED = textwrap.dedent(
+    """
+    import os, sys
+    from whatsapp_mcp.whatsapp import library
+
+    {before}
+    library.load(None, require_endpoint=False)
+    heavy = ("neonize.client", "neonize.utils.log", "requests", "PIL", "phonenumbers")
+    print(*(name for name in heavy if name in sys.modules), flush=True)
+    os._exit(0)  # Go threads keep a normal exit waiting for ever
+    """
+)
+
+
+def loaded(before: str = "") -> list[str]:
+    """What else a process imports that loads neonize; it connects to nobody."""
+    code = LOADED.format(before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=CHILD_LIMIT, check=True)
+    return done.stdout.split()
+
+
+def test_neonize_is_loaded_without_its_python_client() -> None:
+    assert loaded() == []
+
+
+def test_a_neonize_that_needs_its_packages_gets_them() -> None:
+    first = "library._PACKAGES = ('neonize', 'neonize.utils', 'neonize.utils.platform')"  # of which it needs a name
+    assert "neonize.client" in loaded(first)
+
+
 DOWNLOADED = textwrap.dedent(
     """
     import socket, sys

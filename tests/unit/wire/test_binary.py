@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.wire.binary import Attr, BinaryError, Node, decode, encode
-from whatsapp_mcp.wire.tokens import DOUBLE, SINGLE
+from whatsapp_mcp.wire.tokens import NEWEST, VERSIONS, dictionary
 
-ALL_TOKENS = [*SINGLE[1:], *(token for dictionary in DOUBLE for token in dictionary)]
+ALL_TOKENS = [*NEWEST.single[1:], *(token for table in NEWEST.double for token in table)]
 TOKENS = st.integers(0, len(ALL_TOKENS) - 1).map(lambda index: ALL_TOKENS[index])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 STRINGS = st.one_of(
@@ -44,6 +44,21 @@ def as_received(node: Node) -> Node:
     if isinstance(node.content, list):
         return Node(node.tag, node.attrs, [as_received(child) for child in node.content])
     return Node(node.tag, node.attrs, None if node.content is None else node.data)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_of_the_tables_is_whole(version: int) -> None:
+    tokens = dictionary(version)
+    assert (len(tokens.single), [len(table) for table in tokens.double]) == (236, [256] * 4)
+    every = [*tokens.single[1:], *(token for table in tokens.double for token in table)]
+    assert len(set(every)) == len(every)
+    node = Node("iq", dict.fromkeys(every[:400], "get"), [Node(token) for token in every])
+    data = encode(node, tokens)
+    assert decode(data, tokens) == node
+    assert len(data) < 3 * (len(every) + 800)
+    other = dictionary(next(v for v in VERSIONS if v != version))
+    with pytest.raises((BinaryError, AssertionError)):
+        assert decode(data, other) == node
 
 
 @given(NODES)

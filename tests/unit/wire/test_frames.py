@@ -22,7 +22,7 @@ def chunks(data: st.DataObject, stream: bytes) -> list[bytes]:
 
 @given(st.lists(st.binary(max_size=300), max_size=8), st.sampled_from([b"", HEADER]), st.data())
 def test_frames_survive_any_chunking(bodies: list[bytes], header: bytes, data: st.DataObject) -> None:
-    buffer = FrameBuffer(header=header)
+    buffer = FrameBuffer(headers=[header] if header else ())
     stream = header + b"".join(frame(body) for body in bodies)
     received = [body for chunk in chunks(data, stream) for body in buffer.feed(chunk)]
     assert received == bodies
@@ -52,4 +52,14 @@ def test_a_too_large_frame_is_refused_before_its_body_arrives() -> None:
 @pytest.mark.parametrize("start", [b"X", b"WAX", b"WA\x06\x02", b"GET / HTTP/1.1"])
 def test_another_header_is_refused_at_its_first_wrong_byte(start: bytes) -> None:
     with pytest.raises(FrameError, match="the stream starts with"):
-        FrameBuffer(header=HEADER).feed(start)
+        FrameBuffer(headers=[HEADER]).feed(start)
+
+
+@given(st.data())
+def test_either_header_may_come_and_routing_before_it(data: st.DataObject) -> None:
+    headers = (b"WA\x06\x02", HEADER)
+    header, routing = data.draw(st.sampled_from(headers)), data.draw(st.sampled_from([b"", b"where"]))
+    buffer = FrameBuffer(headers=headers)
+    stream = (b"ED\0\1" + frame(routing) if routing else b"") + header + frame(b"hello")
+    received = [body for chunk in chunks(data, stream) for body in buffer.feed(chunk)]
+    assert (received, buffer.header) == ([b"hello"], header)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from whatsapp_mcp.wire.keys import KeyPair
@@ -113,3 +115,61 @@ def test_messages_out_of_order_are_refused_and_the_right_one_still_works() -> No
         receiver.decrypt(second)
     with pytest.raises(NoiseError):
         receiver.decrypt(b"short")
+
+
+class Returning:
+    """A client that knows the server's static key from before (noiseprotocol.org: IK, and XXfallback)."""
+
+    def __init__(self, server: bytes) -> None:
+        self.ephemeral = KeyPair.generate()
+        self.noise = Handshake(WA_HEADER, b"Noise_IK_25519_AESGCM_SHA256\0\0\0\0")
+        self.noise.mix_hash(server)
+        self.noise.mix_hash(self.ephemeral.public)
+        self.noise.mix_key(self.ephemeral.agree(server))
+        hello = wa6.HandshakeMessage()
+        hello.clientHello.ephemeral = self.ephemeral.public
+        hello.clientHello.static = self.noise.encrypt(CLIENT.public)
+        self.noise.mix_key(CLIENT.agree(server))
+        hello.clientHello.payload = self.noise.encrypt(b"the payload")
+        self.hello = hello.SerializeToString()
+
+    def accept(self, answer: bytes) -> None:
+        hello = wa6.HandshakeMessage.FromString(answer).serverHello
+        assert not hello.static
+        self.noise.mix_hash(hello.ephemeral)
+        self.noise.mix_key(self.ephemeral.agree(hello.ephemeral))
+        self.noise.mix_key(CLIENT.agree(hello.ephemeral))
+        assert self.noise.decrypt(hello.payload) == b"the chain"
+        self.noise.finished = True
+
+    def fall_back(self, answer: bytes) -> bytes:
+        hello = wa6.HandshakeMessage.FromString(answer).serverHello
+        self.noise = Handshake(WA_HEADER, hashlib.sha256(b"Noise_XXfallback_25519_AESGCM_SHA256").digest())
+        self.noise.mix_hash(self.ephemeral.public)
+        self.noise.mix_hash(hello.ephemeral)
+        self.noise.mix_key(self.ephemeral.agree(hello.ephemeral))
+        server = self.noise.decrypt(hello.static)
+        self.noise.mix_key(self.ephemeral.agree(server))
+        assert self.noise.decrypt(hello.payload) == b"the chain"
+        finish = wa6.HandshakeMessage()
+        finish.clientFinish.static = self.noise.encrypt(CLIENT.public)
+        self.noise.mix_key(CLIENT.agree(hello.ephemeral))
+        finish.clientFinish.payload = self.noise.encrypt(b"the payload")
+        self.noise.finished = True
+        return finish.SerializeToString()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_client_that_comes_back_says_who_it_is_at_once(known: bool) -> None:
+    client, responder = Returning((SERVER if known else KeyPair.generate()).public), Responder(SERVER, b"the chain")
+    answer = responder.server_hello(client.hello)
+    if known:
+        client.accept(answer)
+    else:
+        assert responder.login is None
+        responder.finish(client.fall_back(answer))
+    assert responder.login == (CLIENT.public, b"the payload")
+    to_server, to_client = client.noise.split()
+    server = responder.transport()
+    assert server.receive.decrypt(to_server.encrypt(b"up")) == b"up"
+    assert to_client.decrypt(server.send.encrypt(b"down")) == b"down"

@@ -37,7 +37,7 @@ with warnings.catch_warnings():
 
 KEYS = st.binary(min_size=32, max_size=32)
 
-ALL_TOKENS = [*tokens.SINGLE[1:], *(token for dictionary in tokens.DOUBLE for token in dictionary)]
+ALL_TOKENS = [*tokens.NEWEST.single[1:], *(token for table in tokens.NEWEST.double for token in table)]
 STRINGS = st.one_of(
     st.integers(0, len(ALL_TOKENS) - 1).map(lambda index: ALL_TOKENS[index]),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@"), max_size=40),
@@ -68,8 +68,8 @@ def _to_theirs(value: Attr) -> str | int | TheirJid:
 
 
 def test_the_token_tables_are_the_same() -> None:
-    assert list(tokens.SINGLE) == their_tokens.SINGLE_BYTE_TOKENS
-    assert [list(dictionary) for dictionary in tokens.DOUBLE] == their_tokens.DOUBLE_BYTE_TOKENS
+    assert list(tokens.NEWEST.single) == their_tokens.SINGLE_BYTE_TOKENS
+    assert [list(dictionary) for dictionary in tokens.NEWEST.double] == their_tokens.DOUBLE_BYTE_TOKENS
 
 
 @given(NODES)

@@ -41,7 +41,8 @@ _FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
 
 def photo(source: Path, target: Path, *, compress: bool = False, hd: bool = False) -> JpegFacts:
-    """Write the picture as phones send photos: JPEG, at most 1600 pixels on its longer side (``hd``: 4096).
+    """Write the picture as phones send photos: JPEG, at most 1600 pixels on its longer side (``hd``: 4096). A JPEG that
+    is one already, and has nothing to be removed, stays byte for byte.
 
     Args:
         compress: at most 600 pixels wide, in lower quality; wins over ``hd``.
@@ -54,10 +55,19 @@ def photo(source: Path, target: Path, *, compress: bool = False, hd: bool = Fals
     # compress limits the width alone: a long screenshot stays readable
     picture.thumbnail((side, limits.PHOTO_COMPRESSED_HEIGHT if compress else side), Image.Resampling.LANCZOS)
     picture = _flat(picture)
-    data = jpeg_bytes(picture, quality=70 if compress else 90 if hd else 82)
+    as_it_is = None if compress else _fitting_jpeg(source, side)
+    data = as_it_is or jpeg_bytes(picture, quality=70 if compress else 90 if hd else 82)
     with target.open("xb") as file:  # Pillow itself overlooks a write that is cut short
         file.write(data)
     return JpegFacts(picture.width, picture.height, thumbnail(picture))
+
+
+def _fitting_jpeg(source: Path, side: int) -> bytes | None:
+    """The file, when it can be sent as it is."""
+    with opened(source) as picture:
+        fits = picture.format == "JPEG" and picture.mode in ("RGB", "L") and max(picture.size) <= side
+    data = source.read_bytes() if fits else b""
+    return data if jpeg.is_bare(data) else None
 
 
 def square_jpeg(source: Path | bytes) -> bytes:

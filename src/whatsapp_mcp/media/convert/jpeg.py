@@ -1,4 +1,5 @@
-"""How much work a JPEG is, before it is unpacked: a file of some megabytes can have thousands of scans."""
+"""What is in a JPEG, without unpacking it: how much work it is (a file of some megabytes can have thousands of scans),
+and whether there is anything but the picture."""
 
 from __future__ import annotations
 
@@ -14,6 +15,27 @@ _ENTROPY_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SCAN: Final = 0xDA
 _TABLES: Final = (0xC4, 0xC8, 0xCC)
 """Markers between the frame headers that start no frame: Huffman tables, an extension, arithmetic conditioning."""
+_JFIF: Final = 0xE0
+_PICTURE: Final = frozenset({_JFIF, 0xDB, 0xDD, 0xC0, 0xC1, 0xC2, 0xC4, _SCAN})
+"""The segments that a picture needs: JFIF header, tables, restart interval, frame (baseline to progressive), scan."""
+_JFIF_HEADER: Final = re.compile(rb"\0\x10JFIF\0.{7}\0\0", re.DOTALL)
+"""Without a preview, which may show what was cut off or painted over."""
+
+
+def is_bare(data: bytes) -> bool:
+    """Whether a JPEG holds its picture and nothing else: no EXIF, comment, profile, preview, nothing after its end."""
+    at = 2
+    while (marker := _MARKER.match(data, at)) is not None:
+        kind, at = marker[1][0], marker.end()
+        if kind == 0xD9:
+            return data.startswith(b"\xff\xd8") and at == len(data)
+        if kind not in _PICTURE or (kind == _JFIF and _JFIF_HEADER.match(data, at) is None):
+            return False
+        at += int.from_bytes(data[at : at + 2], "big")
+        if kind == _SCAN:
+            end = _ENTROPY_END.search(data, at)
+            at = end.start() if end is not None else len(data)
+    return False
 
 
 def check(source: Path | bytes) -> None:

@@ -16,12 +16,14 @@ from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.manager import SessionManager
+from whatsapp_mcp.waiting import waits_for
 
 CONNECT_LIMIT: Final = 40.0
 """Seconds for a session process to start and to connect."""
 ANSWER_LIMIT: Final = 20.0
 """Seconds for WhatsApp to answer a question about the account's own settings: it reads, and nobody sees it."""
 _NAME: Final = "connection"
+_NETWORK: Final = "Check the internet connection, and whether a proxy or firewall lets WhatsApp through."
 
 
 def connection_tried(settings: Settings) -> tuple[Check, ...]:
@@ -29,7 +31,10 @@ def connection_tried(settings: Settings) -> tuple[Check, ...]:
     try:
         if linked_device(settings.session_db) is None:
             return (problem(_NAME, "no account is linked", LINK),)
-        seconds = asyncio.run(_asked(settings))
+        with waits_for("WhatsApp's answer"):
+            seconds = asyncio.run(_asked(settings))
+    except SessionTimeout as error:
+        return (problem(_NAME, error.message, _NETWORK),)
     except WhatsAppMcpError as error:
         return (problem(_NAME, error.message, error.next_step),)
     except OSError as error:

@@ -20,11 +20,14 @@ from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
-from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.files import RESERVE
-from whatsapp_mcp.store.read.inspection import find_damage, find_index_fault, index_is_outdated
+from whatsapp_mcp.store.read.inspection import find_index_fault, index_is_outdated
+from whatsapp_mcp.waiting import waits_for
 
+INSIDE_SECONDS: Final = 60.0
+"""For damage inside a database, for each of them; a million messages take some seconds."""
+_TOO_LARGE: Final = f"too large to be checked to the end in {INSIDE_SECONDS:.0f} seconds"
 _LITTLE_SPACE: Final = 500_000_000
 """Bytes."""
 
@@ -123,15 +126,8 @@ def check_session(session: SessionStatus) -> Check:
         return problem("session", session.problem, session.next_step or again)
     if not session.path.exists():
         return ok("session", "no account is linked yet")
-    damage, complete = find_damage(session.path, reading)
-    if damage is not None:
-        return problem(
-            "session",
-            f"{session.path} is damaged: {damage}",
-            f"Close all MCP hosts, move {session.path} away and link the account again; messages are kept.",
-        )
     said = f"linked as {session.jid}" if session.linked else "no account is linked"
-    return ok("session", said if complete else f"{said}; too large to be checked to the end")
+    return ok("session", said if session.checked else f"{said}; {_TOO_LARGE}")
 
 
 def check_store(store: StoreStatus) -> Iterator[Check]:
@@ -142,16 +138,8 @@ def check_store(store: StoreStatus) -> Iterator[Check]:
     if not store.exists:
         yield ok("store", "no messages yet")
         return
-    damage, complete = find_damage(store.path)
-    if damage is not None:
-        yield problem(
-            "store",
-            f"{store.path} is damaged: {damage}",
-            "Close all MCP hosts and restore a back-up, or move the file away to start with an empty store.",
-        )
-        return
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
-    yield ok("store", said if complete else f"{said}; too large to be checked to the end")
+    yield ok("store", said if store.checked else f"{said}; {_TOO_LARGE}")
     yield _check_index(store.path)
 
 
@@ -162,14 +150,15 @@ def _check_index(path: Path) -> Check:
             "of an older version of this program; searches do not work until it is made anew",
             "The next session process does it at its start, in half a minute; or run `whatsapp-mcp reindex`.",
         )
-    fault, complete = find_index_fault(path)
+    with waits_for("looking into the search index"):
+        fault, complete = find_index_fault(path, limit=INSIDE_SECONDS)
     if fault is not None:
         return problem(
             "search-index",
             f"searches find too little or something wrong: {fault}",
             "Run `whatsapp-mcp reindex`; servers may run meanwhile.",
         )
-    return ok("search-index", "holds the messages" if complete else "too large to be checked to the end")
+    return ok("search-index", "holds the messages" if complete else _TOO_LARGE)
 
 
 def check_disk(settings: Settings) -> Check:

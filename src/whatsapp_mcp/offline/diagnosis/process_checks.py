@@ -11,7 +11,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import LockStatus, lock_status
 from whatsapp_mcp.offline.diagnosis.session_process import LastEnd, SessionProcessStatus, session_process_status
-from whatsapp_mcp.offline.diagnosis.standing import STATES
+from whatsapp_mcp.offline.diagnosis.standing import AGAIN, STATES, told
 from whatsapp_mcp.settings import Settings
 
 _ENDS: Final = {
@@ -63,8 +63,8 @@ def _running(process: SessionProcessStatus) -> Check:
         again = "Look again in half a minute, or let `whatsapp-mcp doctor --connect` wait for it."
         return warning("session-process", f"{said} is connecting{because}", again)
     if process.state in STATES:
-        happened, step = STATES[process.state]
-        return problem("session-process", f"{said}: {happened} ({process.state.value}){because}", step)
+        happened, step = told(process.state, process.detail)
+        return problem("session-process", f"{said} is {process.state.value}: {happened}", step)
     state = f", {process.state.value}" if process.state else ""
     return ok("session-process", f"{said}{state}; {servers} attached")
 
@@ -96,8 +96,8 @@ def _ended(settings: Settings, last: LastEnd, at: datetime) -> Check:
     if last.until is not None and last.until <= at:
         return ok(name, f"ended{when}: banned, which is over")
     if (state := _ENDS.get(last.reason)) is not None:
-        happened, step = STATES[state]
-        return problem(name, f"ended{when}: {happened}{because}", step)
+        happened, step = told(state, last.detail)
+        return problem(name, f"ended{when}, {state.value}: {happened}", step)
     if last.reason == "connect_failed":
         again = (
             "Check the internet connection. A server that runs tries again by itself; `whatsapp-mcp doctor --connect` "
@@ -105,9 +105,7 @@ def _ended(settings: Settings, last: LastEnd, at: datetime) -> Check:
         )
         return problem(name, f"ended{when}: it could not connect{because}", again)
     if last.reason in _BROKEN:
-        return problem(
-            name, f"ended{when}: {last.detail or last.reason}", "Mend that, then call appReconnect or appLogin."
-        )
+        return problem(name, f"ended{when}: {last.detail or last.reason}", f"Mend that, then {AGAIN}.")
     if last.reason in _TROUBLE:
         said = (
             f"process {last.pid} did not end in order"

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,9 +23,15 @@ from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
+from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.read.inspection import store_stats
+from whatsapp_mcp.store.files import open_untouched
+from whatsapp_mcp.store.read.inspection import Opener, find_damage, store_stats
+from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.wire import native
+
+LOOK_SECONDS: Final = 2.0
+"""For damage inside a database: enough for a million messages; `status` is asked often."""
 
 
 class _View(BaseModel):
@@ -51,6 +58,8 @@ class SessionStatus(_View):
     linked: bool | None
     """None: it cannot be told, see ``problem``."""
     jid: str | None = None
+    checked: bool | None = None
+    """Whether all of it was looked at; None: nothing inside was."""
     problem: str | None = None
     next_step: str | None = None
 
@@ -64,6 +73,8 @@ class StoreStatus(_View):
     """Size of the file and its log."""
     newest_message: datetime | None = None
     schema_version: int = 0
+    checked: bool | None = None
+    """As of the session."""
     problem: str | None = None
     next_step: str | None = None
 
@@ -114,6 +125,11 @@ class Status(_View):
     webhooks: tuple[WebhookStatus, ...]
     versions: Versions
 
+    @property
+    def well(self) -> bool:
+        """The account is connected, or would be by the next server, and its databases are whole."""
+        return self.standing.well and self.session.problem is None and self.store.problem is None
+
 
 def take_status(settings: Settings) -> Status:
     """Look at everything; what cannot be read is described, never raised."""
@@ -126,8 +142,8 @@ def take_status(settings: Settings) -> Status:
         process=process,
         standing=standing_of(settings, process, now()),
         lock=lock_status(settings.lock_path),
-        session=session_status(settings.session_db),
-        store=store_status(settings.store_path),
+        session=session_status(settings.session_db, look=LOOK_SECONDS),
+        store=store_status(settings.store_path, look=LOOK_SECONDS),
         endpoint=_endpoint_status(settings.endpoint),
         webhooks=webhook_statuses(settings),
         versions=_versions(),
@@ -164,17 +180,21 @@ def lock_status(path: Path) -> LockStatus:
     return LockStatus(held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=is_alive(holder.pid))
 
 
-def session_status(path: Path) -> SessionStatus:
+def session_status(path: Path, *, look: float = 0.0) -> SessionStatus:
+    """``look``: seconds for which it is looked for damage inside, at most."""
     try:
         jid = linked_device(path)
     except WhatsAppMcpError as error:
         return SessionStatus(path=path, linked=None, problem=error.message, next_step=error.next_step)
     except OSError as error:
         return SessionStatus(path=path, linked=None, problem=f"{path} cannot be read: {error.strerror}")
-    return SessionStatus(path=path, linked=jid is not None, jid=jid)
+    found = SessionStatus(path=path, linked=jid is not None, jid=jid)
+    again = f"Close all MCP hosts, move {path} away and link the account again; messages are kept."
+    return found.model_copy(update=_inside(path, reading, look, again))
 
 
-def store_status(path: Path) -> StoreStatus:
+def store_status(path: Path, *, look: float = 0.0) -> StoreStatus:
+    """``look``: as for the session."""
     try:
         stats = store_stats(path) if path.exists() else None
     except WhatsAppMcpError as error:
@@ -183,7 +203,19 @@ def store_status(path: Path) -> StoreStatus:
         return StoreStatus(path=path, exists=True, problem=f"{path} cannot be read: {error.strerror}")
     if stats is None:
         return StoreStatus(path=path, exists=False)
-    return StoreStatus(path=path, exists=True, **asdict(stats))
+    again = "Close all MCP hosts and restore a back-up, or move the file away to start with an empty store."
+    return StoreStatus(path=path, exists=True, **asdict(stats), **_inside(path, open_untouched, look, again))
+
+
+def _inside(path: Path, opened: Opener, look: float, again: str) -> dict[str, Any]:
+    """What is to be said of damage that can be seen only inside: the file opens, and some of it can be read."""
+    if look <= 0 or not path.exists():
+        return {}
+    with waits_for(f"looking into {path.name}"):
+        damage, checked = find_damage(path, opened, limit=look)
+    if damage is None:
+        return {"checked": checked}
+    return {"checked": checked, "problem": f"{path} is damaged: {damage}", "next_step": again}
 
 
 def _endpoint_status(path: Path | None) -> EndpointStatus | None:

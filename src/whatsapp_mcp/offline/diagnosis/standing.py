@@ -18,12 +18,13 @@ UNUSED: Final = "unused"
 UNKNOWN: Final = "unknown"
 
 LINK: Final = "Run `whatsapp-mcp login`, or call appLogin from an MCP host, and scan the code."
+AGAIN: Final = "run `whatsapp-mcp reconnect`, or call appReconnect from an MCP host"
 STATES: Final = {
     SessionState.UNPAIRED: ("no account is linked", LINK),
     SessionState.LOGGED_OUT: ("the account was logged out", LINK),
     SessionState.REPLACED: (
         "another program logged in as this linked device",
-        "Find the copy of this data directory that is in use and end it; then call appReconnect.",
+        f"Find the copy of this data directory that is in use and end it; then {AGAIN}.",
     ),
     SessionState.OUTDATED: ("WhatsApp refuses this client as too old", ClientOutdated.next_step),
     SessionState.BANNED: (
@@ -34,9 +35,11 @@ STATES: Final = {
         "it is not connected",
         "Check the internet connection; a server that runs tries again by itself.",
     ),
-    SessionState.STOPPED: ("it cannot be served", "Mend that, then call appReconnect or restart the MCP hosts."),
+    SessionState.STOPPED: ("it cannot be served", f"Mend that, then {AGAIN}."),
 }
 """Of a session that is not as it should be: what happened, and what to do."""
+_TOLD_BY_DETAIL: Final = frozenset({SessionState.REPLACED, SessionState.OUTDATED, SessionState.BANNED})
+"""Their detail says the same, and more."""
 
 
 class StandingReport(BaseModel):
@@ -71,7 +74,13 @@ def standing_of(settings: Settings, process: SessionProcessStatus, now: datetime
 def _in(state: SessionState, detail: str) -> StandingReport:
     if state not in STATES:
         return StandingReport(state=state.value, well=True, message=detail)
+    happened, step = told(state, detail)
+    return StandingReport(state=state.value, well=False, message=happened, next_step=step)
+
+
+def told(state: SessionState, detail: str) -> tuple[str, str]:
+    """What happened, and what to do, of a state in ``STATES``."""
     happened, step = STATES[state]
-    return StandingReport(
-        state=state.value, well=False, message=f"{happened}: {detail}" if detail else happened, next_step=step
-    )
+    if not detail:
+        return happened, step
+    return detail if state in _TOLD_BY_DETAIL else f"{happened}: {detail}", step

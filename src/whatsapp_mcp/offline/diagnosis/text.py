@@ -104,18 +104,19 @@ def _time(moment: datetime) -> str:
 def _linked(status: Status) -> str:
     session = status.session
     if session.problem is not None:
-        return f"unknown: {session.problem}"
+        return f"unknown: {session.problem}" if session.linked is None else session.problem
     return f"yes, as {session.jid}" if session.linked else "no"
 
 
 def _messages(status: Status) -> str:
     store = status.store
     if store.problem is not None:
-        return f"unknown: {store.problem}"
+        return store.problem if store.schema_version else f"unknown: {store.problem}"
     if not store.exists:
         return "none stored yet"
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}, {store.bytes / 1e6:,.1f} MB"
-    return f"{said}, newest of {store.newest_message:%Y-%m-%d %H:%M} UTC" if store.newest_message else said
+    said += f", newest of {store.newest_message:%Y-%m-%d %H:%M} UTC" if store.newest_message else ""
+    return said if store.checked else f"{said}; not looked into to the end, as `whatsapp-mcp doctor` does"
 
 
 def _whatsapp(status: Status) -> list[str]:

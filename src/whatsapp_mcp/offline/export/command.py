@@ -57,8 +57,8 @@ def run_export(
     span = chosen_span(since, until)
     jids, total = _chosen(store, chats, span)
     counter = _Counter()
-    with waits_for("writing messages", total=1.0 if total else 0.0) as wait:
-        messages = counter.counted(exported_messages(store, jids, span), wait, total)
+    with waits_for("writing messages", total=total, unit="messages") as wait:
+        messages = counter.counted(exported_messages(store, jids, span), wait)
         if output is None:
             assert stdout is not None
             _write(messages, form, stdout)
@@ -93,8 +93,8 @@ class _Counter:
     def __init__(self) -> None:
         self.messages = 0
 
-    def counted(self, messages: Iterable[ExportedMessage], wait: Wait, total: int) -> Iterator[ExportedMessage]:
+    def counted(self, messages: Iterable[ExportedMessage], wait: Wait) -> Iterator[ExportedMessage]:
         for message in messages:
             self.messages += 1
-            wait.done = self.messages / total if total else 0.0
+            wait.done = self.messages
             yield message

@@ -42,5 +42,5 @@ def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) ->
 
 def exit_when_terminated() -> None:
     """End the process as Ctrl-C does, so that what is half done is undone; in the main thread of a command."""
-    for number in TERMINATE:
+    for number in (*TERMINATE, *unless_ignored(HANGUP)):
         signal.signal(number, lambda received, _: sys.exit(128 + received))

@@ -78,6 +78,20 @@ class MessageSecrets:
             origin = replace(origin, sender=account.lid if author.is_lid else account.pn)
         return seal_change(change, origin, author, plaintext)
 
+    def in_numbers(self, message: e2e.Message, author: SimAccount) -> e2e.Message:
+        """A message of ``author`` for a device that goes by numbers: the address of either is part of the key that a
+        vote is encrypted with."""
+        vote = message.pollUpdateMessage.vote
+        if not vote.encPayload:
+            return message
+        poll = message.pollUpdateMessage.pollCreationMessageKey.ID
+        plaintext = self._open(Change.POLL_VOTE, poll, author.lid, vote.encPayload, vote.encIV)
+        sealed = self.seal(Change.POLL_VOTE, poll, author.pn, plaintext)
+        changed = e2e.Message()
+        changed.CopyFrom(message)
+        changed.pollUpdateMessage.vote.encPayload, changed.pollUpdateMessage.vote.encIV = sealed.ciphertext, sealed.iv
+        return changed
+
     def hashes(self, poll_id: str, options: Iterable[str]) -> list[bytes]:
         """How a vote names the options of a poll.
 

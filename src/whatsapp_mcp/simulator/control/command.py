@@ -18,6 +18,7 @@ from typing import Final, TextIO
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.simulator.control.control import ControlServer
+from whatsapp_mcp.simulator.network.hosts_file import hosts_file, how_to_reach
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 
@@ -42,6 +43,16 @@ class SimulateOptions:
     """Start with people who answer (Ana, Bruno, Chen, Echo, a florist); otherwise with nobody."""
     phone_number: str = SimulatorConfig().phone_number
     phone_name: str = SimulatorConfig().phone_name
+    accounts: tuple[str, ...] = ()
+    """Further accounts, each with a phone of its own: ``NUMBER`` or ``NUMBER=NAME``."""
+    history: bool = False
+    """Whether newly linked devices get the history by themselves, as with WhatsApp."""
+    state: Path | None = None
+    """A folder for what is to outlive this simulator; files that are not named lie there too."""
+    listen_tls: int | None = None
+    """A port where TLS is spoken without a proxy."""
+    hosts_file: Path | None = None
+    """Where to write a hosts file that leads a client to that port."""
     autoscan: float | None = None
     """Seconds after which the phone scans a code it was told about (control command ``show_qr``)."""
     exit_on_stdin_eof: bool = False
@@ -73,23 +84,23 @@ async def simulate(options: SimulateOptions, output: TextIO) -> None:
         loop.add_signal_handler(number, stopped.set)
     if options.exit_on_stdin_eof:
         threading.Thread(target=_watch_stdin, args=(loop, stopped), daemon=True, name="stdin-watch").start()
-    config = SimulatorConfig(port=options.port, phone_number=options.phone_number, phone_name=options.phone_name)
-    with _naming("--phone-number", options.phone_number):
-        made = Simulator(config)
+    made = _simulator(options)
     async with AsyncExitStack() as stack:
-        with _naming("--port", options.port):
+        with _naming(*_listening(options)):
             simulator = await stack.enter_async_context(made)
         simulator.autoscan = options.autoscan
         if options.personas:
             await simulator.add_cast()
-        endpoint = options.endpoint or simulator.directory / "endpoint.json"
-        control_path = options.control or simulator.directory / "control.sock"
+        folder = options.state or simulator.directory
+        endpoint = options.endpoint or folder / "endpoint.json"
+        control_path = options.control or folder / "control.sock"
         control = ControlServer(simulator, control_path, stop=stopped.set)
         with _naming("--control", control_path):
             await control.start()
         try:
             with _naming("--endpoint", endpoint):
                 simulator.write_endpoint(endpoint)
+            _tell_of_tls(simulator, options.hosts_file)
             output.write(json.dumps({"endpoint": str(endpoint), "control": str(control_path)}) + "\n")
             output.flush()
             if options.exit_when_unused is not None:
@@ -100,6 +111,50 @@ async def simulate(options: SimulateOptions, output: TextIO) -> None:
             with contextlib.suppress(OSError):  # a folder, say, which is why the simulator ends
                 endpoint.unlink(missing_ok=True)
             await control.stop()
+
+
+def _simulator(options: SimulateOptions) -> Simulator:
+    """With all accounts, not yet started. Raises SetupError."""
+    config = SimulatorConfig(
+        port=options.port,
+        tls_port=options.listen_tls,
+        state=options.state,
+        phone_number=options.phone_number,
+        phone_name=options.phone_name,
+        history_after_pairing=options.history,
+    )
+    with _naming("--phone-number", options.phone_number):
+        simulator = Simulator(config)
+    there = {phone.account.number for phone in simulator.phones}
+    for given in options.accounts:
+        number, _, name = given.partition("=")
+        if number in there and options.state is not None:
+            continue  # kept from before
+        with _naming("--account", given):
+            simulator.add_account(number, name or f"Account {number}")
+    return simulator
+
+
+def _listening(options: SimulateOptions) -> tuple[str, object]:
+    """The option that is most likely to blame when it cannot listen."""
+    return ("--port", options.port) if options.listen_tls is None else ("--listen-tls", options.listen_tls)
+
+
+def _tell_of_tls(simulator: Simulator, hosts: Path | None) -> None:
+    """Write the hosts file, and say on standard error what a client needs. Raises SetupError."""
+    port = simulator.host.tls_port
+    if port is None:
+        if hosts is not None:
+            raise SetupError(
+                "--hosts-file leads to a port that nobody listens at",
+                next_step="Add --listen-tls 443, or another port.",
+            )
+        return
+    if hosts is not None:
+        with _naming("--hosts-file", hosts):
+            hosts.write_text(hosts_file(), encoding="ascii")
+    sys.stderr.write(how_to_reach(port, simulator.endpoint.ca_file, hosts))
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager

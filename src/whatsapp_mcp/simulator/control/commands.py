@@ -18,7 +18,9 @@ from whatsapp_mcp.simulator.control.group_commands import GroupCommands
 from whatsapp_mcp.simulator.control.history_commands import HistoryCommands
 from whatsapp_mcp.simulator.control.media_commands import MediaCommands, sent_json
 from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
+from whatsapp_mcp.simulator.state.accounts import account_of
 
 Json = dict[str, Any]
 
@@ -92,48 +94,54 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
 
     # --- the phone ---
 
-    async def do_scan(self, qr: str) -> Json:
+    def do_add_account(self, number: str, name: str) -> Json:
+        """A further account with a phone, for another client."""
+        account = self._simulator.add_account(number, name).account
+        return {"number": account.number, "lid": str(account.lid), "name": account.push_name}
+
+    async def do_scan(self, qr: str, account: str | None = None) -> Json:
         """Scan a QR code (its text) with the phone, now."""
-        return {"device": (await self._simulator.phone.scan(qr)).number}
+        return {"device": (await self._phone(account).scan(qr)).number}
 
-    async def do_enter_code(self, code: str) -> Json:
+    async def do_enter_code(self, code: str, account: str | None = None) -> Json:
         """Type a pairing code into the phone."""
-        return {"device": (await self._simulator.phone.enter_code(code)).number}
+        return {"device": (await self._phone(account).enter_code(code)).number}
 
-    def do_show_qr(self, qr: str) -> Json:
+    def do_show_qr(self, qr: str, account: str | None = None) -> Json:
         """Tell the simulator which QR code is on the screen; with autoscan on, the phone scans it by itself."""
-        return {"scans_in": self._simulator.show_qr(qr)}
+        return {"scans_in": self._simulator.show_qr(qr, self._phone(account))}
 
-    def do_show_code(self, code: str) -> Json:
+    def do_show_code(self, code: str, account: str | None = None) -> Json:
         """Tell the simulator which pairing code is on the screen; with autoscan on, it is typed in by itself."""
-        return {"enters_in": self._simulator.show_code(code)}
+        return {"enters_in": self._simulator.show_code(code, self._phone(account))}
 
     def do_autoscan(self, seconds: float | None = None) -> None:
         """Scan shown codes after so many seconds; null switches it off."""
         self._simulator.autoscan = seconds
 
-    def do_phone_say(self, to: str, text: str) -> Json:
-        """Write to a contact from the phone; linked devices get a copy."""
-        return sent_json(self._simulator.phone.say(self._simulator.contact(to).account, text))
+    def do_phone_say(self, to: str, text: str, account: str | None = None) -> Json:
+        """Write to a contact or another account from the phone; linked devices get a copy."""
+        return sent_json(self._phone(account).say(account_of(self._person(to)), text))
 
-    def do_phone_name(self, name: str) -> None:
+    def do_phone_name(self, name: str, account: str | None = None) -> None:
         """Change the account's push name on the phone."""
-        self._simulator.phone.set_push_name(name)
+        self._phone(account).set_push_name(name)
 
-    def do_phone_inbox(self, start: int = 0) -> list[Json]:
+    def do_phone_inbox(self, start: int = 0, account: str | None = None) -> list[Json]:
         """What others wrote to the account, as the phone sees it."""
-        return _messages(self._simulator.phone.received.since(start), start)
+        return _messages(self._phone(account).received.since(start), start)
 
-    def do_phone_copies(self, start: int = 0) -> list[Json]:
+    def do_phone_copies(self, start: int = 0, account: str | None = None) -> list[Json]:
         """What the linked devices sent, as the phone sees it."""
-        return _messages(self._simulator.phone.sent_copies.since(start), start)
+        return _messages(self._phone(account).sent_copies.since(start), start)
 
-    def do_unlink(self, device: int | None = None) -> None:
+    def do_unlink(self, device: int | None = None, account: str | None = None) -> None:
         """Unlink one device, or all, on the phone: the client is logged out."""
-        account = self._simulator.phone.account
-        if device is not None and (device == 0 or device not in account.devices):
+        phone = self._phone(account)
+        devices = phone.account.devices
+        if device is not None and (device == 0 or device not in devices):
             raise LookupError(f"no linked device {device}")
-        self._simulator.phone.unlink(account.devices[device] if device is not None else None)
+        phone.unlink(devices[device] if device is not None else None)
 
     # --- the contacts ---
 
@@ -165,10 +173,13 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
         received = self._simulator.contact(contact).receipts.since(start)
         return [{"kind": r.kind, "ids": list(r.ids), "time": r.time.isoformat()} for r in received]
 
-    def do_say(self, contact: str, text: str, reply_to: str | None = None) -> Json:
-        """A contact writes to the account; ``reply_to`` is the id of a message of either side."""
+    def do_say(self, contact: str, text: str, reply_to: str | None = None, to: str | None = None) -> Json:
+        """A contact writes to the account (or ``to`` another); ``reply_to`` is the id of a message of either side."""
         speaker = self._simulator.contact(contact)
-        return sent_json(speaker.say(text, reply_to=self._any_message(speaker, reply_to) if reply_to else None))
+        options: SimSendOptions = {"reply_to": self._any_message(speaker, reply_to) if reply_to else None}
+        if to is not None:
+            options["to"] = account_of(self._person(to))
+        return sent_json(speaker.say(text, **options))
 
     def do_react(self, contact: str, message_id: str, emoji: str) -> Json:
         """A contact reacts to a message; an empty emoji takes the reaction back."""

@@ -1,5 +1,5 @@
 """The commands of the control socket about groups. Groups are named by subject or address, people by contact name or
-number; ``me`` is the account that the phone belongs to."""
+number; ``me`` is the account that the simulator began with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from whatsapp_mcp.simulator.control.media_commands import sent_json
 from whatsapp_mcp.simulator.people.contact import VirtualContact
+from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.groups.group import Group
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
@@ -124,8 +125,13 @@ class GroupCommands:
         """Who may add a contact to groups."""
         self._simulator.contact(contact).group_add = value
 
+    def _phone(self, account: str | None) -> SimulatedPhone:
+        """Of the account with this number, or of the one that the simulator began with."""
+        return self._simulator.phone if account in (None, ME) else self._simulator.phone_of(str(account))
+
     def _person(self, name: str) -> Person:
-        return self._simulator.phone if name == ME else self._simulator.contact(name)
+        numbers = (phone.account.number for phone in self._simulator.phones)
+        return self._phone(name) if name == ME or name in numbers else self._simulator.contact(name)
 
     def _name(self, account: SimAccount) -> str:
         if account is self._simulator.phone.account:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind, HistoryMessage
+from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.server import Simulator
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
 from whatsapp_mcp.simulator.state.accounts import Person
@@ -49,36 +50,42 @@ class HistoryCommands:
     """Part of :class:`whatsapp_mcp.simulator.control.commands.Commands`."""
 
     _simulator: Simulator
+    _phone: Callable[[str | None], SimulatedPhone]
+    _person: Callable[[str], Person]
 
     # --- history ---
 
     def do_share_history(
-        self, chats: Sequence[ChatFromBefore] = (), kind: HistoryKind = "initial", inline: bool | None = None
+        self,
+        chats: Sequence[ChatFromBefore] = (),
+        kind: HistoryKind = "initial",
+        inline: bool | None = None,
+        account: str | None = None,
     ) -> list[Json]:
         """Send the linked devices a history sync."""
-        shared = self._simulator.phone.history.share(
+        shared = self._phone(account).history.share(
             [self._chat_from_before(chat) for chat in chats], kind=kind, inline=inline
         )
         return [{"id": one.id, "device": one.device.number, "file": one.direct_path or None} for one in shared]
 
-    def do_remember_history(self, chats: Sequence[ChatFromBefore]) -> None:
+    def do_remember_history(self, chats: Sequence[ChatFromBefore], account: str | None = None) -> None:
         """Let the phone remember chats: for devices linked later, and for requests for older messages."""
-        self._simulator.phone.history.remember(*(self._chat_from_before(chat) for chat in chats))
+        self._phone(account).history.remember(*(self._chat_from_before(chat) for chat in chats))
 
-    def do_history_after_pairing(self, on: bool) -> None:
+    def do_history_after_pairing(self, on: bool, account: str | None = None) -> None:
         """Whether newly linked devices get the history by themselves."""
-        self._simulator.phone.history.automatic = on
+        self._phone(account).history.automatic = on
 
     def _chat_from_before(self, given: ChatFromBefore) -> HistoryChat:
         try:
-            chat: Any = self._simulator.contact(given.chat)
+            chat: Any = self._person(given.chat)
         except KeyError:
             chat = self._simulator.group(given.chat)
         settings = given.model_dump(exclude={"chat", "messages"})
         return HistoryChat(chat, [self._message_from_before(message) for message in given.messages], **settings)
 
     def _message_from_before(self, given: MessageFromBefore) -> HistoryMessage:
-        author: Person | None = self._simulator.contact(given.author) if given.author else None
+        author = self._person(given.author) if given.author else None
         message = HistoryMessage(given.text, author=author, time=given.time, starred=given.starred)
         if given.id:
             message.id = given.id

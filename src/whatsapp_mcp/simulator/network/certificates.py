@@ -1,7 +1,7 @@
 """The TLS side of "being" web.whatsapp.com on loopback: an own certificate authority and one server certificate.
 
-The authority exists for one simulator run; its key never leaves the process. Clients are told to trust it through
-``SSL_CERT_FILE``.
+The authority exists for one simulator run, unless it is kept; its key never leaves the process otherwise. Clients are
+told to trust it through ``SSL_CERT_FILE`` and the like.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ from whatsapp_mcp.private_files import write_private
 HOST_NAMES = ("web.whatsapp.com", "*.whatsapp.net")
 """The chat host and the media hosts."""
 
+_CA_NAME = "WhatsApp simulator (this machine only)"
 _LIFETIME = timedelta(days=30)
+_CA_LIFETIME = timedelta(days=3650)
 _CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TlsIdentity:
-    """PEM texts: the authority's certificate, and the server's certificate with its private key."""
+    """PEM texts: the authority's certificate and key, and the server's certificate with its private key."""
 
     ca_certificate: bytes
+    ca_key: bytes
     server_certificate: bytes
     server_key: bytes
 
@@ -41,7 +44,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: str, issuer: str, public_key: ec.EllipticCurvePublicKey, now: datetime
+    subject: str, issuer: str, public_key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta = _LIFETIME
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -50,7 +53,7 @@ def _builder(
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + lifetime)
     )
 
 
@@ -68,23 +71,34 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def issue_tls_identity() -> TlsIdentity:
-    """Make a new authority and a certificate for :data:`HOST_NAMES` and 127.0.0.1 (ECDSA P-256, valid 30 days)."""
-    now = datetime.now(UTC)
-    ca_name = "WhatsApp simulator (this machine only)"
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = (
-        _builder(ca_name, ca_name, ca_key.public_key(), now)
+def new_authority() -> tuple[bytes, bytes]:
+    """Certificate and key of a new authority (PEM, ECDSA P-256, valid ten years)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _builder(_CA_NAME, _CA_NAME, key.public_key(), datetime.now(UTC), _CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
     )
+    return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+
+def issue_tls_identity(authority: tuple[bytes, bytes]) -> TlsIdentity:
+    """A new certificate of this authority for :data:`HOST_NAMES`, localhost and 127.0.0.1 (valid 30 days).
+
+    Raises:
+        ValueError: the authority's key is none that was made here.
+    """
+    ca_certificate, ca_pem = authority
+    ca_key = serialization.load_pem_private_key(ca_pem, None)
+    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the authority has a key of another kind")
     key = ec.generate_private_key(ec.SECP256R1())
-    names: list[x509.GeneralName] = [x509.DNSName(name) for name in HOST_NAMES]
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in (*HOST_NAMES, "localhost")]
     names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     leaf = (
-        _builder(HOST_NAMES[0], ca_name, key.public_key(), now)
+        _builder(HOST_NAMES[0], _CA_NAME, key.public_key(), datetime.now(UTC))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
@@ -92,12 +106,12 @@ def issue_tls_identity() -> TlsIdentity:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    return TlsIdentity(
-        ca_certificate=ca.public_bytes(pem),
-        server_certificate=leaf.public_bytes(pem),
-        server_key=key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )
+    return TlsIdentity(ca_certificate, ca_pem, leaf.public_bytes(serialization.Encoding.PEM), _pem(key))
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
 def server_context(identity: TlsIdentity) -> ssl.SSLContext:

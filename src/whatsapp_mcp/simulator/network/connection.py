@@ -15,13 +15,18 @@ from whatsapp_mcp.wire.frames import FrameBuffer, FrameError, frame
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.noise import WA_HEADER, ClientLogin, NoiseError, Responder, Transport
+from whatsapp_mcp.wire.tokens import NEWEST, VERSIONS, dictionary
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, accept_response
 
 log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 20.0
 LINGER_SECONDS = 0.5
+SETTLING_SECONDS = 0.1
+"""What a client with the older dictionary gets between handshake and first stanza: @whiskeysockets/baileys 6 makes its
+keys meanwhile, and takes a frame that comes before they are ready for one of the handshake."""
 _READ_SIZE = 1 << 16
+_HEADERS = tuple(WA_HEADER[:-1] + bytes([version]) for version in VERSIONS)
 
 
 class SimSession(Protocol):
@@ -65,7 +70,8 @@ class Connection:
         self._faults = faults
         self._idle_seconds = idle_seconds
         self._websocket = WebSocketBuffer("server")
-        self._frames = FrameBuffer(header=WA_HEADER)
+        self._frames = FrameBuffer(headers=_HEADERS)
+        self._tokens = NEWEST
         self._ciphers: Transport | None = None
         self._session: SimSession | None = None
         self._held: list[Node] = []
@@ -130,16 +136,21 @@ class Connection:
         return frames
 
     async def _handshake(self) -> None:
-        responder = Responder(self._identity.static, self._identity.chain)
         frames: list[bytes] = []
         while not frames:
             frames += await self._read_frames(HANDSHAKE_SECONDS)
+        header = self._frames.header
+        self._tokens = dictionary(header[-1])
+        responder = Responder(self._identity.static, self._identity.chain, header=header)
         self._write(responder.server_hello(frames.pop(0)))
-        while not frames:
-            frames += await self._read_frames(HANDSHAKE_SECONDS)
-        login = responder.finish(frames.pop(0))
+        while responder.login is None:
+            while not frames:
+                frames += await self._read_frames(HANDSHAKE_SECONDS)
+            responder.finish(frames.pop(0))
         self._ciphers = responder.transport()
-        self._session = self._open_session(self, login)
+        if self._tokens is not NEWEST:
+            await asyncio.sleep(SETTLING_SECONDS)
+        self._session = self._open_session(self, responder.login)
         for body in frames:
             # After a reconnect whatsmeow repeats a request at once, without waiting to be let in (request.go).
             self._handle(body)
@@ -147,7 +158,7 @@ class Connection:
     def _handle(self, body: bytes) -> None:
         if self._ciphers is None or self._closing or self._farewell is not None:
             return
-        node = decode(self._ciphers.receive.decrypt(body))
+        node = decode(self._ciphers.receive.decrypt(body), self._tokens)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("<- %s", node.xml())
         if self._session is not None:
@@ -177,7 +188,7 @@ class Connection:
             return
         if log.isEnabledFor(logging.DEBUG):
             log.debug("-> %s", node.xml())
-        self._write(self._ciphers.send.encrypt(encode(node)))
+        self._write(self._ciphers.send.encrypt(encode(node, self._tokens)))
 
     def _write(self, body: bytes) -> None:
         self._writer.write(self._websocket.message(frame(body)))

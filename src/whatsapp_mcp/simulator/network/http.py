@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +20,8 @@ PIECE = 1 << 18
 STALL_SECONDS = 60.0
 """A peer that neither sends nor takes anything for this long is cut off."""
 _MAX_HEAD = 32 * 1024
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
+"""One range from the start on (RFC 9110, 14.1.2); others are answered with the whole, as a server may."""
 
 
 class HttpError(Exception):
@@ -45,6 +48,20 @@ class HttpRequest:
     def query(self) -> dict[str, str]:
         """Query parameters, the last one of each name."""
         return {name: values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
+
+    def part_of(self, size: int) -> range | None:
+        """The bytes that are asked for of so many; ``None``: all.
+
+        Raises:
+            HttpError: there are none of these.
+        """
+        found = _RANGE.fullmatch(self.headers.get("range", ""))
+        if found is None or self.method != "GET":
+            return None
+        part = range(int(found[1]), min(int(found[2] or size - 1) + 1, size))
+        if not part:
+            raise HttpError(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"there are {size} bytes only")
+        return part
 
     @property
     def wants_websocket(self) -> bool:
@@ -101,6 +118,8 @@ class Exchange:
         if not self._unread:
             return
         self._unread = False
+        if self.announced and self.request.headers.get("expect", "").lower() == "100-continue":
+            self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             if self.announced >= 0:
                 async for piece in self._exactly(self.announced):
@@ -137,19 +156,30 @@ class Exchange:
         content_type: str = "application/octet-stream",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Send the answer: ``content``, or ``length`` bytes of it in pieces. What the client still sends is read first
-        and dropped: one that is writing does not see an answer."""
+        """Send the answer: ``content``, or ``length`` bytes of it in pieces; only the range that is asked for, if one
+        is. What the client still sends is read first and dropped: one that is writing does not see an answer.
+
+        Raises:
+            HttpError: there is no such range.
+        """
         async for _ in self.body():
             pass
         self.answered = True
         connection = "keep-alive" if self.keeps_alive else "close"
         size = len(content) if isinstance(content, bytes) else length
-        self._writer.write(head_of(status, size, connection, {"Content-Type": content_type, **(headers or {})}))
+        fields = {"Content-Type": content_type, **(headers or {})}
+        part = self.request.part_of(size) if status is HTTPStatus.OK and size else None
+        if part is not None:
+            status, fields["Content-Range"] = HTTPStatus.PARTIAL_CONTENT, f"bytes {part.start}-{part[-1]}/{size}"
+        wanted = part or range(size)
+        self._writer.write(head_of(status, len(wanted), connection, fields))
         if isinstance(content, bytes):
-            await self._send(content)
+            await self._send(content[wanted.start : wanted.stop])
             return
+        at = 0
         async for piece in content:
-            await self._send(piece)
+            await self._send(piece[max(wanted.start - at, 0) : max(wanted.stop - at, 0)])
+            at += len(piece)
         await self._send(b"")
 
     async def _send(self, piece: bytes) -> None:

@@ -1,7 +1,8 @@
-"""The listener on loopback: an HTTP proxy that leads nowhere but to the simulator, with TLS inside.
+"""The listeners on loopback: an HTTP proxy that leads nowhere but to the simulator, with TLS inside, and TLS directly.
 
 Go's HTTP client is told ``HTTPS_PROXY=http://127.0.0.1:PORT``; it sends ``CONNECT host:443``, starts TLS in the
-tunnel and believes to talk to WhatsApp. We accept the hosts of WhatsApp and never dial out.
+tunnel and believes to talk to WhatsApp. We accept the hosts of WhatsApp and never dial out. A client that knows no
+proxies is led to the other port by its settings or by a hosts file.
 """
 
 from __future__ import annotations
@@ -20,50 +21,62 @@ log = logging.getLogger(__name__)
 CHAT_HOST = "web.whatsapp.com"
 CHAT_PATH = "/ws/chat"
 MEDIA_DOMAIN = ".whatsapp.net"
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+"""What a client may be told to call the chat host, when it reaches it directly."""
 HANDSHAKE_SECONDS = 20.0
 IDLE_SECONDS = 120.0
 """A connection without a request for this long is closed."""
 
+Opening = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[str | None]]
+"""Begins a connection: the host that is meant (empty: each request says which), ``None`` when it wants nothing."""
 ChatHandler = Callable[[HttpRequest, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Runs one chat socket, from its upgrade request to its end."""
 
 
 class Listener:
-    """One TCP listener on 127.0.0.1 for everything."""
+    """The TCP listeners on 127.0.0.1."""
 
     def __init__(self, tls: ssl.SSLContext, chat: ChatHandler, routes: Routes) -> None:
         self._tls = tls
         self._chat = chat
         self._routes = routes
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int) -> int:
-        """Listen; returns the port (``port`` 0: any free one)."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=1 << 20)
-        bound: int = self._server.sockets[0].getsockname()[1]
+        """Listen as a proxy; returns the port (``port`` 0: any free one)."""
+        return await self._listen(port, self._open_tunnel)
+
+    async def start_directly(self, port: int) -> int:
+        """Listen with TLS; returns the port (``port`` 0: any free one)."""
+        return await self._listen(port, self._start_tls)
+
+    async def _listen(self, port: int, opening: Opening) -> int:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.get_running_loop().create_task(self._serve(opening, reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", port, limit=1 << 20)
+        self._servers.append(server)
+        bound: int = server.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, opening: Opening, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                host = await self._open_tunnel(reader, writer)
+                host = await opening(reader, writer)
             if host is not None:
                 await self._serve_host(host, reader, writer)
         except HttpError as error:
@@ -91,6 +104,11 @@ class Listener:
         await writer.start_tls(self._tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
         return host
 
+    async def _start_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """Start TLS; which host is meant, each request says."""
+        await writer.start_tls(self._tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
+        return ""
+
     async def _serve_host(self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         keep_alive = True
         while keep_alive:
@@ -98,12 +116,19 @@ class Listener:
                 request = await read_request(reader)
             if request is None:
                 return
-            if host == CHAT_HOST and request.path == CHAT_PATH and request.wants_websocket:
+            named = host or _host_of(request)
+            if named == CHAT_HOST and request.path == CHAT_PATH and request.wants_websocket:
                 await self._chat(request, reader, writer)
                 return
-            exchange = Exchange(host, request, reader, writer)
+            exchange = Exchange(named, request, reader, writer)
             await self._routes.respond(exchange)
             keep_alive = exchange.keeps_alive and exchange.answered
+
+
+def _host_of(request: HttpRequest) -> str:
+    """The host that a request without a tunnel is for."""
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    return CHAT_HOST if host in LOCAL_HOSTS else host
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

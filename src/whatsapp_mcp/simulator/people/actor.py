@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.simulator.content.message_secrets import MessageSecrets
+from whatsapp_mcp.simulator.content.naming import named_for
 from whatsapp_mcp.simulator.content.stanza_kind import stanza_kind
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.people.encryption import Encryption
@@ -40,10 +41,10 @@ _MAX_RETRIES = 5
 class Actor(ABC):
     """The phone (device 0) of an account."""
 
-    def __init__(self, world: World, router: Router, account: SimAccount) -> None:
+    def __init__(self, world: World, router: Router, account: SimAccount, signal: SignalDevice | None = None) -> None:
         self.world = world
         self.account = account
-        self.signal = SignalDevice()
+        self.signal = signal or SignalDevice()
         self.sender_keys = SenderKeys()
         self.encryption = Encryption(self.signal, self.sender_keys)
         self.secrets = MessageSecrets(world)
@@ -147,7 +148,7 @@ class Actor(ABC):
         for target in _devices_of(chat, self.account):
             if target is not self.device:
                 content = message if target.account is chat and chat is not self.account else own_copy
-                addressed.append(Node("to", {"jid": target.lid}, [self._encrypt(target, content)]))
+                addressed.append(Node("to", {"jid": target.lid}, [self._encrypt(target, self._for(target, content))]))
         if addressed:
             self._submit(Node("message", attrs, [Node("participants", {}, addressed)]))
         return sent
@@ -171,6 +172,12 @@ class Actor(ABC):
     def _encrypt(self, target: SimDevice, message: e2e.Message) -> Node:
         """All that goes to one device passes here; a test may put something else in its place."""
         return self.encryption.for_device(target, message)
+
+    def _for(self, target: SimDevice, message: e2e.Message) -> e2e.Message:
+        """A message between people as one device is to get it."""
+        if target.uses_lid(self.account):
+            return named_for(self.world, target, message)
+        return named_for(self.world, target, self.secrets.in_numbers(message, self.account))
 
     def _start_session(self, target: SimDevice) -> None:
         self.encryption.start_session(target)
@@ -208,12 +215,12 @@ class Actor(ABC):
             self._dispatch_group_message(group, sender, node, message)
             return
         if sender.account is self.account:
+            inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
             if node.get("category") == "peer":
                 self._confirm(sender, node, "peer_msg")
-                self.handle_peer_message(sender, message, node.get("id"))
+                self.handle_peer_message(sender, inner, node.get("id"))
                 return
             chat = self.world.account(node.jid("recipient"))
-            inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
             inner.messageContextInfo.MergeFrom(message.messageContextInfo)
             if chat is None:
                 log.warning("%r sent a copy for an unknown chat: %s", sender, node.xml())
@@ -309,7 +316,9 @@ class Actor(ABC):
             message.senderKeyDistributionMessage.CopyFrom(self.sender_keys.distribution(sent.chat.jid))
             attrs = {"id": sent.id, "t": attrs["t"], "to": sent.chat.jid, "participant": target.lid}
         elif target.account is self.account:
-            message = sent.own_copy()
+            message = self._for(target, sent.own_copy())
+        else:
+            message = self._for(target, message)
         self.send_directly(target, message, attrs, count=count)
 
     def _now(self) -> datetime:

@@ -19,6 +19,7 @@ from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.signal import SignalDevice
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
 from whatsapp_mcp.simulator.state.record import Record
@@ -68,8 +69,9 @@ class VirtualContact(RespondingDevice):
         owner: SimAccount,
         groups: GroupMembership,
         persona: Persona | None = None,
+        signal: SignalDevice | None = None,
     ) -> None:
-        super().__init__(world, router, account)
+        super().__init__(world, router, account, signal)
         self.name = name
         """What this contact is called in the simulator (its push name may differ)."""
         self.inbox: Record[ReceivedMessage] = Record(f"message to {name}")

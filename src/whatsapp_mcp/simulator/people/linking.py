@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from whatsapp_mcp.simulator.service.device_identity import sign_for_account
+from whatsapp_mcp.simulator.service.device_identity import sign_for_account, signed_key_index_list
 from whatsapp_mcp.simulator.service.pairing import LinkRequest, Pairing, PairingError, PairingSession
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.record import Record
@@ -66,8 +66,8 @@ class Linking:
         self._account = account
         self._identity = identity
         self._pairing = pairing
-        self._raw_id = secrets.randbelow(1 << 31)
-        self._key_index = 0
+        self.raw_id = secrets.randbelow(1 << 31)
+        self.key_index = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: asyncio.Task[None] | None = None
         self._seen: tuple[str, float] | None = None
@@ -77,6 +77,7 @@ class Linking:
         self.autoscan: float | None = None
         """Seconds after which the phone scans (or types in) a code that it is told about; ``None``: it waits for a
         person."""
+        account.sign_devices = self.sign_devices
         pairing.on_request.append(self._on_link_request)
 
     async def scan(self, qr_text: str) -> SimDevice:
@@ -128,11 +129,11 @@ class Linking:
         return plain[64:]
 
     async def _link(self, session: PairingSession, adv_secret: bytes) -> SimDevice:
-        self._key_index += 1
+        self.key_index += 1
         details = adv.ADVDeviceIdentity(
-            rawID=self._raw_id,
+            rawID=self.raw_id,
             timestamp=int(self._world.clock()),
-            keyIndex=self._key_index,
+            keyIndex=self.key_index,
             accountType=adv.E2EE,
             deviceType=adv.E2EE,
         ).SerializeToString()
@@ -142,6 +143,13 @@ class Linking:
         ).SerializeToString()
         box = adv.ADVSignedDeviceIdentityHMAC(details=signed, HMAC=hmac.digest(adv_secret, signed, "sha256"))
         return await self._pairing.complete(session, self._account, box.SerializeToString(), signed)
+
+    def sign_devices(self) -> None:
+        """Say, signed, which linked devices there are now."""
+        linked = [device for device in self._account.devices.values() if not device.is_local]
+        now = int(self._world.clock())
+        signed = signed_key_index_list(self._identity, linked, raw_id=self.raw_id, newest=self.key_index, now=now)
+        self._account.key_index_list = now, signed
 
     def _on_link_request(self, request: LinkRequest) -> None:
         if request.account is self._account:

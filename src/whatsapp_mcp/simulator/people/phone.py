@@ -13,22 +13,34 @@ from whatsapp_mcp.simulator.people.responding import RespondingDevice
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.sync_keys import Mutation, PatchError, SimCollectionState, SimSyncKey
 from whatsapp_mcp.simulator.service.services import SimServices
+from whatsapp_mcp.simulator.signal import SignalDevice
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.faults import stream_error
 from whatsapp_mcp.simulator.state.groups import Chat
+from whatsapp_mcp.simulator.state.kept import KeptPhone
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
+from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.protos import e2e, sync_action
 
 log = logging.getLogger(__name__)
 
 
+def signal_of(kept: KeptPhone) -> SignalDevice:
+    """The Signal device of a phone that was kept. Its sessions are new ones."""
+    return SignalDevice(KeyPair(kept.identity), kept.registration_id, KeyPair(kept.prekey))
+
+
 class SimulatedPhone(RespondingDevice):
     """The phone of one account, to be used like a person with a phone in the hand."""
 
-    def __init__(self, world: World, services: SimServices, account: SimAccount) -> None:
-        super().__init__(world, services.router, account)
+    def __init__(self, world: World, services: SimServices, account: SimAccount, kept: KeptPhone | None = None) -> None:
+        """
+        Args:
+            kept: what a phone of this account had before; the account has its app state of then.
+        """
+        super().__init__(world, services.router, account, signal_of(kept) if kept else None)
         self.received: Record[ReceivedMessage] = Record("message to the phone")
         """What others wrote to the account."""
         self.sent_copies: Record[ReceivedMessage] = Record("copy of a sent message")
@@ -46,12 +58,27 @@ class SimulatedPhone(RespondingDevice):
         self.linking = Linking(world, account, self.signal.identity, services.pairing)
         self._login, self._privacy = services.login, services.privacy
         self._app_state = services.app_state
-        self._sync_key = SimSyncKey.generate(int(world.clock() * 1000))
+        self.sync_key = SimSyncKey.generate(int(world.clock() * 1000))
         self._collections: dict[str, SimCollectionState] = {}
-        self._shared_with: set[SimDevice] = set()
+        self.shared_with: set[SimDevice] = set()
+        """Devices that were ready before."""
         self._login.on_active.append(self._on_active)
         self._app_state.on_patch.append(self._on_patch)
-        self.set_push_name(account.push_name)
+        if kept is None:
+            self.set_push_name(account.push_name)
+        else:
+            self._go_on_from(kept)
+
+    def _go_on_from(self, kept: KeptPhone) -> None:
+        self.linking.raw_id, self.linking.key_index = kept.raw_id, kept.key_index
+        if kept.sync_key is not None:
+            self.sync_key = SimSyncKey(*kept.sync_key)
+        for name, collection in self.account.collections.items():
+            for patch in collection.patches:
+                try:
+                    self._collection(name).apply(patch, self.sync_key)
+                except PatchError as error:
+                    log.warning("a kept patch of %s cannot be read: %s", name, error)
 
     # --- linked devices ---
 
@@ -96,9 +123,9 @@ class SimulatedPhone(RespondingDevice):
     # --- app state ---
 
     def _on_active(self, device: SimDevice) -> None:
-        if device.account is not self.account or device in self._shared_with:
+        if device.account is not self.account or device in self.shared_with:
             return
-        self._shared_with.add(device)
+        self.shared_with.add(device)
         if self.shares_keys:
             self.share_keys(device)
         if self.history.automatic:
@@ -107,7 +134,7 @@ class SimulatedPhone(RespondingDevice):
 
     def share_keys(self, device: SimDevice) -> None:
         """Give a linked device the app-state key; it then fetches all five collections."""
-        self.send_directly(device, self._sync_key.share(), {"id": self.world.new_id(), "category": "peer"})
+        self.send_directly(device, self.sync_key.share(), {"id": self.world.new_id(), "category": "peer"})
 
     def handle_peer_message(self, sender: SimDevice, message: e2e.Message, message_id: str) -> None:
         self.peer_messages.add(message)
@@ -120,7 +147,7 @@ class SimulatedPhone(RespondingDevice):
         if author.account is not self.account:
             return
         try:
-            changes = self._collection(name).apply(patch, self._sync_key)
+            changes = self._collection(name).apply(patch, self.sync_key)
         except PatchError as error:
             log.warning("%r wrote a patch the phone cannot accept: %s", author, error)
             return
@@ -146,8 +173,8 @@ class SimulatedPhone(RespondingDevice):
         if not value.timestamp:
             value.timestamp = int(self.world.clock() * 1000)
         state = self._collection(collection)
-        patch = state.build([(index, version, value)], self._sync_key)
-        state.apply(patch, self._sync_key)
+        patch = state.build([(index, version, value)], self.sync_key)
+        state.apply(patch, self.sync_key)
         self._app_state.append(self.account, collection, patch)
 
     def set_push_name(self, name: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.content.attachments import upload
+from whatsapp_mcp.simulator.content.naming import named_for
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage, summarise
 from whatsapp_mcp.simulator.people.history import (
     SYNC_TYPES,
@@ -142,7 +143,10 @@ class PhoneHistory:
         return shared
 
     def bootstrap(self, device: SimDevice) -> list[SharedHistory]:
-        """What a newly linked device gets by itself: the newest messages of every chat, names, then the rest."""
+        """What a newly linked device gets by itself: the newest messages of every chat, names, then the rest.
+
+        The last part comes although nothing may be left for it: some clients hold everything back until then.
+        """
         newest = [
             replace(
                 chat, messages=chat.messages[-_BOOTSTRAP_MESSAGES:], complete=len(chat.messages) <= _BOOTSTRAP_MESSAGES
@@ -157,9 +161,7 @@ class PhoneHistory:
         shared = self.share(newest, kind="initial", device=device)
         shared += self.share(kind="push_names", device=device)
         shared += self.share(kind="non_blocking", device=device)
-        if rest:
-            shared += self.share(rest, kind="recent", device=device)
-        return shared
+        return shared + self.share(rest, kind="recent", device=device)
 
     def _send(
         self,
@@ -170,6 +172,7 @@ class PhoneHistory:
         *,
         request_id: str = "",
     ) -> SharedHistory:
+        sync = named_for(self._world, device, sync)
         compressed = zlib.compress(sync.SerializeToString())
         message, path = e2e.Message(), ""
         message.protocolMessage.type = e2e.ProtocolMessage.HISTORY_SYNC_NOTIFICATION
@@ -178,7 +181,9 @@ class PhoneHistory:
         notification.chunkOrder, notification.progress = sync.chunkOrder, sync.progress
         if request_id:
             notification.peerDataRequestSessionID = request_id
-        if inline or (inline is None and kind == "initial" and len(compressed) <= _INLINE_LIMIT):
+        if inline is None:
+            inline = kind == "initial" and device.inline_history and len(compressed) <= _INLINE_LIMIT
+        if inline:
             notification.initialHistBootstrapInlinePayload = compressed
         else:
             media = upload(self._world.media, MediaKind.HISTORY, compressed)

@@ -47,7 +47,7 @@ class AppStateFiles:
         file = self._files.get(request.path.removeprefix(_PATH).removesuffix(".enc"))
         if file is None or request.method != "GET":
             await exchange.answer(HTTPStatus.NOT_FOUND)
-        elif request.query.get("mms-type") != MMS_TYPE:
+        elif request.query.get("mms-type", MMS_TYPE) != MMS_TYPE:
             await exchange.answer(HTTPStatus.BAD_REQUEST)
         else:
             self.downloads += 1

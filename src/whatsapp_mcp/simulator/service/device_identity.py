@@ -7,6 +7,8 @@ makeDeviceIdentityNode).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -14,7 +16,7 @@ from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import adv
 
-_BY_PHONE, _BY_DEVICE = b"\x06\x00", b"\x06\x01"
+_BY_PHONE, _BY_DEVICE, _LIST = b"\x06\x00", b"\x06\x01", b"\x06\x02"
 
 
 class ForgedIdentityError(Exception):
@@ -24,6 +26,17 @@ class ForgedIdentityError(Exception):
 def sign_for_account(phone: KeyPair, details: bytes, identity: bytes) -> bytes:
     """The phone's 64-byte signature for a device with this identity key; ``details`` is an ``ADVDeviceIdentity``."""
     return xeddsa.sign(phone.private, _BY_PHONE + details + identity)
+
+
+def signed_key_index_list(phone: KeyPair, devices: Iterable[SimDevice], *, raw_id: int, newest: int, now: int) -> bytes:
+    """The phone's signed list of which linked devices there are, an ``ADVSignedKeyIndexList``. Careful clients write to
+    no device that is not in it. ``newest``: the last index that was given to a device."""
+    valid = sorted(device.key_index for device in devices)
+    details = adv.ADVKeyIndexList(
+        rawID=raw_id, timestamp=now, currentIndex=newest, validIndexes=valid, accountType=adv.E2EE
+    ).SerializeToString()
+    signature = xeddsa.sign(phone.private, _LIST + details)
+    return adv.ADVSignedKeyIndexList(details=details, accountSignature=signature).SerializeToString()
 
 
 def is_signed_by_device(signed: adv.ADVSignedDeviceIdentity, identity: bytes, phone: bytes) -> bool:

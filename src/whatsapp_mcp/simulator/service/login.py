@@ -43,7 +43,8 @@ class Login:
         """Called when a device lost its connection."""
         self.on_unlinked: list[Callable[[SimDevice], None]] = []
         router.on_iq("passive", "set", self._set_passive)
-        router.on_iq("w:p", "get", lambda device, node: ())
+        for ping in ("w:p", "urn:xmpp:ping"):
+            router.on_iq(ping, "get", lambda device, node: ())
         router.on_iq("md", "set", self._remove_companion)
 
     def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:
@@ -69,6 +70,7 @@ class Login:
         if device is None:
             connection.farewell(LoginRefusal(401).node())
             return None
+        device.goes_by_lid = payload.lidDbMigrated
         return DeviceSession(self, connection, device, passive=payload.passive)
 
     def _known_device(self, payload: wa6.ClientPayload, noise_public: bytes) -> SimDevice | None:
@@ -133,7 +135,7 @@ class Login:
                 self._flush(device, device.link)
             for notify in self.on_active:
                 notify(device)
-        return ()
+        return [Node(child.tag) for child in node.children()]
 
     def _remove_companion(self, device: SimDevice, node: Node) -> Sequence[Node]:
         """``<remove-companion-device jid reason=user_initiated/>``: a device logs itself out (whatsmeow client.go

@@ -216,7 +216,8 @@ def _parse_path(path: str) -> tuple[MediaKind | None, bytes | None]:
 def _decode_token(token: str) -> bytes | None:
     """The SHA-256 that an upload token is; ``None``: it is none."""
     try:
-        digest = base64.b64decode(token.replace("-", "+").replace("_", "/"), validate=True)
+        padded = token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 4)
+        digest = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError):
         return None
     return digest if len(digest) == 32 else None

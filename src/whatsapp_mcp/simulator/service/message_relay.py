@@ -4,6 +4,7 @@ retry.go)."""
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import OrderedDict
 from typing import Protocol
@@ -56,6 +57,9 @@ class SimMessages:
         if to is None or not node.get("id"):
             log.warning("%r sent a message without address or id: %s", sender, node.xml())
             return
+        addressee = self._world.account(to)
+        if addressee is not None and addressee is not sender.account:
+            sender.note_form(addressee, to)
         error = self._faults.ack_error.take() if not sender.is_local else None
         kind = self.kinds.get(to.server)
         if error is None:
@@ -104,13 +108,14 @@ class SimMessages:
     def _already_seen(self, sender: SimDevice, node: Node) -> bool:
         """A client whose connection broke before the ack sends the same message again; it must arrive once.
 
-        An answer to a retry receipt has the id of the message too, but goes to one device and counts its attempts.
+        An answer to a retry receipt has the id of the message too, be it for one device or (some clients) for all of
+        them once more; but it is encrypted anew.
         """
-        attempts = "".join(enc.get("count") for enc in node.children("enc"))
         if node.get("edit") and node.child("plaintext") is not None:
             return False  # in a newsletter, with the id of what it changes; twice is as good as once
-        target = f"{node.get('to')} {node.get('participant')} {attempts}" if node.child("participants") is None else ""
-        key = sender, node.get("id"), target
+        encrypted = node.children("enc") + [enc for to in addressed_parts(node) for enc in to.children("enc")]
+        content = hashlib.sha256(b"".join(enc.data for enc in encrypted)).hexdigest()
+        key = sender, node.get("id"), f"{node.get('to')} {node.get('participant')} {content}"
         if key in self._seen:
             log.info("%r sent message %s again", sender, node.get("id"))
             return True
@@ -129,32 +134,31 @@ class SimMessages:
                 log.warning("%r addressed a device that is not in the chat: %s", sender, addressed.get("jid"))
                 continue
             for enc in addressed.children("enc"):
-                self._deliver(sender, target, node, enc, chat, to)
+                self._deliver(sender, target, node, enc, chat)
         for enc in node.children("enc"):
             # Without <participants>: for exactly one device, a peer message to the phone or an answer to a retry
             # receipt.
             target = self._world.device(to)
             if target is not None:
-                self._deliver(sender, target, node, enc, chat, to)
+                self._deliver(sender, target, node, enc, chat)
 
-    def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount, to: Jid) -> None:
+    def _deliver(self, sender: SimDevice, target: SimDevice, node: Node, enc: Node, chat: SimAccount) -> None:
         if target is sender or sender.account in target.account.blocked:
             return
-        pass_on(self._faults, sender, target, node, self._attributes(sender, target, node, chat, to), [enc])
+        pass_on(self._faults, sender, target, node, self._attributes(sender, target, node, chat), [enc])
 
-    def _attributes(
-        self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount, to: Jid
-    ) -> dict[str, Attr]:
-        # Whoever writes to a number is answered in numbers, whoever writes to a LID in LIDs.
-        attrs = relayed_attributes(self._world, sender, node, sender.lid if to.is_lid else sender.pn)
+    def _attributes(self, sender: SimDevice, target: SimDevice, node: Node, chat: SimAccount) -> dict[str, Attr]:
+        attrs = relayed_attributes(self._world, sender, node, target.name_of(sender))
         for name in ("category", "push_priority"):
             if node.get(name):
                 attrs[name] = node.get(name)
         if target.account is not sender.account:
-            attrs["sender_pn" if to.is_lid else "sender_lid"] = sender.account.pn if to.is_lid else sender.account.lid
+            other = "sender_pn" if target.uses_lid(sender.account) else "sender_lid"
+            attrs[other] = target.other_name_of(sender.account)
         elif node.get("category") != "peer":
-            attrs["recipient"] = chat.lid if to.is_lid else chat.pn
-            attrs["peer_recipient_pn" if to.is_lid else "peer_recipient_lid"] = chat.pn if to.is_lid else chat.lid
+            attrs["recipient"] = target.name_of(chat)
+            other = "peer_recipient_pn" if target.uses_lid(chat) else "peer_recipient_lid"
+            attrs[other] = target.other_name_of(chat)
         return attrs
 
 

@@ -60,6 +60,8 @@ class Registration:
     signed_prekey: SignedPreKey
     platform: str
     """Operating system or program name it wants to be shown as."""
+    inline_history: bool
+    """Whether it takes a small first history inside of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ def parse_registration(payload: wa6.ClientPayload, noise_public: bytes) -> Regis
         props = companion_reg.DeviceProps.FromString(data.deviceProps)
     except DecodeError as error:
         raise PairingError("deviceProps is not a DeviceProps message") from error
+    inline = props.historySyncConfig.inlineInitialPayloadInE2EeMsg
     signed = SignedPreKey(int.from_bytes(data.eSkeyID, "big"), data.eSkeyVal, data.eSkeySig)
-    return Registration(noise_public, data.eIdent, int.from_bytes(data.eRegid, "big"), signed, props.os)
+    return Registration(noise_public, data.eIdent, int.from_bytes(data.eRegid, "big"), signed, props.os, inline)
 
 
 class PairingSession:
@@ -276,6 +279,7 @@ class Pairing:
             platform=session.registration.platform,
             key_index=adv.ADVDeviceIdentity.FromString(adv.ADVSignedDeviceIdentity.FromString(signed).details).keyIndex,
         )
+        device.inline_history = session.registration.inline_history
         answer = await self._offer(session, device, box)
         _check_device_signature(answer, adv.ADVSignedDeviceIdentity.FromString(signed), device.identity)
         account.devices[number] = device

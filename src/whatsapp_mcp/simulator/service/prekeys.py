@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -41,6 +43,10 @@ class PreKeys:
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("count") is not None:
             return [Node("count", {"value": str(len(device.one_time_prekeys))})]
+        if node.child("digest") is not None:
+            return [_digest(device)]
+        if (asked := node.child("identity")) is not None:
+            return [Node("list", {}, [self._identity_node(user) for user in asked.children("user")])]
         wanted = node.child("key")
         if wanted is None:
             raise IqError(501, "feature-not-implemented")
@@ -50,22 +56,29 @@ class PreKeys:
         jid = user.jid("jid")
         owner = self._world.device(jid)
         if jid is None or owner is None:
-            attrs: dict[str, Attr] = {"jid": jid} if jid else {}
-            return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
+            return _nobody(jid)
         bundle = self.take(owner)
         return Node("user", {"jid": jid}, [registration_node(bundle), *key_nodes(bundle)])
 
+    def _identity_node(self, user: Node) -> Node:
+        """The key alone, which uses up nothing."""
+        jid = user.jid("jid")
+        owner = self._world.device(jid)
+        if jid is None or owner is None:
+            return _nobody(jid)
+        return Node("user", {"jid": jid}, [Node("type", {}, b"\x05"), Node("identity", {}, owner.identity)])
+
     def _upload(self, device: SimDevice, node: Node) -> Sequence[Node]:
+        if (rotation := node.child("rotate")) is not None:
+            device.signed_prekey = _checked(device, parse_signed_prekey(rotation.child("skey")))
+            return ()
         registration, identity, listed = node.child("registration"), node.child("identity"), node.child("list")
-        signed = parse_signed_prekey(node.child("skey"))
-        if registration is None or identity is None or listed is None or signed is None:
+        if registration is None or identity is None or listed is None:
             raise IqError(400, "bad-request")
         if identity.data != device.identity:
             log.warning("%r uploads prekeys for another identity", device)
             raise IqError(409, "conflict")
-        if not xeddsa.verify(device.identity, b"\x05" + signed.public, signed.signature):
-            log.warning("%r uploads a signed prekey with a wrong signature", device)
-            raise IqError(400, "bad-request")
+        signed = _checked(device, parse_signed_prekey(node.child("skey")))
         keys = [parse_prekey(key) for key in listed.children("key")]
         if not keys or len(keys) > MAX_UPLOAD or None in keys:
             raise IqError(400, "bad-request")
@@ -73,6 +86,30 @@ class PreKeys:
         device.signed_prekey = signed
         device.one_time_prekeys.update(key for key in keys if key is not None)
         return ()
+
+
+def _nobody(jid: Jid | None) -> Node:
+    attrs: dict[str, Attr] = {"jid": jid} if jid else {}
+    return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
+
+
+def _checked(device: SimDevice, signed: SignedPreKey | None) -> SignedPreKey:
+    if signed is None or not xeddsa.verify(device.identity, b"\x05" + signed.public, signed.signature):
+        log.warning("%r uploads a signed prekey that is none, or with a wrong signature", device)
+        raise IqError(400, "bad-request")
+    return signed
+
+
+def _digest(device: SimDevice) -> Node:
+    """What the server has of a device, for the device to compare; most clients do so after every login."""
+    bundle = PreKeyBundle(device.registration_id, device.identity, device.signed_prekey, None)
+    keys = sorted(device.one_time_prekeys.items())
+    digest = hashlib.sha1(device.identity + device.signed_prekey.public + device.signed_prekey.signature)
+    for _, public in keys:
+        digest.update(public)
+    listed = [Node("id", {}, key_id.to_bytes(3, "big")) for key_id, _ in keys]
+    content = [registration_node(bundle), *key_nodes(bundle), Node("list", {}, listed)]
+    return Node("digest", {}, [*content, Node("hash", {}, digest.digest())])
 
 
 def registration_node(bundle: PreKeyBundle) -> Node:

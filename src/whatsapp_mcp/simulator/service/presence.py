@@ -64,7 +64,7 @@ class Presence:
         """Presence reaches only devices that are connected; it is never queued."""
         if subscriber.link is None:
             return
-        attrs: dict[str, Attr] = {"from": account.lid}
+        attrs: dict[str, Attr] = {"from": subscriber.name_of(account)}
         if not (account.available and account.shows_to("last", subscriber.account)):
             attrs["type"] = "unavailable"
             visible = account.last_seen is not None and account.shows_to("last", subscriber.account)
@@ -85,4 +85,4 @@ class Presence:
             return
         for receiver in list(target.devices.values()):
             if receiver.link is not None:
-                receiver.link.send(Node("chatstate", {"from": device.account.lid}, [states[0]]))
+                receiver.link.send(Node("chatstate", {"from": receiver.name_of(device.account)}, [states[0]]))

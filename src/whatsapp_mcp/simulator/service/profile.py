@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 MAX_ABOUT = 139
 
 _SET_ABOUT = "9152604461510864"
+_PROPS_HASH = "1795800000"
+"""Of the switches that clients are given; there are none."""
 
 
 class Profile:
@@ -36,9 +38,10 @@ class Profile:
         router.on_iq("w:profile:picture", "get", self._get_picture)
         router.on_iq("w:profile:picture", "set", self._set_picture)
         router.on_iq("status", "set", self._set_about_directly)
-        router.on_iq("urn:xmpp:whatsapp:dirty", "set", lambda device, node: ())
-        router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1"})])
-        router.on_iq("w", "get", lambda device, node: [Node("props")])
+        for taken_note_of in ("urn:xmpp:whatsapp:dirty", "urn:xmpp:whatsapp:push"):
+            router.on_iq(taken_note_of, "set", lambda device, node: ())
+        router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1", "hash": _PROPS_HASH})])
+        router.on_iq("w", "get", lambda device, node: [Node("props", {"hash": _PROPS_HASH})])
 
     # --- pictures ---
 
@@ -139,13 +142,14 @@ def _tell_picture(world: World, account: SimAccount, by: SimDevice | None) -> No
             continue
         for device in other.devices.values():
             if device is not by and not device.is_local:
-                device.deliver(_picture_notice(world, account, own=other is account))
+                device.deliver(_picture_notice(world, account, device, own=other is account))
 
 
-def _picture_notice(world: World, account: SimAccount, *, own: bool) -> Node:
+def _picture_notice(world: World, account: SimAccount, receiver: SimDevice, *, own: bool) -> Node:
     if own:
-        return notification(world, account.lid, "account_sync", Node("picture"))
-    change: dict[str, Attr] = {"jid": account.lid, "author": account.lid}
+        return notification(world, receiver.name_of(account), "account_sync", Node("picture"))
+    name = receiver.name_of(account)
+    change: dict[str, Attr] = {"jid": name, "author": name}
     picture = account.picture
     told = Node("delete", change) if picture is None else Node("set", {**change, "id": picture.id})
-    return notification(world, account.lid, "picture", told)
+    return notification(world, name, "picture", told)

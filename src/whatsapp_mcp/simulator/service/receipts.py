@@ -61,7 +61,7 @@ class Receipts:
         elif chat is not sender.account:
             hides = kind == "read" and "none" in (sender.account.privacy["readreceipts"], chat.privacy["readreceipts"])
             told = None if hides or sender.account in chat.blocked else chat
-            self._relay(sender, node, told, {"from": sender.lid}, chat.lid)
+            self._relay(sender, node, told, lambda target: {"from": target.name_of(sender)}, chat)
         elif kind in ("peer_msg", "hist_sync") and 0 in chat.devices:
             chat.devices[0].deliver(receipt_node(self._world, node, {"from": sender.lid}))
 
@@ -78,19 +78,28 @@ class Receipts:
         elif node.get("type") == "retry" or account is None:
             log.info("%r sent a receipt for a message of nobody: %s", reader, node.xml())
         else:
-            self._relay(reader, node, account, origin, group.name_of(account))
+            self._relay(reader, node, account, lambda target: origin, group.name_of(account))
 
     def _relay(
-        self, reader: SimDevice, node: Node, author: SimAccount | None, origin: dict[str, Attr], chat: Jid
+        self,
+        reader: SimDevice,
+        node: Node,
+        author: SimAccount | None,
+        origin: Callable[[SimDevice], dict[str, Attr]],
+        chat: SimAccount | Jid,
     ) -> None:
-        """Tell the author of a message (``None``: may not know), and the reader's other devices what was read where."""
+        """Tell the author of a message (``None``: may not know), and the reader's other devices what was read where.
+
+        ``origin``: whom a device is told that the receipt comes from.
+        """
         if node.get("type") in _READ:
             for other in reader.account.others(reader):
-                other.deliver(receipt_node(self._world, node, {**origin, "recipient": chat}))
+                place = chat if isinstance(chat, Jid) else other.name_of(chat)
+                other.deliver(receipt_node(self._world, node, {**origin(other), "recipient": place}))
         if author is None or author is reader.account or node.get("type") in PRIVATE:
             return
         for device in list(author.devices.values()):
-            device.deliver(receipt_node(self._world, node, origin))
+            device.deliver(receipt_node(self._world, node, origin(device)))
 
     def _relay_retry(self, sender: SimDevice, node: Node) -> None:
         target = self._world.device(node.jid("to"))
@@ -98,7 +107,7 @@ class Receipts:
             log.info("%r asks %s, which does not exist, to send a message again", sender, node.get("to"))
             return
         extra: dict[str, Attr] = {name: node.attrs[name] for name in ("recipient", "category") if name in node.attrs}
-        target.deliver(receipt_node(self._world, node, {"from": sender.lid, **extra}))
+        target.deliver(receipt_node(self._world, node, {"from": target.name_of(sender), **extra}))
 
 
 def receipt_node(world: World, node: Node, origin: dict[str, Attr]) -> Node:

@@ -26,6 +26,7 @@ from whatsapp_mcp.simulator.service.receipts import Receipts
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.service.status_posts import StatusPosts
 from whatsapp_mcp.simulator.service.usync import Usync
+from whatsapp_mcp.simulator.service.web_pages import WebPages
 from whatsapp_mcp.simulator.state.config import QrTiming
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.simulator.state.world import World
@@ -37,6 +38,7 @@ class SimServices:
     def __init__(self, world: World, faults: Faults, qr: QrTiming) -> None:
         self.router = Router(faults)
         self.routes = Routes()
+        WebPages(self.routes)
         self.pairing = Pairing(world, qr)
         self.login = Login(world, self.pairing, self.router, faults)
         self.app_state_files = AppStateFiles(self.routes)

@@ -72,7 +72,8 @@ class Usync:
             return Node("user", attrs, [Node("contact", {"type": "out"}, text)])
         content = [Node("contact", {"type": "in"}, text)]
         content += self._answers(device, account, user, protocols)
-        return Node("user", {"jid": account.lid, "pn_jid": account.pn}, content)
+        other: dict[str, Attr] = {"pn_jid": account.pn} if device.uses_lid(account) else {"lid_jid": account.lid}
+        return Node("user", {"jid": device.name_of(account), **other}, content)
 
     def _answers(self, device: SimDevice, account: SimAccount, user: Node, protocols: Sequence[str]) -> list[Node]:
         answers = (self._protocols[tag](device, account, user) for tag in protocols if tag in self._protocols)
@@ -85,7 +86,7 @@ class Usync:
             if number:
                 attrs["key-index"] = str(owned.key_index)
             listed.append(Node("device", attrs))
-        return Node("devices", {}, [Node("device-list", {}, listed)])
+        return Node("devices", {}, [Node("device-list", {}, listed), *key_index_nodes(account)])
 
     def _status(self, device: SimDevice, account: SimAccount, user: Node) -> Node:
         if not account.shows_to("status", device.account):
@@ -110,6 +111,14 @@ def _number_jid(text: str) -> Jid | None:
     """``15550002222@c.us``, ``+1 555 000 2222`` and the like as an address."""
     digits = "".join(c for c in text.partition("@")[0] if c.isascii() and c.isdigit())
     return Jid(digits, LEGACY_USER) if digits else None
+
+
+def key_index_nodes(account: SimAccount) -> list[Node]:
+    """The phone's signed word on which linked devices there are; none, as long as none were."""
+    if account.key_index_list is None:
+        return []
+    seconds, signed = account.key_index_list
+    return [Node("key-index-list", {"ts": str(seconds)}, signed)]
 
 
 def verified_name_node(name: str) -> Node:

@@ -29,13 +29,16 @@ class SignalDevice:
     Args:
         identity: the identity key pair; by default a new one. (A phone's is the key that signs linked devices.)
         registration_id: 1..16380; by default a random one.
+        prekey: the pair of the signed prekey; by default a new one.
     """
 
-    def __init__(self, identity: KeyPair | None = None, registration_id: int | None = None) -> None:
+    def __init__(
+        self, identity: KeyPair | None = None, registration_id: int | None = None, prekey: KeyPair | None = None
+    ) -> None:
         self.identity = identity or KeyPair.generate()
         self.registration_id = 1 + secrets.randbelow(16380) if registration_id is None else registration_id
-        self._prekey_pair = KeyPair.generate()
-        public = self._prekey_pair.public
+        self.prekey_pair = prekey or KeyPair.generate()
+        public = self.prekey_pair.public
         signature = xeddsa.sign(self.identity.private, tagged(public))
         self.signed_prekey = SignedPreKey(_SIGNED_PREKEY_ID, public, signature)
         self._prekeys: dict[int, KeyPair] = {}
@@ -149,7 +152,7 @@ class SignalDevice:
             self.identity,
             envelope.identity_public,
             envelope.base_public,
-            signed_prekey=self._prekey_pair,
+            signed_prekey=self.prekey_pair,
             one_time_prekey=one_time_prekey,
         )
 

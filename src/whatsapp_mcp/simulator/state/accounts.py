@@ -113,6 +113,11 @@ class SimDevice:
         """Set by ``<active/>``, the client's last step of a login."""
         self.available = False
         """Whether it announced itself as online."""
+        self.goes_by_lid = True
+        """Whether it says at its login that it has moved from numbers to LIDs. Simulated ones have."""
+        self.inline_history = True
+        """Whether it takes a small first history inside of a message."""
+        self._by_lid: dict[SimAccount, bool] = {}
         self._waiting: OrderedDict[tuple[str, str, str], Node] = OrderedDict()
 
     @property
@@ -129,6 +134,30 @@ class SimDevice:
     def address(self) -> str:
         """Name of this device in the Signal sessions of others; always the LID form."""
         return f"{self.account.lid_user}:{self.number}"
+
+    def uses_lid(self, account: SimAccount) -> bool:
+        """Whether a person is named to it by LID: as it named that person last, else as it said at its login."""
+        return self._by_lid.get(account, self.goes_by_lid)
+
+    def note_form(self, account: SimAccount, jid: Jid) -> None:
+        """It wrote to a person under this address."""
+        if not self.is_local:
+            self._by_lid[account] = jid.is_lid
+
+    @property
+    def forms(self) -> dict[str, bool]:
+        """The numbers of those whom it wrote to, and whether it named them by LID."""
+        return {account.number: by_lid for account, by_lid in self._by_lid.items()}
+
+    def name_of(self, person: SimAccount | SimDevice) -> Jid:
+        """What a person, or a person's device, is called in stanzas to this device."""
+        account = person.account if isinstance(person, SimDevice) else person
+        return person.lid if self.uses_lid(account) else person.pn
+
+    def other_name_of(self, person: SimAccount | SimDevice) -> Jid:
+        """The form of address that is not used to this device."""
+        account = person.account if isinstance(person, SimDevice) else person
+        return person.pn if self.uses_lid(account) else person.lid
 
     @property
     def is_local(self) -> bool:
@@ -181,6 +210,10 @@ class SimAccount:
         self.blocked: set[SimAccount] = set()
         self.default_disappearing_seconds = 0
         self.collections: dict[str, Collection] = {}
+        self.key_index_list: tuple[int, bytes] | None = None
+        """When the phone signed the list of its linked devices, and that list (``ADVSignedKeyIndexList``)."""
+        self.sign_devices: Callable[[], None] | None = None
+        """Lets the phone make a new one."""
         self.last_seen: float | None = None
         self.presence_subscribers: set[SimDevice] = set()
 

@@ -35,6 +35,10 @@ class SimulatorConfig:
 
     port: int = 0
     """TCP port on 127.0.0.1; 0 takes any free one."""
+    tls_port: int | None = None
+    """Another one, for clients that know no proxies: TLS from the first byte; 0 takes any free one, ``None``: none."""
+    state: Path | None = None
+    """A folder for what is to outlive the simulator: its keys, accounts, linked devices and groups."""
     directory: Path | None = None
     """Where the CA file is put; ``None``: a temporary directory that is removed at the end."""
     phone_number: str = "12025550100"

@@ -63,7 +63,8 @@ class World:
         if jid is None:
             return None
         if jid.server in (USER, LEGACY_USER):
-            return self._by_number.get(jid.user)
+            # Clients that know nothing of LIDs write to the members of a group that names them so as to numbers.
+            return self._by_number.get(jid.user) or self._by_lid.get(jid.user)
         if jid.server == LID:
             return self._by_lid.get(jid.user)
         return None

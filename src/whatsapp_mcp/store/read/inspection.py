@@ -17,7 +17,7 @@ from whatsapp_mcp.store.records import StoreStats
 from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.version import schema_version
 
-_Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
+Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
 
 _STEPS: Final = 100_000
 """SQLite instructions between two looks at the clock; some milliseconds."""
@@ -28,7 +28,7 @@ _STATS: Final = (
 )
 
 
-def find_damage(path: Path, opened: _Opener = open_untouched, *, limit: float = 10.0) -> tuple[str | None, bool]:
+def find_damage(path: Path, opened: Opener = open_untouched, *, limit: float) -> tuple[str | None, bool]:
     """Check a database's structure for at most ``limit`` seconds; ``opened`` opens it.
 
     Returns:
@@ -64,7 +64,7 @@ def index_is_outdated(path: Path) -> bool:
         return not index_is_current(connection)
 
 
-def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bool]:
+def find_index_fault(path: Path, *, limit: float) -> tuple[str | None, bool]:
     """Compare the search index of a message store with the messages, for at most ``limit`` seconds.
 
     Returns:
@@ -79,7 +79,7 @@ def find_index_fault(path: Path, *, limit: float = 10.0) -> tuple[str | None, bo
 
 
 def _look(
-    path: Path, opened: _Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
+    path: Path, opened: Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
 ) -> tuple[str | None, bool]:
     """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
     deadline = time.monotonic() + limit

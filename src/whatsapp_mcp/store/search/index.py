@@ -217,11 +217,11 @@ class SearchIndex:
             self._replace_table()
         rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
         (total,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
-        with waits_for("making the search index", total=1.0) as wait:
+        with waits_for("making the search index", total=total, unit="messages") as wait:
 
             def noted() -> Iterator[tuple[int, str]]:
                 for count, row in enumerate(documents(rows)):
-                    wait.done = count / total if total else 1.0
+                    wait.done = count
                     yield row
 
             self._connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", noted())

@@ -193,6 +193,13 @@ class SimGroups:
             group.describe(description, by=founder)
         return group
 
+    def restore(self, group_id: str, subject: str, owner: SimAccount, invite_code: str, created_at: int) -> GroupState:
+        """A group from before; nobody hears of it."""
+        group = self._new(group_id, subject, owner, invite_code)
+        group.created_at = group.subject_set_at = created_at
+        self._world.groups[group.jid] = group
+        return group
+
     @property
     def all(self) -> list[Group]:
         return [group for group in self._world.groups.values() if isinstance(group, Group)]

@@ -52,15 +52,17 @@ class GroupMessages:
     def relay(self, sender: SimDevice, node: Node, to: Jid) -> None:
         """Hand a message to all devices of all members, or (the answer to a retry receipt) to the one it names."""
         group = self._world.groups[to]
+        own_parts = self._own_parts(sender, node, group)
+        targets = group.devices
         if "participant" in node.attrs:
-            target = self._world.device(node.jid("participant"))
-            if target is None or target.account not in group.members:
+            named = self._world.device(node.jid("participant"))
+            if named is None or named.account not in group.members:
                 log.warning("%r answers a retry of somebody who is not in %r: %s", sender, group, node.xml())
                 return
-            self._deliver(sender, target, node, group, node.children("enc"))
-            return
-        own_parts = self._own_parts(sender, node, group)
-        for target in group.devices:
+            targets = [named]
+        elif node.get("device_fanout") == "false":
+            targets = list(own_parts)
+        for target in targets:
             if target is not sender:
                 self._deliver(sender, target, node, group, [*own_parts.get(target, ()), *node.children("enc")])
 
@@ -121,9 +123,13 @@ def _is_sealed(node: Node) -> bool:
     shared, own = node.children("enc"), [enc for to in addressed_parts(node) for enc in to.children("enc")]
     if any(enc.get("v") != "2" or not enc.data for enc in [*own, *shared]):
         return False
-    if "participant" in node.attrs:
-        return not own and len(shared) == 1 and shared[0].get("type") in _PAIRWISE
-    return [enc.get("type") for enc in shared] == ["skmsg"] and all(enc.get("type") in _PAIRWISE for enc in own)
+    if any(enc.get("type") not in _PAIRWISE for enc in own):
+        return False
+    kinds = [enc.get("type") for enc in shared]
+    if "participant" in node.attrs or node.get("device_fanout") == "false":
+        # Some clients answer as they send at first, with the key for the one device beside the shared part.
+        return len(kinds) <= 1 and bool(kinds or own) and {*kinds} <= {"skmsg", *_PAIRWISE}
+    return kinds == ["skmsg"]
 
 
 def participant_hash(devices: Iterable[Jid]) -> str:
