@@ -112,6 +112,7 @@ async def _play(transcript: Transcript, folder: Path) -> None:
                 "WHATSAPP_MCP_ACCOUNT": "",
                 "WHATSAPP_MCP_ENDPOINT": str(endpoint),
                 "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
+                "WHATSAPP_MCP_CONNECT_WAIT": f"{TIME_LIMIT / 2:g}",
                 "WHATSAPP_MCP_SESSION_LINGER": "0",  # nothing outlives the simulator
             },
         )
