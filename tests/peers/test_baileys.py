@@ -7,14 +7,14 @@ checks neither the chain of Noise certificates nor the signatures of identities:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Host, paired, whatsapp
+from tests.e2e.harness import Host, paired, whatsapp, within_limit
 from tests.e2e.test_media import data_uri
 from tests.e2e.test_messages import row_where
 from tests.peers.baileys_peer import SECONDS, Baileys, baileys, given_bytes, text_of
@@ -28,6 +28,7 @@ from whatsapp_mcp.simulator import (
     ReceivedReceipt,
     SimulatedPhone,
     Simulator,
+    SimulatorConfig,
     VirtualContact,
 )
 from whatsapp_mcp.wire.message_secrets import option_hash
@@ -287,6 +288,29 @@ async def test_is_a_second_device_beside_our_server(kind: NodePeer, tmp_path: Pa
             row = await row_where(host, ana.number, message_id=wrote)
             assert (row["content"], row["is_from_me"]) == ("from Baileys", True)
             assert [message.text for message in ana.inbox] == ["from the server", "from Baileys"]
+
+
+async def test_outlives_the_simulator(kind: NodePeer, tmp_path: Path) -> None:
+    """With a folder for its state, the next simulator knows the device; both make new sessions."""
+    config = SimulatorConfig(state=tmp_path / "state", history_after_pairing=True)
+    async with within_limit(), AsyncExitStack() as stack:
+        async with Simulator(config) as simulator:
+            ana = await simulator.add_contact("Ana")
+            peer = await stack.enter_async_context(baileys(kind, simulator.endpoint, tmp_path / "robin"))
+            await peer.link(simulator.phone)
+            assert text_of(await peer.message(ana.say("before").id)) == "before"
+            before = await peer.send(str(ana.account.pn), {"text": "answered"})
+            await ana.wait_for_message(lambda message: message.id == before, timeout=SECONDS)
+            await peer.call("hang_up")
+            port = int(simulator.endpoint.proxy.rpartition(":")[2])
+        async with Simulator(replace(config, port=port)) as simulator:
+            ana, start = simulator.contact("Ana"), len(peer.events)
+            await peer.call("come_back")
+            await peer.online(start=start)
+            after = await peer.send(str(ana.account.pn), {"text": "after"})
+            got = await ana.wait_for_message(lambda message: message.id == after, timeout=SECONDS)
+            assert got.text == "after"
+            assert text_of(await peer.message(ana.say("still here").id)) == "still here"
 
 
 async def test_links_by_code(kind: NodePeer, tmp_path: Path) -> None:
