@@ -26,8 +26,11 @@ TRIVIAL: Final = "trivial call"
 MESSAGES: Final = 10_000
 WARM_UP, ROUNDS, SECONDS = 30, 300, 10.0
 AT_MOST: Final = 2.0
-RATIO: Final = 2.5
 TRIVIAL_RATIO: Final = 1.0
+RATIO: Final = 2.5
+"""Of a list of next to nothing: it is read in a thread, passes the policy, and is written down."""
+RATIO_PER_ROW: Final = 0.09
+"""More for each row, of which the floor looks up nothing, removes no hidden characters and leaves nothing out."""
 
 Call = dict[str, Any]
 
@@ -77,4 +80,5 @@ def _row(name: str, times: list[float], floors: list[float], answer: dict[str, A
         return Row(name, taken, "ms", floor, ratio_at_most=TRIVIAL_RATIO, note=slowest)
     rows = len(answer["structuredContent"]["results"]["data"])
     note = f"{rows} rows of {MESSAGES:,} messages; {slowest}"
-    return Row(name, taken, "ms", floor, at_most=AT_MOST, ratio_at_most=RATIO, note=note)
+    ratio = RATIO + rows * RATIO_PER_ROW
+    return Row(name, taken, "ms", floor, at_most=AT_MOST, ratio_at_most=ratio, note=note)

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 SECONDS = 20.0
 """For one step."""
 _LINE_LIMIT = 1 << 26
+_ARRIVED = (3, 4, "DELIVERY_ACK", "READ")
 
 
 class PeerError(Exception):
@@ -109,6 +110,22 @@ class Baileys:
 
         updates = await self.event("messages.update", any_fits)
         return next(one["update"] for one in updates if one["key"]["id"] == message_id)
+
+    async def arrival(self, message_id: str) -> None:
+        """Wait until it knows that a message arrived.
+
+        Of two receipts that come together, version 7 may report either one last; and a receipt that comes before it has
+        reported the message itself, as part of that.
+        """
+
+        def fits(event: PeerEvent) -> bool:
+            if event.name not in ("messages.update", "messages.upsert"):
+                return False
+            told = event.data["messages"] if event.name == "messages.upsert" else event.data
+            mine = [one for one in told if one["key"]["id"] == message_id]
+            return any(one.get("update", one).get("status") in _ARRIVED for one in mine)
+
+        await self.events.wait_for(fits, timeout=SECONDS)
 
     async def download(self, message_id: str) -> bytes:
         content = await self.call("download", {"$message": message_id})

@@ -7,14 +7,14 @@ checks neither the chain of Noise certificates nor the signatures of identities:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Host, paired, whatsapp
+from tests.e2e.harness import Host, paired, whatsapp, within_limit
 from tests.e2e.test_media import data_uri
 from tests.e2e.test_messages import row_where
 from tests.peers.baileys_peer import SECONDS, Baileys, baileys, given_bytes, text_of
@@ -28,11 +28,13 @@ from whatsapp_mcp.simulator import (
     ReceivedReceipt,
     SimulatedPhone,
     Simulator,
+    SimulatorConfig,
     VirtualContact,
 )
 from whatsapp_mcp.wire.message_secrets import option_hash
 
 RITA = "12025550150"
+ON_DEMAND = 6
 READ = 4
 """The status of a message, as Baileys counts."""
 
@@ -190,6 +192,12 @@ async def learn_what_was(rita: Rita) -> None:
     )
     (before,) = [one for one in history["messages"] if one["key"]["id"] == rita.old.id]
     assert (text_of(before), before["key"]["remoteJid"]) == ("long ago", rita.ana_jid)
+    start, first = len(peer.events), HistoryMessage("the very first", author=rita.ana, time=rita.old.seconds - 60)
+    first.seconds = rita.old.seconds - 60
+    rita.phone.history.chats[0].messages.insert(0, first)
+    await peer.call("fetchMessageHistory", 10, before["key"], rita.old.seconds)
+    older = await peer.event("messaging-history.set", lambda data: data["syncType"] == ON_DEMAND, start=start)
+    assert [one["key"]["id"] for one in older["messages"]] == [first.id]
     await peer.events.wait_for(lambda event: "'name': 'Ana Ruiz'" in str(event.data), timeout=SECONDS)
     start = len(peer.events)
     ChatSettings(rita.phone).pin(rita.ana.account.pn)
@@ -213,7 +221,7 @@ async def chat_with_ana(rita: Rita) -> None:
         answer = await peer.send(rita.ana_jid, {"text": f"pong {number}"}, quoted={"$message": said.id})
         got = await rita.got(answer)
         assert (got.text, got.summary.reply_to) == (f"pong {number}", said.id)
-        await peer.update(answer, lambda update: update.get("status") == READ)
+        await peer.arrival(answer)
     ana.react("👍", got)
     await peer.event("messages.reaction", lambda data: data[0]["key"]["id"] == answer)
     ana.edit(said, "ping!")
@@ -280,6 +288,29 @@ async def test_is_a_second_device_beside_our_server(kind: NodePeer, tmp_path: Pa
             row = await row_where(host, ana.number, message_id=wrote)
             assert (row["content"], row["is_from_me"]) == ("from Baileys", True)
             assert [message.text for message in ana.inbox] == ["from the server", "from Baileys"]
+
+
+async def test_outlives_the_simulator(kind: NodePeer, tmp_path: Path) -> None:
+    """With a folder for its state, the next simulator knows the device; both make new sessions."""
+    config = SimulatorConfig(state=tmp_path / "state", history_after_pairing=True)
+    async with within_limit(), AsyncExitStack() as stack:
+        async with Simulator(config) as simulator:
+            ana = await simulator.add_contact("Ana")
+            peer = await stack.enter_async_context(baileys(kind, simulator.endpoint, tmp_path / "robin"))
+            await peer.link(simulator.phone)
+            assert text_of(await peer.message(ana.say("before").id)) == "before"
+            before = await peer.send(str(ana.account.pn), {"text": "answered"})
+            await ana.wait_for_message(lambda message: message.id == before, timeout=SECONDS)
+            await peer.call("hang_up")
+            port = int(simulator.endpoint.proxy.rpartition(":")[2])
+        async with Simulator(replace(config, port=port)) as simulator:
+            ana, start = simulator.contact("Ana"), len(peer.events)
+            await peer.call("come_back")
+            await peer.online(start=start)
+            after = await peer.send(str(ana.account.pn), {"text": "after"})
+            got = await ana.wait_for_message(lambda message: message.id == after, timeout=SECONDS)
+            assert got.text == "after"
+            assert text_of(await peer.message(ana.say("still here").id)) == "still here"
 
 
 async def test_links_by_code(kind: NodePeer, tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.service.groups.group import SimGroups
 from whatsapp_mcp.simulator.state.accounts import Collection, SignedPreKey, SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Description, GroupState
-from whatsapp_mcp.simulator.state.kept import KeptAccount, KeptDevice, KeptGroup, KeptPhone, KeptWorld, write_kept
+from whatsapp_mcp.simulator.state.kept import (
+    KeptAccount,
+    KeptDevice,
+    KeptGroup,
+    KeptPhone,
+    KeptWorld,
+    read_kept,
+    write_kept,
+)
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.binary import BinaryError, decode, encode
 from whatsapp_mcp.wire.node import Node
@@ -78,7 +86,7 @@ def kept_world(
     accounts += [_account(contact.account, contact, _actor(contact), contact.name) for contact in contacts]
     known = {account.number for account in accounts}
     groups = [_group(group) for group in world.groups.values() if known.issuperset(m.number for m in group.members)]
-    return KeptWorld(host=host.to_json(), accounts=accounts, groups=groups)
+    return KeptWorld(host=host.to_keep(), accounts=accounts, groups=groups)
 
 
 def _actor(actor: Actor) -> KeptPhone:
@@ -150,15 +158,48 @@ def _group(group: GroupState) -> KeptGroup:
 # --- and back ---
 
 
-def restore_account(account: SimAccount, kept: KeptAccount) -> None:
-    """All but the devices: those need the others to be there."""
-    account.about, account.next_device_number = kept.about, kept.next_device_number
-    account.privacy.update(kept.privacy)
-    for name, patches in kept.collections.items():
-        account.collections[name] = Collection(list(patches))
+class Before:
+    """What an earlier simulator left, until it is put back. Nothing, without a folder or in a new one."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Raises SetupError: the file cannot be used."""
+        kept = read_kept(folder) if folder is not None else None
+        self.keys = HostKeys.of(kept.host) if kept is not None else None
+        self._accounts = {account.number: account for account in kept.accounts} if kept is not None else {}
+        self._groups = kept.groups if kept is not None else []
+
+    def register(
+        self, world: World, number: str, push_name: str, *, business_name: str | None = None
+    ) -> tuple[SimAccount, KeptPhone | None]:
+        """A new account, with what it had before, and the keys of its phone of then. Raises ValueError: it is there."""
+        kept = self._accounts.get(number)
+        account = world.add_account(number, kept.push_name if kept else push_name, business_name=business_name)
+        if kept is None:
+            return account, None
+        account.about, account.next_device_number = kept.about, kept.next_device_number
+        account.privacy.update(kept.privacy)
+        for name, patches in kept.collections.items():
+            account.collections[name] = Collection(list(patches))
+        return account, kept.phone
+
+    def missing(self, world: World) -> list[KeptAccount]:
+        """The accounts that nobody has registered yet."""
+        there = {account.number for account in world.accounts}
+        return [account for account in self._accounts.values() if account.number not in there]
+
+    def put_back(self, world: World, phones: Iterable[SimulatedPhone], groups: SimGroups) -> None:
+        """Linked devices and groups, once everybody is there."""
+        for phone in phones:
+            kept, devices = self._accounts.get(phone.account.number), phone.account.devices
+            if kept is not None:
+                _restore_devices(world, phone.account, kept)
+                phone.shared_with |= {devices[number] for number in kept.phone.shared_with if number in devices}
+                phone.linking.sign_devices()
+        _restore_groups(world, groups, self._groups)
+        self._accounts, self._groups = {}, []
 
 
-def restore_devices(world: World, account: SimAccount, kept: KeptAccount) -> None:
+def _restore_devices(world: World, account: SimAccount, kept: KeptAccount) -> None:
     for one in kept.devices:
         device = account.devices[one.number] = SimDevice(
             account,
@@ -188,7 +229,7 @@ def _stanza(data: bytes) -> Node | None:
         return None
 
 
-def restore_groups(world: World, groups: SimGroups, kept: Iterable[KeptGroup]) -> None:
+def _restore_groups(world: World, groups: SimGroups, kept: Iterable[KeptGroup]) -> None:
     people = {account.number: account for account in world.accounts}
     for one in kept:
         if not people.keys() >= {one.owner, *one.members}:

@@ -9,25 +9,20 @@ from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
 from whatsapp_mcp.endpoint import Endpoint
+from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.private_files import ensure_private_folder
-from whatsapp_mcp.simulator.network.host import HostKeys, LoopbackHost
+from whatsapp_mcp.simulator.network.host import LoopbackHost
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.personas import TRAVELLERS, CastMember, Persona, cast
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone, signal_of
-from whatsapp_mcp.simulator.persistence import (
-    Keeper,
-    kept_world,
-    restore_account,
-    restore_devices,
-    restore_groups,
-)
+from whatsapp_mcp.simulator.persistence import Before, Keeper, kept_world
 from whatsapp_mcp.simulator.service.groups.group import Group, GroupOptions
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
 from whatsapp_mcp.simulator.service.services import SimServices
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
-from whatsapp_mcp.simulator.state.kept import KeptPhone, KeptWorld, read_kept
+from whatsapp_mcp.simulator.state.kept import KeptWorld
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import e2e
@@ -71,18 +66,15 @@ class Simulator:
         """All groups, and what can be done in them."""
         self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
-        kept = read_kept(self.config.state) if self.config.state is not None else None
-        keys = HostKeys.from_json(kept.host) if kept is not None else None
-        self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults, keys)
+        self._before = Before(self.config.state)
+        self.host = LoopbackHost(self.config, self.login.open, services.routes, self.faults, self._before.keys)
         self._keeper = Keeper(self.config.state, self._to_keep) if self.config.state is not None else None
         self._phones: dict[SimAccount, SimulatedPhone] = {}
         self._contacts: dict[str, VirtualContact] = {}
         self._next_number = _FIRST_FREE_NUMBER
-        self._kept = {account.number: account for account in kept.accounts} if kept is not None else {}
         self.phone = self.add_account(self.config.phone_number, self.config.phone_name)
         """The phone of the default account."""
-        if kept is not None:
-            self._restore(kept)
+        self._restore()
 
     # --- life ---
 
@@ -150,42 +142,14 @@ class Simulator:
     def _to_keep(self) -> KeptWorld:
         return kept_world(self.world, self.host.keys, self._phones.values(), self._contacts.values())
 
-    def _restore(self, kept: KeptWorld) -> None:
+    def _restore(self) -> None:
         """Everybody of before, and then what refers to them."""
-        for account in kept.accounts:
-            if account.number in self._numbers:
-                continue
+        for account in self._before.missing(self.world):
             if account.contact is None:
                 self.add_account(account.number, account.push_name)
             else:
-                self.introduce(
-                    account.contact,
-                    number=account.number,
-                    push_name=account.push_name,
-                    business_name=account.business_name,
-                )
-        for phone in self._phones.values():
-            if (one := self._kept.get(phone.account.number)) is not None and one.contact is None:
-                restore_devices(self.world, phone.account, one)
-                known = phone.account.devices
-                phone.shared_with |= {known[number] for number in one.phone.shared_with if number in known}
-                phone.linking.sign_devices()
-        restore_groups(self.world, self.groups, kept.groups)
-        self._kept.clear()
-
-    @property
-    def _numbers(self) -> set[str]:
-        return {account.number for account in self.world.accounts}
-
-    def _registered(
-        self, number: str, push_name: str, business_name: str | None = None
-    ) -> tuple[SimAccount, KeptPhone | None]:
-        """A new account, with what it had before if it was kept."""
-        kept = self._kept.get(number)
-        account = self.world.add_account(number, kept.push_name if kept else push_name, business_name=business_name)
-        if kept is not None:
-            restore_account(account, kept)
-        return account, kept.phone if kept else None
+                self.introduce(account.contact, number=account.number, business_name=account.business_name)
+        self._before.put_back(self.world, self._phones.values(), self.groups)
 
     # --- codes on a screen ---
 
@@ -214,7 +178,7 @@ class Simulator:
 
     def add_account(self, number: str, push_name: str) -> SimulatedPhone:
         """A further account with a phone, for a further client."""
-        account, kept = self._registered(number, push_name)
+        account, kept = self._before.register(self.world, number, push_name)
         phone = self._phones[account] = SimulatedPhone(self.world, self._services, account, kept)
         phone.history.automatic = self.config.history_after_pairing
         phone.linking.autoscan = self._phones[next(iter(self._phones))].linking.autoscan
@@ -246,7 +210,8 @@ class Simulator:
         number = options.get("number")
         if number is None:
             number = self._free_number()
-        account, kept = self._registered(number, options.get("push_name") or name, options.get("business_name"))
+        shown, business = options.get("push_name") or name, options.get("business_name")
+        account, kept = self._before.register(self.world, number, shown, business_name=business)
         about = options.get("about")
         if about is not None:
             account.about, account.about_set_at = about, int(self.world.clock())
@@ -266,7 +231,7 @@ class Simulator:
         return contact
 
     def _free_number(self) -> str:
-        while str(self._next_number) in self._numbers:
+        while self.world.account(Jid(str(self._next_number), USER)) is not None:
             self._next_number += 1
         self._next_number += 1
         return str(self._next_number - 1)

@@ -158,6 +158,23 @@ async def test_what_becomes_active_is_told_so(simulator: Simulator) -> None:
     assert props is not None and props.get("hash")
 
 
+async def test_small_requests_that_whatsmeow_never_makes(simulator: Simulator) -> None:
+    client, device = await login(simulator)
+    ana = await simulator.add_contact("Ana")
+    for xmlns, kind in (("urn:xmpp:ping", "get"), ("urn:xmpp:whatsapp:push", "set")):
+        assert (await ask(client, xmlns, kind)).get("type") == "result"
+    device.account.default_disappearing_seconds = 86_400
+    mode = (await ask(client, "disappearing_mode", "get")).child("disappearing_mode")
+    assert mode is not None and mode.get("duration") == "86400"
+    asked = [Node("user", {"jid": jid}) for jid in (ana.account.pn, Jid("1", "s.whatsapp.net"))]
+    users = (await ask(client, "encrypt", "get", Node("identity", {}, asked))).child("list")
+    assert users is not None
+    known, unknown = users.children("user")
+    key, error = known.child("identity"), unknown.child("error")
+    assert key is not None and key.data == ana.signal.identity.public
+    assert error is not None and error.get("code") == "404"
+
+
 async def test_the_phone_vouches_for_the_list_of_its_devices(simulator: Simulator) -> None:
     client, device = await login(simulator, lid=True)
     other = simulator.add_account("12025550150", "Rita")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import stat
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.unit.simulator.neonize_client import neonize_client
 from tests.unit.simulator.raw_client import RawClient
 from tests.unit.simulator.test_strictness import linked_device
 from whatsapp_mcp.errors import SetupError
@@ -60,6 +63,28 @@ async def test_what_was_linked_stays_linked(tmp_path: Path) -> None:
         # The app state goes on: the phone knows its key and how far it came.
         ChatSettings(after.phone).pin(ana.account.pn, pinned=False)
         assert after.phone.account.collections["regular_low"].version == 2
+
+
+async def test_neonize_comes_back_to_the_next_simulator(tmp_path: Path) -> None:
+    config = SimulatorConfig(state=tmp_path / "state")
+    async with AsyncExitStack() as stack:
+        async with Simulator(config) as simulator:
+            ana = await simulator.add_contact("Ana")
+            client = await stack.enter_async_context(neonize_client(simulator.endpoint, tmp_path))
+            await client.call("start")
+            await simulator.phone.scan(await client.event("qr"))
+            await client.event("Connected")
+            await client.call("send_text", to=f"{ana.number}@s.whatsapp.net", text="before")
+            await ana.wait_for_message()
+            port = int(simulator.endpoint.proxy.rpartition(":")[2])
+        start = len(client.events)
+        async with Simulator(replace(config, port=port)) as simulator:
+            ana = simulator.contact("Ana")
+            await client.event("Connected", start=start, timeout=40)
+            said = ana.say("still here")
+            await client.events.wait_for(lambda event: event.name == "Message" and said.id in str(event.data))
+            await client.call("send_text", to=f"{ana.number}@s.whatsapp.net", text="and me")
+            assert (await ana.wait_for_message()).text == "and me"
 
 
 async def test_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from whatsapp_mcp.simulator.network.own_folder import OwnFolder
 from whatsapp_mcp.simulator.network.transport import Listener
 from whatsapp_mcp.simulator.state.config import SimulatorConfig
 from whatsapp_mcp.simulator.state.faults import Faults
+from whatsapp_mcp.simulator.state.kept import KeptHost
 from whatsapp_mcp.wire.certificates import issue_chain
 from whatsapp_mcp.wire.keys import KeyPair
 
@@ -34,15 +34,14 @@ class HostKeys:
     """Signs the TLS certificate: certificate and key, PEM."""
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, str]) -> HostKeys:
-        """Raises KeyError, ValueError: something is missing or no key."""
-        root, static = (KeyPair(bytes.fromhex(kept[name])) for name in ("root", "static"))
-        return cls(root, static, (kept["ca_certificate"].encode(), kept["ca_key"].encode()))
+    def of(cls, kept: KeptHost) -> HostKeys:
+        """Those of before."""
+        authority = kept.ca_certificate.encode(), kept.ca_key.encode()
+        return cls(KeyPair(kept.root), KeyPair(kept.static), authority)
 
-    def to_json(self) -> dict[str, str]:
+    def to_keep(self) -> KeptHost:
         certificate, key = (pem.decode() for pem in self.authority)
-        keys = {"root": self.root.private.hex(), "static": self.static.private.hex()}
-        return {**keys, "ca_certificate": certificate, "ca_key": key}
+        return KeptHost(root=self.root.private, static=self.static.private, ca_certificate=certificate, ca_key=key)
 
 
 class LoopbackHost:

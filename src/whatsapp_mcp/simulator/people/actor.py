@@ -215,12 +215,12 @@ class Actor(ABC):
             self._dispatch_group_message(group, sender, node, message)
             return
         if sender.account is self.account:
+            inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
             if node.get("category") == "peer":
                 self._confirm(sender, node, "peer_msg")
-                self.handle_peer_message(sender, message, node.get("id"))
+                self.handle_peer_message(sender, inner, node.get("id"))
                 return
             chat = self.world.account(node.jid("recipient"))
-            inner = message.deviceSentMessage.message if message.HasField("deviceSentMessage") else message
             inner.messageContextInfo.MergeFrom(message.messageContextInfo)
             if chat is None:
                 log.warning("%r sent a copy for an unknown chat: %s", sender, node.xml())

@@ -43,7 +43,8 @@ class Login:
         """Called when a device lost its connection."""
         self.on_unlinked: list[Callable[[SimDevice], None]] = []
         router.on_iq("passive", "set", self._set_passive)
-        router.on_iq("w:p", "get", lambda device, node: ())
+        for ping in ("w:p", "urn:xmpp:ping"):
+            router.on_iq(ping, "get", lambda device, node: ())
         router.on_iq("md", "set", self._remove_companion)
 
     def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:

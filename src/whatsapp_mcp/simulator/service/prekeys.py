@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -44,6 +45,8 @@ class PreKeys:
             return [Node("count", {"value": str(len(device.one_time_prekeys))})]
         if node.child("digest") is not None:
             return [_digest(device)]
+        if (asked := node.child("identity")) is not None:
+            return [Node("list", {}, [self._identity_node(user) for user in asked.children("user")])]
         wanted = node.child("key")
         if wanted is None:
             raise IqError(501, "feature-not-implemented")
@@ -53,10 +56,17 @@ class PreKeys:
         jid = user.jid("jid")
         owner = self._world.device(jid)
         if jid is None or owner is None:
-            attrs: dict[str, Attr] = {"jid": jid} if jid else {}
-            return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
+            return _nobody(jid)
         bundle = self.take(owner)
         return Node("user", {"jid": jid}, [registration_node(bundle), *key_nodes(bundle)])
+
+    def _identity_node(self, user: Node) -> Node:
+        """The key alone, which uses up nothing."""
+        jid = user.jid("jid")
+        owner = self._world.device(jid)
+        if jid is None or owner is None:
+            return _nobody(jid)
+        return Node("user", {"jid": jid}, [Node("type", {}, b"\x05"), Node("identity", {}, owner.identity)])
 
     def _upload(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if (rotation := node.child("rotate")) is not None:
@@ -76,6 +86,11 @@ class PreKeys:
         device.signed_prekey = signed
         device.one_time_prekeys.update(key for key in keys if key is not None)
         return ()
+
+
+def _nobody(jid: Jid | None) -> Node:
+    attrs: dict[str, Attr] = {"jid": jid} if jid else {}
+    return Node("user", attrs, [Node("error", {"code": "404", "text": "item-not-found"})])
 
 
 def _checked(device: SimDevice, signed: SignedPreKey | None) -> SignedPreKey:

@@ -40,6 +40,7 @@ class Privacy:
         router.on_iq("privacy", "set", self._set)
         router.on_iq("blocklist", "get", self._get_blocked)
         router.on_iq("blocklist", "set", self._set_blocked)
+        router.on_iq("disappearing_mode", "get", self._get_disappearing)
         router.on_iq("disappearing_mode", "set", self._set_disappearing)
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
@@ -85,6 +86,10 @@ class Privacy:
         change = Node("item", {"jid": target.lid, "action": item.get("action")})
         self._tell_others(device, Node("blocklist", attrs, [change]))
         return [_blocklist(device.account)]
+
+    @staticmethod
+    def _get_disappearing(device: SimDevice, node: Node) -> Sequence[Node]:
+        return [Node("disappearing_mode", {"duration": str(device.account.default_disappearing_seconds), "t": "0"})]
 
     def _set_disappearing(self, device: SimDevice, node: Node) -> Sequence[Node]:
         mode = node.child("disappearing_mode")

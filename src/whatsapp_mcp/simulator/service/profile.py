@@ -38,7 +38,8 @@ class Profile:
         router.on_iq("w:profile:picture", "get", self._get_picture)
         router.on_iq("w:profile:picture", "set", self._set_picture)
         router.on_iq("status", "set", self._set_about_directly)
-        router.on_iq("urn:xmpp:whatsapp:dirty", "set", lambda device, node: ())
+        for taken_note_of in ("urn:xmpp:whatsapp:dirty", "urn:xmpp:whatsapp:push"):
+            router.on_iq(taken_note_of, "set", lambda device, node: ())
         router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1", "hash": _PROPS_HASH})])
         router.on_iq("w", "get", lambda device, node: [Node("props", {"hash": _PROPS_HASH})])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.private_files import write_private
@@ -23,8 +23,21 @@ def _from_hex(value: object) -> object:
 Hex = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex)]
 
 
+Key = Annotated[bytes, Field(min_length=32, max_length=32), BeforeValidator(_from_hex), PlainSerializer(bytes.hex)]
+
+
 class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class KeptHost(_Kept):
+    """What clients know the host by."""
+
+    root: Key
+    static: Key
+    ca_certificate: str
+    ca_key: str
+    """PEM."""
 
 
 class KeptDevice(_Kept):
@@ -50,8 +63,8 @@ class KeptDevice(_Kept):
 class KeptPhone(_Kept):
     """The keys of the simulated device of an account, and what it needs to link others."""
 
-    identity: Hex
-    prekey: Hex
+    identity: Key
+    prekey: Key
     registration_id: int
     raw_id: int = 0
     key_index: int = 0
@@ -97,7 +110,7 @@ class KeptGroup(_Kept):
 class KeptWorld(_Kept):
     """The whole file."""
 
-    host: dict[str, str]
+    host: KeptHost
     accounts: list[KeptAccount] = []
     groups: list[KeptGroup] = []
 

@@ -137,12 +137,12 @@ def messages_view(
     def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
         made = _message(row, extra, attached.to(key), people)
-        if row["revoked_at"] is not None:
+        quoted, belongs = answered.get(row["arrival"]), belonging.get(key, ())
+        if row["revoked_at"] is not None or (quoted is None and not belongs):
             return made
-        quoted = answered.get(row["arrival"])
         if quoted is not None:
             quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
-        return made.model_copy(update={"quoted": quoted, "parts": belonging.get(key, ())})
+        return made.model_copy(update={"quoted": quoted, "parts": belongs})
 
     numbered = list(zip(rows, keys, extras, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
