@@ -30,6 +30,9 @@ OF_MESSAGE: Final = "message:"
 UPLOAD_TIMEOUT: Final = 75.0
 """Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
+"""Seconds, and as many more as the file takes over the slowest line."""
+SLOWEST_LINE: Final = 1_000_000
+"""Bytes a second."""
 _PICTURE_LIMIT: Final = 2 * MIB
 """Of a profile, which phones make 640 pixels wide."""
 _PICTURE_SECONDS: Final = 20.0
@@ -97,7 +100,7 @@ async def kept_media(services: Services, message: Message) -> Path:
     )
     place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
     if not is_kept:
-        fetch = partial(_fetch, services, MessageRef.of(message), place)
+        fetch = partial(_fetch, services, message, place)
         try:
             await services.under_way.joined(f"download {place}", message.id, fetch, services.until)
         except TimeoutError:
@@ -122,17 +125,15 @@ async def profile_picture(services: Services, url: str) -> bytes | None:
         downloads.discard(place)
 
 
-async def _fetch(services: Services, target: MessageRef, place: Path) -> None:
+async def _fetch(services: Services, message: Message, place: Path) -> None:
     """Download it to ``place``, also for whoever asks for it next."""
     temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
-    command = DownloadMedia(
-        target=target,
-        path=str(temporary),
-        limit=services.settings.download_limit * MIB,
-        seconds=DOWNLOAD_TIMEOUT - 1,
-    )
+    limit = services.settings.download_limit * MIB
+    claimed = min(max(message.file_length or 0, 0), limit)  # by a stranger
+    seconds = DOWNLOAD_TIMEOUT + claimed / SLOWEST_LINE
+    command = DownloadMedia(target=MessageRef.of(message), path=str(temporary), limit=limit, seconds=seconds - 1)
     try:
-        await services.session.call(command, timeout=DOWNLOAD_TIMEOUT)
+        await services.session.call(command, timeout=seconds)
         await anyio.to_thread.run_sync(downloads.keep, temporary, place)
     finally:
         downloads.discard(temporary)

@@ -13,6 +13,7 @@ from whatsapp_mcp.errors import StoreError, StoreUnusable
 from whatsapp_mcp.platform.files import remove, replace
 from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
+from whatsapp_mcp.store import journal
 from whatsapp_mcp.untrusted_text import decoded
 
 MESSAGE_STORE: Final = "the message store"
@@ -127,7 +128,7 @@ def remove_store(path: Path) -> None:
         StoreError: the folder does not allow it.
     """
     with store_errors(path):
-        for part in (*SUFFIXES, _JOURNAL, f"{_JOURNAL}-old"):
+        for part in (*SUFFIXES, *(_JOURNAL + part for part in ("", journal.OLD, journal.NEW))):
             remove(path.with_name(path.name + part))
 
 

@@ -7,7 +7,9 @@ whole machine can take the last moments with it.
 
 The file begins with the number of its entries that the store holds; each entry carries a checksum, so that one that was
 cut off is known. Its room is taken in advance, so that it can still be written when the disk is full. When it has
-grown and everything in it is stored, it becomes ``…-old`` and a new one is begun: what came last stays known.
+grown and the most of it is stored, it becomes ``…-old`` and a new one is begun, with what is not stored: what came last
+stays known. The new one is complete, as ``…-new``, before the other one is moved, so that whatever happens in between
+there is one that has all.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import os
 import struct
 import threading
 import zlib
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 SIZE: Final = 512 * 1024
 """Bytes taken in advance, and from which on a new file is begun."""
+OLD: Final = "-old"
+NEW: Final = "-new"
+"""What stands behind the names of the two files beside it."""
 _HEADER: Final = struct.Struct("<8sQ")
 _MAGIC: Final = b"WAMCPj1\n"
 _ENTRY: Final = struct.Struct("<III")
@@ -47,13 +53,15 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open or create the file (0600). A journal that cannot be used is reported in the log, and does without."""
         self._path = path
-        self._old = path.with_name(path.name + "-old")
+        self._old, self._new = (path.with_name(path.name + part) for part in (OLD, NEW))
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._complained = False
-        self._entries = 0
         self._stored = 0
-        self._end = _HEADER.size
+        self._waiting: deque[int] = deque()
+        """Bytes of each entry that is not stored."""
+        self._start = self._end = _HEADER.size
+        """Where the first of them begins, and where the next one goes."""
         self.last_written: int | None = None
         """When the process before this one last wrote here, in milliseconds since 1970; None when there was none."""
         with suppress(OSError):
@@ -75,7 +83,7 @@ class Journal:
                 self._complain(error)
                 return False
             self._end += len(record)
-            self._entries += 1
+            self._waiting.append(len(record))
             return True
 
     def stored(self, count: int) -> None:
@@ -83,32 +91,34 @@ class Journal:
         with self._lock:
             if self._descriptor is None or not count:
                 return
-            self._stored = min(self._stored + count, self._entries)
+            for _ in range(min(count, len(self._waiting))):
+                self._start += self._waiting.popleft()
+                self._stored += 1
             try:
-                if self._stored == self._entries and self._end >= SIZE:
+                write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
+                if self._end >= SIZE and self._end - self._start <= self._start:
                     self._begin_anew()
-                else:
-                    write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
             except OSError as error:
                 self._complain(error)
 
     def pending(self) -> list[JournalEntry]:
         """What is not in the store, oldest first."""
         with self._lock:
-            return _read(self._path)[0][self._stored :]
+            return _read(self._path).waiting
 
     def recent(self) -> list[JournalEntry]:
         """Everything that is still here, stored or not, oldest first."""
         with self._lock:
-            return _read(self._old)[0] + _read(self._path)[0]
+            before = _read(self._old)
+            return before.entries[: before.stored] + _read(self._path).entries
 
     def clear(self) -> None:
         """Forget everything: it belongs to another account."""
         with self._lock:
             self._close()
             with suppress(OSError):
-                remove(self._old)
-                remove(self._path)
+                for path in (self._old, self._new, self._path):
+                    remove(path)
             try:
                 self._open()
             except OSError as error:
@@ -119,19 +129,41 @@ class Journal:
             self._close()
 
     def _open(self) -> None:
-        entries, self._stored, self._end = _read(self._path)
-        self._entries = len(entries)
-        self._stored = min(self._stored, self._entries)
-        self._descriptor = open_private_file(self._path)
-        write_at(self._descriptor, _HEADER.pack(_MAGIC, self._stored), 0)
-        reserve(self._descriptor, SIZE)
+        if self._new.exists():  # a process ended while it began a new one
+            if self._path.exists():
+                remove(self._new)
+            else:
+                replace(self._new, self._path)
+        found = _read(self._path)
+        self._stored, self._start, self._end = found.stored, found.start, found.end
+        self._waiting = deque(_ENTRY.size + len(entry.payload) for entry in found.waiting)
+        self._descriptor = self._prepared(self._path, self._stored)
 
     def _begin_anew(self) -> None:
+        rest = self._path.read_bytes()[self._start : self._end]
+        remove(self._new)
+        descriptor = self._prepared(self._new, 0)
+        try:
+            write_at(descriptor, rest, _HEADER.size)
+        finally:
+            os.close(descriptor)
         self._close()
         try:
             replace(self._path, self._old)
+            replace(self._new, self._path)
         finally:
             self._open()
+
+    @staticmethod
+    def _prepared(path: Path, stored: int) -> int:
+        descriptor = open_private_file(path)
+        try:
+            write_at(descriptor, _HEADER.pack(_MAGIC, stored), 0)
+            reserve(descriptor, SIZE)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _close(self) -> None:
         if self._descriptor is not None:
@@ -148,19 +180,32 @@ def _checksum(code: int, payload: bytes) -> int:
     return zlib.crc32(payload, code + 1)  # never 0 for an empty entry, of which the rest of the file consists
 
 
-def _read(path: Path) -> tuple[list[JournalEntry], int, int]:
-    """Entries, the number of those that the store holds, and where the next one goes."""
+class _Found(NamedTuple):
+    entries: list[JournalEntry]
+    stored: int
+    """How many of them the store holds, the first ones."""
+    start: int
+    """Where the first one begins that it does not."""
+    end: int
+    """Where the next one goes."""
+
+    @property
+    def waiting(self) -> list[JournalEntry]:
+        return self.entries[self.stored :]
+
+
+def _read(path: Path) -> _Found:
     try:
         data = path.read_bytes()
     except OSError:
         data = b""
     if len(data) < _HEADER.size:
-        return [], 0, _HEADER.size
+        return _Found([], 0, _HEADER.size, _HEADER.size)
     magic, stored = _HEADER.unpack_from(data)
     if magic != _MAGIC:
-        return [], 0, _HEADER.size
+        return _Found([], 0, _HEADER.size, _HEADER.size)
     entries: list[JournalEntry] = []
-    position = _HEADER.size
+    start = position = _HEADER.size
     while position + _ENTRY.size <= len(data):
         length, checksum, code = _ENTRY.unpack_from(data, position)
         payload = data[position + _ENTRY.size : position + _ENTRY.size + length]
@@ -168,4 +213,6 @@ def _read(path: Path) -> tuple[list[JournalEntry], int, int]:
             break
         entries.append(JournalEntry(code, payload))
         position += _ENTRY.size + length
-    return entries, stored, position
+        if len(entries) <= stored:
+            start = position
+    return _Found(entries, min(stored, len(entries)), start, position)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,9 +37,14 @@ class Feed:
     def __init__(self, store: Path, policy: PolicyFile) -> None:
         self._reader = StoreReader(store)
         self._policy = policy
+        self._news = 0
+        """How often something was stored."""
+        self._rules = policy.rules
+        self._as_of = -1
+        """The news up to which ``_batches`` are, under ``_rules``, by place."""
         self._readable: ChatList | None = None
         self._restricted: StoreReader = self._reader
-        self._batches: OrderedDict[tuple[int, int], EventBatch] = OrderedDict()
+        self._batches: dict[int, EventBatch] = {}
         self._one = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)
 
@@ -49,14 +53,25 @@ class Feed:
             self._restricted.close()
         self._reader.close()
 
+    def stored(self) -> None:
+        """There is something new in the store."""
+        self._news += 1
+
     async def newest(self) -> int:
         """The place after everything."""
         return await anyio.to_thread.run_sync(self._reader.newest_arrival, limiter=self._limiter)
 
     async def after(self, position: int) -> EventBatch:
         """The next events. Raises StoreError."""
-        async with self._one:
-            return await anyio.to_thread.run_sync(self._after, position, limiter=self._limiter)
+        async with self._one:  # the first of many looks for all of them
+            rules = self._policy.rules
+            if rules is not self._rules or self._news != self._as_of or len(self._batches) >= _KEPT:
+                self._batches.clear()
+                self._rules, self._as_of = rules, self._news
+            if position not in self._batches:
+                found = await anyio.to_thread.run_sync(self._after, position, limiter=self._limiter)
+                self._batches[position] = found
+            return self._batches[position]
 
     async def is_for(self, webhook: Webhook, event: Event) -> bool:
         if event.kind not in webhook.kinds:
@@ -71,21 +86,14 @@ class Feed:
         newest = self._reader.newest_arrival()
         if position > newest:  # another account is linked, whose numbers begin anew
             position = 0
-        known = self._batches.get((position, newest))
-        if known is not None:
-            return known
         found: Events = self._restricted.events_after(position, KEPT, limit=AT_ONCE)
         # Everything that was stored when the newest number was read has been looked at, unless there is more.
         more = len(found.events) == AT_ONCE
         until = found.events[-1].arrival if more else max(newest, *(event.arrival for event in found.events), 0)
-        batch = EventBatch(found.events, until, found.missed)
-        self._batches[position, newest] = batch
-        while len(self._batches) > _KEPT:
-            self._batches.popitem(last=False)
-        return batch
+        return EventBatch(found.events, until, found.missed)
 
     def _follow_policy(self) -> None:
-        rules = self._policy.rules
+        rules = self._rules
         readable = ChatList.parse(rules.read.allow, rules.read.deny)
         if readable == self._readable:
             return
@@ -94,4 +102,3 @@ class Feed:
         everything = readable.is_everything
         self._restricted = self._reader if everything else self._reader.restricted(readable.allows)
         self._readable = readable
-        self._batches.clear()

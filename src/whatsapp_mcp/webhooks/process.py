@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -31,7 +32,7 @@ from whatsapp_mcp.webhooks.book import Webhook, WebhookBook
 from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import Feed
 from whatsapp_mcp.webhooks.posting import Poster, PostResult
-from whatsapp_mcp.webhooks.progress import Standing, read_progress, write_progress
+from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress
 
 logger = logging.getLogger("whatsapp_mcp.webhooks")
 
@@ -39,6 +40,8 @@ LOOK: Final = 2.0
 """Seconds between two looks whether the book has changed."""
 WRITE: Final = 0.25
 """Seconds between two notes of how far the webhooks are. What is sent again after a crash has the same id."""
+WRITE_SHARE: Final = 0.1
+"""Of the time that writing them takes at most, where there are many."""
 AT_ONCE: Final = 48
 """Requests at once to receivers that answer."""
 FAILING_AT_ONCE: Final = 16
@@ -60,10 +63,13 @@ class Deliverer:
         self._failing = anyio.CapacityLimiter(FAILING_AT_ONCE)
         self._running: dict[Webhook, tuple[Delivery, anyio.CancelScope]] = {}
         self._standings: dict[str, Standing] = {}
+        self._written = WrittenProgress(self._progress)
+        self._changed: set[str] = set()
         self._dirty = anyio.Event()
         self._stop = anyio.Event()
 
     def stored(self) -> None:
+        self._feed.stored()
         for delivery, _ in self._running.values():
             delivery.stored()
 
@@ -73,6 +79,7 @@ class Deliverer:
 
     async def run(self) -> None:
         self._standings = await anyio.to_thread.run_sync(read_progress, self._progress)
+        self._written.note(self._standings)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._follow_book, tasks)
@@ -115,14 +122,19 @@ class Deliverer:
                     self._post,
                     account=self._begins.account,
                     audit=self._audit,
-                    changed=lambda: self._dirty.set(),
+                    changed=partial(self._has_changed, webhook.id),
                 )
                 self._running[webhook] = delivery, anyio.CancelScope()
                 tasks.start_soon(self._deliver, webhook)
         known = {webhook.id for webhook in webhooks}
         for gone in self._standings.keys() - known:
             del self._standings[gone]
+            self._written.forget(gone)
             self._dirty.set()
+
+    def _has_changed(self, webhook: str) -> None:
+        self._changed.add(webhook)
+        self._dirty.set()
 
     async def _deliver(self, webhook: Webhook) -> None:
         delivery, scope = self._running[webhook]
@@ -141,13 +153,15 @@ class Deliverer:
         while True:
             await self._dirty.wait()
             self._dirty = anyio.Event()
+            began = anyio.current_time()
             await self._write()
-            await anyio.sleep(WRITE)
+            await anyio.sleep(max(WRITE, (anyio.current_time() - began) / WRITE_SHARE))
 
     async def _write(self) -> None:
-        standings = {key: standing.model_copy() for key, standing in self._standings.items()}
+        changed, self._changed = self._changed, set()
+        self._written.note({key: self._standings[key] for key in changed & self._standings.keys()})
         try:
-            await anyio.to_thread.run_sync(write_progress, self._progress, standings)
+            await anyio.to_thread.run_sync(self._written.write)
         except OSError as error:
             logger.warning("how far the webhooks are could not be written down: %s", error.strerror)
 

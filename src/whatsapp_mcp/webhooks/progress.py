@@ -5,7 +5,9 @@ Only the deliverer writes it; who reads it sees one state or the next.
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +61,29 @@ def read_progress(path: Path) -> dict[str, Standing]:
         return {}
 
 
-def write_progress(path: Path, standings: dict[str, Standing]) -> None:
+def write_progress(path: Path, standings: Mapping[str, Standing]) -> None:
     """Raises OSError."""
-    content = _Content(webhooks=standings)
-    write_private(path, content.model_dump_json(exclude_defaults=True).encode() + b"\n")
+    written = WrittenProgress(path)
+    written.note(standings)
+    written.write()
+
+
+class WrittenProgress:
+    """The file as it is to be: only what has changed is made into JSON again, for there may be a thousand webhooks."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: dict[str, str] = {}
+
+    def note(self, standings: Mapping[str, Standing]) -> None:
+        """How far these are now."""
+        for key, standing in standings.items():
+            self._lines[key] = f"{json.dumps(key)}:{standing.model_dump_json(exclude_defaults=True)}"
+
+    def forget(self, key: str) -> None:
+        self._lines.pop(key, None)
+
+    def write(self) -> None:
+        """In any thread. Raises OSError."""
+        content = f'{{"webhooks":{{{",".join(list(self._lines.values()))}}}}}\n'
+        write_private(self._path, content.encode())

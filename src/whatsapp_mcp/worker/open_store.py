@@ -74,6 +74,11 @@ class OpenStore:
     def collect(self, changes: Iterable[Change]) -> None:
         self._collected.extend(changes)
 
+    @property
+    def collected(self) -> int:
+        """How many changes wait for the next commit."""
+        return len(self._collected)
+
     def flush(self) -> bool:
         """Commit what was collected; False when the file does not take it, now or before: then nothing more is taken as
         stored, and all of it is tried again with what comes next."""

@@ -24,6 +24,8 @@ COMMAND_WAIT: Final = 10.0
 """Seconds a command waits for the store thread; commits take milliseconds."""
 MAX_BATCH: Final = 500
 """Events committed together when many wait."""
+MOST_COLLECTED: Final = 5_000
+"""Changes after which is committed whatever waits: one event of a history has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,16 @@ class StoreThread:
             StoreError: the store cannot be written; the events stay in the journal.
         """
         pending = self._journal.pending()
-        for start in range(0, len(pending), MAX_BATCH):
-            batch = pending[start : start + MAX_BATCH]
-            for entry in batch:
-                self._read(entry.code, entry.payload)
-            self._store.commit_collected()
-            self._journal.stored(len(batch))
+        read = 0
+        for entry in pending:
+            self._read(entry.code, entry.payload)
+            read += 1
+            if read == MAX_BATCH or self._store.collected >= MOST_COLLECTED:
+                self._store.commit_collected()
+                self._journal.stored(read)
+                read = 0
+        self._store.commit_collected()
+        self._journal.stored(read)
         return len(pending)
 
     def start(self) -> None:
@@ -155,10 +161,15 @@ class StoreThread:
         self._journal.close()
 
     def _store_events(self, events: list[_Event]) -> None:
+        noted = 0
         for event in events:
             self._read(event.code, event.payload)
+            noted += event.noted
+            if self._store.collected >= MOST_COLLECTED and self._store.flush():
+                self._journal.stored(noted)
+                noted = 0
         if self._store.flush():
-            self._journal.stored(sum(event.noted for event in events))
+            self._journal.stored(noted)
 
     def _read(self, code: int, payload: bytes) -> None:
         try:

@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,41 @@ def test_nothing_that_is_not_stored_is_given_up_when_it_grows(journal: Journal, 
     note(journal, *big)
     journal.stored(5)
     assert again(path).pending() == entries(big[-1])
+
+
+def test_it_does_not_grow_while_something_always_waits(journal: Journal, path: Path) -> None:
+    """As under a load that never pauses."""
+    payloads = [str(number).encode().rjust(SIZE // 50) for number in range(1000)]
+    note(journal, payloads[0])
+    for earlier, payload in pairwise(payloads):
+        note(journal, payload)
+        journal.stored(1)
+        assert journal.pending() == entries(payload)
+        assert path.stat().st_size < 2 * SIZE
+        recent = [entry.payload for entry in journal.recent()]
+        assert recent[-2:] == [earlier, payload], "each once"
+        assert len(recent) == len(set(recent))
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_an_end_while_a_new_one_is_begun_loses_nothing(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    note(journal, bytes(SIZE), b"waits")
+
+    def ends(source: Path, target: Path) -> None:
+        if moved and source == path:
+            source.replace(target)
+        raise OSError("the process ended here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("whatsapp_mcp.store.journal.replace", ends)
+        journal.stored(1)
+    after = again(path)
+    assert after.pending() == entries(b"waits")
+    note(after, b"later")
+    assert again(path).pending() == entries(b"waits", b"later")
+    assert not path.with_name("incoming-new").exists()
 
 
 def test_clear(journal: Journal, path: Path) -> None:

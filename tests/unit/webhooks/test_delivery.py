@@ -24,7 +24,7 @@ from whatsapp_mcp.webhooks.book import Webhook, WebhookBook
 from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import AT_ONCE, Feed
 from whatsapp_mcp.webhooks.posting import PostResult, PostVerdict
-from whatsapp_mcp.webhooks.progress import Standing, read_progress, write_progress
+from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress, write_progress
 from whatsapp_mcp.webhooks.signing import LARGEST_BODY
 
 OK = PostResult(PostVerdict.TAKEN, "it answered 200")
@@ -58,6 +58,7 @@ class World:
 
     def happen(self, *changes: Any) -> None:
         self.store.apply([Live(change) for change in changes])
+        self.feed.stored()
 
     async def post(self, _webhook: Webhook, message_id: str, body: bytes) -> PostResult:
         answer = self.answers.pop(0) if self.answers else OK
@@ -261,6 +262,10 @@ async def test_many_at_one_place_read_once(world: World) -> None:
     assert batches[0] is batches[1] is batches[2]
     world.happen(message("A2", 2))
     assert len((await world.feed.after(0)).events) == 2
+    policy = world.folder / "policy.toml"
+    policy.write_text(f'[read]\ndeny = ["+{ANA.user}"]\n')
+    policy.chmod(0o600)
+    assert (await world.feed.after(0)).events == (), "a change of the policy is followed at once"
 
 
 async def test_what_is_large_is_sent_in_few_words(world: World) -> None:
@@ -306,5 +311,13 @@ def test_progress_is_kept(tmp_path: Path) -> None:
     standings = {"abc": Standing(position=7, delivered=3, error="it answered 500", failing_since=NOW)}
     write_progress(path, standings)
     assert read_progress(path) == standings
+    written = WrittenProgress(path)
+    written.note(standings | {"def": Standing(position=2)})
+    written.note({"def": Standing(position=3)})
+    written.write()
+    assert read_progress(path) == standings | {"def": Standing(position=3)}
+    written.forget("abc")
+    written.write()
+    assert read_progress(path) == {"def": Standing(position=3)}
     path.write_text("nonsense")
     assert read_progress(path) == {}

@@ -261,6 +261,26 @@ def test_close_does_not_wait_for_ever(tmp_path: Path) -> None:
     assert bench.thread.close(WAIT)
 
 
+def test_events_that_mean_much_are_not_all_committed_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    bench.hold()
+    bench.events("a", "b", "c", "d", "e")
+    bench.writer.go_on.set()
+    result(bench.thread.run(lambda _: None))
+    assert bench.writer.commits == [["held"], ["a", "b"], ["c", "d"], ["e"]]
+    assert bench.journal.pending() == []
+
+
+def test_what_is_recovered_is_not_all_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    killed = Bench(tmp_path)
+    killed.events("a", "b", "c")
+    after = next_process(killed)
+    assert after.thread.recover() == 3
+    assert after.writer.commits == [["a", "b"], ["c"]]
+    assert next_process(after).thread.recover() == 0
+
+
 def test_another_store(bench: Bench) -> None:
     other = FakeWriter()
 
