@@ -7,18 +7,19 @@
 # make conformance    the protocol's own suites, and other people's clients, against the server; wants npx and a network
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
+# make test-floors    the same with the oldest that it allows
 # make lock           write requirements.lock and requirements-dev.lock anew
 # make dist           wheel and source distribution in dist/, checked
 # make mcpb           the bundle for Claude Desktop in dist/, checked; wants npx and a network
 # What is set up: `make install` takes the newest dependencies, what tests those of requirements-dev.lock, with hashes.
 # Both set up what they need in .venv first; only Python 3.11 or newer and pip have to be there.
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help install demo test lint docs bench conformance test-windows test-newest lock dist mcpb clean
+.PHONY: help install demo test lint docs bench conformance test-windows test-newest test-floors lock dist mcpb clean
 
 help:
 	@sed -n "s/^# \(make .*\)/\1/p" Makefile
@@ -71,8 +72,8 @@ conformance: .venv/installed-dev
 test-windows: .venv/installed-dev
 	@$(BIN)/python -m tests.windows
 
-# What is tried with the newest: the rooms that touch dependencies, and the way from a host to WhatsApp.
-NEWEST_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
+# What is tried with other versions than the locked ones: all units, and the way from a host to WhatsApp.
+VERSION_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
 UV := $(BIN)/uv
 
 $(UV): | .venv/bin/python
@@ -81,7 +82,16 @@ $(UV): | .venv/bin/python
 test-newest: $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/newest
 	@$(UV) pip install --quiet --python .tools/newest/bin/python --editable '.[dev]'
-	@.tools/newest/bin/python -m pytest -n 2 --dist worksteal $(NEWEST_TESTS)
+	@.tools/newest/bin/python -m pytest -n 2 --dist worksteal $(VERSION_TESTS)
+
+# What pyproject.toml asks for itself at its lowest, and of that the lowest that has a wheel for this Python.
+test-floors: $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/floors
+	@$(UV) pip compile --quiet --resolution lowest-direct --only-binary :all: --python .tools/floors/bin/python \
+	  --extra dev --output-file .tools/floors/requirements.txt pyproject.toml
+	@$(UV) pip install --quiet --python .tools/floors/bin/python --requirement .tools/floors/requirements.txt
+	@$(UV) pip install --quiet --python .tools/floors/bin/python --no-deps --editable .
+	@.tools/floors/bin/python -m pytest -n 2 --dist worksteal $(VERSION_TESTS)
 
 # For every system and Python at once. What is locked already stays as it is; remove the files first for the newest.
 lock: $(UV)

@@ -7,6 +7,7 @@ carry a protocol are therefore duplicated first thing in ``main`` and the well-k
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 from whatsapp_mcp.errors import SetupError
@@ -30,6 +31,8 @@ def claim_stdio() -> Descriptors:
         SetupError: the process was started without stdin or stdout.
     """
     try:
+        if sys.__stdin__ is None or sys.__stdout__ is None:  # Python 3.14 has opened a file of its own as 0 then
+            raise OSError
         claimed = Descriptors(private_duplicate(0), private_duplicate(1))
     except OSError:
         raise SetupError(

@@ -71,7 +71,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
     """Serve one MCP host over stdin and stdout (Claude Desktop, Claude Code, Cursor …)."""
     from whatsapp_mcp.descriptors import claim_stdio
 
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         say(
             "whatsapp-mcp speaks MCP here, with the program that started it: let an MCP host start it (docs/hosts.md). "
             "Ctrl-C ends it.",

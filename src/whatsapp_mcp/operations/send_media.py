@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -18,7 +19,7 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import addressed, pending_outcome, replying, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.pipe.messages import NoteNotPrepared, NotePreparing
+from whatsapp_mcp.pipe.messages import CancelSend, NoteNotPrepared, NotePreparing
 from whatsapp_mcp.policy.limits import LimitKind
 from whatsapp_mcp.store.deferred import HELD, PENDING
 from whatsapp_mcp.waiting import waits_for
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _LATER: Final = 0.7
 """Seconds: what is uploaded answers by itself when it is time."""
 _NOTE_SECONDS: Final = 0.5
+_STOP_SECONDS: Final = 5.0
+"""For the session process to stop what is being uploaded."""
 
 
 async def _send(
@@ -65,6 +68,12 @@ async def _send(
         with suppress(SessionError):  # it goes on all the same, and this server knows of it
             await services.session.call(preparing, timeout=_NOTE_SECONDS)
         return pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
+    except asyncio.CancelledError:
+        if services.patience.stops:
+            await services.under_way.stop(key)
+            with suppress(WhatsAppMcpError):
+                await services.session.call(CancelSend(message_id=message_id), timeout=_STOP_SECONDS)
+        raise
 
 
 async def _note_not_prepared(services: Services, message_id: str, error: WhatsAppMcpError) -> None:

@@ -41,6 +41,12 @@ class UnderWay:
         task.add_done_callback(lambda _: self._done(key))
         return await _within(task, until)
 
+    async def stop(self, key: str) -> None:
+        """End the work under a key, if it is under way."""
+        if (found := self._works.get(key)) is not None:
+            found.task.cancel()
+            await asyncio.wait({found.task})
+
     def name_of(self, key: str) -> str | None:
         """Of the work under a key, while it is under way."""
         found = self._works.get(key)

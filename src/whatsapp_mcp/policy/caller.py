@@ -83,6 +83,8 @@ class Patience:
     """Seconds; None: as long as it takes."""
     waiting: float | None = None
     """Seconds that a call waits for news, where nobody says how long; None: as long as tools.yaml says."""
+    stops: bool = False
+    """Who gives up wants it stopped, as a person does with Ctrl-C; otherwise what was taken goes on."""
 
 
 @dataclass(slots=True)

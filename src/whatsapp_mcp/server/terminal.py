@@ -16,7 +16,7 @@ from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.errors import NotAllowed, SessionError
 from whatsapp_mcp.models.session import SessionSnapshot
 from whatsapp_mcp.operations.outcome import Outcome, Runner
-from whatsapp_mcp.policy.caller import Asking, Caller, Grant, cannot_ask
+from whatsapp_mcp.policy.caller import Asking, Caller, Grant, Patience, cannot_ask
 from whatsapp_mcp.policy.taint import ANYBODY, Conversation
 from whatsapp_mcp.server.bodies import encoded, is_whole, success_body
 from whatsapp_mcp.server.calls import Calls, known_errors
@@ -105,4 +105,5 @@ class TerminalCalls:
             client=CLIENT,
             conversation=self._conversation,
             ask=self._ask or cannot_ask,
+            patience=Patience(stops=True),
         )

@@ -18,7 +18,7 @@ Direction = Literal["sent", "received"]
 UNKNOWN: Final = "?"
 
 _MORE_WORDS: Final = (
-    *("s_o_pn", "s_o_lid", "creator_lid"),
+    *("device_lid_hash", "digest", "s_o_pn", "s_o_lid", "creator_lid"),
     *("add_request", "addressing_mode", "admin_add", "admins", "all_member_add", "allow_admin_reports"),
     *("allow_non_admin_sub_group_creation", "announce", "approval", "approve", "author", "bad-request"),
     *("biz_bot", "biz_ext", "block", "bot", "calladd", "caller_pn", "change_number", "client_expiration"),

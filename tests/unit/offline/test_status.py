@@ -425,7 +425,7 @@ def test_the_search_index_of_a_store_that_is_written(settings: Settings) -> None
         (lambda _a, _b: ["INSERT INTO message_search (message_search) VALUES ('delete-all')"], "2 of 2 messages"),
         (
             lambda _a, _b: ["UPDATE message_search_data SET block = zeroblob(length(block)) WHERE id > 10"],
-            "2 of 2 comp",
+            "searches find",  # newer SQLite cannot even read it
         ),
         (lambda _a, _b: ["DELETE FROM message_search_data"], "searches find"),
         (lambda _a, _b: ["DELETE FROM message_search_config"], "searches find"),

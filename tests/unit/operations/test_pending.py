@@ -272,3 +272,20 @@ async def test_a_wait_for_news_is_as_long_as_the_client_waits(bench: Bench) -> N
     bench.caller.patience = Patience(waiting=0.01)
     for tool in ("waitForMessage", "waitForEvent"):
         assert (await bench.run(tool))["timed_out"] is True
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_what_a_person_gives_up_is_stopped_and_what_a_host_gives_up_goes_on(bench: Bench, stops: bool) -> None:
+    waits = asyncio.Event()
+
+    bench.session.answers["await_send"] = lambda _command: waits.set()
+    bench.caller.patience = Patience(stops=stops)
+    task = asyncio.create_task(send(bench))
+    async with asyncio.timeout(SLOWNESS):
+        await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    handed, *asked = [one for one in bench.session.commands if isinstance(one, SendMessage | CancelSend)]
+    assert isinstance(handed, SendMessage)
+    assert asked == ([CancelSend(message_id=handed.pending_id)] if stops else [])

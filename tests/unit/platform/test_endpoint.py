@@ -223,3 +223,7 @@ async def test_strangers_keep_nobody_out(folder: Path) -> None:
         assert await served(loopback, folder) == b"served\nhello\n"
         for _, writer in silent:
             writer.close()
+        if served_now := asyncio.all_tasks() - {asyncio.current_task()}:
+            # Until all have heard of it: Python 3.14 stumbles over connections that are left to the end of the loop.
+            await asyncio.wait(served_now, timeout=WAIT)
+        await asyncio.sleep(0)

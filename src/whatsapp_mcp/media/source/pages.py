@@ -16,6 +16,8 @@ _SECONDS: Final = 1.0
 _MAX_UNFINISHED: Final = 256 * 1024
 """Characters of one tag or comment; the parser scans an unfinished one anew with every piece."""
 
+_MAX_TITLE: Final = 2000
+
 _ENCODINGS: Final = re.compile(
     r"(?:utf[-_]?(?:8|16|32)|iso8859|latin|cp\d|windows|koi8|shift_jis|euc|gb|big5|hz|ascii|mac|tis)", re.IGNORECASE
 )
@@ -38,9 +40,12 @@ def describe(data: bytes, content_type: str = "") -> About:
     head = _Head()
     text = _decoded(data, content_type)
     until = time.monotonic() + _SECONDS
-    for start in range(0, len(text), _PIECE):
+    # After something long, newer Pythons put off parsing until as much again has come: so that comes in the end, and
+    # closes a title in which the page was cut.
+    pieces = [*(text[start : start + _PIECE] for start in range(0, len(text), _PIECE)), "</title>" + " " * len(text)]
+    for piece in pieces:
         try:
-            head.feed(text[start : start + _PIECE])
+            head.feed(piece)
         except (AssertionError, ValueError):
             break  # html.parser gives up on some malformed declarations
         if head.finished or time.monotonic() > until:
@@ -99,8 +104,8 @@ class _Head(HTMLParser):
             self.finished = True
 
     def handle_data(self, data: str) -> None:
-        if self._in_title and not self.finished and len(self.title) < 2000:
-            self.title += data
+        if self._in_title and not self.finished:
+            self.title = (self.title + data)[:_MAX_TITLE]  # newer Pythons tell all of it at once
 
 
 def _decoded(data: bytes, content_type: str) -> str:
