@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # pytest-xdist says how wide its terminal is; with that, a command whose output nobody sees would break its lines.
 os.environ.pop("COLUMNS", None)
+
+
+def _ignored(*_: object) -> None:
+    return None
+
+
+# What runs under nohup or behind a shell's "&" ignores these, and so would every program that it starts. This process
+# goes on ignoring them; its children begin with what is usual.
+for _name in ("SIGINT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _ignored)

@@ -125,6 +125,7 @@ def lead_to(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", endpoint.proxy)
     monkeypatch.setenv("SSL_CERT_FILE", endpoint.ca_file)
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen() goes by the proxy of its first call
     assert urllib.request.getproxies()["https"] == endpoint.proxy
     for host in ("web.whatsapp.com", "mmg.whatsapp.net"):
         assert not urllib.request.proxy_bypass(f"{host}:443")
