@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import SetupError
-from whatsapp_mcp.platform.files import remove, sync
+from whatsapp_mcp.platform.files import open_shared, remove, sync
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 
@@ -44,7 +44,7 @@ def read_token(path: Path) -> str:
         SetupError: others can read the file or have another name for it, or what it holds is no token.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_shared(path), "rb") as file:
         being_made = _is_being_made(path, file.fileno())  # before the look at the file: the draft goes at any time
         found = os.fstat(file.fileno())
         open_to = others_may_read(file.fileno())
@@ -71,9 +71,13 @@ def read_token(path: Path) -> str:
 def _is_being_made(path: Path, descriptor: int) -> bool:
     """Whether the file has the two names that it has for a moment when it is made, and no other."""
     found = os.fstat(descriptor)
-    drafts = (draft.lstat() for draft in path.parent.glob(f"{path.name}.{'[0-9a-f]' * 16}"))
-    with suppress(FileNotFoundError):
-        return found.st_nlink == 2 and any(os.path.samestat(found, draft) for draft in drafts)
+    drafts = path.parent.glob(f"{path.name}.{'[0-9a-f]' * 16}")
+    return found.st_nlink == 2 and any(_is_at(draft, found) for draft in drafts)
+
+
+def _is_at(path: Path, found: os.stat_result) -> bool:
+    with suppress(OSError):  # gone since, or, on Windows, going
+        return os.path.samestat(found, path.lstat())
     return False
 
 

@@ -32,6 +32,16 @@ def test_two_processes_at_once_get_the_same_token(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["http-token"]
 
 
+def test_a_draft_that_is_gone_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes make the token at once: one has just removed its draft, the other one has not."""
+    path = tmp_path / "http-token"
+    token = load_or_create_token(path)
+    gone, there = (path.with_name(f"{path.name}.{digit * 16}") for digit in "0f")
+    there.hardlink_to(path)
+    monkeypatch.setattr(Path, "glob", lambda *_: iter((gone, there)))
+    assert load_or_create_token(path) == token
+
+
 @needs_modes
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
 def test_a_token_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
