@@ -129,7 +129,7 @@ def slow_sound(folder: Path, *, cpu_seconds: int = 60) -> Job:
     return Job(
         task="voice",
         source=str(source),
-        target=str(folder / "out"),
+        target=str(folder / "slow.out"),
         mimetype="audio/wav",
         file_bytes=100 * limits.MIB,
         cpu_seconds=cpu_seconds,
