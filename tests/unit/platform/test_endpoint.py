@@ -59,11 +59,14 @@ async def listening(form: ModuleType, folder: Path) -> AsyncIterator[None]:
         async with asyncio.timeout(2 * WAIT):
             yield
     finally:
+        # Newer Pythons stumble over a connection that is accepted while they close, and over one that is left to the
+        # end of the loop.
+        await asyncio.sleep(0.02)
         listener.close()
-        # All hear of the end of their connections: newer Pythons stumble over those that are left to the end of the loop.
-        if serving := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(serving, timeout=WAIT)
-        await asyncio.sleep(0)
+        async with asyncio.timeout(WAIT):
+            while serving := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(serving)
+                await asyncio.sleep(0)
 
 
 async def served(form: ModuleType, folder: Path, said: bytes = b"hello\n") -> bytes:
