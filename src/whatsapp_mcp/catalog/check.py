@@ -286,4 +286,5 @@ _SENTENCES: Final[dict[str, Callable[[Any, JsonObject], str]]] = {
     "maxItems": _wrong_count,
     "uniqueItems": lambda _value, _rule: "must not name the same item twice",
     "format": _wrong_format,
+    "pattern": lambda value, rule: f"has to match {rule['pattern']}; it is {_show(value)}",
 }

@@ -345,6 +345,14 @@ def _shown(name: str) -> str:
     return name.encode(errors="replace").decode() or '""'
 
 
+def test_a_value_that_does_not_match_is_shown_shortened() -> None:
+    (operation,) = (one for one in CATALOG.operations if one.name == "transcribeMessage")
+    arguments = {"phone": "Ana", "message_id": "A1", "language": "9" * 5_000}
+    said = [problem.message for problem in CHECKER.check(operation, arguments)[1]]
+    assert any(message.startswith("language has to match ^[a-z]{2,3}$; it is ") for message in said)
+    assert max(map(len, said)) < 400
+
+
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_nothing_makes_the_check_itself_fail(data: st.DataObject) -> None:
