@@ -20,11 +20,6 @@ HANGUP: Final[tuple[signal.Signals, ...]] = (signal.SIGHUP,)
 """The terminal is gone."""
 
 
-def unless_ignored(numbers: Sequence[signal.Signals]) -> tuple[signal.Signals, ...]:
-    """Those that whoever started this process did not ask it to ignore, as nohup does."""
-    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
-
-
 @contextmanager
 def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) -> Iterator[None]:
     """Call ``handler`` in the running loop on each of these signals. Outside the main thread nothing changes."""
@@ -38,9 +33,3 @@ def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) ->
                 installed.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
                 installed.callback(loop.remove_signal_handler, number)
         yield
-
-
-def exit_when_terminated() -> None:
-    """End the process as Ctrl-C does, so that what is half done is undone; in the main thread of a command."""
-    for number in (*TERMINATE, *unless_ignored(HANGUP)):
-        signal.signal(number, lambda received, _: sys.exit(128 + received))

@@ -21,11 +21,6 @@ HANGUP: Final[tuple[signal.Signals, ...]] = ()
 """A console that is closed sends one of `TERMINATE`."""
 
 
-def unless_ignored(numbers: Sequence[signal.Signals]) -> tuple[signal.Signals, ...]:
-    """Those that whoever started this process did not ask it to ignore, as nohup does."""
-    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
-
-
 @contextmanager
 def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) -> Iterator[None]:
     """Call ``handler`` in the running loop on each of these signals. Outside the main thread nothing changes."""
@@ -41,9 +36,3 @@ def handled(numbers: Sequence[signal.Signals], handler: Callable[[], object]) ->
                 before = signal.signal(number, on_signal)
                 installed.callback(signal.signal, number, before if before is not None else signal.SIG_DFL)
         yield
-
-
-def exit_when_terminated() -> None:
-    """End the process as Ctrl-C does, so that what is half done is undone; in the main thread of a command."""
-    for number in (*TERMINATE, *unless_ignored(HANGUP)):
-        signal.signal(number, lambda received, _: sys.exit(128 + received))
