@@ -61,13 +61,6 @@ def read_progress(path: Path) -> dict[str, Standing]:
         return {}
 
 
-def write_progress(path: Path, standings: Mapping[str, Standing]) -> None:
-    """Raises OSError."""
-    written = WrittenProgress(path)
-    written.note(standings)
-    written.write()
-
-
 class WrittenProgress:
     """The file as it is to be: only what has changed is made into JSON again, for there may be a thousand webhooks."""
 

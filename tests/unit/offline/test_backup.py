@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from tests.unit.offline.served import PID, SERVER, served
 from tests.unit.store.build import ANA, ME, Store, message
 from tests.unit.systems import POSIX
+from tests.unit.webhooks.written import write_progress
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.clock import now_ms
@@ -26,7 +27,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.copying import copy_database
 from whatsapp_mcp.store.files import RESERVE
 from whatsapp_mcp.store.version import SCHEMA_VERSION
-from whatsapp_mcp.webhooks.progress import Standing, read_progress, write_progress
+from whatsapp_mcp.webhooks.progress import Standing, read_progress
 
 
 def run(*arguments: object) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.store.build import Store, message
+from tests.unit.webhooks.written import write_progress
 
 from whatsapp_mcp.clock import now, now_ms
 from whatsapp_mcp.models.figures import AccountFigures, WebhookFigures
@@ -18,7 +19,7 @@ from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.limits import LimitKind, windows
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.webhooks.book import WebhookBook
-from whatsapp_mcp.webhooks.progress import Standing, write_progress
+from whatsapp_mcp.webhooks.progress import Standing
 
 
 def test_an_account_that_nobody_used_yet(tmp_path: Path) -> None:

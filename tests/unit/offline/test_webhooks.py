@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.unit.store.build import ANA, NOW, Store, message
+from tests.unit.webhooks.written import write_progress
 
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.errors import InvalidArgument, NotFound
@@ -16,7 +17,7 @@ from whatsapp_mcp.offline.diagnosis.report import webhook_statuses
 from whatsapp_mcp.offline.webhooks import add_webhook, list_webhooks, remove_webhook, resume_webhook, shown_url
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.webhooks.book import WebhookBook
-from whatsapp_mcp.webhooks.progress import Standing, write_progress
+from whatsapp_mcp.webhooks.progress import Standing
 
 URL = "https://bot.example.com/hook?key=secret"
 

@@ -14,6 +14,7 @@ from tests.unit.store.build import ANA, BORIS, NOW, Store, message, reaction, re
 from tests.unit.systems import POSIX
 from tests.unit.waiting import WAIT
 from tests.unit.webhooks.test_posting import SECRET
+from tests.unit.webhooks.written import write_progress
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.models.changes import Live
 from whatsapp_mcp.models.events import KEPT, USUAL, EventKind
@@ -24,7 +25,7 @@ from whatsapp_mcp.webhooks.book import Webhook, WebhookBook
 from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import AT_ONCE, Feed
 from whatsapp_mcp.webhooks.posting import PostResult, PostVerdict
-from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress, write_progress
+from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress
 from whatsapp_mcp.webhooks.signing import LARGEST_BODY
 
 OK = PostResult(PostVerdict.TAKEN, "it answered 200")
