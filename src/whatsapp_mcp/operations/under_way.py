@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from whatsapp_mcp.waiting import waits_for
 
 T = TypeVar("T")
+
+_STOP_SECONDS: Final = 5.0
 
 
 class _Work(NamedTuple):
@@ -42,10 +44,10 @@ class UnderWay:
         return await _within(task, until)
 
     async def stop(self, key: str) -> None:
-        """End the work under a key, if it is under way."""
+        """End the work under a key, if it is under way; what does not end at once is not waited for."""
         if (found := self._works.get(key)) is not None:
             found.task.cancel()
-            await asyncio.wait({found.task})
+            await asyncio.wait({found.task}, timeout=_STOP_SECONDS)
 
     def name_of(self, key: str) -> str | None:
         """Of the work under a key, while it is under way."""

@@ -103,7 +103,7 @@ def _sentence(text: str, limit: int) -> str:
 
 def encoded(value: Any) -> bytes:
     """Compact JSON."""
-    return to_json(value)
+    return to_json(value, inf_nan_mode="null")
 
 
 @dataclass(frozen=True, slots=True)

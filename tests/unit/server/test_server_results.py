@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotLoggedIn
 from whatsapp_mcp.operations.outcome import Image, Outcome
-from whatsapp_mcp.server.bodies import UNTRUSTED_NOTE
+from whatsapp_mcp.server.bodies import UNTRUSTED_NOTE, encoded
 from whatsapp_mcp.server.results import failure, success
 
 JSON = st.recursive(
@@ -167,3 +167,7 @@ def test_names_of_arguments_are_not_text_of_others() -> None:
     body = body_of(failure(InvalidArgument("bad", field="a", details={"fields": ["a", "b"]}), budget=2_000))
     assert body["details"] == {"field": "a", "fields": ["a", "b"]}
     assert "untrusted" not in body
+
+
+def test_what_json_has_no_number_for_is_null() -> None:
+    assert encoded({"share": float("nan"), "rate": float("inf")}) == b'{"share":null,"rate":null}'

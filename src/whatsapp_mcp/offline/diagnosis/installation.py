@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import metadata
@@ -33,6 +34,8 @@ _EARLIEST_NOW: Final = datetime(2026, 9, 21, tzinfo=UTC)
 """neonize 0.5.2 was built on this day, so a clock that says less is wrong."""
 
 _LOADING_LIMIT: Final = 60.0
+_END_LIMIT: Final = 5.0
+"""Seconds, both: for an extra to be loaded, and for what was killed to end."""
 
 
 def check_python() -> Check:
@@ -148,6 +151,8 @@ def check_extra(extra: Extra) -> Check:
     except subprocess.TimeoutExpired:
         # Its pipes are not read to their end, as subprocess.run() does: on Windows that has no limit.
         child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_END_LIMIT)
         why = f"it takes more than {_LOADING_LIMIT:g} seconds"
     if child.returncode != 0:
         return problem(extra.name, f"{extra.module} cannot be loaded: {why}", find_installer().add(extra.name))
