@@ -30,6 +30,7 @@ from tests.e2e.harness import (
     whatsapp,
 )
 from tests.e2e.test_faults import connected_again, contents, heard
+from tests.e2e.test_messages import row_where
 from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.simulator import Simulator, VirtualContact
@@ -136,6 +137,8 @@ async def test_servers_and_session_process_are_killed_in_turn_and_the_others_go_
             await ana.wait_for_message(lambda message: message.text == "doomed")
             hosts.kill(one)
         simulator.faults.clear()
+        # Its message is kept as soon as WhatsApp has confirmed it; the session process is killed later.
+        await row_where(two, ana.number, content="doomed")
         await heard_by_all([two, web], ana, "after the first")
         assert session_pids(data_dir) == [session]
 
