@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.postgres import new_schema, postgres_server
+from whatsapp_mcp.whereabouts import PostgresSchema
 
 # pytest-xdist says how wide its terminal is; with that, a command whose output nobody sees would break its lines.
 os.environ.pop("COLUMNS", None)
@@ -19,3 +25,15 @@ for _name in ("SIGINT", "SIGHUP"):
     _number = getattr(signal, _name, None)
     if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _ignored)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_schema(postgres_url: str) -> Iterator[PostgresSchema]:
+    with new_schema(postgres_url) as where:
+        yield where

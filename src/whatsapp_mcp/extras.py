@@ -30,3 +30,5 @@ class Extra:
 
 MEDIA: Final = Extra("media", "av", "videos and sounds cannot be sent as such, only as documents")
 VOICE: Final = Extra("voice", "faster_whisper", "what is said in voice notes cannot be written down")
+POSTGRES: Final = Extra("postgres", "psycopg", "messages and keys cannot be kept in PostgreSQL, only in files")
+S3: Final = Extra("s3", "obstore", "media cannot be kept in an S3 store, only in files")

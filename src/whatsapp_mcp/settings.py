@@ -9,11 +9,21 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
+from whatsapp_mcp.whereabouts import SCHEMES, PostgresSchema, Whereabouts, schema_name
 
 PREFIX: Final = "WHATSAPP_MCP_"
 """Of the variables, before the setting's name; upper and lower case are the same."""
@@ -55,6 +65,13 @@ def _zone(name: str) -> tzinfo:
         raise ValueError("there is no such time zone; write it like Europe/Berlin") from None
 
 
+def _postgres(url: SecretStr | None) -> SecretStr | None:
+    text = url.get_secret_value() if url else ""
+    if text and (not text.startswith(SCHEMES) or "#" in text):
+        raise ValueError("write it as postgresql://USER:PASSWORD@HOST/DATABASE, with %23 for a # in it")
+    return url
+
+
 _Path = Annotated[Path, AfterValidator(_settled)]
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -68,7 +85,7 @@ class Settings(BaseModel):
     pydantic-settings would read more than plain variables, and its import takes a tenth of the time of a whole start.
     """
 
-    model_config = ConfigDict(extra="ignore", validate_default=True)
+    model_config = ConfigDict(extra="ignore", validate_default=True, hide_input_in_errors=True)
 
     data_dir: _Path = Field(
         default_factory=lambda: data_folder("whatsapp-mcp"),
@@ -77,6 +94,11 @@ class Settings(BaseModel):
     account: Annotated[str, AfterValidator(account_name)] = Field(
         default=DEFAULT_ACCOUNT,
         description="Account to use, one of those that `whatsapp-mcp accounts` lists; of `serve`, the one at `/mcp`.",
+    )
+    database: Annotated[SecretStr | None, AfterValidator(_postgres)] = Field(
+        default=None,
+        description="PostgreSQL database for the messages and keys of all accounts, as `postgresql://USER@HOST/NAME`. "
+        "Unset: files in each account's folder.",
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -248,6 +270,21 @@ class Settings(BaseModel):
     def store_path(self) -> Path:
         """Our message store."""
         return self.account_dir / "messages.db"
+
+    @property
+    def store(self) -> Whereabouts:
+        """Our message store: ``store_path``, or the account's schema where a database is named."""
+        return self._schema or self.store_path
+
+    @property
+    def keys(self) -> Whereabouts:
+        """neonize's database: ``session_db``, or the account's schema where a database is named."""
+        return self._schema or self.session_db
+
+    @property
+    def _schema(self) -> PostgresSchema | None:
+        url = self.database.get_secret_value() if self.database else ""
+        return PostgresSchema(url, schema_name(self.account)) if url else None
 
     @property
     def lock_path(self) -> Path:

@@ -30,6 +30,7 @@ GROUND = {
     "log_lines",
     "waiting",
     "extras",
+    "whereabouts",
     "__init__",
 }
 """What every room may use."""

@@ -1,0 +1,56 @@
+"""Where an account's messages and keys lie: in a file of its folder, or in a schema of its own in PostgreSQL.
+
+A `Whereabouts` crosses processes as a text (`told`, `whereabouts_of`). What is shown to people names the database
+without its password.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSchema:
+    """The schema of one account in a PostgreSQL database."""
+
+    url: str = field(repr=False)
+    """As libpq takes it; it may hold a password."""
+    schema: str
+
+    def __str__(self) -> str:
+        return f"{shown_url(self.url)}, schema {self.schema}"
+
+
+Whereabouts: TypeAlias = Path | PostgresSchema
+
+
+def schema_name(account: str) -> str:
+    """Of an account, whose name is in small letters (``account_names``): what needs no quotes in SQL, and never the
+    same for two accounts."""
+    return "wa_" + account.replace("-", "$")
+
+
+def shown_url(url: str) -> str:
+    """Without password and parameters, which may hold one too."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, user + host, parts.path, "", ""))
+
+
+def told(where: Whereabouts) -> str:
+    """As a text, for another process of the same user: with the password."""
+    return f"{where.url}#{where.schema}" if isinstance(where, PostgresSchema) else str(where.absolute())
+
+
+def whereabouts_of(text: str) -> Whereabouts:
+    """What ``told`` wrote."""
+    if not text.startswith(SCHEMES):
+        return Path(text)
+    url, _, schema = text.rpartition("#")
+    return PostgresSchema(url, schema)
