@@ -113,6 +113,9 @@ class Database(Protocol):
     def compact(self, connection: StoreConnection) -> tuple[int, int]:
         """Give room back; bytes before and after."""
 
+    def reads_once(self, connection: StoreConnection) -> None:
+        """A snapshot is about to go through most of the store, once: none of it need stay in memory."""
+
     def size(self) -> int:
         """Bytes that it takes; 0 when there is none."""
 

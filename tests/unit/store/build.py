@@ -20,6 +20,7 @@ from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whereabouts import Whereabouts
 
 ME = Jid.parse("491700000000@s.whatsapp.net")
 MY_LID = Jid.parse("90000000000000@lid")
@@ -36,16 +37,23 @@ START = 1_790_000_000
 
 
 class Store:
-    """A writer and a reader on one file."""
+    """A writer and a reader on one store."""
 
-    def __init__(self, path: Path, retention: RetentionPolicy | None = None) -> None:
-        self.path = path
+    def __init__(self, where: Whereabouts, retention: RetentionPolicy | None = None) -> None:
+        self.where = where
         self.now = NOW
-        provide_empty_store(path)
-        self.writer = StoreWriter(path, now=lambda: self.now, retention=retention)
+        if isinstance(where, Path):
+            provide_empty_store(where)
+        self.writer = StoreWriter(where, now=lambda: self.now, retention=retention)
         self.writer.set_owner(ME, MY_LID)
-        self.reader = StoreReader(path)
+        self.reader = StoreReader(where)
         self.apply = self.writer.apply
+
+    @property
+    def path(self) -> Path:
+        """Of a store in a file."""
+        assert isinstance(self.where, Path)
+        return self.where
 
     def close(self) -> None:
         self.reader.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +18,7 @@ from whatsapp_mcp.models.content import Quote
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import ChatFacts
+from whatsapp_mcp.whereabouts import Whereabouts
 
 STRANGER = Jid.parse("85555555555555@lid")
 CHANNEL = Jid.parse("120363000000000077@newsletter")
@@ -43,8 +43,8 @@ PATTERNS = (
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "messages.db")
+def store(where: Whereabouts) -> Iterator[Store]:
+    store = Store(where)
     fill(store)
     yield store
     store.close()

@@ -47,6 +47,7 @@ from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
+from whatsapp_mcp.whereabouts import Whereabouts
 
 SAYINGS: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes"),
@@ -73,9 +74,9 @@ def newer_sayings(message_id: str) -> list[Change]:
 class Bench:
     """A store that keeps messages for a day; ``limit`` sets the clock so that those before a second are too old."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, where: Whereabouts) -> None:
         self.files: list[DownloadedFile] = []
-        self.store = Store(path, RetentionPolicy(1, self.files.append))
+        self.store = Store(where, RetentionPolicy(1, self.files.append))
         self.limit(0)
 
     def limit(self, second: int) -> None:
@@ -112,8 +113,8 @@ def rows(store: Store, table: str) -> int:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "messages.db")
+def bench(where: Whereabouts) -> Iterator[Bench]:
+    bench = Bench(where)
     yield bench
     assert indexed(bench.store) == expected_in_index(bench.store)
     bench.store.close()
@@ -398,14 +399,14 @@ def test_many_sayings_of_one_message(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert rows(bench.store, "receipts") == len(people)
 
 
-def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_a_part_that_fails_changes_nothing(where: Whereabouts) -> None:
     failing = [True]
 
     def remove_file(_file: DownloadedFile) -> None:
         if failing:
             raise OSError("no disk")
 
-    store = Store(tmp_path / "messages.db", RetentionPolicy(1, remove_file))
+    store = Store(where, RetentionPolicy(1, remove_file))
     store.now = ms(0) + DAY
     store.apply([message("A1", 1, "word", media=PHOTO), message("A2", 2, "word")])
     store.now = ms(9) + DAY

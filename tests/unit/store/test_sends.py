@@ -30,7 +30,7 @@ def finished(result: str) -> KeyedSend:
 def reopened(store: Store) -> Store:
     """As another process finds the store."""
     store.writer.close()
-    store.writer = StoreWriter(store.path, now=lambda: store.now)
+    store.writer = StoreWriter(store.where, now=lambda: store.now)
     store.apply = store.writer.apply
     return store
 

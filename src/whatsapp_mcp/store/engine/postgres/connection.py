@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 import psycopg
 from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
@@ -26,6 +27,20 @@ class _TextDumper(StrDumper):
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\0", REPLACEMENT) if "\0" in obj else obj)
+
+
+class _FlagDumper(Int8Dumper):
+    """Flags are numbers, as in SQLite."""
+
+    def dump(self, obj: bool) -> Buffer | None:
+        return super().dump(int(obj))
+
+
+class _WholeLoader(Loader):
+    """Sums of numbers are numbers; there are no fractions in the store."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
 
 
 class PostgresRow(tuple[Any, ...]):
@@ -91,7 +106,9 @@ class PostgresConnection:
         )
         # One type for each kind of value, whatever its size: a statement is prepared once.
         raw.adapters.register_dumper(int, Int8Dumper)
+        raw.adapters.register_dumper(bool, _FlagDumper)
         raw.adapters.register_dumper(str, _TextDumper)
+        raw.adapters.register_loader("numeric", _WholeLoader)
         try:
             raw.execute(f'SET search_path = "{self.where.schema}"; SET statement_timeout = {timeout}'.encode())
         except BaseException:

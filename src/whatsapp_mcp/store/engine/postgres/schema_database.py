@@ -62,6 +62,9 @@ class SchemaDatabase:
     def schema_version(self, connection: StoreConnection) -> int:
         return schema_version(connection, self.where)
 
+    def reads_once(self, connection: StoreConnection) -> None:
+        pass
+
     def size(self) -> int:
         with self.errors():
             connection = PostgresConnection(self.where, named="whatsapp-mcp looking")

@@ -87,7 +87,7 @@ _TABLES: Final = (
 )
 _INDEXES: Final = (
     "INDEX addresses_entity ON addresses(entity)",
-    "INDEX chats_last_message ON chats(last_message_at)",
+    "INDEX chats_last_message ON chats(last_message_at DESC NULLS LAST)",
     "UNIQUE INDEX messages_chat_id ON messages(chat, id, sender)",
     "INDEX messages_chat ON messages(chat, place)",
     "INDEX messages_media ON messages(chat, place) WHERE has_media = 1",

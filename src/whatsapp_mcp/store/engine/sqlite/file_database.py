@@ -53,6 +53,9 @@ class FileDatabase:
     def schema_version(self, connection: StoreConnection) -> int:
         return schema_version(connection, self.where)
 
+    def reads_once(self, connection: StoreConnection) -> None:
+        connection.execute("PRAGMA mmap_size = 0")
+
     def size(self) -> int:
         parts = (self.where, self.where.with_name(f"{self.where.name}-wal"))
         return sum(part.stat().st_size for part in parts if part.exists())
