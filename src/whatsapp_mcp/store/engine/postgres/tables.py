@@ -169,14 +169,14 @@ def migrate(connection: StoreConnection, where: PostgresSchema) -> None:
 
 
 def _first(connection: StoreConnection) -> None:
-    for table in _TABLES:
-        connection.execute(f"CREATE TABLE {by_bytes(table)}")
-    for index in _INDEXES:
-        connection.execute(f"CREATE {index}")
-    for statement in SEARCH_TABLES:
-        connection.execute(by_bytes(statement))
-    connection.execute("INSERT INTO changed VALUES (0)")
-    connection.execute(by_bytes("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)"))
+    statements = (
+        *(f"CREATE TABLE {by_bytes(table)}" for table in _TABLES),
+        *(f"CREATE {index}" for index in _INDEXES),
+        *map(by_bytes, SEARCH_TABLES),
+        by_bytes("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)"),
+        "INSERT INTO changed VALUES (0)",
+    )
+    connection.execute("; ".join(statements))  # at once: a hundred ways there and back take longer than all of it
     for name in FIRST:
         _note(connection, name)
 
