@@ -115,6 +115,8 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason. Of long lists the
     beginning, and in ``left_out`` how many entries more there are. A reply to one of the messages ``beside`` it does
     not repeat what that one says."""
+    if _has_no_details(message):
+        return None
     details: dict[str, Any] = dict(message.extra)
     lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
     details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
@@ -150,6 +152,13 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         if mark is not None:
             details[name] = _mark(mark)
     return details or None
+
+
+def _has_no_details(message: Message) -> bool:
+    """As most messages."""
+    said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
+    longest = max(len(message.reactions), len(message.mentions))
+    return not (said or message.pinned or message.kept or longest > LIST_LENGTH or _is_unread(message))
 
 
 _TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
