@@ -115,8 +115,6 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     """Facts of the kind; of a poll also who chose what, of a message that cannot be read the reason. Of long lists the
     beginning, and in ``left_out`` how many entries more there are. A reply to one of the messages ``beside`` it does
     not repeat what that one says."""
-    if _has_no_details(message):
-        return None
     details: dict[str, Any] = dict(message.extra)
     lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
     details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
@@ -244,7 +242,7 @@ def message_json(
         "status": status.value if status and _is_worth_a_word(status, message) else None,
         "filename": message.file_name,
         "file_length": message.file_length,
-        "details": _details(message, () if full else beside),
+        "details": None if _has_no_details(message) else _details(message, () if full else beside),
         "view_once": message.view_once or None,
         "starred": message.starred or None,
         "labels": list(message.labels) or None,
