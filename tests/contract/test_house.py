@@ -20,9 +20,9 @@ PACKAGE = Path(whatsapp_mcp.__file__).parent
 SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db"}
 SESSION_PROCESS = {"worker", "whatsapp"}
 SIDE_LOGIN_PROCESS = {"side_login"}
-ENGINE_ROOMS = {"store", "session_db", "policy"}
-"""Where SQL is spoken: each to a file of its own."""
-ENGINES = {"sqlite3", "sqlite_utils"}
+ENGINE_ROOMS = {"store", "session_db", "policy", "cluster"}
+"""Where SQL is spoken: each to a file of its own, or to PostgreSQL."""
+ENGINES = {"sqlite3", "sqlite_utils", "psycopg"}
 LONG_FUNCTION = 40
 LONG_FUNCTIONS_MAX = 5
 
