@@ -20,7 +20,7 @@ PACKAGE = Path(whatsapp_mcp.__file__).parent
 SERVER_PROCESS = {"server", "operations", "catalog", "supervisor", "session_db"}
 SESSION_PROCESS = {"worker", "whatsapp"}
 SIDE_LOGIN_PROCESS = {"side_login"}
-ENGINE_ROOMS = {"store", "session_db", "policy", "cluster"}
+ENGINE_ROOMS = {"store", "session_db", "policy", "postgres", "cluster"}
 """Where SQL is spoken: each to a file of its own, or to PostgreSQL."""
 ENGINES = {"sqlite3", "sqlite_utils", "psycopg"}
 LONG_FUNCTION = 40
