@@ -19,7 +19,7 @@ from typing import Final
 from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
 from bench.row import Row, median
 from whatsapp_mcp.models.changes import Change, MessageReceived
-from whatsapp_mcp.store.files import open_for_reading, open_for_writing
+from whatsapp_mcp.store.engine.sqlite.files import open_for_reading, open_for_writing
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
 
