@@ -25,6 +25,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.whereabouts import Whereabouts
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -80,7 +81,7 @@ def chosen_calls(
     return AuditChoice(
         span=chosen_span(_moment(since), _moment(until)),
         operation=_operation(operation) if operation else None,
-        chats=_chats(settings.store_path, chat.strip()) if chat else frozenset(),
+        chats=_chats(settings.store, chat.strip()) if chat else frozenset(),
         client=client or "",
         decision=decision,
     )
@@ -131,7 +132,7 @@ def _operation(name: str) -> str:
     )
 
 
-def _chats(store: Path, text: str) -> frozenset[str]:
+def _chats(store: Whereabouts, text: str) -> frozenset[str]:
     found = [str(jid) for jid in addresses(text)]
     if not found:
         with closing(StoreReader(store)) as reader:

@@ -36,7 +36,8 @@ class Hello(Wire):
 
     keys: str
     """neonize's database, as ``whereabouts.told`` writes it."""
-    store_path: str
+    store: str
+    """Whereabouts, as ``told``."""
     media_dir: str
     ledger_path: str
     log_path: str

@@ -53,7 +53,7 @@ async def start_session(
         environment = endpoint.environment(environment)
     hello = Hello(
         keys=told(settings.keys),
-        store_path=str(settings.store_path.absolute()),
+        store=told(settings.store),
         media_dir=str(settings.media_dir.absolute()),
         ledger_path=str(settings.ledger_path.absolute()),
         log_path=str(settings.session_log.absolute()),
@@ -107,7 +107,7 @@ def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
 def _webhooks(settings: Settings) -> WebhooksBegin:
     return WebhooksBegin(
         account=settings.account,
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
         book=str(settings.webhooks_path.absolute()),
         progress=str(settings.webhook_progress_path.absolute()),
         policy=str(settings.policy_path.absolute()),
@@ -125,7 +125,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
         audit=str(settings.audit_path.absolute()),
         tokens=str(settings.tokens_path.absolute()),
         default_token=str(settings.token_path.absolute()),
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
     )
 
 

@@ -114,7 +114,7 @@ class WhatsAppConnection:
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
         self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
         self._intake = Intake(
-            Path(hello.store_path),
+            whereabouts_of(hello.store),
             self._account,
             tell=partial(self._in_loop, self._take),
             later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),

@@ -19,6 +19,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.lines import PolicyPlaces
+from whatsapp_mcp.whereabouts import whereabouts_of
 
 if TYPE_CHECKING:
     from whatsapp_mcp.policy.departures import DeparturePolicy
@@ -92,6 +93,6 @@ class DepartureCheck:
             audit=Path(places.audit),
             tokens=Path(places.tokens),
             default_token=Path(places.default_token),
-            store=Path(places.store),
+            store=whereabouts_of(places.store),
         )
         return self._policy

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from tests.unit.empty_store import provide_empty_store
 from whatsapp_mcp.jid import Jid
@@ -36,6 +38,15 @@ START = 1_790_000_000
 """Second at which the messages of the tests begin."""
 
 
+_REFERENCES: Final = (
+    *((table, "chat", "entities") for table in ("messages", "edits", "revokes", "reactions", "receipts", "events")),
+    *((table, "sender", "addresses") for table in ("messages", "edits", "revokes", "reactions", "receipts", "events")),
+    *((table, "entity", "entities") for table in ("addresses", "contacts", "chats")),
+    *((table, "chat", "entities") for table in ("stars", "deletions", "votes", "unread", "awaited", "shared_ids")),
+)
+"""Foreign keys that PostgreSQL is not told of."""
+
+
 class Store:
     """A writer and a reader on one store."""
 
@@ -59,6 +70,17 @@ class Store:
         self.reader.close()
         self.writer.close()
 
+    def check(self) -> None:
+        """That nothing refers to what is not there, and that the search index is whole."""
+        execute = self.writer._connection.execute
+        if isinstance(self.where, Path):
+            assert execute("PRAGMA foreign_key_check").fetchall() == []
+            execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+            return
+        for table, column, target in _REFERENCES:
+            orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"
+            assert (table, column, execute(orphans).fetchone()[0]) == (table, column, 0)
+
     def texts(self, chat: Jid, search: str | None = None) -> list[str]:
         """Texts of a chat, newest first."""
         return [message.text for message in self.reader.messages(chat, limit=1000, offset=0, search=search).rows]
@@ -76,6 +98,11 @@ class Store:
         found = self.reader.chat(chat)
         assert found is not None
         return found.unread_count
+
+
+def nowhere(where: Whereabouts) -> Whereabouts:
+    """Beside a store, where none is."""
+    return where.with_name("nothing.db") if isinstance(where, Path) else replace(where, schema="wa_nothing")
 
 
 def ms(second: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, CARLA, GROUP, ME, Store, message
+from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, CARLA, GROUP, ME, Store, message, nowhere
 from whatsapp_mcp.jid import GROUP as GROUPS
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
@@ -249,7 +249,7 @@ def test_facts_of_nobody(store: Store) -> None:
     assert store.reader.chat_facts(unknown) == ChatFacts(unknown)
     with closing(restricted(store, "*", deny=("+1*",))) as reader:
         assert reader.may_read([unknown, ANA]) == {ANA}
-    with closing(StoreReader(store.path.with_name("nothing.db")).restricted(lambda _: False)) as nothing:
+    with closing(StoreReader(nowhere(store.where)).restricted(lambda _: False)) as nothing:
         assert nothing.may_read([ANA]) == frozenset() and nothing.chats(limit=9, offset=0).total == 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import psycopg
 from psycopg.abc import Buffer
@@ -11,12 +11,13 @@ from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
+from whatsapp_mcp.postgres import for_psycopg
 from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
 from whatsapp_mcp.store.engine.postgres.translation import translated
 from whatsapp_mcp.whereabouts import PostgresSchema
 
-CONNECT_TIMEOUT: Final = 10
-"""Seconds."""
+_ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""Seconds, and milliseconds: a host that is gone says nothing, so the system asks after it."""
 STATEMENT_TIMEOUT: Final = 30_000
 """Milliseconds that one statement may take, where somebody waits for it."""
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -90,30 +91,21 @@ class PostgresConnection:
 
     def _connected(self) -> psycopg.Connection[PostgresRow]:
         named, timeout = self._settings
+        parameters = for_psycopg(self.where)
+        parameters["options"] += f" -c statement_timeout={timeout}"
+        parameters["application_name"] = named
         raw: psycopg.Connection[PostgresRow] = psycopg.connect(
-            self.where.url,
+            **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name=named,
             client_encoding="utf8",
             cursor_factory=psycopg.RawCursor,
             row_factory=_rows,
-            # A host that is gone says nothing: the system asks after it.
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            tcp_user_timeout=30_000,
         )
         # One type for each kind of value, whatever its size: a statement is prepared once.
         raw.adapters.register_dumper(int, Int8Dumper)
         raw.adapters.register_dumper(bool, _FlagDumper)
         raw.adapters.register_dumper(str, _TextDumper)
         raw.adapters.register_loader("numeric", _WholeLoader)
-        try:
-            raw.execute(f'SET search_path = "{self.where.schema}"; SET statement_timeout = {timeout}'.encode())
-        except BaseException:
-            raw.close()
-            raise
         return raw
 
     @property

@@ -83,6 +83,8 @@ _TABLES: Final = (
     "events (arrival BIGINT PRIMARY KEY, kind TEXT NOT NULL, chat BIGINT NOT NULL, message_id TEXT NOT NULL,"
     " author BIGINT NOT NULL, sender BIGINT NOT NULL, from_me BIGINT NOT NULL, happened_at BIGINT NOT NULL,"
     " facts TEXT, stored_at BIGINT NOT NULL)",
+    "journal (number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code BIGINT NOT NULL, payload BYTEA NOT NULL,"
+    " written_at BIGINT NOT NULL, stored BIGINT NOT NULL DEFAULT 0)",
     "looks (caller TEXT PRIMARY KEY, arrival BIGINT NOT NULL, looked_at BIGINT NOT NULL)",
 )
 _INDEXES: Final = (
@@ -104,6 +106,7 @@ _INDEXES: Final = (
     "INDEX sealed_due ON sealed(number) WHERE due = 1",
     "INDEX deferred_sends_due ON deferred_sends(due_at) WHERE state = 'held'",
     "INDEX deferred_sends_key ON deferred_sends(key) WHERE state IN ('leaving', 'unknown')",
+    "INDEX journal_pending ON journal(number) WHERE stored = 0",
     "INDEX events_message ON events(chat, message_id)",
 )
 TABLE_NAMES: Final = tuple(table.partition(" ")[0] for table in _TABLES)
