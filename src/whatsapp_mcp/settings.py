@@ -316,6 +316,11 @@ class Settings(BaseModel):
         return self.account_dir / "policy.db"
 
     @property
+    def policy_book(self) -> Whereabouts:
+        """The same, or the account's schema where a database is named."""
+        return self._schema or self.policy_book_path
+
+    @property
     def webhooks_path(self) -> Path:
         """Receivers of events that are no MCP clients; written by the account's owner."""
         return self.account_dir / "webhooks.json"

@@ -30,7 +30,7 @@ _MIB: Final = 1_048_576
 
 @contextmanager
 def _book(settings: Settings) -> Iterator[PolicyBook]:
-    with closing(PolicyBook(settings.policy_book_path)) as book:
+    with closing(PolicyBook(settings.policy_book)) as book:
         yield book
 
 

@@ -121,7 +121,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
     return PolicyPlaces(
         preset=settings.policy,
         file=str(settings.policy_path.absolute()),
-        book=str(settings.policy_book_path.absolute()),
+        book=told(settings.policy_book),
         audit=str(settings.audit_path.absolute()),
         tokens=str(settings.tokens_path.absolute()),
         default_token=str(settings.token_path.absolute()),

@@ -15,15 +15,17 @@ from whatsapp_mcp.catalog import CatalogError, SelectionError, load_catalog, sel
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.webhooks import list_webhooks
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
+from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.tokens import tokens_in
 from whatsapp_mcp.settings import PREFIX, Settings
 from whatsapp_mcp.token_file import read_token
+from whatsapp_mcp.whereabouts import PostgresSchema
 
 _CONNECT_TIMEOUT: Final = 2.0
 
@@ -188,7 +190,12 @@ def check_policy(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield ok("policy", said)
-    if (fault := fault_of(settings.policy_book_path)) is not None:
+    if isinstance(where := settings.policy_book, PostgresSchema):
+        try:
+            PolicyBook(where).standing()
+        except StoreError as error:
+            yield problem("policy", error.message, error.next_step)
+    elif (fault := fault_of(where)) is not None:
         path = settings.policy_book_path
         yield problem(
             "policy",
