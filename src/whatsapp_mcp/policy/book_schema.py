@@ -1,4 +1,4 @@
-"""The policy's book in the account's schema of PostgreSQL: the same tables, and one writer at a time among all nodes."""
+"""The policy's book in the account's schema of PostgreSQL: the same tables, and one writer at a time of all nodes."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Gate:
     @classmethod
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
-        file = PolicyFile(settings.policy_path, settings.policy)
+        file = PolicyFile(settings.policy_place, settings.policy)
         return cls(file, PolicyBook(settings.policy_book), AuditLog(settings.audit_path, lambda: file.as_seen.audit))
 
     def close(self) -> None:

@@ -176,11 +176,11 @@ def check_webhooks(settings: Settings) -> Iterator[Check]:
 
 def check_policy(settings: Settings) -> Iterator[Check]:
     """What may be done with the account: policy.toml, and the book of limits and approvals."""
-    policy = PolicyFile(settings.policy_path, settings.policy)
+    policy = PolicyFile(settings.policy_place, settings.policy)
     if (wrong := policy.problem) is not None:
         yield problem("policy", wrong.message, wrong.next_step)
     else:
-        source = settings.policy_path if settings.policy_path.exists() else "no policy.toml"
+        source = policy.place if policy.is_written else "no policy.toml"
         said = f"preset {policy.rules.preset}, {source}"
         if policy.rules.preset == "open":
             yield warning(
@@ -190,6 +190,12 @@ def check_policy(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield ok("policy", said)
+    if not isinstance(settings.policy_place, Path) and settings.policy_path.exists():
+        yield warning(
+            "policy",
+            f"{settings.policy_path} has no effect: the policy is {settings.policy_place}",
+            f"`whatsapp-mcp policy use {settings.policy_path}`, then delete the file.",
+        )
     if isinstance(where := settings.policy_book, PostgresSchema):
         try:
             PolicyBook(where).standing()
