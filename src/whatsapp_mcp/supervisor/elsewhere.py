@@ -33,7 +33,7 @@ class Waiting:
     detail: str = ""
 
 
-class Elsewhere:
+class OtherMachines:
     """One account, as other machines have it."""
 
     def __init__(self, directory: Directory, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from whatsapp_mcp.platform.endpoint import remains
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.supervisor.elsewhere import Elsewhere
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
 
 INTERVAL: Final = 1.0
 """Seconds between two looks for what another server did; each costs two questions to the file system."""
@@ -24,7 +24,7 @@ HOLDER_WAIT: Final = 15.0
 class Looking:
     """The pauses of one server between its attempts."""
 
-    def __init__(self, settings: Settings, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(self, settings: Settings, elsewhere: OtherMachines | None = None) -> None:
         """``elsewhere``: other machines, one of which may begin to hold the account."""
         self._elsewhere = elsewhere
         self._folder = settings.account_dir

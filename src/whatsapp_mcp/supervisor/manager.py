@@ -48,7 +48,7 @@ from whatsapp_mcp.supervisor.starting import SESSION_COMMAND, start_session
 from whatsapp_mcp.waiting import waits_for
 
 if TYPE_CHECKING:
-    from whatsapp_mcp.supervisor.elsewhere import Elsewhere
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class SessionManager:
         command: Sequence[str] = SESSION_COMMAND,
         now: Callable[[], datetime] = clock.now,
         made: str = "",
-        elsewhere: Elsewhere | None = None,
+        elsewhere: OtherMachines | None = None,
     ) -> None:
         """``elsewhere``: other machines that may hold the account.
 
@@ -381,7 +381,7 @@ class SessionManager:
             raise SetupError("an endpoint file is required and none is set; WhatsApp is not contacted")
         return Attach(client=self._client, noise_root=endpoint.noise_root if endpoint is not None else None)
 
-    async def _attach_elsewhere(self, elsewhere: Elsewhere) -> Link | Literal[False] | None:
+    async def _attach_elsewhere(self, elsewhere: OtherMachines) -> Link | Literal[False] | None:
         """None: no other machine holds the account; False: it is to be looked at again."""
         answer = await elsewhere.attach(self._attach_line())
         if answer is None or isinstance(answer, Link):
