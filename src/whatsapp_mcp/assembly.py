@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 
 from whatsapp_mcp import clock
-from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
+from whatsapp_mcp.account_folder import accounts_in, check_files, close_folder, make_folder, name_for_neonize
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
@@ -125,7 +125,7 @@ def _folder_made(settings: Settings, *, say: bool) -> str:
     Raises:
         SetupError: it cannot be used.
     """
-    check_path(settings.session_db)
+    name_for_neonize(settings.keys)
     made = f"the folder {settings.account_dir} was made just now" if say and not settings.account_dir.is_dir() else ""
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
@@ -147,7 +147,8 @@ def directory_of(settings: Settings) -> Directory | None:
     return Directory(settings.database.get_secret_value(), settings.node, max_accounts=settings.max_accounts)
 
 
-def _elsewhere(settings: Settings, directory: Directory | None) -> OtherMachines | None:
+def other_machines(settings: Settings, directory: Directory | None = None) -> OtherMachines | None:
+    """That may hold the account, where it lies in a database."""
     directory = directory or directory_of(settings)
     if directory is None:
         return None
@@ -165,7 +166,7 @@ def assemble(
     temporary: bool = False,
     managed: Callable[[SessionManager], None] = lambda _: None,
     ended: Ended = lambda _: None,
-    directory: Directory | None = None,
+    elsewhere: OtherMachines | None = None,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -175,7 +176,7 @@ def assemble(
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
         managed, ended: are given the session's manager, and each call that has ended.
-        directory: of the nodes, where the server has one for all accounts.
+        elsewhere: other machines that may hold the account.
     """
     from whatsapp_mcp.server.app import build_server
 
@@ -187,11 +188,11 @@ def assemble(
         removed, linger = settings.data_dir if temporary else None, settings.session_linger
         world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
-        manager = SessionManager(settings, kind=kind, prepare=world.start, elsewhere=_elsewhere(settings, directory))
+        manager = SessionManager(settings, kind=kind, prepare=world.start, elsewhere=elsewhere)
     else:
         world = None
         made = made if kind == "stdio" else ""
-        manager = SessionManager(settings, kind=kind, made=made, elsewhere=_elsewhere(settings, directory))
+        manager = SessionManager(settings, kind=kind, made=made, elsewhere=elsewhere)
     managed(manager)
     running = _OperationsOnDemand(settings, manager, ended)
 
@@ -258,11 +259,11 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     from whatsapp_mcp.server.terminal import TerminalCalls
 
     operations = offered(settings.model_copy(update={"toolsets": "all"}))
-    check_path(settings.session_db)
+    name_for_neonize(settings.keys)
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
     check_files(settings.account_dir)
-    manager = SessionManager(settings, kind="terminal", elsewhere=_elsewhere(settings, None))
+    manager = SessionManager(settings, kind="terminal", elsewhere=other_machines(settings))
     running = _OperationsOnDemand(settings, manager)
     async with AsyncExitStack() as stack:
         if session:
@@ -293,7 +294,7 @@ class AccountServers:
         from whatsapp_mcp.server.metrics import CallCounts
 
         offered(settings)
-        check_path(settings.session_db)
+        name_for_neonize(settings.keys)
         self._settings = settings
         self.counts = CallCounts()
         self._managers: dict[str, SessionManager] = {}
@@ -310,7 +311,6 @@ class AccountServers:
             simulated=simulated,
             autoscan=autoscan,
             temporary=temporary,
-            directory=self._directory,
         )
 
     @property
@@ -336,7 +336,12 @@ class AccountServers:
 
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
-        return self._assemble(self._of(name), managed=partial(self._managed, name), ended=partial(self._ended, name))
+        return self._assemble(
+            self._of(name),
+            managed=partial(self._managed, name),
+            ended=partial(self._ended, name),
+            elsewhere=other_machines(self._of(name), self._directory),
+        )
 
     def _managed(self, name: str, manager: SessionManager) -> None:
         self._managers[name] = manager

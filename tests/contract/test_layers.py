@@ -31,6 +31,7 @@ GROUND = {
     "waiting",
     "extras",
     "whereabouts",
+    "postgres",
     "__init__",
 }
 """What every room may use."""

@@ -85,11 +85,15 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
         from whatsapp_mcp.server.light_sdk import import_parts_on_demand
 
         import_parts_on_demand(http=False)
-        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.assembly import assemble, other_machines
         from whatsapp_mcp.server.stdio import serve_stdio
 
         server = assemble(
-            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+            settings,
+            simulated=simulated,
+            autoscan=autoscan,
+            temporary=_keeps_nothing(simulated, options),
+            elsewhere=other_machines(settings),
         )
         gc.freeze()
         gc.enable()

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from whatsapp_mcp.cluster import remote
+from whatsapp_mcp.cluster.certificate import own_context
 
 SECRET = "5" * 64
 LIMIT = 1 << 16
@@ -55,10 +56,10 @@ async def test_another_certificate_is_told_nothing() -> None:
         heard.append(await reader.read(1))
         writer.close()
 
-    context, _ = remote.own_context()
+    context, _ = own_context()
     server = await asyncio.start_server(listen_in, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    _, fingerprint = remote.own_context()
+    _, fingerprint = own_context()
     assert await remote.connect("127.0.0.1", port, fingerprint, secret=SECRET, limit=LIMIT) is None
     server.close()
     async with asyncio.timeout(WAIT):
