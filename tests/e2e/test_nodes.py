@@ -99,7 +99,7 @@ async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Pa
         waited = await b.host.call("waitForMessage", timeout=20, cursor=cursor)
         assert "hello, whoever you are" in json.dumps(waited)
         for each in (a, b):
-            await each.host.call("sendMessage", to=ana.number, text=f"from {each.name}")
+            await each.host.call("sendMessage", phone=ana.number, message=f"from {each.name}")
         assert [one.summary.text for one in ana.inbox] == ["from a", "from b"]
         listed = await anyio.to_thread.run_sync(command, database, "list")
         assert [(one["name"], one["state"]) for one in listed] == [("a", "alive"), ("b", "alive")]
@@ -122,11 +122,11 @@ async def test_a_node_that_dies_is_replaced_within_ten_seconds(tmp_path: Path, d
             os.kill(pid, signal.SIGKILL)
         said = ana.say("is anybody there?", to=simulator.phone.account)
         await until(lambda: other.session_pids(), what="a session process on the other node")
-        await other.host.call("sendMessage", to=ana.number, text="I am")
+        await other.host.call("sendMessage", phone=ana.number, message="I am")
         assert time.monotonic() - began < 10
         assert [one.summary.text for one in ana.inbox] == ["I am"]
         await until(lambda: not simulator.phone.account.devices[1].waiting, what="delivery")
-        rows = await other.host.call("getMessages", chat=ana.number)
+        rows = await other.host.call("getChatMessages", chat_jid=ana.number)
         assert said.id in json.dumps(rows)
         assert connected_twice(simulator.phone) == 0
 
@@ -147,7 +147,7 @@ async def test_a_node_that_is_drained_gives_its_account_away_while_calls_wait(tm
             while not moved.is_set():
                 text = f"number {len(sent)} from {node.name}"
                 sent.append(text)
-                await node.host.call("sendMessage", to=ana.number, text=text)
+                await node.host.call("sendMessage", phone=ana.number, message=text)
 
         moved = anyio.Event()
         async with anyio.create_task_group() as tasks:
