@@ -108,7 +108,10 @@ def connected(where: PostgresSchema, *, read_only: bool = False) -> Connection[t
 def check_reachable(where: PostgresSchema) -> None:
     """Raises StoreError: it cannot be written to now."""
     with errors_of(where), connected(where) as connection:
-        connection.execute("SELECT pg_current_xact_id()")  # a standby, or who may only read, gives none
+        found = connection.execute("SELECT current_setting('transaction_read_only')").fetchone()
+    if found == ("on",):  # a standby, after the other has taken over
+        step = "Let WHATSAPP_MCP_DATABASE lead to the primary server; it is tried again."
+        raise StoreError(f"the database {where} can only be read", next_step=step)
 
 
 def make_schema(where: PostgresSchema) -> None:
@@ -141,15 +144,24 @@ def errors_of(where: PostgresSchema) -> Iterator[None]:
 
 def unreachable(where: PostgresSchema, error: Error) -> StoreError:
     """What an error of psycopg means; never its own text, which can quote what is stored."""
-    state = error.sqlstate or ""
-    for beginning, said, step in _MEANINGS:
-        if state.startswith(beginning):
-            return StoreError(f"the database {where} {said} ({state or type(error).__name__})", next_step=step)
-    raise AssertionError("the last one fits everything")
+    state = error.sqlstate or next((state for sign, state in _AT_CONNECTING if sign in str(error)), "")
+    said, step = next((said, step) for beginning, said, step in _MEANINGS if state.startswith(beginning))
+    return StoreError(f"the database {where} {said} ({state or 'no connection'})", next_step=step)
+
+
+_AT_CONNECTING: Final = (
+    ("authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ("does not exist", "3D000"),
+    ("too many", "53300"),
+    ("starting up", "57P03"),
+    ("shutting down", "57P03"),
+)
+"""By the words of libpq: what fails before there is a connection has no SQLSTATE, though the server named one."""
 
 
 _MEANINGS: Final = (
-    ("25006", "can only be read", "Let WHATSAPP_MCP_DATABASE lead to the primary server; it is tried again."),
     ("28", "does not let this user in", "Correct user and password in WHATSAPP_MCP_DATABASE."),
     ("3D", "does not exist", "Make it with `createdb`, or correct its name in WHATSAPP_MCP_DATABASE."),
     ("42501", "does not allow what is needed", "Let its user make schemas: GRANT CREATE ON DATABASE … TO …."),
@@ -159,4 +171,4 @@ _MEANINGS: Final = (
     ("57", "is stopping or starting", "Wait until PostgreSQL runs; it is tried again."),
     ("", "cannot be reached", "Check that PostgreSQL runs and that WHATSAPP_MCP_DATABASE leads to it."),
 )
-"""By the beginning of SQLSTATE; without one, the connection failed."""
+"""By the beginning of SQLSTATE; the last one fits everything."""

@@ -20,7 +20,7 @@ class NeverLinked(Exception):
     """neonize has made no tables there yet."""
 
 
-class Answer(Protocol):
+class FoundRows(Protocol):
     """What both drivers' cursors can."""
 
     def fetchone(self) -> Any: ...
@@ -28,14 +28,14 @@ class Answer(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
-class Asking(Protocol):
+class KeyDatabase(Protocol):
     """One read transaction. Statements are in the SQL that both engines know, with ``?`` for the values."""
 
-    def execute(self, statement: str, values: Sequence[object] = (), /) -> Answer: ...
+    def execute(self, statement: str, values: Sequence[object] = (), /) -> FoundRows: ...
 
 
 @contextmanager
-def asking(where: Whereabouts) -> Iterator[Asking]:
+def asking(where: Whereabouts) -> Iterator[KeyDatabase]:
     """
     Raises:
         NeverLinked: no device was ever linked there.

@@ -11,7 +11,7 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
 from whatsapp_mcp.platform.files import remove
-from whatsapp_mcp.session_db.asking import Asking, NeverLinked, asking
+from whatsapp_mcp.session_db.asking import KeyDatabase, NeverLinked, asking
 from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def last_decrypted(where: Whereabouts, limit: int = IN_BETWEEN) -> tuple[Decrypt
         return ()
 
 
-def _own_addresses(connection: Asking) -> Iterator[Jid]:
+def _own_addresses(connection: KeyDatabase) -> Iterator[Jid]:
     for row in connection.execute("SELECT jid, lid FROM whatsmeow_device"):
         yield from (Jid.parse(text).bare for text in row if text)
 
