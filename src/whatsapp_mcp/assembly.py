@@ -175,8 +175,7 @@ def assemble(
             with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
-        managed, ended: are given the session's manager, and each call that has ended.
-        elsewhere: other machines that may hold the account.
+        managed, ended: are given the session's manager, and each call that has ended; ``elsewhere``: other machines.
     """
     from whatsapp_mcp.server.app import build_server
 
@@ -191,15 +190,18 @@ def assemble(
         manager = SessionManager(settings, kind=kind, prepare=world.start, elsewhere=elsewhere)
     else:
         world = None
-        made = made if kind == "stdio" else ""
-        manager = SessionManager(settings, kind=kind, made=made, elsewhere=elsewhere)
+        told = made if kind == "stdio" else ""
+        manager = SessionManager(settings, kind=kind, made=told, elsewhere=elsewhere)
     managed(manager)
     running = _OperationsOnDemand(settings, manager, ended)
-
-    def lifespan(_: Server[Any]) -> AbstractAsyncContextManager[None]:
-        return _running(manager, running, world)
-
+    lifespan = partial(_lifespan, manager, running, world)
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+def _lifespan(
+    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None, _: Server[Any]
+) -> AbstractAsyncContextManager[None]:
+    return _running(manager, operations, world)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -50,35 +51,14 @@ class Holding:
             secret, address = await anyio.to_thread.run_sync(introduction, shared.database)
             if shared.attachable:
                 door = await remote.listen(shared.address or address, accepted, secret=secret, limit=MAX_LINE)
-            claim = Claim(
-                account=shared.account,
-                node=shared.node,
-                host=door.host if door is not None else "",
-                port=door.port if door is not None else 0,
-                fingerprint=door.fingerprint if door is not None else "",
-                place=place_of(lock),
-                pid=os.getpid(),
-                tag=os.environ.get("PGAPPNAME", ""),
-            )
+            claim = _claim(shared, lock, door)
             lease = await anyio.to_thread.run_sync(partial(take, shared.database, claim, given_up=given_up))
-        except NotWanted:
-            ended = Ended(reason="stopped")
-        except HeldElsewhere as error:
-            ended = Ended(reason="held_elsewhere", detail=f"the node {error.node} holds the account")
-        except ClusterUnreachable as error:
-            ended = Ended(reason="no_database", detail=str(error))
-        except OSError as error:
-            ended = Ended(
-                reason="setup_error",
-                detail=f"node_address: nothing can listen at {shared.address or address}: {error.strerror}."
-                " Give an address of this machine with --node-address",
-            )
-        else:
-            lease.keep(lost)
-            return cls(lease, door)
-        if door is not None:
-            door.close()
-        return ended
+        except (NotWanted, HeldElsewhere, ClusterUnreachable, OSError) as error:
+            if door is not None:
+                door.close()
+            return _why_not(error, shared)
+        lease.keep(lost)
+        return cls(lease, door)
 
     async def is_ours(self) -> bool:
         """Asks the database."""
@@ -93,3 +73,27 @@ class Holding:
         """Give the account back: nothing is done with it any more."""
         self.close_door()
         await anyio.to_thread.run_sync(self.lease.release)
+
+
+def _claim(shared: SharedAccount, lock: Path, door: remote.RemoteEndpoint | None) -> Claim:
+    claim = Claim(
+        account=shared.account,
+        node=shared.node,
+        place=place_of(lock),
+        pid=os.getpid(),
+        tag=os.environ.get("PGAPPNAME", ""),
+    )
+    return claim if door is None else replace(claim, host=door.host, port=door.port, fingerprint=door.fingerprint)
+
+
+def _why_not(error: Exception, shared: SharedAccount) -> Ended:
+    match error:
+        case NotWanted():
+            return Ended(reason="stopped")
+        case HeldElsewhere():
+            return Ended(reason="held_elsewhere", detail=f"the node {error.node} holds the account")
+        case ClusterUnreachable():
+            return Ended(reason="no_database", detail=str(error))
+    where = shared.address or "the address by which it reaches the database"
+    detail = f"nothing can listen at {where}. Give an address of this machine with --node-address"
+    return Ended(reason="setup_error", detail=detail)

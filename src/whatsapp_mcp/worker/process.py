@@ -37,7 +37,6 @@ from whatsapp_mcp.pipe.ledger import Ledger
 from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.versions import is_newer
 from whatsapp_mcp.platform.endpoint import listen
-from whatsapp_mcp.platform.listener import Listener
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -116,55 +115,52 @@ class SessionProcess:
         self._wait_for_clients(max(FIRST_CLIENT, self._hello.linger))
         beside = [asyncio.create_task(work) for work in (self._end_after_sleep(), keep_log_small(self._log))]
         with handled(TERMINATE, partial(self._finish, p.Ended(reason="stopped"))), handled(INTERRUPT, lambda: None):
-            starting = asyncio.create_task(self._start_shared()) if self._hello.shared is not None else None
-            if starting is None:
-                self._start()
-            ended = await self._finished
-            if starting is not None:
-                await starting
-        self._started.set()
-        if ended.reason == "lease_lost":
-            return await self._end_now(ended, listener)
-        if self._holding is not None:
-            self._holding.close_door()
-        if self._connection is not None:
-            await self._connection.begin_nothing()
-        await self._clients.answered(CALLS_DRAIN)
+            ended = await self._work()
         for task in beside:
             task.cancel()
-        if self._connection is not None:
-            await self._connection.close()
-            await self._clients.answered(ANSWERS_LIMIT)
-        await self._webhooks.end()
-        if self._holding is not None:
-            await self._holding.release()
+        if ended.reason != "lease_lost":  # then another node may take the account over in a second
+            await self._drain()
         self._qr_file.remove()
         self._ledger.end(ended, now())
         self._ledger.write(self._ledger_path)
         logging.root.removeHandler(telling)
         self._clients.end(ended)
         listener.close()
-        await self._clients.dismiss(DISMISS_LIMIT)
+        await self._clients.dismiss(LOST_LIMIT if ended.reason == "lease_lost" else DISMISS_LIMIT)
         return int(self._connection is None)
 
-    async def _end_now(self, ended: p.Ended, listener: Listener) -> int:
-        """Another node may take the account over in a second: what is not stored by now is left as after a crash."""
-        self._ledger.end(ended, now())
-        self._ledger.write(self._ledger_path)
-        self._clients.end(ended)
-        listener.close()
-        await self._clients.dismiss(LOST_LIMIT)
-        return 0
+    async def _work(self) -> p.Ended:
+        """Until there is a reason to end."""
+        if self._hello.shared is None:
+            self._start()
+            return await self._finished
+        starting = asyncio.create_task(self._start_shared(self._hello.shared))
+        ended = await self._finished
+        await starting
+        return ended
 
-    async def _start_shared(self) -> None:
+    async def _drain(self) -> None:
+        """Answer what is under way, and store all that came."""
+        if self._holding is not None:
+            self._holding.close_door()
+        if self._connection is not None:
+            await self._connection.begin_nothing()
+        await self._clients.answered(CALLS_DRAIN)
+        if self._connection is not None:
+            await self._connection.close()
+            await self._clients.answered(ANSWERS_LIMIT)
+        await self._webhooks.end()
+        if self._holding is not None:
+            await self._holding.release()
+
+    async def _start_shared(self, shared: p.SharedAccount) -> None:
         """As soon as no other machine can have the account."""
         from whatsapp_mcp.worker.holding import Holding  # psycopg is loaded where there is a database
 
-        assert self._hello.shared is not None
         found: Holding | p.Ended
         try:
             found = await Holding.begin(
-                self._hello.shared,
+                shared,
                 self._folder / "lock",
                 accepted=self._clients.accept,
                 lost=self._lose,
