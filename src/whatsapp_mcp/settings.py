@@ -80,6 +80,12 @@ def _postgres(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _node_name(name: str) -> str:
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise ValueError("write letters, digits, dots and hyphens, at most 63")
+    return name
+
+
 _Path = Annotated[Path, AfterValidator(_settled)]
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -107,6 +113,19 @@ class Settings(BaseModel):
         default=None,
         description="PostgreSQL database for the messages and keys of all accounts, as `postgresql://USER@HOST/NAME`. "
         "Unset: files in each account's folder.",
+    )
+    node: Annotated[str, AfterValidator(_node_name)] = Field(
+        default="",
+        description="Of `serve`: name of this machine among those that share the database. Other nodes can use its "
+        "accounts then, and take them over.",
+    )
+    node_address: str = Field(
+        default="",
+        description="Address of this machine at which other nodes reach its accounts. Empty: the one by which it "
+        "reaches the database.",
+    )
+    max_accounts: int | None = Field(
+        default=None, ge=1, description="Most accounts that this node holds at once. Unset: no limit."
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -263,6 +282,11 @@ class Settings(BaseModel):
             return self.device_name
         account = "" if self.account == DEFAULT_ACCOUNT else f" {self.account}"
         return f"whatsapp-mcp{account} on {socket.gethostname().partition('.')[0]}"[:50]
+
+    @property
+    def node_name(self) -> str:
+        """Of this machine, for others that share the database."""
+        return self.node or socket.gethostname().partition(".")[0]
 
     @property
     def account_dir(self) -> Path:
