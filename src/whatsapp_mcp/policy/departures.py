@@ -23,7 +23,7 @@ from whatsapp_mcp.policy.rules import Preset
 from whatsapp_mcp.policy.tokens import TokenBook
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.untrusted_text import clean
-from whatsapp_mcp.whereabouts import Whereabouts
+from whatsapp_mcp.whereabouts import Place, Whereabouts
 
 OPERATION: Final = "scheduleMessage"
 _OF_NO_TOKEN: Final = "local"
@@ -51,8 +51,8 @@ class DeparturePolicy:
         cls,
         preset: Preset,
         *,
-        file: Path,
-        book: Path,
+        file: Place,
+        book: Whereabouts,
         audit: Path,
         tokens: Path,
         default_token: Path,

@@ -48,13 +48,14 @@ class PostgresRow(tuple[Any, ...]):
     """By index and by name, as ``sqlite3.Row``."""
 
     __slots__ = ()
+    columns: ClassVar[tuple[str, ...]] = ()
     names: ClassVar[dict[str, int]] = {}
 
     def __getitem__(self, key: Any, /) -> Any:
         return tuple.__getitem__(self, self.names[key] if isinstance(key, str) else key)
 
     def keys(self) -> list[str]:
-        return list(self.names)
+        return list(self.columns)
 
 
 _kinds: dict[tuple[str, ...], type[PostgresRow]] = {}
@@ -65,7 +66,9 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], PostgresRow]
     kind = _kinds.get(columns)
     if kind is None:
         names = {name: index for index, name in reversed(list(enumerate(columns)))}
-        kind = _kinds[columns] = type("PostgresRow", (PostgresRow,), {"__slots__": (), "names": names})
+        kind = _kinds[columns] = type(
+            "PostgresRow", (PostgresRow,), {"__slots__": (), "columns": columns, "names": names}
+        )
     return kind
 
 
