@@ -85,26 +85,29 @@ def language_model(answer: str) -> Iterator[tuple[str, list[Any]]]:
 
 
 async def test_auto_reply_with_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model gets the talk as such, and what it says is the answer; what the human wrote silences it."""
+    """Two people are answered, each from the talk with them alone, under the policy that everybody has; what the human
+    wrote silences it."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
     auto_reply = importlib.import_module("auto_reply")
     with language_model(" With pleasure! ") as (url, asked):
-        async with paired(tmp_path) as (simulator, host):
+        async with paired(tmp_path, WHATSAPP_MCP_POLICY="careful") as (simulator, host):
             model = auto_reply.ChatCompletions(url, "tiny", "secret")
-            ana, bruno = [await simulator.add_contact(name) for name in ("Ana", "Bruno")]
+            ana, bruno, chen = [await simulator.add_contact(name) for name in ("Ana", "Bruno", "Chen")]
             whatsapp = WhatsApp(host.client)
             await whatsapp.position()
             simulator.phone.say(bruno.account, "I write to you myself")
             await until(lambda: bruno.inbox, what="the phone's message")
             bruno.say("Good to hear")
             ana.say("Lunch?")
-            await auto_reply.answer_chats(whatsapp, model, messages=1)
-            assert (await ana.wait_for_message()).text == "With pleasure!"
+            chen.say("Coffee?")
+            await auto_reply.answer_chats(whatsapp, model, messages=2)
+            for one in (ana, chen):
+                assert (await one.wait_for_message()).text == "With pleasure!"
             assert [message.text for message in bruno.inbox] == ["I write to you myself"]
-    [(path, authorization, body)] = asked
-    assert (path, authorization) == ("/v1/chat/completions", "Bearer secret")
-    assert body["model"] == "tiny"
-    assert [line["content"] for line in body["messages"][1:]] == ["Lunch?"]
+    assert {(path, authorization) for path, authorization, _ in asked} == {("/v1/chat/completions", "Bearer secret")}
+    assert {body["model"] for _, _, body in asked} == {"tiny"}
+    given = [[line["content"] for line in body["messages"][1:]] for _, _, body in asked]
+    assert sorted(given) == [["Coffee?"], ["Lunch?"]]
 
 
 def test_daily_digest() -> None:

@@ -194,14 +194,16 @@ class WhatsApp:
 
 
 class ServerOptions(TypedDict, total=False):
-    """How a server of one's own is started."""
+    """How a server of one's own is started: docs/programs.md."""
 
     data_dir: Path | str | None
+    """Where the data is. Default: `WHATSAPP_MCP_DATA_DIR`, or the user's folder for data."""
     account: str | None
+    """Which of several accounts. Default: `default`."""
     toolsets: str
-    """Default: ``all``."""
+    """Which tools. Default: ``all``."""
     simulated: bool
-    """On a simulated WhatsApp, whose phone scans the QR code by itself."""
+    """On a simulated WhatsApp, whose phone scans the QR code by itself. Default: not."""
     settings: Mapping[str, str]
     """Variables (``WHATSAPP_MCP_…``), over those of this process."""
     confirm: Confirm | None
