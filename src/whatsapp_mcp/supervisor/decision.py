@@ -11,7 +11,7 @@ from whatsapp_mcp.pipe.ledger import ON_REQUEST, Ledger
 from whatsapp_mcp.pipe.lines import Ended, EndReason
 from whatsapp_mcp.session_db.database import linked_device, remove_session
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.files import remove_store
+from whatsapp_mcp.store.engine.sqlite.files import remove_store
 
 _STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
     "logged_out": SessionState.LOGGED_OUT,
@@ -68,7 +68,7 @@ def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
         OSError: the ledger cannot be written.
     """
     ledger = _brought_up_to_date(settings, wanted, now)
-    jid = linked_device(settings.session_db)
+    jid = linked_device(settings.keys)
     ended = ledger.ended or Ended(reason="stopped")
     detail, said = ("", None) if ended.reason in ON_REQUEST else (ended.detail, ended.whatsapp_said)
     stays = _STAYS_DOWN.get(ended.reason)
@@ -95,7 +95,7 @@ def at_rest(settings: Settings, now: datetime) -> tuple[SessionState | None, str
     ended = Ledger.read(settings.ledger_path).ended
     stays = _STAYS_DOWN.get(ended.reason) if ended is not None else None
     detail = ended.detail if ended is not None else ""
-    if linked_device(settings.session_db) is None:
+    if linked_device(settings.keys) is None:
         logged_out = stays is SessionState.LOGGED_OUT
         return (SessionState.LOGGED_OUT, detail) if logged_out else (SessionState.UNPAIRED, "")
     if ended is None or ended.reason in ON_REQUEST:
@@ -114,13 +114,26 @@ def note_failed_start(settings: Settings, now: datetime) -> None:
     ledger.write(settings.ledger_path)
 
 
+def note_end_elsewhere(settings: Settings, ended: Ended, now: datetime) -> None:
+    """The process of another machine has ended, for this reason. Only for the holder of the account's lock.
+
+    Raises:
+        OSError: the ledger cannot be written.
+    """
+    ledger = Ledger.read(settings.ledger_path)
+    ledger.start(0, "", now)
+    ledger.end(ended, now)
+    ledger.erase |= ended.reason == "logged_out_here"
+    ledger.write(settings.ledger_path)
+
+
 def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Ledger:
     ledger = Ledger.read(settings.ledger_path)
     before = ledger.model_copy()
     if ledger.is_open:
         ledger.end(Ended(reason="crashed", detail="the session process ended unexpectedly"), now)
     if ledger.erase or wanted.erase:
-        remove_session(settings.session_db)
+        remove_session(settings.keys)
         if ledger.erase_messages or wanted.erase_messages:
             remove_store(settings.store_path)
         ledger.end(Ended(reason="logged_out_here"), now)

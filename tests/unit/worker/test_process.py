@@ -39,8 +39,8 @@ from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.qr_picture import qr_picture
-from whatsapp_mcp.store import files
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite import files
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Pauses
@@ -90,7 +90,7 @@ class Running:
 
     async def start(self, **hello: Any) -> None:
         fields: dict[str, Any] = {
-            "session_db": str(self.folder / "session.db"),
+            "keys": str(self.folder / "session.db"),
             "store_path": str(self.store_path),
             "media_dir": str(self.folder / "media"),
             "ledger_path": str(self.folder / "session.json"),
@@ -763,7 +763,7 @@ async def test_a_missing_endpoint(running: Running) -> None:
 
 
 async def test_a_path_that_neonize_cannot_use(running: Running) -> None:
-    await running.start(session_db=str(running.folder / "a#b" / "session.db"))
+    await running.start(keys=str(running.folder / "a#b" / "session.db"))
     assert (await running.ended())["reason"] == "setup_error"
 
 
