@@ -22,7 +22,7 @@ from bench.plain_neonize import plain_neonize
 from bench.row import Row, median, quantile
 from bench.turns import turns
 from bench.world import ANA, world
-from whatsapp_mcp.store.files import open_for_writing
+from whatsapp_mcp.store.engine.sqlite.files import open_for_writing
 
 __all__ = ["measure"]
 

@@ -140,8 +140,9 @@ def test_rooms_of_media() -> None:
 STORE_FLOORS: dict[str, set[str]] = {
     "ground": set(),
     "search": {"ground"},
-    "read": {"ground", "search"},
-    "write": {"ground", "search"},
+    "engine": {"ground", "search"},
+    "read": {"ground", "search", "engine"},
+    "write": {"ground", "search", "engine"},
 }
 """Floor of the store -> floors it may import beside itself: the reader and the writer never meet."""
 

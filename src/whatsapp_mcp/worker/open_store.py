@@ -14,7 +14,7 @@ from whatsapp_mcp.models.changes import Change, Live, MessageReceived
 from whatsapp_mcp.models.content import Content
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
-from whatsapp_mcp.store.files import archive_store, check_space, is_the_files_fault
+from whatsapp_mcp.store.engine.sqlite.files import archive_store, check_space, is_the_files_fault
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write.writer import StoreWriter

@@ -18,7 +18,7 @@ from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -43,11 +43,17 @@ def photo(message_id: str, days: float) -> MessageReceived:
     )
 
 
+def path_of(writer: StoreWriter) -> Path:
+    where = writer.where
+    assert isinstance(where, Path)
+    return where
+
+
 @asynccontextmanager
 async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
     told: list[Notice] = []
-    journal = Journal(journal_path(writer._path))
-    store = OpenStore(writer._path, journal, told.append, open_writer=lambda _: writer)
+    journal = Journal(journal_path(path_of(writer)))
+    store = OpenStore(path_of(writer), journal, told.append, open_writer=lambda _: writer)
     thread = StoreThread(store, journal, lambda _code, _payload: [], told.append)
     thread.start()
     task = asyncio.create_task(keep_pruned(thread))

@@ -21,8 +21,8 @@ from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.files import RESERVE
-from whatsapp_mcp.store.read.inspection import find_index_fault, index_is_outdated
+from whatsapp_mcp.store.engine.sqlite.files import RESERVE
+from whatsapp_mcp.store.engine.sqlite.inspection import find_index_fault, index_is_outdated
 from whatsapp_mcp.waiting import waits_for
 
 INSIDE_SECONDS: Final = 60.0

@@ -25,8 +25,8 @@ from whatsapp_mcp.platform.processes import is_alive
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.session_db.reading import reading
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.files import open_untouched
-from whatsapp_mcp.store.read.inspection import Opener, find_damage, store_stats
+from whatsapp_mcp.store.engine.sqlite.files import open_untouched
+from whatsapp_mcp.store.engine.sqlite.inspection import Opener, find_damage, store_stats
 from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.wire import native
 
