@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from whatsapp_mcp.store.database import Connection
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.engine.postgres.expression import expression
 from whatsapp_mcp.store.engine.postgres.vector import PERIODS, search_row, time_tag
 from whatsapp_mcp.store.engine.postgres.verifying import index_fault
 from whatsapp_mcp.store.search.index import OWN, chat_tag
 from whatsapp_mcp.store.search.query import Asked, Filters, Phrase, Query
 from whatsapp_mcp.store.search.span import Span
-from whatsapp_mcp.store.search.tables import Source
+from whatsapp_mcp.store.search.tables import FoundPlaces
 
 _SAMPLE: Final = 256
 """Of so many messages that are stored one after the other, one is in the sample."""
@@ -65,23 +65,24 @@ _PLAN: Final = (
     " set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),"
     " set_config('work_mem', '32MB', true)"
 )
+# On a restricted connection, a view stands for the table: the conditions on the chat say the same, and cost less.
 # The sum keeps the planner from the index of the places.
 _FOUND: Final = (
-    f"SELECT place FROM {_TABLE} WHERE document @@ CAST(? AS tsquery) AND place + 0 BETWEEN ? AND ? {{conditions}}"
+    f"SELECT place FROM main.{_TABLE} WHERE document @@ CAST(? AS tsquery) AND place + 0 BETWEEN ? AND ? {{conditions}}"
     " ORDER BY place + 0 DESC LIMIT ?"
 )
 # A function instead of the operator keeps it from the words' index.
 _OF_ALL: Final = (
-    f"SELECT place FROM {_TABLE} WHERE place BETWEEN ? AND ? {{conditions}} ORDER BY place DESC LIMIT ? OFFSET ?"
+    f"SELECT place FROM main.{_TABLE} WHERE place BETWEEN ? AND ? {{conditions}} ORDER BY place DESC LIMIT ? OFFSET ?"
 )
 _NOT_OURS: Final = f"NOT ts_match_vq(document, CAST('{OWN}' AS tsquery))"
 # From the newest one back, each look goes to the end of the period before. Few messages, or one that pretends to be of
 # another century, make no more periods than there are messages.
 _IN_PERIODS: Final = (
-    "SELECT bits, array_agg(place >> bits) FROM unnest(CAST(? AS integer[])) AS of_length(bits) CROSS JOIN LATERAL ("
+    "SELECT bits, array_agg(place >> bits) FROM unnest(CAST(? AS integer[])) AS of_length(bits), LATERAL ("
     " WITH RECURSIVE newest(place) AS ("
-    f"SELECT max(place) FROM {_TABLE} WHERE place BETWEEN ? AND ?"
-    f" UNION ALL SELECT (SELECT max(message.place) FROM {_TABLE} AS message"
+    f"SELECT max(place) FROM main.{_TABLE} WHERE place BETWEEN ? AND ?"
+    f" UNION ALL SELECT (SELECT max(message.place) FROM main.{_TABLE} AS message"
     " WHERE message.place >= ? AND message.place < newest.place >> bits << bits) FROM newest WHERE place IS NOT NULL"
     ") SELECT place FROM newest WHERE place IS NOT NULL LIMIT ?) AS period GROUP BY bits ORDER BY bits"
 )
@@ -120,7 +121,7 @@ class _Matching:
     chats: _Chats
     span: _Range
 
-    def places(self, connection: Connection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
+    def places(self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
         within, wanted = self.span.below(before), limit + offset
         connection.execute(_PLAN)
         sample = self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
@@ -131,10 +132,10 @@ class _Matching:
         while len(found) < wanted and within.lowest <= within.highest:
             lowest = sample[looked] if looked < len(sample) else within.lowest
             found += self._newest(connection, _Range(lowest, within.highest), wanted - len(found))
-            within, looked = _Range(within.lowest, lowest - 1), looked * 2
+            within, looked = _Range(within.lowest, lowest - 1), looked * 2 + 1
         return found[offset:]
 
-    def _newest(self, connection: Connection, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
+    def _newest(self, connection: StoreConnection, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
         tags = [] if sampled or within == _ALWAYS else _tags_of_time(connection, within)
         asked = self.asked
         if not asked.wanted and not tags:
@@ -155,7 +156,7 @@ class _Matching:
         return [place for (place,) in connection.execute(sql, values)]
 
 
-def _tags_of_time(connection: Connection, within: _Range) -> list[str]:
+def _tags_of_time(connection: StoreConnection, within: _Range) -> list[str]:
     """One of which each message in that range has, and few others; none when there would have to be many."""
     rows = connection.execute(_IN_PERIODS, (list(PERIODS), *within, within.lowest, _TAGS + 1))
     for bits, periods in rows:
@@ -172,7 +173,7 @@ class _OfAll:
     chats: _Chats
     span: _Range
 
-    def places(self, connection: Connection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
+    def places(self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
         conditions: list[tuple[str, Any]] = self.chats.conditions()
         sql = _OF_ALL.format(
             conditions="".join(f" AND {condition}" for condition, _ in conditions)
@@ -184,13 +185,13 @@ class _OfAll:
 
 
 class VectorTables:
-    def change(self, connection: Connection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
+    def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         changes = [*changes]
         if gone := [place for place, old, _ in changes if old]:
             connection.execute(f"DELETE FROM {_TABLE} WHERE place = ANY(?)", (gone,))
         _insert(connection, _TABLE, [(place, new) for place, _, new in changes if new])
 
-    def rebuild(self, connection: Connection, documents: Iterable[tuple[int, str]]) -> None:
+    def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
         """Readers go on with the old table until the transaction ends."""
         new = f"{_TABLE}_new"
         connection.execute(f"DROP TABLE IF EXISTS {new}")
@@ -204,10 +205,10 @@ class VectorTables:
         for statement in _INDEXES:
             connection.execute(statement)
 
-    def count(self, connection: Connection) -> int:
+    def count(self, connection: StoreConnection) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {_TABLE}").fetchone()[0])
 
-    def matching(self, connection: Connection, query: Query, filters: Filters, span: Span) -> Source | None:
+    def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
         within = _Range(span.lowest, _LAST if span.highest is None else span.highest)
         among = None if filters.chat is not None or filters.among is None else tuple(filters.among)
         readable = None if connection.restriction is None else tuple(connection.restriction.readable)
@@ -221,19 +222,19 @@ class VectorTables:
             asked = asked._replace(wanted=asked.wanted[:-1])
         return _Matching(asked, chats, within)
 
-    def count_matching(self, connection: Connection, query: Query, filters: Filters, most: int) -> int | None:
+    def count_matching(self, connection: StoreConnection, query: Query, filters: Filters, most: int) -> int | None:
         source = self.matching(connection, query, filters, Span())
         return None if source is None else len(source.places(connection, most))
 
-    def lengths(self, connection: Connection, places: Sequence[int]) -> Mapping[int, Any]:
+    def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
         rows = connection.execute(f"SELECT place, length FROM {_TABLE} WHERE place = ANY(?)", (list(places),))
         return dict(map(tuple, rows))
 
-    def fault(self, connection: Connection) -> str | None:
+    def fault(self, connection: StoreConnection) -> str | None:
         return index_fault(connection)
 
 
-def _insert(connection: Connection, table: str, documents: Sequence[tuple[int, str]]) -> None:
+def _insert(connection: StoreConnection, table: str, documents: Sequence[tuple[int, str]]) -> None:
     if documents:
         columns = zip(*(search_row(place, document) for place, document in documents), strict=True)
         connection.execute(_INSERT.format(table=table), [list(column) for column in columns])

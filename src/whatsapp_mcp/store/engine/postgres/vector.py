@@ -4,6 +4,8 @@ A ``tsvector`` holds words of less than 2 KiB, a megabyte of them, and of each w
 message beyond that is kept all the same: with ``LONG``, all its words (overlong ones cut) but no positions; with
 ``VAST``, its tags alone. Such a document lies beside the vector as a text, in which the search looks for itself. In no
 vector a position is missing or wrong.
+
+Who changes what a document's row is changes ``store.search.index.INDEX_VERSION``, so that all are made anew.
 """
 
 from __future__ import annotations
@@ -18,9 +20,6 @@ LONG: Final = 1
 VAST: Final = 2
 LONG_TAG: Final = f"{TAG_SIGN}long"
 VAST_TAG: Final = f"{TAG_SIGN}vast"
-
-VECTOR_VERSION: Final = 1
-"""Changes when the same document may get another row."""
 
 WORD_BYTES: Final = 500
 """Of a longer word so much is in the vector. Hardly anybody looks for such words, and PostgreSQL refuses 2 KiB."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from whatsapp_mcp.store.database import Connection
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.engine.postgres.vector import quoted, search_row
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
@@ -43,7 +43,7 @@ _WITH_WORDS: Final = "SELECT 1 FROM message_search WHERE document @@ CAST(? AS t
 _ANY_PLACE: Final = "SELECT place FROM messages WHERE arrival >= ? AND place > 0 AND revoked_at IS NULL LIMIT 1"
 
 
-def index_fault(connection: Connection) -> str | None:
+def index_fault(connection: StoreConnection) -> str | None:
     """What is wrong with a current index; None when nothing was found.
 
     That each shown message is in it and nothing else is looked at completely; the words of the messages for the
@@ -65,7 +65,7 @@ def index_fault(connection: Connection) -> str | None:
     return f"it holds other words than {len(wrong):,} of {len(compared):,} compared messages" if wrong else None
 
 
-def _stretches(connection: Connection) -> Iterator[tuple[int, int]]:
+def _stretches(connection: StoreConnection) -> Iterator[tuple[int, int]]:
     """Last place and length."""
     yield (1 << 63) - 1, _NEWEST
     (newest,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM messages").fetchone()
@@ -75,7 +75,7 @@ def _stretches(connection: Connection) -> Iterator[tuple[int, int]]:
             yield row[0], _STRETCH
 
 
-def _with_other_words(connection: Connection, stretch: list[tuple[int, str]]) -> set[int]:
+def _with_other_words(connection: StoreConnection, stretch: list[tuple[int, str]]) -> set[int]:
     """Those places for which the table holds another document, or which the index does not find by all their words."""
     if not stretch:
         return set()
@@ -89,5 +89,5 @@ def _with_other_words(connection: Connection, stretch: list[tuple[int, str]]) ->
     return wrong
 
 
-def _lexemes(connection: Connection, vector: str) -> list[str]:
+def _lexemes(connection: StoreConnection, vector: str) -> list[str]:
     return list(connection.execute("SELECT tsvector_to_array(CAST(? AS tsvector))", (vector,)).fetchone()[0])
