@@ -25,6 +25,8 @@ ENGINE_ROOMS = {
     "store.engine.postgres": {"psycopg"},
     "session_db": {"sqlite3", "psycopg"},
     "policy": {"sqlite3"},
+    "cluster": {"psycopg"},
+    "postgres": {"psycopg"},
 }
 """Where an engine is known by name, and which one."""
 ENGINES = {"sqlite3", "sqlite_utils", "psycopg"}

@@ -91,6 +91,20 @@ class OpenStore:
             self._failed = True
         return not self._failed
 
+    def commit_with(self, changes: Sequence[Change]) -> None:
+        """Store changes that were not collected after all that were: in one commit, if nothing is wrong with any.
+
+        Raises:
+            Exception: ``changes`` could not be stored; what was collected is, or stays collected.
+        """
+        if self._collected:
+            with suppress(Exception):  # whose fault it is shows when they are stored one after the other
+                self.commit([*self._collected, *changes])
+                self._collected = []
+                return
+            self.flush()
+        self.commit(changes)
+
     def commit_collected(self) -> None:
         """What cannot be stored for a reason of its own costs nothing but itself. Raises StoreError when the file is at
         fault; then all of it stays collected."""
