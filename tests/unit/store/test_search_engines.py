@@ -32,6 +32,8 @@ from whatsapp_mcp.whereabouts import PostgresSchema
 FIRST: Final = 1_790_000_000
 """Seconds."""
 EVERYTHING: Final = 100_000
+ANYWHERE: Final = Filters()
+ALWAYS: Final = Span()
 _FACTS: Final = "CREATE TABLE messages (arrival BIGINT PRIMARY KEY, chat BIGINT, from_me INTEGER, kind TEXT)"
 
 
@@ -58,14 +60,16 @@ class Engine:
         """These alone, as if they had come in this order; every second one is in PostgreSQL's sample."""
         places = [place_of((FIRST + one.second) * 1000, number * 128) for number, one in enumerate(messages, 1)]
         self.connection.execute("DELETE FROM messages")
-        facts = [(place & ARRIVAL_MASK, one.chat, one.from_me, one.kind) for place, one in zip(places, messages)]
+        facts = [
+            (place & ARRIVAL_MASK, one.chat, one.from_me, one.kind) for place, one in zip(places, messages, strict=True)
+        ]
         self.connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", facts)
         documents = sorted(zip(places, (one.document() for one in messages), strict=True))
         with self.transaction():
             self.tables.rebuild(self.connection, [])
             self.tables.change(self.connection, [(place, None, document) for place, document in documents])
 
-    def found(self, query: str, filters: Filters = Filters(), span: Span = Span(), **part: Any) -> list[int] | None:
+    def found(self, query: str, filters: Filters = ANYWHERE, span: Span = ALWAYS, **part: Any) -> list[int] | None:
         """Numbers of the messages, from 1."""
         part.setdefault("limit", EVERYTHING)
         source = self.tables.matching(self.connection, Query.parse(query), filters, span)
@@ -119,7 +123,24 @@ def in_postgres(engines: tuple[Engine, Engine]) -> Engine:
 _WORDS: Final = (
     *("the", "then", "to", "you", "Straße", "STRASSE", "não", "nao", "naïve", "İstanbul", "ﬁn", "x", "C++", "O'Brien"),
     *("я", "не", "ёлка", "елка", "й", "في", "القرآن", "קרא", "לא", "है", "हिन्दी", "ไม่", "โรงเรียน", "回", "明天", "天明"),
-    *("明天开会", "东京", "京东", "カタカナ", "ガ", "がく", "회의", "의회", "😂", "👍🏽", "❤️", "=", "==", "=c1", "=own", "€"),
+    *(
+        "明天开会",
+        "东京",
+        "京东",
+        "カタカナ",
+        "ガ",
+        "がく",
+        "회의",
+        "의회",
+        "😂",
+        "👍🏽",
+        "❤️",
+        "=",
+        "==",
+        "=c1",
+        "=own",
+        "€",
+    ),
     *("18:30", "+49 171 1234567", "01711234567", "171-123-4567", "https://example.org/a", "a'b", "a\\b", "a:b", "&"),
     *("|", "!", "(", ")", "<->", ":*", "*", "NOT", "AND", "OR", "NEAR", "\u200b", "\u0301", "٣", "٣٤٥٦٧٨٩٠", "\ud800"),
 )
@@ -167,7 +188,9 @@ _filters: Final = st.builds(
     media_only=st.sampled_from((False, False, True)),
     links_only=st.sampled_from((False, False, False, True)),
 )
-_moments: Final = st.none() | st.integers(-10, 40_000_010).map(lambda second: datetime.fromtimestamp(FIRST + second, UTC))
+_moments: Final = st.none() | st.builds(
+    lambda second: datetime.fromtimestamp(FIRST + second, UTC), st.integers(-10, 40_000_010)
+)
 
 
 @pytest.mark.parametrize("few", [0, 60], ids=["by times", "at once"])
@@ -231,8 +254,8 @@ _KEPT: Final = {"quotes and backslashes": WHOLE, "marks alone": WHOLE}
 def test_a_hostile_message_is_kept_and_hides_no_other(engines: tuple[Engine, Engine], text: str) -> None:
     kept = next(_KEPT.get(name, LONG) for name, hostile in HOSTILE.items() if hostile == text)
     assert search_row(1, Message(text).document()).kept == kept
-    queries = ("tea", "again", '"again again"', '"tea again"', '"the end"', '"end tea"', "a" * 200, "a" * 1_000)
-    queries += (f"{'a' * 600}*", '-"the end" tea', f"-{'a' * 900} tea", "w2f*", "😭", "丁七", '"丐丁"', "صلى", "'")
+    queries = ["tea", "again", '"again again"', '"tea again"', '"the end"', '"end tea"', "a" * 200, "a" * 1_000]
+    queries += [f"{'a' * 600}*", '-"the end" tea', f"-{'a' * 900} tea", "w2f*", "😭", "丁七", '"丐丁"', "صلى", "'"]
     for engine in engines:
         engine.hold([Message(f"{text} tea", 1), Message("the tea again", 2), Message("again, again", 3)])
     for query in queries:
@@ -291,8 +314,8 @@ def test_pages_of_a_frequent_word_are_those_of_one_list(
     messages = [Message("tea" if number % 3 else "coffee", second) for number, second in enumerate(seconds)]
     for engine in engines:
         engine.hold(messages)
-    for part in ({"limit": 10}, {"limit": 700}, {"limit": 50, "offset": 700}, {"limit": 5_000, "offset": 3}):
-        one, other = (engine.found("tea", **part) for engine in engines)
+    for limit, offset in ((10, 0), (700, 0), (50, 700), (5_000, 3)):
+        one, other = (engine.found("tea", limit=limit, offset=offset) for engine in engines)
         assert other == one
         assert one
     before = place_of((FIRST + 32_400_000) * 1000, 1)
@@ -320,7 +343,8 @@ def test_a_rebuilt_index_is_what_the_documents_say(in_postgres: Engine) -> None:
     in_postgres.hold([Message("old", number) for number in range(5)])
     connection = in_postgres.connection
     connection.execute("DROP INDEX message_search_words")
-    documents = [(place_of((FIRST + number) * 1000, number * 128), Message("new").document()) for number in range(1, 2500)]
+    new = Message("new").document()
+    documents = [(place_of((FIRST + number) * 1000, number * 128), new) for number in range(1, 2500)]
     with in_postgres.transaction():
         in_postgres.tables.rebuild(connection, iter(documents))
     assert in_postgres.found("old") == []

@@ -121,7 +121,9 @@ class _Matching:
     chats: _Chats
     span: _Range
 
-    def places(self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
+    def places(
+        self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None
+    ) -> list[int]:
         within, wanted = self.span.below(before), limit + offset
         connection.execute(_PLAN)
         sample = self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
@@ -173,7 +175,9 @@ class _OfAll:
     chats: _Chats
     span: _Range
 
-    def places(self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None) -> list[int]:
+    def places(
+        self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None
+    ) -> list[int]:
         conditions: list[tuple[str, Any]] = self.chats.conditions()
         sql = _OF_ALL.format(
             conditions="".join(f" AND {condition}" for condition, _ in conditions)

@@ -1,7 +1,7 @@
 """A document as PostgreSQL keeps it: a ``tsvector`` of exactly its words, with their places in it.
 
-A ``tsvector`` holds words of less than 2 KiB, a megabyte of them, and of each word at most 255 positions up to 16,383. A
-message beyond that is kept all the same: with ``LONG``, all its words (overlong ones cut) but no positions; with
+A ``tsvector`` holds words of less than 2 KiB, a megabyte of them, and of each word at most 255 positions up to 16,383.
+A message beyond that is kept all the same: with ``LONG``, all its words (overlong ones cut) but no positions; with
 ``VAST``, its tags alone. Such a document lies beside the vector as a text, in which the search looks for itself. In no
 vector a position is missing or wrong.
 
