@@ -52,7 +52,7 @@ class Phrase(NamedTuple):
     """Whether the last of them only begins so."""
 
 
-class Asked(NamedTuple):
+class Sought(NamedTuple):
     """Which documents are asked for."""
 
     wanted: tuple[tuple[Phrase, ...], ...]
@@ -236,7 +236,7 @@ class Query:
         wanted = [f" {OR.words} ".join(term.text for term in choice) for choice in self.wanted]
         return " ".join([*wanted, *(f"-{term.text}" for term in self.unwanted)])
 
-    def asked(self, filters: Filters = Filters(), *, frugal: bool) -> Asked | None:
+    def asked(self, filters: Filters = Filters(), *, frugal: bool) -> Sought | None:
         """With these filters, as far as tags say them.
 
         Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
@@ -259,7 +259,7 @@ class Query:
         unwanted += [Phrase(chat_tag(chat)) for chat in filters.apart_from]
         if not frugal and filters.from_me is False:
             unwanted.append(Phrase(OWN))
-        return Asked(tuple(wanted), tuple(unwanted))
+        return Sought(tuple(wanted), tuple(unwanted))
 
 
 def _is_wanted(found: tuple[bool, Term]) -> bool:

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whatsapp_mcp.store.engine.postgres.vector import LONG, LONG_TAG, VAST, VAST_TAG, cut, is_overlong, is_tag, quoted
-from whatsapp_mcp.store.search.query import Asked, Phrase
+from whatsapp_mcp.store.search.query import Phrase, Sought
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
+class VectorExpression:
     tsquery: str
     condition: str
     """On ``message_search``, with a mark for each of ``values``."""
     values: tuple[str, ...]
 
 
-def expression(asked: Asked, tags: Sequence[str] = ()) -> Expression:
+def expression(asked: Sought, tags: Sequence[str] = ()) -> VectorExpression:
     """``tags``: one of these is wanted, too."""
     wanted = [*asked.wanted, tuple(map(Phrase, tags))] if tags else [*asked.wanted]
     found = [" | ".join(map(_wanted, phrases)) for phrases in wanted]
@@ -34,7 +34,7 @@ def expression(asked: Asked, tags: Sequence[str] = ()) -> Expression:
     # The words of a long document are all in its vector: only how they stand is not.
     looked_at = LONG if any(map(_is_more_than_words, (p for g in (*texts, asked.unwanted) for p in g))) else VAST
     condition = f"(kept < {looked_at} OR {' AND '.join(conditions)})" if conditions else ""
-    return Expression(" & ".join(f"({one})" for one in found), condition, tuple(values) if condition else ())
+    return VectorExpression(" & ".join(f"({one})" for one in found), condition, tuple(values) if condition else ())
 
 
 def _wanted(phrase: Phrase) -> str:

@@ -19,7 +19,7 @@ from whatsapp_mcp.store.engine.postgres.expression import expression
 from whatsapp_mcp.store.engine.postgres.vector import PERIODS, search_row, time_tag
 from whatsapp_mcp.store.engine.postgres.verifying import index_fault
 from whatsapp_mcp.store.search.index import OWN, chat_tag
-from whatsapp_mcp.store.search.query import Asked, Filters, Phrase, Query
+from whatsapp_mcp.store.search.query import Filters, Phrase, Query, Sought
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.store.search.tables import FoundPlaces
 
@@ -117,7 +117,7 @@ class _Chats:
 class _Matching:
     """What the words' index finds."""
 
-    asked: Asked
+    asked: Sought
     chats: _Chats
     span: _Range
 

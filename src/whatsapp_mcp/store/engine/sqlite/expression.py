@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whatsapp_mcp.store.search.query import Asked, Phrase
+from whatsapp_mcp.store.search.query import Phrase, Sought
 
 
-def fts5(asked: Asked) -> str:
+def fts5(asked: Sought) -> str:
     """For ``message_search MATCH``."""
     found = " AND ".join(map(_one_of, asked.wanted))
     return f"({found}) NOT {_one_of(asked.unwanted)}" if asked.unwanted else found
