@@ -193,7 +193,7 @@ _moments: Final = st.none() | st.builds(
 )
 
 
-@pytest.mark.parametrize("few", [0, 60], ids=["by times", "at once"])
+@pytest.mark.parametrize("few", [0, 16], ids=["by times", "at once"])
 def test_both_find_the_same_in_the_same_order(
     engines: tuple[Engine, Engine], few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +303,7 @@ def test_long_messages_go_and_come_as_others(in_postgres: Engine) -> None:
 # -- many ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("few", [0, 60], ids=["by times", "at once"])
+@pytest.mark.parametrize("few", [0, 16], ids=["by times", "at once"])
 def test_pages_of_a_frequent_word_are_those_of_one_list(
     engines: tuple[Engine, Engine], few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

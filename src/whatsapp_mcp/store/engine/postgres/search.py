@@ -25,10 +25,12 @@ from whatsapp_mcp.store.search.tables import FoundPlaces
 
 _SAMPLE: Final = 256
 """Of so many messages that are stored one after the other, one is in the sample."""
-_FEW: Final = 60
-"""Hits in the sample up to which all hits are looked at: some fifteen thousand."""
-_MORE: Final = 6
+_FEW: Final = 16
+"""Hits in the sample up to which all hits are looked at: some four thousand."""
+_MORE: Final = 4
 """Hits in the sample beyond those that stand for what is wanted, so that a second look is rarely needed."""
+_BEYOND_DOUBT: Final = 8
+"""Times the hits that are counted: so many in the sample stand for enough hits."""
 _FEW_LOOKED_AT: Final = 4000
 """Hits in the sample that are looked at: more would tell of pages that nobody turns to."""
 _TAGS: Final = 12
@@ -126,16 +128,29 @@ class _Matching:
     ) -> list[int]:
         within, wanted = self.span.below(before), limit + offset
         connection.execute(_PLAN)
-        sample = self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
+        return self._found(connection, within, wanted, self._sample(connection, within))[offset:]
+
+    def count(self, connection: StoreConnection, most: int) -> int:
+        """Up to ``most``; as many as that where the sample leaves no doubt."""
+        connection.execute(_PLAN)
+        sample = self._sample(connection, self.span)
+        if len(sample) * _SAMPLE > most * _BEYOND_DOUBT:
+            return most
+        return len(self._found(connection, self.span, most, sample))
+
+    def _found(self, connection: StoreConnection, within: _Range, wanted: int, sample: Sequence[int]) -> list[int]:
         if len(sample) <= _FEW:
-            return self._newest(connection, within, wanted)[offset:]
+            return self._newest(connection, within, wanted)
         found: list[int] = []
         looked = wanted // _SAMPLE * 3 // 2 + _MORE
         while len(found) < wanted and within.lowest <= within.highest:
             lowest = sample[looked] if looked < len(sample) else within.lowest
             found += self._newest(connection, _Range(lowest, within.highest), wanted - len(found))
             within, looked = _Range(within.lowest, lowest - 1), looked * 2 + 1
-        return found[offset:]
+        return found
+
+    def _sample(self, connection: StoreConnection, within: _Range) -> list[int]:
+        return self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
 
     def _newest(self, connection: StoreConnection, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
         tags = [] if sampled or within == _ALWAYS else _tags_of_time(connection, within)
@@ -228,6 +243,8 @@ class VectorTables:
 
     def count_matching(self, connection: StoreConnection, query: Query, filters: Filters, most: int) -> int | None:
         source = self.matching(connection, query, filters, Span())
+        if isinstance(source, _Matching):
+            return source.count(connection, most)
         return None if source is None else len(source.places(connection, most))
 
     def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
