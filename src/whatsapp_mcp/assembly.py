@@ -156,6 +156,7 @@ def assemble(
     from whatsapp_mcp.server.app import build_server
 
     operations = offered(settings)
+    _check_media(settings)
     made = _folder_made(settings, say=not simulated)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
@@ -174,6 +175,14 @@ def assemble(
         return _running(manager, running, world)
 
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+def _check_media(settings: Settings) -> None:
+    """What can be known of a bucket without asking for it. Raises SetupError: no media could be kept there."""
+    if settings.media:
+        from whatsapp_mcp.media.received.opening import received_media
+
+        received_media(settings.received_media)
 
 
 @asynccontextmanager
@@ -233,6 +242,7 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     from whatsapp_mcp.server.terminal import TerminalCalls
 
     operations = offered(settings.model_copy(update={"toolsets": "all"}))
+    _check_media(settings)
     check_path(settings.session_db)
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
@@ -268,6 +278,7 @@ class AccountServers:
         from whatsapp_mcp.server.metrics import CallCounts
 
         offered(settings)
+        _check_media(settings)
         check_path(settings.session_db)
         self._settings = settings
         self.counts = CallCounts()

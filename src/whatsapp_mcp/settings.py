@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
+from whatsapp_mcp.buckets import BucketPrefix, bucket_address, prefix_of
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.whereabouts import SCHEMES, PostgresSchema, Whereabouts, schema_name
@@ -72,6 +73,10 @@ def _postgres(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _bucket(address: str) -> str:
+    return bucket_address(address) if address else ""
+
+
 _Path = Annotated[Path, AfterValidator(_settled)]
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -99,6 +104,18 @@ class Settings(BaseModel):
         default=None,
         description="PostgreSQL database for the messages and keys of all accounts, as `postgresql://USER@HOST/NAME`. "
         "Unset: files in each account's folder.",
+    )
+    media: Annotated[str, AfterValidator(_bucket)] = Field(
+        default="",
+        description="Bucket for the received media of all accounts, as `s3://BUCKET/PREFIX`. Credentials, region and "
+        "`AWS_ENDPOINT_URL` are the usual AWS variables. Empty: a folder of each account.",
+    )
+    media_link_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which an address that downloadMessageMedia gives opens the file in the bucket, for "
+        "everybody who has it. 0: none is given.",
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -332,8 +349,13 @@ class Settings(BaseModel):
 
     @property
     def media_dir(self) -> Path:
-        """Received media, and private copies of what is being sent."""
+        """Received media, if no bucket is named, and private copies of what is being sent or fetched."""
         return self.account_dir / "media"
+
+    @property
+    def received_media(self) -> Path | BucketPrefix:
+        """Received media: ``media_dir``, or the account's prefix where a bucket is named."""
+        return prefix_of(self.media, self.account) if self.media else self.media_dir
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

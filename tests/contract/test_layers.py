@@ -31,6 +31,7 @@ GROUND = {
     "waiting",
     "extras",
     "whereabouts",
+    "buckets",
     "__init__",
 }
 """What every room may use."""
@@ -125,6 +126,7 @@ def test_rooms_of_media() -> None:
     below = {"source": ground | {"source"}, "convert": ground | {"convert"}, "decoder_pool": ground}
     below |= dict.fromkeys(ground, ground)
     middle = ground | {"source", "convert", "decoder_pool", "downloads"}
+    below["received"] = ground | {"downloads", "received"}
     below |= {top: middle for top in ("prepare", "preview", "downloads", "shown", "transcription")}
     below["decoder"] = ground | {"source", "convert"}  # the other process
     wrong: list[str] = []

@@ -29,6 +29,7 @@ from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
@@ -37,9 +38,11 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe.account import KeepLook
+from whatsapp_mcp.pipe.messages import DownloadMedia
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.server.bodies import is_whole
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
@@ -107,6 +110,14 @@ class Bench:
 
     def _keep_look(self, command: KeepLook) -> None:
         self.writer.keep_look(command.caller, Look(command.arrival, command.looked_at))
+
+    def keep(self, command: DownloadMedia, content: bytes) -> None:
+        """Keep this as the file that a message has, as the session process does when it was fetched."""
+        draft = downloads.draft(self.settings.media_dir / downloads.TEMPORARY)
+        with new_private_file(draft) as file:
+            file.write(content)
+        self.services.received.keep(draft, command.file)
+        downloads.discard(draft)
 
     # -- what the store knows -----------------------------------------------------------------------------------------
 

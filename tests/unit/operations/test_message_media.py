@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.unit.operations.bench import Bench
@@ -22,7 +20,7 @@ async def test_a_large_file_may_take_longer_up_to_the_largest_allowed(
 
     def download(command: DownloadMedia) -> None:
         seconds.append(command.seconds)
-        Path(command.path).write_bytes(b"content")
+        bench.keep(command, b"content")
 
     bench.session.answers["download_media"] = download
     media = MediaInfo(mimetype="application/zip", file_name="all.zip", file_length=claimed)

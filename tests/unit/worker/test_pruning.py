@@ -15,6 +15,7 @@ from tests.unit.store.build import ANA, PHOTO
 from tests.unit.waiting import soon
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.received.folder import MediaFolder
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.pipe.lines import Notice
@@ -74,7 +75,7 @@ async def test_messages_and_their_files_go(tmp_path: Path, caplog: pytest.LogCap
         file.write_bytes(b"x")
     file_of(media, "LOST").symlink_to(store)
     reader = StoreReader(store)
-    async with pruned(StoreWriter(store, retention=policy(30, media))):
+    async with pruned(StoreWriter(store, retention=policy(30, MediaFolder(media)))):
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 1)
     assert not file_of(media, "OLD").exists()
     assert file_of(media, "NEW").exists()
@@ -95,7 +96,7 @@ async def test_a_file_that_stays_does_not_keep_its_message(
     writer.apply([photo("OLD", 31)])
     writer.close()
     reader = StoreReader(store)
-    async with pruned(StoreWriter(store, retention=policy(30, media))):
+    async with pruned(StoreWriter(store, retention=policy(30, MediaFolder(media)))):
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 0)
     assert "stays" in caplog.text
     reader.close()
@@ -108,7 +109,9 @@ async def test_what_gets_old_later_goes_later(
     """And a failure in between does not end it."""
     monkeypatch.setattr(pruning, "INTERVAL", 0.01)
     now = time.time_ns() // 1_000_000
-    writer = StoreWriter(tmp_path / "messages.db", now=lambda: now, retention=policy(30, tmp_path / "media"))
+    writer = StoreWriter(
+        tmp_path / "messages.db", now=lambda: now, retention=policy(30, MediaFolder(tmp_path / "media"))
+    )
     writer.apply([photo("A1", 29)])
     failures = [failure]
     prune = writer.prune
